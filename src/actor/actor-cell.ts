@@ -1,0 +1,155 @@
+/** Runs one actor: its inbox, the one-at-a-time rule, and the hand-over of failures to the supervisor. */
+import type { Actor, ActorHealth, StopReason } from './actor.ts';
+import { Mailbox } from './mailbox.ts';
+import type { Policy, Supervisor } from './supervisor.ts';
+
+/** What is known of an actor that has failed at least once; the healthy majority carries none. */
+export interface FailureRecord {
+  /** When it failed lately, by the monotonic clock, in ms: the restart budget looks at these. */
+  recent: number[];
+  failures: number;
+  restarts: number;
+  lastError: string;
+}
+
+export class ActorCell<M> {
+  readonly actor: Actor<M>;
+  readonly supervisor: Supervisor;
+  readonly policy: Policy;
+  failureRecord: FailureRecord | null = null;
+  isStopped = false;
+  private isRunning = false;
+  private isSuspended = false;
+  private processed = 0;
+  private busyMs = 0;
+  private inbox: Mailbox<M> | null = null;
+  /** Answers that arrived while a message was being handled. */
+  private answers: { work: () => void; about: M | null }[] | null = null;
+
+  constructor(supervisor: Supervisor, policy: Policy, start: (self: ActorCell<M>) => Actor<M>) {
+    this.supervisor = supervisor;
+    this.policy = policy;
+    this.actor = start(this);
+  }
+
+  /**
+   * Hands the actor a message: handled at once when it is free, else queued.
+   * @param size bytes that the message holds while it waits
+   * @returns false when the inbox is full or the actor has stopped; the message is then the sender's to answer for
+   */
+  tell(message: M, size: number): boolean {
+    if (this.isStopped) return false;
+    if (this.isRunning || this.isSuspended) {
+      this.inbox ??= new Mailbox<M>(this.policy.inbox);
+      return this.inbox.offer(message, size) !== 'refused';
+    }
+    this.handle(message);
+    this.drain();
+    return true;
+  }
+
+  /**
+   * Runs what a port's answer asks for, as a message of its own: never in the middle of another one, but before the
+   * waiting ones, also while the actor is suspended. A stopped actor ignores it.
+   * @param about the message that asked, for the dead letter and the sender in case this fails
+   */
+  answer(work: () => void, about: M | null): void {
+    if (this.isStopped) return;
+    if (this.isRunning) {
+      this.answers ??= [];
+      this.answers.push({ work, about });
+      return;
+    }
+    this.isRunning = true;
+    this.attempt(work, about);
+    this.runAnswers();
+    this.isRunning = false;
+    this.drain();
+  }
+
+  /** Called by the actor while it handles a message: further messages wait until {@link resume}. */
+  suspend(): void {
+    this.isSuspended = true;
+  }
+
+  /** Ends a suspension; without one it does nothing. */
+  resume(): void {
+    this.isSuspended = false;
+    if (!this.isRunning) this.drain();
+  }
+
+  /** Ends the actor for good; queued messages are dropped with it. */
+  stop(reason: StopReason): void {
+    if (this.isStopped) return;
+    this.isStopped = true;
+    this.inbox = null;
+    this.answers = null;
+    this.actor.stopped(reason);
+  }
+
+  health(): ActorHealth {
+    const record = this.failureRecord;
+    return {
+      id: this.actor.id,
+      mailbox_size: this.inbox?.length ?? 0,
+      mailbox_bytes: this.inbox?.bytes ?? 0,
+      messages_processed: this.processed,
+      processing_time_ms: this.processed === 0 ? 0 : this.busyMs / this.processed,
+      error_rate: this.processed === 0 ? 0 : (record?.failures ?? 0) / this.processed,
+      restart_count: record?.restarts ?? 0,
+      last_error: record?.lastError ?? null,
+    };
+  }
+
+  private handle(message: M): void {
+    this.isRunning = true;
+    this.processed += 1;
+    const started = this.supervisor.clock.elapsed();
+    try {
+      const pending = this.actor.receive(message);
+      if (pending !== undefined) this.waitFor(pending, message);
+    } catch (error) {
+      this.failed(error, message);
+    }
+    this.busyMs += this.supervisor.clock.elapsed() - started;
+    this.runAnswers();
+    this.isRunning = false;
+  }
+
+  private waitFor(pending: Promise<void>, message: M): void {
+    this.isSuspended = true;
+    pending.then(
+      () => this.resume(),
+      (error: unknown) => this.answer(() => this.failed(error, message), message),
+    );
+  }
+
+  private attempt(work: () => void, about: M | null): void {
+    try {
+      work();
+    } catch (error) {
+      this.failed(error, about);
+    }
+  }
+
+  private runAnswers(): void {
+    for (;;) {
+      const next = this.answers?.shift();
+      if (next === undefined) return;
+      this.attempt(next.work, next.about);
+    }
+  }
+
+  private drain(): void {
+    while (!this.isSuspended && !this.isRunning && this.inbox !== null && this.inbox.length > 0) {
+      this.handle(this.inbox.take() as M);
+    }
+  }
+
+  private failed(error: unknown, message: M | null): void {
+    this.isSuspended = false;
+    const directive = this.supervisor.failed(this, error, message);
+    if (directive === 'stop' || directive === 'escalate') this.stop('restart_limit');
+    else this.actor.failed(error, message);
+  }
+}

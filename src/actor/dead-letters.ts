@@ -1,0 +1,38 @@
+/** The messages that no actor could handle, in a bounded ring for operators to look at. */
+
+export interface DeadLetter {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly actor: string;
+  /** Error with stack. */
+  readonly error: string;
+  /** The message as its actor describes it: shortened, without secrets. */
+  readonly message: string | null;
+}
+
+const MAX_TEXT = 4_096;
+
+export class DeadLetters {
+  /** All that were ever put aside, including those the ring no longer holds. */
+  total = 0;
+  private readonly ring: DeadLetter[] = [];
+  private readonly capacity: number;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
+
+  add(letter: DeadLetter): void {
+    this.ring[this.total % this.capacity] = {
+      ...letter,
+      error: letter.error.slice(0, MAX_TEXT),
+      message: letter.message?.slice(0, MAX_TEXT) ?? null,
+    };
+    this.total += 1;
+  }
+
+  /** Newest first. */
+  list(): DeadLetter[] {
+    return [...this.ring].sort((a, b) => b.at - a.at);
+  }
+}

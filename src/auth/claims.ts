@@ -1,0 +1,69 @@
+/** Reads the claims of a verified token. Nothing in a token is believed to have the right type. */
+import { refusal, type Refusal } from '../protocol/errors.ts';
+import { MAX_TOPICS_PER_FRAME, MAX_USER_LENGTH } from '../protocol/limits.ts';
+import { isSupportedPattern, isTenant, isTopicName } from '../protocol/topic.ts';
+import type { Principal } from './principal.ts';
+
+const MAX_ROLES = 32;
+const MAX_TOKEN_ID = 128;
+
+type Claims = Readonly<Record<string, unknown>>;
+
+/** @param requireExpiry whether a token without `exp` is refused */
+export function readClaims(claims: Claims, requireExpiry: boolean): Principal | Refusal {
+  const user = claims['sub'] ?? claims['user_id'];
+  if (typeof user !== 'string' || user.length === 0 || user.length > MAX_USER_LENGTH)
+    return invalid(`sub or user_id: expected 1 to ${MAX_USER_LENGTH} characters`);
+  const { roles = [], tenant = '', jti, iat, exp, nbf } = claims;
+  if (!isStrings(roles) || roles.length > MAX_ROLES) return invalid(`roles: expected at most ${MAX_ROLES} strings`);
+  if (typeof tenant !== 'string' || !isTenant(tenant))
+    return invalid('tenant: expected 1 to 64 characters [A-Za-z0-9_:-]');
+  if (jti !== undefined && (typeof jti !== 'string' || jti.length > MAX_TOKEN_ID))
+    return invalid(`jti: expected at most ${MAX_TOKEN_ID} characters`);
+  // `1e999` in JSON is Infinity, which is a number and later than now.
+  for (const [name, value] of [
+    ['exp', exp],
+    ['nbf', nbf],
+    ['iat', iat],
+  ] as const) {
+    if (value !== undefined && !Number.isFinite(value)) return invalid(`${name}: expected a finite number of seconds`);
+  }
+  if (exp === undefined && requireExpiry) return invalid('exp: expected an expiry (auth.require_expiry)');
+  const topics = readTopics(claims['topics']);
+  if (topics !== null && 'reason' in topics) return topics;
+  return {
+    tenant,
+    user,
+    roles,
+    topics,
+    tokenId: jti,
+    issuedAt: iat === undefined ? 0 : (iat as number) * 1_000,
+    expiresAt: exp === undefined ? Infinity : (exp as number) * 1_000,
+  };
+}
+
+function readTopics(value: unknown): Principal['topics'] | Refusal {
+  if (value === undefined) return null;
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return invalid('topics: expected {subscribe: [pattern…], publish: [pattern…]}');
+  const { subscribe = [], publish = [] } = value as Claims;
+  if (!isPatterns(subscribe) || !isPatterns(publish))
+    return invalid(`topics: expected at most ${MAX_TOPICS_PER_FRAME} topic names or patterns each`);
+  return { subscribe, publish };
+}
+
+function isStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+function isPatterns(value: unknown): value is string[] {
+  return (
+    isStrings(value) &&
+    value.length <= MAX_TOPICS_PER_FRAME &&
+    value.every((item) => isTopicName(item) || isSupportedPattern(item))
+  );
+}
+
+function invalid(message: string): Refusal {
+  return refusal('token_invalid', `token claim ${message}`);
+}

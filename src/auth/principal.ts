@@ -1,0 +1,16 @@
+/** Who a connection or a request acts for: what a verified token says, and nothing else. */
+
+export interface Principal {
+  /** `''` is the default tenant. Only ever taken from the token. */
+  readonly tenant: string;
+  readonly user: string;
+  readonly roles: readonly string[];
+  /** Narrows what the roles allow; `null` when the token does not say. */
+  readonly topics: { readonly subscribe: readonly string[]; readonly publish: readonly string[] } | null;
+  /** `jti`. */
+  readonly tokenId: string | undefined;
+  /** Milliseconds since 1970; 0 when the token does not say. */
+  readonly issuedAt: number;
+  /** Milliseconds since 1970; `Infinity` for a token without expiry, where the configuration permits it. */
+  readonly expiresAt: number;
+}

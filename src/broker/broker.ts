@@ -1,0 +1,116 @@
+/**
+ * The broker port: who owns the logs of topics. Everything a node knows of a topic's past comes through here.
+ *
+ * Duties of every implementation (contract-suite.ts holds them to it):
+ * - Sequences are dense (1, 2, 3 …) within an epoch and minted in one place, in the same step that stores the message.
+ * - For a retained topic the listener is told every publication in ascending order. A jump in the sequence means that
+ *   the broker could not fill a hole; the router then reads the log.
+ * - Replies may come at once or late, and in any order; each request gets exactly one.
+ * - Nothing is acknowledged that is not stored; an outcome that is not known is refused as `outcome_unknown`.
+ *
+ * Replies are callbacks and not promises: a publish is the hottest path of the server, and the simulator decides in
+ * which order answers arrive, which V8's microtask queue would otherwise do.
+ */
+import type { Refusal } from '../protocol/errors.ts';
+import type { Position, Publication } from '../protocol/position.ts';
+import type { Topic } from '../protocol/topic.ts';
+
+/** A message before it has a place. */
+export interface Draft {
+  /** JSON text. */
+  readonly payload: string;
+  /** User id of the publisher. */
+  readonly from: string;
+  readonly clientId: string | undefined;
+  readonly trace: string | undefined;
+  /** Scope: tenant and topic (both in the topic's name), user, key. */
+  readonly idempotencyKey: string | undefined;
+}
+
+export interface Published {
+  readonly id: string;
+  /** `null` for ephemeral topics. */
+  readonly position: Position | null;
+  /** The key was used with the same payload before: `id` and `position` are those of the first time. */
+  readonly duplicate: boolean;
+}
+
+/** What became of a message that its owner had numbered. */
+export type Appended =
+  | { readonly status: 'appended' | 'duplicate' | 'conflict' }
+  | { readonly status: 'ahead'; readonly expected: number };
+
+/** What a node knows once it has registered interest. */
+export interface Retained {
+  /** The head of the topic; `null` for an ephemeral topic or a pattern. */
+  readonly position: Position | null;
+  /** For a pattern: heads of matching topics, at most as many as the protocol lists. */
+  readonly matched: ReadonlyMap<Topic, Position>;
+}
+
+export interface ReadRequest {
+  /** Where to start: after a position, at the oldest, or at the first message of a time (ms since 1970). */
+  readonly after: Position | 'earliest' | { readonly since: number };
+  /** Exclusive upper end, by sequence. */
+  readonly before?: number;
+  /** 0 asks only where the request stands. */
+  readonly limit: number;
+  readonly maxBytes: number;
+  /** Newest first: the page ends at `before` (or the head) instead of starting at `after`. */
+  readonly reverse?: boolean;
+}
+
+export interface History {
+  readonly epoch: string;
+  /** First sequence of the epoch: positions of older epochs below it are still good. */
+  readonly epochFirst: number;
+  /** The newest sequence. */
+  readonly top: number;
+  /** The oldest sequence that can be read; `top + 1` when there is none. */
+  readonly first: number;
+  /** The sequence after which the request's start stands in this epoch. */
+  readonly after: number;
+  /** Set when the request's position is not of this log: what lay between cannot be named. */
+  readonly lost: 'history_lost' | 'unknown_epoch' | null;
+  /** Ascending, or descending for `reverse`. */
+  readonly publications: readonly Publication[];
+}
+
+export type Reply<T> = (answer: T | Refusal) => void;
+
+export interface Broker {
+  start(listener: BrokerListener): Promise<void>;
+  stop(): Promise<void>;
+  /** Registers this node's interest in a topic or pattern; counted, so release as often. */
+  retain(filter: Topic, reply: Reply<Retained>): void;
+  release(filter: Topic): void;
+  /** Stores a message and mints its sequence. Calls of one caller take effect in order. */
+  publish(topic: Topic, draft: Draft, reply: Reply<Published>): void;
+  /** Stores a message at the sequence that the topic's owner gave it. */
+  append(topic: Topic, position: Position, draft: Draft, reply: Reply<Appended>): void;
+  read(topic: Topic, request: ReadRequest, reply: Reply<History>): void;
+}
+
+export interface BrokerListener {
+  published(publication: Publication): void;
+  /** The topic goes on under another epoch whose first sequence is `first`; later ones of the old epoch are gone. */
+  epochChanged(topic: Topic, epoch: string, first: number): void;
+  /** The topic's owner began its own numbering on an empty log: who was at the head is now at `position`. */
+  renumbered(topic: Topic, position: Position): void;
+}
+
+/** Where the owner of a topic keeps what is older than the broker's log, under the same sequences. */
+export interface HistorySource {
+  /** Messages with `after < sequence < before`, ascending, without holes, at most `limit`; and the oldest that it has. */
+  read(
+    topic: Topic,
+    after: number,
+    before: number,
+    limit: number,
+    reply: Reply<{ first: number; publications: readonly Publication[] }>,
+  ): void;
+}
+
+export function isRefusal(answer: object): answer is Refusal {
+  return 'reason' in answer;
+}

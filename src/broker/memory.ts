@@ -1,0 +1,251 @@
+/** The embedded broker: one node's topics in memory. A restart of the process begins new epochs. */
+import { refusal, type Refusal } from '../protocol/errors.ts';
+import { MAX_PATTERN_POSITIONS } from '../protocol/limits.ts';
+import type { Position } from '../protocol/position.ts';
+import { looksLikePattern, matches, type Topic } from '../protocol/topic.ts';
+import { SegmentPool } from '../segments/segment-pool.ts';
+import type { Clock, Random } from '../telemetry/clock.ts';
+import {
+  isRefusal,
+  type Appended,
+  type Broker,
+  type BrokerListener,
+  type Draft,
+  type History,
+  type HistorySource,
+  type Published,
+  type ReadRequest,
+  type Reply,
+  type Retained,
+} from './broker.ts';
+import { readThrough } from './history-source.ts';
+import { IdempotencyWindow } from './idempotency.ts';
+import { MemoryTopic } from './memory-topic.ts';
+import { retentionOf, type RetentionRules } from './retention.ts';
+
+export interface MemoryBrokerOptions {
+  readonly retention: RetentionRules;
+  readonly maxTopics: number;
+  /** All logs together; above it the largest logs are shortened, which subscribers that needed it learn by a `Gap`. */
+  readonly maxBytes: number;
+  readonly idempotencyWindowMs: number;
+  readonly idempotencyKeys: number;
+  /** How long an unused topic keeps its epoch and sequence once its log is empty. */
+  readonly forgetAfterMs: number;
+}
+
+const NOTHING_MATCHED: ReadonlyMap<Topic, Position> = new Map();
+/** Above this share of `maxBytes` publishing is refused until the sweep has made room. */
+const REFUSE_ABOVE = 1.1;
+
+export class MemoryBroker implements Broker {
+  private listener: BrokerListener | null = null;
+  private readonly topics = new Map<Topic, MemoryTopic>();
+  private readonly patterns = new Map<string, number>();
+  private patternsVersion = 0;
+  private readonly sources: { readonly pattern: string; readonly source: HistorySource }[] = [];
+  private readonly keys: IdempotencyWindow;
+  private readonly pool: SegmentPool;
+  private readonly options: MemoryBrokerOptions;
+  private readonly clock: Clock;
+  private readonly random: Random;
+
+  constructor(options: MemoryBrokerOptions, clock: Clock, random: Random) {
+    this.options = options;
+    this.clock = clock;
+    this.random = random;
+    this.keys = new IdempotencyWindow(options.idempotencyWindowMs, options.idempotencyKeys);
+    this.pool = new SegmentPool(options.maxBytes / 8);
+  }
+
+  start(listener: BrokerListener): Promise<void> {
+    this.listener = listener;
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    this.listener = null;
+    return Promise.resolve();
+  }
+
+  /** Registers where the owner of matching topics keeps what this log no longer has. */
+  useHistorySource(pattern: string, source: HistorySource): void {
+    this.sources.push({ pattern, source });
+  }
+
+  retain(filter: Topic, reply: Reply<Retained>): void {
+    if (looksLikePattern(filter)) {
+      this.patterns.set(filter, (this.patterns.get(filter) ?? 0) + 1);
+      this.patternsVersion += 1;
+      reply({ position: null, matched: this.matching(filter) });
+      return;
+    }
+    const topic = this.open(filter);
+    if (isRefusal(topic)) return reply(topic);
+    topic.retained += 1;
+    reply({ position: topic.isEphemeral ? null : topic.position, matched: NOTHING_MATCHED });
+  }
+
+  release(filter: Topic): void {
+    if (looksLikePattern(filter)) {
+      const count = (this.patterns.get(filter) ?? 1) - 1;
+      if (count > 0) this.patterns.set(filter, count);
+      else this.patterns.delete(filter);
+      this.patternsVersion += 1;
+      return;
+    }
+    const topic = this.topics.get(filter);
+    if (topic !== undefined && topic.retained > 0) topic.retained -= 1;
+  }
+
+  publish(name: Topic, draft: Draft, reply: Reply<Published>): void {
+    const topic = this.open(name);
+    if (isRefusal(topic)) return reply(topic);
+    const { idempotencyKey } = draft;
+    const scope = idempotencyKey === undefined ? null : `${name}\n${draft.from}\n${idempotencyKey}`;
+    if (scope !== null) {
+      const earlier = this.keys.find(scope, draft.payload, this.clock.elapsed());
+      if (earlier === 'conflict')
+        return reply(
+          refusal(
+            'idempotency_conflict',
+            'expected the payload that this idempotency_key was first used with, got another one',
+          ),
+        );
+      if (earlier === 'full')
+        return reply(
+          refusal(
+            'log_unavailable',
+            'expected fewer idempotency keys in use on this node; the oldest expire soon',
+            1_000,
+          ),
+        );
+      if (earlier !== null) return reply(earlier);
+    }
+    if (!topic.isEphemeral && this.pool.inUse > this.options.maxBytes * REFUSE_ABOVE) {
+      return reply(
+        refusal('log_unavailable', 'expected room in the logs of this node; old messages are being dropped', 1_000),
+      );
+    }
+    const publication = topic.isEphemeral
+      ? topic.ephemeral(draft, this.clock.now())
+      : topic.append(draft, this.clock.now());
+    const published: Published = { id: publication.id, position: publication.position, duplicate: false };
+    if (scope !== null) this.keys.remember(scope, draft.payload, published, this.clock.elapsed());
+    if (this.isRetained(topic)) this.listener?.published(publication);
+    reply(published);
+  }
+
+  append(name: Topic, position: Position, draft: Draft, reply: Reply<Appended>): void {
+    const topic = this.open(name);
+    if (isRefusal(topic)) return reply(topic);
+    if (topic.log.length === 0 && (topic.epoch !== position.epoch || topic.log.next !== position.sequence))
+      this.adopt(topic, position);
+    if (topic.epoch !== position.epoch) return reply({ status: 'conflict' });
+    if (position.sequence > topic.log.next) return reply({ status: 'ahead', expected: topic.log.next });
+    if (position.sequence < topic.log.next) {
+      const known = position.sequence < topic.log.first || topic.holds(position.sequence, draft);
+      return reply({ status: known ? 'duplicate' : 'conflict' });
+    }
+    const publication = topic.append(draft, this.clock.now());
+    if (this.isRetained(topic)) this.listener?.published(publication);
+    reply({ status: 'appended' });
+  }
+
+  read(name: Topic, request: ReadRequest, reply: Reply<History>): void {
+    const topic = this.topics.get(name);
+    if (topic === undefined) {
+      const epoch = typeof request.after === 'object' && 'epoch' in request.after ? request.after.epoch : '';
+      return reply({
+        epoch: '',
+        epochFirst: 1,
+        top: 0,
+        first: 1,
+        after: 0,
+        lost: epoch === '' ? null : 'unknown_epoch',
+        publications: [],
+      });
+    }
+    if (topic.isEphemeral) return reply(refusal('no_history', `expected a logged topic, got one with history = 0`));
+    topic.expire(this.clock.now());
+    const history = topic.read(request);
+    const owner = this.sources.find(({ pattern }) => matches(pattern, name));
+    if (owner === undefined) reply(history);
+    else readThrough(owner.source, name, request, history, reply);
+  }
+
+  /** Begins a new stream for a topic, as if its log had been lost: for operators, tests and the simulator. */
+  forget(name: Topic): void {
+    const topic = this.topics.get(name);
+    if (topic === undefined || topic.isEphemeral) return;
+    topic.restart(this.random.id());
+    this.listener?.epochChanged(name, topic.epoch, topic.epochFirst);
+  }
+
+  /** Drops what is too old, too much or unused. Call it about once a second. */
+  sweep(): void {
+    const now = this.clock.now();
+    const elapsed = this.clock.elapsed();
+    for (const [name, topic] of this.topics) {
+      topic.expire(now);
+      const idle =
+        topic.retained === 0 && topic.log.length === 0 && elapsed - topic.usedAt > this.options.forgetAfterMs;
+      if (idle) this.topics.delete(name);
+    }
+    if (this.pool.inUse > this.options.maxBytes) this.shortenLargest();
+  }
+
+  /** Topics, messages and bytes held. */
+  usage(): { topics: number; bytes: number; idempotencyKeys: number } {
+    return { topics: this.topics.size, bytes: this.pool.inUse, idempotencyKeys: this.keys.size };
+  }
+
+  private adopt(topic: MemoryTopic, position: Position): void {
+    topic.adopt(position);
+    if (this.isRetained(topic)) this.listener?.renumbered(topic.name, topic.position);
+  }
+
+  private open(name: Topic): MemoryTopic | Refusal {
+    const now = this.clock.elapsed();
+    const known = this.topics.get(name);
+    if (known !== undefined) {
+      known.usedAt = now;
+      return known;
+    }
+    if (this.topics.size >= this.options.maxTopics) {
+      return refusal(
+        'topic_limit',
+        `expected at most ${this.options.maxTopics} topics on this node (topics.max_topics), and this would be one more`,
+      );
+    }
+    const topic = new MemoryTopic(name, retentionOf(name, this.options.retention), this.random.id(), this.pool, now);
+    this.topics.set(name, topic);
+    return topic;
+  }
+
+  private isRetained(topic: MemoryTopic): boolean {
+    if (topic.retained > 0) return true;
+    if (topic.matchedVersion !== this.patternsVersion) {
+      topic.matchedVersion = this.patternsVersion;
+      topic.matched = [...this.patterns.keys()].some((pattern) => matches(pattern, topic.name));
+    }
+    return topic.matched;
+  }
+
+  private matching(pattern: string): ReadonlyMap<Topic, Position> {
+    const found = new Map<Topic, Position>();
+    for (const topic of this.topics.values()) {
+      if (found.size >= MAX_PATTERN_POSITIONS) break;
+      if (!topic.isEphemeral && matches(pattern, topic.name)) found.set(topic.name, topic.position);
+    }
+    return found;
+  }
+
+  private shortenLargest(): void {
+    const bySize = [...this.topics.values()].sort((a, b) => b.log.bytes - a.log.bytes);
+    for (const { log } of bySize) {
+      if (this.pool.inUse <= this.options.maxBytes * 0.9) return;
+      log.trim(Math.ceil(log.length / 2), Infinity);
+    }
+  }
+}

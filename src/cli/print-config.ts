@@ -1,0 +1,46 @@
+/** `signalbox print-config`: the effective values, and where each comes from. */
+import { KEYS } from '../config/keys.ts';
+import type { Command, ExitCode } from './command.ts';
+import { CONFIG_OPTIONS, loadFromArguments } from './config-options.ts';
+
+export const printConfig: Command = {
+  name: 'print-config',
+  summary:
+    'Prints the effective configuration as TOML, secrets redacted, with the source of every value that is not the default.',
+  usage: '[--config FILE] [--profile NAME] [--json]',
+  positionals: 0,
+  options: { json: { type: 'boolean', help: 'print JSON' }, ...CONFIG_OPTIONS },
+  run(args): ExitCode {
+    const { config, origins } = loadFromArguments(args);
+    const rows = KEYS.map((key) => {
+      const [section = '', name] = key.path.split('.');
+      const tree = config as unknown as Record<string, Record<string, unknown>>;
+      const value = name === undefined ? tree[section] : tree[section]?.[name];
+      return {
+        path: key.path,
+        section,
+        name: name ?? section,
+        value: key.isSecret && value !== undefined ? '[redacted]' : value,
+        origin: origins.get(key.path),
+      };
+    });
+    if (args.flag('json')) {
+      process.stdout.write(
+        `${JSON.stringify(Object.fromEntries(rows.map(({ path, value, origin }) => [path, { value: value ?? null, origin: origin ?? 'default' }])), null, 2)}\n`,
+      );
+      return 0;
+    }
+    let current = '';
+    for (const { path, section, name, value, origin } of rows) {
+      if (path.includes('.') && section !== current) {
+        current = section;
+        process.stdout.write(`\n[${section}]\n`);
+      }
+      const source = origin === undefined ? '' : `  # ${origin}`;
+      process.stdout.write(
+        value === undefined ? `# ${name} is not set\n` : `${name} = ${JSON.stringify(value)}${source}\n`,
+      );
+    }
+    return 0;
+  },
+};

@@ -1,0 +1,255 @@
+/** Puts the configuration together: flags over environment over files over defaults, and every problem at once. */
+import { readFileSync } from 'node:fs';
+import { parse, TomlError } from 'smol-toml';
+import { checkTogether } from './checks.ts';
+import { KEYS, KEYS_BY_PATH, KEYS_BY_VARIABLE, type Key } from './keys.ts';
+import { PREFIX, schema, type Config } from './schema.ts';
+
+/** One thing that is wrong, in three parts: where, what was expected, what came. */
+export interface Problem {
+  readonly key: string;
+  readonly expected: string;
+  readonly got: string;
+}
+
+export interface Sources {
+  /** Files, the later over the earlier. */
+  readonly files: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** `section.key` → text, as given on the command line. */
+  readonly flags: ReadonlyMap<string, string>;
+}
+
+export interface Loaded {
+  readonly config: Config;
+  /** Where each key's value comes from; keys with their default are missing. */
+  readonly origins: ReadonlyMap<string, string>;
+}
+
+type Tree = Record<string, unknown>;
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(({ key, expected, got }) => `${key}: expected ${expected}, got ${got}`).join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** @throws ConfigError with all problems found */
+export function loadConfig(sources: Sources): Loaded {
+  const problems: Problem[] = [];
+  const origins = new Map<string, string>();
+  const tree: Tree = {};
+  for (const file of sources.files) merge(tree, readToml(file, problems), file, origins);
+  readEnvironment(tree, sources.environment, origins, problems);
+  for (const [path, text] of sources.flags) readFlag(tree, path, text, origins, problems);
+  const parsed = schema.safeParse(tree);
+  if (parsed.error !== undefined) problems.push(...parsed.error.issues.flatMap((issue) => explain(issue, tree)));
+  else problems.push(...checkTogether(parsed.data));
+  if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems);
+  return { config: deepFreeze(parsed.data), origins };
+}
+
+function readToml(file: string, problems: Problem[]): Tree {
+  try {
+    return parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    const got =
+      error instanceof TomlError
+        ? `a syntax error in line ${error.line}`
+        : ((error as NodeJS.ErrnoException).code ?? String(error));
+    problems.push({ key: file, expected: 'a readable TOML file', got });
+    return {};
+  }
+}
+
+function merge(tree: Tree, added: Tree, origin: string, origins: Map<string, string>): void {
+  for (const [name, value] of Object.entries(added)) {
+    if (!isTree(value)) {
+      tree[name] = value;
+      origins.set(name, origin);
+      continue;
+    }
+    const section = isTree(tree[name]) ? tree[name] : {};
+    for (const [key, item] of Object.entries(value)) {
+      section[key] = item;
+      origins.set(`${name}.${key}`, origin);
+    }
+    tree[name] = section;
+  }
+}
+
+/** `NAME`, and for secrets `NAME_FILE`. Variables with our prefix that are no key are problems: most are misspelt. */
+function readEnvironment(
+  tree: Tree,
+  environment: Sources['environment'],
+  origins: Map<string, string>,
+  problems: Problem[],
+): void {
+  for (const key of KEYS) {
+    // The systematic name last, so that it wins over the short one.
+    for (const name of key.variables.toReversed()) {
+      const text = environment[name];
+      if (text !== undefined) put(tree, key, text, name, origins, problems);
+      const file = key.isSecret ? environment[`${name}_FILE`] : undefined;
+      if (file !== undefined) putFile(tree, key, file, `${name}_FILE`, origins, problems);
+    }
+  }
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith(PREFIX) || OWN_VARIABLES.has(name) || SERVICE_LINK.test(name)) continue;
+    const base = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : name;
+    const key = KEYS_BY_VARIABLE.get(name) ?? KEYS_BY_VARIABLE.get(base);
+    if (key === undefined || (base !== name && !KEYS_BY_VARIABLE.has(name) && !key.isSecret)) {
+      problems.push({
+        key: name,
+        expected: `a configuration key${suggest(name)}`,
+        got: 'an unknown environment variable',
+      });
+    }
+  }
+}
+
+/** Variables with our prefix that are not keys: what the launcher and the command line read themselves. */
+const OWN_VARIABLES: ReadonlySet<string> = new Set([`${PREFIX}CONFIG`]);
+
+/** What Kubernetes sets in every pod of a namespace that has a Service named signalbox. */
+const SERVICE_LINK = /^SIGNALBOX_(SERVICE_(HOST|PORT)|PORT)(_|$)/;
+
+function readFlag(tree: Tree, path: string, text: string, origins: Map<string, string>, problems: Problem[]): void {
+  const key = KEYS_BY_PATH.get(path);
+  if (key === undefined)
+    problems.push({ key: path, expected: 'a configuration key (see print-config)', got: 'an unknown one' });
+  else put(tree, key, text, 'command line', origins, problems);
+}
+
+function putFile(
+  tree: Tree,
+  key: Key,
+  file: string,
+  origin: string,
+  origins: Map<string, string>,
+  problems: Problem[],
+): void {
+  try {
+    put(tree, key, readFileSync(file, 'utf8').trimEnd(), origin, origins, problems);
+  } catch (error) {
+    problems.push({
+      key: key.path,
+      expected: `a readable file named by ${origin}`,
+      got: (error as NodeJS.ErrnoException).code ?? String(error),
+    });
+  }
+}
+
+function put(
+  tree: Tree,
+  key: Key,
+  text: string,
+  origin: string,
+  origins: Map<string, string>,
+  problems: Problem[],
+): void {
+  const value = convert(key, text);
+  if (value === undefined) {
+    problems.push({ key: key.path, expected: `a ${key.kind} in ${origin}`, got: JSON.stringify(text) });
+    return;
+  }
+  const [section = '', name] = key.path.split('.');
+  if (name === undefined) tree[section] = value;
+  else {
+    if (!isTree(tree[section])) tree[section] = {};
+    (tree[section] as Tree)[name] = value;
+  }
+  origins.set(key.path, origin);
+}
+
+/** Text from a variable or flag as the key's type. Lists are comma-separated or JSON. */
+function convert(key: Key, text: string): unknown {
+  switch (key.kind) {
+    case 'true or false':
+      return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : undefined;
+    case 'whole number':
+    case 'number':
+      return /^-?\d[\d_]*(\.\d+)?(e\d+)?$/i.test(text) ? Number(text.replaceAll('_', '')) : undefined;
+    case 'list':
+      if (!text.startsWith('[')) return text === '' ? [] : text.split(',').map((item) => item.trim());
+      return parseJson(text);
+    case 'list of tables':
+      return parseJson(text);
+    default:
+      return text;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+interface Issue {
+  readonly code?: string | undefined;
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  readonly keys?: readonly string[];
+}
+
+/** The schema library's complaints in our three parts. Values of secrets are not shown. */
+function explain(issue: Issue, tree: Tree): Problem[] {
+  const path = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    return (issue.keys ?? []).map((name) => {
+      const full = path === '' ? name : `${path}.${name}`;
+      return { key: full, expected: `a known key${suggest(full)}`, got: 'an unknown one' };
+    });
+  }
+  const value = issue.path.reduce<unknown>(
+    (at, name) => (isTree(at) || Array.isArray(at) ? (at as Tree)[name as string] : undefined),
+    tree,
+  );
+  const key = KEYS_BY_PATH.get(issue.path.slice(0, 2).map(String).join('.'));
+  const expected =
+    key === undefined || issue.path.length > 2
+      ? issue.message
+      : `a ${key.kind}${key.bounds === '' ? '' : ` (${key.bounds})`}`;
+  return [{ key: path, expected, got: key?.isSecret === true ? '(a secret)' : (JSON.stringify(value) ?? 'nothing') }];
+}
+
+/** The most similar key, when one is near enough to be a slip. */
+function suggest(name: string): string {
+  const wanted = name.replace(PREFIX, '').toLowerCase().replaceAll('_', '').replaceAll('.', '');
+  const near = KEYS.map((key) => ({
+    path: key.path,
+    distance: distance(wanted, key.path.replaceAll('_', '').replace('.', '')),
+  })).sort((a, b) => a.distance - b.distance)[0];
+  return near !== undefined && near.distance <= 3 ? ` (did you mean ${near.path}?)` : '';
+}
+
+/** Levenshtein. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      next.push(
+        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)),
+      );
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) for (const item of Object.values(value)) deepFreeze(item);
+  return Object.freeze(value);
+}

@@ -1,0 +1,234 @@
+/**
+ * Every configuration key, once: type, bounds, default and description. The types, the environment names, the reference
+ * page (docs/configuration.md) and config/default.toml are derived from this table.
+ */
+import { z } from 'zod';
+
+const ROLES = ['user', 'service', 'admin'];
+
+/** Whole seconds; at most what a timer can wait. */
+const seconds = (fallback: number, min = 1) => z.int().min(min).max(2_147_483).default(fallback);
+const count = (fallback: number, min = 1, max = 1_000_000_000) => z.int().min(min).max(max).default(fallback);
+const perSecond = (fallback: number) => z.number().positive().max(1_000_000_000).default(fallback);
+const flag = (fallback: boolean) => z.boolean().default(fallback);
+const roles = () => z.array(z.string().min(1)).default([...ROLES]);
+const secret = () => z.string().min(1).optional().meta({ secret: true });
+
+const topicRule = z.strictObject({
+  pattern: z.string().min(1).describe('topics that the rule is for: a name, or a pattern with a literal first segment'),
+  history: z.int().min(0).optional().describe('messages kept; 0 makes the topics ephemeral; default: topics.history'),
+  age_secs: z.int().min(1).optional().describe('how long messages are kept; default: topics.age_secs'),
+  max_bytes: z.int().min(1_024).optional().describe('bytes kept per topic; default: topics.max_bytes'),
+  subscribe: z.array(z.string()).optional().describe('roles that may subscribe; default: topics.subscribe'),
+  publish: z.array(z.string()).optional().describe('roles that may publish; default: topics.publish'),
+});
+
+export const SECTIONS = {
+  server: z
+    .strictObject({
+      host: z.string().min(1).default('0.0.0.0').describe('address to listen on'),
+      port: z.int().min(0).max(65_535).default(8081).describe('port to listen on; 0 takes any free one'),
+      node_name: z
+        .string()
+        .regex(/^[A-Za-z0-9_.-]{1,64}$/)
+        .optional()
+        .describe('name of this node in ids, logs and metrics; default: the host name'),
+      trusted_proxies: z.array(z.string()).default([]).describe('addresses whose X-Forwarded-For is believed'),
+    })
+    .describe('The listening socket.'),
+
+  websocket: z
+    .strictObject({
+      max_connections: count(10_000).describe('connections of this node'),
+      max_connections_per_user: count(100).describe('connections of one user on this node'),
+      accepts_per_second: count(2_000).describe('new connections per second; more are told to come back'),
+      heartbeat_interval_secs: seconds(30).describe('seconds between pings to a client'),
+      client_timeout_secs: seconds(60).describe('a client from which nothing came for so long is closed with 4105'),
+      stall_timeout_secs: seconds(60).describe(
+        'a client that reads nothing for so long, although there is something, is closed with 4109',
+      ),
+      max_message_size: count(65_536, 1_024, 16_777_216).describe('bytes of a message from a client'),
+      max_subscriptions: count(200, 1, 10_000).describe('topics and patterns that a connection may subscribe to'),
+      max_matched_topics: count(10_000, 1, 1_000_000).describe(
+        'topics that the patterns of a connection may match together',
+      ),
+      compression: flag(false).describe('permessage-deflate; costs memory and time'),
+    })
+    .describe('Client connections.'),
+
+  actor_system: z
+    .strictObject({
+      mailbox_capacity: count(1_000).describe('messages that may wait for a connection; the oldest give way'),
+      mailbox_bytes: count(1_048_576, 1_024).describe('bytes that may wait for a connection'),
+      mailboxes_total_bytes: count(268_435_456, 65_536, 1_099_511_627_776).describe(
+        'bytes that may wait for all connections of the node together; the fattest mailbox gives way first',
+      ),
+      overflow_strategy: z
+        .literal('drop_oldest')
+        .default('drop_oldest')
+        .describe('what gives way when a mailbox is full; logged messages are replayed from the log afterwards'),
+      control_capacity: count(1_000).describe('replies that may wait for a connection; one more closes it with 4108'),
+      inbound_capacity: count(1_000).describe('frames of a client that may wait to be handled; more are refused'),
+      max_restarts: z
+        .int()
+        .min(0)
+        .max(1_000)
+        .default(5)
+        .describe('restarts of an actor within the window; the next failure stops it'),
+      restart_window_secs: seconds(60).describe('the window of max_restarts'),
+      dead_letters: count(100, 1, 100_000).describe('messages kept that could not be handled'),
+      flush_slice_ms: z
+        .number()
+        .min(0.1)
+        .max(1_000)
+        .default(5)
+        .describe('milliseconds of deliveries in a row before the event loop gets its turn'),
+    })
+    .describe('Actors, their mailboxes and their supervision.'),
+
+  auth: z
+    .strictObject({
+      jwt_secret: secret().describe('secret of HS256, HS384 and HS512 tokens; at least 32 bytes in production'),
+      jwt_previous_secret: secret().describe('a second secret that is still accepted, while keys are rotated'),
+      algorithms: z
+        .array(z.enum(['HS256', 'HS384', 'HS512']))
+        .min(1)
+        .default(['HS256'])
+        .describe('algorithms accepted; what a token asks for is never believed'),
+      issuer: z.string().optional().describe('the iss claim that tokens must have'),
+      audience: z.string().optional().describe('the aud claim that tokens must have'),
+      leeway_secs: seconds(60, 0).describe('tolerance for clocks that differ'),
+      require_expiry: flag(true).describe('refuse tokens without exp'),
+      query_token: flag(true).describe('accept ?token=; query strings end in the logs of proxies'),
+      cache_size: count(20_000).describe('verified tokens remembered, by digest'),
+      failures_per_minute: count(60).describe('failed tokens per address and minute before the address has to wait'),
+    })
+    .describe('Tokens of clients.'),
+
+  security: z
+    .strictObject({
+      allowed_origins: z
+        .array(z.string())
+        .default([])
+        .describe('origins of web pages that may connect: exact, or https://*.example.com'),
+    })
+    .describe('Web pages that may connect. Programs send no Origin and are known by their token.'),
+
+  rate_limiting: z
+    .strictObject({
+      enabled: flag(true).describe('whether the rates below are enforced'),
+      connection_rps: perSecond(100).describe('frames per second of a connection'),
+      connection_burst: count(200).describe('frames that a connection may send at once'),
+      user_rps: perSecond(500).describe('frames per second of all connections of a user on this node'),
+      user_burst: count(1_000).describe('frames that a user may send at once'),
+      global_rps: perSecond(10_000).describe('frames per second of the node'),
+      global_burst: count(20_000).describe('frames that the node takes at once'),
+    })
+    .describe('Token buckets. One token a frame; History and GetMissedMessages cost 5, Subscribe one per 10 topics.'),
+
+  topics: z
+    .strictObject({
+      history: count(1_000, 0).describe('messages kept per topic; 0 makes topics ephemeral'),
+      age_secs: seconds(3_600).describe('how long messages are kept'),
+      max_bytes: count(67_108_864, 1_024).describe('bytes kept per topic'),
+      total_bytes: count(1_073_741_824, 65_536, 1_099_511_627_776).describe(
+        'bytes kept for all topics of the in-memory broker; the largest logs are shortened first',
+      ),
+      max_topics: count(100_000).describe('topics of the in-memory broker'),
+      linger_secs: seconds(60).describe('how long a topic stays open on a node after its last subscriber left'),
+      subscribe: roles().describe('roles that may subscribe'),
+      publish: roles().describe('roles that may publish'),
+      direct_history: count(100).describe('direct messages kept per user'),
+      direct_age_secs: seconds(86_400).describe('how long direct messages are kept'),
+      direct_publish: roles().describe('roles that may send direct messages'),
+      idempotency_window_secs: seconds(300).describe('how long an idempotency_key is remembered'),
+      idempotency_keys: count(1_000_000).describe(
+        'idempotency keys remembered at most; beyond, publishing with a key is refused for a while',
+      ),
+      rules: z.array(topicRule).default([]).describe('exceptions by pattern, the first that matches counts'),
+    })
+    .describe('How long messages are kept, and who may do what. Rules override the values of the section.'),
+
+  session: z
+    .strictObject({
+      ttl_secs: seconds(3_600).describe('how long a session is kept after its connection ended'),
+      capacity: count(100_000).describe('sessions kept in memory; the oldest leave first'),
+    })
+    .describe('What is remembered of a connection after its end.'),
+
+  redis: z
+    .strictObject({
+      url: secret().describe(
+        'Redis for several nodes; this version has only the in-memory broker and refuses to start with it',
+      ),
+    })
+    .describe('The distributed broker.'),
+
+  admin: z
+    .strictObject({
+      token: secret().describe('bearer token of operators'),
+      alert_webhook: z.url().optional().describe('URL that gets a POST when an actor was stopped'),
+    })
+    .describe('Operators.'),
+
+  logging: z
+    .strictObject({
+      level: z
+        .string()
+        .regex(/^[a-z_]+(=[a-z]+)?(,[a-z_]+=[a-z]+)*$/)
+        .default('info')
+        .describe('level, and levels of single rooms: info,connection=debug,router=trace'),
+      format: z.enum(['json', 'pretty']).default('json').describe('json, or pretty for reading on a terminal'),
+    })
+    .describe('The log on standard output.'),
+
+  metrics: z
+    .strictObject({
+      enabled: flag(true).describe('serve /metrics and /metrics.json'),
+    })
+    .describe('Prometheus metrics.'),
+
+  shutdown: z
+    .strictObject({
+      grace_secs: seconds(25).describe('how long connections may take to leave when the server is told to stop'),
+      closes_per_second: count(500).describe('connections closed per second, unless grace_secs asks for more'),
+    })
+    .describe('The end of a node.'),
+} as const;
+
+export const schema = z.strictObject({
+  profile: z
+    .enum(['production', 'development'])
+    .default('production')
+    .describe('development generates missing secrets and accepts short ones'),
+  server: SECTIONS.server.prefault({}),
+  websocket: SECTIONS.websocket.prefault({}),
+  actor_system: SECTIONS.actor_system.prefault({}),
+  auth: SECTIONS.auth.prefault({}),
+  security: SECTIONS.security.prefault({}),
+  rate_limiting: SECTIONS.rate_limiting.prefault({}),
+  topics: SECTIONS.topics.prefault({}),
+  session: SECTIONS.session.prefault({}),
+  redis: SECTIONS.redis.prefault({}),
+  admin: SECTIONS.admin.prefault({}),
+  logging: SECTIONS.logging.prefault({}),
+  metrics: SECTIONS.metrics.prefault({}),
+  shutdown: SECTIONS.shutdown.prefault({}),
+});
+
+export type Config = z.output<typeof schema>;
+export type TopicRule = z.output<typeof topicRule>;
+
+/** The names that people try first, beside `SIGNALBOX_SECTION_KEY`. */
+export const SHORT_NAMES: Readonly<Record<string, string>> = {
+  PORT: 'server.port',
+  HOST: 'server.host',
+  JWT_SECRET: 'auth.jwt_secret',
+  ADMIN_TOKEN: 'admin.token',
+  LOG_LEVEL: 'logging.level',
+  LOG_FORMAT: 'logging.format',
+  MAX_CONNECTIONS: 'websocket.max_connections',
+  REDIS_URL: 'redis.url',
+};
+
+export const PREFIX = 'SIGNALBOX_';

@@ -1,0 +1,169 @@
+/**
+ * The one recovery path: a subscription that lags reads on after its last written message, page by page, from the tail
+ * while that reaches back far enough, else from the broker's log, until it has caught up with what was routed. It is the
+ * same after an overflow, a resume with a position, and a disturbed broker.
+ */
+import { isRefusal, type History } from '../broker/broker.ts';
+import { PAGE_BYTES, PAGE_MESSAGES } from '../protocol/limits.ts';
+import type { Publication } from '../protocol/position.ts';
+import { LAGGING, type Subscription } from '../router/subscription.ts';
+import type { Connection } from './connection.ts';
+import { sendRange, writeGap } from './outbox.ts';
+
+/** Takes the next step for a connection that has something to read: one page, or the request for one. */
+export function readOn(connection: Connection): void {
+  const { transport } = connection;
+  if (transport === null || connection.isBlocked || connection.isReading) return;
+  if (transport.buffered() > 0) {
+    connection.setBlocked(true);
+    return;
+  }
+  if (connection.missed !== null) {
+    connection.missed.readOn();
+    return;
+  }
+  const subscription = next(connection);
+  if (subscription === null) return;
+  const { topic, written } = subscription;
+  if (written >= topic.routedHead) finish(connection, subscription);
+  else if (written + 1 >= topic.tailFirst(connection.format)) pageFromTail(connection, subscription);
+  else askForPage(connection, subscription);
+}
+
+/** After a page went out: see whether the socket took it, and who is next. */
+export function afterPage(connection: Connection): void {
+  const { transport } = connection;
+  if (transport === null) return;
+  if (transport.buffered() > 0) connection.setBlocked(true);
+  else if (connection.lagging !== null || connection.missed !== null) connection.scheduleRead();
+}
+
+/** Frames of publications that come from the log. */
+export function replayedFrames(
+  connection: Connection,
+  publications: readonly Publication[],
+  replyTo?: string,
+): Uint8Array[] {
+  const { codec } = connection;
+  return publications.map((publication) => {
+    const frame = codec.publication(publication);
+    return codec.replayed(typeof frame === 'string' ? Buffer.from(frame) : frame, replyTo);
+  });
+}
+
+/** The subscription whose turn it is; those that lag no longer leave the list. */
+function next(connection: Connection): Subscription | null {
+  const lagging = (connection.lagging ?? []).filter((subscription) => subscription.state === LAGGING);
+  connection.lagging = lagging.length === 0 ? null : lagging;
+  return lagging.find((subscription) => !subscription.isHeld) ?? null;
+}
+
+/** Round robin: who has had a page goes to the end. */
+function rotate(connection: Connection, subscription: Subscription): void {
+  const lagging = (connection.lagging ?? []).filter((other) => other !== subscription);
+  lagging.push(subscription);
+  connection.lagging = lagging;
+}
+
+function finish(connection: Connection, subscription: Subscription): void {
+  const before = subscription.deferred;
+  subscription.endLag();
+  connection.context.counters.deferred += subscription.deferred - before;
+  connection.lagging = (connection.lagging ?? []).filter((other) => other !== subscription);
+  if (connection.lagging.length === 0) connection.lagging = null;
+  else connection.scheduleRead();
+}
+
+function pageFromTail(connection: Connection, subscription: Subscription): void {
+  const { topic, written } = subscription;
+  const to = topic.fit(connection.format, written, topic.routedHead, PAGE_MESSAGES, PAGE_BYTES);
+  const range = topic.prepare(connection.format, written, to, true);
+  connection.transport?.cork(() => {
+    writeGap(connection, subscription);
+    sendRange(connection, range);
+  });
+  wrote(connection, subscription, to, range.frames);
+}
+
+function askForPage(connection: Connection, subscription: Subscription): void {
+  const { topic, generation, written } = subscription;
+  const { epochNumber } = topic;
+  connection.isReading = true;
+  connection.context.broker.read(
+    topic.name,
+    { after: { epoch: topic.epoch, sequence: written }, limit: PAGE_MESSAGES, maxBytes: PAGE_BYTES },
+    (answer) => {
+      connection.cell.answer(() => {
+        connection.isReading = false;
+        const isStale =
+          subscription.generation !== generation || subscription.state !== LAGGING || topic.epochNumber !== epochNumber;
+        if (isStale) connection.scheduleRead();
+        else if (isRefusal(answer))
+          connection.context.log.debug('Log not readable, will try again', {
+            connection_id: connection.id,
+            topic: topic.name,
+            reason: answer.reason,
+          });
+        else pageArrived(connection, subscription, answer);
+      }, null);
+    },
+  );
+}
+
+function pageArrived(connection: Connection, subscription: Subscription, history: History): void {
+  const { topic } = subscription;
+  const { router } = connection.context;
+  router.heard(topic, history.epoch, history.epochFirst, history.top);
+  if (topic.epoch !== history.epoch || subscription.state !== LAGGING || subscription.gap?.cause === 'history_lost')
+    return connection.scheduleRead();
+  if (connection.transport === null) return;
+  if (connection.isBlocked || connection.transport.buffered() > 0) {
+    // Not kept for later: it will be read again when there is room, and so costs no memory until then.
+    connection.setBlocked(true);
+    return;
+  }
+  if (history.lost !== null) {
+    subscription.startAt(history.after, LAGGING);
+    subscription.gap = { cause: 'history_lost', epoch: history.epoch, sequence: history.after };
+    return connection.scheduleRead();
+  }
+  const skipped = skipLost(subscription, history);
+  const page = history.publications.filter(
+    ({ position }) =>
+      position !== null && position.sequence > subscription.written && position.sequence <= topic.routedHead,
+  );
+  const frames = replayedFrames(connection, page);
+  const to = page.at(-1)?.position?.sequence ?? subscription.written;
+  // The log gives less than was routed: it is behind for now. The next beat asks again.
+  if (!skipped && frames.length === 0) return;
+  connection.transport.cork(() => {
+    writeGap(connection, subscription);
+    if (frames.length > 0)
+      sendRange(connection, { after: subscription.written, to, replayed: true, frames, batch: null });
+  });
+  wrote(connection, subscription, to, frames);
+}
+
+/** What the log no longer has is announced once and skipped. */
+function skipLost(subscription: Subscription, history: History): boolean {
+  const { topic, written } = subscription;
+  const to = Math.min(history.first - 1, topic.routedHead);
+  if (to <= written) return false;
+  const cause = subscription.overflowed ? 'overflow' : 'trimmed';
+  subscription.gap = { cause, epoch: topic.epoch, from: written + 1, to };
+  subscription.lost += to - written;
+  subscription.written = to;
+  return true;
+}
+
+function wrote(connection: Connection, subscription: Subscription, to: number, frames: readonly Uint8Array[]): void {
+  const count = to - subscription.written;
+  subscription.written = to;
+  subscription.replayed += count;
+  const { counters } = connection.context;
+  counters.replayed += count;
+  for (const frame of frames) counters.sentBytes += frame.byteLength;
+  if (to >= subscription.topic.routedHead) finish(connection, subscription);
+  else rotate(connection, subscription);
+  afterPage(connection);
+}

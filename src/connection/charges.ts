@@ -1,0 +1,84 @@
+/** What frames cost, and what becomes of clients that send too many or too bad ones (docs/protocol.md, "Errors"). */
+import { takeTokens, waitFor } from '../limits/token-bucket.ts';
+import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
+import type { ClientFrame } from '../protocol/frames.ts';
+import type { Connection } from './connection.ts';
+
+const TOPICS_PER_TOKEN = 10;
+const READ_COST = 5;
+/** 20 strikes in 60 s close the connection; they decay one by one. */
+const STRIKES = { perSecond: 20 / 60, burst: 20 };
+/** Above this many times its rate, for so many beats on end, a connection is closed. */
+const FLOOD_FACTOR = 10;
+const FLOOD_BEATS = 10;
+
+/** Tokens that a frame costs. */
+export function costOf(frame: ClientFrame): number {
+  switch (frame.type) {
+    case 'Ack':
+      return 0;
+    case 'Subscribe':
+    case 'Unsubscribe':
+      return Math.ceil(frame.topics.length / TOPICS_PER_TOKEN);
+    case 'History':
+    case 'GetMissedMessages':
+      return READ_COST;
+    default:
+      return 1;
+  }
+}
+
+/** Charges the connection, its user and the node. Returns why not, when a bucket is empty; `null` when all is paid. */
+export function chargeFrame(connection: Connection, cost: number): Refusal | null {
+  const { context, usage } = connection;
+  const { limits, users, nodeBucket, clock, counters } = context;
+  if (!limits.limitRates || cost === 0) return null;
+  const now = clock.elapsed();
+  const next = takeTokens(connection.fullAt, limits.connectionRate, cost, now);
+  if (next === -1) {
+    countRefused(connection);
+    counters.rateLimited.add('connection');
+    return limited(
+      'connection',
+      limits.connectionRate.perSecond,
+      waitFor(connection.fullAt, limits.connectionRate, cost, now),
+    );
+  }
+  connection.fullAt = next;
+  if (!users.take(usage, cost, now)) {
+    counters.rateLimited.add('user');
+    return limited('user', users.rate.perSecond, users.wait(usage, cost, now));
+  }
+  if (!nodeBucket.take(cost, now)) {
+    counters.rateLimited.add('global');
+    return limited('node', nodeBucket.rate.perSecond, nodeBucket.wait(cost, now));
+  }
+  return null;
+}
+
+/** Counts a refusal against the client when a correct one would never cause it. Returns whether it was one too many. */
+export function strike(connection: Connection, { reason }: Refusal): boolean {
+  if (!ERRORS[reason].strike) return false;
+  const next = takeTokens(connection.strikesFullAt, STRIKES, 1, connection.context.clock.elapsed());
+  if (next === -1) return true;
+  connection.strikesFullAt = next;
+  // The bucket holds exactly the strikes that are allowed: the one that empties it is the last.
+  return takeTokens(next, STRIKES, 1, connection.context.clock.elapsed()) === -1;
+}
+
+function limited(scope: string, perSecond: number, retryAfterMs: number): Refusal {
+  return refusal('rate_limited', `expected at most ${perSecond} tokens per second for this ${scope}`, retryAfterMs);
+}
+
+function countRefused(connection: Connection): void {
+  const { beat } = connection.context.node;
+  if (connection.floodBeat !== beat) {
+    const tooMany = connection.refusedInBeat > (FLOOD_FACTOR - 1) * connection.context.limits.connectionRate.perSecond;
+    connection.floodBeats = tooMany && connection.floodBeat === beat - 1 ? connection.floodBeats + 1 : 0;
+    connection.refusedInBeat = 0;
+    connection.floodBeat = beat;
+  }
+  connection.refusedInBeat += 1;
+  if (connection.floodBeats >= FLOOD_BEATS)
+    connection.close('rate_limited', `more than ${FLOOD_FACTOR} times the allowed rate for ${FLOOD_BEATS} s`);
+}

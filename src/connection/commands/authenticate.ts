@@ -1,0 +1,34 @@
+import { refusal } from '../../protocol/errors.ts';
+import type { AuthenticateFrame } from '../../protocol/frames.ts';
+import { looksLikePattern } from '../../protocol/topic.ts';
+import type { Connection } from '../connection.ts';
+import { statusFrame } from '../replies.ts';
+import { endPattern, endSubscription } from '../subscriptions.ts';
+
+/** `Authenticate` swaps the claims of a live connection; user and tenant never change, and a failure changes nothing. */
+export async function authenticate(connection: Connection, frame: AuthenticateFrame): Promise<void> {
+  const answer = await connection.context.verify(frame.token);
+  if (!connection.isOpen) return;
+  if ('reason' in answer) return connection.refuse(frame, answer);
+  const { principal } = connection;
+  if (answer.user !== principal.user || answer.tenant !== principal.tenant) {
+    connection.refuse(frame, refusal('not_allowed', 'expected a token of the same user and tenant'));
+    return connection.close('forbidden', 'a token of another user was presented');
+  }
+  connection.principal = answer;
+  connection.wasWarned = false;
+  const ended = endForbidden(connection);
+  const expiresAt = Number.isFinite(answer.expiresAt) ? answer.expiresAt : null;
+  connection.reply(frame, statusFrame('authenticated', { expires_at: expiresAt, unsubscribed: ended }));
+}
+
+/** Ends the subscriptions that the new claims no longer allow. Returns their names. */
+function endForbidden(connection: Connection): string[] {
+  const { principal, context } = connection;
+  const allowed = (name: string): boolean => context.rights.allows(principal, 'subscribe', name);
+  const topics = connection.subscriptions.filter(({ isExplicit, topic }) => isExplicit && !allowed(topic.clientName));
+  const patterns = (connection.patterns ?? []).filter((pattern) => looksLikePattern(pattern) && !allowed(pattern));
+  for (const subscription of topics) endSubscription(connection, subscription);
+  for (const pattern of patterns) endPattern(connection, pattern);
+  return [...topics.map(({ topic }) => topic.clientName), ...patterns];
+}

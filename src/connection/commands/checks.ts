@@ -1,0 +1,41 @@
+/** What several frame types check or count alike. */
+import type { Published } from '../../broker/broker.ts';
+import { quote, refusal, type Refusal } from '../../protocol/errors.ts';
+import type { ClientFrame } from '../../protocol/frames.ts';
+import { ME, isTopicName } from '../../protocol/topic.ts';
+import type { Connection } from '../connection.ts';
+
+/** Whether the node takes writes now; if not, the frame is refused. */
+export function mayWrite(connection: Connection, frame: ClientFrame): boolean {
+  if (!connection.context.node.isReadOnly) return true;
+  connection.refuse(
+    frame,
+    refusal('read_only', 'expected a frame that only reads: the node is in read-only mode', 5_000),
+  );
+  return false;
+}
+
+export function invalidTopic(name: string): Refusal {
+  return refusal('invalid_topic', `expected 1 to 256 bytes of dotted segments [A-Za-z0-9_:-], got ${quote(name)}`);
+}
+
+/** Why a topic (a name or `@me`, no pattern) cannot be read by this client, or `null`. */
+export function readProblem({ context, principal }: Connection, name: string): Refusal | null {
+  if (name !== ME && !isTopicName(name)) return invalidTopic(name);
+  return context.rights.allows(principal, 'subscribe', name) ? null : notReadable(name);
+}
+
+export function notReadable(name: string): Refusal {
+  return refusal('not_allowed', `expected a topic that this token may subscribe to, got ${quote(name)}`);
+}
+
+/** One read of the log at a time: `History` and `GetMissedMessages` share the turn. */
+export function pendingProblem({ isAsking, missed }: Connection): Refusal | null {
+  if (!isAsking && missed === null) return null;
+  return refusal('request_pending', 'expected one History or GetMissedMessages at a time');
+}
+
+export function countPublished({ context }: Connection, { duplicate }: Published): void {
+  if (duplicate) context.counters.duplicates += 1;
+  else context.counters.published += 1;
+}

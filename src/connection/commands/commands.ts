@@ -1,0 +1,56 @@
+/** One handler per frame type, and what every frame goes through before its handler. */
+import type { ClientFrame } from '../../protocol/frames.ts';
+import { chargeFrame, costOf } from '../charges.ts';
+import type { Connection } from '../connection.ts';
+import { acknowledge } from './acknowledge.ts';
+import { authenticate } from './authenticate.ts';
+import { broadcast } from './broadcast.ts';
+import { directMessage } from './direct-message.ts';
+import { extension } from './extension.ts';
+import { getMissedMessages } from './get-missed-messages.ts';
+import { history } from './history.ts';
+import { ping } from './ping.ts';
+import { subscribe } from './subscribe.ts';
+import { unsubscribe } from './unsubscribe.ts';
+
+/** Handles one frame of a client. A promise keeps further frames waiting until it settles. */
+export function handle(connection: Connection, frame: ClientFrame): void | Promise<void> {
+  if (!connection.isOpen) return;
+  const limited = chargeFrame(connection, frame.type === 'Ping' ? pingCost(connection) : costOf(frame));
+  if (limited !== null) return connection.refuse(frame, limited);
+  return dispatch(connection, frame);
+}
+
+// A switch and not a map of functions: the compiler checks that every type has its handler with its own frame type.
+function dispatch(connection: Connection, frame: ClientFrame): void | Promise<void> {
+  switch (frame.type) {
+    case 'Broadcast':
+      return broadcast(connection, frame);
+    case 'Ping':
+      return ping(connection, frame);
+    case 'Subscribe':
+      return subscribe(connection, frame);
+    case 'Unsubscribe':
+      return unsubscribe(connection, frame);
+    case 'DirectMessage':
+      return directMessage(connection, frame);
+    case 'GetMissedMessages':
+      return getMissedMessages(connection, frame);
+    case 'History':
+      return history(connection, frame);
+    case 'Authenticate':
+      return authenticate(connection, frame);
+    case 'Ack':
+      return acknowledge(connection, frame);
+    default:
+      return extension(connection, frame);
+  }
+}
+
+/** One `Ping` a second is free. */
+function pingCost(connection: Connection): number {
+  const { beat } = connection.context.node;
+  if (connection.freePingBeat === beat) return 1;
+  connection.freePingBeat = beat;
+  return 0;
+}

@@ -1,0 +1,30 @@
+import type { UnsubscribeFrame } from '../../protocol/frames.ts';
+import { looksLikePattern, matches, qualify } from '../../protocol/topic.ts';
+import type { Connection } from '../connection.ts';
+import { statusFrame } from '../replies.ts';
+import { activeSubscriptions, endPattern, endSubscription, findSubscription } from '../subscriptions.ts';
+import { nodeName } from './names.ts';
+
+/** `Unsubscribe` → `Status unsubscribed`. Names that were not subscribed are answered all the same. */
+export function unsubscribe(connection: Connection, frame: UnsubscribeFrame): void {
+  for (const name of frame.topics) {
+    if (looksLikePattern(name)) endPattern(connection, name);
+    else endTopic(connection, name);
+  }
+  connection.isSessionDirty = true;
+  connection.reply(
+    frame,
+    statusFrame('unsubscribed', { topics: frame.topics, active_subscriptions: activeSubscriptions(connection) }),
+  );
+}
+
+function endTopic(connection: Connection, name: string): void {
+  const { tenant } = connection.principal;
+  const subscription = findSubscription(connection, nodeName(connection.principal, name));
+  if (subscription === undefined) return;
+  subscription.isExplicit = false;
+  // A pattern that matches the topic goes on delivering it.
+  const held =
+    connection.patterns?.some((pattern) => matches(qualify(tenant, pattern), subscription.topic.name)) ?? false;
+  if (!held) endSubscription(connection, subscription);
+}

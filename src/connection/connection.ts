@@ -1,0 +1,369 @@
+/**
+ * One client's connection: an actor whose inbox takes frames and whose mailbox is the ranges it has yet to be sent.
+ * This class holds the state and the few things that touch all of it; what it does is in the files beside it:
+ * commands/ (frames), outbox.ts and flusher.ts (delivery), overflow.ts, catch-up.ts (the recovery path), liveness.ts.
+ */
+import type { Actor, StopReason } from '../actor/actor.ts';
+import { ActorCell } from '../actor/actor-cell.ts';
+import { Mailbox } from '../actor/mailbox.ts';
+import type { Principal } from '../auth/principal.ts';
+import type { UserUsage } from '../limits/user-limits.ts';
+import type { CloseReason } from '../protocol/close-codes.ts';
+import { CLOSE_CODES } from '../protocol/close-codes.ts';
+import { byteLength, type Codec, type Decoded, type Format, type Payload } from '../protocol/codec.ts';
+import { CODECS } from '../protocol/codecs.ts';
+import { refusal, type Refusal } from '../protocol/errors.ts';
+import type { ClientFrame, ControlFrame } from '../protocol/frames.ts';
+import type { Position } from '../protocol/position.ts';
+import type { RoutedTopic } from '../router/routed-topic.ts';
+import { LAGGING, type Subscriber, type Subscription } from '../router/subscription.ts';
+import { chargeFrame, strike } from './charges.ts';
+import { handle } from './commands/commands.ts';
+import type { ConnectionContext } from './context.ts';
+import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
+import type { MissedMessages } from './missed-messages.ts';
+import { enforceBounds, fallBehind } from './overflow.ts';
+import { errorFrame } from './replies.ts';
+import { saveSession } from './sessions.ts';
+import { endSubscriptions, matchedSubscription } from './subscriptions.ts';
+import type { Transport, TransportListener } from './transport.ts';
+
+/** What was agreed at the handshake. */
+export interface Agreement {
+  readonly principal: Principal;
+  readonly usage: UserUsage;
+  readonly format: Format;
+  readonly batching: boolean;
+  /** The client wants `Ping` frames beside the protocol's own pings. */
+  readonly framePings: boolean;
+}
+
+export class Connection implements Actor<ClientFrame>, Subscriber, TransportListener {
+  readonly number: number;
+  readonly context: ConnectionContext;
+  readonly cell: ActorCell<ClientFrame>;
+  readonly format: Format;
+  readonly batching: boolean;
+  readonly framePings: boolean;
+  readonly usage: UserUsage;
+  principal: Principal;
+  /** The only reference to the socket; cleared when it is gone. */
+  transport: Transport | null = null;
+  lifecycle: LifecycleState = 'open';
+  /** Place in the node's dense array. */
+  slot = -1;
+
+  subscriptions: Subscription[] = [];
+  patterns: string[] | null = null;
+  /** Subscriptions with something to write, in the order in which it came. */
+  waiting: Subscription[] | null = null;
+  /** Subscriptions that read the log, the longest lagging first. */
+  lagging: Subscription[] | null = null;
+  /** The control lane: replies that the socket had no room for. */
+  control: Mailbox<Payload> | null = null;
+  /** The answer to `GetMissedMessages` that is under way. */
+  missed: MissedMessages | null = null;
+  /** Positions that the client acknowledged, for the session. */
+  acknowledged: Map<string, Position> | null = null;
+
+  queuedCount = 0;
+  queuedBytes = 0;
+  isScheduled = false;
+  isScheduledToRead = false;
+  /** The socket has no room: wait for it to drain. */
+  isBlocked = false;
+  /** A page of the log has been asked for. */
+  isReading = false;
+  /** A `History` is unanswered. */
+  isAsking = false;
+  isSessionDirty = false;
+  wasWarned = false;
+
+  /** Beats: of the last sign of life, of the last progress of a blocked socket, of the close frame, of the last ping. */
+  seenBeat: number;
+  progressBeat = 0;
+  closedBeat = 0;
+  pingedAt = 0;
+  savedBeat = 0;
+  bufferedThen = 0;
+  /** State of the rate limit's bucket, and of the strikes towards 4010. */
+  fullAt = 0;
+  strikesFullAt = 0;
+  /** Frames refused in this beat, and for how many beats there were too many. */
+  refusedInBeat = 0;
+  floodBeats = 0;
+  floodBeat = 0;
+  freePingBeat = -1;
+  /** The frame answered last, so that a failure after the answer does not answer again. */
+  private answered: ClientFrame | null = null;
+
+  constructor(number: number, agreement: Agreement, context: ConnectionContext) {
+    this.number = number;
+    this.context = context;
+    this.principal = agreement.principal;
+    this.usage = agreement.usage;
+    this.format = agreement.format;
+    this.batching = agreement.batching;
+    this.framePings = agreement.framePings;
+    this.seenBeat = context.node.beat;
+    this.cell = new ActorCell<ClientFrame>(context.supervisor, context.policy, () => this);
+  }
+
+  /** Printed when it is asked for: as a field it would cost every connection its own string. */
+  get id(): string {
+    const { name, instance } = this.context.node;
+    return `${name}-${instance}-${this.number.toString(36)}`;
+  }
+
+  get sessionId(): string {
+    return `s-${this.id}`;
+  }
+
+  get codec(): Codec {
+    return CODECS[this.format];
+  }
+
+  get isOpen(): boolean {
+    return this.lifecycle === 'open' || this.lifecycle === 'draining';
+  }
+
+  // From the socket
+
+  received(bytes: ArrayBuffer, binary: boolean): void {
+    if (!this.isOpen) return;
+    const { counters, node } = this.context;
+    this.seenBeat = node.beat;
+    counters.receivedBytes += bytes.byteLength;
+    const decoded = CODECS[binary ? 'msgpack' : 'json'].decode(bytes, this.batching);
+    if (isBatch(decoded)) for (const frame of decoded) this.accept(frame, bytes.byteLength / decoded.length);
+    else this.accept(decoded, bytes.byteLength);
+  }
+
+  oversized(size: number): void {
+    if (!this.isOpen) return;
+    this.seenBeat = this.context.node.beat;
+    this.context.counters.received.add(`invalid ${this.format}`);
+    const message = `expected at most ${this.context.limits.maxMessageSize} bytes (websocket.max_message_size), got ${size}`;
+    this.reject(refusal('payload_too_large', message), undefined);
+  }
+
+  ponged(): void {
+    const { node, counters, clock } = this.context;
+    this.seenBeat = node.beat;
+    if (this.pingedAt > 0) counters.pingRoundTrip.observe((clock.elapsed() - this.pingedAt) / 1_000);
+    this.pingedAt = 0;
+  }
+
+  drained(): void {
+    if (this.transport === null || this.transport.buffered() > 0) return;
+    this.setBlocked(false);
+    this.schedule();
+  }
+
+  closed(code: number): void {
+    if (!this.step('GONE')) return;
+    this.transport = null;
+    this.context.counters.closed.add(String(code));
+    this.context.log.debug('Connection closed', { connection_id: this.id, code });
+    this.release();
+    this.cell.stop('finished');
+    this.context.ended(this);
+  }
+
+  // As an actor
+
+  receive(frame: ClientFrame): void | Promise<void> {
+    return handle(this, frame);
+  }
+
+  failed(_error: unknown, frame: ClientFrame | null): void {
+    this.cell.resume();
+    if (frame !== null && this.answered !== frame) {
+      this.reply(
+        frame,
+        errorFrame(refusal('quarantined', 'handling this frame failed inside the server; it was put aside')),
+      );
+    }
+  }
+
+  stopped(reason: StopReason): void {
+    if (reason === 'restart_limit')
+      this.close('actor_stopped', 'the server gave up on this connection after repeated failures');
+  }
+
+  describe(frame: ClientFrame): string {
+    return frame.type === 'Authenticate' ? JSON.stringify({ ...frame, token: '[redacted]' }) : JSON.stringify(frame);
+  }
+
+  // As a subscriber
+
+  queued(subscription: Subscription, count: number, bytes: number): void {
+    const { limits, backlog, flusher } = this.context;
+    this.queuedCount += count;
+    this.queuedBytes += bytes;
+    backlog.bytes += bytes;
+    subscription.queuedBytes += bytes;
+    this.enqueue(subscription);
+    if (!this.isScheduled && !this.isBlocked) this.schedule();
+    if (this.queuedCount <= limits.mailboxCapacity && this.queuedBytes <= limits.mailboxBytes) return;
+    if (!this.isBlocked) flusher.flush(this);
+    enforceBounds(this);
+  }
+
+  fellBehind(subscription: Subscription): void {
+    fallBehind(subscription, this, false);
+  }
+
+  announced(subscription: Subscription): void {
+    if (subscription.gap !== null) this.enqueue(subscription);
+    if (subscription.state === LAGGING) this.lag(subscription);
+    this.schedule();
+  }
+
+  matched(topic: RoutedTopic): Subscription | null {
+    return matchedSubscription(this, topic);
+  }
+
+  // For the files beside this one
+
+  /** Puts the subscription among those with something to write. */
+  enqueue(subscription: Subscription): void {
+    if (subscription.isWaiting) return;
+    subscription.isWaiting = true;
+    if (this.waiting === null) this.waiting = [subscription];
+    else this.waiting.push(subscription);
+  }
+
+  /** Puts the subscription among those that read the log. */
+  lag(subscription: Subscription): void {
+    if (this.lagging === null) this.lagging = [subscription];
+    else if (!this.lagging.includes(subscription)) this.lagging.push(subscription);
+    this.scheduleRead();
+  }
+
+  /** Has the outbox flushed at the end of the turn. */
+  schedule(): void {
+    if (this.isScheduled || this.isBlocked || this.transport === null) return;
+    this.isScheduled = true;
+    this.context.flusher.add(this);
+  }
+
+  /** Has a page of the log read when those with live news have been served. */
+  scheduleRead(): void {
+    if (this.isScheduledToRead || this.isBlocked || this.isReading || this.transport === null) return;
+    this.isScheduledToRead = true;
+    this.context.flusher.addReader(this);
+  }
+
+  setBlocked(blocked: boolean): void {
+    if (this.isBlocked === blocked) return;
+    this.isBlocked = blocked;
+    if (blocked) {
+      this.progressBeat = this.context.node.beat;
+      this.bufferedThen = this.transport?.buffered() ?? 0;
+      this.context.backlog.blocked.add(this);
+    } else {
+      this.context.backlog.blocked.delete(this);
+      if (this.lagging !== null || this.missed !== null) this.scheduleRead();
+    }
+  }
+
+  /** Answers a frame: every frame with an id gets exactly one terminal reply. */
+  reply(frame: ClientFrame, control: ControlFrame): void {
+    if (this.answered === frame) return;
+    this.answered = frame;
+    this.send({ type: control.type, reply_to: frame.id, data: control.data });
+  }
+
+  /** Like {@link reply}, for an answer that the codec has put together. */
+  replyPayload(frame: ClientFrame, payload: Payload): void {
+    if (this.answered === frame) return;
+    this.answered = frame;
+    this.context.counters.controlSent.add(`Status ${this.format}`);
+    this.sendPayload(payload);
+  }
+
+  refuse(frame: ClientFrame, refused: Refusal): void {
+    this.context.counters.errors.add(refused.reason);
+    this.reply(frame, errorFrame(refused));
+    this.strike(refused);
+  }
+
+  /** Sends a control frame: at once when the socket has room, else through the control lane. */
+  send(frame: ControlFrame): void {
+    this.context.counters.controlSent.add(`${frame.type} ${this.format}`);
+    this.sendPayload(this.codec.encode(frame));
+  }
+
+  sendPayload(payload: Payload): void {
+    const { transport, context } = this;
+    if (transport === null || this.lifecycle === 'closing') return;
+    if (!this.isBlocked && (this.control === null || this.control.length === 0) && transport.buffered() === 0) {
+      context.counters.sentBytes += payload.length;
+      transport.send(payload, this.codec.binary);
+      return;
+    }
+    const { controlCapacity, controlBytes } = context.limits;
+    this.control ??= new Mailbox<Payload>({ capacity: controlCapacity, bytes: controlBytes, strategy: 'refuse' });
+    if (this.control.offer(payload, byteLength(payload)) === 'refused')
+      this.close('control_overflow', 'replies pile up: read faster');
+    else this.schedule();
+  }
+
+  /** Closes with a code; nothing is delivered any more. The socket's own `closed` follows. */
+  close(reason: CloseReason, text: string): void {
+    if (!this.step('CLOSE')) return;
+    this.closedBeat = this.context.node.beat;
+    this.context.log.debug('Closing connection', { connection_id: this.id, code: CLOSE_CODES[reason].code, reason });
+    this.release();
+    this.transport?.close(reason, text);
+  }
+
+  /** Moves the lifecycle on, when the state accepts the event. */
+  step(event: LifecycleEvent): boolean {
+    const next = step(this.lifecycle, event);
+    if (next === null) return false;
+    this.lifecycle = next;
+    return true;
+  }
+
+  private accept(frame: Decoded, size: number): void {
+    const { counters } = this.context;
+    if (!this.isOpen) return;
+    if (frame.type === 'rejected') {
+      counters.received.add(`invalid ${this.format}`);
+      const over = chargeFrame(this, 1);
+      this.reject(over ?? frame.refusal, frame.id);
+      return;
+    }
+    counters.received.add(`${frame.type.startsWith('X-') ? 'X-' : frame.type} ${this.format}`);
+    const taken = this.cell.tell(frame, size);
+    if (!taken && this.isOpen)
+      this.refuse(frame, refusal('inbound_full', 'expected fewer frames before earlier ones are answered', 1_000));
+  }
+
+  private reject(refused: Refusal, id: string | undefined): void {
+    this.context.counters.errors.add(refused.reason);
+    this.send({ type: 'Error', reply_to: id, data: errorFrame(refused).data });
+    this.strike(refused);
+  }
+
+  private strike(refused: Refusal): void {
+    if (strike(this, refused))
+      this.close('too_many_errors', 'too many malformed or invalid frames: compare them with docs/protocol.md');
+  }
+
+  /** Gives back everything that others hold for this connection. */
+  private release(): void {
+    const { context } = this;
+    if (this.subscriptions.length > 0 || this.patterns !== null) saveSession(this);
+    endSubscriptions(this);
+    context.backlog.blocked.delete(this);
+    this.control = null;
+    this.missed = null;
+  }
+}
+
+function isBatch(decoded: Decoded | readonly Decoded[]): decoded is readonly Decoded[] {
+  return Array.isArray(decoded);
+}

@@ -1,0 +1,86 @@
+/** What all connections of a node share: ports, limits and parts. One object per node. */
+import type { DeadLetters } from '../actor/dead-letters.ts';
+import type { Policy, Supervisor } from '../actor/supervisor.ts';
+import type { Principal } from '../auth/principal.ts';
+import type { Rights } from '../auth/rights.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { Rate, TokenBucket } from '../limits/token-bucket.ts';
+import type { UserLimits } from '../limits/user-limits.ts';
+import type { ExtensionFrame, JsonValue } from '../protocol/frames.ts';
+import type { Refusal } from '../protocol/errors.ts';
+import type { Router } from '../router/router.ts';
+import type { SessionStore } from '../session/session-store.ts';
+import type { Clock, Random, Scheduler } from '../telemetry/clock.ts';
+import type { Counters } from '../telemetry/counters.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Backlog } from './backlog.ts';
+import type { Connection } from './connection.ts';
+import type { Flusher } from './flusher.ts';
+
+/** Limits of a connection; rates may change at run time, in place. */
+export interface ConnectionLimits {
+  readonly mailboxCapacity: number;
+  readonly mailboxBytes: number;
+  /** Control frames that may wait; one more closes the connection. */
+  readonly controlCapacity: number;
+  readonly controlBytes: number;
+  readonly maxMessageSize: number;
+  readonly maxSubscriptions: number;
+  readonly maxMatchedTopics: number;
+  /** In beats, which are seconds that a blocked event loop does not count. */
+  readonly heartbeatBeats: number;
+  readonly clientTimeoutBeats: number;
+  readonly stallTimeoutBeats: number;
+  readonly closeTimeoutBeats: number;
+  readonly leewayMs: number;
+  readonly limitRates: boolean;
+  readonly connectionRate: Rate;
+}
+
+/** Handles the application-defined frames of one `X-` type. */
+export interface FrameHandler {
+  /** Whether read-only mode refuses it. */
+  readonly writes: boolean;
+  /** Answers with the `data` of the reply's Status, or refuses. */
+  handle(frame: ExtensionFrame, principal: Principal): Promise<Readonly<Record<string, JsonValue>> | Refusal>;
+}
+
+/** What the node says of itself. */
+export interface NodeFacts {
+  readonly name: string;
+  /** Tells this run of the node from others of the same name: ids must not repeat after a restart. */
+  readonly instance: string;
+  /** `running`, `read_only`, `draining` …: the first Status says it. */
+  readonly mode: string;
+  readonly isReadOnly: boolean;
+  /** Seconds since the start in which the event loop was free to count. */
+  readonly beat: number;
+}
+
+export interface ConnectionContext {
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly log: Log;
+  readonly counters: Counters;
+  readonly broker: Broker;
+  readonly router: Router;
+  readonly flusher: Flusher;
+  readonly backlog: Backlog;
+  readonly supervisor: Supervisor;
+  readonly policy: Policy;
+  readonly deadLetters: DeadLetters;
+  readonly sessions: SessionStore;
+  readonly rights: Rights;
+  readonly users: UserLimits;
+  readonly nodeBucket: TokenBucket;
+  readonly limits: ConnectionLimits;
+  readonly extensions: ReadonlyMap<string, FrameHandler>;
+  readonly node: NodeFacts;
+  /** Verifies the token of an `Authenticate` frame. */
+  readonly verify: (token: string) => Promise<Principal | Refusal>;
+  /** A live connection by its session id, for a client that comes back before its old socket was found dead. */
+  liveSession(id: string): Connection | undefined;
+  /** The connection is over: the node forgets it. */
+  ended(connection: Connection): void;
+}

@@ -1,0 +1,144 @@
+/**
+ * The end of a turn: what was published is counted into mailboxes, then every connection with news is written once,
+ * corked. The work is sliced by time, because 15,000 subscribers of one topic would otherwise block the loop for 200 ms;
+ * what is published meanwhile joins the batch. Pages of the log come after the live ones and are paced, so that those
+ * who catch up never cost the others their latency.
+ */
+import type { FlushRequests } from '../router/interest.ts';
+import type { Router } from '../router/router.ts';
+import type { Clock, Scheduler } from '../telemetry/clock.ts';
+import type { Backlog } from './backlog.ts';
+import { readOn } from './catch-up.ts';
+import type { Connection } from './connection.ts';
+import { writeOut } from './outbox.ts';
+import { enforceBounds } from './overflow.ts';
+
+export interface FlusherOptions {
+  /** Length of a slice of live deliveries, in ms. */
+  readonly sliceMs: number;
+  /** Length of a slice of pages from logs, in ms. */
+  readonly readSliceMs: number;
+}
+
+/** Connections flushed between two looks at the clock. */
+const STRIDE = 8;
+
+export class Flusher implements FlushRequests {
+  /** The monotonic clock at the start of the slice, in ms: near enough for what is measured per connection. */
+  sliceStart = 0;
+  private ready: Connection[] = [];
+  private readyAt = 0;
+  private readers: Connection[] = [];
+  private isArmed = false;
+  private isRunning = false;
+  private more = false;
+  private writing: Connection | null = null;
+  private readonly write = (): void => {
+    if (this.writing !== null) this.more = writeOut(this.writing);
+  };
+  private router: Router | null = null;
+  private backlog: Backlog | null = null;
+  private readonly options: FlusherOptions;
+  private readonly clock: Clock;
+  private readonly scheduler: Scheduler;
+
+  constructor(options: FlusherOptions, clock: Clock, scheduler: Scheduler) {
+    this.options = options;
+    this.clock = clock;
+    this.scheduler = scheduler;
+  }
+
+  /** Router and flusher need each other; the wiring introduces them. */
+  serve(router: Router, backlog: Backlog): void {
+    this.router = router;
+    this.backlog = backlog;
+  }
+
+  /** Connections that wait for their turn. */
+  get pending(): number {
+    return this.ready.length - this.readyAt + this.readers.length;
+  }
+
+  add(connection: Connection): void {
+    this.ready.push(connection);
+    this.atEndOfTurn();
+  }
+
+  addReader(connection: Connection): void {
+    this.readers.push(connection);
+    this.atEndOfTurn();
+  }
+
+  atEndOfTurn(): void {
+    if (this.isArmed) return;
+    this.isArmed = true;
+    this.scheduler.endOfTurn(() => this.run());
+  }
+
+  atOnce(): void {
+    this.run();
+  }
+
+  /** Writes what waits for one connection, as far as its socket takes it. */
+  flush(connection: Connection): void {
+    const { transport } = connection;
+    if (transport === null || connection.isBlocked) return;
+    if (transport.buffered() > 0) {
+      connection.setBlocked(true);
+      return;
+    }
+    this.writing = connection;
+    this.more = false;
+    transport.cork(this.write);
+    this.writing = null;
+    if (connection.transport === null) return;
+    if (transport.buffered() > 0) {
+      connection.setBlocked(true);
+      enforceBounds(connection);
+    } else if (this.more) connection.schedule();
+    else if (connection.lagging !== null || connection.missed !== null) connection.scheduleRead();
+  }
+
+  private run(): void {
+    if (this.isRunning) return;
+    this.isRunning = true;
+    this.isArmed = false;
+    this.router?.routeDirty();
+    this.sliceStart = this.clock.elapsed();
+    this.flushReady(this.sliceStart + this.options.sliceMs);
+    this.serveReaders();
+    this.backlog?.relieve();
+    this.isRunning = false;
+    if (this.pending > 0) this.atEndOfTurn();
+    else this.router?.forgetPrepared();
+  }
+
+  private flushReady(deadline: number): void {
+    let flushed = 0;
+    while (this.readyAt < this.ready.length) {
+      const connection = this.ready[this.readyAt] as Connection;
+      this.readyAt += 1;
+      connection.isScheduled = false;
+      this.flush(connection);
+      flushed += 1;
+      if (flushed % STRIDE === 0 && this.clock.elapsed() >= deadline) break;
+    }
+    if (this.readyAt < this.ready.length) return;
+    this.ready = [];
+    this.readyAt = 0;
+  }
+
+  private serveReaders(): void {
+    if (this.readers.length === 0) return;
+    const deadline = this.clock.elapsed() + this.options.readSliceMs;
+    const round = this.readers;
+    this.readers = [];
+    for (const [at, connection] of round.entries()) {
+      connection.isScheduledToRead = false;
+      readOn(connection);
+      if (this.clock.elapsed() < deadline) continue;
+      this.readers = [...round.slice(at + 1), ...this.readers];
+      return;
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * What happens to a connection as time passes. The node calls {@link beat} for every connection about once a second.
+ * Deadlines are counted in beats: while the event loop is blocked there are none, so that clients are never cut off for
+ * the server's own stall. And no connection has a timer, which could outlive it.
+ */
+import type { Connection } from './connection.ts';
+import { saveChangedSession } from './sessions.ts';
+
+/** Share of a token's lifetime after which its holder is warned. */
+const WARN_AT = 0.8;
+
+export function beat(connection: Connection): void {
+  const { transport, context, lifecycle } = connection;
+  const { limits, node } = context;
+  if (transport === null) return;
+  if (lifecycle === 'closing') {
+    if (node.beat - connection.closedBeat >= limits.closeTimeoutBeats) transport.terminate();
+    return;
+  }
+  if (node.beat - connection.seenBeat >= limits.clientTimeoutBeats) {
+    return connection.close('no_heartbeat', `nothing received for ${limits.clientTimeoutBeats} s`);
+  }
+  if (isStalled(connection)) return connection.close('stalled', `nothing read for ${limits.stallTimeoutBeats} s`);
+  if (!checkToken(connection)) return;
+  if ((node.beat + connection.number) % limits.heartbeatBeats === 0) sendPing(connection);
+  saveChangedSession(connection);
+  // A log that could not be read before may be readable now.
+  if (connection.lagging !== null || connection.missed !== null) connection.scheduleRead();
+}
+
+function isStalled(connection: Connection): boolean {
+  const { transport, context } = connection;
+  if (!connection.isBlocked || transport === null) return false;
+  const buffered = transport.buffered();
+  if (buffered < connection.bufferedThen) connection.progressBeat = context.node.beat;
+  connection.bufferedThen = buffered;
+  return context.node.beat - connection.progressBeat >= context.limits.stallTimeoutBeats;
+}
+
+function checkToken(connection: Connection): boolean {
+  const { principal, context } = connection;
+  if (principal.expiresAt === Infinity) return true;
+  const now = context.clock.now();
+  if (now >= principal.expiresAt + context.limits.leewayMs) {
+    connection.close('token_expired', 'the token has expired: get a new one');
+    return false;
+  }
+  const warnAt = principal.issuedAt + (principal.expiresAt - principal.issuedAt) * WARN_AT;
+  if (!connection.wasWarned && now >= warnAt) {
+    connection.wasWarned = true;
+    connection.send({
+      type: 'AuthStatus',
+      data: { status: 'token_expiring', expires_at: principal.expiresAt, refresh_required: true },
+    });
+  }
+  return true;
+}
+
+function sendPing(connection: Connection): void {
+  const { transport, context } = connection;
+  // Behind a blocked socket pings would only pile up: what the client reads shows whether it lives.
+  if (connection.isBlocked || transport === null) return;
+  connection.pingedAt = context.clock.elapsed();
+  transport.ping();
+  if (connection.framePings) connection.send({ type: 'Ping', data: { timestamp: context.clock.now() } });
+}

@@ -1,0 +1,146 @@
+/**
+ * The answer to one `GetMissedMessages`: pages of the log, topic after topic, then a `Status`. It stands outside the
+ * order of live delivery and moves no subscription; live publications of its topics wait until it is done.
+ */
+import { isRefusal, type History } from '../broker/broker.ts';
+import { PAGE_BYTES, PAGE_MESSAGES } from '../protocol/limits.ts';
+import type { GetMissedMessagesFrame } from '../protocol/frames.ts';
+import type { Position } from '../protocol/position.ts';
+import type { Topic } from '../protocol/topic.ts';
+import { LAGGING } from '../router/subscription.ts';
+import { afterPage, replayedFrames } from './catch-up.ts';
+import type { Connection } from './connection.ts';
+import { sendRange } from './outbox.ts';
+import { statusFrame } from './replies.ts';
+import { findSubscription } from './subscriptions.ts';
+
+export interface MissedTopic {
+  readonly topic: Topic;
+  /** What the client calls it. */
+  readonly name: string;
+  readonly from: Position | { readonly since: number };
+}
+
+export interface MissedResult {
+  readonly epoch: string;
+  readonly sequence: number;
+  readonly recovered: boolean;
+  readonly reason?: string;
+}
+
+export class MissedMessages {
+  private readonly connection: Connection;
+  private readonly frame: GetMissedMessagesFrame;
+  private readonly queue: readonly MissedTopic[];
+  private readonly results: Record<string, MissedResult>;
+  private at = 0;
+  /** Where the current topic stands, and where it ends: the head when it was first read. */
+  private cursor: Position | null = null;
+  private end = 0;
+  private reason: string | undefined;
+  private count = 0;
+
+  /** @param refused topics that are answered without being read, by the client's name */
+  constructor(
+    connection: Connection,
+    frame: GetMissedMessagesFrame,
+    topics: readonly MissedTopic[],
+    refused: Readonly<Record<string, MissedResult>>,
+  ) {
+    this.connection = connection;
+    this.frame = frame;
+    this.queue = topics;
+    this.results = { ...refused };
+    this.hold(true);
+  }
+
+  /** Takes the next step: asks for a page, or ends. */
+  readOn(): void {
+    const { connection } = this;
+    const target = this.queue[this.at];
+    const left = this.frame.limit - this.count;
+    if (target === undefined || left <= 0) return this.finish();
+    connection.isReading = true;
+    const request = { after: this.cursor ?? target.from, limit: Math.min(PAGE_MESSAGES, left), maxBytes: PAGE_BYTES };
+    connection.context.broker.read(target.topic, request, (answer) => {
+      connection.cell.answer(() => {
+        connection.isReading = false;
+        if (connection.missed !== this) return;
+        if (isRefusal(answer))
+          this.endTopic(target, { epoch: '', sequence: 0, recovered: false, reason: answer.reason });
+        else this.pageArrived(target, answer);
+        afterPage(connection);
+      }, this.frame);
+    });
+  }
+
+  private pageArrived(target: MissedTopic, history: History): void {
+    const { connection } = this;
+    if (connection.transport === null) return;
+    if (connection.isBlocked || connection.transport.buffered() > 0) {
+      connection.setBlocked(true);
+      return;
+    }
+    if (this.cursor === null) this.begin(history);
+    else if (history.lost !== null || history.first > this.cursor.sequence + 1)
+      this.reason ??= history.lost ?? 'trimmed';
+    const page = history.publications.filter(({ position }) => (position?.sequence ?? 0) <= this.end);
+    const frames = replayedFrames(connection, page, this.frame.id);
+    const last = page.at(-1)?.position ?? {
+      epoch: history.epoch,
+      sequence: Math.max(history.after, Math.min(history.first - 1, this.end)),
+    };
+    connection.transport.cork(() => sendRange(connection, { after: 0, to: 0, replayed: true, frames, batch: null }));
+    this.count += page.length;
+    connection.context.counters.replayed += page.length;
+    for (const frame of frames) connection.context.counters.sentBytes += frame.byteLength;
+    this.cursor = last;
+    if (page.length === 0 || last.sequence >= this.end) this.endTopic(target, this.resultAt(last));
+    else if (this.count >= this.frame.limit) this.endTopic(target, { ...last, recovered: false, reason: 'limit' });
+  }
+
+  private begin(history: History): void {
+    this.end = history.top;
+    this.reason =
+      history.lost ?? (history.first > history.after + 1 && history.after < history.top ? 'trimmed' : undefined);
+  }
+
+  private resultAt(position: Position): MissedResult {
+    return this.reason === undefined
+      ? { ...position, recovered: true }
+      : { ...position, recovered: false, reason: this.reason };
+  }
+
+  private endTopic(target: MissedTopic, result: MissedResult): void {
+    this.results[target.name] = result;
+    this.at += 1;
+    this.cursor = null;
+    this.reason = undefined;
+  }
+
+  private finish(): void {
+    const { connection, frame, results } = this;
+    for (const { name } of this.queue.slice(this.at))
+      results[name] ??= { epoch: '', sequence: 0, recovered: false, reason: 'limit' };
+    const complete = Object.values(results).every(({ recovered }) => recovered);
+    connection.missed = null;
+    this.hold(false);
+    connection.reply(frame, statusFrame('missed_messages', { count: this.count, complete, topics: results }));
+    if (connection.lagging !== null) connection.scheduleRead();
+  }
+
+  private hold(held: boolean): void {
+    const { connection } = this;
+    for (const { topic } of this.queue) {
+      const subscription = findSubscription(connection, topic);
+      if (subscription === undefined) continue;
+      subscription.isHeld = held;
+      if (held) continue;
+      if (subscription.state === LAGGING) connection.lag(subscription);
+      else if (subscription.queued > 0 || subscription.gap !== null) {
+        connection.enqueue(subscription);
+        connection.schedule();
+      }
+    }
+  }
+}

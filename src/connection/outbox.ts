@@ -1,0 +1,89 @@
+/** Writes what waits for a connection: first the control lane, then ranges of tails, while the socket has room. */
+import { PAGE_BYTES } from '../protocol/limits.ts';
+import { LIVE, type Subscription } from '../router/subscription.ts';
+import type { PreparedRange } from '../router/routed-topic.ts';
+import type { Connection } from './connection.ts';
+import { giveUpLost, leftTheTail } from './overflow.ts';
+import { gapFrame } from './replies.ts';
+
+/** Messages of one topic written in one go at most; bytes are bounded by PAGE_BYTES. */
+const MAX_RUN = 1_024;
+
+/**
+ * Writes as much as one flush may: to be called inside a cork.
+ * @returns whether something is left that could be written at once
+ */
+export function writeOut(connection: Connection): boolean {
+  writeControl(connection);
+  const { waiting } = connection;
+  if (waiting === null) return false;
+  let budget = PAGE_BYTES;
+  let kept = 0;
+  for (let at = 0; at < waiting.length; at += 1) {
+    const subscription = waiting[at] as Subscription;
+    if (budget > 0 && !subscription.isHeld) budget -= writeSubscription(connection, subscription, budget);
+    if (subscription.queued > 0 || subscription.gap !== null) {
+      waiting[kept] = subscription;
+      kept += 1;
+    } else subscription.isWaiting = false;
+  }
+  if (kept === 0) connection.waiting = null;
+  else waiting.length = kept;
+  return kept > 0 && budget <= 0;
+}
+
+/** Writes an announcement, out of the way of nothing: its place in the topic's order is now. */
+export function writeGap(connection: Connection, subscription: Subscription): void {
+  const { gap } = subscription;
+  if (gap === null) return;
+  subscription.gap = null;
+  connection.context.counters.gaps.add(gap.cause);
+  connection.context.counters.controlSent.add(`Gap ${connection.format}`);
+  connection.transport?.send(
+    connection.codec.encode(gapFrame(subscription.topic.clientName, gap)),
+    connection.codec.binary,
+  );
+}
+
+/** Sends the frames of a range, as one message for a client that takes batches. */
+export function sendRange(connection: Connection, range: PreparedRange): void {
+  const { transport, codec } = connection;
+  const { frames } = range;
+  if (transport === null) return;
+  connection.context.counters.publicationsSent[connection.format] += frames.length;
+  if (connection.batching && frames.length > 1) {
+    transport.send((range.batch ??= codec.join(frames)), codec.binary);
+    return;
+  }
+  for (const frame of frames) transport.send(frame, codec.binary);
+}
+
+function writeControl(connection: Connection): void {
+  const { control, transport, codec } = connection;
+  if (control === null || transport === null) return;
+  for (let payload = control.take(); payload !== undefined; payload = control.take())
+    transport.send(payload, codec.binary);
+  connection.control = null;
+}
+
+/** @returns the bytes written */
+function writeSubscription(connection: Connection, subscription: Subscription, budget: number): number {
+  if (leftTheTail(subscription)) giveUpLost(connection, subscription);
+  writeGap(connection, subscription);
+  if (subscription.state !== LIVE || subscription.queued <= 0) return 0;
+  const { topic, written } = subscription;
+  const { format, context } = connection;
+  const to = topic.fit(format, written, topic.routedHead, MAX_RUN, budget);
+  const bytes = topic.bytesBetween(format, written, to);
+  context.counters.publishToWrite.observe((context.flusher.sliceStart - topic.arrivedAt(format, written + 1)) / 1_000);
+  sendRange(connection, topic.prepare(format, written, to, false));
+  const count = to - written;
+  subscription.written = to;
+  subscription.live += count;
+  subscription.queuedBytes -= bytes;
+  connection.queuedCount -= count;
+  connection.queuedBytes -= bytes;
+  context.backlog.bytes -= bytes;
+  context.counters.sentBytes += bytes;
+  return bytes;
+}

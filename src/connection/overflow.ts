@@ -1,0 +1,103 @@
+/**
+ * What gives way when a mailbox is full (docs/protocol.md, "Overflow, lag and replay are one path"): the oldest entry.
+ * A logged topic then leaves the mailbox as a whole and goes on from its log; keeping its younger entries queued would
+ * deliver them out of order. Of an ephemeral topic only that entry goes, and is counted into an open gap.
+ */
+import { JOINING, LAGGING, LIVE, type Subscription } from '../router/subscription.ts';
+import type { Connection } from './connection.ts';
+
+/** Makes the oldest entries give way until the mailbox is within its bounds. */
+export function enforceBounds(connection: Connection): void {
+  const { mailboxCapacity, mailboxBytes } = connection.context.limits;
+  while (connection.queuedCount > mailboxCapacity || connection.queuedBytes > mailboxBytes) {
+    const oldest = findOldest(connection);
+    if (oldest === null) return;
+    giveWay(connection, oldest);
+  }
+}
+
+/** Empties the mailbox of everything that the logs can give back: this connection was the fattest when the node had too much. */
+export function lagFattest(connection: Connection): void {
+  for (const subscription of connection.waiting ?? []) {
+    if (subscription.state === LIVE && subscription.queued > 0) giveWay(connection, subscription, subscription.queued);
+  }
+}
+
+/** The subscription goes on from the log. @param overflowed the mailbox was full, as opposed to a hole upstream */
+export function fallBehind(subscription: Subscription, connection: Connection, overflowed: boolean): void {
+  if (subscription.topic.isEphemeral) {
+    // There is no log to go on from: what is queued is lost, and said to be.
+    if (subscription.queued > 0) displaceEphemeral(connection, subscription, subscription.queued);
+    return;
+  }
+  unqueue(connection, subscription);
+  subscription.beginLag(overflowed);
+  connection.lag(subscription);
+}
+
+/** Takes everything queued for a subscription out of the mailbox's count. */
+export function unqueue(connection: Connection, subscription: Subscription): void {
+  const { queued, queuedBytes } = subscription;
+  connection.queuedCount -= queued;
+  connection.queuedBytes -= queuedBytes;
+  connection.context.backlog.bytes -= queuedBytes;
+  subscription.queuedBytes = 0;
+}
+
+/** Notices that the tail has moved past what is queued: then it can no longer be written from there. */
+export function leftTheTail(subscription: Subscription): boolean {
+  return (
+    subscription.state === LIVE &&
+    subscription.queued > 0 &&
+    subscription.written + 1 < subscription.topic.tailFirst(subscription.owner.format)
+  );
+}
+
+/** Gives up what has left the tail. */
+export function giveUpLost(connection: Connection, subscription: Subscription): void {
+  const { topic, written } = subscription;
+  if (topic.isEphemeral) displaceEphemeral(connection, subscription, topic.tailFirst(connection.format) - 1 - written);
+  else overflow(connection, subscription);
+}
+
+function giveWay(connection: Connection, subscription: Subscription, count = 1): void {
+  if (leftTheTail(subscription)) giveUpLost(connection, subscription);
+  else if (subscription.topic.isEphemeral) displaceEphemeral(connection, subscription, count);
+  else overflow(connection, subscription);
+}
+
+function overflow(connection: Connection, subscription: Subscription): void {
+  connection.context.counters.displaced += subscription.queued;
+  fallBehind(subscription, connection, true);
+}
+
+function displaceEphemeral(connection: Connection, subscription: Subscription, count: number): void {
+  const { topic, gap } = subscription;
+  const left = topic.bytesBetween(connection.format, subscription.written + count, topic.routedHead);
+  const bytes = subscription.queuedBytes - left;
+  subscription.written += count;
+  subscription.displaced += count;
+  subscription.lost += count;
+  subscription.queuedBytes = left;
+  connection.queuedCount -= count;
+  connection.queuedBytes -= bytes;
+  connection.context.backlog.bytes -= bytes;
+  connection.context.counters.displaced += count;
+  if (gap?.cause === 'no_history') gap.count += count;
+  else subscription.gap = { cause: 'no_history', count };
+}
+
+function findOldest(connection: Connection): Subscription | null {
+  let oldest: Subscription | null = null;
+  let since = Infinity;
+  for (const subscription of connection.waiting ?? []) {
+    if (subscription.state === JOINING || subscription.state === LAGGING || subscription.queued <= 0) continue;
+    if (leftTheTail(subscription)) return subscription;
+    const at = subscription.topic.arrivedAt(connection.format, subscription.written + 1);
+    if (at < since) {
+      since = at;
+      oldest = subscription;
+    }
+  }
+  return oldest;
+}

@@ -1,0 +1,66 @@
+/** The control frames that the server answers with, in one place. Names and fields: docs/protocol.md. */
+import { ERRORS, type Refusal } from '../protocol/errors.ts';
+import type { ControlFrame } from '../protocol/frames.ts';
+import type { Position } from '../protocol/position.ts';
+import type { OpenGap } from '../router/subscription.ts';
+
+export function statusFrame(status: string, details: Readonly<Record<string, unknown>>): ControlFrame {
+  return { type: 'Status', data: { status, details } };
+}
+
+export function errorFrame(refused: Refusal): ControlFrame {
+  const { code, temporary } = ERRORS[refused.reason];
+  return {
+    type: 'Error',
+    data: {
+      code,
+      reason: refused.reason,
+      message: refused.message,
+      temporary,
+      ...(refused.retryAfterMs === undefined ? {} : { retry_after_ms: refused.retryAfterMs }),
+      ...(refused.details === undefined ? {} : { details: refused.details }),
+    },
+  };
+}
+
+/** The announcement of a loss; `name` is what the client calls the topic. */
+export function gapFrame(name: string, gap: OpenGap): ControlFrame {
+  switch (gap.cause) {
+    case 'no_history':
+      return { type: 'Gap', data: { topic: name, cause: gap.cause, count: gap.count } };
+    case 'history_lost':
+      return { type: 'Gap', data: { topic: name, cause: gap.cause, epoch: gap.epoch, sequence: gap.sequence } };
+    default:
+      return {
+        type: 'Gap',
+        data: {
+          topic: name,
+          cause: gap.cause,
+          epoch: gap.epoch,
+          from: gap.from,
+          to: gap.to,
+          count: gap.to - gap.from + 1,
+        },
+      };
+  }
+}
+
+/** What a resume found: docs/protocol.md, `Subscribe`. */
+export interface Recovery {
+  readonly recovered: boolean;
+  readonly missed: number;
+  readonly reason?: string;
+}
+
+export interface SubscribedDetails {
+  readonly topics: readonly string[];
+  readonly active_subscriptions: number;
+  readonly positions: Readonly<Record<string, Position>>;
+  readonly recovery: Readonly<Record<string, Recovery>>;
+  readonly rejected: readonly {
+    readonly topic: string;
+    readonly code: number;
+    readonly reason: string;
+    readonly message: string;
+  }[];
+}

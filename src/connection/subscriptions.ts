@@ -1,0 +1,110 @@
+/** The subscriptions of a connection: finding, adding and ending them, by name and by pattern. */
+import { matches, qualify, type Topic } from '../protocol/topic.ts';
+import { refusal } from '../protocol/errors.ts';
+import { unaccounted } from '../router/audit.ts';
+import type { RoutedTopic } from '../router/routed-topic.ts';
+import { LAGGING, Subscription } from '../router/subscription.ts';
+import type { Connection } from './connection.ts';
+import { unqueue } from './overflow.ts';
+import { errorFrame, statusFrame } from './replies.ts';
+
+/** Subscriptions that the client named: topics and patterns, not what patterns matched. */
+export function activeSubscriptions(connection: Connection): number {
+  let count = connection.patterns?.length ?? 0;
+  for (const { isExplicit } of connection.subscriptions) if (isExplicit) count += 1;
+  return count;
+}
+
+export function findSubscription(connection: Connection, topic: Topic): Subscription | undefined {
+  return connection.subscriptions.find((subscription) => subscription.topic.name === topic);
+}
+
+/** One-element literals and not a push into an empty array: that would reserve 17 slots for every connection. */
+export function addSubscription(connection: Connection, subscription: Subscription): void {
+  if (connection.subscriptions.length === 0) connection.subscriptions = [subscription];
+  else connection.subscriptions.push(subscription);
+}
+
+/** Ends a subscription: what is queued is purged, nothing of the topic arrives any more. */
+export function endSubscription(connection: Connection, subscription: Subscription): void {
+  settleBooks(connection, subscription);
+  subscription.gap = null;
+  subscription.isHeld = false;
+  connection.context.router.leave(subscription);
+  connection.subscriptions = connection.subscriptions.filter((other) => other !== subscription);
+}
+
+/** Ends everything, when the connection does. */
+export function endSubscriptions(connection: Connection): void {
+  const { subscriptions, patterns, context } = connection;
+  for (const subscription of subscriptions) {
+    settleBooks(connection, subscription);
+    context.router.leave(subscription);
+  }
+  for (const pattern of patterns ?? [])
+    context.router.leavePattern(qualify(connection.principal.tenant, pattern), connection);
+  connection.subscriptions = [];
+  connection.patterns = null;
+  connection.waiting = null;
+  connection.lagging = null;
+}
+
+/** A pattern matches a topic that has appeared: gives it a subscription, as many as the connection may have. */
+export function matchedSubscription(connection: Connection, topic: RoutedTopic): Subscription | null {
+  const existing = findSubscription(connection, topic.name);
+  if (existing !== undefined) return existing;
+  if (!connection.isOpen) return null;
+  if (connection.subscriptions.length >= connection.context.limits.maxMatchedTopics) {
+    dropPatterns(connection, topic);
+    return null;
+  }
+  const subscription = new Subscription(connection, topic);
+  addSubscription(connection, subscription);
+  return subscription;
+}
+
+/** Ends the patterns that match a topic which is one too many: the client is told, instead of missing topics silently. */
+function dropPatterns(connection: Connection, topic: RoutedTopic): void {
+  const { maxMatchedTopics } = connection.context.limits;
+  const dropped = (connection.patterns ?? []).filter((pattern) =>
+    matches(qualify(connection.principal.tenant, pattern), topic.name),
+  );
+  // Not from inside the router's walk over subscribers.
+  connection.cell.answer(() => {
+    if (!connection.isOpen) return;
+    for (const pattern of dropped) endPattern(connection, pattern);
+    connection.send(
+      errorFrame(
+        refusal(
+          'topic_limit',
+          `expected patterns that match at most ${maxMatchedTopics} topics (websocket.max_matched_topics); subscribe to fewer`,
+        ),
+      ),
+    );
+    connection.send(
+      statusFrame('unsubscribed', { topics: dropped, active_subscriptions: activeSubscriptions(connection) }),
+    );
+  }, null);
+}
+
+/** Ends a pattern and the subscriptions that only it held. @param pattern as the client named it */
+export function endPattern(connection: Connection, pattern: string): void {
+  const { tenant } = connection.principal;
+  const rest = (connection.patterns ?? []).filter((other) => other !== pattern);
+  if (rest.length === (connection.patterns?.length ?? 0)) return;
+  connection.patterns = rest.length === 0 ? null : rest;
+  const kept = rest.map((other) => qualify(tenant, other));
+  const ended = qualify(tenant, pattern);
+  for (const subscription of connection.subscriptions) {
+    if (subscription.isExplicit || !matches(ended, subscription.topic.name)) continue;
+    if (!kept.some((other) => matches(other, subscription.topic.name))) endSubscription(connection, subscription);
+  }
+  connection.context.router.leavePattern(ended, connection);
+}
+
+function settleBooks(connection: Connection, subscription: Subscription): void {
+  const { counters } = connection.context;
+  counters.unaccounted += unaccounted(subscription);
+  if (subscription.state === LAGGING) counters.deferred += subscription.topic.routedCount - subscription.lagCount;
+  unqueue(connection, subscription);
+}

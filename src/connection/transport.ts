@@ -1,0 +1,29 @@
+/** The port to a client's socket. The connection owns the port; `transport/` and the simulator implement it. */
+import type { Payload } from '../protocol/codec.ts';
+import type { CloseReason } from '../protocol/close-codes.ts';
+
+export interface Transport {
+  /** Hands one message to the socket. What the network does not take at once is buffered by the socket. */
+  send(payload: Payload, binary: boolean): void;
+  /** Runs the work with all its sends packed together. Inside it {@link buffered} says nothing yet. */
+  cork(work: () => void): void;
+  /** Bytes handed over that the network has not taken. */
+  buffered(): number;
+  ping(): void;
+  /** Sends a close frame after what is buffered. */
+  close(reason: CloseReason, text: string): void;
+  /** Cuts the connection without a word. */
+  terminate(): void;
+}
+
+export interface TransportListener {
+  /** A message came. `bytes` are only valid during the call. */
+  received(bytes: ArrayBuffer, binary: boolean): void;
+  /** A message came that is too large to be looked at. */
+  oversized(size: number): void;
+  ponged(): void;
+  /** The network has taken some of what was buffered. */
+  drained(): void;
+  /** The socket is gone; nothing of the transport may be used any more. */
+  closed(code: number): void;
+}

@@ -1,0 +1,35 @@
+/** Token buckets by key (an address, say), as many as a bound allows; the longest unused are forgotten first. */
+import { takeTokens, waitFor, type FullAt, type Rate } from './token-bucket.ts';
+
+export class KeyedBuckets {
+  private readonly states = new Map<string, FullAt>();
+  private readonly rate: Rate;
+  private readonly capacity: number;
+
+  constructor(rate: Rate, capacity: number) {
+    this.rate = rate;
+    this.capacity = capacity;
+  }
+
+  /** @returns whether the tokens were there; if not, nothing is taken */
+  take(key: string, cost: number, now: number): boolean {
+    const state = this.states.get(key) ?? 0;
+    const next = takeTokens(state, this.rate, cost, now);
+    if (next === -1) return false;
+    // Set anew, so that the map's order is the order of use.
+    this.states.delete(key);
+    this.states.set(key, next);
+    if (this.states.size > this.capacity) this.states.delete(this.states.keys().next().value as string);
+    return true;
+  }
+
+  /** Whether `take` would succeed, without taking. */
+  allows(key: string, cost: number, now: number): boolean {
+    return takeTokens(this.states.get(key) ?? 0, this.rate, cost, now) !== -1;
+  }
+
+  /** Milliseconds until `cost` tokens are there. */
+  wait(key: string, cost: number, now: number): number {
+    return waitFor(this.states.get(key) ?? 0, this.rate, cost, now);
+  }
+}

@@ -1,0 +1,51 @@
+/** Rate limits as token buckets, in the form that needs one number per bucket (the generic cell rate algorithm). */
+
+/** How fast a bucket refills and how much it holds. One object serves all buckets of a kind and may change at run time. */
+export interface Rate {
+  /** Tokens per second. */
+  perSecond: number;
+  /** Tokens that a full bucket holds. */
+  burst: number;
+}
+
+/**
+ * The state of a bucket is the time at which it will be full again, in ms of the monotonic clock; 0 for a new one.
+ * Instead of a class with two fields, because every connection has one: 8 bytes, and nothing to refill by timer.
+ */
+export type FullAt = number;
+
+/** Takes `cost` tokens. Returns the new state, or -1 when there are too few: then nothing is taken. */
+export function takeTokens(fullAt: FullAt, rate: Rate, cost: number, now: number): FullAt {
+  const interval = 1_000 / rate.perSecond;
+  const next = Math.max(fullAt, now) + cost * interval;
+  return next - now > rate.burst * interval ? -1 : next;
+}
+
+/** Milliseconds until `cost` tokens are there: what a refused caller is told. Never 0. */
+export function waitFor(fullAt: FullAt, rate: Rate, cost: number, now: number): number {
+  const interval = 1_000 / rate.perSecond;
+  return Math.max(1, Math.ceil(Math.max(fullAt, now) + cost * interval - now - rate.burst * interval));
+}
+
+/** A bucket on its own, for where there are few. */
+export class TokenBucket {
+  private fullAt: FullAt = 0;
+  readonly rate: Rate;
+
+  constructor(rate: Rate) {
+    this.rate = rate;
+  }
+
+  /** @returns whether the tokens were there; if not, nothing is taken */
+  take(cost: number, now: number): boolean {
+    const next = takeTokens(this.fullAt, this.rate, cost, now);
+    if (next === -1) return false;
+    this.fullAt = next;
+    return true;
+  }
+
+  /** Milliseconds until `cost` tokens are there. */
+  wait(cost: number, now: number): number {
+    return waitFor(this.fullAt, this.rate, cost, now);
+  }
+}

@@ -1,0 +1,61 @@
+/** What a node counts per user: connections and the rate that all of them share. */
+import { takeTokens, waitFor, type FullAt, type Rate } from './token-bucket.ts';
+
+/** One user's state, shared by all connections of the user on this node. */
+export interface UserUsage {
+  connections: number;
+  fullAt: FullAt;
+}
+
+export class UserLimits {
+  private readonly users = new Map<string, UserUsage>();
+  readonly rate: Rate;
+  private readonly maxConnections: number;
+
+  constructor(rate: Rate, maxConnections: number) {
+    this.rate = rate;
+    this.maxConnections = maxConnections;
+  }
+
+  /** Users that are remembered: those with connections, and those whose bucket is not full yet. */
+  get size(): number {
+    return this.users.size;
+  }
+
+  /** Counts a connection in, or answers `null` when the user has as many as allowed. */
+  enter(user: string): UserUsage | null {
+    const usage = this.users.get(user);
+    if (usage === undefined) {
+      const first = { connections: 1, fullAt: 0 };
+      this.users.set(user, first);
+      return first;
+    }
+    if (usage.connections >= this.maxConnections) return null;
+    usage.connections += 1;
+    return usage;
+  }
+
+  /** Counts a connection out. The bucket stays until it is full, so that reconnecting does not refill it. */
+  leave(user: string, now: number): void {
+    const usage = this.users.get(user);
+    if (usage === undefined) return;
+    usage.connections -= 1;
+    if (usage.connections === 0 && usage.fullAt <= now) this.users.delete(user);
+  }
+
+  /** Forgets the users without connections whose buckets are full again. */
+  sweep(now: number): void {
+    for (const [user, usage] of this.users) if (usage.connections === 0 && usage.fullAt <= now) this.users.delete(user);
+  }
+
+  take(usage: UserUsage, cost: number, now: number): boolean {
+    const next = takeTokens(usage.fullAt, this.rate, cost, now);
+    if (next === -1) return false;
+    usage.fullAt = next;
+    return true;
+  }
+
+  wait(usage: UserUsage, cost: number, now: number): number {
+    return waitFor(usage.fullAt, this.rate, cost, now);
+  }
+}

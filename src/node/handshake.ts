@@ -1,0 +1,145 @@
+/**
+ * What a WebSocket handshake asks for, and whether it is one: uWebSockets.js upgrades anything with a key of 24
+ * characters, so the rules of RFC 6455 section 4.2.1 are checked here. Pure.
+ */
+import type { Format } from '../protocol/codec.ts';
+import { SUBPROTOCOLS } from '../protocol/codecs.ts';
+import { quote, refusal, type Refusal } from '../protocol/errors.ts';
+
+/** A handshake as the transport copied it: header values as they came, `''` when absent. */
+export interface Handshake {
+  readonly upgrade: string;
+  readonly connection: string;
+  readonly version: string;
+  readonly key: string;
+  readonly protocol: string;
+  readonly contentLength: string;
+  readonly transferEncoding: string;
+  readonly origin: string;
+  readonly authorization: string;
+  readonly forwardedFor: string;
+  /** Without the question mark. */
+  readonly query: string;
+  /** Address of the peer as text. */
+  readonly peer: string;
+}
+
+export interface Negotiated {
+  readonly format: Format;
+  readonly batching: boolean;
+  /** What the answer echoes; `undefined` when the client offered nothing. */
+  readonly subprotocol: string | undefined;
+}
+
+const TOKEN_ENTRY = 'access_token.';
+
+/** RFC 6455 section 4.2.1, and no request body. */
+export function handshakeProblem({
+  upgrade,
+  connection,
+  version,
+  key,
+  contentLength,
+  transferEncoding,
+}: Handshake): Refusal | null {
+  if (upgrade.toLowerCase() !== 'websocket')
+    return refusal('upgrade_required', `expected Upgrade: websocket, got ${quote(upgrade)}`);
+  const tokens = connection
+    .toLowerCase()
+    .split(',')
+    .map((token) => token.trim());
+  if (!tokens.includes('upgrade'))
+    return refusal('bad_handshake', `expected Connection: Upgrade, got ${quote(connection)}`);
+  if (version !== '13') return refusal('upgrade_required', `expected Sec-WebSocket-Version: 13, got ${quote(version)}`);
+  if (!/^[A-Za-z0-9+/]{22}==$/.test(key))
+    return refusal('bad_handshake', 'expected a Sec-WebSocket-Key of 16 bytes in base64');
+  if (transferEncoding !== '' || (contentLength !== '' && contentLength !== '0'))
+    return refusal('bad_handshake', 'expected a handshake without a request body');
+  return null;
+}
+
+/** Whether a page of this origin may connect. Programs send no origin and are known by their token alone. */
+export function isOriginAllowed(origin: string, allowed: readonly string[]): boolean {
+  if (origin === '') return true;
+  return allowed.some((entry) => {
+    if (entry === origin) return true;
+    // `*.example.com` or `https://*.example.com`: whole labels in front of exactly this host, any depth.
+    const star = entry.indexOf('*.');
+    if (star === -1) return false;
+    const scheme = entry.slice(0, star);
+    const host = entry.slice(star + 1);
+    const rest =
+      scheme === '' ? origin.replace(/^https?:\/\//, '') : origin.startsWith(scheme) ? origin.slice(scheme.length) : '';
+    return rest.endsWith(host) && rest.length > host.length && /^[A-Za-z0-9.-]+$/.test(rest.slice(0, -host.length));
+  });
+}
+
+/** The token, from the first place that has one. `null` when there is none. */
+export function findToken(handshake: Handshake, allowQuery: boolean): string | Refusal | null {
+  const bearer = /^Bearer +(\S+)$/i.exec(handshake.authorization);
+  if (bearer?.[1] !== undefined) return bearer[1];
+  const entries = offered(handshake);
+  const entry = entries.find((offer) => offer.startsWith(TOKEN_ENTRY));
+  if (entry !== undefined) {
+    // A browser fails when the answer names no subprotocol, and the token entry must never be echoed.
+    if (!entries.some((offer) => SUBPROTOCOLS.has(offer)))
+      return refusal('bad_handshake', 'expected a signalbox.* subprotocol beside access_token.<jwt>');
+    return entry.slice(TOKEN_ENTRY.length);
+  }
+  const query = queryOf(handshake).get('token');
+  if (query === null || query === '') return null;
+  return allowQuery
+    ? query
+    : refusal(
+        'token_missing',
+        'expected the token in the Authorization header or a subprotocol entry: ?token= is turned off (auth.query_token)',
+      );
+}
+
+/** Format and batching: by subprotocol, else by query, else JSON. */
+export function negotiate(handshake: Handshake): Negotiated | Refusal {
+  const offers = offered(handshake).filter((offer) => !offer.startsWith(TOKEN_ENTRY));
+  const subprotocol = offers.find((offer) => SUBPROTOCOLS.has(offer));
+  const query = queryOf(handshake);
+  const batch = query.get('batch') === '1';
+  if (subprotocol !== undefined) {
+    const { format, batching } = SUBPROTOCOLS.get(subprotocol) as { format: Format; batching: boolean };
+    return { format, batching: batching || batch, subprotocol };
+  }
+  if (offers.length > 0)
+    return refusal(
+      'bad_handshake',
+      `expected one of the subprotocols ${[...SUBPROTOCOLS.keys()].join(', ')}, got ${quote(offers.join(', '))}`,
+    );
+  const format = query.get('format') ?? 'json';
+  if (format !== 'json' && format !== 'msgpack')
+    return refusal('bad_handshake', `expected format=json or format=msgpack, got ${quote(format)}`);
+  return { format, batching: batch, subprotocol: undefined };
+}
+
+/** Whether a refusal should be told inside WebSocket: a browser sees nothing of an HTTP answer. */
+export function wantsRefusalAsClose(handshake: Handshake): boolean {
+  return handshake.origin !== '' || queryOf(handshake).get('refuse') === 'close';
+}
+
+export function wantsFramePings(handshake: Handshake): boolean {
+  return queryOf(handshake).get('heartbeat') === 'frame';
+}
+
+/** Whose handshake it is: the peer, or what a trusted proxy says of it (the last address that is not itself trusted). */
+export function clientAddress({ peer, forwardedFor }: Handshake, trustedProxies: readonly string[]): string {
+  if (!trustedProxies.includes(peer)) return peer;
+  const hops = forwardedFor
+    .split(',')
+    .map((hop) => hop.trim())
+    .filter((hop) => hop !== '');
+  return hops.findLast((hop) => !trustedProxies.includes(hop)) ?? peer;
+}
+
+function offered({ protocol }: Handshake): string[] {
+  return protocol === '' ? [] : protocol.split(',').map((entry) => entry.trim());
+}
+
+function queryOf({ query }: Handshake): URLSearchParams {
+  return new URLSearchParams(query);
+}

@@ -1,0 +1,312 @@
+/** A node: the live set of connections, who may join it, its heartbeat and its end. */
+import type { Authenticator } from '../auth/authenticator.ts';
+import type { Principal } from '../auth/principal.ts';
+import { Connection } from '../connection/connection.ts';
+import type { ConnectionContext } from '../connection/context.ts';
+import { beat } from '../connection/liveness.ts';
+import { statusFrame } from '../connection/replies.ts';
+import type { Transport } from '../connection/transport.ts';
+import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
+import { TokenBucket } from '../limits/token-bucket.ts';
+import type { CloseReason } from '../protocol/close-codes.ts';
+import { refusal, type Reason, type Refusal } from '../protocol/errors.ts';
+import { PROTOCOL_VERSION } from '../protocol/limits.ts';
+import { unaccounted } from '../router/audit.ts';
+import { drainConnections, type DrainOptions } from './drain.ts';
+import {
+  clientAddress,
+  findToken,
+  handshakeProblem,
+  isOriginAllowed,
+  negotiate,
+  wantsFramePings,
+  wantsRefusalAsClose,
+  type Handshake,
+  type Negotiated,
+} from './handshake.ts';
+import type { NodeMode } from './mode.ts';
+
+export interface NodeOptions {
+  readonly maxConnections: number;
+  readonly acceptsPerSecond: number;
+  readonly allowedOrigins: readonly string[];
+  readonly trustedProxies: readonly string[];
+  readonly queryToken: boolean;
+}
+
+export interface NodeParts {
+  readonly context: ConnectionContext;
+  readonly mode: NodeMode;
+  readonly authenticator: Authenticator;
+  /** Failed verifications per address. */
+  readonly failures: KeyedBuckets;
+}
+
+/** What becomes of a handshake. */
+export type Admission =
+  | {
+      readonly kind: 'accepted';
+      readonly subprotocol: string | undefined;
+      readonly open: (transport: Transport) => Connection;
+      readonly abandon: () => void;
+    }
+  | {
+      readonly kind: 'refused';
+      readonly refusal: Refusal;
+      /** Upgrade, send the refusal as an `Error` frame, then close with this: for clients that cannot see an HTTP answer. */
+      readonly close: CloseReason | null;
+      readonly subprotocol: string | undefined;
+      readonly format: Negotiated['format'];
+    };
+
+const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
+  token_expired: 'token_expired',
+  token_invalid: 'token_revoked',
+  token_missing: 'token_revoked',
+  not_allowed: 'forbidden',
+  over_capacity: 'over_capacity',
+  connection_limit: 'over_capacity',
+  rate_limited: 'over_capacity',
+  not_admitting: 'not_admitting',
+  bad_handshake: 'bad_subprotocol',
+};
+
+export class Node {
+  readonly parts: NodeParts;
+  readonly connections: Connection[] = [];
+  private readonly options: NodeOptions;
+  private readonly acceptBucket: TokenBucket;
+  private lastNumber = 0;
+
+  constructor(options: NodeOptions, parts: NodeParts) {
+    this.options = options;
+    this.parts = parts;
+    this.acceptBucket = new TokenBucket({ perSecond: options.acceptsPerSecond, burst: options.acceptsPerSecond });
+  }
+
+  /** Decides on a handshake, at once when the token is known. Checks in the order of docs/protocol.md, "Endpoint". */
+  admit(handshake: Handshake, decide: (admission: Admission) => void): void {
+    const early = handshakeProblem(handshake) ?? this.originProblem(handshake);
+    if (early !== null) return decide(this.refuse(handshake, early, false));
+    const crowded = this.crowdProblem();
+    if (crowded !== null) return decide(this.refuse(handshake, crowded, crowded.reason !== 'over_capacity'));
+    const token = findToken(handshake, this.options.queryToken);
+    if (token === null)
+      return decide(
+        this.refuse(
+          handshake,
+          refusal(
+            'token_missing',
+            'expected a token: Authorization: Bearer <jwt>, subprotocol access_token.<jwt>, or ?token=',
+          ),
+        ),
+      );
+    if (typeof token !== 'string') return decide(this.refuse(handshake, token));
+    const known = this.parts.authenticator.cached(token);
+    if (known !== undefined) return decide(this.enter(handshake, known));
+    this.verify(handshake, token, decide);
+  }
+
+  /** The connection with this session id, if it is still open. */
+  bySession(sessionId: string): Connection | undefined {
+    return this.connections.find((connection) => connection.isOpen && connection.sessionId === sessionId);
+  }
+
+  /** A second has passed in which the event loop was free: every connection looks at its deadlines. */
+  beat(): void {
+    this.parts.mode.beat += 1;
+    // Backwards, because a connection that ends swaps the last one into its place.
+    for (let at = this.connections.length - 1; at >= 0; at -= 1) {
+      const connection = this.connections[at];
+      if (connection !== undefined) beat(connection);
+    }
+  }
+
+  /** Removes a connection that is over: swap-remove. */
+  forget(connection: Connection): void {
+    const { context } = this.parts;
+    if (connection.slot === -1) return;
+    const last = this.connections.pop() as Connection;
+    if (last !== connection) {
+      this.connections[connection.slot] = last;
+      last.slot = connection.slot;
+    }
+    connection.slot = -1;
+    context.users.leave(userKey(connection.principal), context.clock.elapsed());
+  }
+
+  async drain(options: DrainOptions): Promise<void> {
+    this.parts.mode.send({ type: 'DRAIN' });
+    const { clock, random } = this.parts.context;
+    await drainConnections(
+      { connections: this.connections, clock, random, scheduler: this.parts.context.scheduler },
+      options,
+    );
+    this.parts.mode.send({ type: 'STOPPED' });
+  }
+
+  /** Publications that the books of the live subscriptions cannot explain; must be 0. */
+  unaccounted(): number {
+    let sum = this.parts.context.counters.unaccounted;
+    for (const { subscriptions } of this.connections)
+      for (const subscription of subscriptions) sum += unaccounted(subscription);
+    return sum;
+  }
+
+  private originProblem({ origin }: Handshake): Refusal | null {
+    if (isOriginAllowed(origin, this.options.allowedOrigins)) return null;
+    return refusal('origin_not_allowed', 'expected an Origin from security.allowed_origins');
+  }
+
+  private crowdProblem(): Refusal | null {
+    const { mode, context } = this.parts;
+    if (!mode.isAdmitting)
+      return refusal('not_admitting', `expected a node that takes connections: this one is ${mode.mode}`, 2_000);
+    if (this.connections.length >= this.options.maxConnections) {
+      return refusal(
+        'over_capacity',
+        `expected at most ${this.options.maxConnections} connections on this node (websocket.max_connections)`,
+        5_000,
+      );
+    }
+    const now = context.clock.elapsed();
+    if (this.acceptBucket.take(1, now)) return null;
+    return refusal(
+      'over_capacity',
+      `expected at most ${this.options.acceptsPerSecond} new connections per second (websocket.accepts_per_second)`,
+      this.acceptBucket.wait(1, now),
+    );
+  }
+
+  private verify(handshake: Handshake, token: string, decide: (admission: Admission) => void): void {
+    const { authenticator, failures, context } = this.parts;
+    const address = clientAddress(handshake, this.options.trustedProxies);
+    const now = context.clock.elapsed();
+    if (!failures.allows(address, 1, now)) {
+      context.counters.authenticationFailures.add('rate_limited');
+      return decide(
+        this.refuse(
+          handshake,
+          refusal('rate_limited', 'expected fewer failed tokens from this address', failures.wait(address, 1, now)),
+        ),
+      );
+    }
+    authenticator.verify(token).then(
+      (answer) => {
+        if (!('reason' in answer)) return decide(this.enter(handshake, answer));
+        failures.take(address, 1, now);
+        context.counters.authenticationFailures.add(answer.reason);
+        decide(this.refuse(handshake, answer));
+      },
+      (error: unknown) => {
+        context.log.error('Token verification failed', { error: String(error) });
+        decide(
+          this.refuse(
+            handshake,
+            refusal('internal', 'the token could not be verified because of a fault of the server'),
+          ),
+        );
+      },
+    );
+  }
+
+  private enter(handshake: Handshake, principal: Principal): Admission {
+    const { context, mode } = this.parts;
+    if (!mode.isAdmitting)
+      return this.refuse(
+        handshake,
+        refusal('not_admitting', `expected a node that takes connections: this one is ${mode.mode}`, 2_000),
+      );
+    const usage = context.users.enter(userKey(principal));
+    if (usage === null)
+      return this.refuse(
+        handshake,
+        refusal(
+          'connection_limit',
+          'expected fewer connections of this user (websocket.max_connections_per_user)',
+          5_000,
+        ),
+      );
+    const leave = (): void => context.users.leave(userKey(principal), context.clock.elapsed());
+    const negotiated = negotiate(handshake);
+    if ('reason' in negotiated) {
+      leave();
+      return this.refuse(handshake, negotiated);
+    }
+    const { format, batching, subprotocol } = negotiated;
+    const framePings = wantsFramePings(handshake);
+    return {
+      kind: 'accepted',
+      subprotocol,
+      abandon: leave,
+      open: (transport) => this.open({ principal, usage, format, batching, framePings }, transport),
+    };
+  }
+
+  private open(agreement: ConstructorParameters<typeof Connection>[1], transport: Transport): Connection {
+    const { context } = this.parts;
+    this.lastNumber += 1;
+    const connection = new Connection(this.lastNumber, agreement, context);
+    connection.slot = this.connections.length;
+    this.connections.push(connection);
+    connection.transport = transport;
+    context.counters.accepted += 1;
+    context.log.debug('Connection opened', {
+      connection_id: connection.id,
+      user: agreement.principal.user,
+      format: agreement.format,
+    });
+    connection.send(statusFrame('connected', this.greeting(connection)));
+    return connection;
+  }
+
+  private greeting(connection: Connection): Record<string, unknown> {
+    const { context, mode } = this.parts;
+    const { limits } = context;
+    return {
+      connection_id: connection.id,
+      session_id: connection.sessionId,
+      node: mode.name,
+      server_time: context.clock.now(),
+      protocol_version: PROTOCOL_VERSION,
+      mode: mode.mode,
+      heartbeat_interval_ms: limits.heartbeatBeats * 1_000,
+      client_timeout_ms: limits.clientTimeoutBeats * 1_000,
+      max_message_size: limits.maxMessageSize,
+      limits: {
+        max_subscriptions: limits.maxSubscriptions,
+        connection_rps: limits.connectionRate.perSecond,
+        connection_burst: limits.connectionRate.burst,
+        user_rps: context.users.rate.perSecond,
+      },
+      mailbox: { capacity: limits.mailboxCapacity, bytes: limits.mailboxBytes, overflow_strategy: 'drop_oldest' },
+      features: [
+        'patterns',
+        'history',
+        'idempotency',
+        'direct_messages',
+        ...(connection.batching ? ['batching'] : []),
+        ...context.extensions.keys(),
+      ],
+    };
+  }
+
+  private refuse(handshake: Handshake, refused: Refusal, mayUpgrade = true): Admission {
+    this.parts.context.counters.refused.add(refused.reason);
+    const negotiated = negotiate(handshake);
+    const known = 'reason' in negotiated ? null : negotiated;
+    const close =
+      mayUpgrade && wantsRefusalAsClose(handshake) ? (CLOSE_BY_REASON[refused.reason] ?? 'bad_request') : null;
+    return {
+      kind: 'refused',
+      refusal: refused,
+      close,
+      subprotocol: known?.subprotocol,
+      format: known?.format ?? 'json',
+    };
+  }
+}
+
+function userKey({ tenant, user }: Principal): string {
+  return tenant === '' ? user : `${tenant}/${user}`;
+}

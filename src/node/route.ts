@@ -1,0 +1,32 @@
+/** HTTP as the node's features see it; `transport/` carries it. */
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+export interface HttpRequest {
+  readonly method: Method;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Lower-case name → value; `undefined` when absent. */
+  header(name: string): string | undefined;
+  /** Parts of the path that the route names with `:name`. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** The whole body as text, at most as long as the route allows. */
+  readonly body: string;
+  /** Address of the client. */
+  readonly address: string;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Text is sent as it is; anything else as JSON. */
+  readonly body: unknown;
+}
+
+/** One HTTP endpoint. A handler that throws is answered with 500. */
+export interface Route {
+  readonly method: Method;
+  /** Literal segments and `:name` parts. */
+  readonly path: string;
+  handle(request: HttpRequest): Promise<HttpResponse> | HttpResponse;
+}

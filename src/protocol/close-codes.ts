@@ -1,0 +1,39 @@
+/**
+ * Every WebSocket close code the server sends. The hundred says what the client does, so an old client handles a new
+ * code (docs/protocol.md, "Close codes"). docs/errors.md is generated from this table.
+ */
+
+interface CloseEntry {
+  readonly code: number;
+  /** When the server closes with it. */
+  readonly when: string;
+}
+
+export const CLOSE_CODES = {
+  normal: { code: 1000, when: 'the client asked for it' },
+  bad_request: { code: 4000, when: 'the handshake was contradictory (only with ?refuse=close or an Origin)' },
+  forbidden: { code: 4003, when: 'the token does not permit the connection' },
+  bad_subprotocol: { code: 4006, when: 'none of the offered subprotocols is served' },
+  banned: { code: 4009, when: 'an operator closed the connection for good' },
+  too_many_errors: { code: 4010, when: '20 malformed or invalid frames within 60 s' },
+  over_capacity: { code: 4100, when: 'the node or the user has as many connections as allowed' },
+  draining: { code: 4101, when: 'the node shuts down; use reconnect_after_ms of the draining Status' },
+  rate_limited: { code: 4103, when: 'the connection went on above ten times its rate for 10 s' },
+  not_admitting: { code: 4104, when: 'the node takes no new connections now' },
+  no_heartbeat: { code: 4105, when: 'nothing was received for client_timeout_secs' },
+  control_overflow: { code: 4108, when: 'replies piled up because the client does not read' },
+  stalled: { code: 4109, when: 'no byte left the server for stall_timeout_secs although there was something to send' },
+  actor_stopped: { code: 4110, when: "the connection's actor failed too often and was stopped" },
+  token_expired: { code: 4300, when: 'the token is past its expiry plus the leeway' },
+  token_revoked: { code: 4301, when: 'the token or its user was revoked, or the token was not accepted' },
+} as const satisfies Record<string, CloseEntry>;
+
+export type CloseReason = keyof typeof CLOSE_CODES;
+
+/** The ranges of application close codes and what a client does on any code in them. */
+export const CLOSE_RANGES = [
+  { from: 4000, to: 4099, client: 'stop' },
+  { from: 4100, to: 4199, client: 'back off with full jitter, then reconnect' },
+  { from: 4200, to: 4299, client: 'reconnect at once (reserved)' },
+  { from: 4300, to: 4399, client: 'get a new token, then reconnect' },
+] as const;

@@ -1,0 +1,52 @@
+/** What a wire format must do. JSON and MessagePack share one schema: same types, same keys. */
+import type { Refusal } from './errors.ts';
+import type { ClientFrame, ControlFrame } from './frames.ts';
+import type { Publication } from './position.ts';
+
+/** One WebSocket message, ready to send. Text formats may stay strings: the socket encodes them. */
+export type Payload = string | Uint8Array;
+
+/** A client frame that cannot be handled, with the id to answer when there is a usable one. */
+export interface RejectedFrame {
+  readonly type: 'rejected';
+  readonly id: string | undefined;
+  readonly refusal: Refusal;
+}
+
+export type Decoded = ClientFrame | RejectedFrame;
+
+export type Format = 'json' | 'msgpack';
+
+export interface Codec {
+  readonly name: Format;
+  /** Whether messages go out as binary frames. */
+  readonly binary: boolean;
+  /** A frame for one client. */
+  encode(frame: ControlFrame): Payload;
+  /** A publication frame for everybody: it holds nothing that differs per connection. */
+  publication(publication: Publication): Payload;
+  /** The same publication frame with `replayed: true` and, when it answers a request, `reply_to`. */
+  replayed(frame: Uint8Array, replyTo?: string): Uint8Array;
+  /** `Status history`: `details` plus `messages`, an array of publication frames. */
+  history(
+    replyTo: string | undefined,
+    details: Readonly<Record<string, unknown>>,
+    messages: readonly Publication[],
+  ): Payload;
+  /** Several frames as one message, for clients that negotiated batching. */
+  join(frames: readonly Uint8Array[]): Uint8Array;
+  /**
+   * Reads a client message: one frame, or the frames of a batch in order. Never throws; never keeps `bytes`.
+   * @param batching whether the client negotiated batches; without, an array is `malformed`.
+   */
+  decode(bytes: ArrayBuffer, batching: boolean): Decoded | readonly Decoded[];
+}
+
+/** UTF-8 size of a payload in bytes. */
+export function byteLength(payload: Payload): number {
+  return typeof payload === 'string' ? Buffer.byteLength(payload) : payload.byteLength;
+}
+
+export function rejected(refusal: Refusal, id?: string): RejectedFrame {
+  return { type: 'rejected', id, refusal };
+}

@@ -1,0 +1,244 @@
+/**
+ * Every reason an `Error` frame or an HTTP refusal can carry. docs/errors.md is generated from this table.
+ * A reason is stable; its message is not.
+ */
+
+interface ErrorEntry {
+  /** HTTP status and `Error.code`. */
+  readonly code: number;
+  /** Whether the same request may succeed later without being changed. */
+  readonly temporary: boolean;
+  /** Whether it counts towards close code 4010: only what a correct client never sends. */
+  readonly strike: boolean;
+  /** When the server answers with it. */
+  readonly when: string;
+  /** What the receiver should do. */
+  readonly remedy: string;
+}
+
+export const ERRORS = {
+  malformed: {
+    code: 400,
+    temporary: false,
+    strike: true,
+    when: 'the message is not JSON or MessagePack, is nested too deeply, or is not an object (or a negotiated batch)',
+    remedy: 'send one JSON object per text message or one MessagePack map per binary message',
+  },
+  unknown_type: {
+    code: 400,
+    temporary: false,
+    strike: true,
+    when: 'the frame has a type that this version does not know',
+    remedy: 'check the spelling (types are PascalCase) and the protocol_version of the first Status',
+  },
+  invalid_field: {
+    code: 400,
+    temporary: false,
+    strike: true,
+    when: 'a field is missing, has the wrong type or is out of range',
+    remedy: 'compare the frame with docs/protocol.md; the message names the field',
+  },
+  invalid_topic: {
+    code: 400,
+    temporary: false,
+    strike: true,
+    when: 'a topic name is empty, longer than 256 bytes, reserved, or has characters outside [A-Za-z0-9_:-] and dots',
+    remedy: 'use dotted segments of letters, digits, "_", ":" and "-"; direct messages are the topic @me',
+  },
+  bad_handshake: {
+    code: 400,
+    temporary: false,
+    strike: false,
+    when: 'the upgrade request is not a WebSocket handshake, or its subprotocol, format or token entry is contradictory',
+    remedy: 'send the four headers of RFC 6455 section 4.1 and at most one of signalbox.json, signalbox.msgpack',
+  },
+  upgrade_required: {
+    code: 426,
+    temporary: false,
+    strike: false,
+    when: 'a plain HTTP request reached the WebSocket endpoint, or Sec-WebSocket-Version is not 13',
+    remedy: 'connect with a WebSocket client of RFC 6455',
+  },
+  token_missing: {
+    code: 401,
+    temporary: false,
+    strike: false,
+    when: 'no token came with the request',
+    remedy: 'send Authorization: Bearer <token>, the subprotocol entry access_token.<token>, or ?token=',
+  },
+  token_expired: {
+    code: 401,
+    temporary: false,
+    strike: false,
+    when: 'the token is past its expiry plus the leeway',
+    remedy: 'get a new token, then connect again',
+  },
+  token_invalid: {
+    code: 401,
+    temporary: false,
+    strike: false,
+    when: 'the token cannot be verified: signature, algorithm, issuer, audience, or a claim of the wrong type',
+    remedy: "run ./signalbox token --check <jwt> with the server's secret: it says which check fails",
+  },
+  origin_not_allowed: {
+    code: 403,
+    temporary: false,
+    strike: false,
+    when: 'the Origin header is not in security.allowed_origins',
+    remedy: 'add the exact origin (scheme, host, port) to security.allowed_origins',
+  },
+  not_allowed: {
+    code: 403,
+    temporary: false,
+    strike: false,
+    when: 'the token does not permit this topic or action',
+    remedy: 'ask for a token whose roles and topics claims cover it, or change the rule in [topics]',
+  },
+  not_found: {
+    code: 404,
+    temporary: false,
+    strike: false,
+    when: 'the path, the session or the application-defined type does not exist here',
+    remedy: 'check the spelling; X- types need a registered extension',
+  },
+  method_not_allowed: {
+    code: 405,
+    temporary: false,
+    strike: false,
+    when: 'the path exists, but not with this HTTP method',
+    remedy: 'use a method that the Allow header lists',
+  },
+  idempotency_conflict: {
+    code: 409,
+    temporary: false,
+    strike: false,
+    when: 'the idempotency key was used with another payload within its window',
+    remedy: 'use a new key for a new message',
+  },
+  request_pending: {
+    code: 409,
+    temporary: true,
+    strike: false,
+    when: 'a History or GetMissedMessages of this connection is still unanswered',
+    remedy: 'wait for its Status, then ask again',
+  },
+  payload_too_large: {
+    code: 413,
+    temporary: false,
+    strike: true,
+    when: 'the message is larger than max_message_size',
+    remedy: 'keep messages below max_message_size of the first Status; store large objects elsewhere and send a link',
+  },
+  pattern_not_supported: {
+    code: 422,
+    temporary: false,
+    strike: false,
+    when: 'a subscription pattern does not start with a literal segment, or has ** before the end',
+    remedy: 'use patterns like chat.*.typing or chat.**',
+  },
+  no_history: {
+    code: 422,
+    temporary: false,
+    strike: false,
+    when: 'history was asked of an ephemeral topic',
+    remedy: 'set history above 0 for the topic in [topics]',
+  },
+  topic_limit: {
+    code: 429,
+    temporary: false,
+    strike: false,
+    when: 'the connection already has max_subscriptions subscriptions, or the node holds max_topics topics',
+    remedy: 'unsubscribe from something first, or use a pattern',
+  },
+  connection_limit: {
+    code: 429,
+    temporary: true,
+    strike: false,
+    when: 'the user already has max_connections_per_user connections',
+    remedy: 'close another connection of the user',
+  },
+  rate_limited: {
+    code: 429,
+    temporary: true,
+    strike: false,
+    when: 'a rate limit of the connection, the user, the address or the node is exhausted',
+    remedy: 'wait retry_after_ms; the limits are in the first Status',
+  },
+  inbound_full: {
+    code: 429,
+    temporary: true,
+    strike: false,
+    when: 'frames arrive faster than earlier ones of this connection can be answered',
+    remedy: 'wait for replies before sending more',
+  },
+  quarantined: {
+    code: 500,
+    temporary: false,
+    strike: false,
+    when: 'handling this frame failed inside the server; the frame was put aside and the connection goes on',
+    remedy: 'do not send the same frame again; report its id with the server log',
+  },
+  internal: {
+    code: 500,
+    temporary: true,
+    strike: false,
+    when: "the server failed in a way that is not the request's fault",
+    remedy: 'try again with back-off; report it with the time of the answer',
+  },
+  over_capacity: {
+    code: 503,
+    temporary: true,
+    strike: false,
+    when: 'the node holds max_connections connections or its accept rate is exhausted',
+    remedy: 'wait Retry-After with jitter, then connect again',
+  },
+  not_admitting: {
+    code: 503,
+    temporary: true,
+    strike: false,
+    when: 'the node does not take new connections: it is starting, draining, or was told so',
+    remedy: 'wait Retry-After with jitter, then connect again; another node may take it',
+  },
+  read_only: {
+    code: 503,
+    temporary: true,
+    strike: false,
+    when: 'the node is in read-only mode and the request writes',
+    remedy: 'wait retry_after_ms; reading goes on',
+  },
+  log_unavailable: {
+    code: 503,
+    temporary: true,
+    strike: false,
+    when: "the topic's log cannot take or give messages now",
+    remedy: 'wait retry_after_ms; nothing was stored',
+  },
+  outcome_unknown: {
+    code: 503,
+    temporary: true,
+    strike: false,
+    when: 'the log did not say whether it stored the message',
+    remedy: 'send it again with the same idempotency_key; without a key it may appear twice',
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type Reason = keyof typeof ERRORS;
+
+/** Why something was refused, in a form that becomes an `Error` frame or an HTTP body. */
+export interface Refusal {
+  readonly reason: Reason;
+  /** What was expected and what came. Never holds a token. */
+  readonly message: string;
+  readonly retryAfterMs?: number;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export function refusal(reason: Reason, message: string, retryAfterMs?: number): Refusal {
+  return retryAfterMs === undefined ? { reason, message } : { reason, message, retryAfterMs };
+}
+
+/** Untrusted text shortened and escaped for an error message: at most 40 characters, quoted, no control characters. */
+export function quote(value: unknown): string {
+  const text = typeof value === 'string' ? value : String(value);
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 39)}…` : text);
+}

@@ -1,0 +1,118 @@
+/** The frames of wire protocol version 1 as types. docs/protocol.md is the prose; schema.ts is the same as a schema. */
+import type { Position } from './position.ts';
+
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+/** One entry of `Subscribe.topics`, normalised: a bare string is `{ topic }`. */
+export interface SubscribeEntry {
+  readonly topic: string;
+  readonly position?: Position;
+  readonly from?: 'latest' | 'earliest';
+  /** Where a pattern resumes, by topic. */
+  readonly positions?: ReadonlyMap<string, Position>;
+}
+
+interface Envelope {
+  readonly id: string | undefined;
+  readonly trace: string | undefined;
+}
+
+export interface PingFrame extends Envelope {
+  readonly type: 'Ping';
+  readonly timestamp: number | undefined;
+}
+export interface SubscribeFrame extends Envelope {
+  readonly type: 'Subscribe';
+  readonly topics: readonly SubscribeEntry[];
+}
+export interface UnsubscribeFrame extends Envelope {
+  readonly type: 'Unsubscribe';
+  readonly topics: readonly string[];
+}
+export interface BroadcastFrame extends Envelope {
+  readonly type: 'Broadcast';
+  readonly topic: string;
+  /** JSON text. */
+  readonly payload: string;
+  readonly idempotencyKey: string | undefined;
+}
+export interface DirectMessageFrame extends Envelope {
+  readonly type: 'DirectMessage';
+  readonly targetUser: string;
+  /** JSON text. */
+  readonly payload: string;
+  readonly idempotencyKey: string | undefined;
+}
+export interface GetMissedMessagesFrame extends Envelope {
+  readonly type: 'GetMissedMessages';
+  /** A message id, or a position by topic. */
+  readonly since: string | ReadonlyMap<string, Position>;
+  readonly sessionId: string | undefined;
+  readonly topics: readonly string[] | undefined;
+  readonly limit: number;
+}
+export interface HistoryFrame extends Envelope {
+  readonly type: 'History';
+  readonly topic: string;
+  readonly since: Position | undefined;
+  readonly before: Position | undefined;
+  readonly limit: number;
+  readonly reverse: boolean;
+}
+export interface AuthenticateFrame extends Envelope {
+  readonly type: 'Authenticate';
+  readonly token: string;
+}
+export interface AckFrame extends Envelope {
+  readonly type: 'Ack';
+  readonly positions: ReadonlyMap<string, Position>;
+}
+export interface ExtensionFrame extends Envelope {
+  readonly type: `X-${string}`;
+  readonly data: JsonValue | undefined;
+}
+
+export type ClientFrame =
+  | PingFrame
+  | SubscribeFrame
+  | UnsubscribeFrame
+  | BroadcastFrame
+  | DirectMessageFrame
+  | GetMissedMessagesFrame
+  | HistoryFrame
+  | AuthenticateFrame
+  | AckFrame
+  | ExtensionFrame;
+
+/** Every client frame type that the core knows; `X-*` types go to extensions. */
+export const CLIENT_FRAME_TYPES = [
+  'Ping',
+  'Subscribe',
+  'Unsubscribe',
+  'Broadcast',
+  'DirectMessage',
+  'GetMissedMessages',
+  'History',
+  'Authenticate',
+  'Ack',
+] as const;
+
+/** Frames for one client, as opposed to publications, which are encoded once for all. */
+export const CONTROL_FRAME_TYPES = [
+  'Status',
+  'Ack',
+  'Pong',
+  'Error',
+  'Gap',
+  'Ping',
+  'AuthStatus',
+  'SystemNotification',
+] as const;
+
+export interface ControlFrame {
+  readonly type: (typeof CONTROL_FRAME_TYPES)[number];
+  /** The id of the client frame that this one answers. */
+  readonly reply_to?: string | undefined;
+  readonly timestamp?: number;
+  readonly data: Readonly<Record<string, unknown>>;
+}

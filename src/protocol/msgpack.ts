@@ -1,0 +1,105 @@
+/** The MessagePack codec: same types and keys as JSON. Decoding is strict (msgpack-scan.ts), then left to the library. */
+import { Packr, Unpackr } from 'msgpackr';
+import { rejected, type Codec, type Decoded, type Payload } from './codec.ts';
+import { refusal } from './errors.ts';
+import type { ControlFrame } from './frames.ts';
+import { readMessage } from './guard.ts';
+import { scanProblem, valueOffset } from './msgpack-scan.ts';
+import type { Publication } from './position.ts';
+import { isDirectTopic, wireName } from './topic.ts';
+
+// Records are msgpackr's own extension and no other library reads them; small maps get one-byte headers, which
+// `replayed` relies on when it raises a count in place.
+const packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });
+const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
+
+const REPLAYED = Buffer.concat([packr.pack('replayed'), packr.pack(true)]);
+const REPLY_TO = Buffer.from(packr.pack('reply_to'));
+
+export const msgpack: Codec = {
+  name: 'msgpack',
+  binary: true,
+
+  encode(frame: ControlFrame): Payload {
+    return packr.pack(defined(frame as unknown as Record<string, unknown>));
+  },
+
+  publication(publication: Publication): Payload {
+    return packr.pack(publicationValue(publication));
+  },
+
+  replayed(frame: Uint8Array, replyTo?: string): Uint8Array {
+    const tail = replyTo === undefined ? REPLAYED : Buffer.concat([REPLAYED, REPLY_TO, packr.pack(replyTo)]);
+    const marked = Buffer.allocUnsafe(frame.byteLength + tail.byteLength);
+    marked.set(frame);
+    marked.set(tail, frame.byteLength);
+    const data = valueOffset(frame, 'data');
+    marked[data] = (marked[data] as number) + 1;
+    if (replyTo !== undefined) marked[0] = (marked[0] as number) + 1;
+    return marked;
+  },
+
+  history(replyTo, details, messages): Payload {
+    const data = { status: 'history', details: { ...details, messages: messages.map(publicationValue) } };
+    return packr.pack(defined({ type: 'Status', reply_to: replyTo, data }));
+  },
+
+  join(frames: readonly Uint8Array[]): Uint8Array {
+    let size = 5;
+    for (const frame of frames) size += frame.byteLength;
+    const joined = Buffer.allocUnsafe(size);
+    joined[0] = 0xdd;
+    joined.writeUInt32BE(frames.length, 1);
+    let at = 5;
+    for (const frame of frames) {
+      joined.set(frame, at);
+      at += frame.byteLength;
+    }
+    return joined;
+  },
+
+  decode(bytes: ArrayBuffer, batching: boolean): Decoded | readonly Decoded[] {
+    const input = new Uint8Array(bytes);
+    const problem = scanProblem(input);
+    if (problem !== null)
+      return rejected(
+        refusal(
+          problem.startsWith('bytes') ? 'malformed' : 'invalid_field',
+          `expected a MessagePack map of JSON values, got ${problem}`,
+        ),
+      );
+    let value: unknown;
+    try {
+      value = unpackr.unpack(input);
+    } catch {
+      return rejected(refusal('malformed', 'expected MessagePack, got bytes that cannot be decoded'));
+    }
+    return readMessage(value, batching, JSON.stringify);
+  },
+};
+
+/** `data` and in it `payload` are last, as in JSON, so that marks can be appended. */
+function publicationValue(publication: Publication): Record<string, unknown> {
+  const { topic, position, id, timestamp, trace, from, clientId } = publication;
+  const direct = isDirectTopic(topic);
+  const data = defined({
+    topic: direct ? undefined : wireName(topic),
+    sequence: position?.sequence,
+    epoch: position?.epoch,
+    [direct ? 'from_user' : 'from']: from,
+    client_id: clientId,
+    payload: JSON.parse(publication.payload) as unknown,
+  });
+  return defined({
+    type: direct ? 'DirectMessage' : 'Broadcast',
+    id: id === '' ? undefined : id,
+    timestamp,
+    trace,
+    data,
+  });
+}
+
+/** Without members that are undefined: JSON leaves them out by itself, MessagePack would write them. */
+function defined(value: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined));
+}

@@ -1,0 +1,181 @@
+/** A topic as one node serves it: who listens, and its tail, encoded once per format. */
+import type { Format } from '../protocol/codec.ts';
+import { CODECS } from '../protocol/codecs.ts';
+import type { Publication } from '../protocol/position.ts';
+import { clientName, type Topic } from '../protocol/topic.ts';
+import { SegmentLog } from '../segments/segment-log.ts';
+import type { SegmentPool } from '../segments/segment-pool.ts';
+import type { Subscription } from './subscription.ts';
+
+export interface TailLimits {
+  readonly messages: number;
+  readonly bytes: number;
+  /** All tails of the node; above it every tail that grows gives up its older half. */
+  readonly totalBytes: number;
+}
+
+/** Frames of one range, prepared once and shared by all subscribers that stand at the same place. */
+export interface PreparedRange {
+  readonly after: number;
+  readonly to: number;
+  readonly replayed: boolean;
+  readonly frames: readonly Uint8Array[];
+  /** All frames as one message; made when the first batching client needs it. */
+  batch: Uint8Array | null;
+}
+
+export class RoutedTopic {
+  readonly name: Topic;
+  /** What clients call it. */
+  readonly clientName: string;
+  /** Until the broker has said where the topic stands, nothing is routed. */
+  isReady = false;
+  isDropped = false;
+  isEphemeral = false;
+  epoch = '';
+  /** Counts epochs, so that an answer that was asked for under an older one is recognised. */
+  epochNumber = 0;
+  /** The newest sequence known; ephemeral publications are numbered by the node itself. */
+  head = 0;
+  /** Up to here publications have been counted into mailboxes; the rest follows at the end of the turn. */
+  routedHead = 0;
+  /** Publications routed since the topic was opened: unlike a sequence it never jumps. */
+  routedCount = 0;
+  isDirty = false;
+  /** Since when nobody listens, by the monotonic clock, in ms; -1 while somebody does. */
+  idleSince = -1;
+  readonly subscriptions: Subscription[] = [];
+  private readonly tails: Record<Format, SegmentLog | null> = { json: null, msgpack: null };
+  private readonly prepared: Record<Format, PreparedRange | null> = { json: null, msgpack: null };
+  private readonly pool: SegmentPool;
+  private readonly limits: TailLimits;
+  private readonly onPrepared: (topic: RoutedTopic) => void;
+
+  /** @param onPrepared told when prepared frames are held, so that they can be forgotten after the flush */
+  constructor(name: Topic, pool: SegmentPool, limits: TailLimits, onPrepared: (topic: RoutedTopic) => void) {
+    this.name = name;
+    this.onPrepared = onPrepared;
+    this.clientName = clientName(name);
+    this.pool = pool;
+    this.limits = limits;
+  }
+
+  /** The oldest sequence that the tail of a format holds; `head + 1` when it holds none. */
+  tailFirst(format: Format): number {
+    return this.tails[format]?.first ?? this.head + 1;
+  }
+
+  /** Begins a tail for a format when the first subscriber that needs it comes. */
+  openTail(format: Format): void {
+    this.tails[format] ??= new SegmentLog(this.pool, this.head + 1);
+  }
+
+  /** Bytes of the publications after `after` up to `to`; 0 for a format that nobody uses. */
+  bytesBetween(format: Format, after: number, to: number): number {
+    return this.tails[format]?.bytesBetween(after, to) ?? 0;
+  }
+
+  /** When the publication arrived here, by the monotonic clock, in ms. It must be in the tail. */
+  arrivedAt(format: Format, sequence: number): number {
+    return this.tails[format]?.stamp(sequence) ?? 0;
+  }
+
+  /** Whether one more publication would push out what has not been routed yet. */
+  get isPressed(): boolean {
+    const waiting = this.head - this.routedHead;
+    return waiting * 2 >= this.limits.messages || (waiting > 0 && this.largestTail() * 2 >= this.limits.bytes);
+  }
+
+  /** Adds the publication that follows the head. */
+  add(publication: Publication, now: number): void {
+    this.head += 1;
+    for (const format of FORMATS) {
+      const tail = this.tails[format];
+      if (tail === null) continue;
+      tail.append(CODECS[format].publication(publication), now);
+      const crowded = this.pool.inUse > this.limits.totalBytes;
+      // What has not been routed yet stays: `isPressed` sees to it that this is little.
+      tail.trim(crowded ? Math.ceil(tail.length / 2) : this.limits.messages, this.limits.bytes, this.routedHead + 1);
+    }
+  }
+
+  /** Moves the head without publications: the tail begins anew after it. */
+  jumpTo(head: number): void {
+    this.head = head;
+    this.routedHead = head;
+    this.forgetPrepared();
+    for (const format of FORMATS) this.tails[format]?.reset(head + 1);
+  }
+
+  /** Takes back everything after `head`: it belonged to an epoch that has ended. */
+  cutAt(head: number): void {
+    this.head = head;
+    this.routedHead = head;
+    this.forgetPrepared();
+    for (const format of FORMATS) this.tails[format]?.truncate(head + 1);
+  }
+
+  /** Gives all memory back. */
+  close(): void {
+    this.isDropped = true;
+    this.forgetPrepared();
+    for (const format of FORMATS) this.tails[format]?.reset(this.head + 1);
+  }
+
+  /** The last sequence of a piece that fits into one write. */
+  fit(format: Format, after: number, to: number, maxMessages: number, maxBytes: number): number {
+    return this.tails[format]?.fit(after, to, maxMessages, maxBytes) ?? to;
+  }
+
+  /** The frames of a range of the tail. The same object while neighbours ask for the same range. */
+  prepare(format: Format, after: number, to: number, replayed: boolean): PreparedRange {
+    const last = this.prepared[format];
+    if (last !== null && last.after === after && last.to === to && last.replayed === replayed) return last;
+    const tail = this.tails[format] as SegmentLog;
+    const frames: Uint8Array[] = [];
+    for (let sequence = after + 1; sequence <= to; sequence += 1) {
+      const frame = tail.record(sequence);
+      frames.push(replayed ? CODECS[format].replayed(frame) : frame);
+    }
+    const range: PreparedRange = { after, to, replayed, frames, batch: null };
+    if (this.prepared.json === null && this.prepared.msgpack === null) this.onPrepared(this);
+    this.prepared[format] = range;
+    return range;
+  }
+
+  attach(subscription: Subscription): void {
+    subscription.slot = this.subscriptions.length;
+    this.subscriptions.push(subscription);
+    this.idleSince = -1;
+  }
+
+  /** Swap-remove: the last subscription takes the place of the one that leaves. */
+  detach(subscription: Subscription, now: number): void {
+    const last = this.subscriptions.pop() as Subscription;
+    if (last !== subscription) {
+      this.subscriptions[subscription.slot] = last;
+      last.slot = subscription.slot;
+    }
+    subscription.slot = -1;
+    if (this.subscriptions.length === 0) this.idleSince = now;
+  }
+
+  /** Prepared frames are views into the tail: they must go before its memory is used for something else. */
+  forgetPrepared(): void {
+    this.prepared.json = null;
+    this.prepared.msgpack = null;
+  }
+
+  private largestTail(): number {
+    return Math.max(
+      this.bytesBetween('json', this.tailEnd('json'), this.head),
+      this.bytesBetween('msgpack', this.tailEnd('msgpack'), this.head),
+    );
+  }
+
+  private tailEnd(format: Format): number {
+    return Math.max(this.routedHead, this.tailFirst(format) - 1);
+  }
+}
+
+const FORMATS: readonly Format[] = ['json', 'msgpack'];

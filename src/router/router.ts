@@ -1,0 +1,356 @@
+/**
+ * Who on this node listens to what, and the fan-out. A publication is encoded once per format into its topic's tail; at
+ * the end of the turn it is counted into the mailboxes of the live subscribers, which read the tail when they are
+ * flushed. So a turn's work is per subscriber and topic, not per subscriber and message.
+ */
+import type { Refusal } from '../protocol/errors.ts';
+import type { Position, Publication } from '../protocol/position.ts';
+import { firstSegment, matches, type Topic } from '../protocol/topic.ts';
+import { SegmentPool } from '../segments/segment-pool.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { FlushRequests, Interest } from './interest.ts';
+import { Patterns } from './patterns.ts';
+import { RoutedTopic, type TailLimits } from './routed-topic.ts';
+import { ENDED, JOINING, LAGGING, LIVE, Subscription, type Subscriber } from './subscription.ts';
+
+export interface RouterOptions {
+  readonly tail: TailLimits;
+  /** How long a topic is kept after its last subscriber left, so that a reconnecting crowd finds its tail. */
+  readonly lingerMs: number;
+}
+
+type Ready = (refused: Refusal | null) => void;
+
+export class Router {
+  readonly options: RouterOptions;
+  private readonly topics = new Map<Topic, RoutedTopic>();
+  private readonly topicsBySegment = new Map<string, Set<RoutedTopic>>();
+  private readonly patterns = new Patterns();
+  private readonly pool: SegmentPool;
+  /** Topics whose interest the broker counts, as opposed to those that a pattern brings. */
+  private readonly retained = new Set<RoutedTopic>();
+  private readonly joining = new Map<RoutedTopic, Ready[]>();
+  /** What arrived before the broker's answer to `retain`. */
+  private readonly early = new Map<RoutedTopic, Publication[]>();
+  private dirty: RoutedTopic[] = [];
+  private preparedTopics: RoutedTopic[] = [];
+  private readonly interest: Interest;
+  private readonly flush: FlushRequests;
+  private readonly clock: Clock;
+  private readonly log: Log;
+
+  constructor(options: RouterOptions, interest: Interest, flush: FlushRequests, clock: Clock, log: Log) {
+    this.options = options;
+    this.interest = interest;
+    this.flush = flush;
+    this.clock = clock;
+    this.log = log;
+    this.pool = new SegmentPool(options.tail.totalBytes / 8);
+  }
+
+  /** Adds a subscription that takes nothing yet; {@link whenReady} says when it can start. */
+  join(name: Topic, owner: Subscriber): Subscription {
+    const topic = this.topics.get(name) ?? this.open(name);
+    const subscription = new Subscription(owner, topic);
+    // Attached before the broker is asked: its answer may come at once, and then finds who is there already.
+    topic.attach(subscription);
+    if (!this.retained.has(topic)) this.retain(topic);
+    return subscription;
+  }
+
+  /** Calls back once the topic's position is known, at once when it is, or with why it cannot be. */
+  whenReady(topic: RoutedTopic, ready: Ready): void {
+    const waiting = this.joining.get(topic);
+    if (waiting === undefined) ready(null);
+    else waiting.push(ready);
+  }
+
+  /** Starts a subscription at the head. */
+  startLive(subscription: Subscription): void {
+    const { topic, owner } = subscription;
+    this.route(topic);
+    topic.openTail(owner.format);
+    subscription.startAt(topic.head, LIVE);
+  }
+
+  /** Starts a subscription after an earlier message; the log is read up to the head before anything live. */
+  startAfter(subscription: Subscription, sequence: number): void {
+    const { topic, owner } = subscription;
+    if (sequence > topic.head) this.jump(topic, sequence);
+    this.route(topic);
+    topic.openTail(owner.format);
+    subscription.startAt(sequence, sequence === topic.routedHead ? LIVE : LAGGING);
+  }
+
+  leave(subscription: Subscription): void {
+    if (subscription.state === ENDED) return;
+    subscription.state = ENDED;
+    subscription.generation += 1;
+    subscription.topic.detach(subscription, this.clock.elapsed());
+  }
+
+  /** Subscribes to all topics that a pattern matches, now and later. `reply` gets the positions of some that exist. */
+  joinPattern(pattern: string, owner: Subscriber, reply: (refused: Refusal | null) => void): void {
+    this.patterns.add(pattern, owner);
+    // Counted per subscriber, not per node: then the broker's answer, with the positions, comes to each of them.
+    this.interest.retain(pattern, (answer) => {
+      if ('reason' in answer) {
+        this.patterns.remove(pattern, owner);
+        reply(answer);
+        return;
+      }
+      for (const [name, position] of answer.matched)
+        this.learn(this.topics.get(name) ?? this.openAt(name, position), position);
+      for (const topic of this.topicsBySegment.get(firstSegment(pattern)) ?? []) {
+        if (topic.isReady && matches(pattern, topic.name)) this.attachMatched(topic, owner);
+      }
+      reply(null);
+    });
+  }
+
+  leavePattern(pattern: string, owner: Subscriber): void {
+    this.interest.release(pattern);
+    if (!this.patterns.remove(pattern, owner)) return;
+    for (const topic of this.topicsBySegment.get(firstSegment(pattern)) ?? []) {
+      if (!this.retained.has(topic) && !this.patterns.matchesAny(topic.name)) this.drop(topic);
+    }
+  }
+
+  /** Subscriptions of a topic on this node. */
+  recipients(name: Topic): number {
+    return this.topics.get(name)?.subscriptions.length ?? 0;
+  }
+
+  published(publication: Publication): void {
+    const topic = this.topics.get(publication.topic) ?? this.openMatched(publication);
+    if (topic === null) return;
+    if (!topic.isReady) return this.keepEarly(topic, publication);
+    const started = this.clock.elapsed();
+    const { position } = publication;
+    if (position === null) topic.isEphemeral = true;
+    else {
+      if (position.epoch !== topic.epoch) this.epochChanged(topic.name, position.epoch, position.sequence);
+      if (position.sequence <= topic.head) return;
+      if (position.sequence > topic.head + 1) this.jump(topic, position.sequence - 1);
+    }
+    if (topic.isPressed) {
+      this.route(topic);
+      this.flush.atOnce();
+    }
+    topic.add(publication, started);
+    this.markDirty(topic);
+    if (this.log.isEnabled('debug')) {
+      this.log.debug('Message routed', {
+        message_id: publication.id,
+        target_count: topic.subscriptions.length,
+        duration_ms: this.clock.elapsed() - started,
+      });
+    }
+  }
+
+  epochChanged(name: Topic, epoch: string, first: number): void {
+    const topic = this.topics.get(name);
+    if (topic === undefined || !topic.isReady || topic.epoch === epoch) return;
+    this.route(topic);
+    this.allFallBehind(topic);
+    if (topic.head < first - 1) topic.jumpTo(first - 1);
+    else topic.cutAt(first - 1);
+    topic.epoch = epoch;
+    topic.epochNumber += 1;
+    for (const subscription of topic.subscriptions) {
+      if (subscription.state === JOINING) continue;
+      if (subscription.written >= first) {
+        subscription.startAt(first - 1, LAGGING);
+        subscription.gap = { cause: 'history_lost', epoch, sequence: first - 1 };
+      }
+      subscription.owner.announced(subscription);
+    }
+  }
+
+  renumbered(name: Topic, position: Position): void {
+    const topic = this.topics.get(name);
+    if (topic === undefined || !topic.isReady) return;
+    this.route(topic);
+    const behind = new Set<Subscription>();
+    for (const subscription of topic.subscriptions) {
+      if (subscription.state === LIVE && subscription.queued > 0) subscription.owner.fellBehind(subscription);
+      if (subscription.state === LAGGING) behind.add(subscription);
+    }
+    topic.jumpTo(position.sequence);
+    topic.epoch = position.epoch;
+    topic.epochNumber += 1;
+    for (const subscription of topic.subscriptions) {
+      if (subscription.state === JOINING) continue;
+      subscription.startAt(position.sequence, LIVE);
+      if (!behind.has(subscription)) continue;
+      subscription.gap = { cause: 'history_lost', epoch: position.epoch, sequence: position.sequence };
+      subscription.owner.announced(subscription);
+    }
+  }
+
+  /** What an answer of the broker says of a topic, which may be news: answers and publications come by different ways. */
+  heard(topic: RoutedTopic, epoch: string, epochFirst: number, head: number): void {
+    if (epoch !== topic.epoch) this.epochChanged(topic.name, epoch, epochFirst);
+    this.learn(topic, { epoch, sequence: head });
+  }
+
+  /** Counts what was published this turn into the mailboxes of all live subscribers. */
+  routeDirty(): void {
+    const topics = this.dirty;
+    if (topics.length === 0) return;
+    this.dirty = [];
+    for (const topic of topics) this.route(topic);
+  }
+
+  /** Lets go of frames that were prepared for this flush. */
+  forgetPrepared(): void {
+    for (const topic of this.preparedTopics) topic.forgetPrepared();
+    this.preparedTopics.length = 0;
+  }
+
+  /** Drops the topics that nobody has listened to for a while. Call it about once a second. */
+  sweep(): void {
+    const deadline = this.clock.elapsed() - this.options.lingerMs;
+    for (const topic of this.topics.values()) {
+      if (topic.idleSince !== -1 && topic.idleSince <= deadline && topic.isReady) this.drop(topic);
+    }
+  }
+
+  /** For metrics and audits. */
+  usage(): { topics: number; tailBytes: number } {
+    return { topics: this.topics.size, tailBytes: this.pool.inUse };
+  }
+
+  openTopics(): Iterable<RoutedTopic> {
+    return this.topics.values();
+  }
+
+  private learn(topic: RoutedTopic, position: Position): void {
+    if (topic.epoch === position.epoch && position.sequence > topic.head) this.jump(topic, position.sequence);
+  }
+
+  private route(topic: RoutedTopic): void {
+    topic.isDirty = false;
+    const count = topic.head - topic.routedHead;
+    if (count === 0) return;
+    const json = topic.bytesBetween('json', topic.routedHead, topic.head);
+    const msgpack = topic.bytesBetween('msgpack', topic.routedHead, topic.head);
+    topic.routedHead = topic.head;
+    topic.routedCount += count;
+    const { subscriptions } = topic;
+    for (let at = 0; at < subscriptions.length; at += 1) {
+      const subscription = subscriptions[at] as Subscription;
+      if (subscription.state !== LIVE) continue;
+      subscription.owner.queued(subscription, count, subscription.owner.format === 'json' ? json : msgpack);
+    }
+  }
+
+  private markDirty(topic: RoutedTopic): void {
+    if (topic.isDirty) return;
+    topic.isDirty = true;
+    if (this.dirty.length === 0) this.flush.atEndOfTurn();
+    this.dirty.push(topic);
+  }
+
+  /** A hole that the broker did not fill, or news that the log is ahead: everybody goes on from the log. */
+  private jump(topic: RoutedTopic, head: number): void {
+    this.route(topic);
+    this.allFallBehind(topic);
+    topic.jumpTo(head);
+  }
+
+  private allFallBehind(topic: RoutedTopic): void {
+    for (const subscription of topic.subscriptions) {
+      if (subscription.state === LIVE) subscription.owner.fellBehind(subscription);
+    }
+  }
+
+  private open(name: Topic): RoutedTopic {
+    const topic = new RoutedTopic(name, this.pool, this.options.tail, (prepared) => this.preparedTopics.push(prepared));
+    this.topics.set(name, topic);
+    const segment = firstSegment(name);
+    const siblings = this.topicsBySegment.get(segment);
+    if (siblings === undefined) this.topicsBySegment.set(segment, new Set([topic]));
+    else siblings.add(topic);
+    return topic;
+  }
+
+  private openAt(name: Topic, position: Position): RoutedTopic {
+    const topic = this.open(name);
+    this.becomeReady(topic, position);
+    return topic;
+  }
+
+  /** A topic that is not open, but that a pattern brings: its subscribers start before this very publication. */
+  private openMatched(publication: Publication): RoutedTopic | null {
+    if (!this.patterns.matchesAny(publication.topic)) return null;
+    const { position } = publication;
+    return this.openAt(
+      publication.topic,
+      position === null ? { epoch: '', sequence: 0 } : { epoch: position.epoch, sequence: position.sequence - 1 },
+    );
+  }
+
+  private attachMatched(topic: RoutedTopic, owner: Subscriber): void {
+    const subscription = owner.matched(topic);
+    if (subscription === null || subscription.slot !== -1) return;
+    topic.attach(subscription);
+    this.startLive(subscription);
+  }
+
+  private retain(topic: RoutedTopic): void {
+    this.retained.add(topic);
+    if (!topic.isReady) this.joining.set(topic, []);
+    this.interest.retain(topic.name, (answer) => {
+      if (topic.isDropped) return;
+      if ('reason' in answer) this.refuse(topic, answer);
+      else if (!topic.isReady) this.becomeReady(topic, answer.position ?? { epoch: '', sequence: 0 });
+      else if (answer.position !== null) this.learn(topic, answer.position);
+    });
+  }
+
+  private becomeReady(topic: RoutedTopic, position: Position): void {
+    topic.isReady = true;
+    topic.isEphemeral = position.epoch === '';
+    topic.epoch = position.epoch;
+    topic.jumpTo(position.sequence);
+    if (topic.subscriptions.length === 0) topic.idleSince = this.clock.elapsed();
+    const present = new Set(topic.subscriptions.map(({ owner }) => owner));
+    for (const owner of this.patterns.matching(topic.name)) if (!present.has(owner)) this.attachMatched(topic, owner);
+    const waiting = this.joining.get(topic);
+    this.joining.delete(topic);
+    for (const ready of waiting ?? []) ready(null);
+    const early = this.early.get(topic);
+    this.early.delete(topic);
+    for (const publication of early ?? []) this.published(publication);
+  }
+
+  private refuse(topic: RoutedTopic, refused: Refusal): void {
+    this.retained.delete(topic);
+    if (topic.isReady) return;
+    const waiting = this.joining.get(topic) ?? [];
+    this.joining.delete(topic);
+    this.drop(topic);
+    for (const ready of waiting) ready(refused);
+  }
+
+  /** Bounded: what does not fit is read from the log afterwards, like any hole. */
+  private keepEarly(topic: RoutedTopic, publication: Publication): void {
+    const early = this.early.get(topic);
+    if (early === undefined) this.early.set(topic, [publication]);
+    else if (early.push(publication) > this.options.tail.messages) early.shift();
+  }
+
+  private drop(topic: RoutedTopic): void {
+    if (this.retained.delete(topic)) this.interest.release(topic.name);
+    for (const subscription of topic.subscriptions.slice()) this.leave(subscription);
+    topic.close();
+    this.early.delete(topic);
+    this.topics.delete(topic.name);
+    const segment = firstSegment(topic.name);
+    const siblings = this.topicsBySegment.get(segment);
+    siblings?.delete(topic);
+    if (siblings?.size === 0) this.topicsBySegment.delete(segment);
+  }
+}

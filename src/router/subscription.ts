@@ -1,0 +1,113 @@
+/** One connection's place in one topic: the cursor that makes a topic's tail the connection's mailbox. */
+import type { Format } from '../protocol/codec.ts';
+import type { RoutedTopic } from './routed-topic.ts';
+
+/** Whoever listens: a connection. */
+export interface Subscriber {
+  readonly format: Format;
+  /** `count` more publications (`bytes` in this subscriber's format) are now queued for a live subscription. */
+  queued(subscription: Subscription, count: number, bytes: number): void;
+  /** The range queued for the subscription has left the tail, or has a hole: go on from the log. */
+  fellBehind(subscription: Subscription): void;
+  /** There is something to write that is not a publication: an announcement before the next one. */
+  announced(subscription: Subscription): void;
+  /** A pattern of this subscriber matches a topic that has just appeared. Answers its subscription, or `null` to decline. */
+  matched(topic: RoutedTopic): Subscription | null;
+}
+
+/** Where the next publication comes from. */
+export const JOINING = 0;
+/** The queued range `written + 1 … routedHead` lies in the tail. */
+export const LIVE = 1;
+/** Later publications are counted, not queued: the log gives them, page by page. */
+export const LAGGING = 2;
+export const ENDED = 3;
+export type SubscriptionState = typeof JOINING | typeof LIVE | typeof LAGGING | typeof ENDED;
+
+/** A loss that has to be announced before the next publication of the topic. */
+export type OpenGap =
+  | { readonly cause: 'no_history'; count: number }
+  | { readonly cause: 'history_lost'; readonly epoch: string; readonly sequence: number }
+  | { readonly cause: 'overflow' | 'trimmed'; readonly epoch: string; readonly from: number; to: number };
+
+/** Fields are numbers where possible and few: every connection has one of these per topic. */
+export class Subscription {
+  readonly owner: Subscriber;
+  readonly topic: RoutedTopic;
+  state: SubscriptionState = JOINING;
+  /** Place in the topic's dense array of subscriptions. */
+  slot = -1;
+  /** The last sequence written to the socket, or announced as lost. */
+  written = 0;
+  /** Grows with every new start, so that a late reply can never touch a newer one. */
+  generation = 0;
+  /** The client named the topic itself; else only patterns hold the subscription. */
+  isExplicit = false;
+  /** In the connection's list of subscriptions with something to write. */
+  isWaiting = false;
+  /** Live publications wait until a `GetMissedMessages` of the topic is answered. */
+  isHeld = false;
+  /** Why it lags: decides the cause of a `Gap`. */
+  overflowed = false;
+  /** Bytes of the queued range, in the owner's format. */
+  queuedBytes = 0;
+  gap: OpenGap | null = null;
+
+  // The books: see audit.ts for the two laws that they obey.
+  /** Position at the start of this generation. */
+  joined = 0;
+  /** The topic's count of routed publications at that moment. */
+  joinedCount = 0;
+  /** The topic's count of routed publications when the lag began. */
+  lagCount = 0;
+  live = 0;
+  replayed = 0;
+  displaced = 0;
+  deferred = 0;
+  lost = 0;
+
+  constructor(owner: Subscriber, topic: RoutedTopic) {
+    this.owner = owner;
+    this.topic = topic;
+  }
+
+  /** Publications that wait in the tail for this subscription. */
+  get queued(): number {
+    return this.state === LIVE ? this.topic.routedHead - this.written : 0;
+  }
+
+  /** Begins (again) after `sequence`, with clean books. */
+  startAt(sequence: number, state: typeof LIVE | typeof LAGGING): void {
+    const { topic } = this;
+    this.generation += 1;
+    this.state = state;
+    this.written = sequence;
+    this.joined = sequence;
+    this.joinedCount = topic.routedCount;
+    this.lagCount = topic.routedCount;
+    this.overflowed = false;
+    this.queuedBytes = 0;
+    this.gap = null;
+    this.live = 0;
+    this.replayed = 0;
+    this.displaced = 0;
+    this.deferred = 0;
+    this.lost = 0;
+  }
+
+  /** Live no longer: what was queued leaves the mailbox and stays in the log. The owner adjusts its mailbox. */
+  beginLag(overflowed: boolean): void {
+    this.displaced += this.queued;
+    this.queuedBytes = 0;
+    this.lagCount = this.topic.routedCount;
+    this.state = LAGGING;
+    this.overflowed = overflowed;
+  }
+
+  /** Caught up with everything routed so far. */
+  endLag(): void {
+    this.deferred += this.topic.routedCount - this.lagCount;
+    this.state = LIVE;
+    this.overflowed = false;
+  }
+}

@@ -1,0 +1,54 @@
+/** Serves the table of metrics, and the usual ones of the process, through the Prometheus client library. */
+import { collectDefaultMetrics, Registry, type Metric } from 'prom-client';
+import type { Counters } from './counters.ts';
+import { METRICS, type Gauges, type Sample } from './metrics.ts';
+
+export class MetricsRegistry {
+  private readonly registry = new Registry();
+  private readonly counters: Counters;
+  private readonly gauges: () => Gauges;
+
+  /** @param gauges reads the node; called once for every request */
+  constructor(counters: Counters, gauges: () => Gauges) {
+    this.counters = counters;
+    this.gauges = gauges;
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  get contentType(): string {
+    return this.registry.contentType;
+  }
+
+  /** Prometheus text exposition format 0.0.4. */
+  async text(): Promise<string> {
+    const gauges = this.gauges();
+    const own = new Registry();
+    for (const { name, help, type, read } of METRICS) {
+      const get = (): Promise<unknown> =>
+        Promise.resolve({ name, help, type, values: read(this.counters, gauges), aggregator: 'sum' });
+      // Our counters live in plain numbers: the library only has to print them.
+      own.registerMetric({ name, get } as unknown as Metric);
+    }
+    return `${await own.metrics()}\n${await this.registry.metrics()}`;
+  }
+
+  /** Our own metrics as an object: a number, or samples where there are labels. */
+  json(): Record<string, unknown> {
+    const gauges = this.gauges();
+    return Object.fromEntries(
+      METRICS.map(({ name, labels, type, read }) => [
+        name,
+        plain(read(this.counters, gauges), labels.length === 0 && type !== 'histogram'),
+      ]),
+    );
+  }
+}
+
+function plain(samples: Sample[], single: boolean): unknown {
+  if (single) return samples[0]?.value ?? 0;
+  return samples.map(({ labels, value, metricName }) => ({
+    ...(metricName === undefined ? {} : { name: metricName }),
+    ...labels,
+    value,
+  }));
+}

@@ -1,0 +1,224 @@
+/**
+ * Every metric, once: name, type, help, labels and where its values come from. docs/metrics.md is generated from this
+ * table. Labels take their values from our own tables only, so the number of series is bounded.
+ */
+import type { Counters, Histogram, Tally } from './counters.ts';
+
+/** What is read off a node when metrics are asked for. */
+export interface Gauges {
+  readonly connections: { readonly json: number; readonly msgpack: number };
+  readonly users: number;
+  readonly subscriptions: number;
+  readonly mailboxMessages: number;
+  readonly mailboxBytes: number;
+  readonly mailboxLargestMessages: number;
+  readonly mailboxOldestSeconds: number;
+  readonly connectionsBlocked: number;
+  readonly subscriptionsLagging: number;
+  readonly unaccounted: number;
+  readonly routedTopics: number;
+  readonly tailBytes: number;
+  readonly logTopics: number;
+  readonly logBytes: number;
+  readonly idempotencyKeys: number;
+  readonly sessions: number;
+  readonly deadLetters: number;
+  readonly eventLoopLagSeconds: number;
+  readonly mode: string;
+  readonly build: Readonly<Record<string, string>>;
+}
+
+export interface Sample {
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string | number>>;
+  /** For the parts of a histogram. */
+  readonly metricName?: string;
+}
+
+export interface MetricEntry {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly read: (counters: Counters, gauges: Gauges) => Sample[];
+}
+
+export const METRICS: readonly MetricEntry[] = [
+  gauge('connections', 'Open connections.', ['format'], (_, { connections }) => [
+    one(connections.json, { format: 'json' }),
+    one(connections.msgpack, { format: 'msgpack' }),
+  ]),
+  counter('connections_accepted_total', 'Connections admitted and upgraded.', [], ({ accepted }) => [one(accepted)]),
+  counter('connections_refused_total', 'Handshakes refused, by reason of docs/errors.md.', ['reason'], ({ refused }) =>
+    tally(refused, 'reason'),
+  ),
+  counter(
+    'connections_closed_total',
+    'Connections closed, by close code of docs/errors.md; 1006 is a socket that broke.',
+    ['code'],
+    ({ closed }) => tally(closed, 'code'),
+  ),
+  counter(
+    'authentication_failures_total',
+    'Tokens refused at the handshake, by reason.',
+    ['reason'],
+    ({ authenticationFailures }) => tally(authenticationFailures, 'reason'),
+  ),
+  gauge('users', 'Users with a connection, or whose rate limit is not full again yet.', [], (_, { users }) => [
+    one(users),
+  ]),
+  gauge('subscriptions', 'Topics that connections listen to, matched ones included.', [], (_, { subscriptions }) => [
+    one(subscriptions),
+  ]),
+
+  counter(
+    'messages_received_total',
+    'Frames from clients; invalid ones count as type invalid.',
+    ['type', 'format'],
+    ({ received }) => pairs(received),
+  ),
+  counter('received_bytes_total', 'Bytes of messages from clients.', [], ({ receivedBytes }) => [one(receivedBytes)]),
+  counter(
+    'messages_sent_total',
+    'Frames to clients; publications of every kind count as type Broadcast.',
+    ['type', 'format'],
+    ({ controlSent, publicationsSent }) => [
+      ...pairs(controlSent),
+      one(publicationsSent.json, { type: 'Broadcast', format: 'json' }),
+      one(publicationsSent.msgpack, { type: 'Broadcast', format: 'msgpack' }),
+    ],
+  ),
+  counter('sent_bytes_total', 'Bytes of messages to clients.', [], ({ sentBytes }) => [one(sentBytes)]),
+  counter('errors_sent_total', 'Refused frames, by reason of docs/errors.md.', ['reason'], ({ errors }) =>
+    tally(errors, 'reason'),
+  ),
+  counter('rate_limited_total', 'Frames refused by a rate limit, by scope.', ['scope'], ({ rateLimited }) =>
+    tally(rateLimited, 'scope'),
+  ),
+  counter('published_total', 'Messages accepted from clients.', [], ({ published }) => [one(published)]),
+  counter('published_duplicates_total', 'Publishes answered from an idempotency key.', [], ({ duplicates }) => [
+    one(duplicates),
+  ]),
+
+  gauge('mailbox_messages', 'Messages that wait in all mailboxes.', [], (_, { mailboxMessages }) => [
+    one(mailboxMessages),
+  ]),
+  gauge('mailbox_bytes', 'Bytes that wait in all mailboxes.', [], (_, { mailboxBytes }) => [one(mailboxBytes)]),
+  gauge('mailbox_largest_messages', 'Messages in the fullest mailbox.', [], (_, { mailboxLargestMessages }) => [
+    one(mailboxLargestMessages),
+  ]),
+  gauge(
+    'mailbox_oldest_age_seconds',
+    'Age of the oldest message in any mailbox.',
+    [],
+    (_, { mailboxOldestSeconds }) => [one(mailboxOldestSeconds)],
+  ),
+  gauge('connections_blocked', 'Connections whose socket has no room.', [], (_, { connectionsBlocked }) => [
+    one(connectionsBlocked),
+  ]),
+  gauge('subscriptions_lagging', "Subscriptions that read their topic's log.", [], (_, { subscriptionsLagging }) => [
+    one(subscriptionsLagging),
+  ]),
+  counter('displaced_total', 'Messages that gave way in a full mailbox.', [], ({ displaced }) => [one(displaced)]),
+  counter('deferred_total', 'Messages not queued because their subscription lagged.', [], ({ deferred }) => [
+    one(deferred),
+  ]),
+  counter('replayed_total', 'Messages written from a log or tail.', [], ({ replayed }) => [one(replayed)]),
+  counter('gaps_total', 'Losses announced, by cause.', ['cause'], ({ gaps }) => tally(gaps, 'cause')),
+  gauge(
+    'delivery_unaccounted',
+    'Messages that the books cannot explain. Anything but 0 is a bug of this server.',
+    [],
+    (_, { unaccounted }) => [one(unaccounted)],
+  ),
+  counter(
+    'native_dropped_total',
+    'Messages dropped by the socket library. Anything but 0 is a bug of this server.',
+    [],
+    ({ nativeDropped }) => [one(nativeDropped)],
+  ),
+  histogram(
+    'publish_to_write_seconds',
+    "From a message's arrival at this node to its write to a socket; the oldest of each flush.",
+    ({ publishToWrite }) => publishToWrite,
+  ),
+  histogram('ping_round_trip_seconds', 'From a ping to its pong.', ({ pingRoundTrip }) => pingRoundTrip),
+
+  gauge('routed_topics', 'Topics that somebody listens or lately listened to.', [], (_, { routedTopics }) => [
+    one(routedTopics),
+  ]),
+  gauge('tail_bytes', 'Memory of the tails from which subscribers are served.', [], (_, { tailBytes }) => [
+    one(tailBytes),
+  ]),
+  gauge('log_topics', 'Topics of the in-memory broker.', [], (_, { logTopics }) => [one(logTopics)]),
+  gauge('log_bytes', 'Memory of the logs of the in-memory broker.', [], (_, { logBytes }) => [one(logBytes)]),
+  gauge('idempotency_keys', 'Idempotency keys remembered.', [], (_, { idempotencyKeys }) => [one(idempotencyKeys)]),
+  gauge('sessions', 'Sessions remembered.', [], (_, { sessions }) => [one(sessions)]),
+
+  counter('actor_restarts_total', 'Failures after which an actor went on.', [], ({ restarts }) => [one(restarts)]),
+  counter(
+    'actors_stopped_total',
+    'Actors stopped because they failed too often. Each is a critical alert.',
+    [],
+    ({ actorsStopped }) => [one(actorsStopped)],
+  ),
+  counter('dead_letters_total', 'Messages put aside because handling them failed.', [], (_, { deadLetters }) => [
+    one(deadLetters),
+  ]),
+  gauge('event_loop_lag_seconds', 'How late the last heartbeat of the node was.', [], (_, { eventLoopLagSeconds }) => [
+    one(eventLoopLagSeconds),
+  ]),
+  gauge('mode', 'The mode of the node: 1 for the current one.', ['mode'], (_, { mode }) =>
+    MODES.map((name) => one(name === mode ? 1 : 0, { mode: name })),
+  ),
+  gauge('build_info', 'Always 1; the labels say what runs.', ['version', 'node', 'uws'], (_, { build }) => [
+    one(1, build),
+  ]),
+];
+
+const MODES = ['starting', 'running', 'read_only', 'draining', 'stopped'];
+
+type Read = (counters: Counters, gauges: Gauges) => Sample[];
+
+function counter(name: string, help: string, labels: readonly string[], read: Read): MetricEntry {
+  return { name: `signalbox_${name}`, type: 'counter', help, labels, read };
+}
+
+function gauge(name: string, help: string, labels: readonly string[], read: Read): MetricEntry {
+  return { name: `signalbox_${name}`, type: 'gauge', help, labels, read };
+}
+
+function histogram(name: string, help: string, pick: (counters: Counters) => Histogram): MetricEntry {
+  const full = `signalbox_${name}`;
+  return { name: full, type: 'histogram', help, labels: [], read: (counters) => buckets(full, pick(counters)) };
+}
+
+function one(value: number, labels: Sample['labels'] = {}): Sample {
+  return { value, labels };
+}
+
+function tally(counts: Tally, label: string): Sample[] {
+  return [...counts.counts].map(([key, value]) => one(value, { [label]: key }));
+}
+
+/** Keys of the form `type format`. */
+function pairs(counts: Tally): Sample[] {
+  return [...counts.counts].map(([key, value]) => {
+    const [type = '', format = ''] = key.split(' ');
+    return one(value, { type, format });
+  });
+}
+
+function buckets(name: string, { bounds, counts, sum, count }: Histogram): Sample[] {
+  let below = 0;
+  const samples = bounds.map((bound, at) => {
+    below += counts[at] ?? 0;
+    return { metricName: `${name}_bucket`, labels: { le: bound }, value: below };
+  });
+  return [
+    ...samples,
+    { metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: count },
+    { metricName: `${name}_sum`, labels: {}, value: sum },
+    { metricName: `${name}_count`, labels: {}, value: count },
+  ];
+}

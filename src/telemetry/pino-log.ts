@@ -1,0 +1,117 @@
+/** The log on standard output, by pino: one JSON object a line, or readable lines for a terminal. */
+import pino, { type DestinationStream, type Logger } from 'pino';
+import pretty from 'pino-pretty';
+import type { Log, LogFields, LogLevel } from './log.ts';
+
+/** A default level, and levels of single rooms. */
+export interface LogLevels {
+  readonly fallback: LogLevel;
+  readonly rooms: ReadonlyMap<string, LogLevel>;
+}
+
+/** Longest string of a field or message: no line gets near 8 KiB, whatever a client sends. */
+const MAX_TEXT = 1_024;
+const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error'];
+
+/** Reads `info,connection=debug,router=trace`. @throws when a level is unknown */
+export function parseLevels(text: string): LogLevels {
+  let fallback: LogLevel = 'info';
+  const rooms = new Map<string, LogLevel>();
+  for (const part of text.split(',')) {
+    const [left = '', right] = part.split('=');
+    const level = (right ?? left) as LogLevel;
+    if (!LEVELS.includes(level))
+      throw new Error(`logging.level: expected ${LEVELS.join(', ')}, got ${JSON.stringify(level)}`);
+    if (right === undefined) fallback = level;
+    else rooms.set(left, level);
+  }
+  return { fallback, rooms };
+}
+
+/** Makes the logs of rooms. */
+export class LogFactory {
+  private readonly root: Logger;
+  private readonly levels: LogLevels;
+
+  constructor(
+    levels: LogLevels,
+    format: 'json' | 'pretty',
+    fields: LogFields,
+    destination: DestinationStream = pino.destination({ fd: 1, sync: true }),
+  ) {
+    this.levels = levels;
+    const options = {
+      level: 'trace',
+      messageKey: 'message',
+      base: fields,
+      timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
+      formatters: { level: (label: string) => ({ level: label.toUpperCase() }) },
+    };
+    this.root = pino(options, format === 'pretty' ? readable(destination) : destination);
+  }
+
+  /** The log of a room; its lines carry `target` = `signalbox::<room>`. */
+  room(name: string): Log {
+    const level = this.levels.rooms.get(name) ?? this.levels.fallback;
+    return new PinoLog(this.root.child({ target: `signalbox::${name}` }, { level }));
+  }
+}
+
+class PinoLog implements Log {
+  private readonly logger: Logger;
+
+  constructor(logger: Logger) {
+    this.logger = logger;
+  }
+
+  isEnabled(level: LogLevel): boolean {
+    return this.logger.isLevelEnabled(level);
+  }
+
+  trace(message: string, fields?: LogFields): void {
+    this.write('trace', message, fields);
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.write('debug', message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.write('info', message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.write('warn', message, fields);
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.write('error', message, fields);
+  }
+
+  private write(level: LogLevel, message: string, fields: LogFields = {}): void {
+    if (this.isEnabled(level)) this.logger[level](shortened(fields), clip(message));
+  }
+}
+
+function shortened(fields: LogFields): LogFields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? clip(value) : value]),
+  );
+}
+
+function clip(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+}
+
+function readable(destination: DestinationStream): DestinationStream {
+  return pretty({
+    messageKey: 'message',
+    timestampKey: 'timestamp',
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'node,target',
+    messageFormat: '{target}: {message}',
+    colorize: process.stdout.isTTY,
+    destination: destination as NodeJS.WritableStream & DestinationStream,
+    sync: true,
+  });
+}

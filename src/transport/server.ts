@@ -1,0 +1,154 @@
+/** The listening socket: WebSocket upgrades go to the node, other requests to the Routes. */
+import type {
+  HttpRequest,
+  HttpResponse,
+  TemplatedApp,
+  us_listen_socket,
+  us_socket_context_t,
+} from 'uWebSockets.js-compat';
+import { errorFrame } from '../connection/replies.ts';
+import type { Handshake } from '../node/handshake.ts';
+import type { Admission, Node } from '../node/node.ts';
+import type { Route } from '../node/route.ts';
+import { CODECS } from '../protocol/codecs.ts';
+import type { Counters } from '../telemetry/counters.ts';
+import type { Log } from '../telemetry/log.ts';
+import { refusalResponse, registerRoutes, respond } from './http.ts';
+import { Socket, type SocketData } from './socket.ts';
+import { uws } from './uws.ts';
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly maxMessageSize: number;
+  readonly compression: boolean;
+}
+
+export interface Server {
+  readonly port: number;
+  /** Stops listening; connections that are open stay. */
+  close(): void;
+}
+
+/** `LIBUS_LISTEN_EXCLUSIVE_PORT`; the library's types know it only for listening on all hosts. */
+const EXCLUSIVE_PORT = 1;
+
+interface ListensOnHost {
+  listen(host: string, port: number, options: number, listening: (socket: us_listen_socket | false) => void): void;
+}
+
+/** Up to this many times the message limit a message is read and refused; beyond, the library cuts the socket. */
+const OVERSIZE_FACTOR = 4;
+/** Far above what one flush or one batch of replies writes, because above it the library drops the newest message silently. */
+const MAX_BACKPRESSURE = 64 * 1024 * 1024;
+
+/** @throws when the port is taken or the host is not an address of this machine */
+export function listen(
+  node: Node,
+  routes: readonly Route[],
+  options: ServerOptions,
+  counters: Counters,
+  log: Log,
+): Promise<Server> {
+  const app = uws.App();
+  registerWebSocket(app, node, options, counters, log);
+  registerRoutes(app, routes, log);
+  return new Promise((resolve, reject) => {
+    // Exclusive, because the library shares ports silently by default: two servers would each get half of the clients.
+    (app as unknown as ListensOnHost).listen(options.host, options.port, EXCLUSIVE_PORT, (socket) => {
+      if (socket === false)
+        reject(
+          new Error(
+            `cannot listen on ${options.host}:${options.port}: the port is taken or the host is not an address of this machine`,
+          ),
+        );
+      else resolve({ port: uws.us_socket_local_port(socket), close: () => uws.us_listen_socket_close(socket) });
+    });
+  });
+}
+
+function registerWebSocket(app: TemplatedApp, node: Node, options: ServerOptions, counters: Counters, log: Log): void {
+  app.ws<SocketData>('/ws', {
+    maxPayloadLength: options.maxMessageSize * OVERSIZE_FACTOR,
+    maxBackpressure: MAX_BACKPRESSURE,
+    compression: options.compression ? uws.SHARED_COMPRESSOR : uws.DISABLED,
+    // Liveness is the connection's own business: it counts beats, which a blocked event loop does not shorten.
+    idleTimeout: 0,
+    sendPingsAutomatically: false,
+    upgrade: (res, req, context) => upgrade(node, res, req, context, log),
+    open: (ws) => ws.getUserData().socket.opened(ws),
+    message: (ws, message, isBinary) => {
+      const { listener } = ws.getUserData().socket;
+      if (message.byteLength > options.maxMessageSize) listener?.oversized(message.byteLength);
+      else listener?.received(message, isBinary);
+    },
+    drain: (ws) => ws.getUserData().socket.listener?.drained(),
+    pong: (ws) => ws.getUserData().socket.listener?.ponged(),
+    dropped: () => {
+      counters.nativeDropped += 1;
+    },
+    close: (ws, code) => ws.getUserData().socket.closed(code),
+  });
+}
+
+function upgrade(node: Node, res: HttpResponse, req: HttpRequest, context: us_socket_context_t, log: Log): void {
+  let aborted = false;
+  let abandon: (() => void) | null = null;
+  res.onAborted(() => {
+    aborted = true;
+    abandon?.();
+  });
+  const handshake = copyHandshake(res, req);
+  const key = handshake.key;
+  const extensions = req.getHeader('sec-websocket-extensions');
+  node.admit(handshake, (admission) => {
+    if (admission.kind === 'accepted') abandon = admission.abandon;
+    if (aborted) return abandon?.();
+    abandon = null;
+    try {
+      if (admission.kind === 'refused' && admission.close === null) respond(res, refusalResponse(admission.refusal));
+      else res.cork(() => open(admission, res, context, key, extensions));
+    } catch (error) {
+      log.error('Upgrade failed', { error: error instanceof Error ? error.stack : String(error) });
+      if (!aborted) res.close();
+    }
+  });
+}
+
+/** Upgrades; a refused client is told why inside WebSocket, and closed. */
+function open(
+  admission: Admission,
+  res: HttpResponse,
+  context: us_socket_context_t,
+  key: string,
+  extensions: string,
+): void {
+  const socket = new Socket();
+  const data: SocketData = { socket };
+  res.upgrade(data, key, admission.subprotocol ?? '', extensions, context);
+  if (admission.kind === 'accepted') {
+    socket.listener = admission.open(socket);
+    return;
+  }
+  const codec = CODECS[admission.format];
+  socket.send(codec.encode(errorFrame(admission.refusal)), codec.binary);
+  socket.close(admission.close ?? 'bad_request', admission.refusal.message);
+}
+
+function copyHandshake(res: HttpResponse, req: HttpRequest): Handshake {
+  return {
+    upgrade: req.getHeader('upgrade'),
+    connection: req.getHeader('connection'),
+    version: req.getHeader('sec-websocket-version'),
+    key: req.getHeader('sec-websocket-key'),
+    protocol: req.getHeader('sec-websocket-protocol'),
+    contentLength: req.getHeader('content-length'),
+    transferEncoding: req.getHeader('transfer-encoding'),
+    origin: req.getHeader('origin'),
+    authorization: req.getHeader('authorization'),
+    forwardedFor: req.getHeader('x-forwarded-for'),
+    query: req.getQuery(),
+    peer: Buffer.from(res.getRemoteAddressAsText()).toString(),
+  };
+}

@@ -1,0 +1,52 @@
+/** One client's socket: the only place that holds a uWebSockets.js WebSocket, which throws when it is touched after its end. */
+import type { WebSocket } from 'uWebSockets.js-compat';
+import type { Transport, TransportListener } from '../connection/transport.ts';
+import { CLOSE_CODES, type CloseReason } from '../protocol/close-codes.ts';
+import type { Payload } from '../protocol/codec.ts';
+
+/** What the library keeps with each WebSocket. */
+export interface SocketData {
+  readonly socket: Socket;
+}
+
+/** A close frame holds 125 bytes, two of them the code (RFC 6455 section 5.5). */
+const MAX_CLOSE_TEXT = 123;
+
+export class Socket implements Transport {
+  listener: TransportListener | null = null;
+  private ws: WebSocket<SocketData> | null = null;
+
+  opened(ws: WebSocket<SocketData>): void {
+    this.ws = ws;
+  }
+
+  closed(code: number): void {
+    this.ws = null;
+    this.listener?.closed(code);
+    this.listener = null;
+  }
+
+  send(payload: Payload, binary: boolean): void {
+    this.ws?.send(payload, binary);
+  }
+
+  cork(work: () => void): void {
+    this.ws?.cork(work);
+  }
+
+  buffered(): number {
+    return this.ws?.getBufferedAmount() ?? 0;
+  }
+
+  ping(): void {
+    this.ws?.ping();
+  }
+
+  close(reason: CloseReason, text: string): void {
+    this.ws?.end(CLOSE_CODES[reason].code, text.slice(0, MAX_CLOSE_TEXT));
+  }
+
+  terminate(): void {
+    this.ws?.close();
+  }
+}
