@@ -1,4 +1,4 @@
-/** Reads the claims of a verified token. Nothing in a token is believed to have the right type. */
+/** Reads the claims of a token whose signature is good. Nothing in them is believed to have the right type. */
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import { MAX_TOPICS_PER_FRAME, MAX_USER_LENGTH } from '../protocol/limits.ts';
 import { isSupportedPattern, isTenant, isTopicName } from '../protocol/topic.ts';
@@ -9,26 +9,29 @@ const MAX_TOKEN_ID = 128;
 
 type Claims = Readonly<Record<string, unknown>>;
 
-/** @param requireExpiry whether a token without `exp` is refused */
-export function readClaims(claims: Claims, requireExpiry: boolean): Principal | Refusal {
+/** What a token must say to be accepted here. */
+export interface ClaimRules {
+  readonly issuer: string | undefined;
+  readonly audience: string | undefined;
+  readonly leewaySecs: number;
+  readonly requireExpiry: boolean;
+}
+
+/** @param now milliseconds since 1970 */
+export function readClaims(claims: Claims, rules: ClaimRules, now: number): Principal | Refusal {
   const user = claims['sub'] ?? claims['user_id'];
-  if (typeof user !== 'string' || user.length === 0 || user.length > MAX_USER_LENGTH)
+  if (typeof user !== 'string' || user.length === 0 || user.length > MAX_USER_LENGTH) {
     return invalid(`sub or user_id: expected 1 to ${MAX_USER_LENGTH} characters`);
-  const { roles = [], tenant = '', jti, iat, exp, nbf } = claims;
+  }
+  const problem = timeProblem(claims, rules, now) ?? partyProblem(claims, rules);
+  if (problem !== null) return problem;
+  const { roles = [], tenant = '', jti, iat, exp } = claims;
   if (!isStrings(roles) || roles.length > MAX_ROLES) return invalid(`roles: expected at most ${MAX_ROLES} strings`);
   if (typeof tenant !== 'string' || !isTenant(tenant))
     return invalid('tenant: expected 1 to 64 characters [A-Za-z0-9_:-]');
-  if (jti !== undefined && (typeof jti !== 'string' || jti.length > MAX_TOKEN_ID))
+  if (jti !== undefined && (typeof jti !== 'string' || jti.length > MAX_TOKEN_ID)) {
     return invalid(`jti: expected at most ${MAX_TOKEN_ID} characters`);
-  // `1e999` in JSON is Infinity, which is a number and later than now.
-  for (const [name, value] of [
-    ['exp', exp],
-    ['nbf', nbf],
-    ['iat', iat],
-  ] as const) {
-    if (value !== undefined && !Number.isFinite(value)) return invalid(`${name}: expected a finite number of seconds`);
   }
-  if (exp === undefined && requireExpiry) return invalid('exp: expected an expiry (auth.require_expiry)');
   const topics = readTopics(claims['topics']);
   if (topics !== null && 'reason' in topics) return topics;
   return {
@@ -42,13 +45,44 @@ export function readClaims(claims: Claims, requireExpiry: boolean): Principal | 
   };
 }
 
+/** RFC 7519 sections 4.1.4 to 4.1.6. `1e999` in JSON is Infinity, which is a number and later than now. */
+function timeProblem(
+  { exp, nbf, iat }: Claims,
+  { leewaySecs, requireExpiry }: ClaimRules,
+  now: number,
+): Refusal | null {
+  for (const [name, value] of [
+    ['exp', exp],
+    ['nbf', nbf],
+    ['iat', iat],
+  ] as const) {
+    if (value !== undefined && !Number.isFinite(value)) return invalid(`${name}: expected a finite number of seconds`);
+  }
+  if (exp === undefined && requireExpiry) return invalid('exp: expected an expiry (auth.require_expiry)');
+  const seconds = now / 1_000;
+  if (exp !== undefined && (exp as number) <= seconds - leewaySecs)
+    return refusal('token_expired', 'the token has expired');
+  if (nbf !== undefined && (nbf as number) > seconds + leewaySecs)
+    return invalid('nbf: not valid yet (check the clocks)');
+  return null;
+}
+
+function partyProblem({ iss, aud }: Claims, { issuer, audience }: ClaimRules): Refusal | null {
+  if (issuer !== undefined && iss !== issuer) return invalid('iss: expected auth.issuer');
+  const audiences: unknown[] = Array.isArray(aud) ? aud : [aud];
+  if (audience !== undefined && !audiences.includes(audience)) return invalid('aud: expected auth.audience');
+  return null;
+}
+
 function readTopics(value: unknown): Principal['topics'] | Refusal {
   if (value === undefined) return null;
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return invalid('topics: expected {subscribe: [pattern…], publish: [pattern…]}');
+  }
   const { subscribe = [], publish = [] } = value as Claims;
-  if (!isPatterns(subscribe) || !isPatterns(publish))
+  if (!isPatterns(subscribe) || !isPatterns(publish)) {
     return invalid(`topics: expected at most ${MAX_TOPICS_PER_FRAME} topic names or patterns each`);
+  }
   return { subscribe, publish };
 }
 

@@ -78,7 +78,7 @@ async function make(args: Arguments, config: Config): Promise<ExitCode> {
   return 0;
 }
 
-async function check(jwt: string, config: Config): Promise<ExitCode> {
+function check(jwt: string, config: Config): ExitCode {
   const lines: string[] = [];
   try {
     lines.push(
@@ -90,7 +90,7 @@ async function check(jwt: string, config: Config): Promise<ExitCode> {
     process.stdout.write('rejected   this is not a JWT: expected three base64url parts joined by dots\n');
     return 1;
   }
-  const answer = await buildAuthenticator(config).check(jwt);
+  const answer = buildAuthenticator(config).check(jwt);
   const accepted = !('reason' in answer);
   if (accepted) lines.push(`accepted   signed with auth.${answer.key}`, ...abilities(answer.principal, config));
   else lines.push(`rejected   ${answer.reason}: ${answer.message}`);

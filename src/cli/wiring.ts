@@ -2,7 +2,8 @@
 import { hostname } from 'node:os';
 import { DeadLetters } from '../actor/dead-letters.ts';
 import { Supervisor, type Policy } from '../actor/supervisor.ts';
-import { Authenticator, type VerificationKey } from '../auth/authenticator.ts';
+import { Authenticator } from '../auth/authenticator.ts';
+import type { VerificationKey } from '../auth/hmac-signature.ts';
 import { Rights } from '../auth/rights.ts';
 import { MemoryBroker } from '../broker/memory.ts';
 import type { RetentionRules } from '../broker/retention.ts';
@@ -117,7 +118,7 @@ export async function startNode(
     limits: connectionLimits(config),
     extensions: extensions.frameHandlers ?? new Map(),
     node: mode,
-    verify: (token) => authenticator.verify(token),
+    verify: (token, reply) => authenticator.verify(token, reply),
     liveSession: (id) => node.bySession(id),
     ended: (connection) => node.forget(connection),
   };

@@ -78,7 +78,7 @@ export interface ConnectionContext {
   readonly extensions: ReadonlyMap<string, FrameHandler>;
   readonly node: NodeFacts;
   /** Verifies the token of an `Authenticate` frame. */
-  readonly verify: (token: string) => Promise<Principal | Refusal>;
+  readonly verify: (token: string, reply: (answer: Principal | Refusal) => void) => void;
   /** A live connection by its session id, for a client that comes back before its old socket was found dead. */
   liveSession(id: string): Connection | undefined;
   /** The connection is over: the node forgets it. */

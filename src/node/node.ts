@@ -191,23 +191,12 @@ export class Node {
         ),
       );
     }
-    authenticator.verify(token).then(
-      (answer) => {
-        if (!('reason' in answer)) return decide(this.enter(handshake, answer));
-        failures.take(address, 1, now);
-        context.counters.authenticationFailures.add(answer.reason);
-        decide(this.refuse(handshake, answer));
-      },
-      (error: unknown) => {
-        context.log.error('Token verification failed', { error: String(error) });
-        decide(
-          this.refuse(
-            handshake,
-            refusal('internal', 'the token could not be verified because of a fault of the server'),
-          ),
-        );
-      },
-    );
+    authenticator.verify(token, (answer) => {
+      if (!('reason' in answer)) return decide(this.enter(handshake, answer));
+      failures.take(address, 1, now);
+      context.counters.authenticationFailures.add(answer.reason);
+      decide(this.refuse(handshake, answer));
+    });
   }
 
   private enter(handshake: Handshake, principal: Principal): Admission {

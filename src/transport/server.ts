@@ -108,7 +108,10 @@ function upgrade(node: Node, res: HttpResponse, req: HttpRequest, context: us_so
     abandon = null;
     try {
       if (admission.kind === 'refused' && admission.close === null) respond(res, refusalResponse(admission.refusal));
-      else res.cork(() => open(admission, res, context, key, extensions));
+      // In the request's own turn this is corked already. Not inside res.cork, as the library's examples do it for
+      // later turns: when the socket keeps its address while it is upgraded, the end of that cork takes it for an HTTP
+      // response still and may shut it down (20.51.4: one handshake in a thousand). Then 101 goes out in small pieces.
+      else open(admission, res, context, key, extensions);
     } catch (error) {
       log.error('Upgrade failed', { error: error instanceof Error ? error.stack : String(error) });
       if (!aborted) res.close();

@@ -1,3 +1,4 @@
+import type { Principal } from '../../auth/principal.ts';
 import { refusal } from '../../protocol/errors.ts';
 import type { AuthenticateFrame } from '../../protocol/frames.ts';
 import { looksLikePattern } from '../../protocol/topic.ts';
@@ -6,19 +7,27 @@ import { statusFrame } from '../replies.ts';
 import { endPattern, endSubscription } from '../subscriptions.ts';
 
 /** `Authenticate` swaps the claims of a live connection; user and tenant never change, and a failure changes nothing. */
-export async function authenticate(connection: Connection, frame: AuthenticateFrame): Promise<void> {
-  const answer = await connection.context.verify(frame.token);
-  if (!connection.isOpen) return;
-  if ('reason' in answer) return connection.refuse(frame, answer);
+export function authenticate(connection: Connection, frame: AuthenticateFrame): void {
+  connection.cell.suspend();
+  connection.context.verify(frame.token, (answer) => {
+    connection.cell.answer(() => {
+      if ('reason' in answer) connection.refuse(frame, answer);
+      else swapClaims(connection, frame, answer);
+      connection.cell.resume();
+    }, frame);
+  });
+}
+
+function swapClaims(connection: Connection, frame: AuthenticateFrame, claims: Principal): void {
   const { principal } = connection;
-  if (answer.user !== principal.user || answer.tenant !== principal.tenant) {
+  if (claims.user !== principal.user || claims.tenant !== principal.tenant) {
     connection.refuse(frame, refusal('not_allowed', 'expected a token of the same user and tenant'));
     return connection.close('forbidden', 'a token of another user was presented');
   }
-  connection.principal = answer;
+  connection.principal = claims;
   connection.wasWarned = false;
   const ended = endForbidden(connection);
-  const expiresAt = Number.isFinite(answer.expiresAt) ? answer.expiresAt : null;
+  const expiresAt = Number.isFinite(claims.expiresAt) ? claims.expiresAt : null;
   connection.reply(frame, statusFrame('authenticated', { expires_at: expiresAt, unsubscribed: ended }));
 }
 
