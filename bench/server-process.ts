@@ -36,18 +36,7 @@ export async function startServer(settings: Readonly<Record<string, string>> = {
     '--set',
     `${key}=${value}`,
   ]);
-  const argv = [
-    '-c',
-    String(core),
-    process.execPath,
-    MAIN,
-    'serve',
-    '--host',
-    '127.0.0.1',
-    '--port',
-    '0',
-    ...assignments,
-  ];
+  const argv = ['-c', String(core), LAUNCHER, 'serve', '--host', '127.0.0.1', '--port', '0', ...assignments];
   const child = spawn('taskset', argv, {
     env: { ...process.env, JWT_SECRET: BENCH_SECRET },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -51,7 +51,7 @@ export const KEYS_BY_VARIABLE: ReadonlyMap<string, Key> = new Map(
 );
 
 function describeKey(path: string, type: z.ZodType): Key {
-  const { core, fallback } = unwrap(type.def as Definition);
+  const { core, fallback } = unwrap(type.def);
   const json = jsonOf(type);
   const short = Object.entries(SHORT_NAMES)
     .filter(([, target]) => target === path)

@@ -12,6 +12,16 @@ const STRIKES = { perSecond: 20 / 60, burst: 20 };
 const FLOOD_FACTOR = 10;
 const FLOOD_BEATS = 10;
 
+/** What is held against a client. */
+export interface Conduct {
+  /** State of the bucket of strikes. */
+  strikesFullAt: number;
+  /** Frames refused in the beat, the beat, and for how many beats in a row there were too many. */
+  refused: number;
+  beat: number;
+  floodBeats: number;
+}
+
 /** Tokens that a frame costs. */
 export function costOf(frame: ClientFrame): number {
   switch (frame.type) {
@@ -59,11 +69,17 @@ export function chargeFrame(connection: Connection, cost: number): Refusal | nul
 /** Counts a refusal against the client when a correct one would never cause it. Returns whether it was one too many. */
 export function strike(connection: Connection, { reason }: Refusal): boolean {
   if (!ERRORS[reason].strike) return false;
-  const next = takeTokens(connection.strikesFullAt, STRIKES, 1, connection.context.clock.elapsed());
+  const conduct = conductOf(connection);
+  const now = connection.context.clock.elapsed();
+  const next = takeTokens(conduct.strikesFullAt, STRIKES, 1, now);
   if (next === -1) return true;
-  connection.strikesFullAt = next;
+  conduct.strikesFullAt = next;
   // The bucket holds exactly the strikes that are allowed: the one that empties it is the last.
-  return takeTokens(next, STRIKES, 1, connection.context.clock.elapsed()) === -1;
+  return takeTokens(next, STRIKES, 1, now) === -1;
+}
+
+function conductOf(connection: Connection): Conduct {
+  return (connection.conduct ??= { strikesFullAt: 0, refused: 0, beat: 0, floodBeats: 0 });
 }
 
 function limited(scope: string, perSecond: number, retryAfterMs: number): Refusal {
@@ -71,14 +87,16 @@ function limited(scope: string, perSecond: number, retryAfterMs: number): Refusa
 }
 
 function countRefused(connection: Connection): void {
-  const { beat } = connection.context.node;
-  if (connection.floodBeat !== beat) {
-    const tooMany = connection.refusedInBeat > (FLOOD_FACTOR - 1) * connection.context.limits.connectionRate.perSecond;
-    connection.floodBeats = tooMany && connection.floodBeat === beat - 1 ? connection.floodBeats + 1 : 0;
-    connection.refusedInBeat = 0;
-    connection.floodBeat = beat;
+  const conduct = conductOf(connection);
+  const { limits, node } = connection.context;
+  if (conduct.beat !== node.beat) {
+    const tooMany =
+      conduct.refused > (FLOOD_FACTOR - 1) * limits.connectionRate.perSecond && conduct.beat === node.beat - 1;
+    conduct.floodBeats = tooMany ? conduct.floodBeats + 1 : 0;
+    conduct.refused = 0;
+    conduct.beat = node.beat;
   }
-  connection.refusedInBeat += 1;
-  if (connection.floodBeats >= FLOOD_BEATS)
-    connection.close('rate_limited', `more than ${FLOOD_FACTOR} times the allowed rate for ${FLOOD_BEATS} s`);
+  conduct.refused += 1;
+  if (conduct.floodBeats < FLOOD_BEATS) return;
+  connection.close('rate_limited', `more than ${FLOOD_FACTOR} times the allowed rate for ${FLOOD_BEATS} s`);
 }

@@ -17,7 +17,7 @@ import type { ClientFrame, ControlFrame } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
 import type { RoutedTopic } from '../router/routed-topic.ts';
 import { LAGGING, type Subscriber, type Subscription } from '../router/subscription.ts';
-import { chargeFrame, strike } from './charges.ts';
+import { chargeFrame, strike, type Conduct } from './charges.ts';
 import { handle } from './commands/commands.ts';
 import type { ConnectionContext } from './context.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
@@ -76,26 +76,27 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   isReading = false;
   /** A `History` is unanswered. */
   isAsking = false;
-  isSessionDirty = false;
   wasWarned = false;
 
-  /** Beats: of the last sign of life, of the last progress of a blocked socket, of the close frame, of the last ping. */
+  /** Beat of the last sign of life; of the close frame, once one was sent. */
   seenBeat: number;
-  progressBeat = 0;
-  closedBeat = 0;
-  pingedAt = 0;
-  savedBeat = 0;
-  bufferedThen = 0;
-  /** State of the rate limit's bucket, and of the strikes towards 4010. */
-  fullAt = 0;
-  strikesFullAt = 0;
-  /** Frames refused in this beat, and for how many beats there were too many. */
-  refusedInBeat = 0;
-  floodBeats = 0;
-  floodBeat = 0;
+  /** Beat in which the changed session is to be written; -1 when it is as it was written. */
+  sessionDueBeat = -1;
   freePingBeat = -1;
-  /** The frame answered last, so that a failure after the answer does not answer again. */
-  private answered: ClientFrame | null = null;
+  /** When the ping was sent that is not answered yet, by the monotonic clock, in ms; 0 when none is. */
+  pingedAt = 0;
+  /** State of the rate limit's bucket. */
+  fullAt = 0;
+  /** What is held against the client; nothing in the normal case. */
+  conduct: Conduct | null = null;
+  /** While the socket is blocked: how much it held, and the beat in which that last became less. */
+  progress: { beat: number; buffered: number } | null = null;
+
+  /**
+   * The frame answered last by any connection, so that a failure after the answer does not answer again. Failures come
+   * in the same breath, so one for all is enough; one each would keep the last payload of every client in memory.
+   */
+  private static answered: ClientFrame | null = null;
 
   constructor(number: number, agreement: Agreement, context: ConnectionContext) {
     this.number = number;
@@ -178,7 +179,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   failed(_error: unknown, frame: ClientFrame | null): void {
     this.cell.resume();
-    if (frame !== null && this.answered !== frame) {
+    if (frame !== null && Connection.answered !== frame) {
       this.reply(
         frame,
         errorFrame(refusal('quarantined', 'handling this frame failed inside the server; it was put aside')),
@@ -258,9 +259,8 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   setBlocked(blocked: boolean): void {
     if (this.isBlocked === blocked) return;
     this.isBlocked = blocked;
+    this.progress = blocked ? { beat: this.context.node.beat, buffered: this.transport?.buffered() ?? 0 } : null;
     if (blocked) {
-      this.progressBeat = this.context.node.beat;
-      this.bufferedThen = this.transport?.buffered() ?? 0;
       this.context.backlog.blocked.add(this);
     } else {
       this.context.backlog.blocked.delete(this);
@@ -270,15 +270,15 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   /** Answers a frame: every frame with an id gets exactly one terminal reply. */
   reply(frame: ClientFrame, control: ControlFrame): void {
-    if (this.answered === frame) return;
-    this.answered = frame;
+    if (Connection.answered === frame) return;
+    Connection.answered = frame;
     this.send({ type: control.type, reply_to: frame.id, data: control.data });
   }
 
   /** Like {@link reply}, for an answer that the codec has put together. */
   replyPayload(frame: ClientFrame, payload: Payload): void {
-    if (this.answered === frame) return;
-    this.answered = frame;
+    if (Connection.answered === frame) return;
+    Connection.answered = frame;
     this.context.counters.controlSent.add(`Status ${this.format}`);
     this.sendPayload(payload);
   }
@@ -313,7 +313,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   /** Closes with a code; nothing is delivered any more. The socket's own `closed` follows. */
   close(reason: CloseReason, text: string): void {
     if (!this.step('CLOSE')) return;
-    this.closedBeat = this.context.node.beat;
+    this.seenBeat = this.context.node.beat;
     this.context.log.debug('Closing connection', { connection_id: this.id, code: CLOSE_CODES[reason].code, reason });
     this.release();
     this.transport?.close(reason, text);
@@ -356,7 +356,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   /** Gives back everything that others hold for this connection. */
   private release(): void {
     const { context } = this;
-    if (this.subscriptions.length > 0 || this.patterns !== null) saveSession(this);
+    saveSession(this);
     endSubscriptions(this);
     context.backlog.blocked.delete(this);
     this.control = null;

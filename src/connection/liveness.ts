@@ -4,7 +4,7 @@
  * the server's own stall. And no connection has a timer, which could outlive it.
  */
 import type { Connection } from './connection.ts';
-import { saveChangedSession } from './sessions.ts';
+import { saveSession } from './sessions.ts';
 
 /** Share of a token's lifetime after which its holder is warned. */
 const WARN_AT = 0.8;
@@ -14,7 +14,7 @@ export function beat(connection: Connection): void {
   const { limits, node } = context;
   if (transport === null) return;
   if (lifecycle === 'closing') {
-    if (node.beat - connection.closedBeat >= limits.closeTimeoutBeats) transport.terminate();
+    if (node.beat - connection.seenBeat >= limits.closeTimeoutBeats) transport.terminate();
     return;
   }
   if (node.beat - connection.seenBeat >= limits.clientTimeoutBeats) {
@@ -23,18 +23,17 @@ export function beat(connection: Connection): void {
   if (isStalled(connection)) return connection.close('stalled', `nothing read for ${limits.stallTimeoutBeats} s`);
   if (!checkToken(connection)) return;
   if ((node.beat + connection.number) % limits.heartbeatBeats === 0) sendPing(connection);
-  saveChangedSession(connection);
+  if (connection.sessionDueBeat !== -1 && node.beat >= connection.sessionDueBeat) saveSession(connection);
   // A log that could not be read before may be readable now.
   if (connection.lagging !== null || connection.missed !== null) connection.scheduleRead();
 }
 
-function isStalled(connection: Connection): boolean {
-  const { transport, context } = connection;
-  if (!connection.isBlocked || transport === null) return false;
+function isStalled({ transport, context, progress }: Connection): boolean {
+  if (progress === null || transport === null) return false;
   const buffered = transport.buffered();
-  if (buffered < connection.bufferedThen) connection.progressBeat = context.node.beat;
-  connection.bufferedThen = buffered;
-  return context.node.beat - connection.progressBeat >= context.limits.stallTimeoutBeats;
+  if (buffered < progress.buffered) progress.beat = context.node.beat;
+  progress.buffered = buffered;
+  return context.node.beat - progress.beat >= context.limits.stallTimeoutBeats;
 }
 
 function checkToken(connection: Connection): boolean {

@@ -3,8 +3,8 @@ import type { Position } from '../protocol/position.ts';
 import type { Session } from '../session/session-store.ts';
 import type { Connection } from './connection.ts';
 
-/** Where sessions outlive the node, a changed one is written at most so often, in beats. */
-const SAVE_EVERY_BEATS = 5;
+/** A changed session is written after so many beats, and so at most so often. */
+const SAVE_AFTER_BEATS = 5;
 
 /** The session as it stands: per topic the position last acknowledged, else the one at subscribe. */
 export function sessionOf(connection: Connection): Session {
@@ -27,22 +27,16 @@ export function sessionOf(connection: Connection): Session {
   };
 }
 
-/** Writes the session at the end of the connection, before its subscriptions end. */
+/** Writes the session, while the subscriptions are still there. */
 export function saveSession(connection: Connection): void {
+  connection.sessionDueBeat = -1;
   if (connection.subscriptions.length === 0 && connection.patterns === null) return;
-  connection.isSessionDirty = false;
   connection.context.sessions.save(sessionOf(connection));
 }
 
-/** Writes a changed session now and then, where a crash of the node would lose it otherwise. */
-export function saveChangedSession(connection: Connection): void {
-  const { context } = connection;
-  if (
-    !connection.isSessionDirty ||
-    !context.sessions.outlivesNode ||
-    context.node.beat - connection.savedBeat < SAVE_EVERY_BEATS
-  )
-    return;
-  connection.savedBeat = context.node.beat;
-  saveSession(connection);
+/** The session has changed: where a crash of the node would lose that, it is written soon, not at once. */
+export function sessionChanged(connection: Connection): void {
+  const { sessions, node } = connection.context;
+  if (sessions.outlivesNode && connection.sessionDueBeat === -1)
+    connection.sessionDueBeat = node.beat + SAVE_AFTER_BEATS;
 }

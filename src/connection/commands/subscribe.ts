@@ -17,6 +17,7 @@ import { unqueue } from '../overflow.ts';
 import { statusFrame, type Recovery } from '../replies.ts';
 import { activeSubscriptions, addSubscription, endSubscription, findSubscription } from '../subscriptions.ts';
 import { notReadable, readProblem } from './checks.ts';
+import { sessionChanged } from '../sessions.ts';
 import { nodeName } from './names.ts';
 
 /**
@@ -217,7 +218,7 @@ class Request {
     this.open -= 1;
     const { connection } = this;
     if (this.open > 0 || !connection.isOpen) return;
-    connection.isSessionDirty = true;
+    sessionChanged(connection);
     connection.reply(
       this.frame,
       statusFrame('subscribed', {

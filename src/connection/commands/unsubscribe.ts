@@ -3,6 +3,7 @@ import { looksLikePattern, matches, qualify } from '../../protocol/topic.ts';
 import type { Connection } from '../connection.ts';
 import { statusFrame } from '../replies.ts';
 import { activeSubscriptions, endPattern, endSubscription, findSubscription } from '../subscriptions.ts';
+import { sessionChanged } from '../sessions.ts';
 import { nodeName } from './names.ts';
 
 /** `Unsubscribe` → `Status unsubscribed`. Names that were not subscribed are answered all the same. */
@@ -11,7 +12,7 @@ export function unsubscribe(connection: Connection, frame: UnsubscribeFrame): vo
     if (looksLikePattern(name)) endPattern(connection, name);
     else endTopic(connection, name);
   }
-  connection.isSessionDirty = true;
+  sessionChanged(connection);
   connection.reply(
     frame,
     statusFrame('unsubscribed', { topics: frame.topics, active_subscriptions: activeSubscriptions(connection) }),
