@@ -1,10 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
+const report = process.env['VITEST_JSON'];
+
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    reporters: report === undefined ? ['default'] : ['default', 'json'],
+    ...(report !== undefined && { outputFile: { json: report } }),
   },
 });

@@ -22,6 +22,7 @@ import { NodeMode } from '../node/mode.ts';
 import { Node } from '../node/node.ts';
 import { Pulse } from '../node/pulse.ts';
 import type { Route } from '../node/route.ts';
+import { PAGE_BYTES, PAGE_MESSAGES } from '../protocol/limits.ts';
 import { Router } from '../router/router.ts';
 import { MemorySessionStore } from '../session/memory.ts';
 import { Alerts } from '../telemetry/alerts.ts';
@@ -51,6 +52,8 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
+/** Connections flushed between two looks at the clock. */
+const FLUSH_STRIDE = 8;
 /** A closing handshake may take this long. */
 const CLOSE_TIMEOUT_BEATS = 5;
 /** Bytes of replies that may wait for a connection. */
@@ -86,7 +89,11 @@ export async function startNode(
   const broker = buildBroker(config);
   const sessions = new MemorySessionStore(config.session.ttl_secs * 1_000, config.session.capacity, clock);
   const flusher = new Flusher(
-    { sliceMs: config.actor_system.flush_slice_ms, readSliceMs: config.actor_system.flush_slice_ms / 2 },
+    {
+      sliceMs: config.actor_system.flush_slice_ms,
+      readSliceMs: config.actor_system.flush_slice_ms / 2,
+      stride: FLUSH_STRIDE,
+    },
     clock,
     scheduler,
   );
@@ -286,6 +293,8 @@ function connectionLimits({
     mailboxBytes: actors.mailbox_bytes,
     controlCapacity: actors.control_capacity,
     controlBytes: CONTROL_BYTES,
+    pageMessages: PAGE_MESSAGES,
+    pageBytes: PAGE_BYTES,
     maxMessageSize: websocket.max_message_size,
     maxSubscriptions: websocket.max_subscriptions,
     maxMatchedTopics: websocket.max_matched_topics,

@@ -4,11 +4,11 @@
  * same after an overflow, a resume with a position, and a disturbed broker.
  */
 import { isRefusal, type History } from '../broker/broker.ts';
-import { PAGE_BYTES, PAGE_MESSAGES } from '../protocol/limits.ts';
 import type { Publication } from '../protocol/position.ts';
+import type { PreparedRange } from '../router/routed-topic.ts';
 import { LAGGING, type Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
-import { sendRange, writeGap } from './outbox.ts';
+import { sendRange, writeControl, writeGap } from './outbox.ts';
 
 /** Takes the next step for a connection that has something to read: one page, or the request for one. */
 export function readOn(connection: Connection): void {
@@ -55,7 +55,7 @@ export function replayedFrames(
 function next(connection: Connection): Subscription | null {
   const lagging = (connection.lagging ?? []).filter((subscription) => subscription.state === LAGGING);
   connection.lagging = lagging.length === 0 ? null : lagging;
-  return lagging.find((subscription) => !subscription.isHeld) ?? null;
+  return lagging.find(({ holds }) => holds === 0) ?? null;
 }
 
 /** Round robin: who has had a page goes to the end. */
@@ -76,22 +76,19 @@ function finish(connection: Connection, subscription: Subscription): void {
 
 function pageFromTail(connection: Connection, subscription: Subscription): void {
   const { topic, written } = subscription;
-  const to = topic.fit(connection.format, written, topic.routedHead, PAGE_MESSAGES, PAGE_BYTES);
-  const range = topic.prepare(connection.format, written, to, true);
-  connection.transport?.cork(() => {
-    writeGap(connection, subscription);
-    sendRange(connection, range);
-  });
-  wrote(connection, subscription, to, range.frames);
+  const { pageMessages, pageBytes } = connection.context.limits;
+  const to = topic.fit(connection.format, written, topic.routedHead, pageMessages, pageBytes);
+  writePage(connection, subscription, topic.prepare(connection.format, written, to, true));
 }
 
 function askForPage(connection: Connection, subscription: Subscription): void {
   const { topic, generation, written } = subscription;
   const { epochNumber } = topic;
+  const { pageMessages, pageBytes } = connection.context.limits;
   connection.isReading = true;
   connection.context.broker.read(
     topic.name,
-    { after: { epoch: topic.epoch, sequence: written }, limit: PAGE_MESSAGES, maxBytes: PAGE_BYTES },
+    { after: { epoch: topic.epoch, sequence: written }, limit: pageMessages, maxBytes: pageBytes },
     (answer) => {
       connection.cell.answer(() => {
         connection.isReading = false;
@@ -136,12 +133,7 @@ function pageArrived(connection: Connection, subscription: Subscription, history
   const to = page.at(-1)?.position?.sequence ?? subscription.written;
   // The log gives less than was routed: it is behind for now. The next beat asks again.
   if (!skipped && frames.length === 0) return;
-  connection.transport.cork(() => {
-    writeGap(connection, subscription);
-    if (frames.length > 0)
-      sendRange(connection, { after: subscription.written, to, replayed: true, frames, batch: null });
-  });
-  wrote(connection, subscription, to, frames);
+  writePage(connection, subscription, { after: subscription.written, to, replayed: true, frames, batch: null });
 }
 
 /** What the log no longer has is announced once and skipped. */
@@ -156,14 +148,21 @@ function skipLost(subscription: Subscription, history: History): boolean {
   return true;
 }
 
-function wrote(connection: Connection, subscription: Subscription, to: number, frames: readonly Uint8Array[]): void {
-  const count = to - subscription.written;
-  subscription.written = to;
-  subscription.replayed += count;
+/** Announces what is lost, sends the page, and sees who is next. */
+function writePage(connection: Connection, subscription: Subscription, page: PreparedRange): void {
   const { counters } = connection.context;
+  const count = page.to - subscription.written;
+  // The books first: a socket that breaks while it is written to ends the subscription before the send returns.
+  subscription.written = page.to;
+  subscription.replayed += count;
   counters.replayed += count;
-  for (const frame of frames) counters.sentBytes += frame.byteLength;
-  if (to >= subscription.topic.routedHead) finish(connection, subscription);
+  for (const frame of page.frames) counters.sentBytes += frame.byteLength;
+  if (page.to >= subscription.topic.routedHead) finish(connection, subscription);
   else rotate(connection, subscription);
+  connection.transport?.cork(() => {
+    writeControl(connection);
+    writeGap(connection, subscription);
+    sendRange(connection, page);
+  });
   afterPage(connection);
 }

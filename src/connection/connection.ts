@@ -25,7 +25,7 @@ import type { MissedMessages } from './missed-messages.ts';
 import { enforceBounds, fallBehind } from './overflow.ts';
 import { errorFrame } from './replies.ts';
 import { saveSession } from './sessions.ts';
-import { endSubscriptions, matchedSubscription } from './subscriptions.ts';
+import { endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
 /** What was agreed at the handshake. */
@@ -55,6 +55,8 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   subscriptions: Subscription[] = [];
   patterns: string[] | null = null;
+  /** The `Subscribe` under way. */
+  joining: Joining | null = null;
   /** Subscriptions with something to write, in the order in which it came. */
   waiting: Subscription[] | null = null;
   /** Subscriptions that read the log, the longest lagging first. */
@@ -179,6 +181,10 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   failed(_error: unknown, frame: ClientFrame | null): void {
     this.cell.resume();
+    if (frame !== null) {
+      this.joining?.abandonIf(frame);
+      this.missed?.abandonIf(frame);
+    }
     if (frame !== null && Connection.answered !== frame) {
       this.reply(
         frame,
@@ -213,6 +219,13 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   fellBehind(subscription: Subscription): void {
     fallBehind(subscription, this, false);
+  }
+
+  /** Delivery to this connection threw: counted against its budget like a failure in a frame. */
+  faulted(error: unknown): void {
+    this.cell.answer(() => {
+      throw error;
+    }, null);
   }
 
   announced(subscription: Subscription): void {
@@ -316,6 +329,8 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.seenBeat = this.context.node.beat;
     this.context.log.debug('Closing connection', { connection_id: this.id, code: CLOSE_CODES[reason].code, reason });
     this.release();
+    // Answers of ports that are still under way find nobody any more.
+    this.cell.stop('finished');
     this.transport?.close(reason, text);
   }
 
@@ -361,6 +376,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     context.backlog.blocked.delete(this);
     this.control = null;
     this.missed = null;
+    this.joining = null;
   }
 }
 

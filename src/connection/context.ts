@@ -24,6 +24,9 @@ export interface ConnectionLimits {
   /** Control frames that may wait; one more closes the connection. */
   readonly controlCapacity: number;
   readonly controlBytes: number;
+  /** One page of a replay. */
+  readonly pageMessages: number;
+  readonly pageBytes: number;
   readonly maxMessageSize: number;
   readonly maxSubscriptions: number;
   readonly maxMatchedTopics: number;

@@ -18,10 +18,9 @@ export interface FlusherOptions {
   readonly sliceMs: number;
   /** Length of a slice of pages from logs, in ms. */
   readonly readSliceMs: number;
+  /** Connections flushed between two looks at the clock. */
+  readonly stride: number;
 }
-
-/** Connections flushed between two looks at the clock. */
-const STRIDE = 8;
 
 export class Flusher implements FlushRequests {
   /** The monotonic clock at the start of the slice, in ms: near enough for what is measured per connection. */
@@ -119,9 +118,13 @@ export class Flusher implements FlushRequests {
       const connection = this.ready[this.readyAt] as Connection;
       this.readyAt += 1;
       connection.isScheduled = false;
-      this.flush(connection);
+      try {
+        this.flush(connection);
+      } catch (error) {
+        connection.faulted(error);
+      }
       flushed += 1;
-      if (flushed % STRIDE === 0 && this.clock.elapsed() >= deadline) break;
+      if (flushed % this.options.stride === 0 && this.clock.elapsed() >= deadline) break;
     }
     if (this.readyAt < this.ready.length) return;
     this.ready = [];
@@ -135,7 +138,11 @@ export class Flusher implements FlushRequests {
     this.readers = [];
     for (const [at, connection] of round.entries()) {
       connection.isScheduledToRead = false;
-      readOn(connection);
+      try {
+        readOn(connection);
+      } catch (error) {
+        connection.faulted(error);
+      }
       if (this.clock.elapsed() < deadline) continue;
       this.readers = [...round.slice(at + 1), ...this.readers];
       return;

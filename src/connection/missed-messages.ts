@@ -3,16 +3,15 @@
  * order of live delivery and moves no subscription; live publications of its topics wait until it is done.
  */
 import { isRefusal, type History } from '../broker/broker.ts';
-import { PAGE_BYTES, PAGE_MESSAGES } from '../protocol/limits.ts';
-import type { GetMissedMessagesFrame } from '../protocol/frames.ts';
+import type { ClientFrame, GetMissedMessagesFrame } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
-import { LAGGING } from '../router/subscription.ts';
+import type { Subscription } from '../router/subscription.ts';
 import { afterPage, replayedFrames } from './catch-up.ts';
 import type { Connection } from './connection.ts';
-import { sendRange } from './outbox.ts';
+import { sendRange, writeControl } from './outbox.ts';
 import { statusFrame } from './replies.ts';
-import { findSubscription } from './subscriptions.ts';
+import { findSubscription, release } from './subscriptions.ts';
 
 export interface MissedTopic {
   readonly topic: Topic;
@@ -36,9 +35,10 @@ export class MissedMessages {
   private at = 0;
   /** Where the current topic stands, and where it ends: the head when it was first read. */
   private cursor: Position | null = null;
-  private end = 0;
+  private until = 0;
   private reason: string | undefined;
   private count = 0;
+  private readonly held: Subscription[] = [];
 
   /** @param refused topics that are answered without being read, by the client's name */
   constructor(
@@ -51,7 +51,7 @@ export class MissedMessages {
     this.frame = frame;
     this.queue = topics;
     this.results = { ...refused };
-    this.hold(true);
+    this.holdAll();
   }
 
   /** Takes the next step: asks for a page, or ends. */
@@ -61,7 +61,8 @@ export class MissedMessages {
     const left = this.frame.limit - this.count;
     if (target === undefined || left <= 0) return this.finish();
     connection.isReading = true;
-    const request = { after: this.cursor ?? target.from, limit: Math.min(PAGE_MESSAGES, left), maxBytes: PAGE_BYTES };
+    const { pageMessages, pageBytes } = connection.context.limits;
+    const request = { after: this.cursor ?? target.from, limit: Math.min(pageMessages, left), maxBytes: pageBytes };
     connection.context.broker.read(target.topic, request, (answer) => {
       connection.cell.answer(() => {
         connection.isReading = false;
@@ -74,6 +75,11 @@ export class MissedMessages {
     });
   }
 
+  /** Ends the answer without a `Status`, when its frame was put aside after a failure. */
+  abandonIf(frame: ClientFrame): void {
+    if (frame === this.frame) this.end();
+  }
+
   private pageArrived(target: MissedTopic, history: History): void {
     const { connection } = this;
     if (connection.transport === null) return;
@@ -84,23 +90,26 @@ export class MissedMessages {
     if (this.cursor === null) this.begin(history);
     else if (history.lost !== null || history.first > this.cursor.sequence + 1)
       this.reason ??= history.lost ?? 'trimmed';
-    const page = history.publications.filter(({ position }) => (position?.sequence ?? 0) <= this.end);
+    const page = history.publications.filter(({ position }) => (position?.sequence ?? 0) <= this.until);
     const frames = replayedFrames(connection, page, this.frame.id);
     const last = page.at(-1)?.position ?? {
       epoch: history.epoch,
-      sequence: Math.max(history.after, Math.min(history.first - 1, this.end)),
+      sequence: Math.max(history.after, Math.min(history.first - 1, this.until)),
     };
-    connection.transport.cork(() => sendRange(connection, { after: 0, to: 0, replayed: true, frames, batch: null }));
+    connection.transport.cork(() => {
+      writeControl(connection);
+      sendRange(connection, { after: 0, to: 0, replayed: true, frames, batch: null });
+    });
     this.count += page.length;
     connection.context.counters.replayed += page.length;
     for (const frame of frames) connection.context.counters.sentBytes += frame.byteLength;
     this.cursor = last;
-    if (page.length === 0 || last.sequence >= this.end) this.endTopic(target, this.resultAt(last));
+    if (page.length === 0 || last.sequence >= this.until) this.endTopic(target, this.resultAt(last));
     else if (this.count >= this.frame.limit) this.endTopic(target, { ...last, recovered: false, reason: 'limit' });
   }
 
   private begin(history: History): void {
-    this.end = history.top;
+    this.until = history.top;
     this.reason =
       history.lost ?? (history.first > history.after + 1 && history.after < history.top ? 'trimmed' : undefined);
   }
@@ -123,24 +132,23 @@ export class MissedMessages {
     for (const { name } of this.queue.slice(this.at))
       results[name] ??= { epoch: '', sequence: 0, recovered: false, reason: 'limit' };
     const complete = Object.values(results).every(({ recovered }) => recovered);
-    connection.missed = null;
-    this.hold(false);
+    this.end();
     connection.reply(frame, statusFrame('missed_messages', { count: this.count, complete, topics: results }));
+  }
+
+  private end(): void {
+    const { connection } = this;
+    connection.missed = null;
+    for (const subscription of this.held) release(connection, subscription);
     if (connection.lagging !== null) connection.scheduleRead();
   }
 
-  private hold(held: boolean): void {
-    const { connection } = this;
+  private holdAll(): void {
     for (const { topic } of this.queue) {
-      const subscription = findSubscription(connection, topic);
+      const subscription = findSubscription(this.connection, topic);
       if (subscription === undefined) continue;
-      subscription.isHeld = held;
-      if (held) continue;
-      if (subscription.state === LAGGING) connection.lag(subscription);
-      else if (subscription.queued > 0 || subscription.gap !== null) {
-        connection.enqueue(subscription);
-        connection.schedule();
-      }
+      subscription.holds += 1;
+      this.held.push(subscription);
     }
   }
 }

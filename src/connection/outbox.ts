@@ -1,12 +1,11 @@
 /** Writes what waits for a connection: first the control lane, then ranges of tails, while the socket has room. */
-import { PAGE_BYTES } from '../protocol/limits.ts';
 import { LIVE, type Subscription } from '../router/subscription.ts';
 import type { PreparedRange } from '../router/routed-topic.ts';
 import type { Connection } from './connection.ts';
 import { giveUpLost, leftTheTail } from './overflow.ts';
 import { gapFrame } from './replies.ts';
 
-/** Messages of one topic written in one go at most; bytes are bounded by PAGE_BYTES. */
+/** Messages of one topic written in one go at most; bytes are bounded like a page. */
 const MAX_RUN = 1_024;
 
 /**
@@ -17,11 +16,13 @@ export function writeOut(connection: Connection): boolean {
   writeControl(connection);
   const { waiting } = connection;
   if (waiting === null) return false;
-  let budget = PAGE_BYTES;
+  let budget = connection.context.limits.pageBytes;
   let kept = 0;
   for (let at = 0; at < waiting.length; at += 1) {
     const subscription = waiting[at] as Subscription;
-    if (budget > 0 && !subscription.isHeld) budget -= writeSubscription(connection, subscription, budget);
+    if (budget > 0 && subscription.holds === 0) budget -= writeSubscription(connection, subscription, budget);
+    // A socket can break while it is written to; then the subscriptions are gone with it.
+    if (connection.transport === null) return false;
     if (subscription.queued > 0 || subscription.gap !== null) {
       waiting[kept] = subscription;
       kept += 1;
@@ -55,14 +56,20 @@ export function sendRange(connection: Connection, range: PreparedRange): void {
     transport.send((range.batch ??= codec.join(frames)), codec.binary);
     return;
   }
-  for (const frame of frames) transport.send(frame, codec.binary);
+  for (const frame of frames) {
+    transport.send(frame, codec.binary);
+    // It broke while it was written to.
+    if (connection.transport === null) return;
+  }
 }
 
-function writeControl(connection: Connection): void {
-  const { control, transport, codec } = connection;
-  if (control === null || transport === null) return;
+/** Writes the control lane, which goes before everything else that is written. */
+export function writeControl(connection: Connection): void {
+  const { control, codec } = connection;
+  if (control === null) return;
+  // Asked for anew each time: a socket can break while it is written to.
   for (let payload = control.take(); payload !== undefined; payload = control.take())
-    transport.send(payload, codec.binary);
+    connection.transport?.send(payload, codec.binary);
   connection.control = null;
 }
 
@@ -76,8 +83,9 @@ function writeSubscription(connection: Connection, subscription: Subscription, b
   const to = topic.fit(format, written, topic.routedHead, MAX_RUN, budget);
   const bytes = topic.bytesBetween(format, written, to);
   context.counters.publishToWrite.observe((context.flusher.sliceStart - topic.arrivedAt(format, written + 1)) / 1_000);
-  sendRange(connection, topic.prepare(format, written, to, false));
+  const range = topic.prepare(format, written, to, false);
   const count = to - written;
+  // The books first: a socket that breaks while it is written to ends the subscription before the send returns.
   subscription.written = to;
   subscription.live += count;
   subscription.queuedBytes -= bytes;
@@ -85,5 +93,6 @@ function writeSubscription(connection: Connection, subscription: Subscription, b
   connection.queuedBytes -= bytes;
   context.backlog.bytes -= bytes;
   context.counters.sentBytes += bytes;
+  sendRange(connection, range);
   return bytes;
 }

@@ -1,9 +1,10 @@
 /** The subscriptions of a connection: finding, adding and ending them, by name and by pattern. */
 import { matches, qualify, type Topic } from '../protocol/topic.ts';
+import type { ClientFrame } from '../protocol/frames.ts';
 import { refusal } from '../protocol/errors.ts';
 import { unaccounted } from '../router/audit.ts';
 import type { RoutedTopic } from '../router/routed-topic.ts';
-import { LAGGING, Subscription } from '../router/subscription.ts';
+import { ENDED, LAGGING, Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
 import { unqueue } from './overflow.ts';
 import { errorFrame, statusFrame } from './replies.ts';
@@ -19,6 +20,11 @@ export function findSubscription(connection: Connection, topic: Topic): Subscrip
   return connection.subscriptions.find((subscription) => subscription.topic.name === topic);
 }
 
+/** Whether a pattern of the connection holds the subscription. */
+export function isMatched({ patterns, principal }: Connection, { topic }: Subscription): boolean {
+  return patterns?.some((pattern) => matches(qualify(principal.tenant, pattern), topic.name)) ?? false;
+}
+
 /** One-element literals and not a push into an empty array: that would reserve 17 slots for every connection. */
 export function addSubscription(connection: Connection, subscription: Subscription): void {
   if (connection.subscriptions.length === 0) connection.subscriptions = [subscription];
@@ -29,7 +35,6 @@ export function addSubscription(connection: Connection, subscription: Subscripti
 export function endSubscription(connection: Connection, subscription: Subscription): void {
   settleBooks(connection, subscription);
   subscription.gap = null;
-  subscription.isHeld = false;
   connection.context.router.leave(subscription);
   connection.subscriptions = connection.subscriptions.filter((other) => other !== subscription);
 }
@@ -49,6 +54,31 @@ export function endSubscriptions(connection: Connection): void {
   connection.lagging = null;
 }
 
+/** A `Subscribe` that is not answered yet. */
+export interface Joining {
+  /** Subscriptions whose publications wait for the answer. */
+  readonly held: Subscription[];
+  /** Takes back what the request has begun, when handling its frame failed. */
+  abandonIf(frame: ClientFrame): void;
+}
+
+/** Holds a subscription's publications back until the `Subscribe` under way, if there is one, is answered. */
+export function hold(connection: Connection, subscription: Subscription): void {
+  if (connection.joining === null) return;
+  subscription.holds += 1;
+  connection.joining.held.push(subscription);
+}
+
+/** Ends one hold: with the last one, what has waited goes out. */
+export function release(connection: Connection, subscription: Subscription): void {
+  subscription.holds -= 1;
+  if (subscription.holds > 0 || subscription.state === ENDED) return;
+  if (subscription.state === LAGGING) connection.lag(subscription);
+  if (subscription.queued === 0 && subscription.gap === null) return;
+  connection.enqueue(subscription);
+  connection.schedule();
+}
+
 /** A pattern matches a topic that has appeared: gives it a subscription, as many as the connection may have. */
 export function matchedSubscription(connection: Connection, topic: RoutedTopic): Subscription | null {
   const existing = findSubscription(connection, topic.name);
@@ -60,6 +90,7 @@ export function matchedSubscription(connection: Connection, topic: RoutedTopic):
   }
   const subscription = new Subscription(connection, topic);
   addSubscription(connection, subscription);
+  hold(connection, subscription);
   return subscription;
 }
 
@@ -93,13 +124,15 @@ export function endPattern(connection: Connection, pattern: string): void {
   const rest = (connection.patterns ?? []).filter((other) => other !== pattern);
   if (rest.length === (connection.patterns?.length ?? 0)) return;
   connection.patterns = rest.length === 0 ? null : rest;
-  const kept = rest.map((other) => qualify(tenant, other));
-  const ended = qualify(tenant, pattern);
+  dropUnmatched(connection);
+  connection.context.router.leavePattern(qualify(tenant, pattern), connection);
+}
+
+/** Ends the subscriptions that neither the client named nor a pattern of it matches any more. */
+export function dropUnmatched(connection: Connection): void {
   for (const subscription of connection.subscriptions) {
-    if (subscription.isExplicit || !matches(ended, subscription.topic.name)) continue;
-    if (!kept.some((other) => matches(other, subscription.topic.name))) endSubscription(connection, subscription);
+    if (!subscription.isExplicit && !isMatched(connection, subscription)) endSubscription(connection, subscription);
   }
-  connection.context.router.leavePattern(ended, connection);
 }
 
 function settleBooks(connection: Connection, subscription: Subscription): void {

@@ -2,21 +2,24 @@
 import { firstSegment, matches, type Topic } from '../protocol/topic.ts';
 import type { Subscriber } from './subscription.ts';
 
-export class Patterns {
-  private readonly bySegment = new Map<string, Map<string, Set<Subscriber>>>();
+/** Owner → whether it was given the position of every topic that existed when its pattern was confirmed. */
+type Owners = Map<Subscriber, boolean>;
 
-  /** @returns whether this is the first subscriber of the pattern */
-  add(pattern: string, owner: Subscriber): boolean {
+export class Patterns {
+  private readonly bySegment = new Map<string, Map<string, Owners>>();
+
+  add(pattern: string, owner: Subscriber): void {
     const segment = firstSegment(pattern);
     let patterns = this.bySegment.get(segment);
     if (patterns === undefined) this.bySegment.set(segment, (patterns = new Map()));
     const owners = patterns.get(pattern);
-    if (owners === undefined) {
-      patterns.set(pattern, new Set([owner]));
-      return true;
-    }
-    owners.add(owner);
-    return false;
+    if (owners === undefined) patterns.set(pattern, new Map([[owner, false]]));
+    else owners.set(owner, false);
+  }
+
+  /** The owner has been told where all matching topics stood: what appears from now on is new to it from its beginning. */
+  confirmComplete(pattern: string, owner: Subscriber): void {
+    this.bySegment.get(firstSegment(pattern))?.get(pattern)?.set(owner, true);
   }
 
   /** @returns whether that was the last subscriber of the pattern */
@@ -35,11 +38,12 @@ export class Patterns {
     return patterns !== undefined && [...patterns.keys()].some((pattern) => matches(pattern, topic));
   }
 
-  /** Everybody with at least one matching pattern, each once. */
-  matching(topic: Topic): ReadonlySet<Subscriber> {
-    const found = new Set<Subscriber>();
+  /** Everybody with at least one matching pattern, each once; and whether the topic is new to it from its beginning. */
+  matching(topic: Topic): ReadonlyMap<Subscriber, boolean> {
+    const found = new Map<Subscriber, boolean>();
     for (const [pattern, owners] of this.bySegment.get(firstSegment(topic)) ?? []) {
-      if (matches(pattern, topic)) for (const owner of owners) found.add(owner);
+      if (!matches(pattern, topic)) continue;
+      for (const [owner, isComplete] of owners) found.set(owner, isComplete || found.get(owner) === true);
     }
     return found;
   }

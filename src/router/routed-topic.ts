@@ -118,6 +118,8 @@ export class RoutedTopic {
   /** Gives all memory back. */
   close(): void {
     this.isDropped = true;
+    // Nothing of it waits to be routed any more, even if it is still listed for the end of the turn.
+    this.routedHead = this.head;
     this.forgetPrepared();
     for (const format of FORMATS) this.tails[format]?.reset(this.head + 1);
   }

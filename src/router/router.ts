@@ -5,6 +5,7 @@
  */
 import type { Refusal } from '../protocol/errors.ts';
 import type { Position, Publication } from '../protocol/position.ts';
+import { MAX_PATTERN_POSITIONS } from '../protocol/limits.ts';
 import { firstSegment, matches, type Topic } from '../protocol/topic.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
 import type { Clock } from '../telemetry/clock.ts';
@@ -30,7 +31,8 @@ export class Router {
   private readonly pool: SegmentPool;
   /** Topics whose interest the broker counts, as opposed to those that a pattern brings. */
   private readonly retained = new Set<RoutedTopic>();
-  private readonly joining = new Map<RoutedTopic, Ready[]>();
+  /** Who waits for the broker's answer to `retain`. */
+  private readonly keeping = new Map<RoutedTopic, Ready[]>();
   /** What arrived before the broker's answer to `retain`. */
   private readonly early = new Map<RoutedTopic, Publication[]>();
   private dirty: RoutedTopic[] = [];
@@ -49,21 +51,23 @@ export class Router {
     this.pool = new SegmentPool(options.tail.totalBytes / 8);
   }
 
-  /** Adds a subscription that takes nothing yet; {@link whenReady} says when it can start. */
+  /** Adds a subscription that takes nothing yet; {@link whenKept} says when it can start. */
   join(name: Topic, owner: Subscriber): Subscription {
     const topic = this.topics.get(name) ?? this.open(name);
     const subscription = new Subscription(owner, topic);
-    // Attached before the broker is asked: its answer may come at once, and then finds who is there already.
     topic.attach(subscription);
-    if (!this.retained.has(topic)) this.retain(topic);
     return subscription;
   }
 
-  /** Calls back once the topic's position is known, at once when it is, or with why it cannot be. */
-  whenReady(topic: RoutedTopic, ready: Ready): void {
-    const waiting = this.joining.get(topic);
-    if (waiting === undefined) ready(null);
-    else waiting.push(ready);
+  /**
+   * Registers interest in a topic itself, as opposed to a pattern that may go away, and calls back once the broker has
+   * answered and the topic's position is known, or with why it cannot be.
+   */
+  whenKept(topic: RoutedTopic, ready: Ready): void {
+    const waiting = this.keeping.get(topic);
+    if (waiting !== undefined) waiting.push(ready);
+    else if (this.retained.has(topic)) ready(null);
+    else this.keep(topic, ready);
   }
 
   /** Starts a subscription at the head. */
@@ -100,11 +104,16 @@ export class Router {
         reply(answer);
         return;
       }
-      for (const [name, position] of answer.matched)
-        this.learn(this.topics.get(name) ?? this.openAt(name, position), position);
-      for (const topic of this.topicsBySegment.get(firstSegment(pattern)) ?? []) {
-        if (topic.isReady && matches(pattern, topic.name)) this.attachMatched(topic, owner);
+      for (const [name, position] of answer.matched) {
+        const topic = this.topics.get(name) ?? this.open(name);
+        // Also one that still waits for its own answer: this one is as good.
+        if (topic.isReady) this.learn(topic, position);
+        else this.becomeReady(topic, position);
       }
+      for (const topic of this.topicsBySegment.get(firstSegment(pattern)) ?? []) {
+        if (topic.isReady && matches(pattern, topic.name)) this.attachMatched(topic, owner, false);
+      }
+      if (answer.matched.size < MAX_PATTERN_POSITIONS) this.patterns.confirmComplete(pattern, owner);
       reply(null);
     });
   }
@@ -113,7 +122,8 @@ export class Router {
     this.interest.release(pattern);
     if (!this.patterns.remove(pattern, owner)) return;
     for (const topic of this.topicsBySegment.get(firstSegment(pattern)) ?? []) {
-      if (!this.retained.has(topic) && !this.patterns.matchesAny(topic.name)) this.drop(topic);
+      const isKept = this.retained.has(topic) || this.keeping.has(topic) || this.patterns.matchesAny(topic.name);
+      if (!isKept) this.drop(topic);
     }
   }
 
@@ -126,6 +136,11 @@ export class Router {
     const topic = this.topics.get(publication.topic) ?? this.openMatched(publication);
     if (topic === null) return;
     if (!topic.isReady) return this.keepEarly(topic, publication);
+    // First of all, because a flush reads logs, and so may learn of this very publication.
+    if (topic.isPressed) {
+      this.route(topic);
+      this.flush.atOnce();
+    }
     const started = this.clock.elapsed();
     const { position } = publication;
     if (position === null) topic.isEphemeral = true;
@@ -133,10 +148,6 @@ export class Router {
       if (position.epoch !== topic.epoch) this.epochChanged(topic.name, position.epoch, position.sequence);
       if (position.sequence <= topic.head) return;
       if (position.sequence > topic.head + 1) this.jump(topic, position.sequence - 1);
-    }
-    if (topic.isPressed) {
-      this.route(topic);
-      this.flush.atOnce();
     }
     topic.add(publication, started);
     this.markDirty(topic);
@@ -213,7 +224,7 @@ export class Router {
   sweep(): void {
     const deadline = this.clock.elapsed() - this.options.lingerMs;
     for (const topic of this.topics.values()) {
-      if (topic.idleSince !== -1 && topic.idleSince <= deadline && topic.isReady) this.drop(topic);
+      if (topic.idleSince !== -1 && topic.idleSince <= deadline && !this.keeping.has(topic)) this.drop(topic);
     }
   }
 
@@ -239,10 +250,18 @@ export class Router {
     topic.routedHead = topic.head;
     topic.routedCount += count;
     const { subscriptions } = topic;
-    for (let at = 0; at < subscriptions.length; at += 1) {
-      const subscription = subscriptions[at] as Subscription;
+    // Backwards: a connection that ends on the way swaps the last subscription, which has had its turn, into its place.
+    for (let at = subscriptions.length - 1; at >= 0; at -= 1) {
+      const subscription = subscriptions[at];
+      if (subscription === undefined) continue;
       if (subscription.state !== LIVE) continue;
-      subscription.owner.queued(subscription, count, subscription.owner.format === 'json' ? json : msgpack);
+      const { owner } = subscription;
+      try {
+        owner.queued(subscription, count, owner.format === 'json' ? json : msgpack);
+      } catch (error) {
+        // One subscriber's failure is its own: the others get their publications.
+        owner.faulted(error);
+      }
     }
   }
 
@@ -292,21 +311,32 @@ export class Router {
     );
   }
 
-  private attachMatched(topic: RoutedTopic, owner: Subscriber): void {
+  /** @param isNew the topic appeared after the owner's pattern was confirmed: all of it is the owner's */
+  private attachMatched(topic: RoutedTopic, owner: Subscriber, isNew: boolean): void {
     const subscription = owner.matched(topic);
     if (subscription === null || subscription.slot !== -1) return;
     topic.attach(subscription);
-    this.startLive(subscription);
+    if (!isNew || topic.isEphemeral) return this.startLive(subscription);
+    this.startAfter(subscription, 0);
+    if (subscription.state === LAGGING) owner.announced(subscription);
   }
 
-  private retain(topic: RoutedTopic): void {
-    this.retained.add(topic);
-    if (!topic.isReady) this.joining.set(topic, []);
+  private keep(topic: RoutedTopic, first: Ready): void {
+    const waiting = [first];
+    this.keeping.set(topic, waiting);
     this.interest.retain(topic.name, (answer) => {
-      if (topic.isDropped) return;
-      if ('reason' in answer) this.refuse(topic, answer);
-      else if (!topic.isReady) this.becomeReady(topic, answer.position ?? { epoch: '', sequence: 0 });
+      // A topic that was dropped meanwhile has been released as well; its subscribers are gone.
+      if (this.keeping.get(topic) !== waiting) return;
+      this.keeping.delete(topic);
+      if ('reason' in answer) {
+        if (!topic.isReady && topic.subscriptions.length === 0) this.drop(topic);
+        for (const ready of waiting) ready(answer);
+        return;
+      }
+      this.retained.add(topic);
+      if (!topic.isReady) this.becomeReady(topic, answer.position ?? { epoch: '', sequence: 0 });
       else if (answer.position !== null) this.learn(topic, answer.position);
+      for (const ready of waiting) ready(null);
     });
   }
 
@@ -317,22 +347,12 @@ export class Router {
     topic.jumpTo(position.sequence);
     if (topic.subscriptions.length === 0) topic.idleSince = this.clock.elapsed();
     const present = new Set(topic.subscriptions.map(({ owner }) => owner));
-    for (const owner of this.patterns.matching(topic.name)) if (!present.has(owner)) this.attachMatched(topic, owner);
-    const waiting = this.joining.get(topic);
-    this.joining.delete(topic);
-    for (const ready of waiting ?? []) ready(null);
+    for (const [owner, isNew] of this.patterns.matching(topic.name)) {
+      if (!present.has(owner)) this.attachMatched(topic, owner, isNew);
+    }
     const early = this.early.get(topic);
     this.early.delete(topic);
     for (const publication of early ?? []) this.published(publication);
-  }
-
-  private refuse(topic: RoutedTopic, refused: Refusal): void {
-    this.retained.delete(topic);
-    if (topic.isReady) return;
-    const waiting = this.joining.get(topic) ?? [];
-    this.joining.delete(topic);
-    this.drop(topic);
-    for (const ready of waiting) ready(refused);
   }
 
   /** Bounded: what does not fit is read from the log afterwards, like any hole. */
@@ -343,7 +363,7 @@ export class Router {
   }
 
   private drop(topic: RoutedTopic): void {
-    if (this.retained.delete(topic)) this.interest.release(topic.name);
+    if (this.retained.delete(topic) || this.keeping.delete(topic)) this.interest.release(topic.name);
     for (const subscription of topic.subscriptions.slice()) this.leave(subscription);
     topic.close();
     this.early.delete(topic);

@@ -9,6 +9,8 @@ export interface Subscriber {
   queued(subscription: Subscription, count: number, bytes: number): void;
   /** The range queued for the subscription has left the tail, or has a hole: go on from the log. */
   fellBehind(subscription: Subscription): void;
+  /** One of the calls above threw: the subscriber's supervisor has to know. */
+  faulted(error: unknown): void;
   /** There is something to write that is not a publication: an announcement before the next one. */
   announced(subscription: Subscription): void;
   /** A pattern of this subscriber matches a topic that has just appeared. Answers its subscription, or `null` to decline. */
@@ -45,8 +47,8 @@ export class Subscription {
   isExplicit = false;
   /** In the connection's list of subscriptions with something to write. */
   isWaiting = false;
-  /** Live publications wait until a `GetMissedMessages` of the topic is answered. */
-  isHeld = false;
+  /** How many answers its publications wait for: a `Status subscribed`, a `GetMissedMessages` of the topic. */
+  holds = 0;
   /** Why it lags: decides the cause of a `Gap`. */
   overflowed = false;
   /** Bytes of the queued range, in the owner's format. */

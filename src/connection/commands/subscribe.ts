@@ -1,6 +1,6 @@
 import { isRefusal, type History } from '../../broker/broker.ts';
 import { ERRORS, quote, refusal, type Refusal } from '../../protocol/errors.ts';
-import type { SubscribeEntry, SubscribeFrame } from '../../protocol/frames.ts';
+import type { ClientFrame, SubscribeEntry, SubscribeFrame } from '../../protocol/frames.ts';
 import { MAX_PATTERN_POSITIONS } from '../../protocol/limits.ts';
 import type { Position } from '../../protocol/position.ts';
 import {
@@ -11,13 +11,24 @@ import {
   matches,
   qualify,
 } from '../../protocol/topic.ts';
-import { JOINING, LAGGING, type Subscription } from '../../router/subscription.ts';
+import { ENDED, JOINING, LAGGING, type Subscription } from '../../router/subscription.ts';
 import type { Connection } from '../connection.ts';
 import { unqueue } from '../overflow.ts';
 import { statusFrame, type Recovery } from '../replies.ts';
-import { activeSubscriptions, addSubscription, endSubscription, findSubscription } from '../subscriptions.ts';
-import { notReadable, readProblem } from './checks.ts';
 import { sessionChanged } from '../sessions.ts';
+import {
+  activeSubscriptions,
+  addSubscription,
+  dropUnmatched,
+  endPattern,
+  endSubscription,
+  findSubscription,
+  hold,
+  isMatched,
+  release,
+  type Joining,
+} from '../subscriptions.ts';
+import { notReadable, readProblem } from './checks.ts';
 import { nodeName } from './names.ts';
 
 /**
@@ -28,13 +39,25 @@ export function subscribe(connection: Connection, frame: SubscribeFrame): void {
   new Request(connection, frame).begin();
 }
 
-class Request {
+/** A topic that is to start, and the pattern that brings it, if it is not the client's own wish. */
+interface Start extends SubscribeEntry {
+  readonly pattern?: string;
+}
+
+class Request implements Joining {
+  readonly held: Subscription[] = [];
   private readonly connection: Connection;
   private readonly frame: SubscribeFrame;
   /** Answers still to come; one more while the entries are gone through. */
   private open = 1;
+  private isAbandoned = false;
   private readonly topics: string[] = [];
   private readonly started = new Map<string, Subscription>();
+  /** What this request has added, in case it fails half-way. */
+  private readonly added: Subscription[] = [];
+  private readonly addedPatterns: string[] = [];
+  /** What was live and is to start anew, with the epoch's number then. */
+  private readonly restarted = new Map<Subscription, number>();
   private readonly recovery: Record<string, Recovery> = {};
   private readonly rejected: { topic: string; code: number; reason: string; message: string }[] = [];
 
@@ -45,6 +68,7 @@ class Request {
 
   begin(): void {
     this.connection.cell.suspend();
+    this.connection.joining = this;
     for (const entry of this.frame.topics) {
       const refused = this.check(entry);
       if (refused !== null) this.reject(entry.topic, refused);
@@ -52,6 +76,29 @@ class Request {
       else this.join(entry);
     }
     this.settle();
+  }
+
+  abandonIf(frame: ClientFrame): void {
+    if (frame !== this.frame) return;
+    this.isAbandoned = true;
+    for (const subscription of this.added) endSubscription(this.connection, subscription);
+    for (const [subscription, epochNumber] of this.restarted) this.restore(subscription, epochNumber);
+    for (const pattern of this.addedPatterns) endPattern(this.connection, pattern);
+    this.end();
+  }
+
+  /** Puts a subscription that was to start anew back to where it was. */
+  private restore(subscription: Subscription, epochNumber: number): void {
+    const { connection } = this;
+    const { router } = connection.context;
+    const { topic, written, state } = subscription;
+    if (state !== JOINING) return;
+    if (topic.epochNumber === epochNumber) router.startAfter(subscription, written);
+    else {
+      router.startLive(subscription);
+      subscription.gap = { cause: 'history_lost', epoch: topic.epoch, sequence: topic.head };
+    }
+    if (subscription.state === LAGGING) connection.lag(subscription);
   }
 
   private check({ topic }: SubscribeEntry): Refusal | null {
@@ -71,9 +118,10 @@ class Request {
   }
 
   private tooMany(): Refusal {
+    const { maxSubscriptions } = this.connection.context.limits;
     return refusal(
       'topic_limit',
-      `expected at most ${this.connection.context.limits.maxSubscriptions} subscriptions per connection (websocket.max_subscriptions)`,
+      `expected at most ${maxSubscriptions} subscriptions per connection (websocket.max_subscriptions)`,
     );
   }
 
@@ -82,62 +130,69 @@ class Request {
     const existing = findSubscription(connection, nodeName(connection.principal, entry.topic));
     if (existing?.isExplicit !== true && this.isFull) return this.reject(entry.topic, this.tooMany());
     this.topics.push(entry.topic);
-    if (existing !== undefined) return this.joinAgain(existing, entry);
+    if (existing === undefined) this.add(entry).isExplicit = true;
+    else {
+      existing.isExplicit = true;
+      this.joinAgain(existing, entry);
+    }
+  }
+
+  private add(entry: Start): Subscription {
+    const { connection } = this;
     const subscription = connection.context.router.join(nodeName(connection.principal, entry.topic), connection);
     addSubscription(connection, subscription);
-    subscription.isExplicit = true;
-    subscription.isHeld = true;
-    this.whenReady(subscription, entry);
+    this.added.push(subscription);
+    hold(connection, subscription);
+    this.whenKept(subscription, entry);
+    return subscription;
   }
 
   /** Without a position a live subscription stays as it is; with one it starts anew there. */
-  private joinAgain(subscription: Subscription, entry: SubscribeEntry): void {
-    subscription.isExplicit = true;
-    this.started.set(entry.topic, subscription);
-    if (entry.position === undefined && entry.from !== 'earliest') return;
-    if (subscription.state !== JOINING) {
+  private joinAgain(subscription: Subscription, entry: Start): void {
+    const isRestarted = entry.position !== undefined || entry.from === 'earliest';
+    if (isRestarted && subscription.state !== JOINING) {
       unqueue(this.connection, subscription);
       subscription.state = JOINING;
       subscription.generation += 1;
       subscription.gap = null;
+      this.restarted.set(subscription, subscription.topic.epochNumber);
     }
-    subscription.isHeld = true;
-    this.whenReady(subscription, entry);
+    hold(this.connection, subscription);
+    this.whenKept(subscription, entry);
   }
 
-  private whenReady(subscription: Subscription, entry: SubscribeEntry): void {
+  private whenKept(subscription: Subscription, entry: Start): void {
     const { connection } = this;
     this.open += 1;
     this.started.set(entry.topic, subscription);
-    connection.context.router.whenReady(subscription.topic, (refused) => {
-      connection.cell.answer(() => {
+    connection.context.router.whenKept(subscription.topic, (refused) => {
+      this.answered(() => {
         if (refused !== null) this.fail(subscription, entry, refused);
         else if (subscription.state !== JOINING) this.settle();
         else this.start(subscription, entry);
-      }, this.frame);
+      });
     });
   }
 
-  private start(subscription: Subscription, entry: SubscribeEntry): void {
+  private start(subscription: Subscription, entry: Start): void {
     const { context } = this.connection;
     const { topic } = subscription;
     if (topic.isEphemeral || (entry.position === undefined && entry.from !== 'earliest')) {
       context.router.startLive(subscription);
       if (entry.position !== undefined)
         this.recovery[entry.topic] = { recovered: false, missed: 0, reason: 'no_history' };
-      this.settle();
-      return;
+      return this.settle();
     }
     context.broker.read(topic.name, { after: entry.position ?? 'earliest', limit: 0, maxBytes: 0 }, (answer) => {
-      this.connection.cell.answer(() => {
+      this.answered(() => {
         if (isRefusal(answer)) this.fail(subscription, entry, answer);
         else if (subscription.state !== JOINING) this.settle();
         else this.resume(subscription, entry, answer);
-      }, this.frame);
+      });
     });
   }
 
-  private resume(subscription: Subscription, entry: SubscribeEntry, history: History): void {
+  private resume(subscription: Subscription, entry: Start, history: History): void {
     const { connection } = this;
     const { router } = connection.context;
     const { topic } = subscription;
@@ -148,8 +203,7 @@ class Request {
       connection.enqueue(subscription);
     }
     if (subscription.state === LAGGING) connection.lag(subscription);
-    const isTrimmed = history.first > history.after + 1;
-    const reason = history.lost ?? (isTrimmed ? 'trimmed' : undefined);
+    const reason = history.lost ?? (history.first > history.after + 1 ? 'trimmed' : undefined);
     const missed = Math.max(0, history.top - history.after);
     this.recovery[entry.topic] =
       reason === undefined ? { recovered: true, missed } : { recovered: false, missed, reason };
@@ -160,22 +214,27 @@ class Request {
     const { connection } = this;
     const pattern = entry.topic;
     if (entry.position !== undefined) this.recovery[pattern] = { recovered: false, missed: 0, reason: 'pattern' };
-    if (connection.patterns?.includes(pattern) !== true) {
-      if (this.isFull) return this.reject(pattern, this.tooMany());
-      connection.patterns = [...(connection.patterns ?? []), pattern];
-      this.open += 1;
-      connection.context.router.joinPattern(qualify(connection.principal.tenant, pattern), connection, (refused) => {
-        connection.cell.answer(() => {
-          if (refused !== null) {
-            connection.patterns = connection.patterns?.filter((other) => other !== pattern) ?? null;
-            this.reject(pattern, refused);
-          }
-          this.settle();
-        }, this.frame);
+    if (connection.patterns?.includes(pattern) === true) return this.joinedPattern(entry);
+    if (this.isFull) return this.reject(pattern, this.tooMany());
+    connection.patterns = [...(connection.patterns ?? []), pattern];
+    this.addedPatterns.push(pattern);
+    this.open += 1;
+    connection.context.router.joinPattern(qualify(connection.principal.tenant, pattern), connection, (refused) => {
+      this.answered(() => {
+        if (refused === null) this.joinedPattern(entry);
+        else {
+          connection.patterns = connection.patterns?.filter((other) => other !== pattern) ?? null;
+          dropUnmatched(connection);
+          this.reject(pattern, refused);
+        }
+        this.settle();
       });
-    }
-    this.topics.push(pattern);
-    for (const [topic, position] of entry.positions ?? []) this.resumeMatched(pattern, topic, position);
+    });
+  }
+
+  private joinedPattern(entry: SubscribeEntry): void {
+    this.topics.push(entry.topic);
+    for (const [topic, position] of entry.positions ?? []) this.resumeMatched(entry.topic, topic, position);
   }
 
   /** A topic at which a pattern resumes: like a topic of its own, but held by the pattern. */
@@ -187,31 +246,48 @@ class Request {
         refusal('invalid_topic', `expected a topic that ${quote(pattern)} matches, got ${quote(topic)}`),
       );
     }
-    const name = nodeName(connection.principal, topic);
-    const existing = findSubscription(connection, name);
-    const wasExplicit = existing?.isExplicit ?? false;
-    if (existing === undefined) {
-      const subscription = connection.context.router.join(name, connection);
-      addSubscription(connection, subscription);
-      subscription.isHeld = true;
-      this.whenReady(subscription, { topic, position });
-    } else {
-      this.joinAgain(existing, { topic, position });
-      existing.isExplicit = wasExplicit;
-    }
+    const existing = findSubscription(connection, nodeName(connection.principal, topic));
+    if (existing === undefined) this.add({ topic, position, pattern });
+    else this.joinAgain(existing, { topic, position, pattern });
   }
 
-  private fail(subscription: Subscription, entry: SubscribeEntry, refused: Refusal): void {
-    endSubscription(this.connection, subscription);
-    this.started.delete(entry.topic);
-    this.topics.splice(this.topics.indexOf(entry.topic), 1);
-    this.reject(entry.topic, refused);
+  private fail(subscription: Subscription, { topic, pattern }: Start, refused: Refusal): void {
+    this.refuse(topic, refused);
+    // A pattern that cannot resume one of its topics would go on without it, and the client would not know.
+    if (pattern !== undefined && this.topics.includes(pattern)) {
+      endPattern(this.connection, pattern);
+      this.refuse(pattern, refused);
+    }
+    this.leaveToPattern(subscription);
     this.settle();
+  }
+
+  /** The wish for the topic itself has failed: what a pattern brings goes on from the head. */
+  private leaveToPattern(subscription: Subscription): void {
+    const { connection } = this;
+    if (subscription.state === ENDED) return;
+    subscription.isExplicit = false;
+    if (!isMatched(connection, subscription) || !subscription.topic.isReady) endSubscription(connection, subscription);
+    else if (subscription.state === JOINING) connection.context.router.startLive(subscription);
+  }
+
+  private refuse(topic: string, refused: Refusal): void {
+    const at = this.topics.indexOf(topic);
+    if (at !== -1) this.topics.splice(at, 1);
+    delete this.recovery[topic];
+    this.reject(topic, refused);
   }
 
   private reject(topic: string, { reason, message }: Refusal): void {
     this.connection.context.counters.errors.add(reason);
     this.rejected.push({ topic, code: ERRORS[reason].code, reason, message });
+  }
+
+  /** Goes on when a port has answered, unless the request has failed meanwhile. */
+  private answered(work: () => void): void {
+    this.connection.cell.answer(() => {
+      if (!this.isAbandoned) work();
+    }, this.frame);
   }
 
   private settle(): void {
@@ -229,7 +305,13 @@ class Request {
         rejected: this.rejected,
       }),
     );
-    for (const subscription of this.started.values()) this.release(subscription);
+    this.end();
+  }
+
+  private end(): void {
+    const { connection } = this;
+    connection.joining = null;
+    for (const subscription of this.held) release(connection, subscription);
     connection.cell.resume();
   }
 
@@ -237,8 +319,8 @@ class Request {
   private positions(): Record<string, Position> {
     const { connection } = this;
     const positions: Record<string, Position> = {};
-    for (const [name, { topic, written }] of this.started) {
-      if (!topic.isEphemeral) positions[name] = { epoch: topic.epoch, sequence: written };
+    for (const [name, { topic, written, state }] of this.started) {
+      if (!topic.isEphemeral && state !== ENDED) positions[name] = { epoch: topic.epoch, sequence: written };
     }
     const patterns = this.topics
       .filter(looksLikePattern)
@@ -251,14 +333,5 @@ class Request {
       listed += 1;
     }
     return positions;
-  }
-
-  private release(subscription: Subscription): void {
-    const { connection } = this;
-    subscription.isHeld = false;
-    if (subscription.state === LAGGING) connection.lag(subscription);
-    if (subscription.queued === 0 && subscription.gap === null) return;
-    connection.enqueue(subscription);
-    connection.schedule();
   }
 }

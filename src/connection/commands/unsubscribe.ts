@@ -1,8 +1,8 @@
 import type { UnsubscribeFrame } from '../../protocol/frames.ts';
-import { looksLikePattern, matches, qualify } from '../../protocol/topic.ts';
+import { looksLikePattern } from '../../protocol/topic.ts';
 import type { Connection } from '../connection.ts';
 import { statusFrame } from '../replies.ts';
-import { activeSubscriptions, endPattern, endSubscription, findSubscription } from '../subscriptions.ts';
+import { activeSubscriptions, endPattern, endSubscription, findSubscription, isMatched } from '../subscriptions.ts';
 import { sessionChanged } from '../sessions.ts';
 import { nodeName } from './names.ts';
 
@@ -20,12 +20,9 @@ export function unsubscribe(connection: Connection, frame: UnsubscribeFrame): vo
 }
 
 function endTopic(connection: Connection, name: string): void {
-  const { tenant } = connection.principal;
   const subscription = findSubscription(connection, nodeName(connection.principal, name));
   if (subscription === undefined) return;
   subscription.isExplicit = false;
   // A pattern that matches the topic goes on delivering it.
-  const held =
-    connection.patterns?.some((pattern) => matches(qualify(tenant, pattern), subscription.topic.name)) ?? false;
-  if (!held) endSubscription(connection, subscription);
+  if (!isMatched(connection, subscription)) endSubscription(connection, subscription);
 }

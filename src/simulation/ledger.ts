@@ -1,0 +1,61 @@
+/** The truth: what the log has taken, and under which number. Everything that clients receive is held against it. */
+import type { Publication } from '../protocol/position.ts';
+import type { Topic } from '../protocol/topic.ts';
+import { promise } from './violation.ts';
+
+/** A message that the log has taken, or an ephemeral one. */
+export type Stored = Pick<Publication, 'topic' | 'position' | 'payload'>;
+
+export class Ledger {
+  /** `topic epoch sequence` → payload. */
+  private readonly byPlace = new Map<string, string>();
+  /** Payload (each is published once) → place. */
+  private readonly byPayload = new Map<string, string>();
+  /** Ephemeral publications per topic, in order of publication. */
+  private readonly ephemeral = new Map<Topic, string[]>();
+
+  record({ topic, position, payload }: Stored): void {
+    if (position === null) {
+      const list = this.ephemeral.get(topic);
+      if (list === undefined) this.ephemeral.set(topic, [payload]);
+      else list.push(payload);
+      return;
+    }
+    const place = `${topic} ${position.epoch} ${position.sequence}`;
+    const other = this.byPlace.get(place);
+    promise(
+      other === undefined || other === payload,
+      'one message per sequence',
+      () => `${place} holds ${other} and ${payload}`,
+    );
+    const earlier = this.byPayload.get(payload);
+    promise(
+      earlier === undefined || earlier === place,
+      'one sequence per message',
+      () => `${payload} is at ${earlier} and at ${place}`,
+    );
+    this.byPlace.set(place, payload);
+    this.byPayload.set(payload, place);
+  }
+
+  /** @throws Violation when nobody published this at this place */
+  check(topic: Topic, epoch: string, sequence: number, payload: string): void {
+    const truth = this.byPlace.get(`${topic} ${epoch} ${sequence}`);
+    promise(
+      truth === payload,
+      'what was published is what arrives',
+      () => `${topic} ${epoch} ${sequence} is ${truth}, a client got ${payload}`,
+    );
+  }
+
+  /** Place of an ephemeral publication in the order of its topic. */
+  ephemeralIndex(topic: Topic, payload: string): number {
+    const index = this.ephemeral.get(topic)?.indexOf(payload) ?? -1;
+    promise(
+      index >= 0,
+      'what was published is what arrives',
+      () => `${topic}: a client got ${payload}, which nobody published`,
+    );
+    return index;
+  }
+}

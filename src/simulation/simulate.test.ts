@@ -1,0 +1,156 @@
+import { describe as suite, expect, test } from 'vitest';
+import type { Directive } from '../actor/actor.ts';
+import type { ActorCell } from '../actor/actor-cell.ts';
+import { Supervisor } from '../actor/supervisor.ts';
+import type { Draft, History, Published, ReadRequest, Reply } from '../broker/broker.ts';
+import { MemoryBroker } from '../broker/memory.ts';
+import { Backlog } from '../connection/backlog.ts';
+import { Router } from '../router/router.ts';
+import { LIVE, type Subscriber, type Subscription } from '../router/subscription.ts';
+import { simulateSeed, traceSeed } from './simulate.ts';
+import { REAL_PARTS, type Parts } from './world.ts';
+
+test('the same seed twice gives the same trace', () => {
+  for (let seed = 1; seed <= 20; seed += 1) expect(traceSeed(seed)).toBe(traceSeed(seed));
+});
+
+test('a thousand seeds break no promise', () => {
+  for (let seed = 1; seed <= 1_000; seed += 1) {
+    const finding = simulateSeed(seed);
+    expect(finding?.violation.message, `seed ${seed}`).toBeUndefined();
+  }
+});
+
+suite('planted bugs are found within a thousand seeds', () => {
+  /** The private parts of the router that bugs are planted in. */
+  interface RouterInside {
+    jump(topic: { jumpTo(head: number): void }, head: number): void;
+  }
+
+  class ForgetfulRouter extends Router {
+    override leave(subscription: Subscription): void {
+      subscription.generation += 1;
+    }
+  }
+
+  class SkippingRouter extends Router {
+    override startAfter(subscription: Subscription, sequence: number): void {
+      super.startAfter(subscription, Math.min(sequence + 1, Math.max(sequence, subscription.topic.head)));
+    }
+  }
+
+  class HoleIgnoringRouter extends Router {
+    constructor(...args: ConstructorParameters<typeof Router>) {
+      super(...args);
+      (this as unknown as RouterInside).jump = (topic, head) => topic.jumpTo(head);
+    }
+  }
+
+  class EpochIgnoringRouter extends Router {
+    override epochChanged(name: string, epoch: string): void {
+      for (const topic of this.openTopics()) if (topic.name === name) topic.epoch = epoch;
+    }
+  }
+
+  /** The first model's mistake: only the oldest entry of a logged topic gives way, the younger stay queued. */
+  class YoungerKeepingRouter extends Router {
+    override join(name: string, owner: Subscriber): Subscription {
+      const subscription = super.join(name, owner);
+      subscription.beginLag = () => {
+        subscription.written = subscription.topic.routedHead;
+        subscription.displaced += 1;
+        subscription.state = LIVE;
+      };
+      return subscription;
+    }
+  }
+
+  class StammeringBroker extends MemoryBroker {
+    override publish(topic: string, draft: Draft, reply: Reply<Published>): void {
+      super.publish(topic, draft, (answer) => {
+        reply(answer);
+        reply(answer);
+      });
+    }
+  }
+
+  class SequenceReusingBroker extends MemoryBroker {
+    override forget(name: string): void {
+      const { topics } = this as unknown as { topics: Map<string, { log: { reset(next: number): void } }> };
+      topics.get(name)?.log.reset(1);
+    }
+  }
+
+  class FirstSkippingBroker extends MemoryBroker {
+    override read(topic: string, request: ReadRequest, reply: Reply<History>): void {
+      super.read(topic, request, (answer) =>
+        reply('publications' in answer ? { ...answer, publications: answer.publications.slice(1) } : answer),
+      );
+    }
+  }
+
+  class TrimHidingBroker extends MemoryBroker {
+    override read(topic: string, request: ReadRequest, reply: Reply<History>): void {
+      super.read(topic, request, (answer) =>
+        reply('publications' in answer ? { ...answer, first: Math.min(answer.first, answer.after + 1) } : answer),
+      );
+    }
+  }
+
+  class ForgettingKeysBroker extends MemoryBroker {
+    override publish(topic: string, draft: Draft, reply: Reply<Published>): void {
+      super.publish(topic, { ...draft, idempotencyKey: undefined }, reply);
+    }
+  }
+
+  class PatientSupervisor extends Supervisor {
+    override failed<M>(cell: ActorCell<M>, error: unknown, message: M | null): Directive {
+      super.failed(cell, error, message);
+      return 'restart';
+    }
+  }
+
+  class LeakingBacklog extends Backlog {
+    private total = 0;
+    // A field of the base class would shadow an accessor, so it is put on the instance.
+    constructor(maxBytes: number) {
+      super(maxBytes);
+      Object.defineProperty(this, 'bytes', {
+        get: () => this.total,
+        set: (value: number) => {
+          this.total = Math.max(this.total, value);
+        },
+      });
+    }
+  }
+
+  const bugs: Readonly<Record<string, Partial<Parts>>> = {
+    'a subscription that ends stays with the router': { router: (...args) => new ForgetfulRouter(...args) },
+    'a resume skips a message': { router: (...args) => new SkippingRouter(...args) },
+    'a hole in the publications is ignored': { router: (...args) => new HoleIgnoringRouter(...args) },
+    'a change of epoch is not told': { router: (...args) => new EpochIgnoringRouter(...args) },
+    'younger entries stay queued after an overflow': { router: (...args) => new YoungerKeepingRouter(...args) },
+    'a publish is answered twice': { broker: (...args) => new StammeringBroker(...args) },
+    'sequences are used again in the same epoch': { broker: (...args) => new SequenceReusingBroker(...args) },
+    'pages lack their first message': { broker: (...args) => new FirstSkippingBroker(...args) },
+    'what was trimmed is not admitted': { broker: (...args) => new TrimHidingBroker(...args) },
+    'idempotency keys are forgotten': { broker: (...args) => new ForgettingKeysBroker(...args) },
+    'the restart budget has no end': { supervisor: (...args) => new PatientSupervisor(...args) },
+    'the total of the mailboxes never falls': { backlog: (...args) => new LeakingBacklog(...args) },
+  };
+
+  for (const [name, parts] of Object.entries(bugs)) {
+    test(name, () => {
+      const found = findWithin(1_000, { ...REAL_PARTS, ...parts });
+      expect(found).not.toBeNull();
+    });
+  }
+
+  function findWithin(seeds: number, parts: Parts): string | null {
+    for (let seed = 1; seed <= seeds; seed += 1) {
+      const finding = simulateSeed(seed, parts);
+      if (finding !== null) return finding.violation.message;
+    }
+    return null;
+  }
+});

@@ -1,0 +1,156 @@
+/** Runs seeds: each draws a world and a schedule, which is carried out step by step, then everything heals. */
+import { ENDED, JOINING } from '../router/subscription.ts';
+import { checkInvariants } from './invariants.ts';
+import { connect, drawSchedule, nextPayload, perform, type Operation } from './operations.ts';
+import { SeededRandom } from './seeded-random.ts';
+import { promise, Violation } from './violation.ts';
+import { REAL_PARTS, World, type Parts } from './world.ts';
+
+export interface Finding {
+  readonly seed: number;
+  readonly violation: Violation;
+  /** The shortened schedule: without any of these steps the promise holds. */
+  readonly schedule: readonly Operation[];
+}
+
+const STEPS = 120;
+/** Rounds of delivering everything after which a healed world must be at rest. */
+const MAX_ROUNDS = 500;
+/** Seconds of healthy time at the end: long enough for dead connections to be found. */
+const HEALTHY_BEATS = 25;
+
+/** Runs one seed. Returns what it found, shortened, or `null`. */
+export function simulateSeed(seed: number, parts: Parts = REAL_PARTS, steps = STEPS): Finding | null {
+  const schedule = scheduleOf(seed, steps);
+  const violation = attempt(seed, schedule, parts);
+  if (violation === null) return null;
+  const shortened = shorten(seed, schedule, parts, violation.promise);
+  return { seed, violation: attempt(seed, shortened, parts) ?? violation, schedule: shortened };
+}
+
+/** Every step of a seed with what it did to the node, as text: the same seed gives the same text. */
+export function traceSeed(seed: number, steps = STEPS): string {
+  const world = new World(seed, REAL_PARTS);
+  const lines = scheduleOf(seed, steps).map((operation) => {
+    perform(world, operation);
+    const connections = world.node.connections.map(
+      ({ id, queuedCount, lifecycle, subscriptions }) =>
+        `${id}:${lifecycle}:${queuedCount}:${subscriptions.map(({ written, state }) => `${written}/${state}`).join(',')}`,
+    );
+    return `${describe(operation)} ${connections.join(' ')} pending ${world.broker.pending}`;
+  });
+  return lines.join('\n');
+}
+
+export function describe({ name, a, b }: Operation): string {
+  return `${name} ${a.toFixed(3)} ${b.toFixed(3)}`;
+}
+
+function scheduleOf(seed: number, steps: number): Operation[] {
+  // Not the world's own randomness: leaving out a step must not change the others.
+  return drawSchedule(new SeededRandom(seed ^ 0x5bd1e995), steps);
+}
+
+function attempt(seed: number, schedule: readonly Operation[], parts: Parts): Violation | null {
+  try {
+    const world = new World(seed, parts);
+    for (const operation of schedule) {
+      perform(world, operation);
+      checkInvariants(world);
+    }
+    heal(world);
+    return null;
+  } catch (error) {
+    if (error instanceof Violation) return error;
+    return new Violation('nothing throws', error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+}
+
+/** Everything works again, everybody is back: then everybody must be where the log is. */
+function heal(world: World): void {
+  world.broker.isHealed = true;
+  world.rights.armed = 0;
+  settle(world);
+  for (let beat = 0; beat < HEALTHY_BEATS; beat += 1) {
+    for (const client of world.clients) {
+      if (client.link === null || client.link.isCut) continue;
+      client.link.breaksOnSend = false;
+      client.link.isEager = true;
+      client.link.read(Infinity);
+    }
+    world.clock.advance(1_000);
+    settle(world);
+  }
+  for (const client of world.clients)
+    if (!client.isConnected || client.link?.isCut === true) connect(world, client, { b: 0 });
+  settle(world);
+  // One more message per topic, so that a hole at the end is seen too.
+  const [publisher] = world.clients;
+  for (const topic of ['chat.a', 'chat.b', 'chat.c'])
+    publisher?.request('Broadcast', { topic, payload: nextPayload(world) });
+  settle(world);
+  checkRest(world);
+}
+
+/** Lets everything that is under way arrive. */
+function settle(world: World): void {
+  const { broker, clock } = world;
+  for (let round = 0; broker.pending > 0 || clock.hasTurn; round += 1) {
+    promise(
+      round < MAX_ROUNDS,
+      'the node comes to rest',
+      () => `after ${MAX_ROUNDS} rounds something is still under way`,
+    );
+    broker.work();
+    broker.deliverAnswer(0);
+    broker.deliverNotice(0);
+    clock.endTurn();
+    checkInvariants(world);
+  }
+}
+
+function checkRest(world: World): void {
+  for (const client of world.clients) {
+    const connection = world.connectionOf(client);
+    promise(connection?.isOpen === true, 'everybody is served in the end', () => `${client.name} has no connection`);
+    promise(client.unanswered.length === 0, 'exactly one reply', () => `${client.unanswered.join(', ')} got none`);
+    for (const { state, topic, written, queued, generation } of connection.subscriptions) {
+      const isSettled = state !== JOINING && state !== ENDED && generation > 0;
+      promise(
+        isSettled,
+        'everybody is at the head in the end',
+        () => `${client.name} has not started on ${topic.name}`,
+      );
+      promise(
+        queued === 0 && written === topic.head,
+        'everybody is at the head in the end',
+        () => `${client.name} is at ${written} of ${topic.head} in ${topic.name}`,
+      );
+      if (topic.isEphemeral) continue;
+      const known = client.known.get(topic.clientName)?.position;
+      promise(
+        known?.sequence === topic.head,
+        'everybody is at the head in the end',
+        () => `${client.name} got ${topic.name} up to ${known?.sequence} of ${topic.head}`,
+      );
+    }
+  }
+  promise(
+    world.node.unaccounted() === 0,
+    'conservation',
+    () => `${world.node.unaccounted()} publications are unexplained`,
+  );
+}
+
+/** Leaves out ever smaller pieces of the schedule as long as the same promise is broken (delta debugging). */
+function shorten(seed: number, schedule: readonly Operation[], parts: Parts, broken: string): Operation[] {
+  let current = [...schedule];
+  for (let size = Math.ceil(current.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+    for (let at = 0; at < current.length;) {
+      const without = [...current.slice(0, at), ...current.slice(at + size)];
+      if (attempt(seed, without, parts)?.promise === broken) current = without;
+      else at += size;
+    }
+  }
+  return current;
+}

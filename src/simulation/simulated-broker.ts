@@ -1,0 +1,156 @@
+/**
+ * The real in-memory broker at the far end of a link: calls arrive in order but late, answers come back in any order,
+ * notices of publications in order per topic, and some of all this fails.
+ */
+import type {
+  Appended,
+  Broker,
+  BrokerListener,
+  Draft,
+  History,
+  Published,
+  ReadRequest,
+  Reply,
+  Retained,
+} from '../broker/broker.ts';
+import type { MemoryBroker } from '../broker/memory.ts';
+import { refusal } from '../protocol/errors.ts';
+import type { Position, Publication } from '../protocol/position.ts';
+import type { Topic } from '../protocol/topic.ts';
+import type { Stored } from './ledger.ts';
+import type { SeededRandom } from './seeded-random.ts';
+
+export interface BrokerFaults {
+  /** Calls, answers and notices happen at once, as with the broker embedded. */
+  readonly isImmediate: boolean;
+  /** Share of calls that are refused without effect. */
+  readonly refuses: number;
+  /** Share of publishes that take effect and are answered `outcome_unknown`. */
+  readonly unknownOutcomes: number;
+  /** Share of notices that get lost. */
+  readonly losesNotices: number;
+}
+
+export class SimulatedBroker implements Broker, BrokerListener {
+  isHealed = false;
+  private listener: BrokerListener | null = null;
+  private calls: (() => void)[] = [];
+  private answers: (() => void)[] = [];
+  private readonly notices = new Map<Topic, (() => void)[]>();
+  private readonly inner: MemoryBroker;
+  private readonly faults: BrokerFaults;
+  private readonly random: SeededRandom;
+  private readonly stored: (message: Stored) => void;
+
+  /** @param stored told of every message that the log has taken: the truth that clients are checked against */
+  constructor(inner: MemoryBroker, faults: BrokerFaults, random: SeededRandom, stored: (message: Stored) => void) {
+    this.inner = inner;
+    this.faults = faults;
+    this.random = random;
+    this.stored = stored;
+  }
+
+  get pending(): number {
+    let waiting = this.calls.length + this.answers.length;
+    for (const queue of this.notices.values()) waiting += queue.length;
+    return waiting;
+  }
+
+  async start(listener: BrokerListener): Promise<void> {
+    this.listener = listener;
+    await this.inner.start(this);
+  }
+
+  stop(): Promise<void> {
+    return this.inner.stop();
+  }
+
+  retain(filter: Topic, reply: Reply<Retained>): void {
+    this.call(() => this.inner.retain(filter, (answer) => this.answer(() => reply(answer))), reply);
+  }
+
+  release(filter: Topic): void {
+    this.call(() => this.inner.release(filter), null);
+  }
+
+  publish(topic: Topic, draft: Draft, reply: Reply<Published>): void {
+    this.call(() => {
+      const isUnknown = this.happens(this.faults.unknownOutcomes);
+      this.inner.publish(topic, draft, (answer) => {
+        if ('position' in answer && answer.position !== null)
+          this.stored({ topic, position: answer.position, payload: draft.payload });
+        this.answer(() => reply(isUnknown ? refusal('outcome_unknown', 'the answer was lost') : answer));
+      });
+    }, reply);
+  }
+
+  append(topic: Topic, position: Position, draft: Draft, reply: Reply<Appended>): void {
+    this.call(() => this.inner.append(topic, position, draft, (answer) => this.answer(() => reply(answer))), reply);
+  }
+
+  read(topic: Topic, request: ReadRequest, reply: Reply<History>): void {
+    this.call(() => this.inner.read(topic, request, (answer) => this.answer(() => reply(answer))), reply);
+  }
+
+  // From the broker inside
+
+  published(publication: Publication): void {
+    this.stored(publication);
+    if (publication.position !== null && this.happens(this.faults.losesNotices)) return;
+    this.notice(publication.topic, () => this.listener?.published(publication));
+  }
+
+  epochChanged(topic: Topic, epoch: string, first: number): void {
+    this.notice(topic, () => this.listener?.epochChanged(topic, epoch, first));
+  }
+
+  renumbered(topic: Topic, position: Position): void {
+    this.notice(topic, () => this.listener?.renumbered(topic, position));
+  }
+
+  // What the schedule decides
+
+  /** The oldest call reaches the broker. */
+  work(): void {
+    this.calls.shift()?.();
+  }
+
+  /** One of the answers that are under way arrives. */
+  deliverAnswer(choice: number): void {
+    const [answer] = this.answers.splice(Math.floor(choice * this.answers.length), 1);
+    answer?.();
+  }
+
+  /** The next notice of one of the topics arrives. */
+  deliverNotice(choice: number): void {
+    const waiting = [...this.notices].filter(([, queue]) => queue.length > 0);
+    const [, queue] = waiting[Math.floor(choice * waiting.length)] ?? [];
+    queue?.shift()?.();
+  }
+
+  private call<T>(run: () => void, reply: Reply<T> | null): void {
+    const attempt = (): void => {
+      if (reply !== null && this.happens(this.faults.refuses))
+        this.answer(() => reply(refusal('log_unavailable', 'the log is away', 100)));
+      else run();
+    };
+    if (this.faults.isImmediate) attempt();
+    else this.calls.push(attempt);
+  }
+
+  private answer(run: () => void): void {
+    if (this.faults.isImmediate) run();
+    else this.answers.push(run);
+  }
+
+  private notice(topic: Topic, run: () => void): void {
+    if (this.faults.isImmediate) return run();
+    const queue = this.notices.get(topic);
+    if (queue === undefined) this.notices.set(topic, [run]);
+    else queue.push(run);
+  }
+
+  private happens(share: number): boolean {
+    return !this.isHealed && this.random.chance(share);
+  }
+}

@@ -1,0 +1,283 @@
+/** One small world: a node with the real core, clients that check it, and faults, all drawn from a seed. */
+import { createHmac } from 'node:crypto';
+import { DeadLetters } from '../actor/dead-letters.ts';
+import { Supervisor } from '../actor/supervisor.ts';
+import { Authenticator } from '../auth/authenticator.ts';
+import { MemoryBroker } from '../broker/memory.ts';
+import { Backlog } from '../connection/backlog.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { ConnectionContext } from '../connection/context.ts';
+import { Flusher } from '../connection/flusher.ts';
+import { KeyedBuckets } from '../limits/keyed-buckets.ts';
+import { TokenBucket } from '../limits/token-bucket.ts';
+import { UserLimits } from '../limits/user-limits.ts';
+import type { Handshake } from '../node/handshake.ts';
+import { NodeMode } from '../node/mode.ts';
+import { Node } from '../node/node.ts';
+import { Pulse } from '../node/pulse.ts';
+import type { Payload } from '../protocol/codec.ts';
+import { Router } from '../router/router.ts';
+import { MemorySessionStore } from '../session/memory.ts';
+import { Counters } from '../telemetry/counters.ts';
+import { silentLog } from '../telemetry/log.ts';
+import { FaultyRights, PLANTED_FAULT } from './faulty-rights.ts';
+import { Ledger } from './ledger.ts';
+import { SeededRandom } from './seeded-random.ts';
+import { SimulatedBroker, type BrokerFaults } from './simulated-broker.ts';
+import { SimulatedClient } from './simulated-client.ts';
+import { SimulatedLink } from './simulated-link.ts';
+import { promise, Violation } from './violation.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+/** The parts that a test may replace by broken ones, to prove that the simulation notices. */
+export interface Parts {
+  readonly router: (...args: ConstructorParameters<typeof Router>) => Router;
+  readonly broker: (...args: ConstructorParameters<typeof MemoryBroker>) => MemoryBroker;
+  readonly supervisor: (...args: ConstructorParameters<typeof Supervisor>) => Supervisor;
+  readonly backlog: (...args: ConstructorParameters<typeof Backlog>) => Backlog;
+}
+
+export const REAL_PARTS: Parts = {
+  router: (...args) => new Router(...args),
+  broker: (...args) => new MemoryBroker(...args),
+  supervisor: (...args) => new Supervisor(...args),
+  backlog: (...args) => new Backlog(...args),
+};
+
+/** What is different from world to world. */
+export interface Conditions {
+  readonly mailboxCapacity: number;
+  readonly mailboxBytes: number;
+  readonly totalBytes: number;
+  readonly history: number;
+  readonly ageMs: number;
+  readonly pageMessages: number;
+  readonly kernelBytes: number;
+  readonly maxRestarts: number;
+  readonly clients: number;
+  readonly broker: BrokerFaults;
+}
+
+const SECRET = 'the secret of the simulated world, long enough';
+const LINGER_MS = 20_000;
+
+export function drawConditions(random: SeededRandom): Conditions {
+  const mailboxCapacity = random.between(1, 4);
+  const faults = random.chance(0.3);
+  return {
+    mailboxCapacity,
+    mailboxBytes: random.pick([400, 1_000, 100_000]),
+    totalBytes: random.pick([2_000, 1_000_000]),
+    history: mailboxCapacity + random.between(0, 6),
+    ageMs: random.pick([2_000, 3_600_000]),
+    pageMessages: random.between(1, 3),
+    kernelBytes: random.pick([0, 300, 1_500]),
+    maxRestarts: random.between(0, 2),
+    clients: random.between(1, 4),
+    broker: {
+      isImmediate: random.chance(0.4),
+      refuses: faults ? random.pick([0, 0.05, 0.2]) : 0,
+      unknownOutcomes: faults ? random.pick([0, 0.1]) : 0,
+      losesNotices: faults ? random.pick([0, 0.1]) : 0,
+    },
+  };
+}
+
+export class World {
+  readonly random: SeededRandom;
+  readonly clock = new VirtualClock();
+  readonly ledger = new Ledger();
+  readonly counters = new Counters();
+  readonly conditions: Conditions;
+  readonly node: Node;
+  readonly broker: SimulatedBroker;
+  readonly memory: MemoryBroker;
+  readonly router: Router;
+  readonly rights = new FaultyRights();
+  readonly clients: SimulatedClient[] = [];
+  /** Failures per connection, for the restart budget. */
+  readonly failures = new Map<string, number>();
+  published = 0;
+  /** The first thing that a client found wrong. */
+  found: Violation | null = null;
+  /** The first failure of an actor that nobody planted. */
+  unplanned: string | null = null;
+  private readonly pulse: Pulse;
+
+  constructor(seed: number, parts: Parts) {
+    this.random = new SeededRandom(seed);
+    this.conditions = drawConditions(this.random);
+    const { random, clock, conditions } = this;
+    const supervisor = parts.supervisor(clock, clock, new DeadLetters(10), {
+      restarted: (actor, error) => this.failed(actor, error),
+      alert: ({ actor, error }) => this.failed(actor, error),
+    });
+    const retention = { messages: conditions.history, ageMs: conditions.ageMs, bytes: 100_000 };
+    const rules = [{ pattern: 'typing.**', messages: 0, ageMs: 1_000, bytes: 1_000 }];
+    const options = {
+      retention: { fallback: retention, direct: retention, rules },
+      maxTopics: 100,
+      maxBytes: 10_000_000,
+      idempotencyWindowMs: 10_000,
+      idempotencyKeys: 100,
+      forgetAfterMs: 60_000,
+    };
+    this.memory = parts.broker(options, clock, random);
+    this.broker = new SimulatedBroker(this.memory, conditions.broker, random, (publication) =>
+      this.ledger.record(publication),
+    );
+    const flusher = new Flusher({ sliceMs: 0, readSliceMs: 0, stride: random.between(1, 3) }, clock, clock);
+    const tail = { messages: conditions.mailboxCapacity, bytes: conditions.mailboxBytes, totalBytes: 1_000_000 };
+    this.router = parts.router({ tail, lingerMs: LINGER_MS }, this.broker, flusher, clock, silentLog);
+    const backlog = parts.backlog(conditions.totalBytes);
+    flusher.serve(this.router, backlog);
+    const mode = new NodeMode('sim', 'x', () => {});
+    const authenticator = new Authenticator(
+      {
+        keys: [{ name: 'jwt_secret', secret: Buffer.from(SECRET) }],
+        algorithms: ['HS256'],
+        issuer: undefined,
+        audience: undefined,
+        leewaySecs: 0,
+        requireExpiry: false,
+        cacheSize: 10,
+      },
+      clock,
+    );
+    const rate = { perSecond: 1e9, burst: 1e9 };
+    const context: ConnectionContext = {
+      clock,
+      random,
+      scheduler: clock,
+      flusher,
+      backlog,
+      supervisor,
+      log: silentLog,
+      counters: this.counters,
+      broker: this.broker,
+      router: this.router,
+      deadLetters: new DeadLetters(10),
+      policy: {
+        inbox: { capacity: 4, bytes: 100_000, strategy: 'refuse' },
+        maxRestarts: conditions.maxRestarts,
+        windowMs: 1e9,
+        atLimit: 'stop',
+      },
+      sessions: new MemorySessionStore(60_000, 10, clock),
+      rights: this.rights,
+      users: new UserLimits(rate, 100),
+      nodeBucket: new TokenBucket(rate),
+      limits: limitsOf(conditions),
+      extensions: new Map(),
+      node: mode,
+      verify: (token, reply) => authenticator.verify(token, reply),
+      liveSession: (id) => this.node.bySession(id),
+      ended: (connection) => this.node.forget(connection),
+    };
+    this.node = new Node(
+      { maxConnections: 100, acceptsPerSecond: 1e9, allowedOrigins: [], trustedProxies: [], queryToken: true },
+      { context, mode, authenticator, failures: new KeyedBuckets(rate, 10) },
+    );
+    void this.broker.start(this.router);
+    this.pulse = new Pulse(
+      supervisor,
+      clock,
+      clock,
+      () => this.beat(),
+      () => {},
+    );
+    this.pulse.start();
+    mode.send({ type: 'STARTED' });
+    for (let index = 0; index < conditions.clients; index += 1) {
+      const client = new SimulatedClient(
+        `user${index}`,
+        random.pick(['json', 'msgpack']),
+        random.chance(0.3),
+        this.ledger,
+      );
+      this.clients.push(client);
+    }
+  }
+
+  /** Connects a client anew; an old connection of it breaks, or is left to be found dead. */
+  connect(client: SimulatedClient, leavesOldOpen = false): void {
+    if (client.link !== null && leavesOldOpen) client.link.isCut = true;
+    else client.link?.break();
+    const link = new SimulatedLink(this.conditions.kernelBytes, (payload, binary) =>
+      this.deliver(client, payload, binary),
+    );
+    this.node.admit(handshakeOf(client), (admission) => {
+      promise(admission.kind === 'accepted', 'clients are admitted', () => `${client.name} was refused`);
+      client.connected(link);
+      link.listener = admission.open(link);
+    });
+  }
+
+  /** The connection that serves a client now. */
+  connectionOf(client: SimulatedClient): Connection | undefined {
+    return this.node.connections.find(({ transport }) => transport === client.link);
+  }
+
+  /** What a client finds wrong is kept until the step is over: thrown here, it would look like a fault of the node. */
+  private deliver(client: SimulatedClient, payload: Payload, binary: boolean): void {
+    try {
+      client.received(payload, binary);
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      this.found ??= error;
+    }
+  }
+
+  private beat(): void {
+    this.node.beat();
+    this.memory.sweep();
+    this.router.sweep();
+  }
+
+  private failed(actor: string, error: string): void {
+    // Violations are found in the middle of handlers too, and must not be taken for faults of the world.
+    this.unplanned ??= error.includes(PLANTED_FAULT) ? null : error;
+    this.failures.set(actor, (this.failures.get(actor) ?? 0) + 1);
+  }
+}
+
+function limitsOf(conditions: Conditions): ConnectionContext['limits'] {
+  return {
+    mailboxCapacity: conditions.mailboxCapacity,
+    mailboxBytes: conditions.mailboxBytes,
+    controlCapacity: 50,
+    controlBytes: 100_000,
+    pageMessages: conditions.pageMessages,
+    pageBytes: conditions.mailboxBytes,
+    maxMessageSize: 10_000,
+    maxSubscriptions: 10,
+    maxMatchedTopics: 100,
+    heartbeatBeats: 3,
+    clientTimeoutBeats: 8,
+    stallTimeoutBeats: 8,
+    closeTimeoutBeats: 2,
+    leewayMs: 0,
+    limitRates: true,
+    connectionRate: { perSecond: 1e9, burst: 1e9 },
+  };
+}
+
+function handshakeOf(client: SimulatedClient): Handshake {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const unsigned = `${part({ alg: 'HS256' })}.${part({ sub: client.name, roles: ['user'] })}`;
+  const token = `${unsigned}.${createHmac('sha256', SECRET).update(unsigned).digest('base64url')}`;
+  return {
+    upgrade: 'websocket',
+    connection: 'Upgrade',
+    version: '13',
+    key: 'AAAAAAAAAAAAAAAAAAAAAA==',
+    protocol: '',
+    contentLength: '',
+    transferEncoding: '',
+    origin: '',
+    authorization: `Bearer ${token}`,
+    forwardedFor: '',
+    query: `format=${client.format}${client.batching ? '&batch=1' : ''}`,
+    peer: '127.0.0.1',
+  };
+}
