@@ -39,8 +39,8 @@ format: install
 docs: install ## generate the reference pages from the tables in the code
 	node scripts/docs.ts
 
-bench: install ## the benchmarks; results in bench/results
-	node bench/run.ts
+bench: install ## the benchmarks; results in bench/results (BENCH="--only w1 --rounds 5")
+	taskset -c 1 node bench/run.ts $(BENCH)
 
 lock: $(NODE_STAMP) ## after a change of dependencies
 	npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error

@@ -41,7 +41,7 @@ export class ActorCell<M> {
     if (this.isStopped) return false;
     if (this.isRunning || this.isSuspended) {
       this.inbox ??= new Mailbox<M>(this.policy.inbox);
-      return this.inbox.offer(message, size) !== 'refused';
+      return this.inbox.offer(message, size, this.supervisor.clock.elapsed()) !== 'refused';
     }
     this.handle(message);
     this.drain();
@@ -89,10 +89,12 @@ export class ActorCell<M> {
 
   health(): ActorHealth {
     const record = this.failureRecord;
+    const now = this.supervisor.clock.elapsed();
     return {
       id: this.actor.id,
       mailbox_size: this.inbox?.length ?? 0,
       mailbox_bytes: this.inbox?.bytes ?? 0,
+      oldest_age_ms: now - (this.inbox?.oldestAt ?? now),
       messages_processed: this.processed,
       processing_time_ms: this.processed === 0 ? 0 : this.busyMs / this.processed,
       error_rate: this.processed === 0 ? 0 : (record?.failures ?? 0) / this.processed,

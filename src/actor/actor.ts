@@ -21,6 +21,8 @@ export interface ActorHealth {
   readonly id: string;
   readonly mailbox_size: number;
   readonly mailbox_bytes: number;
+  /** How long the oldest message has waited. */
+  readonly oldest_age_ms: number;
   readonly messages_processed: number;
   /** Mean milliseconds of a message. */
   readonly processing_time_ms: number;

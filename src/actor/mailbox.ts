@@ -19,6 +19,7 @@ export class Mailbox<M> {
   bytes = 0;
   private messages: (M | undefined)[] = [];
   private sizes: number[] = [];
+  private times: number[] = [];
   private head = 0;
   private readonly limits: MailboxLimits;
   private readonly displaced: ((message: M) => void) | undefined;
@@ -29,8 +30,11 @@ export class Mailbox<M> {
     this.displaced = displaced;
   }
 
-  /** Takes the message, unless the mailbox refuses; under `drop_oldest` the oldest give way until it fits. */
-  offer(message: M, size: number): Offer {
+  /**
+   * Takes the message, unless the mailbox refuses; under `drop_oldest` the oldest give way until it fits.
+   * @param at the monotonic clock, in ms, for {@link oldestAt}
+   */
+  offer(message: M, size: number, at = 0): Offer {
     const { capacity, bytes, strategy } = this.limits;
     let outcome: Offer = 'accepted';
     while (this.length > 0 && (this.length >= capacity || this.bytes + size > bytes)) {
@@ -38,8 +42,13 @@ export class Mailbox<M> {
       outcome = 'displaced';
       this.displaced?.(this.take() as M);
     }
-    this.push(message, size);
+    this.push(message, size, at);
     return outcome;
+  }
+
+  /** When the oldest message came, as its sender said; `undefined` when there is none. */
+  get oldestAt(): number | undefined {
+    return this.length === 0 ? undefined : this.times[this.head];
   }
 
   take(): M | undefined {
@@ -58,19 +67,21 @@ export class Mailbox<M> {
     let kept = 0;
     for (let index = 0; index < count; index += 1) {
       const size = this.sizes[this.head] as number;
+      const at = this.times[this.head] as number;
       const message = this.take() as M;
       if (match(message)) continue;
-      this.push(message, size);
+      this.push(message, size, at);
       kept += 1;
     }
     return count - kept;
   }
 
-  private push(message: M, size: number): void {
+  private push(message: M, size: number, at: number): void {
     if (this.length === this.messages.length) this.grow();
     const slot = (this.head + this.length) % this.messages.length;
     this.messages[slot] = message;
     this.sizes[slot] = size;
+    this.times[slot] = at;
     this.length += 1;
     this.bytes += size;
   }
@@ -79,13 +90,16 @@ export class Mailbox<M> {
     const slots = Math.max(INITIAL_SLOTS, this.messages.length * 2);
     const messages: (M | undefined)[] = Array.from({ length: slots });
     const sizes: number[] = Array.from({ length: slots }, () => 0);
+    const times: number[] = Array.from({ length: slots }, () => 0);
     for (let index = 0; index < this.length; index += 1) {
       const from = (this.head + index) % this.messages.length;
       messages[index] = this.messages[from];
       sizes[index] = this.sizes[from] as number;
+      times[index] = this.times[from] as number;
     }
     this.messages = messages;
     this.sizes = sizes;
+    this.times = times;
     this.head = 0;
   }
 }

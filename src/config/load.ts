@@ -70,16 +70,21 @@ function merge(tree: Tree, added: Tree, origin: string, origins: Map<string, str
   for (const [name, value] of Object.entries(added)) {
     if (!isTree(value)) {
       tree[name] = value;
-      origins.set(name, origin);
+      if (!isDefault(name, value)) origins.set(name, origin);
       continue;
     }
     const section = isTree(tree[name]) ? tree[name] : {};
     for (const [key, item] of Object.entries(value)) {
       section[key] = item;
-      origins.set(`${name}.${key}`, origin);
+      // A file of defaults is no source of its own.
+      if (!isDefault(`${name}.${key}`, item)) origins.set(`${name}.${key}`, origin);
     }
     tree[name] = section;
   }
+}
+
+function isDefault(path: string, value: unknown): boolean {
+  return JSON.stringify(KEYS_BY_PATH.get(path)?.fallback) === JSON.stringify(value);
 }
 
 /** `NAME`, and for secrets `NAME_FILE`. Variables with our prefix that are no key are problems: most are misspelt. */
@@ -213,8 +218,9 @@ function explain(issue: Issue, tree: Tree): Problem[] {
     tree,
   );
   const key = KEYS_BY_PATH.get(issue.path.slice(0, 2).map(String).join('.'));
+  const isInWords = issue.code === 'invalid_format' && key?.kind === 'text';
   const expected =
-    key === undefined || issue.path.length > 2
+    key === undefined || issue.path.length > 2 || isInWords
       ? issue.message
       : `a ${key.kind}${key.bounds === '' ? '' : ` (${key.bounds})`}`;
   return [{ key: path, expected, got: key?.isSecret === true ? '(a secret)' : (JSON.stringify(value) ?? 'nothing') }];

@@ -4,6 +4,8 @@
  */
 import { z } from 'zod';
 
+const LEVELS = /^(?:[a-z]+=)?(?:trace|debug|info|warn|error)(?:,(?:[a-z]+=)?(?:trace|debug|info|warn|error))*$/;
+
 const ROLES = ['user', 'service', 'admin'];
 
 /** Whole seconds; at most what a timer can wait. */
@@ -30,7 +32,7 @@ export const SECTIONS = {
       port: z.int().min(0).max(65_535).default(8081).describe('port to listen on; 0 takes any free one'),
       node_name: z
         .string()
-        .regex(/^[A-Za-z0-9_.-]{1,64}$/)
+        .regex(/^[A-Za-z0-9_.-]{1,64}$/, '1 to 64 characters [A-Za-z0-9_.-]')
         .optional()
         .describe('name of this node in ids, logs and metrics; default: the host name'),
       trusted_proxies: z.array(z.string()).default([]).describe('addresses whose X-Forwarded-For is believed'),
@@ -175,7 +177,7 @@ export const SECTIONS = {
     .strictObject({
       level: z
         .string()
-        .regex(/^[a-z_]+(=[a-z]+)?(,[a-z_]+=[a-z]+)*$/)
+        .regex(LEVELS, 'levels (trace, debug, info, warn, error), also per room: info,connection=debug')
         .default('info')
         .describe('level, and levels of single rooms: info,connection=debug,router=trace'),
       format: z.enum(['json', 'pretty']).default('json').describe('json, or pretty for reading on a terminal'),

@@ -76,7 +76,7 @@ function registerWebSocket(app: TemplatedApp, node: Node, options: ServerOptions
     // Liveness is the connection's own business: it counts beats, which a blocked event loop does not shorten.
     idleTimeout: 0,
     sendPingsAutomatically: false,
-    upgrade: (res, req, context) => upgrade(node, res, req, context, log),
+    upgrade: (res, req, context) => upgrade(node, res, req, context, options.compression, log),
     open: (ws) => ws.getUserData().socket.opened(ws),
     message: (ws, message, isBinary) => {
       const { listener } = ws.getUserData().socket;
@@ -92,7 +92,14 @@ function registerWebSocket(app: TemplatedApp, node: Node, options: ServerOptions
   });
 }
 
-function upgrade(node: Node, res: HttpResponse, req: HttpRequest, context: us_socket_context_t, log: Log): void {
+function upgrade(
+  node: Node,
+  res: HttpResponse,
+  req: HttpRequest,
+  context: us_socket_context_t,
+  compresses: boolean,
+  log: Log,
+): void {
   let aborted = false;
   let abandon: (() => void) | null = null;
   res.onAborted(() => {
@@ -111,7 +118,7 @@ function upgrade(node: Node, res: HttpResponse, req: HttpRequest, context: us_so
       // In the request's own turn this is corked already. Not inside res.cork, as the library's examples do it for
       // later turns: when the socket keeps its address while it is upgraded, the end of that cork takes it for an HTTP
       // response still and may shut it down (20.51.4: one handshake in a thousand). Then 101 goes out in small pieces.
-      else open(admission, res, context, key, extensions);
+      else open(admission, new Socket(compresses), res, context, key, extensions);
     } catch (error) {
       log.error('Upgrade failed', { error: error instanceof Error ? error.stack : String(error) });
       if (!aborted) res.close();
@@ -122,12 +129,12 @@ function upgrade(node: Node, res: HttpResponse, req: HttpRequest, context: us_so
 /** Upgrades; a refused client is told why inside WebSocket, and closed. */
 function open(
   admission: Admission,
+  socket: Socket,
   res: HttpResponse,
   context: us_socket_context_t,
   key: string,
   extensions: string,
 ): void {
-  const socket = new Socket();
   const data: SocketData = { socket };
   res.upgrade(data, key, admission.subprotocol ?? '', extensions, context);
   if (admission.kind === 'accepted') {

@@ -12,9 +12,18 @@ export interface SocketData {
 /** A close frame holds 125 bytes, two of them the code (RFC 6455 section 5.5). */
 const MAX_CLOSE_TEXT = 123;
 
+/** Smaller messages are sent as they are: deflate would cost more than it saves. */
+const MIN_COMPRESSED = 1_024;
+
 export class Socket implements Transport {
   listener: TransportListener | null = null;
   private ws: WebSocket<SocketData> | null = null;
+  private readonly compresses: boolean;
+
+  /** @param compresses whether permessage-deflate may be used, where the client agreed to it */
+  constructor(compresses: boolean) {
+    this.compresses = compresses;
+  }
 
   opened(ws: WebSocket<SocketData>): void {
     this.ws = ws;
@@ -27,7 +36,7 @@ export class Socket implements Transport {
   }
 
   send(payload: Payload, binary: boolean): void {
-    this.ws?.send(payload, binary);
+    this.ws?.send(payload, binary, this.compresses && payload.length >= MIN_COMPRESSED);
   }
 
   cork(work: () => void): void {

@@ -1,0 +1,103 @@
+/** The configuration reference and the file of defaults, from the schema. */
+import { stringify } from 'smol-toml';
+import { KEYS, type Key } from '../../src/config/keys.ts';
+import { schema, SECTIONS } from '../../src/config/schema.ts';
+
+const NOTE = 'generated from src/config/schema.ts: change it there and run `make docs`';
+
+export function defaultToml(): string {
+  const lines = [`# Every key with its default; ${NOTE}.`, ''];
+  for (const { name, description, keys } of sections()) {
+    if (name !== '') lines.push(`# ${description}`, `[${name}]`);
+    for (const key of keys) lines.push(`# ${key.description}${bounds(key)}`, line(key));
+    lines.push('');
+  }
+  return lines.join('\n');
+}
+
+export function configurationPage(): string {
+  const lines = [
+    '# Configuration',
+    '',
+    `<!-- ${NOTE} -->`,
+    '',
+    'A value comes from the first of these that has one: a flag (`--set section.key=value`, or one of the short flags), the environment,',
+    'the file of `--config` or of the profile (`config/<profile>.toml`), the default. `signalbox print-config` shows the effective values and',
+    'where each comes from, secrets redacted; `signalbox check-config` says everything that is wrong at once. An unknown key, also an unknown',
+    'variable that starts with `SIGNALBOX_`, refuses to start.',
+    '',
+    'Environment: every key is `SIGNALBOX_SECTION_KEY`; some have a short name as well, and the long one wins. Secrets can be read from a file:',
+    '`JWT_SECRET_FILE=/run/secrets/jwt`. Lists are comma-separated; `topics.rules` is JSON.',
+    '',
+  ];
+  for (const { name, description, keys } of sections()) {
+    lines.push(name === '' ? '## The profile' : `## [${name}]`, '');
+    if (name !== '') lines.push(description, '');
+    lines.push('| key | default | takes | what it does | environment |', '| --- | --- | --- | --- | --- |');
+    for (const key of keys) lines.push(row(key));
+    lines.push('');
+    if (name === 'topics') lines.push(...rules());
+  }
+  return lines.join('\n');
+}
+
+interface Section {
+  readonly name: string;
+  readonly description: string;
+  readonly keys: readonly Key[];
+}
+
+function sections(): Section[] {
+  const top: Section = { name: '', description: '', keys: KEYS.filter(({ path }) => !path.includes('.')) };
+  const rest = Object.entries(SECTIONS).map(([name, section]) => ({
+    name,
+    description: section.description ?? '',
+    keys: KEYS.filter(({ path }) => path.startsWith(`${name}.`)),
+  }));
+  return [top, ...rest];
+}
+
+function line(key: Key): string {
+  const name = key.path.split('.').at(-1) ?? '';
+  if (key.fallback === undefined) return `# ${name} = ${key.kind === 'text' ? '""' : '…'}`;
+  return stringify({ [name]: key.fallback }).trim();
+}
+
+function row(key: Key): string {
+  const fallback = key.fallback === undefined ? '' : `\`${JSON.stringify(key.fallback)}\``;
+  const takes = `${key.isSecret ? 'secret ' : ''}${key.kind}${bounds(key)}`;
+  const variables = key.variables.map((name) => `\`${name}\``).join(', ');
+  return `| \`${key.path.split('.').at(-1) ?? ''}\` | ${fallback} | ${takes} | ${key.description.replaceAll('|', '\\|')} | ${variables} |`;
+}
+
+function bounds({ bounds: text }: Key): string {
+  return text === '' ? '' : ` (${text})`;
+}
+
+function rules(): string[] {
+  const { properties } = (
+    schema.shape.topics.toJSONSchema({ io: 'input' }) as unknown as {
+      properties: { rules: { items: { properties: Record<string, { description: string }> } } };
+    }
+  ).properties.rules.items;
+  return [
+    '### [[topics.rules]]',
+    '',
+    'Exceptions by pattern, the first that matches a topic counts:',
+    '',
+    '```toml',
+    '[[topics.rules]]',
+    'pattern = "typing.**"',
+    'history = 0',
+    '',
+    '[[topics.rules]]',
+    'pattern = "news.**"',
+    'publish = ["service"]',
+    '```',
+    '',
+    '| key | what it does |',
+    '| --- | --- |',
+    ...Object.entries(properties).map(([name, { description }]) => `| \`${name}\` | ${description} |`),
+    '',
+  ];
+}
