@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { PREFIX, schema, SECTIONS, SHORT_NAMES } from './schema.ts';
 
-export type ValueKind = 'text' | 'whole number' | 'number' | 'true or false' | 'list' | 'list of tables';
+type ValueKind = 'text' | 'whole number' | 'number' | 'true or false' | 'list' | 'list of tables';
 
 export interface Key {
   /** `section.key`, or `profile`. */

@@ -1,7 +1,6 @@
 /** The control frames that the server answers with, in one place. Names and fields: docs/protocol.md. */
 import { ERRORS, type Refusal } from '../protocol/errors.ts';
 import type { ControlFrame } from '../protocol/frames.ts';
-import type { Position } from '../protocol/position.ts';
 import type { OpenGap } from '../router/subscription.ts';
 
 export function statusFrame(status: string, details: Readonly<Record<string, unknown>>): ControlFrame {
@@ -50,17 +49,4 @@ export interface Recovery {
   readonly recovered: boolean;
   readonly missed: number;
   readonly reason?: string;
-}
-
-export interface SubscribedDetails {
-  readonly topics: readonly string[];
-  readonly active_subscriptions: number;
-  readonly positions: Readonly<Record<string, Position>>;
-  readonly recovery: Readonly<Record<string, Recovery>>;
-  readonly rejected: readonly {
-    readonly topic: string;
-    readonly code: number;
-    readonly reason: string;
-    readonly message: string;
-  }[];
 }

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 
 /** A message as a range of the read buffer, valid only during the call. */
-export type OnMessage = (bytes: Buffer, start: number, end: number, opcode: number) => void;
+type OnMessage = (bytes: Buffer, start: number, end: number, opcode: number) => void;
 
 export interface LeanSocketOptions {
   readonly host: string;

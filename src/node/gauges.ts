@@ -53,7 +53,7 @@ export function readGauges(node: Node, outside: OutsideGauges): Gauges {
 }
 
 /** Seconds that the oldest message in a connection's mailbox has waited. */
-export function oldestAge(connection: Connection, now: number): number {
+function oldestAge(connection: Connection, now: number): number {
   let oldest = now;
   for (const subscription of connection.waiting ?? []) {
     const { topic, written, queued } = subscription;

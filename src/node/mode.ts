@@ -11,7 +11,7 @@ export type ModeEvent =
   | { readonly type: 'DRAIN' }
   | { readonly type: 'STOPPED' };
 
-export const modeMachine = setup({ types: { events: {} as ModeEvent } }).createMachine({
+const modeMachine = setup({ types: { events: {} as ModeEvent } }).createMachine({
   id: 'node',
   type: 'parallel',
   states: {

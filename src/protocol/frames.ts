@@ -98,7 +98,7 @@ export const CLIENT_FRAME_TYPES = [
 ] as const;
 
 /** Frames for one client, as opposed to publications, which are encoded once for all. */
-export const CONTROL_FRAME_TYPES = [
+const CONTROL_FRAME_TYPES = [
   'Status',
   'Ack',
   'Pong',

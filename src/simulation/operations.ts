@@ -59,11 +59,11 @@ const OPERATIONS = {
   loseHistory: [1, loseHistory],
 } as const satisfies Record<string, readonly [number, Run]>;
 
-export type OperationName = keyof typeof OPERATIONS;
+type OperationName = keyof typeof OPERATIONS;
 
 /** A schedule for a world: a random subset of what can happen, so that rare combinations get their chance. */
 export function drawSchedule(random: SeededRandom, length: number): Operation[] {
-  const always: readonly OperationName[] = [
+  const always: ReadonlySet<OperationName> = new Set([
     'publish',
     'subscribe',
     'turn',
@@ -71,10 +71,8 @@ export function drawSchedule(random: SeededRandom, length: number): Operation[] 
     'brokerAnswers',
     'brokerNotifies',
     'connect',
-  ];
-  const names = (Object.keys(OPERATIONS) as OperationName[]).filter(
-    (name) => always.includes(name) || random.chance(0.6),
-  );
+  ]);
+  const names = (Object.keys(OPERATIONS) as OperationName[]).filter((name) => always.has(name) || random.chance(0.6));
   const total = names.reduce((sum, name) => sum + OPERATIONS[name][0], 0);
   return Array.from({ length }, () => {
     let at = random.fraction() * total;

@@ -22,7 +22,7 @@ interface Known {
   announced: number;
 }
 
-const TERMINAL = ['Status', 'Ack', 'Pong', 'Error'];
+const TERMINAL: ReadonlySet<string> = new Set(['Status', 'Ack', 'Pong', 'Error']);
 
 export class SimulatedClient {
   readonly name: string;
@@ -106,7 +106,7 @@ export class SimulatedClient {
 
   private frame(frame: ServerFrame): void {
     const { data } = frame;
-    if (frame.reply_to !== undefined && TERMINAL.includes(frame.type)) this.answered(frame.reply_to);
+    if (frame.reply_to !== undefined && TERMINAL.has(frame.type)) this.answered(frame.reply_to);
     if (frame.type === 'Error' && this.restarted.size > 0) {
       // It does not know what it gets any more: it comes back from where it was sure.
       this.link?.break();

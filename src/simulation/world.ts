@@ -61,7 +61,7 @@ export interface Conditions {
 const SECRET = 'the secret of the simulated world, long enough';
 const LINGER_MS = 20_000;
 
-export function drawConditions(random: SeededRandom): Conditions {
+function drawConditions(random: SeededRandom): Conditions {
   const mailboxCapacity = random.between(1, 4);
   const faults = random.chance(0.3);
   return {

@@ -1,0 +1,199 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { TestRig } from './test-rig.ts';
+import { flow, type TestClient } from './test-rig-client.ts';
+
+describe('strikes', () => {
+  let rig: TestRig;
+  let client: TestClient;
+
+  beforeEach(() => {
+    rig = new TestRig();
+    client = rig.connect();
+  });
+
+  function malformed(count: number): void {
+    for (let at = 0; at < count; at += 1) client.sendRaw('{');
+  }
+
+  test('nineteen bad frames are answered, the twentieth closes with 4010', () => {
+    malformed(19);
+    expect(client.link.isClosed).toBe(false);
+    malformed(1);
+    expect(client.link.closeReason).toBe('too_many_errors');
+    expect(rig.counters.closed.get('4010')).toBe(1);
+    expect(flow(client.take())).toEqual(Array.from({ length: 20 }, () => 'Error malformed'));
+  });
+
+  test.each([
+    ['malformed', (): void => client.sendRaw('[]')],
+    ['unknown_type', (): void => void client.send('Nonsense')],
+    ['invalid_field', (): void => void client.send('Subscribe', { topics: 7 })],
+    ['invalid_topic', (): void => void client.send('Broadcast', { topic: 'not a topic', payload: 1 })],
+    ['payload_too_large', (): void => client.connection.oversized(100_000)],
+  ])('%s is a strike', (reason, send) => {
+    for (let at = 0; at < 19; at += 1) send();
+    expect(client.link.isClosed).toBe(false);
+    send();
+    expect(client.link.closeReason).toBe('too_many_errors');
+    expect(new Set(flow(client.take()))).toEqual(new Set([`Error ${reason}`]));
+  });
+
+  test('they decay one by one, all of them within a minute', () => {
+    malformed(19);
+    rig.pass(3);
+    malformed(1);
+    expect(client.link.isClosed).toBe(false);
+    rig.pass(60);
+    malformed(19);
+    expect(client.link.isClosed).toBe(false);
+    malformed(1);
+    expect(client.link.closeReason).toBe('too_many_errors');
+  });
+
+  test('a bad frame every three seconds is forgiven for ever', () => {
+    rig.pass(300, () => {
+      if (rig.node.beat % 3 === 0) malformed(1);
+    });
+    expect(client.link.isClosed).toBe(false);
+    expect(client.frames).toHaveLength(100);
+  });
+
+  test.each([
+    ['not_allowed', 403, (): void => void client.ask('Broadcast', { topic: 'secret.a', payload: 1 })],
+    [
+      'not_found',
+      404,
+      (): void => void client.ask('GetMissedMessages', { since: '1-1-abcdef', session_id: 's-nobody' }),
+    ],
+    [
+      'idempotency_conflict',
+      409,
+      (): void =>
+        void client.ask('Broadcast', { topic: 'chat.a', payload: client.frames.length, idempotency_key: 'k' }),
+    ],
+    ['no_history', 422, (): void => void client.ask('History', { topic: 'typing.a', limit: 1 })],
+    [
+      'log_unavailable',
+      503,
+      (): void => {
+        rig.broker.refuses.set('publish', { reason: 'log_unavailable', message: 'away' });
+        client.ask('Broadcast', { topic: 'chat.b', payload: 1 });
+      },
+    ],
+  ])('%s (%i) is none', (reason, code, send) => {
+    rig.publish('typing.a');
+    rig.connect('bob').ask('Broadcast', { topic: 'chat.a', payload: 0 });
+    client.ask('Broadcast', { topic: 'chat.a', payload: 'first', idempotency_key: 'k' });
+    client.take();
+    for (let at = 0; at < 40; at += 1) send();
+    expect(client.link.isClosed).toBe(false);
+    const errors = client.take();
+    expect(errors).toHaveLength(40);
+    for (const { data } of errors) expect(data).toMatchObject({ code, reason });
+  });
+
+  test('every client has its own', () => {
+    const other = rig.connect('bob');
+    malformed(19);
+    for (let at = 0; at < 19; at += 1) other.sendRaw('{');
+    expect([client.link.isClosed, other.link.isClosed]).toEqual([false, false]);
+    malformed(1);
+    expect([client.link.isClosed, other.link.isClosed]).toEqual([true, false]);
+  });
+});
+
+describe('rates', () => {
+  function limited(perSecond: number, burst: number): { rig: TestRig; client: TestClient } {
+    const rig = new TestRig({ limits: { connectionRate: { perSecond, burst } } });
+    const client = rig.connect();
+    // The first Ping of a beat is free.
+    client.ask('Ping');
+    client.take();
+    return { rig, client };
+  }
+
+  test('a burst is allowed, one frame more is told when to come back', () => {
+    const { rig, client } = limited(10, 5);
+    for (let at = 0; at < 5; at += 1) expect(client.ask('Ping').type).toBe('Pong');
+    const refused = client.ask('Ping');
+    expect(refused).toMatchObject({
+      type: 'Error',
+      data: { code: 429, reason: 'rate_limited', temporary: true, retry_after_ms: 100 },
+    });
+    rig.clock.advance(100);
+    expect(client.ask('Ping').type).toBe('Pong');
+    expect(client.ask('Ping').type).toBe('Error');
+  });
+
+  test.each([
+    ['Subscribe of 10 topics', 1, 'Subscribe', { topics: Array.from({ length: 10 }, (_, at) => `chat.t${at}`) }],
+    ['Subscribe of 11 topics', 2, 'Subscribe', { topics: Array.from({ length: 11 }, (_, at) => `chat.t${at}`) }],
+    ['History', 5, 'History', { topic: 'chat.a', limit: 1 }],
+    ['GetMissedMessages', 5, 'GetMissedMessages', { since: {} }],
+    ['Broadcast', 1, 'Broadcast', { topic: 'chat.a', payload: 1 }],
+    ['a frame that is refused', 1, 'Nonsense', {}],
+  ])('%s costs %i', (_, cost, type, data) => {
+    const { client } = limited(10, 20);
+    client.ask(type, data);
+    let left = 0;
+    while (client.ask('Ping').type === 'Pong') left += 1;
+    expect(left).toBe(20 - cost);
+  });
+
+  test('of a user hold for all its connections together, those of the node for all users', () => {
+    const rig = new TestRig({
+      userRate: { perSecond: 10, burst: 4 },
+      nodeRate: { perSecond: 10, burst: 6 },
+    });
+    const [first, second, other] = [rig.connect('ada'), rig.connect('ada'), rig.connect('bob')];
+    const publish = (client: TestClient): string =>
+      flow([client.ask('Broadcast', { topic: 't', payload: 1 })])[0] ?? '';
+    expect([first, second, first, second].map(publish)).toEqual(Array.from({ length: 4 }, () => 'Ack delivered'));
+    expect([first, second].map(publish)).toEqual(['Error rate_limited', 'Error rate_limited']);
+    expect([other, other, other].map(publish)).toEqual(['Ack delivered', 'Ack delivered', 'Error rate_limited']);
+    expect(Object.fromEntries(rig.counters.rateLimited.counts)).toEqual({ user: 2, global: 1 });
+  });
+
+  test('Ack and one Ping a second cost nothing', () => {
+    const { rig, client } = limited(1, 2);
+    for (let at = 0; at < 2; at += 1) expect(client.ask('Ping').type).toBe('Pong');
+    for (let at = 0; at < 50; at += 1) client.send('Ack', { positions: {} });
+    expect(client.ask('Broadcast', { topic: 'chat.a', payload: 1 }).data['reason']).toBe('rate_limited');
+    rig.node.beat += 1;
+    expect(client.ask('Ping').type).toBe('Pong');
+    expect(client.ask('Ping').data['reason']).toBe('rate_limited');
+    expect(client.frames.filter(({ type }) => type === 'Error')).toHaveLength(2);
+  });
+});
+
+describe('a flood', () => {
+  const RATE = 10;
+
+  function flooded(perBeat: number, beats: number, quietAt = -1): TestClient {
+    const rig = new TestRig({ limits: { connectionRate: { perSecond: RATE, burst: RATE } } });
+    const client = rig.connect();
+    let beat = 0;
+    rig.pass(beats, () => {
+      beat += 1;
+      for (let at = 0; at < (beat === quietAt ? 1 : perBeat); at += 1)
+        client.send('Broadcast', { topic: 't', payload: 1 });
+    });
+    return client;
+  }
+
+  test('of more than ten times the rate for ten seconds closes with 4103', () => {
+    expect(flooded(RATE * 12, 10).link.closeReason).toBeNull();
+    expect(flooded(RATE * 12, 12).link.closeReason).toBe('rate_limited');
+  });
+
+  test('of less than ten times the rate is answered with 429 and stays', () => {
+    const client = flooded(RATE * 9, 60);
+    expect(client.link.isClosed).toBe(false);
+    const { type, data } = client.frames.at(-1) ?? { type: '', data: {} };
+    expect([type, data['reason']]).toEqual(['Error', 'rate_limited']);
+  });
+
+  test('that pauses begins anew', () => {
+    expect(flooded(RATE * 12, 18, 9).link.closeReason).toBeNull();
+  });
+});

@@ -1,0 +1,281 @@
+/** Connections on virtual time over simulated sockets, with the real router, flusher and memory broker behind them. */
+import { DeadLetters } from '../actor/dead-letters.ts';
+import { Supervisor, type Alert } from '../actor/supervisor.ts';
+import type { Principal } from '../auth/principal.ts';
+import { Rights, type Action } from '../auth/rights.ts';
+import type { Retention, RetentionRule } from '../broker/retention.ts';
+import { TokenBucket, type Rate } from '../limits/token-bucket.ts';
+import { UserLimits } from '../limits/user-limits.ts';
+import type { Format } from '../protocol/codec.ts';
+import type { Refusal } from '../protocol/errors.ts';
+import type { Position } from '../protocol/position.ts';
+import type { Topic } from '../protocol/topic.ts';
+import { unaccounted } from '../router/audit.ts';
+import { Router } from '../router/router.ts';
+import type { Session, SessionStore } from '../session/session-store.ts';
+import { SeededRandom } from '../simulation/seeded-random.ts';
+import { VirtualClock } from '../simulation/virtual-clock.ts';
+import { REAL_PARTS } from '../simulation/world.ts';
+import { Counters } from '../telemetry/counters.ts';
+import { silentLog } from '../telemetry/log.ts';
+import { Backlog } from './backlog.ts';
+import { Connection } from './connection.ts';
+import type { ConnectionContext, ConnectionLimits, FrameHandler } from './context.ts';
+import { Flusher } from './flusher.ts';
+import { beat } from './liveness.ts';
+import { HeldBroker } from './test-rig-broker.ts';
+import { TestClient } from './test-rig-client.ts';
+
+export interface RigOptions {
+  readonly limits?: Partial<ConnectionLimits>;
+  /** What logs keep; `typing.**` is ephemeral in any case. */
+  readonly keep?: Partial<Retention>;
+  readonly rules?: readonly RetentionRule[];
+  readonly maxTopics?: number;
+  /** Messages of a topic's tail on the node. */
+  readonly tail?: number;
+  /** Bytes of all mailboxes together. */
+  readonly totalBytes?: number;
+  readonly inboxCapacity?: number;
+  /** Of all connections of a user together, and of the node. */
+  readonly userRate?: Rate;
+  readonly nodeRate?: Rate;
+  readonly extensions?: ReadonlyMap<string, FrameHandler>;
+}
+
+export interface ClientOptions {
+  readonly format?: Format;
+  readonly batching?: boolean;
+  readonly framePings?: boolean;
+  /** Bytes that the network takes while the client does not read. */
+  readonly kernelBytes?: number;
+  readonly principal?: Partial<Principal>;
+}
+
+const PLENTY: Retention = { messages: 1_000, ageMs: 3_600_000, bytes: 10_000_000 };
+const UNLIMITED = { perSecond: 1e9, burst: 1e9 };
+const MAX_TURNS = 100_000;
+
+const LIMITS: ConnectionLimits = {
+  mailboxCapacity: 100,
+  mailboxBytes: 1_000_000,
+  controlCapacity: 100,
+  controlBytes: 100_000,
+  pageMessages: 100,
+  pageBytes: 256 * 1_024,
+  maxMessageSize: 65_536,
+  maxSubscriptions: 50,
+  maxMatchedTopics: 200,
+  heartbeatBeats: 25,
+  clientTimeoutBeats: 60,
+  stallTimeoutBeats: 60,
+  closeTimeoutBeats: 5,
+  leewayMs: 0,
+  limitRates: true,
+  connectionRate: UNLIMITED,
+};
+
+/** Everything is allowed but `secret.**`, and asking about some topics throws. */
+class TestRights extends Rights {
+  readonly throwOn = new Set<string>();
+
+  constructor() {
+    super({
+      rules: [{ pattern: 'secret.**', subscribe: ['admin'], publish: ['admin'] }],
+      fallback: { subscribe: ['user'], publish: ['user'] },
+      direct: ['user'],
+    });
+  }
+
+  override allows(principal: Principal, action: Action, name: string): boolean {
+    if (this.throwOn.has(name)) throw new Error(`a planted fault about ${name}`);
+    return super.allows(principal, action, name);
+  }
+}
+
+class TestSessions implements SessionStore {
+  readonly outlivesNode = false;
+  readonly saved = new Map<string, Session>();
+  /** Holds answers back until {@link letGo}. */
+  isHeld = false;
+  private readonly held: (() => void)[] = [];
+
+  save(session: Session): void {
+    this.saved.set(session.id, session);
+  }
+
+  load(id: string, reply: (answer: Session | null) => void): void {
+    if (this.isHeld) this.held.push(() => reply(this.saved.get(id) ?? null));
+    else reply(this.saved.get(id) ?? null);
+  }
+
+  letGo(): void {
+    this.isHeld = false;
+    for (const work of this.held.splice(0)) work();
+  }
+}
+
+export class TestRig {
+  readonly clock = new VirtualClock();
+  readonly counters = new Counters();
+  readonly deadLetters = new DeadLetters(100);
+  readonly alerts: Alert[] = [];
+  readonly rights = new TestRights();
+  readonly sessions = new TestSessions();
+  readonly node = { name: 'rig', instance: 'i', mode: 'running', isReadOnly: false, beat: 0 };
+  readonly broker: HeldBroker;
+  readonly router: Router;
+  readonly backlog: Backlog;
+  readonly context: ConnectionContext;
+  readonly connections: Connection[] = [];
+  /** What a token says, for `Authenticate`; others are refused. A principal that throws is a fault. */
+  readonly tokens = new Map<string, Principal | Refusal | Error>();
+  readonly forget: (topic: Topic) => void;
+  private readonly sweep: () => void;
+  private published = 0;
+  private lastNumber = 0;
+
+  constructor(options: RigOptions = {}) {
+    const { clock, counters } = this;
+    const random = new SeededRandom(1);
+    const limits = { ...LIMITS, ...options.limits };
+    const ephemeral = { ...PLENTY, pattern: 'typing.**', messages: 0 };
+    const keep = { ...PLENTY, ...options.keep };
+    const memory = REAL_PARTS.broker(
+      {
+        retention: { rules: [...(options.rules ?? []), ephemeral], fallback: keep, direct: keep },
+        maxTopics: options.maxTopics ?? 1_000,
+        maxBytes: 100_000_000,
+        idempotencyWindowMs: 300_000,
+        idempotencyKeys: 1_000,
+        forgetAfterMs: 3_600_000,
+      },
+      clock,
+      random,
+    );
+    this.forget = (topic) => memory.forget(topic);
+    this.broker = new HeldBroker(memory);
+    const flusher = new Flusher({ sliceMs: 5, readSliceMs: 5, stride: 32 }, clock, clock);
+    const tail = { messages: options.tail ?? 1_000, bytes: 10_000_000, totalBytes: 100_000_000 };
+    this.router = new Router({ tail, lingerMs: 60_000 }, this.broker, flusher, clock, silentLog);
+    this.backlog = new Backlog(options.totalBytes ?? 1_000_000_000);
+    flusher.serve(this.router, this.backlog);
+    this.sweep = () => {
+      memory.sweep();
+      this.router.sweep();
+    };
+    this.context = {
+      clock,
+      random,
+      scheduler: clock,
+      flusher,
+      backlog: this.backlog,
+      supervisor: new Supervisor(clock, clock, this.deadLetters, {
+        restarted: () => {},
+        alert: (alert) => this.alerts.push(alert),
+      }),
+      log: silentLog,
+      counters,
+      broker: this.broker,
+      router: this.router,
+      deadLetters: this.deadLetters,
+      policy: {
+        inbox: { capacity: options.inboxCapacity ?? 100, bytes: 1_000_000, strategy: 'refuse' },
+        maxRestarts: 5,
+        windowMs: 60_000,
+        atLimit: 'stop',
+      },
+      sessions: this.sessions,
+      rights: this.rights,
+      users: new UserLimits(options.userRate ?? UNLIMITED, 100),
+      nodeBucket: new TokenBucket(options.nodeRate ?? UNLIMITED),
+      limits,
+      extensions: options.extensions ?? new Map(),
+      node: this.node,
+      verify: (token, reply) => {
+        const answer = this.tokens.get(token) ?? ({ reason: 'token_invalid', message: 'not a token' } as const);
+        if (answer instanceof Error) throw answer;
+        reply(answer);
+      },
+      liveSession: (id) => this.connections.find(({ isOpen, sessionId }) => isOpen && sessionId === id),
+      ended: (connection) => this.connections.splice(this.connections.indexOf(connection), 1),
+    };
+    void this.broker.start(this.router);
+  }
+
+  connect(user = 'ada', options: ClientOptions = {}): TestClient {
+    const principal = this.principal(user, options.principal);
+    const usage = this.context.users.enter(user);
+    if (usage === null) throw new Error(`${user} has too many connections`);
+    const { format = 'json', batching = false, framePings = false } = options;
+    this.lastNumber += 1;
+    const agreement = { principal, usage, format, batching, framePings };
+    const connection = new Connection(this.lastNumber, agreement, this.context);
+    this.connections.push(connection);
+    return new TestClient(connection, options.kernelBytes ?? 0, () => this.settle());
+  }
+
+  principal(user: string, claims: Partial<Principal> = {}): Principal {
+    const unlimited = { topics: null, tokenId: undefined, issuedAt: 0, expiresAt: Infinity };
+    return { tenant: '', user, roles: ['user'], ...unlimited, ...claims };
+  }
+
+  /** Publishes so many messages from outside, each in a turn of its own. Payloads are 1, 2, 3 … over all topics. */
+  publish(topic: Topic, count = 1, payload?: string): void {
+    for (let at = 0; at < count; at += 1) {
+      this.published += 1;
+      this.store(topic, payload ?? String(this.published));
+      this.settle();
+    }
+  }
+
+  /** Publishes so many messages in one turn. */
+  publishAtOnce(topic: Topic, count: number, payload = '1'): void {
+    for (let at = 0; at < count; at += 1) this.store(topic, payload);
+    this.settle();
+  }
+
+  /** Where a topic stands, without opening it. */
+  position(topic: Topic): Position {
+    let position: Position | null = null;
+    this.broker.inner.read(topic, { after: 'earliest', limit: 0, maxBytes: 0 }, (answer) => {
+      if ('epoch' in answer) position = { epoch: answer.epoch, sequence: answer.top };
+    });
+    if (position === null) throw new Error(`${topic} has no log`);
+    return position;
+  }
+
+  /** Ends turns until nothing is left to do. */
+  settle(): void {
+    for (let turns = 0; this.clock.hasTurn; turns += 1) {
+      if (turns > MAX_TURNS) throw new Error('the node does not come to rest');
+      this.clock.endTurn();
+    }
+  }
+
+  /** Lets seconds pass, with a beat each. */
+  pass(seconds: number, each: () => void = () => {}): void {
+    for (let at = 0; at < seconds; at += 1) {
+      this.clock.advance(1_000);
+      this.node.beat += 1;
+      for (const connection of this.connections.toReversed()) beat(connection);
+      this.sweep();
+      this.settle();
+      each();
+    }
+  }
+
+  /** Publications that the books cannot explain, dead subscriptions included; must be 0. */
+  unaccounted(): number {
+    return this.connections
+      .flatMap(({ subscriptions }) => subscriptions)
+      .reduce((sum, subscription) => sum + unaccounted(subscription), this.counters.unaccounted);
+  }
+
+  private store(topic: Topic, payload: string): void {
+    const draft = { payload, from: 'publisher', clientId: undefined, trace: undefined, idempotencyKey: undefined };
+    this.broker.inner.publish(topic, draft, (answer) => {
+      if ('reason' in answer) throw new Error(answer.message);
+    });
+  }
+}

@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest';
+import { UserLimits, type UserUsage } from './user-limits.ts';
+
+function entered(limits: UserLimits, user: string): UserUsage {
+  const usage = limits.enter(user);
+  if (usage === null) throw new Error(`${user} was not let in`);
+  return usage;
+}
+
+const rate = { perSecond: 10, burst: 5 };
+
+describe('connections', () => {
+  test('as many as allowed per user, and one more when one left', () => {
+    const limits = new UserLimits(rate, 2);
+    expect(limits.enter('a')).not.toBeNull();
+    expect(limits.enter('a')).not.toBeNull();
+    expect(limits.enter('a')).toBeNull();
+    expect(limits.enter('b')).not.toBeNull();
+    limits.leave('a', 0);
+    expect(limits.enter('a')).not.toBeNull();
+    expect(limits.enter('a')).toBeNull();
+  });
+
+  test('a refused one does not count', () => {
+    const limits = new UserLimits(rate, 1);
+    const usage = entered(limits, 'a');
+    for (let count = 0; count < 3; count += 1) expect(limits.enter('a')).toBeNull();
+    expect(usage.connections).toBe(1);
+    limits.leave('a', 0);
+    expect(limits.enter('a')).not.toBeNull();
+  });
+
+  test('that nobody knows of can leave without harm', () => {
+    const limits = new UserLimits(rate, 1);
+    limits.leave('nobody', 0);
+    expect(limits.size).toBe(0);
+  });
+});
+
+describe('the rate', () => {
+  test('is shared by all connections of a user and by no other user', () => {
+    const limits = new UserLimits(rate, 2);
+    const [one, two, other] = [entered(limits, 'a'), entered(limits, 'a'), entered(limits, 'b')];
+    expect(limits.take(one, 3, 0)).toBe(true);
+    expect(limits.take(two, 3, 0)).toBe(false);
+    expect(limits.take(two, 2, 0)).toBe(true);
+    expect(limits.wait(one, 1, 0)).toBe(100);
+    expect(limits.take(other, 5, 0)).toBe(true);
+  });
+
+  test('does not refill by leaving and coming again', () => {
+    const limits = new UserLimits(rate, 2);
+    limits.take(entered(limits, 'a'), 5, 0);
+    limits.leave('a', 0);
+    expect(limits.size).toBe(1);
+    const usage = entered(limits, 'a');
+    expect([limits.take(usage, 1, 0), limits.take(usage, 1, 100)]).toEqual([false, true]);
+  });
+});
+
+describe('users are forgotten', () => {
+  test('at once when they leave with a full bucket', () => {
+    const limits = new UserLimits(rate, 2);
+    entered(limits, 'a');
+    entered(limits, 'a');
+    limits.leave('a', 0);
+    expect(limits.size).toBe(1);
+    limits.leave('a', 0);
+    expect(limits.size).toBe(0);
+  });
+
+  test('by sweeping when their bucket is full again, and never while they are connected', () => {
+    const limits = new UserLimits(rate, 2);
+    for (const user of ['gone', 'here']) limits.take(entered(limits, user), 5, 0);
+    limits.leave('gone', 0);
+    limits.sweep(499);
+    expect(limits.size).toBe(2);
+    limits.sweep(500);
+    expect(limits.size).toBe(1);
+    limits.sweep(1_000_000);
+    expect(limits.size).toBe(1);
+    expect(limits.enter('here')?.connections).toBe(2);
+  });
+});

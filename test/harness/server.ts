@@ -1,0 +1,93 @@
+/** A node in the test's own process, on a free port; it ends with the test. */
+import { onTestFinished } from 'vitest';
+import { startNode, type Extensions, type RunningNode } from '../../src/cli/wiring.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { within } from './deadline.ts';
+import { SECRET } from './tokens.ts';
+
+/** What the tests do not want to wait for, and nothing else that differs from a server as it is delivered. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  'server.host': '127.0.0.1',
+  'server.port': '0',
+  'server.node_name': 'test-node',
+  'auth.jwt_secret': SECRET,
+  'logging.level': 'error',
+  'shutdown.grace_secs': '1',
+  'shutdown.closes_per_second': '1000000',
+};
+
+export interface MetricSample {
+  readonly name?: string;
+  readonly reason?: string;
+  readonly code?: string;
+  readonly cause?: string;
+  readonly scope?: string;
+  readonly value: number;
+}
+
+export class TestServer {
+  readonly running: RunningNode;
+  private stopping: Promise<void> | null = null;
+
+  constructor(running: RunningNode) {
+    this.running = running;
+  }
+
+  get port(): number {
+    return this.running.port;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get connections(): number {
+    return this.running.node.connections.length;
+  }
+
+  /** A second of the node's life: every connection looks at its deadlines. */
+  beat(): void {
+    this.running.node.beat();
+  }
+
+  get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+    return within(fetch(`${this.url}${path}`, { headers }), `GET ${path}`);
+  }
+
+  async metric(name: string): Promise<number> {
+    const value = (await this.metrics())[name];
+    if (typeof value !== 'number') throw new Error(`expected ${name} to be a number, got ${JSON.stringify(value)}`);
+    return value;
+  }
+
+  async samples(name: string): Promise<readonly MetricSample[]> {
+    return (await this.metrics())[name] as readonly MetricSample[];
+  }
+
+  /** Drains and stops; twice is the same. */
+  stop(): Promise<void> {
+    this.stopping ??= this.running.stop();
+    return this.stopping;
+  }
+
+  private async metrics(): Promise<Record<string, unknown>> {
+    const response = await this.get('/metrics.json');
+    const { metrics } = (await response.json()) as { metrics: Record<string, unknown> };
+    return metrics;
+  }
+}
+
+/** @param settings `section.key` → text, as on the command line */
+export async function startServer(
+  settings: Readonly<Record<string, string>> = {},
+  extensions: Extensions = {},
+): Promise<TestServer> {
+  const flags = new Map(Object.entries({ ...SETTINGS, ...settings }));
+  const { config } = loadConfig({ files: [], environment: {}, flags });
+  const onFatal = (): void => {
+    throw new Error('the node says that it cannot go on');
+  };
+  const server = new TestServer(await startNode(config, onFatal, extensions));
+  onTestFinished(() => within(server.stop(), 'the server to stop'));
+  return server;
+}

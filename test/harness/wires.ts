@@ -1,0 +1,60 @@
+/** The two WebSocket libraries that the tests speak through, behind one face. */
+import { WebSocket as WsSocket } from 'ws';
+
+export type Library = 'ws' | 'platform';
+
+export interface WireEvents {
+  opened(subprotocol: string): void;
+  message(data: string | Uint8Array): void;
+  closed(code: number, reason: string): void;
+}
+
+export interface Wire {
+  send(data: string | Uint8Array): void;
+  close(): void;
+  /** Drops the connection without a word where the library can, else closes it. */
+  drop(): void;
+}
+
+export interface WireOptions {
+  readonly url: string;
+  readonly protocols: readonly string[];
+  /** What browsers cannot do; only with `ws`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly autoPong?: boolean;
+}
+
+export function openWire(library: Library, options: WireOptions, events: WireEvents): Wire {
+  return library === 'ws' ? openWs(options, events) : openPlatform(options, events);
+}
+
+function openWs({ url, protocols, headers = {}, autoPong = true }: WireOptions, events: WireEvents): Wire {
+  const socket = new WsSocket(url, [...protocols], { headers, autoPong, perMessageDeflate: false });
+  socket.on('open', () => events.opened(socket.protocol));
+  socket.on('message', (data: Buffer, isBinary: boolean) =>
+    events.message(isBinary ? new Uint8Array(data) : data.toString()),
+  );
+  socket.on('close', (code: number, reason: Buffer) => events.closed(code, reason.toString()));
+  // A refused handshake ends in 'close' as well, with 1006.
+  socket.on('error', () => {});
+  return {
+    send: (data) => socket.send(data),
+    close: () => socket.close(),
+    drop: () => socket.terminate(),
+  };
+}
+
+function openPlatform({ url, protocols }: WireOptions, events: WireEvents): Wire {
+  const socket = new WebSocket(url, [...protocols]);
+  socket.binaryType = 'arraybuffer';
+  socket.addEventListener('open', () => events.opened(socket.protocol));
+  socket.addEventListener('message', ({ data }: { data: unknown }) =>
+    events.message(typeof data === 'string' ? data : new Uint8Array(data as ArrayBuffer)),
+  );
+  socket.addEventListener('close', ({ code, reason }) => events.closed(code, reason));
+  return {
+    send: (data) => socket.send(data),
+    close: () => socket.close(),
+    drop: () => socket.close(),
+  };
+}
