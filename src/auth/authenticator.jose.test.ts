@@ -6,6 +6,7 @@ import { SECRET, signToken } from '../../test/kit/tokens.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { Authenticator } from './authenticator.ts';
 import type { Principal } from './principal.ts';
+import { secretKey } from './verification-key.ts';
 
 /** A whole second: jose counts in whole seconds, and so do the tokens here. */
 const NOW = 1_790_000_000;
@@ -45,7 +46,7 @@ async function joseAccepts(token: string, given: Rules): Promise<Record<string, 
 }
 
 function weAccept(token: string, given: Rules): Principal | null {
-  const authenticator = new Authenticator({ ...given, keys: [{ name: 'k', secret: SECRET }], cacheSize: 1 }, clock);
+  const authenticator = new Authenticator({ ...given, keys: [secretKey('k', SECRET)], cacheSize: 1 }, clock);
   const answer = authenticator.check(token);
   return 'reason' in answer ? null : answer.principal;
 }

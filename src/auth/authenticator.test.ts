@@ -5,13 +5,14 @@ import type { Refusal } from '../protocol/errors.ts';
 import { VirtualClock } from '../simulation/virtual-clock.ts';
 import { Authenticator, type AuthenticatorOptions } from './authenticator.ts';
 import type { Principal } from './principal.ts';
+import { secretKey } from './verification-key.ts';
 
 class Desk {
   readonly clock = new VirtualClock();
   readonly authenticator: Authenticator;
 
   constructor(options: Partial<AuthenticatorOptions> = {}) {
-    const keys = [{ name: 'k', secret: SECRET }];
+    const keys = [secretKey('k', SECRET)];
     const rules = { issuer: undefined, audience: undefined, leewaySecs: 60, requireExpiry: true };
     this.authenticator = new Authenticator(
       { keys, algorithms: ['HS256'], cacheSize: 100, ...rules, ...options },

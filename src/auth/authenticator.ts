@@ -3,13 +3,19 @@ import { hash } from 'node:crypto';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { readClaims, type ClaimRules } from './claims.ts';
-import { verifySignature, type VerificationKey } from './hmac-signature.ts';
+import type { KeySet } from './key-set.ts';
+import { matchKey, noKeyMatches, readToken, type SignedToken } from './signature.ts';
+import type { VerificationKey } from './verification-key.ts';
 import type { Principal } from './principal.ts';
+import { Revocations } from './revocations.ts';
 
 export interface AuthenticatorOptions extends ClaimRules {
   readonly keys: readonly VerificationKey[];
   readonly algorithms: readonly string[];
   readonly cacheSize: number;
+  /** Keys that change as their owner rotates them. */
+  readonly keySet?: KeySet | undefined;
+  readonly revocations?: Revocations | undefined;
 }
 
 /** A verified token with the name of the key that it was signed with. */
@@ -21,6 +27,7 @@ export interface Verified {
 const MAX_TOKEN_BYTES = 8_192;
 
 export class Authenticator {
+  readonly revocations: Revocations;
   // In order of use: the least recently used principal leaves first. Digests, so that no token is kept in memory.
   private readonly cache = new Map<string, Principal>();
   private readonly options: AuthenticatorOptions;
@@ -29,40 +36,73 @@ export class Authenticator {
   constructor(options: AuthenticatorOptions, clock: Clock) {
     this.options = options;
     this.clock = clock;
+    this.revocations = options.revocations ?? new Revocations();
   }
 
-  /** The principal of a token that was verified before. */
+  /** The principal of a token that was verified before and still is good. */
   cached(token: string): Principal | undefined {
     const digest = hash('sha256', token, 'base64');
     const principal = this.cache.get(digest);
     if (principal === undefined) return undefined;
     this.cache.delete(digest);
     if (this.clock.now() >= principal.expiresAt + this.options.leewaySecs * 1_000) return undefined;
+    if (this.problem(principal) !== null) return undefined;
     this.cache.set(digest, principal);
     return principal;
   }
 
   /**
    * Verifies a token. A refusal never quotes it.
-   * @param reply called before this returns for the keys that there are today; callers must not rely on it
+   * @param reply called before this returns, unless the token names a key that has to be fetched first
    */
   verify(token: string, reply: (answer: Principal | Refusal) => void): void {
     const known = this.cached(token);
     if (known !== undefined) return reply(known);
-    const verified = this.check(token);
-    if ('reason' in verified) return reply(verified);
-    this.cache.set(hash('sha256', token, 'base64'), verified.principal);
-    if (this.cache.size > this.options.cacheSize) this.cache.delete(this.cache.keys().next().value as string);
-    reply(verified.principal);
+    const { keySet } = this.options;
+    const read = this.read(token);
+    if ('reason' in read) return reply(read);
+    if (keySet !== undefined && this.match(read) === null && keySet.mayHelp(read.kid)) {
+      return keySet.refresh(() => reply(this.remember(token, this.decide(read))));
+    }
+    // Keys that are used are kept fresh beside the answer, so that nobody waits for a rotation.
+    if (keySet?.isOld() === true) keySet.refresh(() => undefined);
+    reply(this.remember(token, this.decide(read)));
   }
 
-  /** Verifies a token and says which key it was signed with; nothing is remembered. */
+  /** Verifies a token with the keys known now, and says which of them it was signed with; nothing is remembered. */
   check(token: string): Verified | Refusal {
+    const read = this.read(token);
+    return 'reason' in read ? read : this.decide(read);
+  }
+
+  /** Why a principal is not accepted any more, or `null`. */
+  problem(principal: Principal): Refusal | null {
+    return this.revocations.size === 0 ? null : this.revocations.problem(principal, this.clock.now());
+  }
+
+  private read(token: string): SignedToken | Refusal {
     if (token.length > MAX_TOKEN_BYTES)
       return refusal('token_invalid', `expected a token of at most ${MAX_TOKEN_BYTES} bytes, got ${token.length}`);
-    const signed = verifySignature(token, this.options.keys, this.options.algorithms);
+    return readToken(token, this.options.algorithms);
+  }
+
+  private match(read: SignedToken): ReturnType<typeof matchKey> {
+    const { keys, keySet } = this.options;
+    return matchKey(read, keys) ?? (keySet === undefined ? null : matchKey(read, keySet.known));
+  }
+
+  private decide(read: SignedToken): Verified | Refusal {
+    const signed = this.match(read) ?? noKeyMatches();
     if ('reason' in signed) return signed;
     const principal = readClaims(signed.claims, this.options, this.clock.now());
-    return 'reason' in principal ? principal : { principal, key: signed.key };
+    if ('reason' in principal) return principal;
+    return this.problem(principal) ?? { principal, key: signed.key };
+  }
+
+  private remember(token: string, verified: Verified | Refusal): Principal | Refusal {
+    if ('reason' in verified) return verified;
+    this.cache.set(hash('sha256', token, 'base64'), verified.principal);
+    if (this.cache.size > this.options.cacheSize) this.cache.delete(this.cache.keys().next().value as string);
+    return verified.principal;
   }
 }

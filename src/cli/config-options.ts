@@ -68,6 +68,7 @@ export function hasDevelopmentSecret(): boolean {
 
 function withDevelopmentSecrets(loaded: Loaded): Loaded {
   const { config, origins } = loaded;
-  if (config.profile !== 'development' || config.auth.jwt_secret !== undefined) return loaded;
+  const { jwt_secret: secret, public_key: publicKey, jwks_url: keySet } = config.auth;
+  if (config.profile !== 'development' || (secret ?? publicKey ?? keySet) !== undefined) return loaded;
   return { config: { ...config, auth: { ...config.auth, jwt_secret: developmentSecret() } }, origins };
 }

@@ -25,7 +25,7 @@ export const serve: Command = {
     });
     log.info('Serving', { port: running.port, host: config.server.host, profile: config.profile, broker: 'memory' });
     reportMemory(config, running);
-    if (config.profile === 'development') await welcome(config, running.port);
+    if (config.profile === 'development' && config.auth.jwt_secret !== undefined) await welcome(config, running.port);
     const reason = await waitForEnd(ending.signal);
     log.info('Stopping', { reason, connections: running.node.connections.length });
     await running.stop();
@@ -71,7 +71,7 @@ async function welcome(config: Config, port: number): Promise<void> {
   const secret = new TextEncoder().encode(config.auth.jwt_secret);
   const sign = (user: string, roles: string[]): Promise<string> =>
     new SignJWT({ roles })
-      .setProtectedHeader({ alg: config.auth.algorithms[0] ?? 'HS256' })
+      .setProtectedHeader({ alg: config.auth.algorithms.find((name) => name.startsWith('HS')) ?? 'HS256' })
       .setSubject(user)
       .setIssuedAt()
       .setExpirationTime('24h')

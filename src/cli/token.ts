@@ -6,7 +6,8 @@ import type { Config } from '../config/schema.ts';
 import type { Principal } from '../auth/principal.ts';
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
 import { CONFIG_OPTIONS, developmentSecret, hasDevelopmentSecret, loadFromArguments } from './config-options.ts';
-import { buildAuthenticator, buildRights, verificationKeys } from './wiring.ts';
+import { buildAuthenticator, buildKeySet, buildRights } from './wiring.ts';
+import { silentLog } from '../telemetry/log.ts';
 
 export const token: Command = {
   name: 'token',
@@ -57,6 +58,8 @@ function loadForToken(args: Arguments): Config {
 
 async function make(args: Arguments, config: Config): Promise<ExitCode> {
   const user = args.text('user');
+  if (config.auth.jwt_secret === undefined)
+    throw new UsageError('expected auth.jwt_secret (JWT_SECRET): a public key cannot sign tokens');
   if (user === undefined || user === '') throw new UsageError('expected --user NAME (or --check JWT)');
   const ttl = args.text('ttl') ?? '1h';
   if (!/^\d+[smhd]$/.test(ttl))
@@ -68,7 +71,7 @@ async function make(args: Arguments, config: Config): Promise<ExitCode> {
     ...(tenant && { tenant }),
     ...(topics && { topics: { subscribe: topics, publish: topics } }),
   })
-    .setProtectedHeader({ alg: config.auth.algorithms[0] ?? 'HS256' })
+    .setProtectedHeader({ alg: config.auth.algorithms.find((name) => name.startsWith('HS')) ?? 'HS256' })
     .setSubject(user)
     .setIssuedAt()
     .setExpirationTime(ttl);
@@ -78,7 +81,7 @@ async function make(args: Arguments, config: Config): Promise<ExitCode> {
   return 0;
 }
 
-function check(jwt: string, config: Config): ExitCode {
+async function check(jwt: string, config: Config): Promise<ExitCode> {
   const lines: string[] = [];
   try {
     lines.push(
@@ -90,12 +93,19 @@ function check(jwt: string, config: Config): ExitCode {
     process.stdout.write('rejected   this is not a JWT: expected three base64url parts joined by dots\n');
     return 1;
   }
-  const answer = buildAuthenticator(config).check(jwt);
+  const keySet = buildKeySet(config, silentLog);
+  if (keySet !== undefined) await new Promise<void>((done) => keySet.refresh(done));
+  const answer = buildAuthenticator(config, keySet).check(jwt);
   const accepted = !('reason' in answer);
   if (accepted) lines.push(`accepted   signed with auth.${answer.key}`, ...abilities(answer.principal, config));
   else lines.push(`rejected   ${answer.reason}: ${answer.message}`);
-  for (const { name, secret } of verificationKeys(config))
-    lines.push(`secret     auth.${name} has SHA-256 ${createHash('sha256').update(secret).digest('hex')}`);
+  for (const name of ['jwt_secret', 'jwt_previous_secret', 'public_key'] as const) {
+    const value = config.auth[name];
+    if (value !== undefined)
+      lines.push(`secret     auth.${name} has SHA-256 ${createHash('sha256').update(value).digest('hex')}`);
+  }
+  if (config.auth.jwks_url !== undefined)
+    lines.push(`key set    ${config.auth.jwks_url}: ${keySet?.known.length ?? 0} keys usable`);
   process.stdout.write(`${lines.join('\n')}\n`);
   return accepted ? 0 : 1;
 }

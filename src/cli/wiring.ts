@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import { DeadLetters } from '../actor/dead-letters.ts';
 import { Supervisor, type Policy } from '../actor/supervisor.ts';
 import { Authenticator } from '../auth/authenticator.ts';
-import type { VerificationKey } from '../auth/hmac-signature.ts';
+import { KeySet } from '../auth/key-set.ts';
+import { publicKeyFromPem, secretKey, type VerificationKey } from '../auth/verification-key.ts';
 import { Rights } from '../auth/rights.ts';
 import { MemoryBroker } from '../broker/memory.ts';
 import type { RetentionRules } from '../broker/retention.ts';
@@ -11,6 +12,7 @@ import type { Config } from '../config/schema.ts';
 import { Backlog } from '../connection/backlog.ts';
 import type { ConnectionContext, FrameHandler } from '../connection/context.ts';
 import { Flusher } from '../connection/flusher.ts';
+import { fetchDocument } from '../http/fetch-document.ts';
 import { healthRoutes } from '../http/health.ts';
 import { infoRoutes } from '../http/info.ts';
 import { metricsRoutes } from '../http/metrics.ts';
@@ -27,6 +29,7 @@ import { Router } from '../router/router.ts';
 import { MemorySessionStore } from '../session/memory.ts';
 import { Alerts } from '../telemetry/alerts.ts';
 import { Counters } from '../telemetry/counters.ts';
+import type { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/metrics-registry.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
 import {
@@ -100,7 +103,7 @@ export async function startNode(
   const router = buildRouter(config, broker, flusher, logs);
   const backlog = new Backlog(config.actor_system.mailboxes_total_bytes);
   flusher.serve(router, backlog);
-  const authenticator = buildAuthenticator(config);
+  const authenticator = buildAuthenticator(config, buildKeySet(config, logs.room('auth')));
   const rates = config.rate_limiting;
   const context: ConnectionContext = {
     clock,
@@ -125,6 +128,7 @@ export async function startNode(
     limits: connectionLimits(config),
     extensions: extensions.frameHandlers ?? new Map(),
     node: mode,
+    revoked: (principal) => authenticator.problem(principal),
     verify: (token, reply) => authenticator.verify(token, reply),
     liveSession: (id) => node.bySession(id),
     ended: (connection) => node.forget(connection),
@@ -236,21 +240,34 @@ function buildRouter(config: Config, broker: MemoryBroker, flusher: Flusher, log
   );
 }
 
-/** The keys that tokens may be signed with. */
+/** The fixed keys that tokens may be signed with. */
 export function verificationKeys({ auth }: Config): VerificationKey[] {
-  const keys = [
+  const secrets = [
     ['jwt_secret', auth.jwt_secret],
     ['jwt_previous_secret', auth.jwt_previous_secret],
   ] as const;
-  return keys.flatMap(([name, secret]) =>
-    secret === undefined ? [] : [{ name, secret: new TextEncoder().encode(secret) }],
+  const keys = secrets.flatMap(([name, secret]) =>
+    secret === undefined ? [] : [secretKey(name, new TextEncoder().encode(secret))],
   );
+  return auth.public_key === undefined ? keys : [...keys, publicKeyFromPem('public_key', auth.public_key)];
 }
 
-export function buildAuthenticator(config: Config): Authenticator {
+/** The published key set, when there is one. */
+export function buildKeySet({ auth }: Config, log: Log): KeySet | undefined {
+  if (auth.jwks_url === undefined) return undefined;
+  const options = {
+    url: auth.jwks_url,
+    minIntervalMs: auth.jwks_min_interval_secs * 1_000,
+    maxAgeMs: auth.jwks_max_age_secs * 1_000,
+  };
+  return new KeySet(options, fetchDocument, clock, log);
+}
+
+export function buildAuthenticator(config: Config, keySet?: KeySet): Authenticator {
   const { auth } = config;
   const options = {
     keys: verificationKeys(config),
+    keySet,
     algorithms: auth.algorithms,
     issuer: auth.issuer,
     audience: auth.audience,

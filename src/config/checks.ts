@@ -1,4 +1,5 @@
 /** What must hold between keys: each check names the key to change. */
+import { createPublicKey } from 'node:crypto';
 import { isSupportedPattern, isTopicName } from '../protocol/topic.ts';
 import type { Problem } from './load.ts';
 import type { Config, TopicRule } from './schema.ts';
@@ -8,6 +9,7 @@ const MIN_SECRET_BYTES = 32;
 export function checkTogether(config: Config): Problem[] {
   return [
     ...checkTimes(config),
+    ...checkKeys(config),
     ...checkSecrets(config),
     ...checkBroker(config),
     ...checkBounds(config),
@@ -27,17 +29,62 @@ function checkTimes({ websocket }: Config): Problem[] {
   ];
 }
 
+/** Something must be able to verify tokens, and every algorithm needs its kind of key. */
+function checkKeys({ profile, auth }: Config): Problem[] {
+  const { jwt_secret: secret, public_key: publicKey, jwks_url: keySet } = auth;
+  const problems: Problem[] = [];
+  if (secret === undefined && publicKey === undefined && keySet === undefined && profile === 'production') {
+    problems.push({
+      key: 'auth.jwt_secret',
+      expected: `a secret of at least ${MIN_SECRET_BYTES} bytes (JWT_SECRET or JWT_SECRET_FILE), auth.public_key or auth.jwks_url`,
+      got: 'nothing',
+    });
+  }
+  const isShared = (algorithm: string): boolean => algorithm.startsWith('HS');
+  if ((publicKey !== undefined || keySet !== undefined) && auth.algorithms.every(isShared)) {
+    problems.push({
+      key: 'auth.algorithms',
+      expected: 'an algorithm of the public key or key set: RS256, ES256, EdDSA …',
+      got: JSON.stringify(auth.algorithms),
+    });
+  }
+  if (secret !== undefined && !auth.algorithms.some(isShared)) {
+    problems.push({
+      key: 'auth.algorithms',
+      expected: 'HS256, HS384 or HS512 too, or no auth.jwt_secret',
+      got: JSON.stringify(auth.algorithms),
+    });
+  }
+  if (publicKey !== undefined && !isPublicKey(publicKey))
+    problems.push({ key: 'auth.public_key', expected: 'a public key in PEM form', got: 'something else' });
+  if (profile === 'production' && keySet !== undefined && !isPrivateTransport(keySet)) {
+    problems.push({
+      key: 'auth.jwks_url',
+      expected: 'an https:// URL in production: whoever changes the keys on their way signs the tokens',
+      got: JSON.stringify(keySet),
+    });
+  }
+  return problems;
+}
+
+function isPublicKey(text: string): boolean {
+  try {
+    // A private key would be accepted by createPublicKey too, but it has no business on a server that only verifies.
+    return !text.includes('PRIVATE KEY') && createPublicKey(text).type === 'public';
+  } catch {
+    return false;
+  }
+}
+
+function isPrivateTransport(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+}
+
 /** Lengths only: the secrets themselves appear nowhere. */
 function checkSecrets({ profile, auth }: Config): Problem[] {
   if (profile !== 'production') return [];
   const problems: Problem[] = [];
-  if (auth.jwt_secret === undefined) {
-    problems.push({
-      key: 'auth.jwt_secret',
-      expected: `a secret of at least ${MIN_SECRET_BYTES} bytes (JWT_SECRET or JWT_SECRET_FILE)`,
-      got: 'nothing',
-    });
-  }
   for (const [key, value] of [
     ['auth.jwt_secret', auth.jwt_secret],
     ['auth.jwt_previous_secret', auth.jwt_previous_secret],

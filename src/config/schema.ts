@@ -6,6 +6,12 @@ import { z } from 'zod';
 
 const LEVELS = /^(?:[a-z]+=)?(?:trace|debug|info|warn|error)(?:,(?:[a-z]+=)?(?:trace|debug|info|warn|error))*$/;
 
+const ALGORITHMS = [
+  ...(['HS256', 'HS384', 'HS512'] as const),
+  ...(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const),
+  ...(['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'] as const),
+] as const;
+
 const ROLES = ['user', 'service', 'admin'];
 
 /** Whole seconds; at most what a timer can wait. */
@@ -92,8 +98,19 @@ export const SECTIONS = {
     .strictObject({
       jwt_secret: secret().describe('secret of HS256, HS384 and HS512 tokens; at least 32 bytes in production'),
       jwt_previous_secret: secret().describe('a second secret that is still accepted, while keys are rotated'),
+      public_key: secret().describe(
+        'public key (PEM) of RS, PS, ES or EdDSA tokens; name their algorithms in auth.algorithms',
+      ),
+      jwks_url: z
+        .url()
+        .optional()
+        .describe(
+          'URL of a key set (RFC 7517) whose keys tokens may be signed with; fetched again for unknown key ids',
+        ),
+      jwks_min_interval_secs: seconds(30).describe('between two fetches of the key set at least'),
+      jwks_max_age_secs: seconds(600).describe('a key set older than this is fetched again when it is used'),
       algorithms: z
-        .array(z.enum(['HS256', 'HS384', 'HS512']))
+        .array(z.enum(ALGORITHMS))
         .min(1)
         .default(['HS256'])
         .describe('algorithms accepted; what a token asks for is never believed'),
@@ -226,6 +243,8 @@ export const SHORT_NAMES: Readonly<Record<string, string>> = {
   PORT: 'server.port',
   HOST: 'server.host',
   JWT_SECRET: 'auth.jwt_secret',
+  JWT_PUBLIC_KEY: 'auth.public_key',
+  JWKS_URL: 'auth.jwks_url',
   ADMIN_TOKEN: 'admin.token',
   LOG_LEVEL: 'logging.level',
   LOG_FORMAT: 'logging.format',

@@ -80,6 +80,8 @@ export interface ConnectionContext {
   readonly limits: ConnectionLimits;
   readonly extensions: ReadonlyMap<string, FrameHandler>;
   readonly node: NodeFacts;
+  /** Why a principal that was accepted before is accepted no longer, or `null`. */
+  readonly revoked: (principal: Principal) => Refusal | null;
   /** Verifies the token of an `Authenticate` frame. */
   readonly verify: (token: string, reply: (answer: Principal | Refusal) => void) => void;
   /** A live connection by its session id, for a client that comes back before its old socket was found dead. */

@@ -38,6 +38,10 @@ function isStalled({ transport, context, progress }: Connection): boolean {
 
 function checkToken(connection: Connection): boolean {
   const { principal, context } = connection;
+  if (context.revoked(principal) !== null) {
+    connection.close('token_revoked', 'the token was revoked: sign in again');
+    return false;
+  }
   if (principal.expiresAt === Infinity) return true;
   const now = context.clock.now();
   if (now >= principal.expiresAt + context.limits.leewayMs) {

@@ -192,6 +192,7 @@ export class TestRig {
       limits,
       extensions: options.extensions ?? new Map(),
       node: this.node,
+      revoked: () => null,
       verify: (token, reply) => {
         const answer = this.tokens.get(token) ?? ({ reason: 'token_invalid', message: 'not a token' } as const);
         if (answer instanceof Error) throw answer;

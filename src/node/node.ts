@@ -62,6 +62,7 @@ export type Admission =
 const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
   token_expired: 'token_expired',
   token_invalid: 'token_revoked',
+  token_revoked: 'token_revoked',
   token_missing: 'token_revoked',
   not_allowed: 'forbidden',
   over_capacity: 'over_capacity',

@@ -73,6 +73,13 @@ export const ERRORS = {
     when: 'the token is past its expiry plus the leeway',
     remedy: 'get a new token, then connect again',
   },
+  token_revoked: {
+    code: 401,
+    temporary: false,
+    strike: false,
+    when: 'the token, or every token of its user or time, was revoked by an operator',
+    remedy: 'sign in again; a new token is accepted unless the user as a whole is barred by your application',
+  },
   token_invalid: {
     code: 401,
     temporary: false,

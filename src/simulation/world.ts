@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { DeadLetters } from '../actor/dead-letters.ts';
 import { Supervisor } from '../actor/supervisor.ts';
 import { Authenticator } from '../auth/authenticator.ts';
+import { secretKey } from '../auth/verification-key.ts';
 import { MemoryBroker } from '../broker/memory.ts';
 import { Backlog } from '../connection/backlog.ts';
 import type { Connection } from '../connection/connection.ts';
@@ -134,7 +135,7 @@ export class World {
     const mode = new NodeMode('sim', 'x', () => {});
     const authenticator = new Authenticator(
       {
-        keys: [{ name: 'jwt_secret', secret: Buffer.from(SECRET) }],
+        keys: [secretKey('jwt_secret', Buffer.from(SECRET))],
         algorithms: ['HS256'],
         issuer: undefined,
         audience: undefined,
@@ -170,6 +171,7 @@ export class World {
       limits: limitsOf(conditions),
       extensions: new Map(),
       node: mode,
+      revoked: (principal) => authenticator.problem(principal),
       verify: (token, reply) => authenticator.verify(token, reply),
       liveSession: (id) => this.node.bySession(id),
       ended: (connection) => this.node.forget(connection),

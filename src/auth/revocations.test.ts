@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import type { Principal } from './principal.ts';
+import { Revocations } from './revocations.ts';
+
+const NOW = 1_800_000_000_000;
+const LATER = NOW + 3_600_000;
+
+function principal(fields: Partial<Principal> = {}): Principal {
+  const base = {
+    tenant: '',
+    user: 'ann',
+    roles: [],
+    topics: null,
+    tokenId: 't1',
+    issuedAt: NOW - 1_000,
+    expiresAt: LATER,
+  };
+  return { ...base, ...fields };
+}
+
+function isRevoked(revocations: Revocations, fields: Partial<Principal> = {}, now = NOW + 1): boolean {
+  return revocations.problem(principal(fields), now)?.reason === 'token_revoked';
+}
+
+describe('a revocation', () => {
+  test('of a token id ends this token only', () => {
+    const revocations = new Revocations();
+    revocations.add({ jti: 't1', tenant: '' }, NOW, LATER);
+    expect(isRevoked(revocations)).toBe(true);
+    expect(isRevoked(revocations, { tokenId: 't2' })).toBe(false);
+    expect(isRevoked(revocations, { tokenId: undefined })).toBe(false);
+  });
+
+  test('of a user ends what was issued until now, and not what the user gets by signing in again', () => {
+    const revocations = new Revocations();
+    revocations.add({ user: 'ann', tenant: '' }, NOW, LATER);
+    expect(isRevoked(revocations)).toBe(true);
+    expect(isRevoked(revocations, { issuedAt: 0 })).toBe(true);
+    expect(isRevoked(revocations, { issuedAt: NOW + 1_000 })).toBe(false);
+    expect(isRevoked(revocations, { user: 'bob' })).toBe(false);
+    expect(isRevoked(revocations, { tenant: 'other' })).toBe(false);
+  });
+
+  test('of everything before a time ends tokens of all users and tenants', () => {
+    const revocations = new Revocations();
+    revocations.add({ tenant: '', issuedBefore: NOW / 1_000 }, NOW, LATER);
+    expect(isRevoked(revocations, { user: 'bob', tenant: 'other', tokenId: undefined })).toBe(true);
+    expect(isRevoked(revocations, { issuedAt: NOW + 1_000 })).toBe(false);
+  });
+
+  test('ends when its time is over, and is forgotten', () => {
+    const revocations = new Revocations();
+    revocations.add({ jti: 't1', tenant: '' }, NOW, NOW + 10);
+    revocations.add({ user: 'ann', tenant: '' }, NOW, NOW + 10);
+    revocations.add({ tenant: '', issuedBefore: NOW / 1_000 }, NOW, NOW + 10);
+    expect(isRevoked(revocations, {}, NOW + 10)).toBe(false);
+    revocations.sweep(NOW + 10);
+    expect(revocations.size).toBe(0);
+  });
+
+  test('makes room by leaving the oldest, never by growing', () => {
+    const revocations = new Revocations();
+    for (let n = 0; n < 100_010; n += 1) revocations.add({ jti: `t${n}`, tenant: '' }, NOW, LATER);
+    expect(revocations.size).toBe(100_000);
+    expect(isRevoked(revocations, { tokenId: 't9' })).toBe(false);
+    expect(isRevoked(revocations, { tokenId: 't100009' })).toBe(true);
+  });
+});

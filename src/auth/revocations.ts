@@ -1,0 +1,75 @@
+/**
+ * Tokens that are no longer accepted although they are good: one token, all of a user issued until now, or all issued
+ * before a time. A token without `iat` counts as issued at the beginning of time. Entries end when the last token that
+ * they are about must have expired.
+ */
+import { refusal, type Refusal } from '../protocol/errors.ts';
+import type { Principal } from './principal.ts';
+
+export interface Revocation {
+  readonly jti?: string | undefined;
+  readonly user?: string | undefined;
+  readonly tenant: string;
+  /** Seconds since 1970. */
+  readonly issuedBefore?: number | undefined;
+}
+
+interface Entry {
+  /** Tokens issued until here are revoked, in ms since 1970. */
+  readonly issuedUntil: number;
+  /** When the entry ends, in ms since 1970. */
+  readonly until: number;
+}
+
+/** Entries of each kind; the oldest leave first, which is logged by the caller. */
+const MAX_ENTRIES = 100_000;
+
+export class Revocations {
+  private readonly tokens = new Map<string, Entry>();
+  private readonly users = new Map<string, Entry>();
+  private everybody: Entry = { issuedUntil: 0, until: 0 };
+
+  get size(): number {
+    return this.tokens.size + this.users.size + (this.everybody.until > 0 ? 1 : 0);
+  }
+
+  /** @param until when the entry ends; @param now both in ms since 1970 */
+  add({ jti, user, tenant, issuedBefore }: Revocation, now: number, until: number): void {
+    const before = issuedBefore === undefined ? now : issuedBefore * 1_000;
+    if (jti !== undefined) put(this.tokens, jti, { issuedUntil: Infinity, until });
+    else if (user !== undefined) put(this.users, `${tenant}/${user}`, { issuedUntil: before, until });
+    else
+      this.everybody = {
+        issuedUntil: Math.max(before, this.everybody.issuedUntil),
+        until: Math.max(until, this.everybody.until),
+      };
+  }
+
+  /** Why a principal is not accepted any more, or `null`. */
+  problem(principal: Principal, now: number): Refusal | null {
+    const { tokenId, tenant, user, issuedAt } = principal;
+    const entries = [
+      tokenId === undefined ? undefined : this.tokens.get(tokenId),
+      this.users.get(`${tenant}/${user}`),
+      this.everybody,
+    ];
+    const isRevoked = entries.some(
+      (entry) => entry !== undefined && entry.until > now && issuedAt <= entry.issuedUntil,
+    );
+    return isRevoked ? refusal('token_revoked', 'the token was revoked') : null;
+  }
+
+  /** Forgets what has ended. */
+  sweep(now: number): void {
+    for (const entries of [this.tokens, this.users]) {
+      for (const [key, { until }] of entries) if (until <= now) entries.delete(key);
+    }
+    if (this.everybody.until <= now) this.everybody = { issuedUntil: 0, until: 0 };
+  }
+}
+
+function put(entries: Map<string, Entry>, key: string, entry: Entry): void {
+  entries.delete(key);
+  entries.set(key, entry);
+  if (entries.size > MAX_ENTRIES) entries.delete(entries.keys().next().value as string);
+}

@@ -1,0 +1,89 @@
+/** Keys that tokens may be signed with. A key knows its algorithms: what a token's header asks for can only choose among them. */
+import {
+  createHmac,
+  createPublicKey,
+  timingSafeEqual,
+  verify,
+  constants,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto';
+
+export interface VerificationKey {
+  /** What operators call it: `jwt_secret`, `public_key`, `jwks_url`. */
+  readonly name: string;
+  /** Key id of a key set; a token that names one is only checked with that key. */
+  readonly kid: string | undefined;
+  readonly algorithms: readonly string[];
+  /** @param algorithm one of {@link algorithms} */
+  readonly matches: (algorithm: string, signed: Buffer, signature: Buffer) => boolean;
+}
+
+const HASHES: Readonly<Record<string, string>> = { '256': 'sha256', '384': 'sha384', '512': 'sha512' };
+const RSA = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
+/** RFC 7518 section 3.4: each ECDSA algorithm has its curve. */
+const BY_CURVE: Readonly<Record<string, string>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' };
+/** RFC 7518 section 3.3. */
+const MIN_RSA_BITS = 2_048;
+
+/** A shared secret, for HS256, HS384 and HS512 (RFC 7518 section 3.2). */
+export function secretKey(name: string, secret: Uint8Array): VerificationKey {
+  return {
+    name,
+    kid: undefined,
+    algorithms: ['HS256', 'HS384', 'HS512'],
+    matches: (algorithm, signed, signature) => {
+      const expected = createHmac(hashOf(algorithm), secret).update(signed).digest();
+      return expected.byteLength === signature.byteLength && timingSafeEqual(expected, signature);
+    },
+  };
+}
+
+/** @throws when the text is not a public key that tokens can be signed with */
+export function publicKeyFromPem(name: string, pem: string): VerificationKey {
+  return publicKey(name, undefined, createPublicKey(pem));
+}
+
+/** @throws when it is not a public key that tokens can be signed with */
+export function publicKeyFromJwk(name: string, jwk: JsonWebKey & { kid?: string }): VerificationKey {
+  return publicKey(name, jwk.kid, createPublicKey({ key: jwk, format: 'jwk' }));
+}
+
+function publicKey(name: string, kid: string | undefined, key: KeyObject): VerificationKey {
+  const algorithms = algorithmsOf(key);
+  return {
+    name,
+    kid,
+    algorithms,
+    matches: (algorithm, signed, signature) => verifyWith(key, algorithm, signed, signature),
+  };
+}
+
+function algorithmsOf(key: KeyObject): readonly string[] {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  if (type === 'rsa' && (details?.modulusLength ?? 0) >= MIN_RSA_BITS) return RSA;
+  // RFC 8037 calls it EdDSA, RFC 9864 Ed25519.
+  if (type === 'ed25519') return ['EdDSA', 'Ed25519'];
+  const curve = type === 'ec' ? BY_CURVE[details?.namedCurve ?? ''] : undefined;
+  if (curve !== undefined) return [curve];
+  throw new Error(
+    `expected an RSA key of at least ${MIN_RSA_BITS} bits, a P-256, P-384 or P-521 key, or an Ed25519 key`,
+  );
+}
+
+function verifyWith(key: KeyObject, algorithm: string, signed: Buffer, signature: Buffer): boolean {
+  if (algorithm.startsWith('Ed')) return verify(null, signed, key, signature);
+  const hash = hashOf(algorithm);
+  if (algorithm.startsWith('ES')) return verify(hash, signed, { key, dsaEncoding: 'ieee-p1363' }, signature);
+  if (algorithm.startsWith('RS')) return verify(hash, signed, key, signature);
+  return verify(
+    hash,
+    signed,
+    { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST },
+    signature,
+  );
+}
+
+function hashOf(algorithm: string): string {
+  return HASHES[algorithm.slice(-3)] ?? 'sha256';
+}
