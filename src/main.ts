@@ -1,14 +1,29 @@
 /** Entry point: the first word is the verb. */
 import { checkConfig } from './cli/check-config.ts';
 import { helpOf, readArguments, UsageError, type Command, type ExitCode } from './cli/command.ts';
+import { connections } from './cli/connections.ts';
+import { drain } from './cli/drain.ts';
+import { emergency } from './cli/emergency.ts';
 import { printConfig } from './cli/print-config.ts';
 import { serve } from './cli/serve.ts';
 import { simulate } from './cli/simulate.ts';
 import { token } from './cli/token.ts';
+import { topics } from './cli/topics.ts';
 import { versionCommand } from './cli/version-command.ts';
 import { ConfigError } from './config/load.ts';
 
-const COMMANDS: readonly Command[] = [serve, token, checkConfig, printConfig, simulate, versionCommand];
+const COMMANDS: readonly Command[] = [
+  serve,
+  token,
+  checkConfig,
+  printConfig,
+  connections,
+  topics,
+  emergency,
+  drain,
+  simulate,
+  versionCommand,
+];
 
 async function main([verb, ...argv]: string[]): Promise<ExitCode> {
   if (verb === undefined || verb === '--help' || verb === '-h' || verb === 'help') {

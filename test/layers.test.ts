@@ -9,7 +9,7 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url));
 const LAYERS: readonly (readonly string[])[] = [
   ['protocol', 'config', 'telemetry'],
   ['actor', 'segments'],
-  ['broker', 'router', 'auth', 'limits', 'session'],
+  ['broker', 'router', 'auth', 'limits', 'session', 'control'],
   ['connection'],
   ['node'],
   ['transport', 'http', 'extensions'],

@@ -45,6 +45,13 @@ export class Revocations {
       };
   }
 
+  /** Whether a revocation would be about this principal. */
+  covers({ jti, user, tenant, issuedBefore }: Revocation, principal: Principal, now: number): boolean {
+    if (jti !== undefined) return principal.tokenId === jti;
+    const isTheirs = user === undefined || (principal.user === user && principal.tenant === tenant);
+    return isTheirs && principal.issuedAt <= (issuedBefore === undefined ? now : issuedBefore * 1_000);
+  }
+
   /** Why a principal is not accepted any more, or `null`. */
   problem(principal: Principal, now: number): Refusal | null {
     const { tokenId, tenant, user, issuedAt } = principal;

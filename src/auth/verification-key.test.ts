@@ -36,7 +36,7 @@ describe.each(ALGORITHMS)('%s', (alg) => {
 
 describe('the algorithm of a header', () => {
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
-  const pem = publicKey.export({ type: 'spki', format: 'pem' });
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
 
   test.each(['HS256', 'HS384', 'HS512'])('%s with the public key as its secret is refused', (alg) => {
     const hash = `sha${alg.slice(2)}`;
@@ -67,6 +67,6 @@ test.each([
   ['an X25519 key, which signs nothing', () => generateKeyPairSync('x25519').publicKey],
   ['a key of the curve secp256k1', () => generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey],
 ] as const)('%s is refused when the server starts', (_name, make) => {
-  const pem = make().export({ type: 'spki', format: 'pem' });
+  const pem = make().export({ type: 'spki', format: 'pem' }).toString();
   expect(() => publicKeyFromPem('pem', pem)).toThrow(/expected an RSA key of at least 2048 bits/);
 });

@@ -28,6 +28,8 @@ export interface Command {
   /** How many words may follow. */
   readonly positionals: number;
   readonly options: Readonly<Record<string, Option>>;
+  /** Further lines of the help text. */
+  readonly notes?: readonly string[];
   run(args: Arguments): Promise<ExitCode> | ExitCode;
 }
 
@@ -76,6 +78,7 @@ export function helpOf(command: Command): string {
     '',
     ...rows,
     '',
+    ...(command.notes === undefined ? [] : [...command.notes, '']),
     'exit codes: 0 done, 1 the answer is no or it failed, 2 the command line or the configuration is wrong',
   ].join('\n');
 }

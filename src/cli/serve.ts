@@ -6,6 +6,8 @@ import type { Command, ExitCode } from './command.ts';
 import { CONFIG_OPTIONS, loadFromArguments } from './config-options.ts';
 import { startNode, type RunningNode } from './wiring.ts';
 
+const FATAL = 'the node cannot go on';
+
 export const serve: Command = {
   name: 'serve',
   summary: 'Runs a node until SIGTERM or SIGINT; then it drains and exits 0.',
@@ -15,7 +17,9 @@ export const serve: Command = {
   async run(args): Promise<ExitCode> {
     const { config } = loadFromArguments(args);
     const ending = new AbortController();
-    const running = await startNode(config, () => ending.abort('the node cannot go on'));
+    const running = await startNode(config, (reason) =>
+      ending.abort(reason === 'fatal' ? FATAL : 'an operator told it to drain'),
+    );
     const log = running.logs.room('cli');
     process.on('unhandledRejection', (reason) => {
       log.error('A promise was rejected and nobody looked: this is a bug', {
@@ -30,7 +34,7 @@ export const serve: Command = {
     log.info('Stopping', { reason, connections: running.node.connections.length });
     await running.stop();
     log.info('Stopped', {});
-    return ending.signal.aborted ? 1 : 0;
+    return ending.signal.reason === FATAL ? 1 : 0;
   },
 };
 

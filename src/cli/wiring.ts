@@ -11,17 +11,23 @@ import type { RetentionRules } from '../broker/retention.ts';
 import type { Config } from '../config/schema.ts';
 import { Backlog } from '../connection/backlog.ts';
 import type { ConnectionContext, FrameHandler } from '../connection/context.ts';
+import { MemoryControlBus } from '../control/memory.ts';
 import { Flusher } from '../connection/flusher.ts';
+import { AdminAccess } from '../http/admin-access.ts';
+import { adminCommandRoutes } from '../http/admin-commands.ts';
+import { adminViewRoutes } from '../http/admin-views.ts';
 import { fetchDocument } from '../http/fetch-document.ts';
 import { healthRoutes } from '../http/health.ts';
 import { infoRoutes } from '../http/info.ts';
 import { metricsRoutes } from '../http/metrics.ts';
+import { Profiler } from '../http/profile.ts';
 import { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import { UserLimits } from '../limits/user-limits.ts';
 import { readGauges } from '../node/gauges.ts';
 import { NodeMode } from '../node/mode.ts';
 import { Node } from '../node/node.ts';
+import { Operations } from '../node/operations.ts';
 import { Pulse } from '../node/pulse.ts';
 import type { Route } from '../node/route.ts';
 import { PAGE_BYTES, PAGE_MESSAGES } from '../protocol/limits.ts';
@@ -37,7 +43,7 @@ import {
   systemRandom as random,
   systemScheduler as scheduler,
 } from '../telemetry/system-clock.ts';
-import { listen, type Server } from '../transport/server.ts';
+import { listen, listenHttp, type Server } from '../transport/server.ts';
 import { uwsVersion } from '../transport/uws.ts';
 import { version } from './version.ts';
 
@@ -50,6 +56,8 @@ export interface Extensions {
 export interface RunningNode {
   readonly node: Node;
   readonly port: number;
+  /** Where `/admin` is served: the same as `port` unless the configuration says otherwise. */
+  readonly adminPort: number;
   readonly logs: LogFactory;
   /** Drains and stops; resolves when every connection is gone. */
   stop(): Promise<void>;
@@ -69,12 +77,12 @@ const SWEEP_USERS_BEATS = 10;
 
 /**
  * Builds a node and starts serving.
- * @param onFatal called when the node cannot go on; it should end the process
+ * @param onEnd called when the node cannot go on, or an operator has told it to drain: the caller stops it
  * @throws when the port cannot be listened on
  */
 export async function startNode(
   config: Config,
-  onFatal: () => void,
+  onEnd: (reason: 'fatal' | 'drain') => void,
   extensions: Extensions = {},
 ): Promise<RunningNode> {
   const name =
@@ -134,6 +142,7 @@ export async function startNode(
     ended: (connection) => node.forget(connection),
   };
   const failureRate = { perSecond: config.auth.failures_per_minute / 60, burst: config.auth.failures_per_minute };
+  const failures = new KeyedBuckets(failureRate, FAILURE_ADDRESSES);
   const node: Node = new Node(
     {
       maxConnections: config.websocket.max_connections,
@@ -142,8 +151,16 @@ export async function startNode(
       trustedProxies: config.server.trusted_proxies,
       queryToken: config.auth.query_token,
     },
-    { context, mode, authenticator, failures: new KeyedBuckets(failureRate, FAILURE_ADDRESSES) },
+    { context, mode, authenticator, failures },
   );
+  const operations = new Operations(node, {
+    authenticator,
+    setLogLevels: (text) => logs.setLevels(parseLevels(text)),
+    drain: () => onEnd('drain'),
+    log: logs.room('control'),
+  });
+  const bus = new MemoryControlBus();
+  await bus.start((command, dryRun) => operations.execute(command, dryRun));
   await broker.start(router);
   const pulse = new Pulse(
     supervisor,
@@ -151,12 +168,13 @@ export async function startNode(
     scheduler,
     () => {
       node.beat();
+      operations.beat();
       broker.sweep();
       router.sweep();
       sessions.sweep();
       if (mode.beat % SWEEP_USERS_BEATS === 0) context.users.sweep(clock.elapsed());
     },
-    onFatal,
+    () => onEnd('fatal'),
   );
   const build = { version, node_version: process.version, uws_version: uwsVersion };
   const metrics = new MetricsRegistry(counters, () => {
@@ -177,10 +195,60 @@ export async function startNode(
     ...(config.metrics.enabled ? metricsRoutes(node, metrics) : []),
     ...(extensions.routes ?? []),
   ];
-  const server = await listen(node, routes, serverOptions(config), counters, logs.room('transport'));
+  const access = new AdminAccess(
+    { token: config.admin.token, trustedProxies: config.server.trusted_proxies },
+    authenticator,
+    failures,
+    clock,
+    logs.room('http'),
+  );
+  const admin = [
+    ...adminViewRoutes(node),
+    ...adminCommandRoutes(bus, name, logs.room('control')),
+    new Profiler(scheduler).route,
+  ].map((route) => access.guard(route));
+  const servers = await listenAll(config, node, routes, admin, counters, logs.room('transport'));
   pulse.start();
   mode.send({ type: 'STARTED' });
-  return { node, port: server.port, logs, stop: () => stopNode(config, node, broker, pulse, server) };
+  return {
+    node,
+    port: servers.port,
+    adminPort: servers.adminPort,
+    logs,
+    stop: async () => {
+      await stopNode(config, node, broker, pulse, servers);
+      await bus.stop();
+    },
+  };
+}
+
+interface Servers extends Server {
+  readonly adminPort: number;
+}
+
+async function listenAll(
+  config: Config,
+  node: Node,
+  routes: readonly Route[],
+  admin: readonly Route[],
+  counters: Counters,
+  log: Log,
+): Promise<Servers> {
+  const { host, port: adminPort } = config.admin;
+  if (adminPort === undefined) {
+    const server = await listen(node, [...routes, ...admin], serverOptions(config), counters, log);
+    return { ...server, adminPort: server.port };
+  }
+  const own = await listenHttp(admin, { host, port: adminPort }, log);
+  const server = await listen(node, routes, serverOptions(config), counters, log);
+  return {
+    port: server.port,
+    adminPort: own.port,
+    close: () => {
+      server.close();
+      own.close();
+    },
+  };
 }
 
 async function stopNode(config: Config, node: Node, broker: MemoryBroker, pulse: Pulse, server: Server): Promise<void> {
@@ -241,7 +309,7 @@ function buildRouter(config: Config, broker: MemoryBroker, flusher: Flusher, log
 }
 
 /** The fixed keys that tokens may be signed with. */
-export function verificationKeys({ auth }: Config): VerificationKey[] {
+function verificationKeys({ auth }: Config): VerificationKey[] {
   const secrets = [
     ['jwt_secret', auth.jwt_secret],
     ['jwt_previous_secret', auth.jwt_previous_secret],

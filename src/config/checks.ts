@@ -82,12 +82,13 @@ function isPrivateTransport(url: string): boolean {
 }
 
 /** Lengths only: the secrets themselves appear nowhere. */
-function checkSecrets({ profile, auth }: Config): Problem[] {
+function checkSecrets({ profile, auth, admin }: Config): Problem[] {
   if (profile !== 'production') return [];
   const problems: Problem[] = [];
   for (const [key, value] of [
     ['auth.jwt_secret', auth.jwt_secret],
     ['auth.jwt_previous_secret', auth.jwt_previous_secret],
+    ['admin.token', admin.token],
   ] as const) {
     if (value === undefined) continue;
     const bytes = Buffer.byteLength(value);

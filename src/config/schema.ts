@@ -185,7 +185,14 @@ export const SECTIONS = {
 
   admin: z
     .strictObject({
-      token: secret().describe('bearer token of operators'),
+      token: secret().describe('bearer token of operators; at least 32 bytes in production'),
+      port: z
+        .int()
+        .min(0)
+        .max(65_535)
+        .optional()
+        .describe('serve /admin only on this port; default: on server.port, 0 takes any free one'),
+      host: z.string().min(1).default('127.0.0.1').describe('address of admin.port'),
       alert_webhook: z.url().optional().describe('URL that gets a POST when an actor was stopped'),
     })
     .describe('Operators.'),

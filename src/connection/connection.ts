@@ -36,6 +36,8 @@ export interface Agreement {
   readonly batching: boolean;
   /** The client wants `Ping` frames beside the protocol's own pings. */
   readonly framePings: boolean;
+  /** The client's address, as far as proxies are trusted. */
+  readonly address: string;
 }
 
 export class Connection implements Actor<ClientFrame>, Subscriber, TransportListener {
@@ -45,6 +47,9 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   readonly format: Format;
   readonly batching: boolean;
   readonly framePings: boolean;
+  readonly address: string;
+  /** Beat in which it was opened. */
+  readonly openedBeat: number;
   readonly usage: UserUsage;
   principal: Principal;
   /** The only reference to the socket; cleared when it is gone. */
@@ -108,6 +113,8 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.format = agreement.format;
     this.batching = agreement.batching;
     this.framePings = agreement.framePings;
+    this.address = agreement.address;
+    this.openedBeat = context.node.beat;
     this.seenBeat = context.node.beat;
     this.cell = new ActorCell<ClientFrame>(context.supervisor, context.policy, () => this);
   }

@@ -210,7 +210,7 @@ export class TestRig {
     if (usage === null) throw new Error(`${user} has too many connections`);
     const { format = 'json', batching = false, framePings = false } = options;
     this.lastNumber += 1;
-    const agreement = { principal, usage, format, batching, framePings };
+    const agreement = { principal, usage, format, batching, framePings, address: '192.0.2.1' };
     const connection = new Connection(this.lastNumber, agreement, this.context);
     this.connections.push(connection);
     return new TestClient(connection, options.kernelBytes ?? 0, () => this.settle());

@@ -1,13 +1,26 @@
 /** What operators can tell a node, and what a node answers. The same whether it comes by HTTP here or from another node. */
 import { z } from 'zod';
+import { MAX_USER_LENGTH } from '../protocol/limits.ts';
+
+const DAY_SECS = 86_400;
 
 /** A change that ends by itself after so many seconds; without, it stays until it is changed back. */
-const ttl = z.int().min(1).max(604_800).optional();
-const user = z.string().min(1).max(128);
+const ttl = z
+  .int()
+  .min(1)
+  .max(7 * DAY_SECS)
+  .optional()
+  .describe('seconds after which the change reverts by itself');
+const user = z.string().min(1).max(MAX_USER_LENGTH);
+const tenant = z.string().max(64).default('');
+const reconnect = z
+  .boolean()
+  .default(false)
+  .describe('true closes with 4107, after which clients come back; false with 4009, after which they stay away');
 const rate = z.number().positive().max(1_000_000_000).optional();
 
 const NOTIFICATION = z.strictObject({
-  level: z.enum(['info', 'warning', 'error', 'critical']),
+  level: z.enum(['info', 'warning', 'error', 'critical']).default('info'),
   message: z.string().min(1).max(2_000),
   title: z.string().max(200).optional(),
   actions: z
@@ -19,61 +32,78 @@ const NOTIFICATION = z.strictObject({
 });
 
 export const COMMANDS = {
-  emergency_mode: z.strictObject({ mode: z.enum(['read_only', 'normal']), ttl_secs: ttl }),
-  admission: z.strictObject({ admits: z.boolean(), ttl_secs: ttl }),
+  emergency_mode: z.strictObject({
+    mode: z.enum(['read_only', 'normal']).describe('read_only refuses everything that publishes'),
+    ttl_secs: ttl,
+  }),
+  admission: z.strictObject({
+    admits: z.boolean().describe('whether new connections are taken; those that are open stay'),
+    ttl_secs: ttl,
+  }),
   rate_limits: z
     .strictObject({ connection_rps: rate, user_rps: rate, global_rps: rate, ttl_secs: ttl })
     .refine(
-      (limits) =>
-        limits.connection_rps !== undefined || limits.user_rps !== undefined || limits.global_rps !== undefined,
+      (limits) => (limits.connection_rps ?? limits.user_rps ?? limits.global_rps) !== undefined,
       'expected at least one of connection_rps, user_rps, global_rps',
     ),
-  log_level: z.strictObject({ level: z.string().min(1).max(500), ttl_secs: ttl }),
+  log_level: z.strictObject({
+    level: z.string().min(1).max(500).describe('as logging.level: info,connection=debug'),
+    ttl_secs: ttl,
+  }),
   broadcast: z.strictObject({ type: z.literal('SystemNotification'), data: NOTIFICATION }),
-  disconnect: z.strictObject({ connection_id: z.string().min(1).max(128) }),
-  disconnect_user: z.strictObject({ user, tenant: z.string().max(64).default('') }),
+  disconnect: z.strictObject({ connection_id: z.string().min(1).max(128), reconnect }),
+  disconnect_user: z.strictObject({ user, tenant, reconnect }),
   revoke: z
     .strictObject({
-      jti: z.string().min(1).max(128).optional(),
-      user: user.optional(),
-      tenant: z.string().max(64).default(''),
-      issued_before: z.number().positive().optional(),
-      ttl_secs: ttl,
+      jti: z.string().min(1).max(128).optional().describe('one token'),
+      user: user.optional().describe('all tokens of a user issued until now, or until issued_before'),
+      tenant,
+      issued_before: z.number().positive().optional().describe('seconds since 1970; alone: the tokens of everybody'),
+      ttl_secs: z
+        .int()
+        .min(1)
+        .max(3_650 * DAY_SECS)
+        .default(30 * DAY_SECS)
+        .describe('how long it is remembered: at least as long as your longest tokens live'),
     })
     .refine(
       (target) => target.jti !== undefined || target.user !== undefined || target.issued_before !== undefined,
       'expected at least one of jti, user, issued_before',
     ),
-  trace: z.strictObject({ pattern: z.string().min(1).max(256), enabled: z.boolean(), ttl_secs: ttl }),
   drain: z.strictObject({}),
 } as const;
 
 export type CommandName = keyof typeof COMMANDS;
 
+export type ArgumentsOf<N extends CommandName> = z.output<(typeof COMMANDS)[N]>;
+
 /** A command with its arguments, as the schema has read them. */
-export type Command = {
-  [N in CommandName]: { readonly name: N; readonly arguments: z.output<(typeof COMMANDS)[N]> };
-}[CommandName];
+export type Command = { [N in CommandName]: { readonly name: N; readonly arguments: ArgumentsOf<N> } }[CommandName];
 
 /** One node's acknowledgement. */
 export interface Outcome {
   readonly node: string;
-  /** False for a dry run. */
+  /** False for a dry run, and when there was a problem. */
   readonly applied: boolean;
   /** What the command touches, or would touch. */
   readonly connections: number;
   readonly messages_per_second: number;
   /** When it ends by itself, in ms since 1970. */
   readonly until: number | null;
-  /** Why it could not be carried out. */
+  /** Why it was not carried out. */
   readonly problem?: string;
 }
 
+/** Carries a command out on a node. */
+export type Execute = (command: Command, dryRun: boolean) => Outcome;
+
 /** Brings commands to every node and the acknowledgements back. */
 export interface ControlBus {
-  /** @param execute carries a command out on this node */
-  start(execute: (command: Command, dryRun: boolean) => Outcome): Promise<void>;
-  /** Every node's acknowledgement. */
-  send(command: Command, dryRun: boolean): Promise<readonly Outcome[]>;
+  start(execute: Execute): Promise<void>;
+  /**
+   * Every live node's acknowledgement, or what is known of one that did not answer.
+   * @param only the one node that shall do it; all when left out
+   */
+  send(command: Command, dryRun: boolean, only?: string): Promise<readonly Outcome[]>;
   stop(): Promise<void>;
 }

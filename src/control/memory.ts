@@ -1,10 +1,10 @@
 /** The control bus of a node that is alone. */
-import type { Command, ControlBus, Outcome } from './command.ts';
+import type { Command, ControlBus, Execute, Outcome } from './command.ts';
 
 export class MemoryControlBus implements ControlBus {
-  private execute: ((command: Command, dryRun: boolean) => Outcome) | null = null;
+  private execute: Execute | null = null;
 
-  start(execute: (command: Command, dryRun: boolean) => Outcome): Promise<void> {
+  start(execute: Execute): Promise<void> {
     this.execute = execute;
     return Promise.resolve();
   }

@@ -1,7 +1,7 @@
 /** What a node looks like at this moment, for metrics and the health answer. */
-import type { Connection } from '../connection/connection.ts';
 import { LAGGING } from '../router/subscription.ts';
 import type { Gauges } from '../telemetry/metrics.ts';
+import { oldestAgeMs } from './inspection.ts';
 import type { Node } from './node.ts';
 
 /** What only the wiring knows. */
@@ -23,14 +23,13 @@ export function readGauges(node: Node, outside: OutsideGauges): Gauges {
   let mailboxLargestMessages = 0;
   let subscriptionsLagging = 0;
   let mailboxOldestSeconds = 0;
-  const now = context.clock.elapsed();
   for (const connection of node.connections) {
     connections[connection.format] += 1;
     subscriptions += connection.subscriptions.length;
     mailboxMessages += connection.queuedCount;
     mailboxLargestMessages = Math.max(mailboxLargestMessages, connection.queuedCount);
     subscriptionsLagging += connection.subscriptions.filter(({ state }) => state === LAGGING).length;
-    mailboxOldestSeconds = Math.max(mailboxOldestSeconds, oldestAge(connection, now));
+    mailboxOldestSeconds = Math.max(mailboxOldestSeconds, oldestAgeMs(connection) / 1_000);
   }
   const { topics, tailBytes } = context.router.usage();
   return {
@@ -50,15 +49,4 @@ export function readGauges(node: Node, outside: OutsideGauges): Gauges {
     mode: mode.mode,
     ...outside,
   };
-}
-
-/** Seconds that the oldest message in a connection's mailbox has waited. */
-function oldestAge(connection: Connection, now: number): number {
-  let oldest = now;
-  for (const subscription of connection.waiting ?? []) {
-    const { topic, written, queued } = subscription;
-    if (queued > 0 && written + 1 >= topic.tailFirst(connection.format))
-      oldest = Math.min(oldest, topic.arrivedAt(connection.format, written + 1));
-  }
-  return (now - oldest) / 1_000;
 }

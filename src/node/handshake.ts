@@ -127,7 +127,10 @@ export function wantsFramePings(handshake: Handshake): boolean {
 }
 
 /** Whose handshake it is: the peer, or what a trusted proxy says of it (the last address that is not itself trusted). */
-export function clientAddress({ peer, forwardedFor }: Handshake, trustedProxies: readonly string[]): string {
+export function clientAddress(
+  { peer, forwardedFor }: Pick<Handshake, 'peer' | 'forwardedFor'>,
+  trustedProxies: readonly string[],
+): string {
   if (!trustedProxies.includes(peer)) return peer;
   const hops = forwardedFor
     .split(',')

@@ -225,11 +225,12 @@ export class Node {
     }
     const { format, batching, subprotocol } = negotiated;
     const framePings = wantsFramePings(handshake);
+    const address = clientAddress(handshake, this.options.trustedProxies);
     return {
       kind: 'accepted',
       subprotocol,
       abandon: leave,
-      open: (transport) => this.open({ principal, usage, format, batching, framePings }, transport),
+      open: (transport) => this.open({ principal, usage, format, batching, framePings, address }, transport),
     };
   }
 

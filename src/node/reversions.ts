@@ -9,10 +9,15 @@ interface Pending {
 export class Reversions {
   private readonly pending = new Map<string, Pending>();
 
-  /** Replaces what was planned for the same kind of change; without `until` nothing is planned any more. */
+  /**
+   * Plans the end of a change; without `until` the change stays and nothing is planned any more.
+   * @param revert brings back what was before. When a temporary change follows another one of its kind, that of the
+   * first is kept: what was before all of them comes back, not one of the stages between.
+   */
   plan(kind: string, until: number | null, revert: () => void): void {
+    const earlier = this.pending.get(kind);
     if (until === null) this.pending.delete(kind);
-    else this.pending.set(kind, { until, revert });
+    else this.pending.set(kind, { until, revert: earlier?.revert ?? revert });
   }
 
   /** When a kind of change ends, in ms since 1970; `null` when it stays. */

@@ -21,6 +21,7 @@ export const CLOSE_CODES = {
   rate_limited: { code: 4103, when: 'the connection went on above ten times its rate for 10 s' },
   not_admitting: { code: 4104, when: 'the node takes no new connections now' },
   no_heartbeat: { code: 4105, when: 'nothing was received for client_timeout_secs' },
+  disconnected: { code: 4107, when: 'an operator closed the connection; the client may come back' },
   control_overflow: { code: 4108, when: 'replies piled up because the client does not read' },
   stalled: { code: 4109, when: 'no byte left the server for stall_timeout_secs although there was something to send' },
   actor_stopped: { code: 4110, when: "the connection's actor failed too often and was stopped" },

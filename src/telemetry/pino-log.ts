@@ -31,7 +31,8 @@ export function parseLevels(text: string): LogLevels {
 /** Makes the logs of rooms. */
 export class LogFactory {
   private readonly root: Logger;
-  private readonly levels: LogLevels;
+  private levels: LogLevels;
+  private readonly rooms = new Map<string, PinoLog>();
 
   constructor(
     levels: LogLevels,
@@ -52,8 +53,23 @@ export class LogFactory {
 
   /** The log of a room; its lines carry `target` = `signalbox::<room>`. */
   room(name: string): Log {
-    const level = this.levels.rooms.get(name) ?? this.levels.fallback;
-    return new PinoLog(this.root.child({ target: `signalbox::${name}` }, { level }));
+    const known = this.rooms.get(name);
+    if (known !== undefined) return known;
+    const room = new PinoLog(this.root.child({ target: `signalbox::${name}` }, { level: this.levelOf(name) }));
+    this.rooms.set(name, room);
+    return room;
+  }
+
+  /** Changes the levels of all rooms at once. Returns the way back. */
+  setLevels(levels: LogLevels): () => void {
+    const before = this.levels;
+    this.levels = levels;
+    for (const [name, room] of this.rooms) room.setLevel(this.levelOf(name));
+    return () => void this.setLevels(before);
+  }
+
+  private levelOf(room: string): LogLevel {
+    return this.levels.rooms.get(room) ?? this.levels.fallback;
   }
 }
 
@@ -62,6 +78,10 @@ class PinoLog implements Log {
 
   constructor(logger: Logger) {
     this.logger = logger;
+  }
+
+  setLevel(level: LogLevel): void {
+    this.logger.level = level;
   }
 
   isEnabled(level: LogLevel): boolean {

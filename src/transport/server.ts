@@ -13,7 +13,8 @@ import type { Route } from '../node/route.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
-import { refusalResponse, registerRoutes, respond } from './http.ts';
+import { refusalResponse } from '../node/refusal-response.ts';
+import { registerRoutes, respond } from './http.ts';
 import { Socket, type SocketData } from './socket.ts';
 import { uws } from './uws.ts';
 
@@ -54,6 +55,21 @@ export function listen(
   const app = uws.App();
   registerWebSocket(app, node, options, counters, log);
   registerRoutes(app, routes, log);
+  return listenOn(app, options);
+}
+
+/** Serves Routes only, on a port of their own. @throws like {@link listen} */
+export function listenHttp(
+  routes: readonly Route[],
+  options: Pick<ServerOptions, 'host' | 'port'>,
+  log: Log,
+): Promise<Server> {
+  const app = uws.App();
+  registerRoutes(app, routes, log);
+  return listenOn(app, options);
+}
+
+function listenOn(app: TemplatedApp, options: Pick<ServerOptions, 'host' | 'port'>): Promise<Server> {
   return new Promise((resolve, reject) => {
     // Exclusive, because the library shares ports silently by default: two servers would each get half of the clients.
     (app as unknown as ListensOnHost).listen(options.host, options.port, EXCLUSIVE_PORT, (socket) => {

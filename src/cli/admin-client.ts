@@ -1,0 +1,113 @@
+/** How the verbs for operators reach a running server: its URL, who asks, and what comes back. */
+import { SignJWT } from 'jose';
+import { UsageError, type Arguments, type ExitCode, type Option } from './command.ts';
+import { developmentSecret, hasDevelopmentSecret } from './config-options.ts';
+
+const DEFAULT_URL = 'http://localhost:8081';
+const TIMEOUT_MS = 30_000;
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+export const ADMIN_OPTIONS: Readonly<Record<string, Option>> = {
+  url: { type: 'string', value: 'URL', help: `the server (default: ADMIN_URL, or ${DEFAULT_URL})` },
+  token: {
+    type: 'string',
+    value: 'TOKEN',
+    help: 'the admin token or a JWT with role admin (default: ADMIN_TOKEN; for a development server here, its own)',
+  },
+  json: { type: 'boolean', help: 'print the answer as JSON' },
+};
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** @throws UsageError when the server cannot be reached or there is no token */
+export async function ask(args: Arguments, method: string, path: string, body?: unknown): Promise<Answer> {
+  const base = args.text('url') ?? process.env['ADMIN_URL'] ?? DEFAULT_URL;
+  const url = parse(base);
+  const headers = { authorization: `Bearer ${await findToken(args, url)}` };
+  const payload = body === undefined ? {} : { body: JSON.stringify(body) };
+  const request = { method, headers, ...payload, signal: AbortSignal.timeout(TIMEOUT_MS) };
+  let response: Response;
+  try {
+    response = await fetch(new URL(path, url), request);
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+    throw new Error(`expected a server at ${base}, got: ${cause} (--url says where it is)`, { cause: error });
+  }
+  const text = await response.text();
+  return { status: response.status, body: readAnswer(text, response.status) };
+}
+
+/** Prints the answer: as JSON, as what `render` makes of it, or the error. */
+export function show(
+  args: Arguments,
+  { status, body }: Answer,
+  render: (body: Readonly<Record<string, unknown>>) => string,
+): ExitCode {
+  if (args.flag('json')) process.stdout.write(`${JSON.stringify(body, null, 2)}\n`);
+  else if (status < 400) process.stdout.write(`${render(body)}\n`);
+  else {
+    const { reason, message } = (body['error'] ?? {}) as { reason?: string; message?: string };
+    process.stderr.write(`refused (${status} ${reason ?? ''}): ${message ?? JSON.stringify(body)}\n`);
+  }
+  return status < 400 ? 0 : 1;
+}
+
+/** `30s`, `15m`, `1h`, `7d` in seconds. @throws UsageError */
+export function readDuration(text: string, flag: string): number {
+  const [, amount, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? [];
+  if (amount === undefined)
+    throw new UsageError(`expected ${flag} like 30s, 15m, 1h or 7d, got ${JSON.stringify(text)}`);
+  const seconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+  return Number(amount) * (seconds[unit] ?? 1);
+}
+
+/** Rows with a title each, in columns as wide as they need. */
+export function table(titles: readonly string[], rows: readonly (readonly unknown[])[]): string {
+  const texts = [titles, ...rows.map((row) => row.map(textOf))];
+  const widths = titles.map((_, column) => Math.max(...texts.map((row) => row[column]?.length ?? 0)));
+  return texts
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function textOf(cell: unknown): string {
+  if (cell === null || cell === undefined) return '-';
+  return typeof cell === 'object' ? JSON.stringify(cell) : String(cell as string | number | boolean);
+}
+
+function parse(text: string): URL {
+  try {
+    const url = new URL(text);
+    if (url.protocol === 'http:' || url.protocol === 'https:') return url;
+  } catch {
+    // Said below, as for a wrong scheme.
+  }
+  throw new UsageError(`expected --url like ${DEFAULT_URL}, got ${JSON.stringify(text)}`);
+}
+
+async function findToken(args: Arguments, url: URL): Promise<string> {
+  const given = args.text('token') ?? process.env['ADMIN_TOKEN'];
+  if (given !== undefined) return given;
+  // Signed with the secret that `make start` generated; it is worth nothing anywhere else.
+  if (LOOPBACK.has(url.hostname) && hasDevelopmentSecret()) {
+    const jwt = new SignJWT({ roles: ['admin'] }).setProtectedHeader({ alg: 'HS256' }).setSubject('operator');
+    return jwt.setIssuedAt().setExpirationTime('5m').sign(new TextEncoder().encode(developmentSecret()));
+  }
+  throw new UsageError('expected --token or ADMIN_TOKEN');
+}
+
+function readAnswer(text: string, status: number): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(text) as Readonly<Record<string, unknown>>;
+  } catch {
+    return { error: { reason: 'unexpected', message: `expected JSON, got status ${status}: ${text.slice(0, 200)}` } };
+  }
+}

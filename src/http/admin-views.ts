@@ -1,0 +1,64 @@
+/** The admin endpoints that only look. */
+import { z } from 'zod';
+import { inspectConnection, listConnections, listTopics, SORTS, type Sort } from '../node/inspection.ts';
+import type { Node } from '../node/node.ts';
+import { refusalResponse } from '../node/refusal-response.ts';
+import type { HttpResponse } from '../node/route.ts';
+import { refusal } from '../protocol/errors.ts';
+import type { AdminRequest, AdminRoute } from './admin-access.ts';
+
+const MAX_PAGE = 1_000;
+
+const PAGING = {
+  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
+  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100),
+};
+const CONNECTIONS_QUERY = z.strictObject({
+  ...PAGING,
+  sort: z.enum(Object.keys(SORTS) as [Sort, ...Sort[]]).default('mailbox'),
+  user: z.string().optional(),
+});
+const TOPICS_QUERY = z.strictObject({ ...PAGING, prefix: z.string().default('') });
+
+export function adminViewRoutes(node: Node): AdminRoute[] {
+  return [
+    {
+      method: 'GET',
+      path: '/admin/connections',
+      handle: (request) =>
+        query(request, CONNECTIONS_QUERY, ({ user = null, ...page }) => listConnections(node, { ...page, user })),
+    },
+    { method: 'GET', path: '/admin/connections/:id', handle: (request) => connection(node, request) },
+    {
+      method: 'GET',
+      path: '/admin/topics',
+      handle: (request) =>
+        query(request, TOPICS_QUERY, ({ offset, limit, prefix }) => listTopics(node, offset, limit, prefix)),
+    },
+    { method: 'GET', path: '/admin/dead-letters', handle: () => deadLetters(node) },
+  ];
+}
+
+function query<T extends z.ZodType>(
+  { query: given }: AdminRequest,
+  schema: T,
+  answer: (value: z.output<T>) => unknown,
+): HttpResponse {
+  const read = schema.safeParse(Object.fromEntries(given));
+  if (read.success) return { status: 200, body: answer(read.data) };
+  const [issue] = read.error.issues;
+  return refusalResponse(refusal('invalid_field', `query ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`));
+}
+
+function connection(node: Node, { parameters }: AdminRequest): HttpResponse {
+  const found = inspectConnection(node, parameters['id'] ?? '');
+  if (found !== null) return { status: 200, body: found };
+  return refusalResponse(
+    refusal('not_found', 'expected the id of a connection of this node: see GET /admin/connections'),
+  );
+}
+
+function deadLetters({ parts }: Node): HttpResponse {
+  const { deadLetters } = parts.context;
+  return { status: 200, body: { node: parts.mode.name, total: deadLetters.total, dead_letters: deadLetters.list() } };
+}

@@ -1,0 +1,205 @@
+/** Carries operators' commands out on this node, and says what each touches. */
+import type { Authenticator } from '../auth/authenticator.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { ArgumentsOf, Command, CommandName, Outcome } from '../control/command.ts';
+import type { Rate } from '../limits/token-bucket.ts';
+import type { Log } from '../telemetry/log.ts';
+import { announce } from './announce.ts';
+import type { Node } from './node.ts';
+import { Reversions } from './reversions.ts';
+import { Traffic } from './traffic.ts';
+
+export interface OperationParts {
+  readonly authenticator: Authenticator;
+  /** Sets the levels of the log and returns the way back. @throws when a level is unknown */
+  readonly setLogLevels: (text: string) => () => void;
+  /** Begins the end of the process: the same as SIGTERM. */
+  readonly drain: () => void;
+  readonly log: Log;
+}
+
+const DRAIN_DELAY_MS = 100;
+
+/** What a command would do: nothing has happened yet. */
+interface Effect {
+  readonly connections?: number;
+  readonly messages?: number;
+  readonly problem?: string;
+  /** Returns the way back, for a change that can end by itself. */
+  readonly apply?: () => (() => void) | void;
+}
+
+type Plans = { readonly [N in CommandName]: (self: Operations, given: ArgumentsOf<N>) => Effect };
+
+export class Operations {
+  readonly node: Node;
+  readonly parts: OperationParts;
+  readonly traffic = new Traffic();
+  readonly reversions = new Reversions();
+
+  constructor(node: Node, parts: OperationParts) {
+    this.node = node;
+    this.parts = parts;
+  }
+
+  execute(command: Command, dryRun: boolean): Outcome {
+    const { clock } = this.node.parts.context;
+    const { connections = 0, messages = 0, problem, apply } = this.plan(command);
+    const outcome = {
+      node: this.node.parts.mode.name,
+      connections,
+      messages_per_second: Math.round(messages * 10) / 10,
+    };
+    const seconds = 'ttl_secs' in command.arguments ? command.arguments.ttl_secs : undefined;
+    const until = seconds === undefined ? null : clock.now() + seconds * 1_000;
+    if (problem !== undefined) return { ...outcome, applied: false, until: null, problem };
+    if (dryRun) return { ...outcome, applied: false, until };
+    const revert = apply?.();
+    if (typeof revert === 'function') {
+      this.reversions.plan(command.name, until, () => {
+        revert();
+        this.parts.log.info('Admin change reverted', { audit: true, command: command.name });
+      });
+    }
+    return { ...outcome, applied: true, until };
+  }
+
+  /** About once a second. */
+  beat(): void {
+    const { clock, counters } = this.node.parts.context;
+    const { json, msgpack } = counters.publicationsSent;
+    this.traffic.sample({
+      published: counters.published,
+      received: counters.received.total,
+      delivered: json + msgpack,
+    });
+    this.reversions.run(clock.now());
+    this.parts.authenticator.revocations.sweep(clock.now());
+  }
+
+  open(): Connection[] {
+    return this.node.connections.filter(({ isOpen }) => isOpen);
+  }
+
+  private plan(command: Command): Effect {
+    const plan = PLANS[command.name] as (self: Operations, given: Command['arguments']) => Effect;
+    try {
+      return plan(this, command.arguments);
+    } catch (error) {
+      return { problem: error instanceof Error ? error.message : String(error) };
+    }
+  }
+}
+
+const PLANS: Plans = {
+  emergency_mode: (self, { mode }) => ({
+    connections: self.open().length,
+    messages: self.traffic.published,
+    apply: () => {
+      setMode(self, mode);
+      return () => setMode(self, 'normal');
+    },
+  }),
+
+  admission: ({ node }, { admits }) => ({
+    apply: () => {
+      node.parts.mode.send({ type: admits ? 'ADMIT' : 'REFUSE' });
+      return () => node.parts.mode.send({ type: 'ADMIT' });
+    },
+  }),
+
+  rate_limits: (self, given) => ({
+    connections: self.open().length,
+    messages: self.traffic.received,
+    apply: () => {
+      const { limits, users, nodeBucket } = self.node.parts.context;
+      const reverts = [
+        setRate(limits.connectionRate, given.connection_rps),
+        setRate(users.rate, given.user_rps),
+        setRate(nodeBucket.rate, given.global_rps),
+      ];
+      return () => {
+        for (const revert of reverts) revert();
+      };
+    },
+  }),
+
+  log_level: ({ parts }, { level }) => {
+    // Tried and taken back, so that a dry run finds a wrong level too.
+    parts.setLogLevels(level)();
+    return { apply: () => parts.setLogLevels(level) };
+  },
+
+  broadcast: (self, { type, data }) => ({
+    connections: self.open().length,
+    apply: () => announce(self.open(), { type, data }, self.node.parts.context.scheduler),
+  }),
+
+  disconnect: (self, { connection_id: id, reconnect }) => {
+    const connection = self.open().find((candidate) => candidate.id === id);
+    if (connection === undefined) return { problem: 'no open connection has this id here' };
+    return { connections: 1, apply: () => dismiss(connection, reconnect) };
+  },
+
+  disconnect_user: (self, { user, tenant, reconnect }) => {
+    const theirs = self.open().filter(({ principal }) => principal.user === user && principal.tenant === tenant);
+    return {
+      connections: theirs.length,
+      apply: () => {
+        for (const connection of theirs) dismiss(connection, reconnect);
+      },
+    };
+  },
+
+  revoke: (self, { jti, user, tenant, issued_before: issuedBefore, ttl_secs: seconds }) => {
+    const { authenticator } = self.parts;
+    const now = self.node.parts.context.clock.now();
+    const revocation = { jti, user, tenant, issuedBefore };
+    const touched = self.open().filter(({ principal }) => authenticator.revocations.covers(revocation, principal, now));
+    return {
+      connections: touched.length,
+      apply: () => {
+        authenticator.revocations.add(revocation, now, now + seconds * 1_000);
+        // At once, and again at every beat for those that are just being admitted.
+        for (const connection of touched) connection.close('token_revoked', 'the token was revoked: sign in again');
+      },
+    };
+  },
+
+  drain: (self) => ({
+    connections: self.open().length,
+    messages: self.traffic.delivered,
+    // A moment later, so that the answer still goes out.
+    apply: () => void self.node.parts.context.scheduler.after(DRAIN_DELAY_MS, self.parts.drain),
+  }),
+};
+
+function dismiss(connection: Connection, reconnect: boolean): void {
+  connection.close(reconnect ? 'disconnected' : 'banned', 'an operator closed this connection');
+}
+
+function setMode({ node }: Operations, mode: 'read_only' | 'normal'): void {
+  const { context, mode: machine } = node.parts;
+  const before = machine.mode;
+  machine.send({ type: mode === 'read_only' ? 'READ_ONLY' : 'NORMAL' });
+  if (machine.mode === before) return;
+  const data =
+    mode === 'read_only'
+      ? {
+          level: 'warning',
+          code: 'read_only',
+          message: 'The service is read-only for the moment: nothing can be sent.',
+        }
+      : { level: 'info', code: 'normal', message: 'The service takes messages again.' };
+  announce(node.connections, { type: 'SystemNotification', data }, context.scheduler);
+}
+
+/** Changes a rate in place, with its burst in proportion. Returns the way back. */
+function setRate(rate: Rate, perSecond: number | undefined): () => void {
+  const before = { ...rate };
+  if (perSecond !== undefined) {
+    rate.burst = Math.max(1, (rate.burst / rate.perSecond) * perSecond);
+    rate.perSecond = perSecond;
+  }
+  return () => Object.assign(rate, before);
+}
