@@ -70,7 +70,7 @@ export class AdminAccess {
       const wait = this.failures.wait(address, 1, now);
       return refusal('rate_limited', 'expected fewer refused attempts from this address', wait);
     }
-    const [, given] = /^Bearer +(\S+)$/i.exec(request.header('authorization') ?? '') ?? [];
+    const [, given] = /^Bearer +(.*\S) *$/i.exec(request.header('authorization') ?? '') ?? [];
     if (given === undefined) return refusal('token_missing', MISSING);
     // Digests have the same length whatever was sent, so that the time tells nothing of the token.
     if (this.digest !== null && timingSafeEqual(hash('sha256', given, 'buffer'), this.digest)) return 'admin.token';
