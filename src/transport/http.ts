@@ -1,6 +1,7 @@
 /** Carries Routes over uWebSockets.js: copies the request, reads the body, and answers or aborts in every case. */
 import type { HttpRequest as UwsRequest, HttpResponse as UwsResponse, TemplatedApp } from 'uWebSockets.js-compat';
-import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
+import { refusal } from '../protocol/errors.ts';
+import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpRequest, HttpResponse, Method, Route } from '../node/route.ts';
 import type { Log } from '../telemetry/log.ts';
 
@@ -46,20 +47,6 @@ export function registerRoutes(app: TemplatedApp, routes: readonly Route[], log:
       headers: { allow: methods.join(', ') },
     });
   });
-}
-
-/** A refusal as an HTTP answer; docs/protocol.md, "Endpoint". */
-export function refusalResponse({ reason, message, retryAfterMs }: Refusal): HttpResponse {
-  const { code } = ERRORS[reason];
-  return {
-    status: code,
-    headers: {
-      ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1_000)) }),
-      ...(code === 426 ? { 'sec-websocket-version': '13', upgrade: 'websocket' } : {}),
-      ...(code === 401 ? { 'www-authenticate': 'Bearer' } : {}),
-    },
-    body: { error: { code, reason, message } },
-  };
 }
 
 /** Must be called in the request's own turn, or after `res` was checked not to be aborted. */

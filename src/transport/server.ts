@@ -9,11 +9,12 @@ import type {
 import { errorFrame } from '../connection/replies.ts';
 import type { Handshake } from '../node/handshake.ts';
 import type { Admission, Node } from '../node/node.ts';
+import { refusalResponse } from '../node/refusal-response.ts';
 import type { Route } from '../node/route.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
-import { refusalResponse, registerRoutes, respond } from './http.ts';
+import { registerRoutes, respond } from './http.ts';
 import { Socket, type SocketData } from './socket.ts';
 import { uws } from './uws.ts';
 
