@@ -54,7 +54,7 @@ export function listen(
 ): Promise<Server> {
   const app = uws.App();
   registerWebSocket(app, node, options, counters, log);
-  registerRoutes(app, routes, log);
+  registerRoutes(app, routes, counters, log);
   return new Promise((resolve, reject) => {
     // Exclusive, because the library shares ports silently by default: two servers would each get half of the clients.
     (app as unknown as ListensOnHost).listen(options.host, options.port, EXCLUSIVE_PORT, (socket) => {
