@@ -11,9 +11,12 @@ import type { Config } from '../config/schema.ts';
 import { Backlog } from '../connection/backlog.ts';
 import type { ConnectionContext, FrameHandler } from '../connection/context.ts';
 import { Flusher } from '../connection/flusher.ts';
+import { crossOrigin } from '../http/cross-origin.ts';
 import { healthRoutes } from '../http/health.ts';
 import { infoRoutes } from '../http/info.ts';
 import { metricsRoutes } from '../http/metrics.ts';
+import { publishRoutes } from '../http/publish.ts';
+import { topicRoutes } from '../http/topics.ts';
 import { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import { UserLimits } from '../limits/user-limits.ts';
@@ -167,10 +170,12 @@ export async function startNode(
       build: labels,
     });
   });
+  const proxies = config.server.trusted_proxies;
   const routes = [
     ...healthRoutes(node),
     ...infoRoutes(node, build),
     ...(config.metrics.enabled ? metricsRoutes(node, metrics) : []),
+    ...crossOrigin([...publishRoutes(node, proxies), ...topicRoutes(node, proxies)], config.security.allowed_origins),
     ...(extensions.routes ?? []),
   ];
   const server = await listen(node, routes, serverOptions(config), counters, logs.room('transport'));
