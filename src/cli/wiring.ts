@@ -15,6 +15,7 @@ import { crossOrigin } from '../http/cross-origin.ts';
 import { healthRoutes } from '../http/health.ts';
 import { infoRoutes } from '../http/info.ts';
 import { metricsRoutes } from '../http/metrics.ts';
+import { openApiRoutes } from '../http/openapi/routes.ts';
 import { publishRoutes } from '../http/publish.ts';
 import { topicRoutes } from '../http/topics.ts';
 import { KeyedBuckets } from '../limits/keyed-buckets.ts';
@@ -51,6 +52,7 @@ export interface RunningNode {
   readonly node: Node;
   readonly port: number;
   readonly logs: LogFactory;
+  readonly routes: readonly Route[];
   /** Drains and stops; resolves when every connection is gone. */
   stop(): Promise<void>;
 }
@@ -175,13 +177,14 @@ export async function startNode(
     ...healthRoutes(node),
     ...infoRoutes(node, build),
     ...(config.metrics.enabled ? metricsRoutes(node, metrics) : []),
+    ...openApiRoutes(version),
     ...crossOrigin([...publishRoutes(node, proxies), ...topicRoutes(node, proxies)], config.security.allowed_origins),
     ...(extensions.routes ?? []),
   ];
   const server = await listen(node, routes, serverOptions(config), counters, logs.room('transport'));
   pulse.start();
   mode.send({ type: 'STARTED' });
-  return { node, port: server.port, logs, stop: () => stopNode(config, node, broker, pulse, server) };
+  return { node, port: server.port, logs, routes, stop: () => stopNode(config, node, broker, pulse, server) };
 }
 
 async function stopNode(config: Config, node: Node, broker: MemoryBroker, pulse: Pulse, server: Server): Promise<void> {
