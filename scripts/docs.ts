@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { configurationPage, defaultToml } from './docs/configuration.ts';
 import { errorsPage } from './docs/errors.ts';
 import { metricsPage } from './docs/metrics.ts';
+import { openApiFile } from './docs/openapi.ts';
 
 /** Path from the root → content. */
 export const GENERATED: Readonly<Record<string, () => string>> = {
@@ -11,6 +12,7 @@ export const GENERATED: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configurationPage,
   'docs/errors.md': errorsPage,
   'docs/metrics.md': metricsPage,
+  'docs/openapi.json': openApiFile,
 };
 
 /** The generated files whose content on disk is not what the tables say. */

@@ -14,3 +14,8 @@ export interface Principal {
   /** Milliseconds since 1970; `Infinity` for a token without expiry, where the configuration permits it. */
   readonly expiresAt: number;
 }
+
+/** A user among those of all tenants. `/` cannot occur in a tenant, so the first one ends it, whatever the user is called. */
+export function userKey({ tenant, user }: Principal): string {
+  return `${tenant}/${user}`;
+}

@@ -16,11 +16,15 @@ import { Flusher } from '../connection/flusher.ts';
 import { AdminAccess } from '../http/admin-access.ts';
 import { adminCommandRoutes } from '../http/admin-commands.ts';
 import { adminViewRoutes } from '../http/admin-views.ts';
+import { crossOrigin } from '../http/cross-origin.ts';
 import { fetchDocument } from '../http/fetch-document.ts';
 import { healthRoutes } from '../http/health.ts';
 import { infoRoutes } from '../http/info.ts';
 import { metricsRoutes } from '../http/metrics.ts';
+import { openApiRoutes } from '../http/openapi/routes.ts';
 import { Profiler } from '../http/profile.ts';
+import { publishRoutes } from '../http/publish.ts';
+import { topicRoutes } from '../http/topics.ts';
 import { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import { UserLimits } from '../limits/user-limits.ts';
@@ -59,6 +63,7 @@ export interface RunningNode {
   /** Where `/admin` is served: the same as `port` unless the configuration says otherwise. */
   readonly adminPort: number;
   readonly logs: LogFactory;
+  readonly routes: readonly Route[];
   /** Drains and stops; resolves when every connection is gone. */
   stop(): Promise<void>;
 }
@@ -189,10 +194,13 @@ export async function startNode(
       build: labels,
     });
   });
+  const proxies = config.server.trusted_proxies;
   const routes = [
     ...healthRoutes(node),
     ...infoRoutes(node, build),
     ...(config.metrics.enabled ? metricsRoutes(node, metrics) : []),
+    ...openApiRoutes(version),
+    ...crossOrigin([...publishRoutes(node, proxies), ...topicRoutes(node, proxies)], config.security.allowed_origins),
     ...(extensions.routes ?? []),
   ];
   const access = new AdminAccess(
@@ -215,6 +223,7 @@ export async function startNode(
     port: servers.port,
     adminPort: servers.adminPort,
     logs,
+    routes: [...routes, ...admin],
     stop: async () => {
       await stopNode(config, node, broker, pulse, servers);
       await bus.stop();
@@ -239,7 +248,7 @@ async function listenAll(
     const server = await listen(node, [...routes, ...admin], serverOptions(config), counters, log);
     return { ...server, adminPort: server.port };
   }
-  const own = await listenHttp(admin, { host, port: adminPort }, log);
+  const own = await listenHttp(admin, { host, port: adminPort }, counters, log);
   const server = await listen(node, routes, serverOptions(config), counters, log);
   return {
     port: server.port,

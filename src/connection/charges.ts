@@ -2,10 +2,12 @@
 import { takeTokens, waitFor } from '../limits/token-bucket.ts';
 import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
 import type { ClientFrame } from '../protocol/frames.ts';
+import type { UserUsage } from '../limits/user-limits.ts';
 import type { Connection } from './connection.ts';
+import type { ConnectionContext } from './context.ts';
 
 const TOPICS_PER_TOKEN = 10;
-const READ_COST = 5;
+export const READ_COST = 5;
 /** 20 strikes in 60 s close the connection; they decay one by one. */
 const STRIKES = { perSecond: 20 / 60, burst: 20 };
 /** Above this many times its rate, for so many beats on end, a connection is closed. */
@@ -41,7 +43,7 @@ export function costOf(frame: ClientFrame): number {
 /** Charges the connection, its user and the node. Returns why not, when a bucket is empty; `null` when all is paid. */
 export function chargeFrame(connection: Connection, cost: number): Refusal | null {
   const { context, usage } = connection;
-  const { limits, users, nodeBucket, clock, counters } = context;
+  const { limits, clock, counters } = context;
   if (!limits.limitRates || cost === 0) return null;
   const now = clock.elapsed();
   const next = takeTokens(connection.fullAt, limits.connectionRate, cost, now);
@@ -55,6 +57,14 @@ export function chargeFrame(connection: Connection, cost: number): Refusal | nul
     );
   }
   connection.fullAt = next;
+  return chargeUser(context, usage, cost);
+}
+
+/** Charges a user and the node: what all connections and HTTP requests of a user share. */
+export function chargeUser(context: ConnectionContext, usage: UserUsage, cost: number): Refusal | null {
+  const { limits, users, nodeBucket, clock, counters } = context;
+  if (!limits.limitRates) return null;
+  const now = clock.elapsed();
   if (!users.take(usage, cost, now)) {
     counters.rateLimited.add('user');
     return limited('user', users.rate.perSecond, users.wait(usage, cost, now));

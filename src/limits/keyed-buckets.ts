@@ -1,5 +1,5 @@
 /** Token buckets by key (an address, say), as many as a bound allows; the longest unused are forgotten first. */
-import { takeTokens, waitFor, type FullAt, type Rate } from './token-bucket.ts';
+import { levelOf, takeTokens, waitFor, type FullAt, type Level, type Rate } from './token-bucket.ts';
 
 export class KeyedBuckets {
   private readonly states = new Map<string, FullAt>();
@@ -31,5 +31,9 @@ export class KeyedBuckets {
   /** Milliseconds until `cost` tokens are there. */
   wait(key: string, cost: number, now: number): number {
     return waitFor(this.states.get(key) ?? 0, this.rate, cost, now);
+  }
+
+  level(key: string, now: number): Level {
+    return levelOf(this.states.get(key) ?? 0, this.rate, now);
   }
 }

@@ -27,6 +27,23 @@ export function waitFor(fullAt: FullAt, rate: Rate, cost: number, now: number): 
   return Math.max(1, Math.ceil(Math.max(fullAt, now) + cost * interval - now - rate.burst * interval));
 }
 
+/** What a bucket holds, in the terms of its owner. */
+export interface Level {
+  /** Tokens of a full bucket. */
+  readonly limit: number;
+  /** Whole tokens that are there. */
+  readonly remaining: number;
+  /** Milliseconds until the bucket is full again. */
+  readonly fullInMs: number;
+}
+
+export function levelOf(fullAt: FullAt, rate: Rate, now: number): Level {
+  const fullInMs = Math.max(0, fullAt - now);
+  // The small part keeps a division that is not exact from losing a whole token.
+  const remaining = Math.floor(rate.burst - (fullInMs * rate.perSecond) / 1_000 + 1e-6);
+  return { limit: rate.burst, remaining: Math.max(0, remaining), fullInMs };
+}
+
 /** A bucket on its own, for where there are few. */
 export class TokenBucket {
   private fullAt: FullAt = 0;
@@ -47,5 +64,9 @@ export class TokenBucket {
   /** Milliseconds until `cost` tokens are there. */
   wait(cost: number, now: number): number {
     return waitFor(this.fullAt, this.rate, cost, now);
+  }
+
+  level(now: number): Level {
+    return levelOf(this.fullAt, this.rate, now);
   }
 }

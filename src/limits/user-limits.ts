@@ -1,5 +1,5 @@
 /** What a node counts per user: connections and the rate that all of them share. */
-import { takeTokens, waitFor, type FullAt, type Rate } from './token-bucket.ts';
+import { levelOf, takeTokens, waitFor, type FullAt, type Level, type Rate } from './token-bucket.ts';
 
 /** One user's state, shared by all connections of the user on this node. */
 export interface UserUsage {
@@ -35,6 +35,15 @@ export class UserLimits {
     return usage;
   }
 
+  /** The state of a user who asks by HTTP, with or without connections. It is forgotten like that of one who left. */
+  visit(user: string): UserUsage {
+    const known = this.users.get(user);
+    if (known !== undefined) return known;
+    const first = { connections: 0, fullAt: 0 };
+    this.users.set(user, first);
+    return first;
+  }
+
   /** Counts a connection out. The bucket stays until it is full, so that reconnecting does not refill it. */
   leave(user: string, now: number): void {
     const usage = this.users.get(user);
@@ -57,5 +66,9 @@ export class UserLimits {
 
   wait(usage: UserUsage, cost: number, now: number): number {
     return waitFor(usage.fullAt, this.rate, cost, now);
+  }
+
+  level(usage: UserUsage, now: number): Level {
+    return levelOf(usage.fullAt, this.rate, now);
   }
 }

@@ -74,10 +74,15 @@ export function isOriginAllowed(origin: string, allowed: readonly string[]): boo
   });
 }
 
+/** The token in an `Authorization` header (RFC 6750 section 2.1), or `null`. */
+export function bearerToken(authorization: string): string | null {
+  return /^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? null;
+}
+
 /** The token, from the first place that has one. `null` when there is none. */
 export function findToken(handshake: Handshake, allowQuery: boolean): string | Refusal | null {
-  const bearer = /^Bearer +(\S+)$/i.exec(handshake.authorization);
-  if (bearer?.[1] !== undefined) return bearer[1];
+  const bearer = bearerToken(handshake.authorization);
+  if (bearer !== null) return bearer;
   const entries = offered(handshake);
   const entry = entries.find((offer) => offer.startsWith(TOKEN_ENTRY));
   if (entry !== undefined) {
@@ -126,7 +131,7 @@ export function wantsFramePings(handshake: Handshake): boolean {
   return queryOf(handshake).get('heartbeat') === 'frame';
 }
 
-/** Whose handshake it is: the peer, or what a trusted proxy says of it (the last address that is not itself trusted). */
+/** Whose request it is: the peer, or what a trusted proxy says of it (the last address that is not itself trusted). */
 export function clientAddress(
   { peer, forwardedFor }: Pick<Handshake, 'peer' | 'forwardedFor'>,
   trustedProxies: readonly string[],

@@ -1,6 +1,6 @@
 /** A node: the live set of connections, who may join it, its heartbeat and its end. */
 import type { Authenticator } from '../auth/authenticator.ts';
-import type { Principal } from '../auth/principal.ts';
+import { userKey, type Principal } from '../auth/principal.ts';
 import { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
 import { beat } from '../connection/liveness.ts';
@@ -25,6 +25,7 @@ import {
   type Negotiated,
 } from './handshake.ts';
 import type { NodeMode } from './mode.ts';
+import { verifyFrom } from './verification.ts';
 
 export interface NodeOptions {
   readonly maxConnections: number;
@@ -180,24 +181,10 @@ export class Node {
   }
 
   private verify(handshake: Handshake, token: string, decide: (admission: Admission) => void): void {
-    const { authenticator, failures, context } = this.parts;
     const address = clientAddress(handshake, this.options.trustedProxies);
-    const now = context.clock.elapsed();
-    if (!failures.allows(address, 1, now)) {
-      context.counters.authenticationFailures.add('rate_limited');
-      return decide(
-        this.refuse(
-          handshake,
-          refusal('rate_limited', 'expected fewer failed tokens from this address', failures.wait(address, 1, now)),
-        ),
-      );
-    }
-    authenticator.verify(token, (answer) => {
-      if (!('reason' in answer)) return decide(this.enter(handshake, answer));
-      failures.take(address, 1, now);
-      context.counters.authenticationFailures.add(answer.reason);
-      decide(this.refuse(handshake, answer));
-    });
+    verifyFrom(this.parts, address, token, (answer) =>
+      decide('reason' in answer ? this.refuse(handshake, answer) : this.enter(handshake, answer)),
+    );
   }
 
   private enter(handshake: Handshake, principal: Principal): Admission {
@@ -296,8 +283,4 @@ export class Node {
       format: known?.format ?? 'json',
     };
   }
-}
-
-function userKey({ tenant, user }: Principal): string {
-  return tenant === '' ? user : `${tenant}/${user}`;
 }

@@ -1,6 +1,6 @@
 /** HTTP as the node's features see it; `transport/` carries it. */
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS';
 
 export interface HttpRequest {
   readonly method: Method;
@@ -12,14 +12,14 @@ export interface HttpRequest {
   readonly parameters: Readonly<Record<string, string>>;
   /** The whole body as text, at most as long as the route allows. */
   readonly body: string;
-  /** Address of the client. */
+  /** Address of the peer: a proxy's, where there is one. */
   readonly address: string;
 }
 
 export interface HttpResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Text is sent as it is; anything else as JSON. */
+  /** Text is sent as it is; `null` is no body at all; anything else as JSON. */
   readonly body: unknown;
 }
 
@@ -28,5 +28,9 @@ export interface Route {
   readonly method: Method;
   /** Literal segments and `:name` parts. */
   readonly path: string;
+  /** Bytes of a body; without, 1 MiB. */
+  readonly maxBody?: number;
+  /** Headers of every answer, also of those that the transport gives itself: a body that is too large, a handler that throws. */
+  headers?(request: Pick<HttpRequest, 'header'>): Readonly<Record<string, string>>;
   handle(request: HttpRequest): Promise<HttpResponse> | HttpResponse;
 }

@@ -20,6 +20,26 @@ export function sliceMember(text: string, outer: string, inner: string): string 
   return found === null ? null : text.slice(found.start, found.end);
 }
 
+/** The text of `object[name]`, under the same conditions as {@link sliceMember}. */
+export function sliceField(text: string, name: string): string | null {
+  const found = findMember(text, skipSpace(text, 0), name);
+  return found === null ? null : text.slice(found.start, found.end);
+}
+
+/** The texts of an array's elements in order, for valid JSON text whose top level is an array. */
+export function sliceElements(text: string): string[] {
+  const elements: string[] = [];
+  let at = skipSpace(text, skipSpace(text, 0) + 1);
+  while (at < text.length && text.charCodeAt(at) !== CLOSE_BRACKET) {
+    const end = skipValue(text, at);
+    elements.push(text.slice(at, end));
+    at = skipSpace(text, end);
+    if (text.charCodeAt(at) !== COMMA) break;
+    at = skipSpace(text, at + 1);
+  }
+  return elements;
+}
+
 interface Range {
   start: number;
   end: number;

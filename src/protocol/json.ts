@@ -34,8 +34,8 @@ export const json: Codec = {
   },
 
   history(replyTo, details, messages): Payload {
-    const head = JSON.stringify({ type: 'Status', reply_to: replyTo, data: { status: 'history', details } });
-    return `${head.slice(0, -3)}${Object.keys(details).length > 0 ? ',' : ''}"messages":[${messages.map(publicationText).join(',')}]}}}`;
+    const head = JSON.stringify({ type: 'Status', reply_to: replyTo, data: { status: 'history' } });
+    return `${head.slice(0, -2)},"details":${pageText(details, messages)}}}`;
   },
 
   join(frames: readonly Uint8Array[]): Uint8Array {
@@ -63,6 +63,12 @@ export const json: Codec = {
     return readMessage(value, batching, (payload) => sliceMember(text, 'data', 'payload') ?? JSON.stringify(payload));
   },
 };
+
+/** A page of publication frames: `details` plus `messages`. */
+export function pageText(details: Readonly<Record<string, unknown>>, messages: readonly Publication[]): string {
+  const head = JSON.stringify(details).slice(0, -1);
+  return `${head}${head === '{' ? '' : ','}"messages":[${messages.map(publicationText).join(',')}]}`;
+}
 
 /**
  * The message id comes first, so the sequence inside it stands at a constant offset and can be checked without parsing;

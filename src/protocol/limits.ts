@@ -16,6 +16,8 @@ export const MAX_TRACE_LENGTH = 128;
 export const MAX_DEPTH = 32;
 /** Frames in one batch from a client. */
 export const MAX_BATCH_FRAMES = 100;
+/** Messages in one array of the publish API. */
+export const MAX_PUBLISH_ITEMS = 100;
 /** Topics and patterns in one `Subscribe` or `Unsubscribe`. */
 export const MAX_TOPICS_PER_FRAME = 100;
 /** Matched positions that the answer to a pattern lists. */

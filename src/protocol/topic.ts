@@ -8,7 +8,8 @@ import { MAX_TOPIC_LENGTH } from './limits.ts';
  */
 export type Topic = string;
 
-const NAME = /^[A-Za-z0-9_:-]+(?:\.[A-Za-z0-9_:-]+)*$/;
+/** Names that clients may use; {@link isTopicName} bounds the length too. */
+export const TOPIC_NAME = /^[A-Za-z0-9_:-]+(?:\.[A-Za-z0-9_:-]+)*$/;
 const PATTERN_TAIL = /^(?:[A-Za-z0-9_:-]+|\*)$/;
 const TENANT = /^[A-Za-z0-9_:-]{1,64}$/;
 
@@ -18,7 +19,7 @@ const DIRECT_PREFIX = '@user.';
 
 /** Whether a client may name this topic (reserved topics start with `@` and never match). */
 export function isTopicName(name: string): boolean {
-  return name.length <= MAX_TOPIC_LENGTH && NAME.test(name);
+  return name.length <= MAX_TOPIC_LENGTH && TOPIC_NAME.test(name);
 }
 
 /** Whether the text asks for a pattern at all; {@link isSupportedPattern} says whether it is one that we serve. */
@@ -34,7 +35,7 @@ export function isSupportedPattern(pattern: string): boolean {
   if (pattern.length > MAX_TOPIC_LENGTH) return false;
   const segments = pattern.split('.');
   const [first] = segments;
-  if (first === undefined || !NAME.test(first)) return false;
+  if (first === undefined || !TOPIC_NAME.test(first)) return false;
   return segments.every(
     (segment, at) => at === 0 || PATTERN_TAIL.test(segment) || (segment === '**' && at === segments.length - 1),
   );

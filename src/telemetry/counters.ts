@@ -79,6 +79,9 @@ export class Counters {
   /** Messages that the socket library dropped although our own bound is far below its: a bug if not 0. */
   nativeDropped = 0;
 
+  /** HTTP requests answered, by `route class`. */
+  readonly httpRequests = new Tally();
+
   restarts = 0;
   actorsStopped = 0;
 

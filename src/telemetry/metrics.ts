@@ -60,7 +60,7 @@ export const METRICS: readonly MetricEntry[] = [
   ),
   counter(
     'authentication_failures_total',
-    'Tokens refused at the handshake, by reason.',
+    'Tokens refused, at the handshake and by HTTP, by reason.',
     ['reason'],
     ({ authenticationFailures }) => tally(authenticationFailures, 'reason'),
   ),
@@ -75,7 +75,7 @@ export const METRICS: readonly MetricEntry[] = [
     'messages_received_total',
     'Frames from clients; invalid ones count as type invalid.',
     ['type', 'format'],
-    ({ received }) => pairs(received),
+    ({ received }) => pairs(received, 'type', 'format'),
   ),
   counter('received_bytes_total', 'Bytes of messages from clients.', [], ({ receivedBytes }) => [one(receivedBytes)]),
   counter(
@@ -83,7 +83,7 @@ export const METRICS: readonly MetricEntry[] = [
     'Frames to clients; publications of every kind count as type Broadcast.',
     ['type', 'format'],
     ({ controlSent, publicationsSent }) => [
-      ...pairs(controlSent),
+      ...pairs(controlSent, 'type', 'format'),
       one(publicationsSent.json, { type: 'Broadcast', format: 'json' }),
       one(publicationsSent.msgpack, { type: 'Broadcast', format: 'msgpack' }),
     ],
@@ -99,6 +99,13 @@ export const METRICS: readonly MetricEntry[] = [
   counter('published_duplicates_total', 'Publishes answered from an idempotency key.', [], ({ duplicates }) => [
     one(duplicates),
   ]),
+
+  counter(
+    'http_requests_total',
+    'HTTP requests answered, by route (other: no route) and class of status; handshakes are counted above.',
+    ['route', 'status'],
+    ({ httpRequests }) => pairs(httpRequests, 'route', 'status'),
+  ),
 
   gauge('mailbox_messages', 'Messages that wait in all mailboxes.', [], (_, { mailboxMessages }) => [
     one(mailboxMessages),
@@ -201,11 +208,11 @@ function tally(counts: Tally, label: string): Sample[] {
   return [...counts.counts].map(([key, value]) => one(value, { [label]: key }));
 }
 
-/** Keys of the form `type format`. */
-function pairs(counts: Tally): Sample[] {
+/** Keys of the form `left right`. */
+function pairs(counts: Tally, left: string, right: string): Sample[] {
   return [...counts.counts].map(([key, value]) => {
-    const [type = '', format = ''] = key.split(' ');
-    return one(value, { type, format });
+    const [first = '', second = ''] = key.split(' ');
+    return one(value, { [left]: first, [right]: second });
   });
 }
 

@@ -1,14 +1,18 @@
 /** Carries Routes over uWebSockets.js: copies the request, reads the body, and answers or aborts in every case. */
 import type { HttpRequest as UwsRequest, HttpResponse as UwsResponse, TemplatedApp } from 'uWebSockets.js-compat';
 import { refusalResponse } from '../node/refusal-response.ts';
-import { refusal } from '../protocol/errors.ts';
+import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { HttpRequest, HttpResponse, Method, Route } from '../node/route.ts';
+import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
+import { BodyBudget, readBody } from './request-body.ts';
 
-/** Bytes of a request body. */
+/** Bytes of a request body, where the route does not say. */
 const MAX_BODY = 1_048_576;
+/** Bytes of all bodies that are still arriving. */
+const MAX_BODIES = 67_108_864;
 
-const REGISTER = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'del' } as const satisfies Record<
+const REGISTER = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'del', OPTIONS: 'options' } as const satisfies Record<
   Method,
   keyof TemplatedApp
 >;
@@ -18,6 +22,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   200: 'OK',
   202: 'Accepted',
   204: 'No Content',
+  207: 'Multi-Status',
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
@@ -32,58 +37,82 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
-export function registerRoutes(app: TemplatedApp, routes: readonly Route[], log: Log): void {
-  for (const route of routes) app[REGISTER[route.method]](route.path, (res, req) => serve(route, res, req, log));
+/** Where HTTP requests go, and what they are counted and logged in. */
+interface Surroundings {
+  readonly counters: Counters;
+  readonly log: Log;
+  readonly bodies: BodyBudget;
+}
+
+export function registerRoutes(app: TemplatedApp, routes: readonly Route[], counters: Counters, log: Log): void {
+  const around = { counters, log, bodies: new BodyBudget(MAX_BODIES) };
+  for (const route of routes) app[REGISTER[route.method]](route.path, (res, req) => serve(route, res, req, around));
   app.any('/*', (res, req) => {
-    const path = req.getUrl();
-    const methods = routes.filter((route) => pathMatches(route.path, path)).map(({ method }) => method);
-    if (methods.length === 0)
-      return respond(
-        res,
-        refusalResponse(refusal('not_found', 'expected a path that this server has: see docs/http.md')),
-      );
-    respond(res, {
-      ...refusalResponse(refusal('method_not_allowed', `expected ${methods.join(' or ')}`)),
-      headers: { allow: methods.join(', ') },
-    });
+    const response = strayResponse(routes, req.getUrl());
+    count(counters, 'other', response);
+    respond(res, response);
   });
+}
+
+/** A path that there is not, or not with this method. */
+function strayResponse(routes: readonly Route[], path: string): HttpResponse {
+  const methods = routes.filter((route) => pathMatches(route.path, path)).map(({ method }) => method);
+  if (methods.length === 0)
+    return refusalResponse(refusal('not_found', 'expected a path that this server has: see docs/http.md'));
+  const response = refusalResponse(refusal('method_not_allowed', `expected ${methods.join(' or ')}`));
+  return { ...response, headers: { allow: methods.join(', ') } };
+}
+
+/** By route and class of status: both come from our own tables. */
+function count({ httpRequests }: Counters, route: string, { status }: HttpResponse): void {
+  httpRequests.add(`${route} ${Math.floor(status / 100)}xx`);
 }
 
 /** Must be called in the request's own turn, or after `res` was checked not to be aborted. */
 export function respond(res: UwsResponse, { status, headers = {}, body }: HttpResponse): void {
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
   res.cork(() => {
     res.writeStatus(`${status} ${STATUS_TEXT[status] ?? ''}`.trim());
+    for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
+    if (body === null) {
+      res.endWithoutBody();
+      return;
+    }
     if (headers['content-type'] === undefined)
       res.writeHeader('content-type', typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json');
-    for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
-    res.end(text);
+    res.end(typeof body === 'string' ? body : JSON.stringify(body));
   });
 }
 
-function serve(route: Route, res: UwsResponse, req: UwsRequest, log: Log): void {
+function serve(route: Route, res: UwsResponse, req: UwsRequest, { counters, log, bodies }: Surroundings): void {
   let aborted = false;
-  res.onAborted(() => {
-    aborted = true;
-  });
   const request = copyRequest(route, res, req);
-  readBody(res, (body) => {
+  const send = (response: HttpResponse): void => {
     if (aborted) return;
-    if (body === null)
-      return respond(
-        res,
-        refusalResponse(refusal('payload_too_large', `expected a body of at most ${MAX_BODY} bytes`)),
-      );
-    answer(route, { ...request, body }, log).then(
-      (response) => {
-        if (!aborted) respond(res, response);
-      },
-      (error: unknown) => {
+    count(counters, route.path, response);
+    const always = route.headers?.(request) ?? {};
+    respond(res, { ...response, headers: { ...always, ...response.headers } });
+  };
+  const maxBytes = route.maxBody ?? MAX_BODY;
+  const reading = readBody(res, maxBytes, bodies, (body) => {
+    if (aborted) return;
+    if ('problem' in body) return send(refusalResponse(bodyRefusal(body.problem, maxBytes)));
+    answer(route, { ...request, body: body.text }, log)
+      .then(send)
+      .catch((error: unknown) => {
         log.error('HTTP answer failed', { path: route.path, error: String(error) });
         if (!aborted) res.close();
-      },
-    );
+      });
   });
+  res.onAborted(() => {
+    aborted = true;
+    reading.abandon();
+  });
+}
+
+function bodyRefusal(problem: 'too_large' | 'too_many', maxBytes: number): Refusal {
+  return problem === 'too_large'
+    ? refusal('payload_too_large', `expected a body of at most ${maxBytes} bytes`)
+    : refusal('over_capacity', 'expected fewer large requests at the same time', 1_000);
 }
 
 async function answer(route: Route, request: HttpRequest, log: Log): Promise<HttpResponse> {
@@ -116,23 +145,6 @@ function decode(text: string): string {
   } catch {
     return text;
   }
-}
-
-function readBody(res: UwsResponse, done: (body: string | null) => void): void {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  let isOver = false;
-  res.onData((chunk, isLast) => {
-    if (isOver) return;
-    size += chunk.byteLength;
-    if (size > MAX_BODY) {
-      isOver = true;
-      return done(null);
-    }
-    // Copied: the chunk's memory belongs to the library and is gone after this call.
-    chunks.push(Buffer.from(new Uint8Array(chunk)));
-    if (isLast) done(Buffer.concat(chunks).toString('utf8'));
-  });
 }
 
 function pathMatches(pattern: string, path: string): boolean {

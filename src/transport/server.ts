@@ -9,11 +9,11 @@ import type {
 import { errorFrame } from '../connection/replies.ts';
 import type { Handshake } from '../node/handshake.ts';
 import type { Admission, Node } from '../node/node.ts';
+import { refusalResponse } from '../node/refusal-response.ts';
 import type { Route } from '../node/route.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
-import { refusalResponse } from '../node/refusal-response.ts';
 import { registerRoutes, respond } from './http.ts';
 import { Socket, type SocketData } from './socket.ts';
 import { uws } from './uws.ts';
@@ -54,7 +54,7 @@ export function listen(
 ): Promise<Server> {
   const app = uws.App();
   registerWebSocket(app, node, options, counters, log);
-  registerRoutes(app, routes, log);
+  registerRoutes(app, routes, counters, log);
   return listenOn(app, options);
 }
 
@@ -62,10 +62,11 @@ export function listen(
 export function listenHttp(
   routes: readonly Route[],
   options: Pick<ServerOptions, 'host' | 'port'>,
+  counters: Counters,
   log: Log,
 ): Promise<Server> {
   const app = uws.App();
-  registerRoutes(app, routes, log);
+  registerRoutes(app, routes, counters, log);
   return listenOn(app, options);
 }
 

@@ -1,48 +1,22 @@
-import { isRefusal, type Published } from '../../broker/broker.ts';
-import { quote, refusal } from '../../protocol/errors.ts';
-import type { BroadcastFrame } from '../../protocol/frames.ts';
-import { isTopicName, qualify } from '../../protocol/topic.ts';
+import { isRefusal } from '../../broker/broker.ts';
 import type { Connection } from '../connection.ts';
-import { countPublished, invalidTopic, mayWrite } from './checks.ts';
+import { countPublished } from './checks.ts';
+import { acknowledgement, prepare, type PublishFrame } from './publish.ts';
 
-/** `Broadcast` → `Ack` once the message is durable in the log and routed. */
-export function broadcast(connection: Connection, frame: BroadcastFrame): void {
+/** `Broadcast` or `DirectMessage` → `Ack` once the message is durable in the log and routed. */
+export function broadcast(connection: Connection, frame: PublishFrame): void {
   const { context, principal } = connection;
-  if (!isTopicName(frame.topic)) return connection.refuse(frame, invalidTopic(frame.topic));
-  if (!context.rights.allows(principal, 'publish', frame.topic)) {
-    return connection.refuse(
-      frame,
-      refusal('not_allowed', `expected a topic that this token may publish to, got ${quote(frame.topic)}`),
-    );
-  }
-  if (!mayWrite(connection, frame)) return;
-  const topic = qualify(principal.tenant, frame.topic);
-  const draft = {
-    payload: frame.payload,
-    from: principal.user,
-    clientId: frame.id,
-    trace: frame.trace,
-    idempotencyKey: frame.idempotencyKey,
-  };
+  const prepared = prepare(context, principal, frame);
+  if (isRefusal(prepared)) return connection.refuse(frame, prepared);
+  const { topic, draft } = prepared;
   context.broker.publish(topic, draft, (outcome) => {
     connection.cell.answer(() => {
       if (isRefusal(outcome)) return connection.refuse(frame, outcome);
       countPublished(connection, outcome);
-      acknowledge(connection, frame, outcome, context.router.recipients(topic));
+      connection.reply(frame, {
+        type: 'Ack',
+        data: acknowledgement(frame, outcome, context.router.recipients(topic)),
+      });
     }, frame);
-  });
-}
-
-function acknowledge(
-  connection: Connection,
-  frame: BroadcastFrame,
-  { id, position, duplicate }: Published,
-  recipients: number,
-): void {
-  const status = duplicate ? 'duplicate' : 'delivered';
-  const place = position === null ? {} : { id, sequence: position.sequence, epoch: position.epoch };
-  connection.reply(frame, {
-    type: 'Ack',
-    data: { message_id: frame.id, status, topic: frame.topic, ...place, recipients },
   });
 }

@@ -4,15 +4,19 @@ import { quote, refusal, type Refusal } from '../../protocol/errors.ts';
 import type { ClientFrame } from '../../protocol/frames.ts';
 import { ME, isTopicName } from '../../protocol/topic.ts';
 import type { Connection } from '../connection.ts';
+import type { ConnectionContext } from '../context.ts';
 
 /** Whether the node takes writes now; if not, the frame is refused. */
 export function mayWrite(connection: Connection, frame: ClientFrame): boolean {
-  if (!connection.context.node.isReadOnly) return true;
-  connection.refuse(
-    frame,
-    refusal('read_only', 'expected a frame that only reads: the node is in read-only mode', 5_000),
-  );
-  return false;
+  const refused = writeProblem(connection.context);
+  if (refused !== null) connection.refuse(frame, refused);
+  return refused === null;
+}
+
+/** Why nothing can be written now, or `null`. */
+export function writeProblem({ node }: ConnectionContext): Refusal | null {
+  if (!node.isReadOnly) return null;
+  return refusal('read_only', 'expected a request that only reads: the node is in read-only mode', 5_000);
 }
 
 export function invalidTopic(name: string): Refusal {
@@ -20,7 +24,10 @@ export function invalidTopic(name: string): Refusal {
 }
 
 /** Why a topic (a name or `@me`, no pattern) cannot be read by this client, or `null`. */
-export function readProblem({ context, principal }: Connection, name: string): Refusal | null {
+export function readProblem(
+  { context, principal }: Pick<Connection, 'context' | 'principal'>,
+  name: string,
+): Refusal | null {
   if (name !== ME && !isTopicName(name)) return invalidTopic(name);
   return context.rights.allows(principal, 'subscribe', name) ? null : notReadable(name);
 }
@@ -35,7 +42,7 @@ export function pendingProblem({ isAsking, missed }: Connection): Refusal | null
   return refusal('request_pending', 'expected one History or GetMissedMessages at a time');
 }
 
-export function countPublished({ context }: Connection, { duplicate }: Published): void {
+export function countPublished({ context }: Pick<Connection, 'context'>, { duplicate }: Published): void {
   if (duplicate) context.counters.duplicates += 1;
   else context.counters.published += 1;
 }

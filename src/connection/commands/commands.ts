@@ -5,7 +5,6 @@ import type { Connection } from '../connection.ts';
 import { acknowledge } from './acknowledge.ts';
 import { authenticate } from './authenticate.ts';
 import { broadcast } from './broadcast.ts';
-import { directMessage } from './direct-message.ts';
 import { extension } from './extension.ts';
 import { getMissedMessages } from './get-missed-messages.ts';
 import { history } from './history.ts';
@@ -25,6 +24,7 @@ export function handle(connection: Connection, frame: ClientFrame): void | Promi
 function dispatch(connection: Connection, frame: ClientFrame): void | Promise<void> {
   switch (frame.type) {
     case 'Broadcast':
+    case 'DirectMessage':
       return broadcast(connection, frame);
     case 'Ping':
       return ping(connection, frame);
@@ -32,8 +32,6 @@ function dispatch(connection: Connection, frame: ClientFrame): void | Promise<vo
       return subscribe(connection, frame);
     case 'Unsubscribe':
       return unsubscribe(connection, frame);
-    case 'DirectMessage':
-      return directMessage(connection, frame);
     case 'GetMissedMessages':
       return getMissedMessages(connection, frame);
     case 'History':

@@ -1,6 +1,7 @@
 import { isRefusal, type History, type ReadRequest } from '../../broker/broker.ts';
 import type { HistoryFrame } from '../../protocol/frames.ts';
 import { PAGE_BYTES } from '../../protocol/limits.ts';
+import type { Position } from '../../protocol/position.ts';
 import type { Connection } from '../connection.ts';
 import { pendingProblem, readProblem } from './checks.ts';
 import { nodeName } from './names.ts';
@@ -11,27 +12,44 @@ export function history(connection: Connection, frame: HistoryFrame): void {
   const refused = readProblem(connection, frame.topic) ?? pendingProblem(connection);
   if (refused !== null) return connection.refuse(frame, refused);
   connection.isAsking = true;
-  const request: ReadRequest = {
-    after: frame.since ?? 'earliest',
-    ...(frame.before === undefined ? {} : { before: frame.before.sequence }),
-    limit: frame.limit,
-    maxBytes: PAGE_BYTES,
-    reverse: frame.reverse,
-  };
-  context.broker.read(nodeName(principal, frame.topic), request, (answer) => {
+  context.broker.read(nodeName(principal, frame.topic), pageRequest(frame), (answer) => {
     connection.cell.answer(() => {
       connection.isAsking = false;
       if (isRefusal(answer)) connection.refuse(frame, answer);
       else
-        connection.replyPayload(frame, connection.codec.history(frame.id, details(frame, answer), answer.publications));
+        connection.replyPayload(
+          frame,
+          connection.codec.history(frame.id, { ...pageDetails(frame, answer) }, answer.publications),
+        );
     }, frame);
   });
 }
 
-function details(
+/** What the broker is asked for. */
+export function pageRequest({ since, before, limit, reverse }: HistoryFrame): ReadRequest {
+  return {
+    after: since ?? 'earliest',
+    ...(before === undefined ? {} : { before: before.sequence }),
+    limit,
+    maxBytes: PAGE_BYTES,
+    reverse,
+  };
+}
+
+export interface PageDetails {
+  readonly topic: string;
+  readonly complete: boolean;
+  readonly reason?: string;
+  /** The head of the topic. */
+  readonly position: Position;
+  readonly next?: Position;
+}
+
+/** What is said of a page beside its messages. */
+export function pageDetails(
   frame: HistoryFrame,
   { epoch, top, first, after, lost, publications }: History,
-): Record<string, unknown> {
+): PageDetails {
   const complete = lost === null && (frame.since === undefined || first <= after + 1);
   const last = publications.at(-1)?.position;
   const end = frame.reverse ? first : Math.min(top, (frame.before?.sequence ?? top + 1) - 1);

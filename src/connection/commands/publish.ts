@@ -1,0 +1,67 @@
+/** What `Broadcast` and `DirectMessage` have in common, over the socket and over HTTP: checks, draft, acknowledgement. */
+import type { Principal } from '../../auth/principal.ts';
+import type { Draft, Published } from '../../broker/broker.ts';
+import { quote, refusal, type Refusal } from '../../protocol/errors.ts';
+import type { BroadcastFrame, DirectMessageFrame } from '../../protocol/frames.ts';
+import { directTopic, isTopicName, qualify, type Topic } from '../../protocol/topic.ts';
+import type { ConnectionContext } from '../context.ts';
+import { invalidTopic, writeProblem } from './checks.ts';
+
+export type PublishFrame = BroadcastFrame | DirectMessageFrame;
+
+/** A message that its sender may publish, and where. */
+export interface Prepared {
+  readonly topic: Topic;
+  readonly draft: Draft;
+}
+
+/** What goes to the broker, or why the sender may not publish it now. */
+export function prepare(context: ConnectionContext, principal: Principal, frame: PublishFrame): Prepared | Refusal {
+  const refused = rightsProblem(context, principal, frame) ?? writeProblem(context);
+  if (refused !== null) return refused;
+  return {
+    topic:
+      frame.type === 'Broadcast'
+        ? qualify(principal.tenant, frame.topic)
+        : directTopic(principal.tenant, frame.targetUser),
+    draft: {
+      payload: frame.payload,
+      from: principal.user,
+      clientId: frame.id,
+      trace: frame.trace,
+      idempotencyKey: frame.idempotencyKey,
+    },
+  };
+}
+
+/**
+ * `data` of the `Ack`. A direct message is `delivered` when its user listens on this node, else `queued`: the same for
+ * users that do not exist.
+ */
+export function acknowledgement(
+  frame: PublishFrame,
+  { id, position, duplicate }: Published,
+  recipients: number,
+): Record<string, unknown> {
+  const arrived = frame.type === 'Broadcast' || recipients > 0 ? 'delivered' : 'queued';
+  const place = position === null ? {} : { id, sequence: position.sequence, epoch: position.epoch };
+  return {
+    message_id: frame.id,
+    status: duplicate ? 'duplicate' : arrived,
+    ...(frame.type === 'Broadcast' ? { topic: frame.topic } : {}),
+    ...place,
+    recipients,
+  };
+}
+
+function rightsProblem({ rights }: ConnectionContext, principal: Principal, frame: PublishFrame): Refusal | null {
+  if (frame.type === 'DirectMessage') {
+    return rights.allowsDirectMessages(principal)
+      ? null
+      : refusal('not_allowed', 'expected a token with a role that may send direct messages (topics.direct_publish)');
+  }
+  if (!isTopicName(frame.topic)) return invalidTopic(frame.topic);
+  return rights.allows(principal, 'publish', frame.topic)
+    ? null
+    : refusal('not_allowed', `expected a topic that this token may publish to, got ${quote(frame.topic)}`);
+}

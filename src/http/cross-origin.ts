@@ -1,0 +1,76 @@
+/**
+ * Web pages as callers (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol). The origins of `security.allowed_origins`
+ * may call, by name and never by `*`; others are refused, as they are at the handshake. No credentials are asked for:
+ * a token travels in a header that pages set themselves.
+ */
+import { isOriginAllowed } from '../node/handshake.ts';
+import { refusalResponse } from '../node/refusal-response.ts';
+import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
+import { refusal } from '../protocol/errors.ts';
+import { RATE_HEADERS } from './rate-headers.ts';
+
+const EXPOSED = [...RATE_HEADERS, 'retry-after', 'link', 'www-authenticate'].join(', ');
+const ACCEPTED = 'authorization, content-type, idempotency-key, traceparent';
+/** Seconds for which a browser need not ask again. */
+const MAX_AGE = '600';
+
+type Head = Pick<HttpRequest, 'header'>;
+
+/** The routes with what pages need to call them, and an `OPTIONS` for each path. */
+export function crossOrigin(routes: readonly Route[], allowed: readonly string[]): Route[] {
+  const paths = new Map<string, string[]>();
+  for (const { path, method } of routes) paths.set(path, [...(paths.get(path) ?? []), method]);
+  return [
+    ...routes.map((route) => guarded(route, allowed)),
+    ...[...paths].map(([path, methods]) => preflight(path, methods, allowed)),
+  ];
+}
+
+function guarded(route: Route, allowed: readonly string[]): Route {
+  return {
+    ...route,
+    headers: (request) => originHeaders(request, allowed),
+    handle: (request) => originProblem(request, allowed) ?? route.handle(request),
+  };
+}
+
+function preflight(path: string, methods: readonly string[], allowed: readonly string[]): Route {
+  return {
+    method: 'OPTIONS',
+    path,
+    headers: (request) => ({
+      ...originHeaders(request, allowed),
+      vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
+    }),
+    handle: (request) =>
+      originProblem(request, allowed) ?? {
+        status: 204,
+        headers: {
+          allow: [...methods, 'OPTIONS'].join(', '),
+          ...(request.header('origin') === undefined ? {} : permissions(methods)),
+        },
+        body: null,
+      },
+  };
+}
+
+function permissions(methods: readonly string[]): Record<string, string> {
+  return {
+    'access-control-allow-methods': methods.join(', '),
+    'access-control-allow-headers': ACCEPTED,
+    'access-control-max-age': MAX_AGE,
+  };
+}
+
+function originHeaders(request: Head, allowed: readonly string[]): Record<string, string> {
+  // Also without an origin: a cache must not give such an answer to a page.
+  const vary = { vary: 'Origin' };
+  const origin = request.header('origin');
+  if (origin === undefined || !isOriginAllowed(origin, allowed)) return vary;
+  return { ...vary, 'access-control-allow-origin': origin, 'access-control-expose-headers': EXPOSED };
+}
+
+function originProblem(request: Head, allowed: readonly string[]): HttpResponse | null {
+  if (isOriginAllowed(request.header('origin') ?? '', allowed)) return null;
+  return refusalResponse(refusal('origin_not_allowed', 'expected an Origin from security.allowed_origins'));
+}

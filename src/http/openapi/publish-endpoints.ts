@@ -1,0 +1,66 @@
+/** The API for backends, described. */
+import type { Endpoint } from './endpoint.ts';
+import {
+  page,
+  pageQuery,
+  publishAnswer,
+  publishHeaders,
+  publishRequest,
+  publishResults,
+  topicParameters,
+  topicPosition,
+} from './schemas.ts';
+
+export const PUBLISH_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: 'POST',
+    path: '/api/publish',
+    operation: 'publish',
+    tag: 'backends',
+    summary: 'Publishes one message, or up to 100.',
+    description:
+      "One message is answered with its acknowledgement or refused; an array is answered with one result for each message, in order. A message costs one token of the user's rate.",
+    role: 'service',
+    headers: publishHeaders,
+    request: publishRequest,
+    response: publishAnswer,
+    otherResponses: { 207: { description: 'At least one message of an array was refused.', content: publishResults } },
+    reasons: [
+      'malformed',
+      'invalid_field',
+      'invalid_topic',
+      'idempotency_conflict',
+      'payload_too_large',
+      'topic_limit',
+      'read_only',
+      'log_unavailable',
+      'outcome_unknown',
+      'over_capacity',
+    ],
+  },
+  {
+    method: 'GET',
+    path: '/api/topics/:topic/history',
+    operation: 'history',
+    tag: 'backends',
+    summary: "A page of a topic's log.",
+    description: "Costs five tokens of the user's rate.",
+    role: 'service',
+    parameters: topicParameters,
+    query: pageQuery,
+    response: page,
+    responseHeaders: { Link: 'The next page, with rel="next", as a relative reference; absent on the last one.' },
+    reasons: ['invalid_field', 'invalid_topic', 'no_history', 'log_unavailable'],
+  },
+  {
+    method: 'GET',
+    path: '/api/topics/:topic/position',
+    operation: 'position',
+    tag: 'backends',
+    summary: 'Where the head of a topic is.',
+    role: 'service',
+    parameters: topicParameters,
+    response: topicPosition,
+    reasons: ['invalid_topic', 'no_history', 'log_unavailable'],
+  },
+];

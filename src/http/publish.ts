@@ -1,0 +1,99 @@
+/** `POST /api/publish`: one message, or an array of them, each answered on its own and in order. */
+import { z } from 'zod';
+import { isRefusal } from '../broker/broker.ts';
+import { writeProblem } from '../connection/commands/checks.ts';
+import type { Node } from '../node/node.ts';
+import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
+import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
+import { sliceElements } from '../protocol/json-slice.ts';
+import { MAX_PUBLISH_ITEMS } from '../protocol/limits.ts';
+import { apiRoute, refused, type Call } from './api.ts';
+import { readBody } from './json-body.ts';
+import { publishItem, readItem, type ItemHeaders } from './publish-item.ts';
+
+/** Bytes of a body, where one message may not be larger anyway. */
+const MAX_BODY = 1_048_576;
+
+export function publishRoutes(node: Node, trustedProxies: readonly string[]): Route[] {
+  const { maxMessageSize } = node.parts.context.limits;
+  const maxBody = Math.max(MAX_BODY, maxMessageSize);
+  return [apiRoute(node, trustedProxies, { method: 'POST', path: '/api/publish', cost: 1, maxBody, answer: publish })];
+}
+
+function publish(call: Call): Promise<HttpResponse> | HttpResponse {
+  const { request, parts } = call;
+  const problem = writeProblem(parts.context);
+  if (problem !== null) return refused(problem);
+  const body = readBody(request.body, z.unknown());
+  if ('response' in body) return body.response;
+  return Array.isArray(body.value) ? publishAll(call, body.value) : publishOne(call, body.value);
+}
+
+async function publishOne(call: Call, value: unknown): Promise<HttpResponse> {
+  const answer = await take(call, value, call.request.body, headersOf(call.request));
+  return isRefusal(answer) ? refused(answer) : { status: 200, body: answer };
+}
+
+/** 200 when all were accepted, 207 when a look at the single results is needed. */
+async function publishAll(call: Call, items: readonly unknown[]): Promise<HttpResponse> {
+  if (items.length === 0 || items.length > MAX_PUBLISH_ITEMS)
+    return refused(
+      refusal('malformed', `expected an array of 1 to ${MAX_PUBLISH_ITEMS} messages, got ${items.length}`),
+    );
+  const { idempotencyKey, trace } = headersOf(call.request);
+  if (idempotencyKey !== undefined)
+    return refused(
+      refusal(
+        'invalid_field',
+        'expected an idempotency_key in each message: an Idempotency-Key header is for one message',
+      ),
+    );
+  const texts = sliceElements(call.request.body);
+  const answerTo = async (item: unknown, at: number): Promise<object> => {
+    // The first is paid with the request.
+    const problem = at === 0 ? null : call.charge(1);
+    return problem ?? take(call, item, texts[at] ?? '', { idempotencyKey: undefined, trace });
+  };
+  // All at once: calls of one caller take effect in order, and none waits for the answer to the one before.
+  const answers = await Promise.all(items.map(answerTo));
+  const isWhole = !answers.some((answer) => isRefusal(answer));
+  return {
+    status: isWhole ? 200 : 207,
+    body: { results: answers.map((answer) => (isRefusal(answer) ? { error: errorOf(answer) } : answer)) },
+  };
+}
+
+/** Reads and publishes one message. */
+async function take(call: Call, value: unknown, text: string, headers: ItemHeaders): Promise<object> {
+  const { maxMessageSize } = call.parts.context.limits;
+  const size = Buffer.byteLength(text);
+  if (size > maxMessageSize)
+    return refusal(
+      'payload_too_large',
+      `expected at most ${maxMessageSize} bytes a message (websocket.max_message_size), got ${size}`,
+    );
+  const frame = readItem(value, text, headers);
+  if (isRefusal(frame)) return frame;
+  try {
+    return await publishItem(call, frame);
+  } catch (error) {
+    // Not for the whole request: others of the array may be stored.
+    call.parts.context.log.error('Publishing by HTTP failed', {
+      error: error instanceof Error ? error.stack : String(error),
+    });
+    return refusal('internal', 'publishing this message failed because of a fault of the server');
+  }
+}
+
+function errorOf({ reason, message, retryAfterMs }: Refusal): Record<string, unknown> {
+  return { code: ERRORS[reason].code, reason, message, ...(retryAfterMs && { retry_after_ms: retryAfterMs }) };
+}
+
+function headersOf(request: HttpRequest): ItemHeaders {
+  // A structured field has quotes (draft-ietf-httpapi-idempotency-key-header), what most programs send has none.
+  const key = request.header('idempotency-key');
+  return {
+    idempotencyKey: key === undefined ? undefined : (/^"(.*)"$/.exec(key)?.[1] ?? key),
+    trace: request.header('traceparent'),
+  };
+}
