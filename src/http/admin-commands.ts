@@ -8,9 +8,11 @@ import type { Log } from '../telemetry/log.ts';
 import type { AdminRequest, AdminRoute } from './admin-access.ts';
 import { readBody } from './json-body.ts';
 
-export interface AdminCommandEndpoint {
-  readonly method: Method;
+interface AdminCommandEndpoint {
+  readonly method: Exclude<Method, 'OPTIONS'>;
   readonly path: string;
+  /** Its name in the OpenAPI description. */
+  readonly operation: string;
   readonly summary: string;
   readonly command: CommandName;
   /** Fields of the command that the path gives. */
@@ -22,12 +24,14 @@ export const ADMIN_COMMANDS: readonly AdminCommandEndpoint[] = [
   {
     method: 'POST',
     path: '/admin/emergency-mode',
+    operation: 'emergencyMode',
     summary: 'Makes the service read-only, or normal again.',
     command: 'emergency_mode',
   },
   {
     method: 'POST',
     path: '/admin/connections/disable-new',
+    operation: 'disableNew',
     summary: 'Takes no new connections; those that are open stay.',
     command: 'admission',
     given: () => ({ admits: false }),
@@ -35,6 +39,7 @@ export const ADMIN_COMMANDS: readonly AdminCommandEndpoint[] = [
   {
     method: 'POST',
     path: '/admin/connections/enable-new',
+    operation: 'enableNew',
     summary: 'Takes new connections again.',
     command: 'admission',
     given: () => ({ admits: true }),
@@ -42,24 +47,28 @@ export const ADMIN_COMMANDS: readonly AdminCommandEndpoint[] = [
   {
     method: 'PUT',
     path: '/admin/config/rate-limits',
+    operation: 'rateLimits',
     summary: 'Changes rate limits until the next restart, or for ttl_secs.',
     command: 'rate_limits',
   },
   {
     method: 'PUT',
     path: '/admin/config/log-level',
+    operation: 'logLevel',
     summary: 'Changes log levels until the next restart, or for ttl_secs.',
     command: 'log_level',
   },
   {
     method: 'POST',
     path: '/admin/broadcast',
+    operation: 'broadcast',
     summary: 'Sends a SystemNotification to every connection.',
     command: 'broadcast',
   },
   {
     method: 'DELETE',
     path: '/admin/connections/:id',
+    operation: 'disconnect',
     summary: 'Closes one connection.',
     command: 'disconnect',
     given: ({ parameters }) => ({ connection_id: parameters['id'] }),
@@ -67,6 +76,7 @@ export const ADMIN_COMMANDS: readonly AdminCommandEndpoint[] = [
   {
     method: 'POST',
     path: '/admin/users/:id/disconnect',
+    operation: 'disconnectUser',
     summary: 'Closes all connections of a user.',
     command: 'disconnect_user',
     given: ({ parameters }) => ({ user: parameters['id'] }),
@@ -74,12 +84,14 @@ export const ADMIN_COMMANDS: readonly AdminCommandEndpoint[] = [
   {
     method: 'POST',
     path: '/admin/tokens/revoke',
+    operation: 'revoke',
     summary: 'Revokes a token, the tokens of a user, or everything issued before a time.',
     command: 'revoke',
   },
   {
     method: 'POST',
     path: '/admin/drain',
+    operation: 'drain',
     summary: 'Drains this node and ends its process, as SIGTERM does. {"node": "*"} drains all nodes.',
     command: 'drain',
   },

@@ -13,12 +13,12 @@ const PAGING = {
   offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100),
 };
-const CONNECTIONS_QUERY = z.strictObject({
+export const CONNECTIONS_QUERY = z.strictObject({
   ...PAGING,
   sort: z.enum(Object.keys(SORTS) as [Sort, ...Sort[]]).default('mailbox'),
   user: z.string().optional(),
 });
-const TOPICS_QUERY = z.strictObject({ ...PAGING, prefix: z.string().default('') });
+export const TOPICS_QUERY = z.strictObject({ ...PAGING, prefix: z.string().default('') });
 
 export function adminViewRoutes(node: Node): AdminRoute[] {
   return [

@@ -18,12 +18,13 @@ const REASONS_BY_ROLE: Readonly<Record<'service' | 'admin', readonly Reason[]>> 
     'token_missing',
     'token_invalid',
     'token_expired',
+    'token_revoked',
     'origin_not_allowed',
     'not_allowed',
     'rate_limited',
     'not_admitting',
   ],
-  admin: ['token_missing', 'token_invalid', 'token_expired', 'not_allowed', 'rate_limited'],
+  admin: ['token_missing', 'token_invalid', 'token_expired', 'token_revoked', 'not_allowed', 'rate_limited'],
 };
 
 const SECURITY: Readonly<Record<'service' | 'admin', Json>> = {

@@ -1,6 +1,7 @@
 /** Every HTTP endpoint of the core, described. A test holds the list against the Routes that are registered. */
 import type { Endpoint } from './endpoint.ts';
+import { ADMIN_ENDPOINTS } from './admin-endpoints.ts';
 import { NODE_ENDPOINTS } from './node-endpoints.ts';
 import { PUBLISH_ENDPOINTS } from './publish-endpoints.ts';
 
-export const ENDPOINTS: readonly Endpoint[] = [...NODE_ENDPOINTS, ...PUBLISH_ENDPOINTS];
+export const ENDPOINTS: readonly Endpoint[] = [...NODE_ENDPOINTS, ...PUBLISH_ENDPOINTS, ...ADMIN_ENDPOINTS];

@@ -1,0 +1,119 @@
+/** Administration, described. */
+import { z } from 'zod';
+import { ADMIN_COMMANDS, bodySchema } from '../admin-commands.ts';
+import { CONNECTIONS_QUERY, TOPICS_QUERY } from '../admin-views.ts';
+import { PROFILE } from '../profile.ts';
+import type { Endpoint } from './endpoint.ts';
+
+const outcome = z
+  .object({
+    node: z.string(),
+    applied: z.boolean().describe('false for a dry run, and when there was a problem'),
+    connections: z.int().describe('connections that it touches, or would touch'),
+    messages_per_second: z.number(),
+    until: z.int().nullable().describe('ms since 1970; null when it stays'),
+    problem: z.string().optional(),
+  })
+  .meta({ id: 'Outcome', description: "One node's acknowledgement." });
+
+const change = z
+  .object({
+    command: z.string(),
+    dry_run: z.boolean(),
+    applied: z.boolean(),
+    until: z.iso.datetime().nullable(),
+    connections: z.int(),
+    messages_per_second: z.number(),
+    nodes: z.array(outcome),
+  })
+  .meta({ id: 'Change', description: 'What a command did on every node.' });
+
+const connection = z
+  .looseObject({
+    id: z.string(),
+    user: z.string(),
+    mailbox_messages: z.int(),
+    mailbox_bytes: z.int(),
+    oldest_age_ms: z.int(),
+    lag: z.int().describe('messages that have to be read from the log'),
+    blocked: z.boolean(),
+  })
+  .meta({ id: 'Connection' });
+
+const paging = {
+  node: z.string(),
+  total: z.int(),
+  offset: z.int(),
+  next_offset: z.int().nullable().describe('offset of the next page; null on the last one'),
+};
+
+const ADMIN = { tag: 'administration', role: 'admin' } as const;
+
+const VIEWS: readonly Endpoint[] = [
+  {
+    ...ADMIN,
+    method: 'GET',
+    path: '/admin/connections',
+    operation: 'connections',
+    summary: 'Open connections of this node, the worst first.',
+    query: CONNECTIONS_QUERY,
+    response: z.object({ ...paging, sort: z.string(), connections: z.array(connection) }),
+    reasons: ['invalid_field'],
+  },
+  {
+    ...ADMIN,
+    method: 'GET',
+    path: '/admin/connections/:id',
+    operation: 'connection',
+    summary: 'One connection: health of its actor, lanes, subscriptions, open gaps, next entries without payloads.',
+    response: connection,
+    reasons: ['not_found'],
+  },
+  {
+    ...ADMIN,
+    method: 'GET',
+    path: '/admin/topics',
+    operation: 'topics',
+    summary: 'Topics that this node serves, the most subscribed first.',
+    query: TOPICS_QUERY,
+    response: z.object({ ...paging, topics: z.array(z.looseObject({ topic: z.string(), subscribers: z.int() })) }),
+    reasons: ['invalid_field'],
+  },
+  {
+    ...ADMIN,
+    method: 'GET',
+    path: '/admin/dead-letters',
+    operation: 'deadLetters',
+    summary: 'Messages that no handler could take, newest first.',
+    response: z.object({
+      node: z.string(),
+      total: z.int(),
+      dead_letters: z.array(
+        z.object({ at: z.number(), actor: z.string(), error: z.string(), message: z.string().nullable() }),
+      ),
+    }),
+  },
+  {
+    ...ADMIN,
+    method: 'POST',
+    path: '/admin/profile',
+    operation: 'profile',
+    summary: "A CPU or heap profile for Chrome's DevTools; one at a time.",
+    request: PROFILE,
+    response: z.looseObject({}),
+    reasons: ['malformed', 'invalid_field'],
+  },
+];
+
+const COMMANDS = ADMIN_COMMANDS.map((endpoint): Endpoint => ({
+  ...ADMIN,
+  method: endpoint.method,
+  path: endpoint.path,
+  operation: endpoint.operation,
+  summary: endpoint.summary,
+  request: bodySchema(endpoint),
+  response: change,
+  reasons: ['malformed', 'invalid_field', 'not_found'],
+}));
+
+export const ADMIN_ENDPOINTS: readonly Endpoint[] = [...VIEWS, ...COMMANDS];
