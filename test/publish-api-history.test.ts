@@ -132,7 +132,7 @@ describe('paging', () => {
       else expect(next).toEqual({ ...query, [reverse ? 'before' : 'since']: text(answer.body.next) });
       query = next;
     }
-    expect(all).toEqual(reverse ? upTo(25).reverse() : upTo(25));
+    expect(all).toEqual(reverse ? upTo(25).toReversed() : upTo(25));
   });
 
   test('keeps the other bound on the way', async () => {

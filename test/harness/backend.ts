@@ -21,7 +21,7 @@ export interface Acknowledged {
   readonly recipients: number;
 }
 
-export interface ItemRefused {
+interface ItemRefused {
   readonly error: Refused['error'] & { readonly retry_after_ms?: number };
 }
 
