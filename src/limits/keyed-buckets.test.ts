@@ -56,3 +56,10 @@ test('with room for all keys it does what a bucket for each does, with less it r
     }),
   );
 });
+
+test('the level of a key is its own, and asking makes no bucket', () => {
+  const buckets = new KeyedBuckets({ perSecond: 1, burst: 3 }, 1);
+  buckets.take('a', 2, 0);
+  expect(buckets.level('b', 0)).toEqual({ limit: 3, remaining: 3, fullInMs: 0 });
+  expect(buckets.level('a', 0)).toEqual({ limit: 3, remaining: 1, fullInMs: 2_000 });
+});

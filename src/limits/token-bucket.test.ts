@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { takeTokens, TokenBucket, waitFor, type Rate } from './token-bucket.ts';
+import { levelOf, takeTokens, TokenBucket, waitFor, type Rate } from './token-bucket.ts';
 
 describe('a bucket', () => {
   test('is full at first and holds its burst, no more', () => {
@@ -138,4 +138,52 @@ test('at any rate, between any two moments no more is given than the burst and w
       }
     }),
   );
+});
+
+describe('the level of a bucket', () => {
+  const rate = { perSecond: 10, burst: 3 };
+
+  test('is its burst at first, less what was taken, and time brings it back', () => {
+    const bucket = new TokenBucket(rate);
+    expect(bucket.level(0)).toEqual({ limit: 3, remaining: 3, fullInMs: 0 });
+    bucket.take(2, 0);
+    expect(bucket.level(0)).toEqual({ limit: 3, remaining: 1, fullInMs: 200 });
+    expect(bucket.level(99)).toMatchObject({ remaining: 1, fullInMs: 101 });
+    expect(bucket.level(100)).toMatchObject({ remaining: 2, fullInMs: 100 });
+    expect(bucket.level(5_000)).toEqual({ limit: 3, remaining: 3, fullInMs: 0 });
+  });
+
+  test('is what can be taken: so many tokens and not one more', () => {
+    const rates = fc.record({
+      perSecond: fc.double({ min: 0.01, max: 10_000, noNaN: true }),
+      burst: fc.integer({ min: 1, max: 1_000 }),
+    });
+    const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 2_000 }), fc.integer({ min: 1, max: 20 })), {
+      maxLength: 20,
+    });
+    fc.assert(
+      fc.property(rates, steps, (some, times) => {
+        let now = 0;
+        let fullAt = 0;
+        for (const [later, cost] of times) {
+          now += later;
+          const next = takeTokens(fullAt, some, cost, now);
+          if (next !== -1) fullAt = next;
+          const { remaining } = levelOf(fullAt, some, now);
+          expect(remaining).toBeGreaterThanOrEqual(0);
+          // Within the precision of a double a token more or less can be there at the very edge.
+          if (remaining > 0) expect(takeTokens(fullAt, some, remaining - 1e-5, now)).not.toBe(-1);
+          expect(takeTokens(fullAt, some, remaining + 1 + 1e-5, now)).toBe(-1);
+        }
+      }),
+    );
+  });
+
+  test('follows a rate that changes', () => {
+    const changing = { perSecond: 1, burst: 10 };
+    const bucket = new TokenBucket(changing);
+    bucket.take(10, 0);
+    changing.burst = 5;
+    expect(bucket.level(0)).toMatchObject({ limit: 5, remaining: 0 });
+  });
 });

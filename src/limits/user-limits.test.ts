@@ -82,3 +82,20 @@ describe('users are forgotten', () => {
     expect(limits.enter('here')?.connections).toBe(2);
   });
 });
+
+describe('a user who only visits', () => {
+  test('has the bucket that the connections have, counts as no connection, and is forgotten when it is full', () => {
+    const limits = new UserLimits(rate, 1);
+    const visitor = limits.visit('a');
+    expect(limits.take(visitor, 4, 0)).toBe(true);
+    expect(limits.level(visitor, 0)).toEqual({ limit: 5, remaining: 1, fullInMs: 400 });
+    expect(entered(limits, 'a')).toBe(visitor);
+    expect(limits.enter('a')).toBeNull();
+    expect(limits.visit('a')).toBe(visitor);
+    limits.leave('a', 0);
+    limits.sweep(399);
+    expect(limits.visit('a')).toBe(visitor);
+    limits.sweep(400);
+    expect(limits.size).toBe(0);
+  });
+});

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { characters } from '../../test/kit/characters.ts';
-import { sliceMember } from './json-slice.ts';
+import { sliceElements, sliceField, sliceMember } from './json-slice.ts';
 
 const space = fc.constantFrom('', '', ' ', '\n', '\t', '\r\n  ');
 const scalars = fc.oneof(
@@ -119,5 +119,48 @@ describe('single cases', () => {
     String.raw`{"data":{"payload":1,"pay\u006coad":2}}`,
   ])('%s has an escaped key on the way, so the value has to be printed', (text) => {
     expect(sliceMember(text, 'data', 'payload')).toBeNull();
+  });
+});
+
+describe('fields and elements', () => {
+  test('the slice of a field is the text of what JSON.parse finds, and nothing exactly if it finds nothing', () => {
+    let found = 0;
+    fc.assert(
+      fc.property(objectTexts(plainKeys), (text) => {
+        const value = JSON.parse(text) as Record<string, unknown>;
+        const slice = sliceField(text, 'payload');
+        expect(slice !== null).toBe(Object.hasOwn(value, 'payload'));
+        if (slice === null) return;
+        found += 1;
+        expect(JSON.parse(slice)).toStrictEqual(value['payload']);
+        expect(slice).toBe(slice.trim());
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(found).toBeGreaterThan(100);
+  });
+
+  test('the slices of an array are the texts of its elements', () => {
+    const elements = fc.array(fc.oneof(objectTexts(plainKeys), scalars, fc.constant('[1, [2]]')), { maxLength: 4 });
+    fc.assert(
+      fc.property(space, fc.array(fc.tuple(space, space)), elements, (inside, spaces, texts) => {
+        const parts = texts.map((text, at) => `${spaces[at]?.[0] ?? ''}${text}${spaces[at]?.[1] ?? ''}`);
+        const array = `${inside}[${texts.length === 0 ? inside : parts.join(',')}]${inside}`;
+        const slices = sliceElements(array);
+        expect(slices).toEqual(texts.map((text) => text.trim()));
+        expect(slices.map((slice) => JSON.parse(slice) as unknown)).toStrictEqual(JSON.parse(array));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test.each([
+    ['[]', []],
+    [' [ ] ', []],
+    ['[1]', ['1']],
+    ['[ "a]", [ ],{ } ]', ['"a]"', '[ ]', '{ }']],
+    [String.raw`["\\",""]`, [String.raw`"\\"`, '""']],
+  ])('%s', (text, slices) => {
+    expect(sliceElements(text)).toEqual(slices);
   });
 });
