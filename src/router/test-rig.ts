@@ -23,7 +23,12 @@ export interface Told {
   readonly bytes?: number;
 }
 
+let lastSubscriber = 0;
+
 export class TestSubscriber implements Subscriber {
+  readonly number = (lastSubscriber += 1);
+  readonly id = `c-${this.number}`;
+  readonly principal = { user: `user${this.number}` };
   readonly format: Format;
   readonly told: Told[] = [];
   readonly faults: unknown[] = [];

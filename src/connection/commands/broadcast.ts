@@ -24,10 +24,13 @@ export function broadcast(connection: Connection, frame: BroadcastFrame): void {
     trace: frame.trace,
     idempotencyKey: frame.idempotencyKey,
   };
+  const { tracing } = context.router;
+  const times = tracing.isOn ? tracing.validated(frame) : null;
   context.broker.publish(topic, draft, (outcome) => {
     connection.cell.answer(() => {
       if (isRefusal(outcome)) return connection.refuse(frame, outcome);
       countPublished(connection, outcome);
+      if (times !== null) tracing.stored(topic, outcome, principal.user, times);
       acknowledge(connection, frame, outcome, context.router.recipients(topic));
     }, frame);
   });

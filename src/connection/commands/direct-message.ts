@@ -23,10 +23,13 @@ export function directMessage(connection: Connection, frame: DirectMessageFrame)
     trace: frame.trace,
     idempotencyKey: frame.idempotencyKey,
   };
+  const { tracing } = context.router;
+  const times = tracing.isOn ? tracing.validated(frame) : null;
   context.broker.publish(topic, draft, (outcome) => {
     connection.cell.answer(() => {
       if (isRefusal(outcome)) return connection.refuse(frame, outcome);
       countPublished(connection, outcome);
+      if (times !== null) tracing.stored(topic, outcome, principal.user, times);
       const recipients = context.router.recipients(topic);
       const status = outcome.duplicate ? 'duplicate' : recipients > 0 ? 'delivered' : 'queued';
       const place =
