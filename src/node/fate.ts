@@ -126,6 +126,11 @@ function standing({ sequence, message }: MessagePlace, subscription: Subscriptio
   const { state, written, joined, topic, holds } = subscription;
   if (state === JOINING || state === ENDED)
     return ['pending', `has not got it yet: the subscription of connection ${id} is still being started`];
+  if (message !== null && message.epoch !== topic.epoch)
+    return [
+      'unknown',
+      `has most likely not got it on connection ${id}: the log of ${shownTopic(topic.name)} began anew after it was published (epoch ${message.epoch}, now ${topic.epoch})`,
+    ];
   if (sequence > topic.routedHead) return ['pending', `has not got it yet: this node has not routed it`];
   if (written < sequence && state === LAGGING)
     return [

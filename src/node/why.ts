@@ -110,7 +110,7 @@ function reason({ tracing }: Router, published: number, topic: string | undefine
   if (patterns.length === 0 || (topic !== undefined && !tracing.isTraced(topic)))
     return `tracing is off for ${shown}; switch it on and publish again`;
   const { kept, messages } = tracing.usage;
-  const oldest = tracing.oldest();
+  const [oldest] = tracing.messages();
   if (kept >= messages && oldest !== undefined && published <= oldest.timestamp)
     return `the ring of ${messages} moved on, its oldest message is of ${time(oldest.timestamp)}`;
   const since = Math.min(...patterns.map((pattern) => pattern.since));

@@ -22,7 +22,7 @@ export interface RouterOptions {
   /** How long a topic is kept after its last subscriber left, so that a reconnecting crowd finds its tail. */
   readonly lingerMs: number;
   /** What the message trace keeps at most, where it is switched on. */
-  readonly trace?: TraceLimits;
+  readonly trace?: TraceLimits | undefined;
 }
 
 type Ready = (refused: Refusal | null) => void;
@@ -357,7 +357,7 @@ export class Router {
     topic.isEphemeral = position.epoch === '';
     topic.epoch = position.epoch;
     topic.jumpTo(position.sequence);
-    topic.trace?.startAt(position);
+    topic.trace?.startAt(position.epoch);
     if (topic.subscriptions.length === 0) topic.idleSince = this.clock.elapsed();
     const present = new Set(topic.subscriptions.map(({ owner }) => owner));
     for (const [owner, isNew] of this.patterns.matching(topic.name)) {

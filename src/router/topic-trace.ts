@@ -18,13 +18,14 @@ export class TopicTrace {
   /** Messages of the current epoch, and of older ones below its first. */
   private readonly bySequence = new Map<number, TracedMessage>();
   private epoch = '';
-  /** Messages up to here were published before the trace began or have left it: a replay does not bring them back. */
-  private floor = 0;
+  /** Since when the topic is traced, in ms since 1970. */
+  private readonly since: number;
   private readonly ring: MessageTrace;
   private readonly clock: Clock;
 
-  constructor(topic: Topic, ring: MessageTrace, clock: Clock) {
+  constructor(topic: Topic, since: number, ring: MessageTrace, clock: Clock) {
     this.topic = topic;
+    this.since = since;
     this.ring = ring;
     this.clock = clock;
   }
@@ -35,11 +36,10 @@ export class TopicTrace {
 
   // What the router knows
 
-  /** The router knows where the topic stands: messages from the next one on are traced. */
-  startAt({ epoch, sequence }: Position): void {
+  /** The router knows where the topic stands. */
+  startAt(epoch: string): void {
     if (this.epoch === epoch) return;
     this.bySequence.clear();
-    this.floor = sequence;
     this.enter(epoch);
   }
 
@@ -49,7 +49,6 @@ export class TopicTrace {
       if (state === LAGGING) this.ended(Math.max(written, first - 1), routedHead, owner, 'lost');
     }
     for (const sequence of this.bySequence.keys()) if (sequence >= first) this.bySequence.delete(sequence);
-    this.floor = Math.min(this.floor, first - 1);
     this.enter(epoch);
   }
 
@@ -57,7 +56,7 @@ export class TopicTrace {
   routed(publication: Publication, subscriptions: number): void {
     const { position } = publication;
     if (position === null) return;
-    const message = this.ring.find(publication.id) ?? this.add(publication.id, position, publication);
+    const message = this.known(publication.id, position) ?? this.add(publication.id, position, publication);
     message.stages.routed ??= this.clock.now();
     message.subscriptions ??= subscriptions;
   }
@@ -79,11 +78,14 @@ export class TopicTrace {
     this.forEach(after, to, (message) => this.ring.end(message, owner, end, at, cause, gap));
   }
 
-  /** A page of the log goes out to a connection. Also messages of which no notice ever came here are traced then. */
+  /**
+   * A page of the log goes out to a connection. Messages of which no notice came here are traced from then on, unless
+   * they are older than the trace: a replay of a long history must not push out what is being looked at.
+   */
   replayed(page: readonly Publication[], owner: TraceOwner, cause: EndCause | null = null): void {
     const at = this.clock.now();
     for (const publication of page) {
-      const message = this.ring.find(publication.id) ?? this.learn(publication);
+      const message = this.known(publication.id, publication.position) ?? this.learn(publication);
       if (message !== null) this.ring.end(message, owner, 'replayed', at, cause);
     }
   }
@@ -92,10 +94,12 @@ export class TopicTrace {
 
   /** The log has taken a message. Its notice may come earlier, later or, when nobody listens here, not at all. */
   stored(id: string, position: Position, from: string, times: PublishTimes): void {
-    if (!this.isOpen && position.epoch !== this.epoch) this.startAt({ ...position, sequence: position.sequence - 1 });
-    const draft = { from, timestamp: messageTime(id) ?? times.validated };
-    const message = this.ring.find(id) ?? this.add(id, position, draft);
-    Object.assign(message.stages, times);
+    if (!this.isOpen) this.startAt(position.epoch);
+    const timestamp = messageTime(id) ?? times.validated;
+    const known = this.known(id, position);
+    const isLate = this.ring.find(id) !== undefined || timestamp <= this.ring.evictedUntil;
+    if (known === null && isLate) return;
+    Object.assign((known ?? this.add(id, position, { from, timestamp })).stages, times);
   }
 
   // What the ring knows
@@ -104,7 +108,6 @@ export class TopicTrace {
   forget({ sequence, epoch }: TracedMessage): void {
     if (this.bySequence.get(sequence)?.epoch !== epoch) return;
     this.bySequence.delete(sequence);
-    this.floor = Math.max(this.floor, sequence);
   }
 
   /** Tracing was switched off: the messages stay to be looked at as they are. */
@@ -114,9 +117,17 @@ export class TopicTrace {
     this.bySequence.clear();
   }
 
+  /** An id is of another message when a stream began anew within the same millisecond. */
+  private known(id: string, position: Position | null): TracedMessage | null {
+    const message = this.ring.find(id);
+    if (message === undefined || message.tracedUntil !== null) return null;
+    const isOurs = message.epoch === position?.epoch || this.bySequence.get(message.sequence) === message;
+    return isOurs ? message : null;
+  }
+
   private learn(publication: Publication): TracedMessage | null {
-    const { position } = publication;
-    if (position === null || position.epoch !== this.epoch || position.sequence <= this.floor) return null;
+    const { position, timestamp } = publication;
+    if (position?.epoch !== this.epoch || timestamp < this.since || timestamp <= this.ring.evictedUntil) return null;
     return this.add(publication.id, position, publication);
   }
 

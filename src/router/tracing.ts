@@ -88,10 +88,9 @@ export class Tracing {
     return this.ring.find(id);
   }
 
-  /** The message that will leave next. */
-  oldest(): TracedMessage | undefined {
-    for (const message of this.ring.messages()) return message;
-    return undefined;
+  /** What is kept, oldest first. */
+  messages(): Iterable<TracedMessage> {
+    return this.ring.messages();
   }
 
   isTraced(topic: Topic): boolean {
@@ -133,6 +132,7 @@ export class Tracing {
     if (position === null || duplicate) return;
     const trace = this.byTopic.get(topic) ?? (this.isTraced(topic) ? this.create(topic) : null);
     trace?.stored(id, position, from, times);
+    if (trace !== null) this.forgetIfUnused(trace);
   }
 
   /** Switches off what has reached its end. Call it about once a second. */
@@ -153,25 +153,31 @@ export class Tracing {
     if (trace === null) return;
     topic.trace = null;
     trace.isOpen = false;
-    if (trace.isEmpty) this.byTopic.delete(topic.name);
+    this.forgetIfUnused(trace);
   }
 
   private attach(topic: RoutedTopic): void {
     const trace = this.byTopic.get(topic.name) ?? this.create(topic.name);
     trace.isOpen = true;
     topic.trace = trace;
-    if (topic.isReady) trace.startAt({ epoch: topic.epoch, sequence: topic.head });
+    if (topic.isReady) trace.startAt(topic.epoch);
   }
 
   private create(topic: Topic): TopicTrace {
-    const trace = new TopicTrace(topic, this.ring, this.clock);
+    const since = this.list().flatMap((traced) => (matches(traced.pattern, topic) ? [traced.since] : []));
+    const trace = new TopicTrace(topic, Math.min(...since), this.ring, this.clock);
     this.byTopic.set(topic, trace);
     return trace;
   }
 
   private evicted(message: TracedMessage): void {
     const trace = this.byTopic.get(message.topic);
-    trace?.forget(message);
-    if (trace?.isEmpty === true && !trace.isOpen) this.byTopic.delete(message.topic);
+    if (trace === undefined) return;
+    trace.forget(message);
+    this.forgetIfUnused(trace);
+  }
+
+  private forgetIfUnused({ topic, isEmpty, isOpen }: TopicTrace): void {
+    if (isEmpty && !isOpen) this.byTopic.delete(topic);
   }
 }

@@ -96,6 +96,8 @@ export interface TraceOwner {
 /** All traced messages of a node, the oldest leaving first. */
 export class MessageTrace {
   readonly limits: TraceLimits;
+  /** Timestamp of the newest message that has left, in milliseconds since 1970: what is not younger must not come back. */
+  evictedUntil = 0;
   private readonly byId = new Map<string, TracedMessage>();
   private readonly onEvicted: (message: TracedMessage) => void;
 
@@ -118,10 +120,12 @@ export class MessageTrace {
   }
 
   add(message: TracedMessage): void {
+    this.byId.delete(message.id);
     this.byId.set(message.id, message);
     if (this.byId.size <= this.limits.messages) return;
     for (const [id, oldest] of this.byId) {
       this.byId.delete(id);
+      this.evictedUntil = Math.max(this.evictedUntil, oldest.timestamp);
       this.onEvicted(oldest);
       return;
     }
