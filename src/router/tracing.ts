@@ -2,14 +2,11 @@
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { Position } from '../protocol/position.ts';
 import { matches, type Topic } from '../protocol/topic.ts';
-import { tracePattern } from '../protocol/trace-pattern.ts';
+import { MAX_TRACED, tracePattern } from '../protocol/trace-pattern.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { MessageTrace, type TracedMessage, type TraceLimits } from '../telemetry/message-trace.ts';
 import type { RoutedTopic } from './routed-topic.ts';
 import { TopicTrace, type PublishTimes } from './topic-trace.ts';
-
-/** Every topic that is opened is held against every pattern. */
-const MAX_PATTERNS = 100;
 
 export const TRACE_LIMITS: TraceLimits = { messages: 1_000, recipients: 100 };
 
@@ -54,8 +51,8 @@ export class Tracing {
     const pattern = tracePattern(text);
     if (typeof pattern !== 'string') return pattern;
     const known = this.patterns.get(pattern);
-    if (known === undefined && this.patterns.size >= MAX_PATTERNS)
-      return refusal('topic_limit', `expected at most ${MAX_PATTERNS} traced patterns: switch one off first`);
+    if (known === undefined && this.patterns.size >= MAX_TRACED)
+      return refusal('topic_limit', `expected at most ${MAX_TRACED} traced patterns: switch one off first`);
     this.patterns.set(pattern, { pattern, since: known?.since ?? this.clock.now(), until });
     this.isOn = true;
     for (const topic of this.openTopics()) {
