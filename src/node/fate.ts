@@ -75,7 +75,7 @@ const RECORDED: Readonly<
     const before = displacedAt === null ? '' : `, after it had been displaced from the mailbox at ${time(displacedAt)}`;
     return [
       'not_delivered',
-      `did not get it on connection ${connection}: ${PURGED[cause ?? ''] ?? 'the subscription ended'} at ${time(at)}, before it was written${before}${waits(message)}`,
+      `did not get it on connection ${connection}: ${PURGED[cause ?? ''] ?? 'the subscription ended'} at ${time(at)}, before it was written${before}; it ${waits(message)}`,
     ];
   },
   lost: ({ topic }, { connection, at }) => [
@@ -110,7 +110,7 @@ function leftMailbox(cause: Recipient['cause']): string {
 
 /** Where the message still is for a client that comes back. */
 export function waits({ sequence, epoch }: Pick<TracedMessage, 'sequence' | 'epoch'>): string {
-  return `; it waits in the log (position ${sequence} of epoch ${epoch}), as long as that reaches back, for a client that resumes before it`;
+  return `waits in the log (position ${sequence} of epoch ${epoch}), as long as that reaches back, for a client that resumes before it`;
 }
 
 function notSubscribed({ topic }: MessagePlace, { id, principal, context }: Connection): Said {

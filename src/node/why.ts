@@ -96,7 +96,7 @@ function fatesOf({ connections }: TraceParts, place: MessagePlace, user: string)
 function absent({ context }: TraceParts, { topic, sequence, message }: MessagePlace): string {
   const head = [...context.router.openTopics()].find(({ name }) => name === topic);
   const epoch = message?.epoch ?? head?.epoch ?? '';
-  return `is not connected to this node${waits({ sequence, epoch })}`;
+  return `is not connected to this node; the message ${waits({ sequence, epoch })}`;
 }
 
 function stopped({ topic, message }: MessagePlace): string {
