@@ -308,13 +308,16 @@ function buildBroker({ topics }: Config): MemoryBroker {
 
 function buildRouter(config: Config, broker: MemoryBroker, flusher: Flusher, logs: LogFactory): Router {
   const { mailbox_capacity: messages, mailbox_bytes: bytes, mailboxes_total_bytes: totalBytes } = config.actor_system;
-  return new Router(
-    { tail: { messages, bytes, totalBytes }, lingerMs: config.topics.linger_secs * 1_000 },
+  const { topics, ...trace } = config.trace;
+  const router = new Router(
+    { tail: { messages, bytes, totalBytes }, lingerMs: config.topics.linger_secs * 1_000, trace },
     broker,
     flusher,
     clock,
     logs.room('router'),
   );
+  for (const pattern of topics) router.tracing.enable(pattern, null);
+  return router;
 }
 
 /** The fixed keys that tokens may be signed with. */

@@ -1,6 +1,7 @@
 /** What must hold between keys: each check names the key to change. */
 import { createPublicKey } from 'node:crypto';
 import { isSupportedPattern, isTopicName } from '../protocol/topic.ts';
+import { MAX_TRACED, tracePattern } from '../protocol/trace-pattern.ts';
 import type { Problem } from './load.ts';
 import type { Config, TopicRule } from './schema.ts';
 
@@ -14,7 +15,20 @@ export function checkTogether(config: Config): Problem[] {
     ...checkBroker(config),
     ...checkBounds(config),
     ...config.topics.rules.flatMap((rule, at) => checkRule(rule, at, config)),
+    ...checkTrace(config),
   ];
+}
+
+function checkTrace({ trace }: Config): Problem[] {
+  if (trace.topics.length > MAX_TRACED)
+    return [{ key: 'trace.topics', expected: `at most ${MAX_TRACED} patterns`, got: String(trace.topics.length) }];
+  return trace.topics
+    .filter((text) => typeof tracePattern(text) !== 'string')
+    .map((text) => ({
+      key: 'trace.topics',
+      expected: 'topic names, patterns with a literal first segment, or @user:<user id>, optionally after tenant/',
+      got: JSON.stringify(text),
+    }));
 }
 
 function checkTimes({ websocket }: Config): Problem[] {

@@ -214,6 +214,19 @@ export const SECTIONS = {
     })
     .describe('Prometheus metrics.'),
 
+  trace: z
+    .strictObject({
+      topics: z
+        .array(z.string())
+        .default([])
+        .describe(
+          'topics whose messages are traced from the start: names, patterns, or @user:<user id> for direct messages, with tenant/ before it where there are tenants',
+        ),
+      messages: count(1_000, 1, 100_000).describe('traced messages kept; the oldest leave first'),
+      recipients: count(100, 1, 10_000).describe('recipients listed per traced message; the rest is counted'),
+    })
+    .describe('What became of single messages (docs/tracing.md); can be switched on and off at run time.'),
+
   shutdown: z
     .strictObject({
       grace_secs: seconds(25).describe('how long connections may take to leave when the server is told to stop'),
@@ -239,6 +252,7 @@ export const schema = z.strictObject({
   admin: SECTIONS.admin.prefault({}),
   logging: SECTIONS.logging.prefault({}),
   metrics: SECTIONS.metrics.prefault({}),
+  trace: SECTIONS.trace.prefault({}),
   shutdown: SECTIONS.shutdown.prefault({}),
 });
 

@@ -78,6 +78,7 @@ function pageFromTail(connection: Connection, subscription: Subscription): void 
   const { topic, written } = subscription;
   const { pageMessages, pageBytes } = connection.context.limits;
   const to = topic.fit(connection.format, written, topic.routedHead, pageMessages, pageBytes);
+  topic.trace?.ended(written, to, connection, 'replayed');
   writePage(connection, subscription, topic.prepare(connection.format, written, to, true));
 }
 
@@ -120,11 +121,12 @@ function pageArrived(connection: Connection, subscription: Subscription, history
     return;
   }
   if (history.lost !== null) {
+    topic.trace?.ended(subscription.written, history.after, connection, 'gap', 'history_lost');
     subscription.startAt(history.after, LAGGING);
     subscription.gap = { cause: 'history_lost', epoch: history.epoch, sequence: history.after };
     return connection.scheduleRead();
   }
-  const skipped = skipLost(subscription, history);
+  const skipped = skipLost(connection, subscription, history);
   const page = history.publications.filter(
     ({ position }) =>
       position !== null && position.sequence > subscription.written && position.sequence <= topic.routedHead,
@@ -133,16 +135,18 @@ function pageArrived(connection: Connection, subscription: Subscription, history
   const to = page.at(-1)?.position?.sequence ?? subscription.written;
   // The log gives less than was routed: it is behind for now. The next beat asks again.
   if (!skipped && frames.length === 0) return;
+  topic.trace?.replayed(page, connection);
   writePage(connection, subscription, { after: subscription.written, to, replayed: true, frames, batch: null });
 }
 
 /** What the log no longer has is announced once and skipped. */
-function skipLost(subscription: Subscription, history: History): boolean {
+function skipLost(connection: Connection, subscription: Subscription, history: History): boolean {
   const { topic, written } = subscription;
   const to = Math.min(history.first - 1, topic.routedHead);
   if (to <= written) return false;
   const cause = subscription.overflowed ? 'overflow' : 'trimmed';
   subscription.gap = { cause, epoch: topic.epoch, from: written + 1, to };
+  topic.trace?.ended(written, to, connection, 'gap', cause);
   subscription.lost += to - written;
   subscription.written = to;
   return true;

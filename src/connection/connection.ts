@@ -359,6 +359,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
       return;
     }
     counters.received.add(`${frame.type.startsWith('X-') ? 'X-' : frame.type} ${this.format}`);
+    if (this.context.router.tracing.isOn) this.context.router.tracing.arrived(frame);
     const taken = this.cell.tell(frame, size);
     if (!taken && this.isOpen)
       this.refuse(frame, refusal('inbound_full', 'expected fewer frames before earlier ones are answered', 1_000));

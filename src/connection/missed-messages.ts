@@ -96,6 +96,7 @@ export class MissedMessages {
       epoch: history.epoch,
       sequence: Math.max(history.after, Math.min(history.first - 1, this.until)),
     };
+    connection.context.router.tracing.of(target.topic)?.replayed(page, connection, 'missed_messages');
     connection.transport.cork(() => {
       writeControl(connection);
       sendRange(connection, { after: 0, to: 0, replayed: true, frames, batch: null });

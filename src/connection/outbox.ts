@@ -93,6 +93,7 @@ function writeSubscription(connection: Connection, subscription: Subscription, b
   connection.queuedBytes -= bytes;
   context.backlog.bytes -= bytes;
   context.counters.sentBytes += bytes;
+  topic.trace?.ended(written, to, connection, 'written');
   sendRange(connection, range);
   return bytes;
 }

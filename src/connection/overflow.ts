@@ -30,7 +30,10 @@ export function fallBehind(subscription: Subscription, connection: Connection, o
     if (subscription.queued > 0) displaceEphemeral(connection, subscription, subscription.queued);
     return;
   }
+  const { topic, written, state } = subscription;
   unqueue(connection, subscription);
+  if (topic.trace !== null && state === LIVE)
+    topic.trace.ended(written, topic.routedHead, connection, 'displaced', overflowed ? 'mailbox_full' : 'hole');
   subscription.beginLag(overflowed);
   connection.lag(subscription);
 }

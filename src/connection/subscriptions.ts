@@ -3,8 +3,9 @@ import { matches, qualify, type Topic } from '../protocol/topic.ts';
 import type { ClientFrame } from '../protocol/frames.ts';
 import { refusal } from '../protocol/errors.ts';
 import { unaccounted } from '../router/audit.ts';
+import type { EndCause } from '../telemetry/message-trace.ts';
 import type { RoutedTopic } from '../router/routed-topic.ts';
-import { ENDED, LAGGING, Subscription } from '../router/subscription.ts';
+import { ENDED, LAGGING, LIVE, Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
 import { unqueue } from './overflow.ts';
 import { errorFrame, statusFrame } from './replies.ts';
@@ -139,5 +140,13 @@ function settleBooks(connection: Connection, subscription: Subscription): void {
   const { counters } = connection.context;
   counters.unaccounted += unaccounted(subscription);
   if (subscription.state === LAGGING) counters.deferred += subscription.topic.routedCount - subscription.lagCount;
+  purge(connection, subscription, connection.isOpen ? 'unsubscribed' : 'closed');
+}
+
+/** What waits for a subscription, in the mailbox or in the log, is not written to it any more. */
+export function purge(connection: Connection, subscription: Subscription, cause: EndCause): void {
+  const { topic, written, state } = subscription;
+  if (topic.trace !== null && (state === LIVE || state === LAGGING))
+    topic.trace.ended(written, topic.routedHead, connection, 'purged', cause);
   unqueue(connection, subscription);
 }

@@ -18,6 +18,7 @@ import { VirtualClock } from '../simulation/virtual-clock.ts';
 import { REAL_PARTS } from '../simulation/world.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { silentLog } from '../telemetry/log.ts';
+import type { TraceLimits } from '../telemetry/message-trace.ts';
 import { Backlog } from './backlog.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionContext, ConnectionLimits, FrameHandler } from './context.ts';
@@ -41,6 +42,8 @@ export interface RigOptions {
   readonly userRate?: Rate;
   readonly nodeRate?: Rate;
   readonly extensions?: ReadonlyMap<string, FrameHandler>;
+  /** What the message trace keeps. */
+  readonly trace?: TraceLimits;
 }
 
 export interface ClientOptions {
@@ -157,7 +160,7 @@ export class TestRig {
     this.broker = new HeldBroker(memory);
     const flusher = new Flusher({ sliceMs: 5, readSliceMs: 5, stride: 32 }, clock, clock);
     const tail = { messages: options.tail ?? 1_000, bytes: 10_000_000, totalBytes: 100_000_000 };
-    this.router = new Router({ tail, lingerMs: 60_000 }, this.broker, flusher, clock, silentLog);
+    this.router = new Router({ tail, lingerMs: 60_000, trace: options.trace }, this.broker, flusher, clock, silentLog);
     this.backlog = new Backlog(options.totalBytes ?? 1_000_000_000);
     flusher.serve(this.router, this.backlog);
     this.sweep = () => {

@@ -33,10 +33,15 @@ export function messageId(timestamp: number, sequence: number, digest: string): 
   return `${timestamp}-${sequence}-${digest}`;
 }
 
-const MESSAGE_ID = /^(\d{1,15})-(\d{1,16})-[A-Za-z0-9_-]{6}$/;
+const MESSAGE_ID = /^(\d{1,15})-(\d{1,16})-([A-Za-z0-9_-]{6})$/;
 
 /** The milliseconds inside a message id, or `null` when the text is not one. */
 export function messageTime(id: string): number | null {
+  return messagePlace(id)?.timestamp ?? null;
+}
+
+/** What a message id says of its message, or `null` when the text is not one. */
+export function messagePlace(id: string): { timestamp: number; sequence: number; digest: string } | null {
   const match = MESSAGE_ID.exec(id);
-  return match === null ? null : Number(match[1]);
+  return match === null ? null : { timestamp: Number(match[1]), sequence: Number(match[2]), digest: match[3] ?? '' };
 }

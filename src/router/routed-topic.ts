@@ -6,6 +6,7 @@ import { clientName, type Topic } from '../protocol/topic.ts';
 import { SegmentLog } from '../segments/segment-log.ts';
 import type { SegmentPool } from '../segments/segment-pool.ts';
 import type { Subscription } from './subscription.ts';
+import type { TopicTrace } from './topic-trace.ts';
 
 export interface TailLimits {
   readonly messages: number;
@@ -45,6 +46,8 @@ export class RoutedTopic {
   /** Since when nobody listens, by the monotonic clock, in ms; -1 while somebody does. */
   idleSince = -1;
   readonly subscriptions: Subscription[] = [];
+  /** Where the ways of single messages are written down; `null` unless an operator asked for it. */
+  trace: TopicTrace | null = null;
   private readonly tails: Record<Format, SegmentLog | null> = { json: null, msgpack: null };
   private readonly prepared: Record<Format, PreparedRange | null> = { json: null, msgpack: null };
   private readonly pool: SegmentPool;

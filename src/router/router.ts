@@ -10,21 +10,26 @@ import { firstSegment, matches, type Topic } from '../protocol/topic.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { TraceLimits } from '../telemetry/message-trace.ts';
 import type { FlushRequests, Interest } from './interest.ts';
 import { Patterns } from './patterns.ts';
 import { RoutedTopic, type TailLimits } from './routed-topic.ts';
 import { ENDED, JOINING, LAGGING, LIVE, Subscription, type Subscriber } from './subscription.ts';
+import { TRACE_LIMITS, Tracing } from './tracing.ts';
 
 export interface RouterOptions {
   readonly tail: TailLimits;
   /** How long a topic is kept after its last subscriber left, so that a reconnecting crowd finds its tail. */
   readonly lingerMs: number;
+  /** What the message trace keeps at most, where it is switched on. */
+  readonly trace?: TraceLimits | undefined;
 }
 
 type Ready = (refused: Refusal | null) => void;
 
 export class Router {
   readonly options: RouterOptions;
+  readonly tracing: Tracing;
   private readonly topics = new Map<Topic, RoutedTopic>();
   private readonly topicsBySegment = new Map<string, Set<RoutedTopic>>();
   private readonly patterns = new Patterns();
@@ -49,6 +54,7 @@ export class Router {
     this.clock = clock;
     this.log = log;
     this.pool = new SegmentPool(options.tail.totalBytes / 8);
+    this.tracing = new Tracing(options.trace ?? TRACE_LIMITS, clock, () => this.openTopics());
   }
 
   /** Adds a subscription that takes nothing yet; {@link whenKept} says when it can start. */
@@ -150,6 +156,7 @@ export class Router {
       if (position.sequence > topic.head + 1) this.jump(topic, position.sequence - 1);
     }
     topic.add(publication, started);
+    topic.trace?.routed(publication, topic.subscriptions.length);
     this.markDirty(topic);
     if (this.log.isEnabled('debug')) {
       this.log.debug('Message routed', {
@@ -165,6 +172,7 @@ export class Router {
     if (topic === undefined || !topic.isReady || topic.epoch === epoch) return;
     this.route(topic);
     this.allFallBehind(topic);
+    topic.trace?.cut(epoch, first, topic.routedHead, topic.subscriptions);
     if (topic.head < first - 1) topic.jumpTo(first - 1);
     else topic.cutAt(first - 1);
     topic.epoch = epoch;
@@ -188,6 +196,7 @@ export class Router {
       if (subscription.state === LIVE && subscription.queued > 0) subscription.owner.fellBehind(subscription);
       if (subscription.state === LAGGING) behind.add(subscription);
     }
+    topic.trace?.cut(position.epoch, 1, topic.routedHead, topic.subscriptions);
     topic.jumpTo(position.sequence);
     topic.epoch = position.epoch;
     topic.epochNumber += 1;
@@ -222,6 +231,7 @@ export class Router {
 
   /** Drops the topics that nobody has listened to for a while. Call it about once a second. */
   sweep(): void {
+    this.tracing.expire();
     const deadline = this.clock.elapsed() - this.options.lingerMs;
     for (const topic of this.topics.values()) {
       if (topic.idleSince !== -1 && topic.idleSince <= deadline && !this.keeping.has(topic)) this.drop(topic);
@@ -247,6 +257,7 @@ export class Router {
     if (count === 0) return;
     const json = topic.bytesBetween('json', topic.routedHead, topic.head);
     const msgpack = topic.bytesBetween('msgpack', topic.routedHead, topic.head);
+    topic.trace?.queued(topic.routedHead, topic.head);
     topic.routedHead = topic.head;
     topic.routedCount += count;
     const { subscriptions } = topic;
@@ -288,6 +299,7 @@ export class Router {
   private open(name: Topic): RoutedTopic {
     const topic = new RoutedTopic(name, this.pool, this.options.tail, (prepared) => this.preparedTopics.push(prepared));
     this.topics.set(name, topic);
+    this.tracing.opened(topic);
     const segment = firstSegment(name);
     const siblings = this.topicsBySegment.get(segment);
     if (siblings === undefined) this.topicsBySegment.set(segment, new Set([topic]));
@@ -345,6 +357,7 @@ export class Router {
     topic.isEphemeral = position.epoch === '';
     topic.epoch = position.epoch;
     topic.jumpTo(position.sequence);
+    topic.trace?.startAt(position.epoch);
     if (topic.subscriptions.length === 0) topic.idleSince = this.clock.elapsed();
     const present = new Set(topic.subscriptions.map(({ owner }) => owner));
     for (const [owner, isNew] of this.patterns.matching(topic.name)) {
@@ -366,6 +379,7 @@ export class Router {
     if (this.retained.delete(topic) || this.keeping.delete(topic)) this.interest.release(topic.name);
     for (const subscription of topic.subscriptions.slice()) this.leave(subscription);
     topic.close();
+    this.tracing.closed(topic);
     this.early.delete(topic);
     this.topics.delete(topic.name);
     const segment = firstSegment(topic.name);

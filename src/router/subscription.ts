@@ -4,6 +4,10 @@ import type { RoutedTopic } from './routed-topic.ts';
 
 /** Whoever listens: a connection. */
 export interface Subscriber {
+  /** Unique on the node. */
+  readonly number: number;
+  readonly id: string;
+  readonly principal: { readonly user: string };
   readonly format: Format;
   /** `count` more publications (`bytes` in this subscriber's format) are now queued for a live subscription. */
   queued(subscription: Subscription, count: number, bytes: number): void;

@@ -8,6 +8,7 @@ import { topicDigest, type Topic } from '../protocol/topic.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import { VirtualClock } from '../simulation/virtual-clock.ts';
 import { silentLog } from '../telemetry/log.ts';
+import type { TraceLimits } from '../telemetry/message-trace.ts';
 import type { FlushRequests, Interest } from './interest.ts';
 import type { RoutedTopic, TailLimits } from './routed-topic.ts';
 import { Router } from './router.ts';
@@ -23,7 +24,12 @@ export interface Told {
   readonly bytes?: number;
 }
 
+let lastSubscriber = 0;
+
 export class TestSubscriber implements Subscriber {
+  readonly number = (lastSubscriber += 1);
+  readonly id = `c-${this.number}`;
+  readonly principal = { user: `user${this.number}` };
   readonly format: Format;
   readonly told: Told[] = [];
   readonly faults: unknown[] = [];
@@ -112,6 +118,7 @@ export class TestInterest implements Interest {
 
 export interface RigOptions {
   readonly tail?: Partial<TailLimits>;
+  readonly trace?: TraceLimits;
 }
 
 export class RouterRig {
@@ -122,7 +129,7 @@ export class RouterRig {
   /** How often the router asked to be flushed in the middle of a turn. */
   flushedAtOnce = 0;
 
-  constructor({ tail = {} }: RigOptions = {}) {
+  constructor({ tail = {}, trace }: RigOptions = {}) {
     this.broker = new MemoryBroker(
       {
         retention: { rules: [{ ...PLENTY, pattern: 'typing.**', messages: 0 }], fallback: PLENTY, direct: PLENTY },
@@ -144,7 +151,7 @@ export class RouterRig {
       },
     };
     const limits = { messages: 100, bytes: 1_000_000, totalBytes: 10_000_000, ...tail };
-    this.router = new Router({ tail: limits, lingerMs: LINGER_MS }, this.interest, flush, this.clock, silentLog);
+    this.router = new Router({ tail: limits, lingerMs: LINGER_MS, trace }, this.interest, flush, this.clock, silentLog);
     void this.broker.start(this.router);
   }
 

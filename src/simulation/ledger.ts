@@ -6,11 +6,20 @@ import { promise } from './violation.ts';
 /** A message that the log has taken, or an ephemeral one. */
 export type Stored = Pick<Publication, 'topic' | 'position' | 'payload'>;
 
+interface Receipts {
+  inOrder: number;
+  asked: number;
+}
+
 export class Ledger {
   /** `topic epoch sequence` → payload. */
   private readonly byPlace = new Map<string, string>();
   /** Payload (each is published once) → place. */
   private readonly byPayload = new Map<string, string>();
+  /** `topic epoch sequence` → connection → how often it arrived there. */
+  private readonly arrived = new Map<string, Map<string, Receipts>>();
+  /** `connection topic from to` of every `Gap` that arrived. */
+  private readonly told = new Set<string>();
   /** Ephemeral publications per topic, in order of publication. */
   private readonly ephemeral = new Map<Topic, string[]>();
 
@@ -46,6 +55,32 @@ export class Ledger {
       'what was published is what arrives',
       () => `${topic} ${epoch} ${sequence} is ${truth}, a client got ${payload}`,
     );
+  }
+
+  has(topic: Topic, epoch: string, sequence: number): boolean {
+    return this.byPlace.has(`${topic} ${epoch} ${sequence}`);
+  }
+
+  /** A client has received a message. @param asked as an answer, outside the order of delivery */
+  received(connection: string, topic: Topic, epoch: string, sequence: number, asked: boolean): void {
+    const place = `${topic} ${epoch} ${sequence}`;
+    const at = this.arrived.get(place) ?? new Map<string, Receipts>();
+    const receipts = at.get(connection) ?? { inOrder: 0, asked: 0 };
+    receipts[asked ? 'asked' : 'inOrder'] += 1;
+    this.arrived.set(place, at.set(connection, receipts));
+  }
+
+  receipts(topic: Topic, epoch: string, sequence: number): ReadonlyMap<string, Readonly<Receipts>> {
+    return this.arrived.get(`${topic} ${epoch} ${sequence}`) ?? new Map();
+  }
+
+  /** A client was told that messages are missing. */
+  announced(connection: string, topic: Topic, from: number, to: number): void {
+    this.told.add(`${connection} ${topic} ${from} ${to}`);
+  }
+
+  wasTold(connection: string, topic: Topic, from: number, to: number): boolean {
+    return this.told.has(`${connection} ${topic} ${from} ${to}`);
   }
 
   /** Place of an ephemeral publication in the order of its topic. */

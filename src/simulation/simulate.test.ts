@@ -7,11 +7,25 @@ import { MemoryBroker } from '../broker/memory.ts';
 import { Backlog } from '../connection/backlog.ts';
 import { Router } from '../router/router.ts';
 import { LIVE, type Subscriber, type Subscription } from '../router/subscription.ts';
+import type { End } from '../telemetry/message-trace.ts';
 import { simulateSeed, traceSeed } from './simulate.ts';
+import { drawTraced } from './traced.ts';
 import { REAL_PARTS, type Parts } from './world.ts';
 
 test('the same seed twice gives the same trace', () => {
   for (let seed = 1; seed <= 20; seed += 1) expect(traceSeed(seed)).toBe(traceSeed(seed));
+});
+
+test('what is traced changes nothing that happens', () => {
+  const traced = { limits: { messages: 5, recipients: 1 }, patterns: ['chat.**', '@user:user0'], until: null };
+  for (let seed = 1; seed <= 50; seed += 1) expect(traceSeed(seed, 120, traced)).toBe(traceSeed(seed, 120, null));
+});
+
+test('a share of the worlds is traced, and not all', () => {
+  const traced = Array.from({ length: 100 }, (_, seed) => drawTraced(seed));
+  const share = traced.filter((each) => each !== null).length;
+  expect(share).toBeGreaterThan(30);
+  expect(share).toBeLessThan(70);
 });
 
 test('a thousand seeds break no promise', () => {
@@ -63,6 +77,26 @@ suite('planted bugs are found within a thousand seeds', () => {
       };
       return subscription;
     }
+  }
+
+  /** Writes down another end than the one that came, or none. */
+  function misTracing(change: (end: End) => End | null): Parts['router'] {
+    return (...args) => {
+      const router = new Router(...args);
+      const { tracing } = router;
+      const opened = tracing.opened.bind(tracing);
+      tracing.opened = (topic) => {
+        opened(topic);
+        const { trace } = topic;
+        if (trace === null) return;
+        const ended = trace.ended.bind(trace);
+        trace.ended = (after, to, owner, end, cause) => {
+          const other = change(end);
+          if (other !== null) ended(after, to, owner, other, cause);
+        };
+      };
+      return router;
+    };
   }
 
   class StammeringBroker extends MemoryBroker {
@@ -130,6 +164,10 @@ suite('planted bugs are found within a thousand seeds', () => {
     'a hole in the publications is ignored': { router: (...args) => new HoleIgnoringRouter(...args) },
     'a change of epoch is not told': { router: (...args) => new EpochIgnoringRouter(...args) },
     'younger entries stay queued after an overflow': { router: (...args) => new YoungerKeepingRouter(...args) },
+    'what was displaced is traced as written': { router: misTracing((end) => (end === 'displaced' ? 'written' : end)) },
+    'what was purged is not traced': { router: misTracing((end) => (end === 'purged' ? null : end)) },
+    'what was written is traced as purged': { router: misTracing((end) => (end === 'written' ? 'purged' : end)) },
+    'what is a gap is traced as replayed': { router: misTracing((end) => (end === 'gap' ? 'replayed' : end)) },
     'a publish is answered twice': { broker: (...args) => new StammeringBroker(...args) },
     'sequences are used again in the same epoch': { broker: (...args) => new SequenceReusingBroker(...args) },
     'pages lack their first message': { broker: (...args) => new FirstSkippingBroker(...args) },

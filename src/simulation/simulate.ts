@@ -3,6 +3,7 @@ import { ENDED, JOINING } from '../router/subscription.ts';
 import { checkInvariants } from './invariants.ts';
 import { connect, drawSchedule, nextPayload, perform, type Operation } from './operations.ts';
 import { SeededRandom } from './seeded-random.ts';
+import { checkTraced, type Traced } from './traced.ts';
 import { promise, Violation } from './violation.ts';
 import { REAL_PARTS, World, type Parts } from './world.ts';
 
@@ -29,8 +30,8 @@ export function simulateSeed(seed: number, parts: Parts = REAL_PARTS, steps = ST
 }
 
 /** Every step of a seed with what it did to the node, as text: the same seed gives the same text. */
-export function traceSeed(seed: number, steps = STEPS): string {
-  const world = new World(seed, REAL_PARTS);
+export function traceSeed(seed: number, steps = STEPS, traced?: Traced | null): string {
+  const world = new World(seed, REAL_PARTS, traced);
   const lines = scheduleOf(seed, steps).map((operation) => {
     perform(world, operation);
     const connections = world.node.connections.map(
@@ -140,6 +141,7 @@ function checkRest(world: World): void {
     'conservation',
     () => `${world.node.unaccounted()} publications are unexplained`,
   );
+  checkTraced(world);
 }
 
 /** Leaves out ever smaller pieces of the schedule as long as the same promise is broken (delta debugging). */

@@ -30,6 +30,9 @@ export class SimulatedClient {
   readonly batching: boolean;
   link: SimulatedLink | null = null;
   sessionId: string | null = null;
+  /** Ids of all its connections, the last one being the current. */
+  readonly connections = new Set<string>();
+  private connectionId = '';
   lastMessageId: string | null = null;
   /** Topics and patterns that it wants, and that the server has confirmed on this connection. */
   readonly wanted = new Set<string>();
@@ -132,6 +135,8 @@ export class SimulatedClient {
     if (data['sequence'] === undefined) return this.ephemeral(topic, payload);
     const position = { epoch: String(data['epoch']), sequence: Number(data['sequence']) };
     this.ledger.check(this.nodeName(topic), position.epoch, position.sequence, JSON.stringify(data['payload']));
+    const isAsked = frame.reply_to !== undefined;
+    this.ledger.received(this.connectionId, this.nodeName(topic), position.epoch, position.sequence, isAsked);
     // Answers to GetMissedMessages stand outside the order.
     if (frame.reply_to !== undefined) return;
     promise(
@@ -211,6 +216,7 @@ export class SimulatedClient {
     }
     const from = Number(data['from']);
     const to = Number(data['to']);
+    this.ledger.announced(this.connectionId, this.nodeName(topic), from, to);
     // A topic that did not exist when its pattern was confirmed starts at its first message.
     const last = known?.position.sequence ?? 0;
     promise(
@@ -227,8 +233,11 @@ export class SimulatedClient {
   }
 
   private status(status: string, details: Readonly<Record<string, unknown>>): void {
-    if (status === 'connected') this.sessionId = String(details['session_id']);
-    else if (status === 'subscribed') this.subscribed(details);
+    if (status === 'connected') {
+      this.sessionId = String(details['session_id']);
+      this.connectionId = String(details['connection_id']);
+      this.connections.add(this.connectionId);
+    } else if (status === 'subscribed') this.subscribed(details);
     else if (status === 'unsubscribed') {
       for (const topic of details['topics'] as string[]) this.unsubscribed(topic);
     }

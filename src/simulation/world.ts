@@ -27,6 +27,7 @@ import { SeededRandom } from './seeded-random.ts';
 import { SimulatedBroker, type BrokerFaults } from './simulated-broker.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { SimulatedLink } from './simulated-link.ts';
+import { drawTraced, type Traced } from './traced.ts';
 import { promise, Violation } from './violation.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -105,7 +106,8 @@ export class World {
   unplanned: string | null = null;
   private readonly pulse: Pulse;
 
-  constructor(seed: number, parts: Parts) {
+  /** @param traced what the node traces; drawn from the seed unless a test says it */
+  constructor(seed: number, parts: Parts, traced: Traced | null = drawTraced(seed)) {
     this.random = new SeededRandom(seed);
     this.conditions = drawConditions(this.random);
     const { random, clock, conditions } = this;
@@ -129,7 +131,9 @@ export class World {
     );
     const flusher = new Flusher({ sliceMs: 0, readSliceMs: 0, stride: random.between(1, 3) }, clock, clock);
     const tail = { messages: conditions.mailboxCapacity, bytes: conditions.mailboxBytes, totalBytes: 1_000_000 };
-    this.router = parts.router({ tail, lingerMs: LINGER_MS }, this.broker, flusher, clock, silentLog);
+    const trace = traced?.limits;
+    this.router = parts.router({ tail, lingerMs: LINGER_MS, trace }, this.broker, flusher, clock, silentLog);
+    for (const pattern of traced?.patterns ?? []) this.router.tracing.enable(pattern, untilOf(traced, clock));
     const backlog = parts.backlog(conditions.totalBytes);
     flusher.serve(this.router, backlog);
     const mode = new NodeMode('sim', 'x', () => {});
@@ -241,6 +245,10 @@ export class World {
     this.unplanned ??= error.includes(PLANTED_FAULT) ? null : error;
     this.failures.set(actor, (this.failures.get(actor) ?? 0) + 1);
   }
+}
+
+function untilOf(traced: Traced | null, clock: VirtualClock): number | null {
+  return traced?.until == null ? null : clock.now() + traced.until;
 }
 
 function limitsOf(conditions: Conditions): ConnectionContext['limits'] {

@@ -9,10 +9,13 @@ export function broadcast(connection: Connection, frame: PublishFrame): void {
   const prepared = prepare(context, principal, frame);
   if (isRefusal(prepared)) return connection.refuse(frame, prepared);
   const { topic, draft } = prepared;
+  const { tracing } = context.router;
+  const times = tracing.isOn ? tracing.validated(frame) : null;
   context.broker.publish(topic, draft, (outcome) => {
     connection.cell.answer(() => {
       if (isRefusal(outcome)) return connection.refuse(frame, outcome);
       countPublished(connection, outcome);
+        if (times !== null) tracing.stored(topic, outcome, principal.user, times);
       connection.reply(frame, {
         type: 'Ack',
         data: acknowledgement(frame, outcome, context.router.recipients(topic)),

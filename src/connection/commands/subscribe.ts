@@ -13,7 +13,6 @@ import {
 } from '../../protocol/topic.ts';
 import { ENDED, JOINING, LAGGING, type Subscription } from '../../router/subscription.ts';
 import type { Connection } from '../connection.ts';
-import { unqueue } from '../overflow.ts';
 import { statusFrame, type Recovery } from '../replies.ts';
 import { sessionChanged } from '../sessions.ts';
 import {
@@ -25,6 +24,7 @@ import {
   findSubscription,
   hold,
   isMatched,
+  purge,
   release,
   type Joining,
 } from '../subscriptions.ts';
@@ -151,7 +151,7 @@ class Request implements Joining {
   private joinAgain(subscription: Subscription, entry: Start): void {
     const isRestarted = entry.position !== undefined || entry.from === 'earliest';
     if (isRestarted && subscription.state !== JOINING) {
-      unqueue(this.connection, subscription);
+      purge(this.connection, subscription, 'restarted');
       subscription.state = JOINING;
       subscription.generation += 1;
       subscription.gap = null;

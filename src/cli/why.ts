@@ -1,0 +1,73 @@
+/** What `signalbox trace` and `signalbox why` print. */
+import type { TraceAnswer } from '../http/trace.ts';
+
+const STAGES = ['received', 'validated', 'stored', 'routed', 'queued', 'delivered', 'failed'] as const;
+
+/** The one sentence, for the user that was asked about. */
+export function whyText({ why, note }: TraceAnswer): string {
+  return printable(why?.sentence ?? note ?? 'expected a user to explain it for (--user U)');
+}
+
+/** The stages of a message and its end per recipient. */
+export function traceText({ message, note, why }: TraceAnswer): string {
+  const last = why === null ? [] : [printable(why.sentence)];
+  if (message === null) return [printable(note ?? ''), ...last].filter((line) => line !== '').join('\n');
+  const { id, topic, epoch, sequence, from, subscriptions, recipients, others, traced_until: until } = message;
+  const count =
+    subscriptions === null ? 'not routed on this node' : `${subscriptions} subscriptions when it was routed`;
+  const rest = Object.entries(others).map(([end, number]) => `${number} ${end}`);
+  return [
+    row('message', id),
+    row('topic', `${topic}, position ${sequence} of epoch ${epoch}`),
+    row('from', from),
+    ...stageRows(message.stages),
+    row('recipients', count),
+    ...recipients.map(recipientRow),
+    ...(rest.length === 0 ? [] : [row('others', rest.join(', '))]),
+    ...(until === null ? [] : [row('until', `${clock(until)}: tracing was switched off`)]),
+    ...last,
+  ].join('\n');
+}
+
+type Message = NonNullable<TraceAnswer['message']>;
+
+/** Times of the stages, each with what has passed since the first. */
+function stageRows(stages: Message['stages']): string[] {
+  const reached = STAGES.flatMap((name) => {
+    const at = stages[name];
+    return at === undefined ? [] : [{ name, at }];
+  });
+  const first = Math.min(...reached.map(({ at }) => at));
+  return reached.map(({ name, at }) => row(name, `${clock(at)}${at === first ? '' : `  +${at - first} ms`}`));
+}
+
+function recipientRow({
+  connection_id: connection,
+  user,
+  end,
+  at,
+  cause,
+  gap,
+  displaced_at: displaced,
+}: Message['recipients'][number]): string {
+  const details = [
+    ...(cause === null ? [] : [cause]),
+    ...(gap === null ? [] : [`${gap[0]}..${gap[1]}`]),
+    ...(displaced === null || end === 'displaced' ? [] : [`displaced ${clock(displaced)}`]),
+  ];
+  const more = details.length === 0 ? '' : ` (${details.join(', ')})`;
+  return `  ${printable(user)} on ${connection}: ${end} ${clock(at)}${more}`;
+}
+
+function row(name: string, text: string): string {
+  return `${name.padEnd(12)}${printable(text)}`;
+}
+
+function clock(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** User ids are what tokens say: nothing of them may steer a terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\uFFFD');
+}

@@ -1,0 +1,86 @@
+/** The answer to `GET /admin/trace/{message_id}[?user=U]`, as it is sent. */
+import { shownTopic } from '../node/fate.ts';
+import { explainFor, whyNotTraced, type TraceParts } from '../node/why.ts';
+import type { Recipient, TracedMessage } from '../telemetry/message-trace.ts';
+
+export interface TraceAnswer {
+  /** `null` when it is not in the trace; then `note` says why. */
+  readonly message: MessageView | null;
+  readonly note: string | null;
+  /** Only for the user who was asked about. */
+  readonly why: WhyView | null;
+}
+
+interface MessageView {
+  readonly id: string;
+  readonly topic: string;
+  readonly epoch: string;
+  readonly sequence: number;
+  readonly from: string;
+  /** All times are milliseconds since 1970; stages that were not reached are missing. */
+  readonly stages: { readonly stored: number } & TracedMessage['stages'];
+  /** Subscriptions on this node when it was routed; `null` when it was not. */
+  readonly subscriptions: number | null;
+  readonly recipients: readonly RecipientView[];
+  /** Recipients beyond the list, by end. */
+  readonly others: TracedMessage['others'];
+  readonly traced_until: number | null;
+}
+
+interface RecipientView {
+  readonly connection_id: string;
+  readonly user: string;
+  readonly end: Recipient['end'];
+  readonly at: number;
+  readonly cause: Recipient['cause'];
+  readonly displaced_at: number | null;
+  readonly gap: Recipient['gap'];
+  readonly deliveries: number;
+}
+
+interface WhyView {
+  readonly user: string;
+  readonly verdict: string;
+  readonly sentence: string;
+  readonly connections: readonly { readonly connection_id: string; readonly verdict: string; readonly text: string }[];
+}
+
+/** @param user the user id to explain it for, in the tenant of the topic; `null` for nobody in particular */
+export function traceAnswer(parts: TraceParts, id: string, user: string | null): TraceAnswer {
+  const message = parts.context.router.tracing.find(id);
+  return {
+    message: message === undefined ? null : messageView(message),
+    note: message === undefined ? whyNotTraced(parts, id) : null,
+    why: user === null ? null : whyView(parts, id, user),
+  };
+}
+
+function messageView({ id, topic, epoch, sequence, from, timestamp, ...rest }: TracedMessage): MessageView {
+  const { stages, subscriptions, recipients, others, tracedUntil } = rest;
+  return {
+    id,
+    topic: shownTopic(topic),
+    epoch,
+    sequence,
+    from,
+    stages: { stored: timestamp, ...stages },
+    subscriptions,
+    recipients: [...recipients.values()].map(({ connection, displacedAt, ...recipient }) => ({
+      connection_id: connection,
+      ...recipient,
+      displaced_at: displacedAt,
+    })),
+    others,
+    traced_until: tracedUntil,
+  };
+}
+
+function whyView(parts: TraceParts, id: string, user: string): WhyView {
+  const { verdict, sentence, fates } = explainFor(parts, id, user);
+  return {
+    user,
+    verdict,
+    sentence,
+    connections: fates.map(({ connection, ...fate }) => ({ connection_id: connection, ...fate })),
+  };
+}

@@ -1,0 +1,178 @@
+/**
+ * The traced messages of one topic, found by sequence: what happens to messages happens to ranges of sequences. A topic
+ * that is not traced has none of these, so a range costs the hot path one look at `null`.
+ */
+import { messageTime, type Position, type Publication } from '../protocol/position.ts';
+import type { Topic } from '../protocol/topic.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import type { End, EndCause, MessageTrace, Stages, TracedMessage, TraceOwner } from '../telemetry/message-trace.ts';
+import { LAGGING, type Subscription } from './subscription.ts';
+
+/** What the publisher's side knows: when the frame or request came, and when it had been checked. In ms since 1970. */
+export type PublishTimes = Required<Pick<Stages, 'received' | 'validated'>>;
+
+export class TopicTrace {
+  readonly topic: Topic;
+  /** The router serves the topic. Else only its publishers are heard of. */
+  isOpen = false;
+  /** Messages of the current epoch, and of older ones below its first. */
+  private readonly bySequence = new Map<number, TracedMessage>();
+  private epoch = '';
+  /** Since when the topic is traced, in ms since 1970. */
+  private readonly since: number;
+  private readonly ring: MessageTrace;
+  private readonly clock: Clock;
+
+  constructor(topic: Topic, since: number, ring: MessageTrace, clock: Clock) {
+    this.topic = topic;
+    this.since = since;
+    this.ring = ring;
+    this.clock = clock;
+  }
+
+  get isEmpty(): boolean {
+    return this.bySequence.size === 0;
+  }
+
+  // What the router knows
+
+  /** The router knows where the topic stands. */
+  startAt(epoch: string): void {
+    if (this.epoch === epoch) return;
+    this.bySequence.clear();
+    this.enter(epoch);
+  }
+
+  /** The epoch has changed: later messages of the old one than `first` are gone, and their numbers are used again. */
+  cut(epoch: string, first: number, routedHead: number, subscriptions: readonly Subscription[]): void {
+    for (const { state, written, owner } of subscriptions) {
+      if (state === LAGGING) this.ended(Math.max(written, first - 1), routedHead, owner, 'lost');
+    }
+    for (const sequence of this.bySequence.keys()) if (sequence >= first) this.bySequence.delete(sequence);
+    this.enter(epoch);
+  }
+
+  /** A publication was put into the tail. Ephemeral ones have no id to be found by. */
+  routed(publication: Publication, subscriptions: number): void {
+    const { position } = publication;
+    if (position === null) return;
+    const message = this.known(publication.id, position) ?? this.add(publication.id, position, publication);
+    message.stages.routed ??= this.clock.now();
+    message.subscriptions ??= subscriptions;
+  }
+
+  /** Messages after `after` up to `to` were counted into mailboxes. */
+  queued(after: number, to: number): void {
+    const now = this.clock.now();
+    this.forEach(after, to, ({ stages }) => {
+      stages.queued ??= now;
+    });
+  }
+
+  // What connections know
+
+  /** Messages after `after` up to `to` ended like this for a connection. */
+  ended(after: number, to: number, owner: TraceOwner, end: End, cause: EndCause | null = null): void {
+    const at = this.clock.now();
+    const gap = end === 'gap' ? ([after + 1, to] as const) : null;
+    this.forEach(after, to, (message) => this.ring.end(message, owner, end, at, cause, gap));
+  }
+
+  /**
+   * A page of the log goes out to a connection. Messages of which no notice came here are traced from then on, unless
+   * they are older than the trace: a replay of a long history must not push out what is being looked at.
+   */
+  replayed(page: readonly Publication[], owner: TraceOwner, cause: EndCause | null = null): void {
+    const at = this.clock.now();
+    for (const publication of page) {
+      const message = this.known(publication.id, publication.position) ?? this.learn(publication);
+      if (message !== null) this.ring.end(message, owner, 'replayed', at, cause);
+    }
+  }
+
+  // What publishers know
+
+  /** The log has taken a message. Its notice may come earlier, later or, when nobody listens here, not at all. */
+  stored(id: string, position: Position, from: string, times: PublishTimes): void {
+    if (!this.isOpen) this.startAt(position.epoch);
+    const timestamp = messageTime(id) ?? times.validated;
+    const known = this.known(id, position);
+    const isLate = this.ring.find(id) !== undefined || timestamp <= this.ring.evictedUntil;
+    if (known === null && isLate) return;
+    Object.assign((known ?? this.add(id, position, { from, timestamp })).stages, times);
+  }
+
+  // What the ring knows
+
+  /** The message has left the ring. */
+  forget({ sequence, epoch }: TracedMessage): void {
+    if (this.bySequence.get(sequence)?.epoch !== epoch) return;
+    this.bySequence.delete(sequence);
+  }
+
+  /** Tracing was switched off: the messages stay to be looked at as they are. */
+  stop(): void {
+    const now = this.clock.now();
+    for (const message of this.ring.messages()) if (message.topic === this.topic) message.tracedUntil ??= now;
+    this.bySequence.clear();
+  }
+
+  /** An id is of another message when a stream began anew within the same millisecond. */
+  private known(id: string, position: Position | null): TracedMessage | null {
+    const message = this.ring.find(id);
+    if (message === undefined || message.tracedUntil !== null) return null;
+    const isOurs = message.epoch === position?.epoch || this.bySequence.get(message.sequence) === message;
+    return isOurs ? message : null;
+  }
+
+  private learn(publication: Publication): TracedMessage | null {
+    const { position, timestamp } = publication;
+    if (position?.epoch !== this.epoch || timestamp < this.since || timestamp <= this.ring.evictedUntil) return null;
+    return this.add(publication.id, position, publication);
+  }
+
+  private add(
+    id: string,
+    { epoch, sequence }: Position,
+    { from, timestamp }: Pick<Publication, 'from' | 'timestamp'>,
+  ): TracedMessage {
+    const message: TracedMessage = {
+      id,
+      topic: this.topic,
+      epoch,
+      sequence,
+      from,
+      timestamp,
+      stages: {},
+      subscriptions: null,
+      recipients: new Map(),
+      others: {},
+      tracedUntil: null,
+    };
+    // A late answer about an ended epoch is kept, but its number belongs to another message now.
+    if (epoch === this.epoch) this.bySequence.set(sequence, message);
+    this.ring.add(message);
+    return message;
+  }
+
+  /** Finds what was stored under the new epoch before this node heard of it. */
+  private enter(epoch: string): void {
+    this.epoch = epoch;
+    for (const message of this.ring.messages()) {
+      const isOurs = message.topic === this.topic && message.epoch === epoch && message.tracedUntil === null;
+      if (isOurs) this.bySequence.set(message.sequence, message);
+    }
+  }
+
+  /** Ranges can be much longer than what is kept of them. */
+  private forEach(after: number, to: number, visit: (message: TracedMessage) => void): void {
+    if (to - after > this.bySequence.size) {
+      for (const [sequence, message] of this.bySequence) if (sequence > after && sequence <= to) visit(message);
+      return;
+    }
+    for (let sequence = after + 1; sequence <= to; sequence += 1) {
+      const message = this.bySequence.get(sequence);
+      if (message !== undefined) visit(message);
+    }
+  }
+}
