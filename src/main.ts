@@ -9,6 +9,7 @@ import { serve } from './cli/serve.ts';
 import { simulate } from './cli/simulate.ts';
 import { token } from './cli/token.ts';
 import { topics } from './cli/topics.ts';
+import { trace, why } from './cli/trace.ts';
 import { versionCommand } from './cli/version-command.ts';
 import { ConfigError } from './config/load.ts';
 
@@ -21,6 +22,8 @@ const COMMANDS: readonly Command[] = [
   topics,
   emergency,
   drain,
+  trace,
+  why,
   simulate,
   versionCommand,
 ];

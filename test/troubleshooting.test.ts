@@ -35,8 +35,9 @@ function blocks(): Block[] {
 
 /** `…` stands for anything. */
 function asPattern(line: string): RegExp {
-  const escape = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll(' ', ' +');
-  return new RegExp(`^${line.trim().split('…').map(escape).join('.*')}`, 'm');
+  const escape = (text: string): string =>
+    text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll(' ', ' +');
+  return new RegExp(`^ *${line.trim().split('…').map(escape).join('.*')}`, 'm');
 }
 
 function run(script: string, directory: string, environment: Readonly<Record<string, string>>): Promise<string> {
@@ -54,7 +55,17 @@ describe('docs/troubleshooting.md', () => {
 
   test('has a command for every symptom of the guide that it grew from', () => {
     expect(all.length).toBeGreaterThanOrEqual(18);
-    const symptoms = ['cannot connect', '401', 'drop', 'not delivered', 'Out of order', 'overflow', 'restarts', 'CPU', 'Memory'];
+    const symptoms = [
+      'cannot connect',
+      '401',
+      'drop',
+      'not delivered',
+      'Out of order',
+      'overflow',
+      'restarts',
+      'CPU',
+      'Memory',
+    ];
     for (const symptom of symptoms)
       expect([symptom, all.some(({ heading }) => heading.includes(symptom))]).toEqual([symptom, true]);
   });

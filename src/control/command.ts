@@ -70,6 +70,11 @@ export const COMMANDS = {
       (target) => target.jti !== undefined || target.user !== undefined || target.issued_before !== undefined,
       'expected at least one of jti, user, issued_before',
     ),
+  trace: z.strictObject({
+    topics: z.string().min(1).max(512).describe('a topic name, a pattern, or @user:<user id>'),
+    enabled: z.boolean(),
+    ttl_secs: ttl,
+  }),
   drain: z.strictObject({}),
 } as const;
 

@@ -90,6 +90,13 @@ export const ADMIN_COMMANDS: readonly AdminCommandEndpoint[] = [
   },
   {
     method: 'POST',
+    path: '/admin/trace',
+    operation: 'setTrace',
+    summary: 'Traces the messages of a topic or pattern, or traces them no longer.',
+    command: 'trace',
+  },
+  {
+    method: 'POST',
     path: '/admin/drain',
     operation: 'drain',
     summary: 'Drains this node and ends its process, as SIGTERM does. {"node": "*"} drains all nodes.',
@@ -156,7 +163,7 @@ function respond(command: Command, dryRun: boolean, outcomes: readonly Outcome[]
   const problems = outcomes.filter(({ problem }) => problem !== undefined);
   if (outcomes.length === 0 || problems.length === outcomes.length) {
     const message = problems[0]?.problem ?? 'no such node';
-    const isAbout = command.name === 'log_level' ? 'invalid_field' : 'not_found';
+    const isAbout = command.name === 'log_level' || command.name === 'trace' ? 'invalid_field' : 'not_found';
     return refusalResponse(refusal(isAbout, message));
   }
   return {

@@ -5,6 +5,7 @@ import type { Node } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpResponse } from '../node/route.ts';
 import { refusal } from '../protocol/errors.ts';
+import { traceAnswer } from './trace.ts';
 import type { AdminRequest, AdminRoute } from './admin-access.ts';
 
 const MAX_PAGE = 1_000;
@@ -35,6 +36,19 @@ export function adminViewRoutes(node: Node): AdminRoute[] {
       handle: (request) =>
         query(request, TOPICS_QUERY, ({ offset, limit, prefix }) => listTopics(node, offset, limit, prefix)),
     },
+    {
+      method: 'GET',
+      path: '/admin/trace/:id',
+      handle: ({ parameters, query }) => ({
+        status: 200,
+        body: traceAnswer(
+          { connections: node.connections, context: node.parts.context },
+          parameters['id'] ?? '',
+          query.get('user'),
+        ),
+      }),
+    },
+    { method: 'GET', path: '/admin/trace', handle: () => tracedPatterns(node) },
     { method: 'GET', path: '/admin/dead-letters', handle: () => deadLetters(node) },
   ];
 }
@@ -56,6 +70,14 @@ function connection(node: Node, { parameters }: AdminRequest): HttpResponse {
   return refusalResponse(
     refusal('not_found', 'expected the id of a connection of this node: see GET /admin/connections'),
   );
+}
+
+function tracedPatterns({ parts }: Node): HttpResponse {
+  const patterns = parts.context.router.tracing.list().map(({ pattern, until }) => ({
+    pattern,
+    until: until === null ? null : new Date(until).toISOString(),
+  }));
+  return { status: 200, body: { node: parts.mode.name, patterns } };
 }
 
 function deadLetters({ parts }: Node): HttpResponse {

@@ -43,10 +43,13 @@ export function publishItem({ parts, principal }: Call, frame: PublishFrame): Pr
   const prepared = prepare(context, principal, frame);
   if (isRefusal(prepared)) return Promise.resolve(prepared);
   const { topic, draft } = prepared;
+  const { tracing } = context.router;
+  const times = tracing.isOn ? tracing.validated(frame) : null;
   return new Promise((resolve) => {
     context.broker.publish(topic, draft, (outcome) => {
       if (isRefusal(outcome)) return resolve(outcome);
       countPublished({ context }, outcome);
+      if (times !== null) tracing.stored(topic, outcome, principal.user, times);
       resolve(acknowledgement(frame, outcome, context.router.recipients(topic)));
     });
   });

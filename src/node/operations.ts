@@ -166,6 +166,17 @@ const PLANS: Plans = {
     };
   },
 
+  trace: ({ node }, { topics, enabled, ttl_secs: seconds }) => {
+    const { router, clock } = node.parts.context;
+    const { tracing } = router;
+    const until = seconds === undefined ? null : clock.now() + seconds * 1_000;
+    const refused = enabled ? tracing.problem(topics) : null;
+    if (refused !== null) return { problem: refused.message };
+    if (!enabled && !tracing.has(topics)) return { problem: 'expected a pattern that is traced: see GET /admin/trace' };
+    // Its end is the tracing's own business: several patterns may be traced, each with a time of its own.
+    return { apply: () => void (enabled ? tracing.enable(topics, until) : tracing.disable(topics)) };
+  },
+
   drain: (self) => ({
     connections: self.open().length,
     messages: self.traffic.delivered,

@@ -51,14 +51,27 @@ export class Tracing {
     const pattern = tracePattern(text);
     if (typeof pattern !== 'string') return pattern;
     const known = this.patterns.get(pattern);
-    if (known === undefined && this.patterns.size >= MAX_TRACED)
-      return refusal('topic_limit', `expected at most ${MAX_TRACED} traced patterns: switch one off first`);
+    if (known === undefined && this.patterns.size >= MAX_TRACED) return this.problem(text);
     this.patterns.set(pattern, { pattern, since: known?.since ?? this.clock.now(), until });
     this.isOn = true;
     for (const topic of this.openTopics()) {
       if (topic.trace === null && matches(pattern, topic.name)) this.attach(topic);
     }
     return null;
+  }
+
+  /** Why {@link enable} would refuse, or `null`. */
+  problem(text: string): Refusal | null {
+    const pattern = tracePattern(text);
+    if (typeof pattern !== 'string') return pattern;
+    if (this.patterns.has(pattern) || this.patterns.size < MAX_TRACED) return null;
+    return refusal('topic_limit', `expected at most ${MAX_TRACED} traced patterns: switch one off first`);
+  }
+
+  /** Whether this very pattern is traced. */
+  has(text: string): boolean {
+    const pattern = tracePattern(text);
+    return typeof pattern === 'string' && this.patterns.has(pattern);
   }
 
   /** What was traced stays to be looked at. @returns whether the pattern was traced */

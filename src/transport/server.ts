@@ -12,6 +12,7 @@ import type { Admission, Node } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { Route } from '../node/route.ts';
 import { CODECS } from '../protocol/codecs.ts';
+import { refusal } from '../protocol/errors.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { registerRoutes, respond } from './http.ts';
@@ -106,6 +107,11 @@ function registerWebSocket(app: TemplatedApp, node: Node, options: ServerOptions
       counters.nativeDropped += 1;
     },
     close: (ws, code) => ws.getUserData().socket.closed(code),
+  });
+  // Only upgrades reach the handler above: what else comes here is somebody's plain request.
+  app.any('/ws', (res) => {
+    const refused = refusal('upgrade_required', 'expected Upgrade: websocket, got a plain HTTP request');
+    respond(res, refusalResponse(refused));
   });
 }
 

@@ -217,3 +217,44 @@ test('every change is an audit line with who, what and until when; a try is told
     { message: 'Admin change not applied', command: 'log_level', applied: 0 },
   ]);
 });
+
+describe('tracing', () => {
+  test('is switched on at run time, explains what became of a message, and ends by itself', async () => {
+    const { server, admin } = await start();
+    const [alice, bob] = [await connect(server.port), await connect(server.port, { user: 'bob' })];
+    await alice.subscribe(TOPIC);
+    const before = await bob.publish(TOPIC, 'not traced');
+    expect((await admin.post('/admin/trace', { topics: 'chat.**', enabled: true, ttl_secs: 2 })).status).toBe(200);
+    expect((await admin.get('/admin/trace')).body).toMatchObject({ patterns: [{ pattern: 'chat.**' }] });
+    const { data } = await bob.publish(TOPIC, 'traced');
+    await alice.take(2);
+    const path = (id: unknown, user: string): string => `/admin/trace/${String(id)}?user=${user}`;
+    expect((await admin.get(path(data.id, 'alice'))).body).toMatchObject({
+      message: {
+        id: data.id,
+        topic: TOPIC,
+        from: 'bob',
+        stages: { received: expect.any(Number), validated: expect.any(Number), delivered: expect.any(Number) },
+        recipients: [{ user: 'alice', end: 'written', connection_id: alice.connected.connection_id }],
+      },
+      why: { user: 'alice', sentence: expect.stringContaining('alice got') },
+    });
+    expect((await admin.get(path(data.id, 'bob'))).body).toMatchObject({
+      why: { verdict: 'not_delivered', sentence: expect.stringMatching(/bob .*subscri/) },
+    });
+    expect((await admin.get(path(before.data.id, 'alice'))).body).toMatchObject({ message: null });
+    await eventually(async () => {
+      const { body } = await admin.get('/admin/trace');
+      return (body['patterns'] as unknown[]).length === 0;
+    }, 'tracing to end');
+  });
+
+  test.each([
+    [{ topics: '**', enabled: true }, 400],
+    [{ topics: 'chat.{a}', enabled: true }, 400],
+    [{ topics: 'chat.**', enabled: false }, 400],
+  ])('refuses %j with %i', async (body, status) => {
+    const { admin } = await start();
+    expect((await admin.post('/admin/trace', body)).status).toBe(status);
+  });
+});

@@ -95,6 +95,30 @@ const VIEWS: readonly Endpoint[] = [
   },
   {
     ...ADMIN,
+    method: 'GET',
+    path: '/admin/trace/:id',
+    operation: 'messageTrace',
+    summary: 'What became of a message, recipient by recipient; with user, why that user did or did not get it.',
+    query: z.object({ user: z.string().optional() }),
+    response: z.object({
+      message: z.looseObject({ id: z.string(), topic: z.string(), sequence: z.int() }).nullable(),
+      note: z.string().nullable().describe('why the message is not in the trace'),
+      why: z.looseObject({ user: z.string(), verdict: z.string(), sentence: z.string() }).nullable(),
+    }),
+  },
+  {
+    ...ADMIN,
+    method: 'GET',
+    path: '/admin/trace',
+    operation: 'tracedTopics',
+    summary: 'The topics and patterns that are traced.',
+    response: z.object({
+      node: z.string(),
+      patterns: z.array(z.object({ pattern: z.string(), until: z.iso.datetime().nullable() })),
+    }),
+  },
+  {
+    ...ADMIN,
     method: 'POST',
     path: '/admin/profile',
     operation: 'profile',

@@ -1,0 +1,54 @@
+/** `signalbox trace` and `signalbox why`: what became of a message, and why a user did or did not get it. */
+import type { TraceAnswer } from '../http/trace.ts';
+import { ADMIN_OPTIONS, ask, readDuration, show } from './admin-client.ts';
+import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
+import { describeChange } from './emergency.ts';
+import { traceText, whyText } from './why.ts';
+
+export const trace: Command = {
+  name: 'trace',
+  summary: 'Shows what became of a message, recipient by recipient; switches tracing on and off per topic.',
+  usage: "MESSAGE_ID | on 'chat.**' [--ttl 1h] | off 'chat.**' | list",
+  positionals: 2,
+  options: {
+    ttl: { type: 'string', value: 'TIME', help: 'of on: tracing ends by itself after this: 30s, 15m, 1h, 7d' },
+    ...ADMIN_OPTIONS,
+  },
+  async run(args): Promise<ExitCode> {
+    const [first, pattern] = args.positionals;
+    if (first === undefined) throw new UsageError('expected a message id, on PATTERN, off PATTERN or list');
+    if (first === 'on' || first === 'off') return turn(args, first === 'on', pattern);
+    if (pattern !== undefined) throw new UsageError(`expected one message id, got ${args.positionals.join(' ')}`);
+    if (first === 'list') return show(args, await ask(args, 'GET', '/admin/trace'), describePatterns);
+    const answer = await ask(args, 'GET', `/admin/trace/${encodeURIComponent(first)}`);
+    return show(args, answer, (body) => traceText(body as unknown as TraceAnswer));
+  },
+};
+
+export const why: Command = {
+  name: 'why',
+  summary: 'Says in one sentence why a user did or did not get a message.',
+  usage: 'MESSAGE_ID --user USER',
+  positionals: 1,
+  options: { user: { type: 'string', value: 'USER', help: 'the recipient to explain it for' }, ...ADMIN_OPTIONS },
+  async run(args): Promise<ExitCode> {
+    const [id] = args.positionals;
+    const user = args.text('user');
+    if (id === undefined || user === undefined) throw new UsageError('expected MESSAGE_ID --user USER');
+    const path = `/admin/trace/${encodeURIComponent(id)}?user=${encodeURIComponent(user)}`;
+    return show(args, await ask(args, 'GET', path), (body) => whyText(body as unknown as TraceAnswer));
+  },
+};
+
+async function turn(args: Arguments, enabled: boolean, pattern: string | undefined): Promise<ExitCode> {
+  if (pattern === undefined) throw new UsageError(`expected ${enabled ? 'on' : 'off'} PATTERN`);
+  const ttl = args.text('ttl');
+  const seconds = ttl === undefined ? {} : { ttl_secs: readDuration(ttl, '--ttl') };
+  return show(args, await ask(args, 'POST', '/admin/trace', { topics: pattern, enabled, ...seconds }), describeChange);
+}
+
+function describePatterns(body: Readonly<Record<string, unknown>>): string {
+  const patterns = body['patterns'] as readonly { pattern: string; until: string | null }[];
+  if (patterns.length === 0) return 'no topic is traced';
+  return patterns.map(({ pattern, until }) => `${pattern}${until === null ? '' : `, until ${until}`}`).join('\n');
+}
