@@ -1,0 +1,45 @@
+/** The examples of docs/http.md do what the page says: they are typed as printed, and the answers are compared. */
+import { execFile, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { within } from './harness/deadline.ts';
+import { startServer } from './harness/server.ts';
+import { tokenOf } from './harness/tokens.ts';
+
+const SECTION = readFileSync(new URL('../docs/http.md', import.meta.url), 'utf8').split('## API for backends')[1] ?? '';
+const EXAMPLES = [...SECTION.matchAll(/^\$ (curl .*)\n(.*)$/gm)].map(([, command = '', answer = '']) => ({
+  command,
+  answer,
+}));
+const hasCurl = spawnSync('curl', ['--version']).status === 0;
+
+/** What differs from run to run, by what it is. */
+function steady(text: string): string {
+  return text
+    .replaceAll(/"id":"\d{13}-(\d+)-.{6}"/g, '"id":"<ms>-$1-<topic>"')
+    .replaceAll(/"timestamp":\d{13}/g, '"timestamp":"<ms>"')
+    .replaceAll(/"epoch":"[\w-]{12}"/g, '"epoch":"<epoch>"');
+}
+
+function type(command: string, token: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile('bash', ['-c', command], { env: { ...process.env, TOKEN: token } }, (error, output) => {
+      if (error === null) resolve(output);
+      else reject(error);
+    });
+  });
+}
+
+test('there are examples of every endpoint', () => {
+  const commands = EXAMPLES.map(({ command }) => command).join('\n');
+  for (const path of ['/api/publish', '/history', '/position']) expect(commands).toContain(path);
+});
+
+test.skipIf(!hasCurl)('typed one after the other they are answered as printed', async () => {
+  const server = await startServer();
+  const token = await tokenOf('shop', { roles: ['service'] });
+  for (const { command, answer } of EXAMPLES) {
+    const typed = command.replaceAll('localhost:8081', `127.0.0.1:${server.port}`);
+    expect(steady(await within(type(typed, token), command))).toBe(steady(answer));
+  }
+});
