@@ -19,7 +19,7 @@ test('topics of the configuration are traced from the start, with the limits of 
   for (const client of [alice, bob]) await client.subscribe('chat.lobby');
   const { id } = (await alice.publish('chat.lobby', 'hello')).data;
   await Promise.all([alice.take(1), bob.take(1)]);
-  const { message } = ask(good, String(id));
+  const { message } = ask(good, id);
   expect(message).toMatchObject({ from: 'alice', subscriptions: 2, others: { written: 1 } });
   expect(message?.recipients).toHaveLength(1);
   expect(good.running.node.parts.context.router.tracing.usage).toEqual({ kept: 1, messages: 7, recipients: 1 });
@@ -30,10 +30,10 @@ test('a topic is traced from the moment an operator asks for it', async () => {
   const { tracing } = server.running.node.parts.context.router;
   const [alice, bob] = [await connect(server.port, { user: 'alice' }), await connect(server.port, { user: 'bob' })];
   await bob.subscribe('chat.lobby');
-  const before = String((await alice.publish('chat.lobby', 1)).data['id']);
+  const before = (await alice.publish('chat.lobby', 1)).data['id'];
   expect(whyText(ask(server, before, 'bob'))).toContain('tracing is off for chat.lobby');
   tracing.enable('chat.*', null);
-  const id = String((await alice.publish('chat.lobby', 2)).data['id']);
+  const id = (await alice.publish('chat.lobby', 2)).data['id'];
   await bob.take(2);
   expect(whyText(ask(server, id, 'bob'))).toMatch(
     /^bob got it on connection test-node-\S+ at \S+Z, \d+ ms after it was published\.$/,

@@ -1,6 +1,6 @@
 /** The answer to `GET /admin/trace/{message_id}[?user=U]`, as it is sent. */
 import { shownTopic } from '../node/fate.ts';
-import { explainFor, whyNotTraced, type TraceParts } from '../node/why.ts';
+import { explainFor, locate, type Located, type TraceParts } from '../node/why.ts';
 import type { Recipient, TracedMessage } from '../telemetry/message-trace.ts';
 
 export interface TraceAnswer {
@@ -47,11 +47,12 @@ interface WhyView {
 
 /** @param user the user id to explain it for, in the tenant of the topic; `null` for nobody in particular */
 export function traceAnswer(parts: TraceParts, id: string, user: string | null): TraceAnswer {
-  const message = parts.context.router.tracing.find(id);
+  const located = locate(parts, id);
+  const message = located.place?.message ?? null;
   return {
-    message: message === undefined ? null : messageView(message),
-    note: message === undefined ? whyNotTraced(parts, id) : null,
-    why: user === null ? null : whyView(parts, id, user),
+    message: message === null ? null : messageView(message),
+    note: located.note,
+    why: user === null ? null : whyView(parts, located, user),
   };
 }
 
@@ -75,8 +76,8 @@ function messageView({ id, topic, epoch, sequence, from, timestamp, ...rest }: T
   };
 }
 
-function whyView(parts: TraceParts, id: string, user: string): WhyView {
-  const { verdict, sentence, fates } = explainFor(parts, id, user);
+function whyView(parts: TraceParts, located: Located, user: string): WhyView {
+  const { verdict, sentence, fates } = explainFor(parts, located, user);
   return {
     user,
     verdict,

@@ -55,8 +55,11 @@ type Said = readonly [verdict: Verdict, text: string];
 const RECORDED: Readonly<
   Record<End, (message: TracedMessage, recipient: Recipient, live: Connection | undefined) => Said>
 > = {
-  written: (message, recipient) => ['delivered', got(message, recipient)],
-  replayed: (message, recipient) => ['delivered', `${got(message, recipient)}: ${replayed(recipient)}`],
+  written: (message, recipient, live) => ['delivered', `${got(message, recipient)}${since(message, live)}`],
+  replayed: (message, recipient, live) => [
+    'delivered',
+    `${got(message, recipient)}: ${replayed(recipient)}${since(message, live)}`,
+  ],
   displaced: (message, { connection, at, cause }, live) => {
     const left = `it ${leftMailbox(cause)} of connection ${connection} at ${time(at)}`;
     const stands = live?.subscriptions.find(({ topic }) => topic.name === message.topic)?.written;
@@ -93,6 +96,14 @@ const PURGED: Readonly<Record<string, string>> = {
 function got({ timestamp }: TracedMessage, { connection, at, deliveries }: Recipient): string {
   const again = deliveries > 1 ? ` (${deliveries} times, because the client asked again)` : '';
   return `got it on connection ${connection} at ${time(at)}, ${Math.max(0, at - timestamp)} ms after it was published${again}`;
+}
+
+/** Written is not read: what is known beyond it. */
+function since({ topic, epoch, sequence }: TracedMessage, live: Connection | undefined): string {
+  if (live === undefined) return '; the connection has ended since, and what its socket still held went with it';
+  const acknowledged = live.acknowledged?.get(clientName(topic));
+  const isRead = acknowledged?.epoch === epoch && acknowledged.sequence >= sequence;
+  return isRead ? `; the client has acknowledged position ${acknowledged.sequence}` : '';
 }
 
 function replayed({ cause, displacedAt }: Recipient): string {

@@ -3,7 +3,7 @@ import { TestRig } from '../connection/test-rig.ts';
 import type { TestClient } from '../connection/test-rig-client.ts';
 import { messageId } from '../protocol/position.ts';
 import { topicDigest } from '../protocol/topic.ts';
-import { explainFor, type Why } from './why.ts';
+import { explainFor, locate, type Why } from './why.ts';
 
 const TOPIC = 'chat.lobby';
 const CAPACITY = 4;
@@ -34,7 +34,7 @@ function idOf(topic = TOPIC, { sequence } = rig.position(topic), at = rig.clock.
   return messageId(at, sequence, topicDigest(topic));
 }
 
-const why = (id: string, user = 'alice'): Why => explainFor(rig, id, user);
+const why = (id: string, user = 'alice'): Why => explainFor(rig, locate(rig, id), user);
 
 function expectWhy(id: string, verdict: Why['verdict'], text: string, user = 'alice'): void {
   const { sentence, ...answer } = why(id, user);
@@ -80,6 +80,21 @@ describe('who got it', () => {
     ]);
   });
 
+  test('and said so, or went away: written is not read', () => {
+    alice.subscribe(TOPIC);
+    publish(3);
+    alice.sendRaw(JSON.stringify({ type: 'Ack', data: { positions: { [TOPIC]: { epoch: epoch(), sequence: 2 } } } }));
+    expect(why(sent[2] ?? '').sentence).toMatch(/published; the client has acknowledged position 2\.$/);
+    expect(why(sent[3] ?? '').sentence).toMatch(/published\.$/);
+    alice.link.break();
+    expect(why(sent[2] ?? '')).toMatchObject({
+      verdict: 'delivered',
+      sentence: expect.stringMatching(
+        /; the connection has ended since, and what its socket still held went with it\.$/,
+      ),
+    });
+  });
+
   test('as an answer, and twice', () => {
     publish();
     const since = { [TOPIC]: { epoch: epoch(), sequence: 0 } };
@@ -100,8 +115,8 @@ describe('who got it', () => {
     for (const client of [alice, ...others]) client.subscribe(TOPIC);
     publish();
     const [message] = rig.router.tracing.messages();
-    const listed = [...(message?.recipients.values() ?? [])].map(({ user }) => user);
-    const unlisted = ['first', 'alice', 'bob', 'cyd'].find((name) => !listed.includes(name)) ?? '';
+    const listed = new Set([...(message?.recipients.values() ?? [])].map(({ user }) => user));
+    const unlisted = ['first', 'alice', 'bob', 'cyd'].find((name) => !listed.has(name)) ?? '';
     expect(why(sent[1] ?? '', unlisted)).toMatchObject({
       verdict: 'delivered',
       sentence: expect.stringMatching(

@@ -2,7 +2,7 @@
 import type { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
 import { messagePlace } from '../protocol/position.ts';
-import { tenantOf, topicDigest } from '../protocol/topic.ts';
+import { tenantOf, topicDigest, type Topic } from '../protocol/topic.ts';
 import { quote } from '../protocol/errors.ts';
 import type { Router } from '../router/router.ts';
 import {
@@ -25,6 +25,12 @@ export interface TraceParts {
   readonly context: Pick<ConnectionContext, 'router'>;
 }
 
+/** A message, and why it is not in the trace when it is not: half a sentence. */
+export interface Located {
+  readonly place: MessagePlace | null;
+  readonly note: string | null;
+}
+
 export interface Why {
   readonly user: string;
   readonly verdict: Verdict;
@@ -37,41 +43,40 @@ export interface Why {
 const RANK: readonly Verdict[] = ['delivered', 'pending', 'unknown', 'not_delivered'];
 
 /** Where a message is: in the trace, else as far as its id says, when the node serves its topic. */
-export function findMessage({ context }: TraceParts, id: string): MessagePlace | null {
-  const message = context.router.tracing.find(id);
-  if (message !== undefined) return { topic: message.topic, sequence: message.sequence, message };
-  const place = messagePlace(id);
-  if (place === null) return null;
+export function locate(parts: TraceParts, id: string): Located {
+  const { router } = parts.context;
+  const message = router.tracing.find(id);
+  if (message !== undefined)
+    return { place: { topic: message.topic, sequence: message.sequence, message }, note: null };
+  const named = messagePlace(id);
+  if (named === null)
+    return {
+      place: null,
+      note: `expected a message id (<milliseconds>-<sequence>-<digest of the topic>, the id of a publication and of its Ack), got ${quote(id)}`,
+    };
+  const topic = topicOf(router, named.digest);
+  const note = `the message is not in the trace: ${missingBecause(router, named.timestamp, topic)}`;
+  return { place: topic === null ? null : { topic, sequence: named.sequence, message: null }, note };
+}
+
+/** Why a user did or did not get a message, from what this node knows. */
+export function explainFor(parts: TraceParts, { place, note }: Located, user: string): Why {
+  if (place === null) return { user, verdict: 'unknown', sentence: `${note}.`, fates: [] };
+  const fates = fatesOf(parts, place, user);
+  const [best] = fates.toSorted((a, b) => RANK.indexOf(a.verdict) - RANK.indexOf(b.verdict));
+  const { verdict, text } = best ?? { verdict: 'not_delivered', text: absent(parts, place) };
+  const more = note === null || verdict === 'pending' ? stopped(place) : `; ${note}`;
+  return { user, verdict, sentence: `${user} ${text}${more}.`, fates };
+}
+
+function topicOf(router: Router, digest: string): Topic | null {
   let looked = 0;
-  for (const { name, isEphemeral } of context.router.openTopics()) {
-    if (!isEphemeral && topicDigest(name) === place.digest)
-      return { topic: name, sequence: place.sequence, message: null };
+  for (const { name, isEphemeral } of router.openTopics()) {
+    if (!isEphemeral && topicDigest(name) === digest) return name;
     looked += 1;
     if (looked === MAX_DIGESTS) break;
   }
   return null;
-}
-
-/** Why a message is not in the trace. */
-export function whyNotTraced({ context }: TraceParts, id: string): string {
-  const published = messagePlace(id)?.timestamp;
-  if (published === undefined)
-    return `expected a message id (<milliseconds>-<sequence>-<digest of the topic>, the id of a publication and of its Ack), got ${quote(id)}`;
-  const topic = findMessage({ context, connections: [] }, id)?.topic;
-  return `the message is not in the trace: ${reason(context.router, published, topic)}`;
-}
-
-/** Why a user did or did not get a message, from what this node knows. */
-export function explainFor(parts: TraceParts, id: string, user: string): Why {
-  const place = findMessage(parts, id);
-  const note = place?.message === null || place === null ? whyNotTraced(parts, id) : null;
-  if (place === null) return { user, verdict: 'unknown', sentence: sentence(note ?? ''), fates: [] };
-  const fates = fatesOf(parts, place, user);
-  const [best] = fates.toSorted((a, b) => RANK.indexOf(a.verdict) - RANK.indexOf(b.verdict));
-  const more = note === null || best?.verdict === 'pending' ? stopped(place) : `; ${note}`;
-  if (best !== undefined)
-    return { user, verdict: best.verdict, sentence: sentence(`${user} ${best.text}${more}`), fates };
-  return { user, verdict: 'not_delivered', sentence: sentence(`${user} ${absent(parts, place)}${more}`), fates };
 }
 
 function fatesOf({ connections }: TraceParts, place: MessagePlace, user: string): Fate[] {
@@ -104,10 +109,10 @@ function stopped({ topic, message }: MessagePlace): string {
   return at === null ? '' : ` (tracing of ${shownTopic(topic)} was switched off at ${time(at)})`;
 }
 
-function reason({ tracing }: Router, published: number, topic: string | undefined): string {
+function missingBecause({ tracing }: Router, published: number, topic: Topic | null): string {
   const patterns = tracing.list();
-  const shown = topic === undefined ? 'its topic' : shownTopic(topic);
-  if (patterns.length === 0 || (topic !== undefined && !tracing.isTraced(topic)))
+  const shown = topic === null ? 'its topic' : shownTopic(topic);
+  if (patterns.length === 0 || (topic !== null && !tracing.isTraced(topic)))
     return `tracing is off for ${shown}; switch it on and publish again`;
   const { kept, messages } = tracing.usage;
   const [oldest] = tracing.messages();
@@ -116,8 +121,4 @@ function reason({ tracing }: Router, published: number, topic: string | undefine
   const since = Math.min(...patterns.map((pattern) => pattern.since));
   if (published < since) return `it was published at ${time(published)}, before tracing began at ${time(since)}`;
   return `traced are ${patterns.map(({ pattern }) => shownTopic(pattern)).join(', ')}; its topic is none of them, or nobody on this node published or listened to it`;
-}
-
-function sentence(text: string): string {
-  return `${text}.`;
 }

@@ -18,6 +18,8 @@ export class TopicTrace {
   /** Messages of the current epoch, and of older ones below its first. */
   private readonly bySequence = new Map<number, TracedMessage>();
   private epoch = '';
+  /** Messages of another epoch: publishers can hear of one before the router does, or long after. */
+  private strays: Set<TracedMessage> | null = null;
   /** Since when the topic is traced, in ms since 1970. */
   private readonly since: number;
   private readonly ring: MessageTrace;
@@ -31,7 +33,7 @@ export class TopicTrace {
   }
 
   get isEmpty(): boolean {
-    return this.bySequence.size === 0;
+    return this.bySequence.size === 0 && this.strays === null;
   }
 
   // What the router knows
@@ -105,16 +107,9 @@ export class TopicTrace {
   // What the ring knows
 
   /** The message has left the ring. */
-  forget({ sequence, epoch }: TracedMessage): void {
-    if (this.bySequence.get(sequence)?.epoch !== epoch) return;
-    this.bySequence.delete(sequence);
-  }
-
-  /** Tracing was switched off: the messages stay to be looked at as they are. */
-  stop(): void {
-    const now = this.clock.now();
-    for (const message of this.ring.messages()) if (message.topic === this.topic) message.tracedUntil ??= now;
-    this.bySequence.clear();
+  forget(message: TracedMessage): void {
+    if (this.bySequence.get(message.sequence) === message) this.bySequence.delete(message.sequence);
+    this.settle(message);
   }
 
   /** An id is of another message when a stream began anew within the same millisecond. */
@@ -149,19 +144,25 @@ export class TopicTrace {
       others: {},
       tracedUntil: null,
     };
-    // A late answer about an ended epoch is kept, but its number belongs to another message now.
     if (epoch === this.epoch) this.bySequence.set(sequence, message);
+    else this.strays = (this.strays ?? new Set()).add(message);
     this.ring.add(message);
     return message;
   }
 
-  /** Finds what was stored under the new epoch before this node heard of it. */
+  /** Finds what was stored under the new epoch before the router heard of it. */
   private enter(epoch: string): void {
     this.epoch = epoch;
-    for (const message of this.ring.messages()) {
-      const isOurs = message.topic === this.topic && message.epoch === epoch && message.tracedUntil === null;
-      if (isOurs) this.bySequence.set(message.sequence, message);
+    for (const message of this.strays ?? []) {
+      if (message.epoch !== epoch) continue;
+      this.bySequence.set(message.sequence, message);
+      this.settle(message);
     }
+  }
+
+  private settle(stray: TracedMessage): void {
+    this.strays?.delete(stray);
+    if (this.strays?.size === 0) this.strays = null;
   }
 
   /** Ranges can be much longer than what is kept of them. */

@@ -79,10 +79,9 @@ export class Tracing {
     const pattern = tracePattern(text);
     if (typeof pattern !== 'string' || !this.patterns.delete(pattern)) return false;
     this.isOn = this.patterns.size > 0;
-    for (const [name, trace] of this.byTopic) {
-      if (this.isTraced(name)) continue;
-      trace.stop();
-      this.byTopic.delete(name);
+    for (const name of this.byTopic.keys()) if (!this.isTraced(name)) this.byTopic.delete(name);
+    for (const message of this.ring.messages()) {
+      if (!this.byTopic.has(message.topic)) message.tracedUntil ??= this.clock.now();
     }
     for (const topic of this.openTopics()) {
       if (topic.trace !== null && !this.byTopic.has(topic.name)) topic.trace = null;

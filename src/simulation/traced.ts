@@ -1,5 +1,5 @@
 /** The message trace in a share of the worlds, and its ends held against what clients really received. */
-import { explainFor } from '../node/why.ts';
+import { explainFor, locate } from '../node/why.ts';
 import type { Recipient, TracedMessage, TraceLimits } from '../telemetry/message-trace.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { promise } from './violation.ts';
@@ -106,7 +106,7 @@ function checkExplained(world: World, message: TracedMessage): void {
   if (Object.keys(message.others).length > 0) return;
   const parts = { connections: node.connections, context: node.parts.context };
   for (const client of clients) {
-    const { verdict, sentence } = explainFor(parts, message.id, client.name);
+    const { verdict, sentence } = explainFor(parts, locate(parts, message.id), client.name);
     const said = (): string => `${name(message)}: ${sentence}`;
     promise(verdict !== 'pending', TRUE, said);
     const receipts = [...ledger.receipts(message.topic, message.epoch, message.sequence)];

@@ -165,7 +165,7 @@ export class MessageTrace {
   /** Who did not just get it is what an operator looks for: for that, one of the others makes room. */
   private list(
     message: TracedMessage,
-    { number, id, principal }: TraceOwner,
+    owner: TraceOwner,
     ending: Pick<Recipient, 'end' | 'at' | 'cause' | 'gap' | 'deliveries'>,
   ): void {
     const { recipients, others } = message;
@@ -174,7 +174,8 @@ export class MessageTrace {
       return;
     }
     const displacedAt = ending.end === 'displaced' ? ending.at : null;
-    recipients.set(number, { connection: id, user: principal.user, ...ending, displacedAt });
+    // The id is printed when it is asked for: only who is listed pays for it.
+    recipients.set(owner.number, { connection: owner.id, user: owner.principal.user, ...ending, displacedAt });
   }
 }
 
