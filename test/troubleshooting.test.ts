@@ -87,7 +87,7 @@ describe('docs/troubleshooting.md', () => {
       TOKEN: await tokenOf('alice'),
       SERVICE_TOKEN: await tokenOf('shop', { roles: ['service'] }),
       CONNECTION_ID: alice.connected.connection_id,
-      MESSAGE_ID: String(data.id),
+      MESSAGE_ID: data.id,
     };
     for (const { script, expected } of all) {
       const output = await run(script, directory, environment);

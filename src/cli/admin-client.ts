@@ -80,7 +80,7 @@ export function table(titles: readonly string[], rows: readonly (readonly unknow
 
 function textOf(cell: unknown): string {
   if (cell === null || cell === undefined) return '-';
-  return typeof cell === 'object' ? JSON.stringify(cell) : String(cell as string | number | boolean);
+  return typeof cell === 'string' ? cell : JSON.stringify(cell);
 }
 
 function parse(text: string): URL {
