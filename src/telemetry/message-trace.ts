@@ -146,10 +146,14 @@ export class MessageTrace {
   ): void {
     const isDelivery = end === 'written' || end === 'replayed';
     if (isDelivery) message.stages.delivered ??= at;
-    const known = message.recipients.get(owner.number);
+    const { recipients, others } = message;
+    const known = recipients.get(owner.number);
     if (known === undefined) {
       if (!isDelivery && end !== 'displaced') message.stages.failed ??= at;
-      this.list(message, owner, { end, at, cause, gap, deliveries: isDelivery ? 1 : 0 });
+      // Who did not just get it is what an operator looks for: for that, one of the others makes room.
+      if (recipients.size >= this.limits.recipients && (isDelivery || !makeRoom(message)))
+        others[end] = (others[end] ?? 0) + 1;
+      else recipients.set(owner.number, newRecipient(owner, end, at, cause, gap));
       return;
     }
     if (isDelivery) known.deliveries += 1;
@@ -161,22 +165,26 @@ export class MessageTrace {
     known.gap = gap;
     if (end === 'displaced') known.displacedAt = at;
   }
+}
 
-  /** Who did not just get it is what an operator looks for: for that, one of the others makes room. */
-  private list(
-    message: TracedMessage,
-    owner: TraceOwner,
-    ending: Pick<Recipient, 'end' | 'at' | 'cause' | 'gap' | 'deliveries'>,
-  ): void {
-    const { recipients, others } = message;
-    if (recipients.size >= this.limits.recipients && (ending.deliveries > 0 || !makeRoom(message))) {
-      others[ending.end] = (others[ending.end] ?? 0) + 1;
-      return;
-    }
-    const displacedAt = ending.end === 'displaced' ? ending.at : null;
-    // The id is printed when it is asked for: only who is listed pays for it.
-    recipients.set(owner.number, { connection: owner.id, user: owner.principal.user, ...ending, displacedAt });
-  }
+/** The id of a connection is printed when it is asked for: only who is listed pays for it. */
+function newRecipient(
+  { id, principal }: TraceOwner,
+  end: End,
+  at: number,
+  cause: EndCause | null,
+  gap: Recipient['gap'],
+): Recipient {
+  return {
+    connection: id,
+    user: principal.user,
+    end,
+    at,
+    cause,
+    gap,
+    displacedAt: end === 'displaced' ? at : null,
+    deliveries: end === 'written' || end === 'replayed' ? 1 : 0,
+  };
 }
 
 /** Moves a recipient that got it without detours into the count. @returns whether there was one */
