@@ -19,12 +19,13 @@ export interface Manifest {
 /** Older ones know neither components as they are used here nor `labels`. */
 const OLDEST_KUSTOMIZE = 5;
 
-/** Why this kubectl cannot be used; `undefined` when it can. */
+/** Why this kubectl cannot be used; `undefined` when it can. Old ones do not even say which kustomize is in them. */
 export function kubectlProblem(): string | undefined {
   const { text } = tryTool('kubectl', ['version', '--client']);
-  const version = /Kustomize Version: v(\d+)/.exec(text)?.[1];
-  if (version === undefined) return undefined;
-  return Number(version) >= OLDEST_KUSTOMIZE ? undefined : `has kustomize ${version}, expected ${OLDEST_KUSTOMIZE}`;
+  const version = Number(/Kustomize Version: v(\d+)/.exec(text)?.[1] ?? 0);
+  return version >= OLDEST_KUSTOMIZE
+    ? undefined
+    : `is too old: expected kustomize ${OLDEST_KUSTOMIZE} in it, got ${version}`;
 }
 
 /** What `kubectl apply -k` would send. */
@@ -32,7 +33,7 @@ export function render(overlay: string): Manifest[] {
   return parseManifests(runTool('kubectl', ['kustomize', join(ROOT, 'k8s', overlay)]));
 }
 
-export function parseManifests(text: string): Manifest[] {
+function parseManifests(text: string): Manifest[] {
   return parseAllDocuments(text).map((document) => document.toJS() as Manifest);
 }
 
