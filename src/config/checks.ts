@@ -1,4 +1,5 @@
 /** What must hold between keys: each check names the key to change. */
+import { isIP } from 'node:net';
 import { isSupportedPattern, isTopicName } from '../protocol/topic.ts';
 import type { Problem } from './load.ts';
 import type { Config, TopicRule } from './schema.ts';
@@ -8,6 +9,7 @@ const MIN_SECRET_BYTES = 32;
 export function checkTogether(config: Config): Problem[] {
   return [
     ...checkTimes(config),
+    ...checkProxies(config),
     ...checkSecrets(config),
     ...checkBroker(config),
     ...checkBounds(config),
@@ -25,6 +27,23 @@ function checkTimes({ websocket }: Config): Problem[] {
       got: String(timeout),
     },
   ];
+}
+
+function checkProxies({ server }: Config): Problem[] {
+  return server.trusted_proxies
+    .filter((entry) => !isAddressOrNetwork(entry))
+    .map((entry) => ({
+      key: 'server.trusted_proxies',
+      expected: 'addresses or networks, like 10.0.0.1 or 10.0.0.0/8',
+      got: JSON.stringify(entry),
+    }));
+}
+
+function isAddressOrNetwork(entry: string): boolean {
+  const [address = '', bits, ...rest] = entry.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 6 ? 128 : 32));
 }
 
 /** Lengths only: the secrets themselves appear nowhere. */
