@@ -43,7 +43,7 @@ ifneq ($(MISSING),)
 	  echo "installing for the tests: $(MISSING)"; \
 	  policy=/usr/sbin/policy-rc.d; made=; \
 	  if [ ! -e $$policy ]; then printf '#!/bin/sh\nexit 101\n' > $$policy; chmod 755 $$policy; made=1; fi; \
-	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(MISSING); } >/dev/null \
+	  { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(MISSING); } >/dev/null \
 	    || echo "could not install $(MISSING): their tests are skipped"; \
 	  if [ -n "$$made" ]; then rm -f $$policy; fi; \
 	else echo "not root on Debian, so not installed: $(MISSING); their tests are skipped"; fi
