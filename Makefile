@@ -13,14 +13,17 @@ NODE_MAJOR   := $(or $(SYS_MAJOR),22)
 STAMP        := node_modules/.stamp-$(NODE_MAJOR)
 NODE_BIN     := $(if $(SYS_MAJOR),,$(TC)/node_modules/.bin)
 export PATH  := $(if $(NODE_BIN),$(NODE_BIN):)$(CURDIR)/node_modules/.bin:$(PATH)
+# Programs that tests run, and the Debian packages that bring them. Where they cannot be installed those tests are skipped.
+SYSTEM       := kubectl:kubernetes-client nginx:nginx haproxy:haproxy promtool:prometheus
+MISSING      := $(strip $(foreach pair,$(SYSTEM),$(if $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v $(firstword $(subst :, ,$(pair)))),,$(lastword $(subst :, ,$(pair))))))
 NODE_STAMP   := $(if $(NODE_BIN),$(TC)/node-$(NODE_PIN).stamp,)
 
-.PHONY: start test check install format docs lock bench clean
+.PHONY: start test check install system format docs lock bench clean
 
 start: install ## run a development server on port 8081 (PORT=... make start)
 	exec ./signalbox serve --profile development
 
-test: install ## the whole suite
+test: install system ## the whole suite
 	vitest run
 
 check: install ## types, lint, format, unused code, generated docs, lock file
@@ -32,6 +35,19 @@ check: install ## types, lint, format, unused code, generated docs, lock file
 	node scripts/docs.ts --check
 
 install: $(STAMP) ## what is missing
+
+# Only as root on Debian or Ubuntu, and without starting any of the services (policy-rc.d says no to that).
+system: ## programs that only tests need, where they are missing
+ifneq ($(MISSING),)
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing for the tests: $(MISSING)"; \
+	  policy=/usr/sbin/policy-rc.d; made=; \
+	  if [ ! -e $$policy ]; then printf '#!/bin/sh\nexit 101\n' > $$policy; chmod 755 $$policy; made=1; fi; \
+	  { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(MISSING); } >/dev/null \
+	    || echo "could not install $(MISSING): their tests are skipped"; \
+	  if [ -n "$$made" ]; then rm -f $$policy; fi; \
+	else echo "not root on Debian, so not installed: $(MISSING); their tests are skipped"; fi
+endif
 
 format: install
 	oxfmt .

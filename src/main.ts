@@ -4,6 +4,7 @@ import { helpOf, readArguments, UsageError, type Command, type ExitCode } from '
 import { connections } from './cli/connections.ts';
 import { drain } from './cli/drain.ts';
 import { emergency } from './cli/emergency.ts';
+import { health } from './cli/health.ts';
 import { printConfig } from './cli/print-config.ts';
 import { serve } from './cli/serve.ts';
 import { simulate } from './cli/simulate.ts';
@@ -18,6 +19,7 @@ const COMMANDS: readonly Command[] = [
   token,
   checkConfig,
   printConfig,
+  health,
   connections,
   topics,
   emergency,

@@ -1,5 +1,6 @@
 /** What must hold between keys: each check names the key to change. */
 import { createPublicKey } from 'node:crypto';
+import { isIP } from 'node:net';
 import { isSupportedPattern, isTopicName } from '../protocol/topic.ts';
 import { MAX_TRACED, tracePattern } from '../protocol/trace-pattern.ts';
 import type { Problem } from './load.ts';
@@ -11,6 +12,7 @@ export function checkTogether(config: Config): Problem[] {
   return [
     ...checkTimes(config),
     ...checkKeys(config),
+    ...checkProxies(config),
     ...checkSecrets(config),
     ...checkBroker(config),
     ...checkBounds(config),
@@ -41,6 +43,23 @@ function checkTimes({ websocket }: Config): Problem[] {
       got: String(timeout),
     },
   ];
+}
+
+function checkProxies({ server }: Config): Problem[] {
+  return server.trusted_proxies
+    .filter((entry) => !isAddressOrNetwork(entry))
+    .map((entry) => ({
+      key: 'server.trusted_proxies',
+      expected: 'addresses or networks, like 10.0.0.1 or 10.0.0.0/8',
+      got: JSON.stringify(entry),
+    }));
+}
+
+function isAddressOrNetwork(entry: string): boolean {
+  const [address = '', bits, ...rest] = entry.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 6 ? 128 : 32));
 }
 
 /** Something must be able to verify tokens, and every algorithm needs its kind of key. */

@@ -41,7 +41,10 @@ export const SECTIONS = {
         .regex(/^[A-Za-z0-9_.-]{1,64}$/, '1 to 64 characters [A-Za-z0-9_.-]')
         .optional()
         .describe('name of this node in ids, logs and metrics; default: the host name'),
-      trusted_proxies: z.array(z.string()).default([]).describe('addresses whose X-Forwarded-For is believed'),
+      trusted_proxies: z
+        .array(z.string())
+        .default([])
+        .describe('addresses and networks (10.0.0.0/8) whose X-Forwarded-For is believed'),
     })
     .describe('The listening socket.'),
 

@@ -202,6 +202,17 @@ describe('the address of a client', () => {
     expect(clientAddress(handshake({ peer, forwardedFor }), trusted)).toBe(address);
   });
 
+  test.each([
+    ['10.1.2.3', '203.0.113.9, 10.200.0.1', '203.0.113.9'],
+    ['11.0.0.1', '203.0.113.9', '11.0.0.1'],
+    ['fd00::1', '2001:db8::9, fd12:3456::7', '2001:db8::9'],
+    ['::ffff:10.0.0.1', '203.0.113.9', '203.0.113.9'],
+    ['10.1.2.3', '203.0.113.9, 10.0.0.1.evil.example', '10.0.0.1.evil.example'],
+  ])('networks: peer %s with X-Forwarded-For %j is %s', (peer, forwardedFor, address) => {
+    const networks = ['10.0.0.0/8', 'fd00::/8'];
+    expect(clientAddress(handshake({ peer, forwardedFor }), networks)).toBe(address);
+  });
+
   test('is the peer where no proxy is trusted', () => {
     expect(clientAddress(handshake({ forwardedFor: '203.0.113.9' }), [])).toBe('192.0.2.1');
   });

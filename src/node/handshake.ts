@@ -5,6 +5,7 @@
 import type { Format } from '../protocol/codec.ts';
 import { SUBPROTOCOLS } from '../protocol/codecs.ts';
 import { quote, refusal, type Refusal } from '../protocol/errors.ts';
+import { isTrusted } from './trusted-proxies.ts';
 
 /** A handshake as the transport copied it: header values as they came, `''` when absent. */
 export interface Handshake {
@@ -136,12 +137,12 @@ export function clientAddress(
   { peer, forwardedFor }: Pick<Handshake, 'peer' | 'forwardedFor'>,
   trustedProxies: readonly string[],
 ): string {
-  if (!trustedProxies.includes(peer)) return peer;
+  if (!isTrusted(peer, trustedProxies)) return peer;
   const hops = forwardedFor
     .split(',')
     .map((hop) => hop.trim())
     .filter((hop) => hop !== '');
-  return hops.findLast((hop) => !trustedProxies.includes(hop)) ?? peer;
+  return hops.findLast((hop) => !isTrusted(hop, trustedProxies)) ?? peer;
 }
 
 function offered({ protocol }: Handshake): string[] {

@@ -162,13 +162,20 @@ export async function startProcess(
   return process;
 }
 
+/** The server of another copy of the repository, on a free port; waits until it serves. */
+export async function runServer(launcher: string, environment: Environment): Promise<ServerProcess> {
+  const process = new ServerProcess(launch(['serve', '--host', '127.0.0.1', '--port', '0'], environment, launcher));
+  await process.serving();
+  return process;
+}
+
 /** Starts `serve` on a free port without waiting for anything. */
 export function spawnServer(args: readonly string[], environment: Environment): ServerProcess {
   return new ServerProcess(launch(['serve', '--host', '127.0.0.1', '--port', '0', ...args], environment));
 }
 
-function launch(args: readonly string[], environment: Environment): ChildProcess {
-  const child = spawn(LAUNCHER, args, { env: { ...CLEAN, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+function launch(args: readonly string[], environment: Environment, launcher = LAUNCHER): ChildProcess {
+  const child = spawn(launcher, args, { env: { ...CLEAN, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
   children.add(child);
   child.once('close', () => children.delete(child));
   return child;
