@@ -1,6 +1,7 @@
 /** Entry point: the first word is the verb. */
 import { checkConfig } from './cli/check-config.ts';
 import { helpOf, readArguments, UsageError, type Command, type ExitCode } from './cli/command.ts';
+import { load } from './cli/load.ts';
 import { printConfig } from './cli/print-config.ts';
 import { serve } from './cli/serve.ts';
 import { simulate } from './cli/simulate.ts';
@@ -8,7 +9,7 @@ import { token } from './cli/token.ts';
 import { versionCommand } from './cli/version-command.ts';
 import { ConfigError } from './config/load.ts';
 
-const COMMANDS: readonly Command[] = [serve, token, checkConfig, printConfig, simulate, versionCommand];
+const COMMANDS: readonly Command[] = [serve, token, checkConfig, printConfig, simulate, load, versionCommand];
 
 async function main([verb, ...argv]: string[]): Promise<ExitCode> {
   if (verb === undefined || verb === '--help' || verb === '-h' || verb === 'help') {

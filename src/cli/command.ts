@@ -1,8 +1,11 @@
 /** What a verb of the command line is, and how its arguments are read: unknown flags are errors, every verb has --help. */
 import { parseArgs } from 'node:util';
 
-/** 0: done. 1: the answer is no, or it failed. 2: the command line or the configuration is wrong. */
-export type ExitCode = 0 | 1 | 2;
+/**
+ * 0: done. 1: the answer is no, or it failed. 2: the command line or the configuration is wrong. 3 (`load`): the answer
+ * means nothing.
+ */
+export type ExitCode = 0 | 1 | 2 | 3;
 
 export interface Option {
   readonly type: 'string' | 'boolean';
@@ -28,6 +31,8 @@ export interface Command {
   /** How many words may follow. */
   readonly positionals: number;
   readonly options: Readonly<Record<string, Option>>;
+  /** For the help text: exit codes that only this verb has. */
+  readonly exitCodes?: string;
   run(args: Arguments): Promise<ExitCode> | ExitCode;
 }
 
@@ -76,6 +81,6 @@ export function helpOf(command: Command): string {
     '',
     ...rows,
     '',
-    'exit codes: 0 done, 1 the answer is no or it failed, 2 the command line or the configuration is wrong',
+    `exit codes: 0 done, 1 the answer is no or it failed, 2 the command line or the configuration is wrong${command.exitCodes === undefined ? '' : `, ${command.exitCodes}`}`,
   ].join('\n');
 }
