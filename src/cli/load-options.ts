@@ -27,8 +27,17 @@ export const LOAD_OPTIONS: Readonly<Record<string, Option>> = {
   'warm-up': { type: 'string', value: 'TIME', help: 'publishing before the measurement (default: 1s)' },
   duration: { type: 'string', short: 'd', value: 'TIME', help: 'of the measurement: 500ms, 30s, 5m (default: 10s)' },
   settle: { type: 'string', value: 'TIME', help: 'how long to wait for late messages while none come (default: 5s)' },
-  threads: { type: 'string', short: 't', value: 'N', help: 'threads of the generator (default: processors - 1, at most 4)' },
-  storm: { type: 'string', value: 'SHARE', help: 'reconnect storm: drop this share of the subscribers at once, as 50%' },
+  threads: {
+    type: 'string',
+    short: 't',
+    value: 'N',
+    help: 'threads of the generator (default: processors - 1, at most 4)',
+  },
+  storm: {
+    type: 'string',
+    value: 'SHARE',
+    help: 'reconnect storm: drop this share of the subscribers at once, as 50%',
+  },
   'storm-at': { type: 'string', value: 'TIME', help: 'when (default: after a third of the duration)' },
   'storm-away': { type: 'string', value: 'TIME', help: 'how long they are away (default: 1s)' },
   'storm-every': { type: 'string', value: 'TIME', help: 'again after so long (default: once)' },
@@ -37,7 +46,11 @@ export const LOAD_OPTIONS: Readonly<Record<string, Option>> = {
   'slow-for': { type: 'string', value: 'TIME', help: 'for how long (default: half of the duration)' },
   'topic-prefix': { type: 'string', value: 'NAME', help: 'topics are NAME.<run>.<number> (default: load)' },
   token: { type: 'string', value: 'JWT', help: 'one token for all connections' },
-  secret: { type: 'string', value: 'SECRET', help: 'makes tokens (default: JWT_SECRET, JWT_SECRET_FILE, or on this machine the development secret)' },
+  secret: {
+    type: 'string',
+    value: 'SECRET',
+    help: 'makes tokens (default: JWT_SECRET, JWT_SECRET_FILE, or on this machine the development secret)',
+  },
   users: { type: 'string', value: 'N', help: 'users that the made tokens are for (default: one per connection)' },
   roles: { type: 'string', value: 'A,B', help: 'roles of the made tokens (default: user; with --http service)' },
   http: { type: 'string', value: 'PATH', help: 'load this HTTP endpoint of the target instead, such as /health' },
@@ -105,7 +118,8 @@ export function readPlan(args: Arguments, target: Target): LoadPlan {
 export function readHttpPlan(args: Arguments, url: URL, token: string | null): HttpPlan {
   const read = withPreset(args);
   const path = args.text('http') ?? '/';
-  if (!path.startsWith('/')) throw new UsageError(`expected --http with a path like /health, got ${JSON.stringify(path)}`);
+  if (!path.startsWith('/'))
+    throw new UsageError(`expected --http with a path like /health, got ${JSON.stringify(path)}`);
   const body = args.text('http-body') ?? null;
   return {
     url: `${url.protocol.replace('ws', 'http')}//${url.host}${path}`,
@@ -205,7 +219,8 @@ function time(read: Read, name: string, fallback: number): number {
 
 function milliseconds(text: string, name: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
-  if (match === null) throw new UsageError(`expected a time like 500ms, 30s or 5m in --${name}, got ${JSON.stringify(text)}`);
+  if (match === null)
+    throw new UsageError(`expected a time like 500ms, 30s or 5m in --${name}, got ${JSON.stringify(text)}`);
   const unit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as 'ms' | 's' | 'm' | 'h'];
   return Number(match[1]) * unit;
 }

@@ -29,7 +29,8 @@ export const load: Command = {
   exitCodes: '3 the run is void (the generator used more than 90 % of a processor)',
   async run(args): Promise<ExitCode> {
     const text = args.text('url');
-    if (text === undefined) throw new UsageError('expected --url, such as --url ws://localhost:8081/ws: there is no default target');
+    if (text === undefined)
+      throw new UsageError('expected --url, such as --url ws://localhost:8081/ws: there is no default target');
     const url = usage(() => parseTarget(text));
     const target = await resolveTarget(url);
     const context: ReportContext = { version, startedAt: new Date(), command: shownCommand(process.argv.slice(2)) };
@@ -74,7 +75,8 @@ async function loadHttp(args: Arguments, url: URL, target: Target, context: Repo
   if (!(await mayLoad(args, target))) return 1;
   const run = new HttpRun(plan);
   const endProgress = showProgress(
-    () => `measuring ${run.series.length}/${plan.durationMs / 1_000} s · ${run.series.at(-1)?.requests ?? 0} requests/s`,
+    () =>
+      `measuring ${run.series.length}/${plan.durationMs / 1_000} s · ${run.series.at(-1)?.requests ?? 0} requests/s`,
     process.stderr,
     plan.durationMs,
   );
@@ -120,7 +122,8 @@ function readCredentials(args: Arguments, target: Target, connections: number, r
   const secret = findSecret(args, target);
   if (secret === undefined) return { kind: 'none' };
   const users = args.text('users') ?? String(connections);
-  if (!/^[1-9]\d{0,6}$/.test(users)) throw new UsageError(`expected --users as a number from 1, got ${JSON.stringify(users)}`);
+  if (!/^[1-9]\d{0,6}$/.test(users))
+    throw new UsageError(`expected --users as a number from 1, got ${JSON.stringify(users)}`);
   return { kind: 'secret', secret, users: Number(users), roles: (args.text('roles') ?? role).split(',') };
 }
 

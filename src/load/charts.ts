@@ -1,13 +1,13 @@
 /** Line charts as SVG text: no scripts, no resources, colours from the page's style so that light and dark both work. */
 
-export interface Line {
+interface Line {
   readonly name: string;
   /** A class of the page's style: `a`, `b` or `c`. */
   readonly style: string;
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
-export interface Axis {
+interface Axis {
   readonly isLog: boolean;
   label(value: number): string;
 }
@@ -36,7 +36,8 @@ const MAX_POINTS = 380;
 export function lineChart(chart: Chart): string {
   const lines = chart.lines.map((line) => ({ ...line, points: thinned(line.points) })).filter(hasPoints);
   const all = lines.flatMap(({ points }) => points);
-  if (all.length === 0) return `<figure><figcaption>${escape(chart.title)}</figcaption><p>nothing measured</p></figure>`;
+  if (all.length === 0)
+    return `<figure><figcaption>${escape(chart.title)}</figcaption><p>nothing measured</p></figure>`;
   const xs = all.map(([x]) => x);
   const xScale = linear(Math.min(...xs), Math.max(...xs), LEFT, WIDTH - RIGHT);
   const { ticks, scale } = yAxis(

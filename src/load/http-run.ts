@@ -1,121 +1,103 @@
-/** Load on an HTTP endpoint, made by autocannon. */
-import type { Instance, Result } from 'autocannon';
+/** Load on an HTTP endpoint, made by autocannon in threads. */
+import { Worker } from 'node:worker_threads';
 import type { HttpPlan, HttpReport } from './http-report.ts';
-import type { PercentilePoint } from './latency.ts';
-import { reportHead, type Check, type ReportContext } from './report.ts';
+import type { HttpShare, HttpThreadReport } from './http-thread.ts';
+import { distributionOf, latencyHistogram, mergeLatency, percentileCurve } from './latency.ts';
+import { mergeTallies, reportHead, type Check, type ReportContext } from './report.ts';
 
-const TIMEOUT_SECONDS = 10;
+type Done = Extract<HttpThreadReport, { type: 'done' }>;
 
 export class HttpRun {
-  /** Requests answered in each second so far. */
+  /** Requests answered in each second so far, all threads together. */
   readonly series: { second: number; requests: number }[] = [];
   private readonly plan: HttpPlan;
-  private instance: Instance | null = null;
+  private readonly workers: Worker[] = [];
   private wasStopped = false;
 
   constructor(plan: HttpPlan) {
     this.plan = plan;
   }
 
+  /** Ends it early, with what was measured so far. */
   stop(): void {
     this.wasStopped = true;
-    // Declared as a function of the module in its types; the instance has it.
-    (this.instance as { stop?: () => void } | null)?.stop?.();
+    for (const worker of this.workers) worker.postMessage('stop');
   }
 
+  /** @throws Error when a thread of the generator breaks */
   async run(context: ReportContext): Promise<HttpReport> {
-    // Only this verb needs it, so only this verb pays for loading it.
-    const { default: autocannon } = await import('autocannon');
-    const { plan } = this;
-    const started = performance.now();
-    const cpu = process.cpuUsage();
-    const result = await new Promise<Result>((resolve, reject) => {
-      const options = {
-        url: plan.url,
-        method: plan.method as 'GET',
-        connections: plan.connections,
-        duration: plan.durationMs / 1_000,
-        timeout: TIMEOUT_SECONDS,
-        ...(plan.rate !== null && { overallRate: plan.rate }),
-        ...(plan.threads > 1 && { workers: plan.threads }),
-        ...(plan.body !== null && { body: plan.body }),
-        headers: {
-          ...(plan.body !== null && { 'content-type': 'application/json' }),
-          ...(plan.token !== null && { authorization: `Bearer ${plan.token}` }),
-        },
-      };
-      this.instance = autocannon(options, (error: Error | null, done) => {
-        if (error === null) resolve(done);
-        else reject(error);
-      });
-      // Its types do not know the event, which says what happened since the last one, a second ago.
-      (this.instance as NodeJS.EventEmitter).on('tick', ({ counter }: { counter: number }) =>
-        this.series.push({ second: this.series.length, requests: counter }),
-      );
-    });
-    const seconds = (performance.now() - started) / 1_000;
-    const { user, system } = process.cpuUsage(cpu);
-    return this.report(context, result, (user + system) / 1e6 / seconds / plan.threads);
+    const results = await Promise.all(sharesOf(this.plan).map((share) => this.runThread(share)));
+    return this.report(context, results);
   }
 
-  /** @param cpu share of a processor per thread */
-  private report(context: ReportContext, result: Result, cpu: number): HttpReport {
+  private runThread(share: HttpShare): Promise<Done> {
+    const worker = new Worker(new URL('http-thread.ts', import.meta.url), { workerData: share });
+    this.workers.push(worker);
+    let second = 0;
+    return new Promise((resolve, reject) => {
+      worker.once('error', reject);
+      worker.on('message', (report: HttpThreadReport) => {
+        if (report.type === 'done') return resolve(report);
+        const sum = (this.series[second] ??= { second, requests: 0 });
+        sum.requests += report.requests;
+        second += 1;
+      });
+    });
+  }
+
+  private report(context: ReportContext, results: readonly Done[]): HttpReport {
     const { plan } = this;
-    const { latency, requests, errors, timeouts, non2xx } = result;
+    const sum = (read: (result: Done) => number): number => results.reduce((total, one) => total + read(one), 0);
+    const latency = latencyHistogram();
+    for (const result of results) mergeLatency(latency, result.latency);
+    const statuses = mergeTallies(results.map((result) => result.statuses));
+    const total = Object.values(statuses).reduce((all, count) => all + count, 0);
+    const odd = Object.entries(statuses).reduce(
+      (all, [status, count]) => all + (status.startsWith('2') ? 0 : count),
+      0,
+    );
+    const errors = sum((result) => result.errors);
+    const seconds = Math.max(...results.map((result) => result.seconds));
     const checks: readonly Check[] = [
       { name: 'every request answered', ok: errors === 0, found: errors, says: 'requests without an answer' },
-      { name: 'answered with 2xx', ok: non2xx === 0, found: non2xx, says: 'answers with another status' },
+      { name: 'answered with 2xx', ok: odd === 0, found: odd, says: 'answers with another status' },
     ];
+    const threads = results.map(({ cpuShare }, at) => ({ name: `thread ${at + 1}`, cpu: cpuShare, busiest: cpuShare }));
     const { token: _secret, ...shown } = plan;
     return {
       kind: 'http',
-      ...reportHead(context, checks, [{ name: 'process, per thread', cpu, busiest: cpu }]),
+      ...reportHead(context, checks, threads),
       url: plan.url,
       wasInterrupted: this.wasStopped,
-      measuredSeconds: result.duration,
+      measuredSeconds: seconds,
       plan: shown,
       requests: {
-        total: requests.total,
-        perSecond: result.duration > 0 ? requests.total / result.duration : 0,
-        bytesPerSecond: result.throughput.average,
+        total,
+        perSecond: seconds > 0 ? total / seconds : 0,
+        bytesPerSecond: seconds > 0 ? sum((result) => result.bytes) / seconds : 0,
         errors,
-        timeouts,
-        statuses: statusesOf(result),
+        timeouts: sum((result) => result.timeouts),
+        statuses,
       },
-      latency: {
-        count: requests.total,
-        mean: latency.average,
-        min: latency.min,
-        p50: latency.p50,
-        p90: latency.p90,
-        p99: latency.p99,
-        p999: latency.p99_9,
-        max: latency.max,
-      },
-      curve: curveOf(result),
-      series: this.series,
+      latency: distributionOf(latency),
+      curve: percentileCurve(latency),
+      series: this.series.filter(({ second }) => second < Math.max(1, Math.floor(seconds))),
     };
   }
 }
 
-/** autocannon counts classes of statuses, and newer versions single ones. */
-function statusesOf(result: Result): Readonly<Record<string, number>> {
-  const { statusCodeStats } = result as { statusCodeStats?: Readonly<Record<string, { readonly count: number }>> };
-  if (statusCodeStats !== undefined)
-    return Object.fromEntries(Object.entries(statusCodeStats).map(([status, { count }]) => [status, count]));
-  return { '2xx': result['2xx'], 'other than 2xx': result.non2xx };
-}
-
-function curveOf({ latency }: Result): PercentilePoint[] {
-  const points: readonly (readonly [number, number])[] = [
-    [0, latency.min],
-    [25, latency.p25],
-    [50, latency.p50],
-    [75, latency.p75],
-    [90, latency.p90],
-    [99, latency.p99],
-    [99.9, latency.p99_9],
-    [99.99, latency.p99_99],
-  ];
-  return points.map(([percentile, ms]) => ({ percentile, ms }));
+/** Connections and rate, divided among the threads; every thread has at least one connection. */
+function sharesOf(plan: HttpPlan): HttpShare[] {
+  const threads = Math.min(plan.threads, plan.connections);
+  const part = (total: number, thread: number): number =>
+    Math.floor(((thread + 1) * total) / threads) - Math.floor((thread * total) / threads);
+  return Array.from({ length: threads }, (_, thread) => ({
+    url: plan.url,
+    method: plan.method,
+    body: plan.body,
+    connections: part(plan.connections, thread),
+    rate: plan.rate === null ? null : Math.max(1, part(plan.rate, thread)),
+    durationMs: plan.durationMs,
+    token: plan.token,
+  }));
 }

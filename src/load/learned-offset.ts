@@ -24,8 +24,7 @@ function standsBefore(bytes: Buffer, at: number, start: number, end: number, nee
   const first = at - needle.length;
   if (first < start || at > end) return false;
   // From the end: digits that shift the place differ there first.
-  for (let index = needle.length - 1; index >= 0; index -= 1)
-    if (bytes[first + index] !== needle[index]) return false;
+  for (let index = needle.length - 1; index >= 0; index -= 1) if (bytes[first + index] !== needle[index]) return false;
   return true;
 }
 

@@ -38,7 +38,7 @@ function publishes({ pace, subscribers }: LoadPlan): string {
       return `${count(pace.inFlight)} in flight until all deliveries have arrived (closed loop)`;
     case 'round-trips':
       return `${count(pace.inFlight)} in flight per publishing connection until acknowledged (closed loop)`;
-    case 'none':
+    default:
       return 'none';
   }
 }
@@ -61,6 +61,6 @@ export function count(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: 1 });
 }
 
-export function seconds(ms: number): string {
+function seconds(ms: number): string {
   return `${Number((ms / 1_000).toFixed(1))} s`;
 }

@@ -85,7 +85,8 @@ export function topicsOf(
   connection: number,
 ): number[] {
   const all: number[] = [];
-  for (let deal = connection; deal < topics * subscribers; deal += connections) all.push(Math.floor(deal / subscribers));
+  for (let deal = connection; deal < topics * subscribers; deal += connections)
+    all.push(Math.floor(deal / subscribers));
   return all;
 }
 

@@ -24,8 +24,7 @@ function page(report: ReportHead, tiles: readonly Tile[], charts: readonly strin
       `<tr><td class="${ok ? 'ok' : 'failed'}">${ok ? 'ok' : 'failed'}</td><td>${escape(name)}</td><td>${ok ? '' : `${count(found)} ${escape(says)}`}</td></tr>`,
   );
   const threads = report.generator.threads.map(
-    ({ name, cpu, busiest }) =>
-      `<tr><td>${escape(name)}</td><td>${percent(cpu)}</td><td>${percent(busiest)}</td></tr>`,
+    ({ name, cpu, busiest }) => `<tr><td>${escape(name)}</td><td>${percent(cpu)}</td><td>${percent(busiest)}</td></tr>`,
   );
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -137,12 +136,16 @@ function httpCharts({ series, curve }: HttpReport): string[] {
 /** The tail to scale: every step to the right is a tenth of what is left. */
 function percentileChart(curve: readonly PercentilePoint[]): string {
   const place = (percentile: number): number => -Math.log10(1 - percentile / 100);
-  const shown = [0, 50, 90, 99, 99.9, 99.99, 99.999].filter((tick) => curve.some(({ percentile }) => percentile === tick));
+  const shown = [0, 50, 90, 99, 99.9, 99.99, 99.999].filter((tick) =>
+    curve.some(({ percentile }) => percentile === tick),
+  );
   const chart: Chart = {
     title: 'Latency by percentile, milliseconds',
     xTicks: shown.map((tick) => [place(tick), tick === 0 ? 'min' : `${tick} %`]),
     y: { isLog: true, label: String },
-    lines: [{ name: 'whole run', style: 'a', points: curve.map(({ percentile, ms: value }) => [place(percentile), value]) }],
+    lines: [
+      { name: 'whole run', style: 'a', points: curve.map(({ percentile, ms: value }) => [place(percentile), value]) },
+    ],
     describe: (x) => {
       const point = curve.find(({ percentile }) => place(percentile) === x);
       return point === undefined ? '' : `${point.percentile} %: ${ms(point.ms)}`;

@@ -23,7 +23,10 @@ export function reportTable(report: LoadReport): string {
       ['deliveries', deliveryText(report)],
       ['  latency', latencyText(deliveries.latency)],
       ['  traffic', trafficText(report)],
-      ['  lost', `${count(deliveries.lost)} of ${count(deliveries.expected)} expected (${percent(deliveries.lossShare)})`],
+      [
+        '  lost',
+        `${count(deliveries.lost)} of ${count(deliveries.expected)} expected (${percent(deliveries.lossShare)})`,
+      ],
       ['  gaps', `${count(deliveries.gaps)} that announced ${count(deliveries.announcedMissing)} messages as missing`],
     );
   }

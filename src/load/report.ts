@@ -27,7 +27,7 @@ export interface GeneratorThread {
   readonly busiest: number;
 }
 
-export interface StormReport {
+interface StormReport {
   readonly dropped: number;
   readonly live: number;
   /** From coming back until subscribed and everything missed has arrived. */
@@ -234,9 +234,7 @@ function generatorThreads({ series, mainCpuShare, metronomeCpuShare }: RunOutcom
   return [
     ...threads,
     { name: 'main', cpu: main, busiest: main },
-    ...(metronomeCpuShare === null
-      ? []
-      : [{ name: 'metronome', cpu: metronomeCpuShare, busiest: metronomeCpuShare }]),
+    ...(metronomeCpuShare === null ? [] : [{ name: 'metronome', cpu: metronomeCpuShare, busiest: metronomeCpuShare }]),
   ];
 }
 
@@ -266,9 +264,8 @@ function mergedOf(histograms: readonly ThreadResult['slow'][]): ReturnType<typeo
   return all;
 }
 
-function mergeTallies(all: readonly Tallies[]): Tallies {
+export function mergeTallies(all: readonly Tallies[]): Tallies {
   const sum: Record<string, number> = {};
-  for (const tallies of all)
-    for (const [name, count] of Object.entries(tallies)) sum[name] = (sum[name] ?? 0) + count;
+  for (const tallies of all) for (const [name, count] of Object.entries(tallies)) sum[name] = (sum[name] ?? 0) + count;
   return sum;
 }

@@ -162,7 +162,7 @@ export class LoadRun {
   }
 
   private look(): void {
-    for (const waiter of [...this.waiters]) waiter();
+    for (const waiter of this.waiters) waiter();
   }
 
   /** @returns the ports on which threads hear the beats; those that have nothing to publish have none */

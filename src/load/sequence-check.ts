@@ -32,13 +32,14 @@ export interface SequenceVerdict {
   historiesLost: number;
 }
 
-export function emptyVerdict(): SequenceVerdict {
+function emptyVerdict(): SequenceVerdict {
   return { expected: 0, received: 0, lost: 0, duplicates: 0, reordered: 0, gaps: 0, announced: 0, historiesLost: 0 };
 }
 
 export function addVerdicts(verdicts: readonly SequenceVerdict[]): SequenceVerdict {
   const sum = emptyVerdict();
-  for (const verdict of verdicts) for (const name of Object.keys(sum) as (keyof SequenceVerdict)[]) sum[name] += verdict[name];
+  for (const verdict of verdicts)
+    for (const name of Object.keys(sum) as (keyof SequenceVerdict)[]) sum[name] += verdict[name];
   return sum;
 }
 
