@@ -9,7 +9,7 @@ import { connect } from './harness/client.ts';
 import { runLauncher, signalbox, spawnServer, type ServerProcess } from './harness/process.ts';
 import { SECRET } from './harness/tokens.ts';
 
-const VERBS = ['serve', 'token', 'check-config', 'print-config', 'simulate', 'version'];
+const VERBS = ['serve', 'token', 'check-config', 'print-config', 'simulate', 'load', 'version'];
 const LAUNCHER = fileURLToPath(new URL('../signalbox', import.meta.url));
 
 describe.concurrent('verbs and flags', () => {

@@ -1,16 +1,16 @@
 /** `signalbox load`: puts load on a server and checks what it delivers. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { describeHttpPlan, httpTable, type HttpReport } from '../load/http-report.ts';
 import { HttpRun } from '../load/http-run.ts';
 import { describePlan } from '../load/plan-text.ts';
-import type { Credentials, LoadPlan, Target } from '../load/plan.ts';
+import type { Credentials, Target } from '../load/plan.ts';
 import { progressText, showProgress } from '../load/progress.ts';
 import { reportHtml } from '../load/report-html.ts';
 import { reportTable } from '../load/report-table.ts';
 import { buildReport, exitCodeOf, type LoadReport, type ReportContext } from '../load/report.ts';
 import { LoadRun } from '../load/run.ts';
-import { parseTarget, resolveTarget, TargetError } from '../load/target.ts';
+import { findTarget, parseTarget, reachTarget, TargetError, type Candidates } from '../load/target.ts';
 import { mintTokens } from '../load/tokens.ts';
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
 import { developmentSecret, hasDevelopmentSecret } from './config-options.ts';
@@ -32,25 +32,29 @@ export const load: Command = {
     if (text === undefined)
       throw new UsageError('expected --url, such as --url ws://localhost:8081/ws: there is no default target');
     const url = usage(() => parseTarget(text));
-    const target = await resolveTarget(url);
+    expectWritable([args.text('json'), args.text('html')]);
+    const found = await findTarget(url);
     const context: ReportContext = { version, startedAt: new Date(), command: shownCommand(process.argv.slice(2)) };
-    return args.text('http') === undefined ? loadSockets(args, target, context) : loadHttp(args, url, target, context);
+    return args.text('http') === undefined ? loadSockets(args, found, context) : loadHttp(args, url, found, context);
   },
 };
 
-async function loadSockets(args: Arguments, target: Target, context: ReportContext): Promise<ExitCode> {
-  const plan = readPlan(args, target);
-  const credentials = readCredentials(args, target, plan.connections + plan.publishers, 'user');
+async function loadSockets(args: Arguments, found: Candidates, context: ReportContext): Promise<ExitCode> {
+  const { target } = found;
+  const intended = readPlan(args, target);
+  const connections = intended.connections + intended.publishers;
+  const credentials = readCredentials(args, target, connections, 'user');
   if (credentials.kind === 'none' && !target.path.includes('token='))
     throw new UsageError(
       'expected --token, --secret, JWT_SECRET or JWT_SECRET_FILE, or a development server that ran here before (make start)',
     );
-  expectDescriptors(plan);
-  announce(describePlan(plan));
+  expectDescriptors(connections);
+  announce(describePlan(intended));
   if (!(await mayLoad(args, target))) return 1;
+  const plan = { ...intended, target: await reachTarget(found) };
   const run = new LoadRun(plan, credentials);
   const endProgress = showProgress(
-    () => progressText(run, plan.connections + plan.publishers, plan.durationMs / 1_000),
+    () => progressText(run, connections, plan.durationMs / 1_000),
     process.stderr,
     plan.durationMs,
   );
@@ -67,12 +71,14 @@ async function loadSockets(args: Arguments, target: Target, context: ReportConte
   }
 }
 
-async function loadHttp(args: Arguments, url: URL, target: Target, context: ReportContext): Promise<ExitCode> {
+async function loadHttp(args: Arguments, url: URL, found: Candidates, context: ReportContext): Promise<ExitCode> {
+  const { target } = found;
   const credentials = readCredentials(args, target, 1, 'service');
   const [token = null] = await mintTokens(credentials, { runId: 'http' }, [0]);
   const plan = readHttpPlan(args, url, token);
   announce(describeHttpPlan(plan));
   if (!(await mayLoad(args, target))) return 1;
+  await reachTarget(found);
   const run = new HttpRun(plan);
   const endProgress = showProgress(
     () =>
@@ -137,14 +143,25 @@ function findSecret(args: Arguments, { isLoopback }: Target): string | undefined
 }
 
 /** Every connection is a descriptor; finding out half-way would look like a fault of the server. */
-function expectDescriptors({ connections, publishers }: LoadPlan): void {
+function expectDescriptors(connections: number): void {
   const report = process.report.getReport() as { userLimits?: { open_files?: { soft?: number | string } } };
   const limit = Number(report.userLimits?.open_files?.soft ?? Infinity);
-  const needed = connections + publishers + OTHER_DESCRIPTORS;
-  if (needed > limit)
+  if (connections + OTHER_DESCRIPTORS > limit)
     throw new UsageError(
-      `expected at most ${limit - OTHER_DESCRIPTORS} connections, because this process may open ${limit} files, got ${connections + publishers}: raise ulimit -n`,
+      `expected at most ${limit - OTHER_DESCRIPTORS} connections, because this process may open ${limit} files, got ${connections}: raise ulimit -n`,
     );
+}
+
+/** A report that cannot be written is found out before the run, not after it. */
+function expectWritable(files: readonly (string | undefined)[]): void {
+  for (const file of files) {
+    if (file === undefined) continue;
+    try {
+      closeSync(openSync(file, 'a'));
+    } catch (error) {
+      throw new UsageError(`expected a file that can be written, got ${file}: ${(error as Error).message}`);
+    }
+  }
 }
 
 /** The first Ctrl-C ends the run with the report so far, the second one at once. */

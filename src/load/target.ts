@@ -20,33 +20,46 @@ export function parseTarget(text: string): URL {
   return url;
 }
 
+/** Where a URL leads, before anything was sent there. */
+export interface Candidates {
+  /** With the first of the addresses. */
+  readonly target: Target;
+  readonly addresses: readonly string[];
+}
+
 /**
- * Looks the name up once, so that a run does not change its target half-way, and takes the first address that answers.
- * @throws TargetError when none does
+ * Looks the name up once, so that a run does not change its target half-way.
+ * @throws TargetError when the name is unknown
  */
-export async function resolveTarget(url: URL): Promise<Target> {
+export async function findTarget(url: URL): Promise<Candidates> {
   const tls = url.protocol === 'wss:' || url.protocol === 'https:';
-  const port = Number(url.port || (tls ? 443 : 80));
   const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  const addresses = await lookup(name, { all: true }).catch(() => {
+  const found = await lookup(name, { all: true }).catch(() => {
     throw new TargetError(`expected a host that can be found, got ${JSON.stringify(name)}`);
   });
-  for (const { address } of addresses) {
-    if (!(await answers(address, port))) continue;
-    const path = `${url.pathname === '/' ? '/ws' : url.pathname}${url.search}`;
-    return {
-      // Goes into reports, which a token must not.
-      url: `${url.protocol}//${url.host}${path}`.replace(/([?&]token=)[^&]*/, '$1…'),
-      address,
-      port,
-      authority: url.host,
-      path,
-      tls,
-      isLoopback: isLoopback(address),
-    };
-  }
+  const addresses = found.map(({ address }) => address);
+  const path = `${url.pathname === '/' ? '/ws' : url.pathname}${url.search}`;
+  const target: Target = {
+    // Goes into reports, which a token must not.
+    url: `${url.protocol}//${url.host}${path}`.replace(/([?&]token=)[^&]*/, '$1…'),
+    address: addresses[0] ?? name,
+    port: Number(url.port || (tls ? 443 : 80)),
+    authority: url.host,
+    path,
+    tls,
+    isLoopback: addresses.every(isLoopback),
+  };
+  return { target, addresses };
+}
+
+/**
+ * The target with the first address at which something listens.
+ * @throws TargetError when nothing does
+ */
+export async function reachTarget({ target, addresses }: Candidates): Promise<Target> {
+  for (const address of addresses) if (await answers(address, target.port)) return { ...target, address };
   throw new TargetError(
-    `nothing listens at ${addresses.map(({ address }) => address).join(' or ')} port ${port}: is the server running?`,
+    `nothing listens at ${addresses.join(' or ')} port ${target.port}: is the server running, and is this its port?`,
   );
 }
 
