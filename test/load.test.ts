@@ -8,10 +8,14 @@ import type { LoadReport } from '../src/load/report.ts';
 import { eventually } from './harness/deadline.ts';
 import { signalbox, spawnVerb, startProcess, type ServerProcess } from './harness/process.ts';
 import { SECRET, tokenOf } from './harness/tokens.ts';
-import { startFaultyServer, type Fault } from './kit/faulty-server.ts';
+import { startFaultyServer, stopFaultyServers, type Fault } from './kit/faulty-server.ts';
 
 const ENVIRONMENT = { JWT_SECRET: SECRET };
 const QUICK = ['--warm-up', '200ms', '--duration', '2s', '--settle', '1s'];
+/** They wait for one another: as many at once as there are processors (harness/process.ts). */
+const IN_TURN = { timeout: 90_000 };
+/** Its broken promise is its seventh publication. */
+const AGAINST_FAULTS = ['--topics', '2', '--rate', '50', '--duration', '500ms'];
 
 let directory = '';
 let server: ServerProcess;
@@ -23,6 +27,7 @@ beforeAll(async () => {
 });
 
 afterAll(() => {
+  stopFaultyServers();
   rmSync(directory, { recursive: true });
 });
 
@@ -55,7 +60,7 @@ function expectAllDelivered({ publishes, deliveries, plan }: LoadReport): void {
   expect(deliveries).toMatchObject({ received: deliveries.expected, lost: 0, duplicates: 0, reordered: 0 });
 }
 
-describe('against a server that keeps its promises', () => {
+describe.concurrent('against a server that keeps its promises', IN_TURN, () => {
   test.each([
     { name: 'JSON', args: ['--html'] },
     { name: 'MessagePack in batches, from two threads', args: ['--format', 'msgpack', '--batch', '--threads', '2'] },
@@ -142,7 +147,7 @@ describe('against a server that keeps its promises', () => {
   });
 });
 
-describe('against a server that breaks a promise', () => {
+describe.concurrent('against a server that breaks a promise', IN_TURN, () => {
   const broken: readonly { fault: Fault; code: number; found: Partial<LoadReport['deliveries']>; fails: string[] }[] = [
     { fault: 'none', code: 0, found: {}, fails: [] },
     { fault: 'announces', code: 0, found: { gaps: 20, announcedMissing: 20 }, fails: [] },
@@ -154,7 +159,7 @@ describe('against a server that breaks a promise', () => {
   test.each(broken)('it $fault: exit code $code, counted exactly', async ({ fault, code, found, fails }) => {
     const port = await startFaultyServer(fault);
     // 20 subscriptions, each of which sees the fault once.
-    const outcome = await load(port, '-c', '20', '--topics', '2', '--rate', '50');
+    const outcome = await load(port, '-c', '20', ...AGAINST_FAULTS);
     expect(outcome.code).toBe(code);
     const { deliveries, checks, publishes } = outcome.report;
     const nothing = { lost: 0, duplicates: 0, reordered: 0, gaps: 0, announcedMissing: 0 };
@@ -165,13 +170,13 @@ describe('against a server that breaks a promise', () => {
 
   test('what is missing at the end is a loss too', async () => {
     const port = await startFaultyServer('stops short');
-    const { code, report } = await load(port, '-c', '4', '--topics', '1', '--rate', '50');
+    const { code, report } = await load(port, '-c', '4', ...AGAINST_FAULTS);
     expect(code).toBe(1);
-    expect(report.deliveries).toMatchObject({ received: 4 * 6, lost: 4 * (report.publishes.sent - 6) });
+    expect(report.deliveries).toMatchObject({ received: 4 * 6, lost: 2 * report.publishes.sent - 4 * 6 });
   });
 });
 
-describe('HTTP endpoints', () => {
+describe.concurrent('HTTP endpoints', IN_TURN, () => {
   test('/health and /metrics are loaded by autocannon', async () => {
     const html = newFile('html');
     const health = await load<HttpReport>(server.port, '--http', '/health', '--duration', '1s', '--html', html);
@@ -201,41 +206,21 @@ describe('HTTP endpoints', () => {
 describe('the command line', () => {
   test.each([
     { args: [], says: /expected --url/ },
-    { args: ['--url', 'localhost:8081'], says: /expected --url like ws:\/\// },
     // An address for documentation: there is nobody, and nobody is asked.
     { args: ['--url', 'ws://192.0.2.1/ws'], says: /expected --yes for a target that is not this machine/ },
-    { args: ['--preset', 'sprout'], says: /expected --preset seed, got "sprout"/ },
-    { args: ['--rate', '5', '--window', '5'], says: /expected --rate .* or --window .*, got both/ },
-    { args: ['--connections', '0'], says: /expected --connections as a whole number from 1/ },
-    {
-      args: ['--connections', '10', '--topics', '5', '--subscribers', '1'],
-      says: /so that every connection has a topic/,
-    },
-    { args: ['--duration', '5'], says: /expected a time like 500ms, 30s or 5m in --duration, got "5"/ },
-    { args: ['--format', 'xml'], says: /expected --format json or msgpack, got "xml"/ },
-    { args: ['--storm', '0'], says: /expected --storm like 50% or 0.5/ },
-    { args: ['--storm', '50%', '--storm-at', '1m'], says: /together within --duration/ },
-    { args: ['--window', '5', '--slow-readers', '1'], says: /expected --rate with --storm or --slow-readers/ },
-    { args: ['--connections', '900000', '--topics', '10'], says: /raise ulimit -n/ },
-    { args: ['--json', '/nowhere/report.json'], says: /expected a file that can be written/ },
+    { args: ['--url', 'ws://127.0.0.1:9', '--json', '/nowhere/report.json'], says: /expected a file that can be/ },
   ])('a wrong one is exit code 2 before anything is sent: $args', async ({ args, says }) => {
-    const url = args.length === 0 || args.includes('--url') ? [] : ['--url', 'ws://127.0.0.1:9/ws'];
-    const { code, out, err } = await signalbox(['load', ...url, ...args], ENVIRONMENT);
+    const { code, err } = await signalbox(['load', ...args], ENVIRONMENT);
     expect(err).toMatch(says);
-    expect([code, out.includes('OK')]).toEqual([2, false]);
-  });
-
-  test('without anything to make tokens from it says what it needs', async () => {
-    const { code, err } = await signalbox(['load', '--url', 'ws://127.0.0.1:9/ws', '--token', ''], {});
-    expect([code, err]).toEqual([1, expect.stringContaining('nothing listens at 127.0.0.1 port 9')]);
+    expect(code).toBe(2);
   });
 
   test('the preset of the seed: 5,000 connections, 500 topics, 100 publishes a second; flags go over it', async () => {
-    const { code, out } = await signalbox(
+    const { code, out, err } = await signalbox(
       ['load', '--url', 'ws://127.0.0.1:9/ws', '--preset', 'seed', '--payload', '200'],
       ENVIRONMENT,
     );
-    expect(code).toBe(1);
+    expect([code, err]).toEqual([1, expect.stringContaining('nothing listens at 127.0.0.1 port 9')]);
     expect(out).toContain('5,000 that subscribe, 2 that publish; 10 every 10 ms, 5 s in all');
     expect(out).toMatch(/topics +500 of load\.\w+\.\*, 10 subscribers each/);
     expect(out).toContain('100 a second in total (open loop), 1,000 deliveries a second');

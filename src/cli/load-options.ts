@@ -79,6 +79,8 @@ export function readPlan(args: Arguments, target: Target): LoadPlan {
   const topics = whole(read, 'topics', Math.min(isEcho ? connections : 10, connections), 1, 999_999);
   const subscribing = isEcho && read('subscribers') === undefined ? 0 : connections;
   const subscribers = whole(read, 'subscribers', Math.floor(subscribing / topics), isEcho ? 0 : 1);
+  if (subscribing > 0 && topics > subscribing && read('subscribers') === undefined)
+    throw new UsageError(`expected --topics of at most ${subscribing} without --subscribers, got ${topics}`);
   if (subscribers > connections)
     throw new UsageError(`expected --subscribers of at most ${connections} (--connections), got ${subscribers}`);
   if (subscribing > topics * subscribers)

@@ -1,6 +1,5 @@
 /** A server that speaks just enough of the protocol to take part in a load test, and breaks one promise. */
 import type { AddressInfo } from 'node:net';
-import { onTestFinished } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 
 export type Fault = 'none' | 'loses' | 'announces' | 'repeats' | 'swaps' | 'stops short';
@@ -16,14 +15,22 @@ interface Topic {
 const FAULTY = 7;
 const EPOCH = 'faulty';
 
+/** Those that run; not per test, because tests that run at the same time have no end that is theirs alone. */
+const servers = new Set<WebSocketServer>();
+
+export function stopFaultyServers(): void {
+  for (const server of servers) {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  }
+  servers.clear();
+}
+
 /** @returns its port */
 export async function startFaultyServer(fault: Fault): Promise<number> {
   const topics = new Map<string, Topic>();
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  onTestFinished(() => {
-    for (const client of server.clients) client.terminate();
-    server.close();
-  });
+  servers.add(server);
   const topicOf = (name: string): Topic => {
     const topic = topics.get(name) ?? { head: 0, subscribers: new Set(), held: null };
     topics.set(name, topic);
