@@ -1,9 +1,15 @@
 /** When publishes are sent: at times fixed beforehand, or as answers and deliveries come in. */
 import type { LoadPlan } from './plan.ts';
-import type { Publisher } from './publisher.ts';
-import type { RunClock } from './run-clock.ts';
-import type { ThreadTally } from './thread-tally.ts';
 import type { SharedProgress } from './window.ts';
+
+/** What a pacer needs of a publishing connection. */
+export interface Publishing {
+  readonly link: { readonly isOpen: boolean; cork(): void; uncork(): void };
+  /** Sent and not answered yet. */
+  readonly pending: number;
+  /** @param stamp when it was meant to be sent, in µs */
+  publish(topic: number, stamp: number): void;
+}
 
 export interface Pacer {
   /** @param from and `until`: µs of the run's clock */
@@ -14,15 +20,15 @@ export interface Pacer {
   /** Deliveries have arrived. */
   wake(): void;
   /** A publisher has got an answer, or is open again. */
-  answered(publisher: Publisher, retryAfterMs: number): void;
+  answered(publisher: Publishing, retryAfterMs: number): void;
 }
 
 export interface PacerContext {
   readonly plan: LoadPlan;
   readonly thread: number;
-  readonly publishers: readonly Publisher[];
-  readonly clock: RunClock;
-  readonly tally: ThreadTally;
+  readonly publishers: readonly Publishing[];
+  readonly clock: { now(): number };
+  readonly tally: { readonly counts: { skipped: number }; sentLate(us: number): void };
   readonly progress: SharedProgress;
 }
 
@@ -80,11 +86,11 @@ class RatePacer implements Pacer {
     const now = Math.min(clock.now(), this.until);
     let pending = 0;
     for (const publisher of publishers) pending += publisher.pending;
-    const corked = new Set<Publisher>();
+    const corked = new Set<Publishing>();
     for (;;) {
       const due = Math.floor(this.from + this.next * this.stepUs);
       if (due >= now) break;
-      const publisher = publishers[this.turn++ % publishers.length] as Publisher;
+      const publisher = publishers[this.turn++ % publishers.length] as Publishing;
       if (publisher.link.isOpen && pending < this.maxBehind) {
         if (!corked.has(publisher)) publisher.link.cork();
         corked.add(publisher);
@@ -142,7 +148,7 @@ class WindowPacer implements Pacer {
     this.pump();
   }
 
-  answered(_publisher: Publisher, retryAfterMs: number): void {
+  answered(_publisher: Publishing, retryAfterMs: number): void {
     if (retryAfterMs === 0) return;
     // A refused publish will not be delivered.
     this.owed -= this.perPublish;
@@ -166,7 +172,7 @@ class WindowPacer implements Pacer {
         if (progress.since(this.mark) < this.perPublish - room) break;
         continue;
       }
-      const publisher = publishers[this.sent % publishers.length] as Publisher;
+      const publisher = publishers[this.sent % publishers.length] as Publishing;
       if (!publisher.link.isOpen) break;
       publisher.publish(this.sent % plan.topics, clock.now());
       this.sent += 1;
@@ -197,7 +203,7 @@ class WindowPacer implements Pacer {
 class RoundTripPacer implements Pacer {
   private readonly context: PacerContext;
   private readonly inFlight: number;
-  private readonly topicOf = new Map<Publisher, number>();
+  private readonly topicOf = new Map<Publishing, number>();
   private isRunning = false;
 
   constructor(context: PacerContext) {
@@ -227,12 +233,12 @@ class RoundTripPacer implements Pacer {
 
   wake(): void {}
 
-  answered(publisher: Publisher, retryAfterMs: number): void {
+  answered(publisher: Publishing, retryAfterMs: number): void {
     if (retryAfterMs === 0) this.fill(publisher);
     else setTimeout(() => this.fill(publisher), retryAfterMs);
   }
 
-  private fill(publisher: Publisher): void {
+  private fill(publisher: Publishing): void {
     const topic = this.topicOf.get(publisher) as number;
     while (this.isRunning && publisher.link.isOpen && publisher.pending < this.inFlight)
       publisher.publish(topic, this.context.clock.now());
