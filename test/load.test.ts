@@ -77,7 +77,8 @@ describe.concurrent('against a server that keeps its promises', IN_TURN, () => {
     expect(report.deliveries.latency.count).toBe(4_000);
     const { p50, p99, max } = report.deliveries.latency;
     expect([p50 > 0, p99 >= p50, max >= p99]).toEqual([true, true, true]);
-    expect(report.deliveries.decoded).toBe(0);
+    // One or the other first batch of a connection.
+    expect(report.deliveries.decoded).toBeLessThan(120);
     expect(report.series.map(({ second }) => second)).toEqual([0, 1]);
     expect(report.connections).toMatchObject({ wanted: 64, neverOpen: 0, connect: { count: 64 } });
     for (const { cpu } of report.generator.threads) expect(cpu).toBeLessThan(0.9);

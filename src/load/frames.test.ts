@@ -105,6 +105,18 @@ describe.each(FORMATS)('$name frames', ({ codec, create }) => {
     const all = [seenOf(9, 1, true), seenOf(10), seenOf(11, 1, true), seenOf(12, 1, true)];
     for (const one of all) read(format, publicationOf(codec, one), sink);
     expect(sink.seen).toEqual(all);
+    expect(format.decoded).toBe(0);
+  });
+
+  test('once the first frame is known, batches are read without decoding any, over every change of digits', () => {
+    const format = create();
+    const sink = new Recorder();
+    read(format, publicationOf(codec, seenOf(1)), sink);
+    const rest = Array.from({ length: 1_100 }, (_, at) => seenOf(at + 2, 7, at % 3 === 0));
+    const frames = rest.map((one) => publicationOf(codec, one));
+    expect(read(format, codec.join(frames), sink)).toBe(1_100);
+    expect(sink.seen.slice(1)).toEqual(rest);
+    expect(format.decoded).toBe(0);
   });
 
   test('batches of anything, after nothing was learned and after something was', () => {

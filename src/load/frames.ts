@@ -36,7 +36,7 @@ export interface FrameSink {
 /** Reads what the server sends in one format and writes what it gets. */
 export interface LoadFormat {
   readonly subprotocol: string;
-  /** Frames that were decoded in full although they were publications or acknowledgements. */
+  /** Publications and acknowledgements that had to be decoded, or scanned to find their end: a few while learning. */
   readonly decoded: number;
   subscribe(entries: readonly SubscribePosition[]): string | Uint8Array;
   publish(topic: number, stamp: number): string | Uint8Array;

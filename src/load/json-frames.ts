@@ -105,6 +105,7 @@ export class JsonFrames implements LoadFormat {
       if (endsFrame(bytes, end, limit, QUOTE)) return end;
       if (endsFrame(bytes, end + REPLAYED_BYTES, limit, E)) return end + REPLAYED_BYTES;
     }
+    if (bytes[start + TYPE_AT] === B) this.decoded += 1;
     return objectEnd(bytes, start, limit);
   }
 }

@@ -128,6 +128,7 @@ export class MsgpackFrames implements LoadFormat {
     unpackr.unpackMultiple(bytes.subarray(start, end), (_value: unknown, _from?: number, to?: number) => {
       ends.push(start + (to ?? end - start));
     });
+    this.decoded += ends.length;
     return ends.reduce((count, to, at) => count + this.frame(bytes, ends[at - 1] ?? start, to, sink), 0);
   }
 }

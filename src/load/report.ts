@@ -93,7 +93,7 @@ export interface LoadReport extends ReportHead {
     /** From the intended send time to the arrival; of live deliveries to healthy connections. */
     readonly latency: Distribution;
     readonly curve: readonly PercentilePoint[];
-    /** Decoded in full instead of read at learned offsets. */
+    /** Decoded or scanned instead of read at learned offsets. */
     readonly decoded: number;
   };
   readonly storms: readonly StormReport[];
