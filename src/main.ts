@@ -5,6 +5,7 @@ import { connections } from './cli/connections.ts';
 import { drain } from './cli/drain.ts';
 import { emergency } from './cli/emergency.ts';
 import { health } from './cli/health.ts';
+import { load } from './cli/load.ts';
 import { printConfig } from './cli/print-config.ts';
 import { serve } from './cli/serve.ts';
 import { simulate } from './cli/simulate.ts';
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command[] = [
   trace,
   why,
   simulate,
+  load,
   versionCommand,
 ];
 

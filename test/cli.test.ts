@@ -9,7 +9,22 @@ import { connect } from './harness/client.ts';
 import { runLauncher, signalbox, spawnServer, type ServerProcess } from './harness/process.ts';
 import { SECRET } from './harness/tokens.ts';
 
-const VERBS = ['serve', 'token', 'check-config', 'print-config', 'health', 'simulate', 'version'];
+const VERBS = [
+  'serve',
+  'token',
+  'check-config',
+  'print-config',
+  'health',
+  'connections',
+  'topics',
+  'emergency',
+  'drain',
+  'trace',
+  'why',
+  'simulate',
+  'load',
+  'version',
+];
 const LAUNCHER = fileURLToPath(new URL('../signalbox', import.meta.url));
 
 describe.concurrent('verbs and flags', () => {

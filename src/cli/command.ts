@@ -1,8 +1,11 @@
 /** What a verb of the command line is, and how its arguments are read: unknown flags are errors, every verb has --help. */
 import { parseArgs } from 'node:util';
 
-/** 0: done. 1: the answer is no, or it failed. 2: the command line or the configuration is wrong. */
-export type ExitCode = 0 | 1 | 2;
+/**
+ * 0: done. 1: the answer is no, or it failed. 2: the command line or the configuration is wrong. 3 (`load`): the answer
+ * means nothing.
+ */
+export type ExitCode = 0 | 1 | 2 | 3;
 
 export interface Option {
   readonly type: 'string' | 'boolean';
@@ -30,6 +33,8 @@ export interface Command {
   readonly options: Readonly<Record<string, Option>>;
   /** Further lines of the help text. */
   readonly notes?: readonly string[];
+  /** For the help text: exit codes that only this verb has. */
+  readonly exitCodes?: string;
   run(args: Arguments): Promise<ExitCode> | ExitCode;
 }
 
@@ -79,6 +84,6 @@ export function helpOf(command: Command): string {
     ...rows,
     '',
     ...(command.notes === undefined ? [] : [...command.notes, '']),
-    'exit codes: 0 done, 1 the answer is no or it failed, 2 the command line or the configuration is wrong',
+    `exit codes: 0 done, 1 the answer is no or it failed, 2 the command line or the configuration is wrong${command.exitCodes === undefined ? '' : `, ${command.exitCodes}`}`,
   ].join('\n');
 }

@@ -3,7 +3,8 @@
  * where each message lies, without copying or decoding it. Thousands share one read buffer.
  */
 import { randomBytes } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 
 /** A message as a range of the read buffer, valid only during the call. */
 type OnMessage = (bytes: Buffer, start: number, end: number, opcode: number) => void;
@@ -14,7 +15,14 @@ export interface LeanSocketOptions {
   /** Path with query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What the `Host` header says when it is not the address that is connected to; TLS checks this name. */
+  readonly authority?: string;
+  readonly tls?: boolean;
   readonly onMessage: OnMessage;
+  /** Told before the messages of a chunk: one look at the clock for all of them. */
+  readonly onChunk?: () => void;
+  /** Told after the messages of a chunk. */
+  readonly onChunkEnd?: () => void;
   /** Close code of the server, or 1006 when the socket broke. */
   readonly onClose?: (code: number) => void;
 }
@@ -43,13 +51,8 @@ export class LeanSocket {
     this.options = options;
     this.opened = opened;
     this.refused = refused;
-    this.socket = connect({
-      host: options.host,
-      port: options.port,
-      noDelay: true,
-      onread: { buffer: shared, callback: (length, buffer) => this.read(buffer as Buffer, length) },
-    });
-    this.socket.on('connect', () => this.socket.write(this.handshake()));
+    this.socket = this.connect();
+    this.socket.on(options.tls === true ? 'secureConnect' : 'connect', () => this.socket.write(this.handshake()));
     this.socket.on('error', (error) => this.refused?.(error));
     this.socket.on('close', () => this.closed());
   }
@@ -59,6 +62,30 @@ export class LeanSocket {
     return new Promise((resolve, reject) => {
       const socket: LeanSocket = new LeanSocket(options, () => resolve(socket), reject);
     });
+  }
+
+  private connect(): Socket {
+    const { host, port, tls, authority = host } = this.options;
+    if (tls !== true) {
+      const onread = {
+        buffer: shared,
+        callback: (length: number, buffer: Uint8Array) => this.read(buffer as Buffer, length),
+      };
+      return connect({ host, port, noDelay: true, onread });
+    }
+    const name = authority.replace(/:\d+$/, '');
+    const socket = connectSecurely({ host, port, ...(isIP(name) === 0 && { servername: name }) });
+    socket.setNoDelay(true);
+    return socket.on('data', (chunk: Buffer) => this.read(chunk, chunk.byteLength));
+  }
+
+  /** What is sent until {@link uncork} goes out as one write. */
+  cork(): void {
+    this.socket.cork();
+  }
+
+  uncork(): void {
+    this.socket.uncork();
   }
 
   send(text: string): void {
@@ -84,10 +111,10 @@ export class LeanSocket {
   }
 
   private handshake(): string {
-    const { host, port, path, headers = {} } = this.options;
+    const { host, port, path, authority = `${host}:${port}`, headers = {} } = this.options;
     const lines = [
       `GET ${path} HTTP/1.1`,
-      `Host: ${host}:${port}`,
+      `Host: ${authority}`,
       'Upgrade: websocket',
       'Connection: Upgrade',
       `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
@@ -105,8 +132,10 @@ export class LeanSocket {
   private read(buffer: Buffer, length: number): boolean {
     const chunk =
       this.rest === null ? buffer.subarray(0, length) : Buffer.concat([this.rest, buffer.subarray(0, length)]);
+    this.options.onChunk?.();
     const used = this.isOpen ? this.walk(chunk) : this.readAnswer(chunk);
     this.rest = used < chunk.byteLength ? Buffer.from(chunk.subarray(used)) : null;
+    this.options.onChunkEnd?.();
     return true;
   }
 

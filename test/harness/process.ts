@@ -169,6 +169,11 @@ export async function runServer(launcher: string, environment: Environment): Pro
   return process;
 }
 
+/** Starts any verb, to be watched and ended. */
+export function spawnVerb(args: readonly string[], environment: Environment): ServerProcess {
+  return new ServerProcess(launch(args, environment));
+}
+
 /** Starts `serve` on a free port without waiting for anything. */
 export function spawnServer(args: readonly string[], environment: Environment): ServerProcess {
   return new ServerProcess(launch(['serve', '--host', '127.0.0.1', '--port', '0', ...args], environment));
