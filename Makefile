@@ -15,12 +15,12 @@ NODE_BIN     := $(if $(SYS_MAJOR),,$(TC)/node_modules/.bin)
 export PATH  := $(if $(NODE_BIN),$(NODE_BIN):)$(CURDIR)/node_modules/.bin:$(PATH)
 NODE_STAMP   := $(if $(NODE_BIN),$(TC)/node-$(NODE_PIN).stamp,)
 
-.PHONY: start test check install format docs lock bench clean
+.PHONY: start test check install redis format docs lock bench clean
 
 start: install ## run a development server on port 8081 (PORT=... make start)
 	exec ./signalbox serve --profile development
 
-test: install ## the whole suite
+test: install redis ## the whole suite
 	vitest run
 
 check: install ## types, lint, format, unused code, generated docs, lock file
@@ -32,6 +32,16 @@ check: install ## types, lint, format, unused code, generated docs, lock file
 	node scripts/docs.ts --check
 
 install: $(STAMP) ## what is missing
+
+redis: ## the Debian packages that the tests start servers from; their system services stay off
+	@if ! command -v redis-server >/dev/null || ! command -v redis-sentinel >/dev/null; then \
+	  command -v apt-get >/dev/null || { echo 'expected redis-server and redis-sentinel (7.0 or later): install them first' >&2; exit 1; }; \
+	  sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); policy=/usr/sbin/policy-rc.d; made=; \
+	  if [ ! -e $$policy ]; then printf '#!/bin/sh\nexit 101\n' | $$sudo tee $$policy >/dev/null; $$sudo chmod +x $$policy; made=yes; fi; \
+	  $$sudo apt-get update -qq; status=0; \
+	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends redis-server redis-sentinel >/dev/null || status=$$?; \
+	  [ -z "$$made" ] || $$sudo rm -f $$policy; exit $$status; \
+	fi
 
 format: install
 	oxfmt .

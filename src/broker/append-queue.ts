@@ -55,7 +55,13 @@ export class AppendQueue {
       call = { records: [], replies: [], bytes: 0 };
       this.open.set(topic, call);
       const { records, replies } = call;
-      this.push({ kind: 'append', topic, retention, records, reply: (answer) => this.stored(records, replies, answer) });
+      this.push({
+        kind: 'append',
+        topic,
+        retention,
+        records,
+        reply: (answer) => this.stored(records, replies, answer),
+      });
     }
     call.records.push(message);
     call.replies.push(reply);

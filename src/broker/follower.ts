@@ -174,7 +174,11 @@ export class Follower {
     );
   }
 
-  private changeEpoch(topic: FollowedTopic, era: { readonly epoch: string; readonly first: number }, from: number): void {
+  private changeEpoch(
+    topic: FollowedTopic,
+    era: { readonly epoch: string; readonly first: number },
+    from: number,
+  ): void {
     this.counts.epochChanges += 1;
     topic.epoch = era.epoch;
     topic.first = era.first;

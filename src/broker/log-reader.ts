@@ -65,8 +65,8 @@ export class LogReader {
     const { after } = request;
     if (after === 'earliest') return false;
     const sequence = 'epoch' in after ? topic.resolve(after) : null;
-    if ('epoch' in after && sequence === null) return false;
-    const start = tail.start(sequence === null ? (after as { readonly since: number }) : { sequence }, deadline);
+    const from = 'epoch' in after ? sequence !== null && { sequence } : after;
+    const start = from === false ? null : tail.start(from, deadline);
     if (start === null) return false;
     this.fromTails += 1;
     reply(tail.page(topic.name, topic.digest, topic, start, request, deadline));

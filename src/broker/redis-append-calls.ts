@@ -50,7 +50,10 @@ export class AppendCalls {
     if (wait !== null) commands.push(['WAIT', wait.replicas, wait.timeoutMs]);
     this.link.write(commands, (results) => {
       const replicas = wait === null ? null : results.at(-1);
-      const doubt = wait !== null && !isFailure(replicas) && Number(replicas) < wait.replicas ? notReplicated(wait, Number(replicas)) : null;
+      const doubt =
+        wait !== null && !isFailure(replicas) && Number(replicas) < wait.replicas
+          ? notReplicated(wait, Number(replicas))
+          : null;
       for (const [at, call] of calls.entries()) {
         const result = results[offset + at];
         if (isFailure(result)) call.reply(refused(result));
@@ -116,7 +119,10 @@ export class AppendCalls {
     return ['EVALSHA', this.scripts.append.digest, keys.length, ...keys, ...settings, ...items];
   }
 
-  private ephemeralCommand({ topic, record, once }: LogCall & { readonly kind: 'ephemeral' }, channel: string): Command {
+  private ephemeralCommand(
+    { topic, record, once }: LogCall & { readonly kind: 'ephemeral' },
+    channel: string,
+  ): Command {
     this.lastNumber += 1;
     const text = ephemeralText({ node: this.node, number: this.lastNumber }, record);
     if (once === null) return ['PUBLISH', channel, text];

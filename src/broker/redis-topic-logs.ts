@@ -171,7 +171,8 @@ export class RedisTopicLogs implements TopicLogs {
     if (notice.kind === 'logged') return this.listener.noticed(name, notice);
     const { origin, record } = notice;
     // A topic and a prefix of it bring the same message twice, one directly after the other.
-    const isSecond = this.last?.name === name && this.last.origin.node === origin.node && this.last.origin.number === origin.number;
+    const isSecond =
+      this.last?.name === name && this.last.origin.node === origin.node && this.last.origin.number === origin.number;
     this.last = { name, origin };
     if (origin.node !== this.node && !isSecond) this.listener.noticed(name, { kind: 'ephemeral', record });
   }
@@ -184,4 +185,3 @@ export class RedisTopicLogs implements TopicLogs {
 function refusedRead({ message }: RedisFailure): Refusal {
   return refusal('log_unavailable', `expected Redis to answer: ${message}`, 1_000);
 }
-

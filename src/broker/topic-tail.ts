@@ -86,7 +86,8 @@ export class TopicTail {
     const { log } = this;
     const oldest = this.oldest(deadline);
     if ('sequence' in after) {
-      const isHeld = after.sequence + 1 >= oldest || this.isWhole || (oldest > log.first && after.sequence + 1 >= log.first);
+      const isHeld =
+        after.sequence + 1 >= oldest || this.isWhole || (oldest > log.first && after.sequence + 1 >= log.first);
       return after.sequence < log.next && isHeld ? after.sequence : null;
     }
     const reachesBack = this.isWhole || (log.length > 0 && log.stamp(log.first) < after.since);
@@ -109,7 +110,13 @@ export class TopicTail {
     const last = limit === 0 || low >= high ? low - 1 : log.fit(low - 1, high - 1, limit, maxBytes);
     const publications = Array.from({ length: last - low + 1 }, (_, index) => {
       const sequence = low + index;
-      return publicationOf(topic, digest, { epoch: era.epoch, sequence }, pickUp(log.record(sequence)), log.stamp(sequence));
+      return publicationOf(
+        topic,
+        digest,
+        { epoch: era.epoch, sequence },
+        pickUp(log.record(sequence)),
+        log.stamp(sequence),
+      );
     });
     return { epoch: era.epoch, epochFirst: era.first, top: log.next - 1, first, after, lost: null, publications };
   }

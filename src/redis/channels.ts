@@ -29,15 +29,15 @@ export class Channels {
   }
 
   /**
-   * Once `done` is called with `null`, every message comes, until the connection is lost.
+   * Once `answered` is called with `null`, every message comes, until the connection is lost.
    * @param prefixes what names begin with before a dot: `chat` brings `chat.a`
    */
   subscribe(
     names: readonly string[],
     prefixes: readonly string[],
-    done: (failure: RedisFailure | null) => void,
+    answered: (failure: RedisFailure | null) => void,
   ): void {
-    this.subscriber.subscribe(this.channelsOf(names), this.patternsOf(prefixes), done);
+    this.subscriber.subscribe(this.channelsOf(names), this.patternsOf(prefixes), answered);
   }
 
   unsubscribe(names: readonly string[], prefixes: readonly string[]): void {

@@ -46,11 +46,11 @@ export class CommandClient {
     this.client.disconnect(true);
   }
 
-  /** @param done called once, with one result for each command */
-  send(commands: readonly Command[], done: (results: Results) => void): void {
-    if (!this.isReady) return done(commands.map(() => NOT_CONNECTED));
+  /** @param answered called once, with one result for each command */
+  send(commands: readonly Command[], answered: (results: Results) => void): void {
+    if (!this.isReady) return answered(commands.map(() => NOT_CONNECTED));
     const sent = this.client instanceof Cluster ? sendEach(this.client, commands) : sendTogether(this.client, commands);
-    sent.then(done, (error: unknown) => done(commands.map(() => failureOf(error))));
+    sent.then(answered, (error: unknown) => answered(commands.map(() => failureOf(error))));
   }
 
   /** Sends one command to every server that takes writes. */
@@ -63,7 +63,9 @@ export class CommandClient {
   /** In a cluster, the servers as they are now; else nothing. */
   masters(): readonly { readonly host: string; readonly port: number }[] {
     if (!(this.client instanceof Cluster)) return [];
-    return this.client.nodes('master').map(({ options }) => ({ host: options.host ?? '', port: options.port ?? 6_379 }));
+    return this.client
+      .nodes('master')
+      .map(({ options }) => ({ host: options.host ?? '', port: options.port ?? 6_379 }));
   }
 
   /** In a cluster, every server that takes writes; else the one. */
@@ -84,7 +86,7 @@ function sendEach(cluster: Cluster, commands: readonly Command[]): Promise<Resul
     commands.map(([name, ...args]) =>
       cluster.call(name, ...args).catch((error: unknown) => {
         const failure = failureOf(error);
-        // The slot has moved: nothing was done, and the next command finds it.
+        // The slot has moved: nothing was answered, and the next command finds it.
         if (failure.code === 'MOVED' || failure.code === 'ASK') cluster.refreshSlotsCache();
         return failure;
       }),

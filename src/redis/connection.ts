@@ -39,7 +39,12 @@ export function connectSubscriber(
   chosen: { readonly host: string; readonly port: number } | null,
 ): Redis {
   if (chosen === null) return connectSingle(options, 'subscribe');
-  return new Redis({ ...shared(options, 'subscribe'), ...secured(options.address), ...chosen, retryStrategy: () => null });
+  return new Redis({
+    ...shared(options, 'subscribe'),
+    ...secured(options.address),
+    ...chosen,
+    retryStrategy: () => null,
+  });
 }
 
 function connectSingle(options: ConnectionOptions, role: string): Redis {

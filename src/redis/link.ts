@@ -60,6 +60,7 @@ export class RedisLink {
   private probing: Timer | null = null;
   private settle: { readonly fit: () => void; readonly unfit: (error: Error) => void } | null = null;
   private lastTrouble = '';
+  private isStopped = false;
 
   constructor(options: LinkOptions, scheduler: Scheduler, random: Random, log: Log) {
     this.options = options;
@@ -128,7 +129,8 @@ export class RedisLink {
     const settled = new Promise<void>((resolve, reject) => {
       this.settle = { fit: resolve, unfit: reject };
       this.scheduler.after(this.options.connectTimeoutMs, () => {
-        if (!this.isAvailable) this.log.warn('Starting without Redis: not ready until it answers', { why: this.lastTrouble });
+        if (!this.isAvailable)
+          this.log.warn('Starting without Redis: not ready until it answers', { why: this.lastTrouble });
         resolve();
       });
     });
@@ -142,6 +144,7 @@ export class RedisLink {
   }
 
   stop(): void {
+    this.isStopped = true;
     this.probing?.cancel();
     this.actor.stop();
     this.writer.close();
@@ -150,13 +153,13 @@ export class RedisLink {
   }
 
   /** Sends commands that change something, together and in order. They are sent once or not at all. */
-  write(commands: readonly Command[], done: (results: Results) => void): void {
-    this.send(this.writer, commands, done);
+  write(commands: readonly Command[], answered: (results: Results) => void): void {
+    this.send(this.writer, commands, answered);
   }
 
   /** Sends commands that may wait behind other reads, but not behind writes. */
-  read(commands: readonly Command[], done: (results: Results) => void): void {
-    this.send(this.reader, commands, done);
+  read(commands: readonly Command[], answered: (results: Results) => void): void {
+    this.send(this.reader, commands, answered);
   }
 
   /** Every server that holds keys, for walks over all of them. */
@@ -164,14 +167,14 @@ export class RedisLink {
     return this.reader.servers();
   }
 
-  private send(client: CommandClient, commands: readonly Command[], done: (results: Results) => void): void {
+  private send(client: CommandClient, commands: readonly Command[], answered: (results: Results) => void): void {
     if (!this.isAvailable) {
       this.counts.refused += commands.length;
-      return done(commands.map(() => NOT_CONNECTED));
+      return answered(commands.map(() => NOT_CONNECTED));
     }
     client.send(commands, (results) => {
       this.judge(results);
-      done(results);
+      answered(results);
     });
   }
 
@@ -215,9 +218,7 @@ export class RedisLink {
   }
 
   private async check(): Promise<void> {
-    const [info] = await new Promise<Results>((resolve) =>
-      this.writer.send([['INFO', 'all']], resolve),
-    );
+    const [info] = await new Promise<Results>((resolve) => this.writer.send([['INFO', 'all']], resolve));
     if (this.state !== 'checking') return;
     const { problem, isReplica } = isFailure(info) ? { problem: null, isReplica: true } : fitnessOf(String(info));
     if (problem !== null) {
@@ -233,9 +234,7 @@ export class RedisLink {
   }
 
   private async loadScripts(): Promise<boolean> {
-    const all = await Promise.all(
-      this.scripts.map(({ source }) => this.writer.sendToAll(['SCRIPT', 'LOAD', source])),
-    );
+    const all = await Promise.all(this.scripts.map(({ source }) => this.writer.sendToAll(['SCRIPT', 'LOAD', source])));
     const failure = all.flat().find(isFailure);
     if (failure !== undefined) this.troubled(failure.message);
     return failure === undefined;
@@ -248,8 +247,12 @@ export class RedisLink {
 
   /** Looks after connections that nothing is heard of. */
   private probe(): void {
-    for (const [name, client] of [['writer', this.writer], ['reader', this.reader]] as const) {
-      if (client.isReady) client.send([['PING']], (results) => this.heard(name, !results.some(isFailure), client, results));
+    for (const [name, client] of [
+      ['writer', this.writer],
+      ['reader', this.reader],
+    ] as const) {
+      if (client.isReady)
+        client.send([['PING']], (results) => this.heard(name, !results.some(isFailure), client, results));
     }
     this.subscriber.ping((isAlive) => this.heard('subscriber', isAlive, this.subscriber, []));
     if (this.state === 'connecting') this.connected();
@@ -270,7 +273,7 @@ export class RedisLink {
   }
 
   private tell(event: LinkEvent): void {
-    this.actor.send(event);
+    if (!this.isStopped) this.actor.send(event);
   }
 
   /** The same trouble is logged once. */

@@ -54,15 +54,15 @@ export class Subscriber {
   }
 
   /** @param patterns glob patterns of channels */
-  subscribe(channels: readonly string[], patterns: readonly string[], done: Done): void {
+  subscribe(channels: readonly string[], patterns: readonly string[], answered: Done): void {
     const { client } = this;
-    if (client === null || !this.isReady) return done(NOT_CONNECTED);
+    if (client === null || !this.isReady) return answered(NOT_CONNECTED);
     const calls: Promise<unknown>[] = [];
     if (channels.length > 0) calls.push(client.subscribe(...channels));
     if (patterns.length > 0) calls.push(client.psubscribe(...patterns));
     Promise.all(calls).then(
-      () => done(null),
-      (error: unknown) => done(failureOf(error)),
+      () => answered(null),
+      (error: unknown) => answered(failureOf(error)),
     );
   }
 
@@ -75,12 +75,12 @@ export class Subscriber {
   }
 
   /** Whether the connection still answers. */
-  ping(done: (isAlive: boolean) => void): void {
+  ping(answered: (isAlive: boolean) => void): void {
     const { client } = this;
-    if (client === null || !this.isReady) return done(true);
+    if (client === null || !this.isReady) return answered(true);
     client.ping().then(
-      () => done(true),
-      () => done(false),
+      () => answered(true),
+      () => answered(false),
     );
   }
 

@@ -1,6 +1,6 @@
 /** Where Redis is: the forms that `redis.url` may have. */
 
-export interface Address {
+interface Address {
   readonly host: string;
   readonly port: number;
 }
@@ -45,7 +45,8 @@ export function parseRedisUrl(url: string): RedisAddress {
     return { kind, ...login, sentinels: addresses(hosts, 26_379), master, db: database(db), sentinelPassword };
   }
   const [address, ...others] = addresses(hosts, 6_379);
-  if (address === undefined || others.length > 0) throw new RangeError('expected one host: several need +sentinel or +cluster');
+  if (address === undefined || others.length > 0)
+    throw new RangeError('expected one host: several need +sentinel or +cluster');
   return { kind: 'standalone', ...login, ...address, db: database(path) };
 }
 

@@ -105,7 +105,10 @@ export async function startDurableRedis(): Promise<RedisServer> {
 
 export async function startReplica(primary: RedisServer): Promise<RedisServer> {
   const replica = await startRedis(['--replicaof', `127.0.0.1 ${primary.port}`, '--repl-diskless-sync-delay', '0']);
-  await eventually(async () => (await replica.redis.info('replication')).includes('master_link_status:up'), 'the replica');
+  await eventually(
+    async () => (await replica.redis.info('replication')).includes('master_link_status:up'),
+    'the replica',
+  );
   return replica;
 }
 
@@ -131,7 +134,13 @@ async function isAnswering(port: number): Promise<boolean> {
 
 function quietClient(port: number, retries = 20): Redis {
   const retryStrategy = retries === 0 ? (): null => null : (): number => 20;
-  const client = new Redis({ port, host: '127.0.0.1', retryStrategy, maxRetriesPerRequest: retries, connectTimeout: 500 });
+  const client = new Redis({
+    port,
+    host: '127.0.0.1',
+    retryStrategy,
+    maxRetriesPerRequest: retries,
+    connectTimeout: 500,
+  });
   client.on('error', () => {});
   return client;
 }
