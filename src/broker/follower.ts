@@ -75,8 +75,9 @@ export class Follower {
       (answer) => {
         for (const [at, topic] of topics.entries()) {
           if (topic.isGone) continue;
-          if (isRefusal(answer)) this.giveUp(topic);
-          else this.align(topic, answer[at] as Head);
+          const head = answer[at] ?? null;
+          if (head === null) this.giveUp(topic);
+          else this.align(topic, head);
         }
       },
     );

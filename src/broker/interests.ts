@@ -25,6 +25,8 @@ export interface InterestParts {
 }
 
 const NOTHING_MATCHED: ReadonlyMap<Topic, Position> = new Map();
+/** Topics of a pattern that are looked for after nothing was heard for a while. */
+const MAX_LISTED = 10_000;
 /** Topics subscribed by one call. */
 const SUBSCRIBE_AT_ONCE = 1_000;
 
@@ -105,14 +107,15 @@ export class Interests {
 
   /** The link was lost and is back: everything is subscribed anew, then compared. */
   renew(): void {
-    for (const followed of this.patterns.values()) followed.isComplete = false;
     for (const topic of this.topics.values()) topic.isSubscribed = false;
     const { logs } = this.parts;
     const prefixes = [...this.bySegment.keys()];
     const matched = [...this.topics.values()].filter(({ count, isKnown }) => count === 0 && isKnown);
     if (prefixes.length > 0)
       logs.subscribe([], prefixes, (refused) => {
-        if (refused === null) this.parts.follower.compare(matched);
+        if (refused !== null) return;
+        this.parts.follower.compare(matched);
+        for (const followed of this.patterns.values()) this.listAgain(followed);
       });
     this.subscribeAll([...this.topics.values()].filter(({ count }) => count > 0));
   }
@@ -210,6 +213,23 @@ export class Interests {
         followed.isComplete = answer.size < MAX_PATTERN_POSITIONS;
       }
       this.answerPattern(followed, null);
+    });
+  }
+
+  /** Topics that were born while nothing was heard are followed from their first message on. */
+  private listAgain(followed: FollowedPattern): void {
+    const wasComplete = followed.isComplete;
+    followed.isComplete = false;
+    this.parts.logs.matching(followed.pattern, MAX_LISTED, (answer) => {
+      if (isRefusal(answer) || this.patterns.get(followed.pattern) !== followed) return;
+      followed.isComplete = answer.size < MAX_LISTED;
+      for (const [name, head] of answer) {
+        if (this.topics.has(name)) continue;
+        // Unless all were known before, this one may be an old one: then it is followed from here on.
+        const topic = this.open(name);
+        this.parts.follower.begin(topic, head, wasComplete ? 0 : head.top);
+        if (wasComplete) this.parts.follower.compare([topic]);
+      }
     });
   }
 

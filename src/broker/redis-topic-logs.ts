@@ -72,7 +72,7 @@ export class RedisTopicLogs implements TopicLogs {
     this.calls.send(calls);
   }
 
-  heads(topics: readonly Topic[], reply: Reply<readonly Head[]>): void {
+  heads(topics: readonly Topic[], reply: (answer: readonly (Head | null)[]) => void): void {
     const { head } = this.scripts;
     const { metaTtlMs } = this.options;
     const commands = topics.map((topic): Command => [
@@ -85,8 +85,7 @@ export class RedisTopicLogs implements TopicLogs {
       EMPTY_TTL_MS,
     ]);
     this.link.read(commands, (results) => {
-      const failure = results.find(isFailure);
-      reply(failure === undefined ? results.map((result) => readHead(result as string[])) : refusedRead(failure));
+      reply(results.map((result) => (isFailure(result) ? null : readHead(result as string[]))));
     });
   }
 

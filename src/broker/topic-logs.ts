@@ -109,8 +109,8 @@ export interface TopicLogs {
   stop(): Promise<void>;
   /** Each call gets one answer; `outcome_unknown` when it may have taken effect. */
   send(calls: readonly LogCall[]): void;
-  /** Where the topics stand; those that do not exist begin. */
-  heads(topics: readonly Topic[], reply: Reply<readonly Head[]>): void;
+  /** Where the topics stand; those that do not exist begin. `null` for those that were not answered. */
+  heads(topics: readonly Topic[], reply: (answer: readonly (Head | null)[]) => void): void;
   /** Answers `null` when there is no such topic. */
   read(topic: Topic, request: ReadRequest, ageMs: number, reply: (answer: LogPage | Refusal | null) => void): void;
   /** Logged topics that a pattern matches with where they stand, at most so many. */

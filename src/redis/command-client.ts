@@ -1,5 +1,6 @@
 /** A connection for commands: sends what it is given together and in order, and turns errors into values. */
 import { Cluster, type Redis } from 'ioredis';
+import type { Scheduler } from '../telemetry/clock.ts';
 import { connectCommands, type ConnectionOptions } from './connection.ts';
 import { failureOf, NOT_CONNECTED, RedisFailure } from './failure.ts';
 
@@ -17,9 +18,10 @@ export interface ClientEvents {
 
 export class CommandClient {
   isReady = false;
+  private isClosed = false;
   private readonly client: Redis | Cluster;
 
-  constructor(options: ConnectionOptions, role: string, events: ClientEvents) {
+  constructor(options: ConnectionOptions, role: string, events: ClientEvents, scheduler: Scheduler) {
     this.client = connectCommands(options, role);
     this.client.on('ready', () => {
       this.isReady = true;
@@ -29,7 +31,12 @@ export class CommandClient {
       this.isReady = false;
       events.lost();
     });
+    // The library gives up for good when a Sentinel tells of a failover while it is connecting.
+    this.client.on('end', () => {
+      if (!this.isClosed) scheduler.after(options.maxRetryMs, () => !this.isClosed && this.connect());
+    });
     this.client.on('error', (error: Error) => events.failed(error));
+    if (this.client instanceof Cluster) this.client.on('+node', connectNode);
   }
 
   connect(): void {
@@ -38,7 +45,13 @@ export class CommandClient {
   }
 
   close(): void {
+    this.isClosed = true;
     this.client.disconnect();
+  }
+
+  /** In a cluster, resolves when every server that takes writes is connected; else at once. */
+  async connectAll(): Promise<void> {
+    if (this.client instanceof Cluster) await Promise.all(this.client.nodes('master').map((node) => node.ping()));
   }
 
   /** Gives up a connection that nothing comes from any more, and makes a new one. */
@@ -72,6 +85,11 @@ export class CommandClient {
   servers(): readonly Redis[] {
     return this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
   }
+}
+
+/** At once: while a node connects, the library refuses all commands for it but the first. */
+function connectNode(node: Redis): void {
+  if (node.status === 'wait') node.connect().catch(() => {});
 }
 
 async function sendTogether(redis: Redis, commands: readonly Command[]): Promise<Results> {

@@ -73,8 +73,8 @@ export class RedisLink {
       lost: () => this.lost(),
       failed: (error: Error) => this.troubled(error.message),
     };
-    this.writer = new CommandClient(connection, 'write', events);
-    this.reader = new CommandClient(connection, 'read', events);
+    this.writer = new CommandClient(connection, 'write', events, scheduler);
+    this.reader = new CommandClient(connection, 'read', events, scheduler);
     this.subscriber = new Subscriber(
       connection,
       () => this.writer.masters(),
@@ -227,10 +227,20 @@ export class RedisLink {
       this.settle?.unfit(new Error(`Redis: ${problem}`));
       return;
     }
-    const isLoaded = !isReplica && (await this.loadScripts());
+    const isLoaded = !isReplica && (await this.connectNodes()) && (await this.loadScripts());
     if (this.state !== 'checking') return;
     if (isLoaded) this.tell({ type: 'CHECKED' });
     else this.scheduler.after(this.options.maxRetryMs, () => this.state === 'checking' && void this.check());
+  }
+
+  private async connectNodes(): Promise<boolean> {
+    try {
+      await Promise.all([this.writer.connectAll(), this.reader.connectAll()]);
+      return true;
+    } catch (error) {
+      this.troubled(String(error));
+      return false;
+    }
   }
 
   private async loadScripts(): Promise<boolean> {

@@ -95,7 +95,7 @@ export class Subscriber {
       this.isReady = false;
       this.events.lost();
     });
-    // Only in a cluster: another node may do.
+    // Another node of a cluster may do; and the library gives up when a Sentinel tells of a failover while it connects.
     client.on('end', () => this.tryAgain());
     client.on('error', () => {});
     client.on('messageBuffer', (channel: Buffer, bytes: Buffer) =>

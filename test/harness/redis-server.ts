@@ -1,7 +1,7 @@
 /** A real Redis of the test's own: on a free port, without files to keep, ended by its own id at the latest with the test file. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,7 +91,19 @@ export class RedisServer {
   }
 }
 
-const PLAIN = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
+/** No files, nothing evicted, replicas served at once. */
+const PLAIN = [
+  '--bind',
+  '127.0.0.1',
+  '--save',
+  '',
+  '--appendonly',
+  'no',
+  '--maxmemory-policy',
+  'noeviction',
+  '--repl-diskless-sync-delay',
+  '0',
+];
 
 /** @param settings more of them, as on the command line */
 export async function startRedis(settings: readonly string[] = []): Promise<RedisServer> {
@@ -103,13 +115,45 @@ export async function startDurableRedis(): Promise<RedisServer> {
   return startRedis(['--appendonly', 'yes', '--appendfsync', 'always']);
 }
 
+/** Resolves when the replica has everything and its primary counts it. */
 export async function startReplica(primary: RedisServer): Promise<RedisServer> {
-  const replica = await startRedis(['--replicaof', `127.0.0.1 ${primary.port}`, '--repl-diskless-sync-delay', '0']);
+  const replica = await startRedis(['--replicaof', `127.0.0.1 ${primary.port}`]);
   await eventually(
-    async () => (await replica.redis.info('replication')).includes('master_link_status:up'),
-    'the replica',
+    async () => /^slave\d+:.*state=online/m.test(await primary.redis.info('replication')),
+    'the replica to be online',
   );
   return replica;
+}
+
+/** Watches a primary and promotes its replica about a second after it has gone. */
+export async function startSentinel(primary: RedisServer, name = 'main'): Promise<RedisServer> {
+  const port = await freePort();
+  const file = join(mkdtempSync(join(tmpdir(), 'signalbox-sentinel-')), 'sentinel.conf');
+  const settings = [
+    `sentinel monitor ${name} 127.0.0.1 ${primary.port} 1`,
+    `sentinel down-after-milliseconds ${name} 400`,
+    `sentinel failover-timeout ${name} 3000`,
+  ];
+  writeFileSync(file, `${settings.join('\n')}\n`);
+  return new RedisServer(port, [file], 'redis-sentinel').start();
+}
+
+/** Three primaries that share the slots. */
+export async function startCluster(): Promise<RedisServer[]> {
+  const servers = await Promise.all(
+    [1, 2, 3].map(() => startRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000'])),
+  );
+  const nodes = servers.map(({ port }) => `127.0.0.1:${port}`);
+  const child = spawn('redis-cli', ['--cluster', 'create', ...nodes, '--cluster-yes'], { stdio: 'ignore' });
+  await within(once(child, 'exit'), 'the cluster to be made');
+  await eventually(async () => {
+    const infos = await Promise.all(servers.map(({ redis }) => redis.cluster('INFO')));
+    const lists = (await Promise.all(servers.map(({ redis }) => redis.cluster('NODES')))) as string[];
+    // Connected to each other too: before that, messages for subscribers of other servers are lost.
+    const isJoined = lists.every((list) => list.match(/ connected /g)?.length === servers.length);
+    return isJoined && infos.every((info) => info.includes('cluster_state:ok'));
+  }, 'the cluster to be up');
+  return servers;
 }
 
 export async function freePort(): Promise<number> {
