@@ -3,12 +3,13 @@ import { checkConfig } from './cli/check-config.ts';
 import { helpOf, readArguments, UsageError, type Command, type ExitCode } from './cli/command.ts';
 import { printConfig } from './cli/print-config.ts';
 import { serve } from './cli/serve.ts';
+import { sessions } from './cli/sessions.ts';
 import { simulate } from './cli/simulate.ts';
 import { token } from './cli/token.ts';
 import { versionCommand } from './cli/version-command.ts';
 import { ConfigError } from './config/load.ts';
 
-const COMMANDS: readonly Command[] = [serve, token, checkConfig, printConfig, simulate, versionCommand];
+const COMMANDS: readonly Command[] = [serve, token, checkConfig, printConfig, sessions, simulate, versionCommand];
 
 async function main([verb, ...argv]: string[]): Promise<ExitCode> {
   if (verb === undefined || verb === '--help' || verb === '-h' || verb === 'help') {
