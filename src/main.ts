@@ -8,6 +8,7 @@ import { health } from './cli/health.ts';
 import { load } from './cli/load.ts';
 import { printConfig } from './cli/print-config.ts';
 import { serve } from './cli/serve.ts';
+import { sessions } from './cli/sessions.ts';
 import { simulate } from './cli/simulate.ts';
 import { token } from './cli/token.ts';
 import { topics } from './cli/topics.ts';
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command[] = [
   drain,
   trace,
   why,
+  sessions,
   simulate,
   load,
   versionCommand,

@@ -49,14 +49,14 @@ describe.concurrent('check-config', () => {
     const proxies = 'server.trusted_proxies=10.0.0.0/8,10.0.0.0/33,proxy.example';
     const args = ['check-config', ...[...sets, proxies].flatMap((assignment) => ['--set', assignment])];
     const short = 'too-short-to-be-one';
-    const { code, err } = await signalbox(args, { JWT_SECRET: short, REDIS_URL: 'redis://:hunter2@db' });
+    const { code, err } = await signalbox(args, { JWT_SECRET: short, REDIS_URL: 'http://:hunter2@db' });
     expect(code).toBe(2);
     for (const line of [
       'websocket.client_timeout_secs: expected more than heartbeat_interval_secs \\(30\\), .*, got 10',
       'server.trusted_proxies: expected addresses or networks, like 10.0.0.1 or 10.0.0.0/8, got "10.0.0.0/33"',
       'server.trusted_proxies: expected addresses or networks, like 10.0.0.1 or 10.0.0.0/8, got "proxy.example"',
       'auth.jwt_secret: expected at least 32 bytes in production .*, got 19 bytes',
-      'redis.url: expected nothing: .*, got \\(a URL\\)',
+      'redis.url: expected redis://, .*, got \\(another URL\\)',
       'topics.history: expected 0, or at least actor_system.mailbox_capacity \\(1000\\): .*, got 5',
       'actor_system.mailbox_bytes: expected at least twice websocket.max_message_size \\(131072\\), got 1024',
     ])

@@ -9,6 +9,7 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url));
 const LAYERS: readonly (readonly string[])[] = [
   ['protocol', 'config', 'telemetry'],
   ['actor', 'segments'],
+  ['redis'],
   ['broker', 'router', 'auth', 'limits', 'session', 'control'],
   ['connection'],
   ['node'],
@@ -48,7 +49,9 @@ describe('rooms import only what stands before them', () => {
   test('connections know ports, not implementations', () => {
     const implementations = [
       'broker/memory.ts',
+      'broker/redis.ts',
       'session/memory.ts',
+      'session/redis.ts',
       'telemetry/system-clock.ts',
       'telemetry/pino-log.ts',
     ];
@@ -56,6 +59,13 @@ describe('rooms import only what stands before them', () => {
       .filter((file) => file.startsWith('connection/') && !file.endsWith('.test.ts'))
       .filter((file) => implementations.some((path) => read(file).includes(`/${path}'`)));
     expect(wrong).toEqual([]);
+  });
+
+  test('Redis is known to the files named after it', () => {
+    const wrong = imports.filter(
+      ({ file, from, to }) => to === 'redis' && from !== 'redis' && !/(^|\/)redis[^/]*$/.test(file),
+    );
+    expect(wrong.map(({ file }) => file).filter((file) => !file.startsWith('cli/'))).toEqual([]);
   });
 
   test('simulation and load do not touch the socket library', () => {

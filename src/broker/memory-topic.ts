@@ -1,9 +1,10 @@
 /** One topic of the memory broker: its stream's identity, its log, and how messages are laid down in it. */
-import { messageId, type Position, type Publication } from '../protocol/position.ts';
+import type { Position, Publication } from '../protocol/position.ts';
 import { topicDigest, type Topic } from '../protocol/topic.ts';
 import { SegmentLog } from '../segments/segment-log.ts';
 import type { SegmentPool } from '../segments/segment-pool.ts';
 import type { Draft, History, ReadRequest } from './broker.ts';
+import { ephemeralPublication, layDown, pickUp, publicationOf, type Content } from './record.ts';
 import type { Retention } from './retention.ts';
 
 export class MemoryTopic {
@@ -55,16 +56,7 @@ export class MemoryTopic {
 
   /** A publication that is not stored: no sequence, no id. */
   ephemeral(draft: Draft, now: number): Publication {
-    return {
-      topic: this.name,
-      id: '',
-      position: null,
-      from: draft.from,
-      clientId: draft.clientId,
-      trace: draft.trace,
-      payload: draft.payload,
-      timestamp: now,
-    };
+    return ephemeralPublication(this.name, draft, now);
   }
 
   /** Whether the message stored at a sequence has this content. It must be held. */
@@ -132,39 +124,7 @@ export class MemoryTopic {
     return this.publication(sequence, pickUp(this.log.record(sequence)), this.log.stamp(sequence));
   }
 
-  private publication(sequence: number, content: Omit<Draft, 'idempotencyKey'>, timestamp: number): Publication {
-    return {
-      topic: this.name,
-      id: messageId(timestamp, sequence, this.digest),
-      position: { epoch: this.epoch, sequence },
-      from: content.from,
-      clientId: content.clientId,
-      trace: content.trace,
-      payload: content.payload,
-      timestamp,
-    };
+  private publication(sequence: number, content: Content, timestamp: number): Publication {
+    return publicationOf(this.name, this.digest, { epoch: this.epoch, sequence }, content, timestamp);
   }
-}
-
-/** A record is three lengths and the texts, so that nothing needs escaping: joining is a tenth of printing JSON. */
-function layDown({ from, clientId = '', trace = '', payload }: Draft): string {
-  return `${from.length},${clientId.length},${trace.length};${from}${clientId}${trace}${payload}`;
-}
-
-function pickUp(record: Uint8Array): Omit<Draft, 'idempotencyKey'> {
-  const text = Buffer.from(record.buffer, record.byteOffset, record.byteLength).toString('utf8');
-  const start = text.indexOf(';') + 1;
-  const [from = 0, client = 0, trace = 0] = text
-    .slice(0, start - 1)
-    .split(',')
-    .map(Number);
-  const clientAt = start + from;
-  const traceAt = clientAt + client;
-  const payloadAt = traceAt + trace;
-  return {
-    from: text.slice(start, clientAt),
-    clientId: client === 0 ? undefined : text.slice(clientAt, traceAt),
-    trace: trace === 0 ? undefined : text.slice(traceAt, payloadAt),
-    payload: text.slice(payloadAt),
-  };
 }

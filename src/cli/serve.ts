@@ -27,7 +27,12 @@ export const serve: Command = {
       });
       process.exit(1);
     });
-    log.info('Serving', { port: running.port, host: config.server.host, profile: config.profile, broker: 'memory' });
+    log.info('Serving', {
+      port: running.port,
+      host: config.server.host,
+      profile: config.profile,
+      broker: running.storage.name,
+    });
     reportMemory(config, running);
     if (config.profile === 'development' && config.auth.jwt_secret !== undefined) await welcome(config, running.port);
     const reason = await waitForEnd(ending.signal);

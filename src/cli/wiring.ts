@@ -6,8 +6,7 @@ import { Authenticator } from '../auth/authenticator.ts';
 import { KeySet } from '../auth/key-set.ts';
 import { publicKeyFromPem, secretKey, type VerificationKey } from '../auth/verification-key.ts';
 import { Rights } from '../auth/rights.ts';
-import { MemoryBroker } from '../broker/memory.ts';
-import type { RetentionRules } from '../broker/retention.ts';
+import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/schema.ts';
 import { Backlog } from '../connection/backlog.ts';
 import type { ConnectionContext, FrameHandler } from '../connection/context.ts';
@@ -36,7 +35,6 @@ import { Pulse } from '../node/pulse.ts';
 import type { Route } from '../node/route.ts';
 import { PAGE_BYTES, PAGE_MESSAGES } from '../protocol/limits.ts';
 import { Router } from '../router/router.ts';
-import { MemorySessionStore } from '../session/memory.ts';
 import { Alerts } from '../telemetry/alerts.ts';
 import { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -49,6 +47,7 @@ import {
 } from '../telemetry/system-clock.ts';
 import { listen, listenHttp, type Server } from '../transport/server.ts';
 import { uwsVersion } from '../transport/uws.ts';
+import { buildStorage, type Storage } from './storage.ts';
 import { version } from './version.ts';
 
 /** What an application adds to the core. */
@@ -64,6 +63,7 @@ export interface RunningNode {
   readonly adminPort: number;
   readonly logs: LogFactory;
   readonly routes: readonly Route[];
+  readonly storage: Storage;
   /** Drains and stops; resolves when every connection is gone. */
   stop(): Promise<void>;
 }
@@ -76,8 +76,6 @@ const CLOSE_TIMEOUT_BEATS = 5;
 const CONTROL_BYTES = 262_144;
 /** Addresses remembered for failed tokens. */
 const FAILURE_ADDRESSES = 100_000;
-/** How long a topic without messages and subscribers keeps its epoch and sequence. */
-const FORGET_TOPIC_MS = 24 * 3_600_000;
 const SWEEP_USERS_BEATS = 10;
 
 /**
@@ -102,8 +100,8 @@ export async function startNode(
   const mode = new NodeMode(name, random.id().slice(0, 6), (current) =>
     logs.room('node').info('Mode changed', { mode: current }),
   );
-  const broker = buildBroker(config);
-  const sessions = new MemorySessionStore(config.session.ttl_secs * 1_000, config.session.capacity, clock);
+  const storage = buildStorage(config, name, logs);
+  const { broker, sessions } = storage;
   const flusher = new Flusher(
     {
       sliceMs: config.actor_system.flush_slice_ms,
@@ -174,29 +172,24 @@ export async function startNode(
     () => {
       node.beat();
       operations.beat();
-      broker.sweep();
+      storage.sweep();
       router.sweep();
-      sessions.sweep();
       if (mode.beat % SWEEP_USERS_BEATS === 0) context.users.sweep(clock.elapsed());
     },
     () => onEnd('fatal'),
   );
   const build = { version, node_version: process.version, uws_version: uwsVersion };
   const metrics = new MetricsRegistry(counters, () => {
-    const { topics, bytes, idempotencyKeys } = broker.usage();
     const labels = { version, node: process.version, uws: uwsVersion };
     return readGauges(node, {
-      logTopics: topics,
-      logBytes: bytes,
-      idempotencyKeys,
-      sessions: sessions.size,
+      ...storage.usage(),
       eventLoopLagSeconds: pulse.lagMs / 1_000,
       build: labels,
     });
   });
   const proxies = config.server.trusted_proxies;
   const routes = [
-    ...healthRoutes(node),
+    ...healthRoutes(node, storage),
     ...infoRoutes(node, build),
     ...(config.metrics.enabled ? metricsRoutes(node, metrics) : []),
     ...openApiRoutes(version),
@@ -224,6 +217,7 @@ export async function startNode(
     adminPort: servers.adminPort,
     logs,
     routes: [...routes, ...admin],
+    storage,
     stop: async () => {
       await stopNode(config, node, broker, pulse, servers);
       await bus.stop();
@@ -260,7 +254,7 @@ async function listenAll(
   };
 }
 
-async function stopNode(config: Config, node: Node, broker: MemoryBroker, pulse: Pulse, server: Server): Promise<void> {
+async function stopNode(config: Config, node: Node, broker: Broker, pulse: Pulse, server: Server): Promise<void> {
   // The listener stays until the end: who comes now is told 503 with Retry-After, and readiness says why.
   await node.drain({ graceMs: config.shutdown.grace_secs * 1_000, closesPerSecond: config.shutdown.closes_per_second });
   server.close();
@@ -283,30 +277,7 @@ function buildSupervisor(config: Config, logs: LogFactory, counters: Counters, d
   });
 }
 
-function buildBroker({ topics }: Config): MemoryBroker {
-  const fallback = { messages: topics.history, ageMs: topics.age_secs * 1_000, bytes: topics.max_bytes };
-  const retention: RetentionRules = {
-    fallback,
-    direct: { messages: topics.direct_history, ageMs: topics.direct_age_secs * 1_000, bytes: topics.max_bytes },
-    rules: topics.rules.map((rule) => ({
-      pattern: rule.pattern,
-      messages: rule.history ?? fallback.messages,
-      ageMs: rule.age_secs === undefined ? fallback.ageMs : rule.age_secs * 1_000,
-      bytes: rule.max_bytes ?? fallback.bytes,
-    })),
-  };
-  const options = {
-    retention,
-    maxTopics: topics.max_topics,
-    maxBytes: topics.total_bytes,
-    idempotencyWindowMs: topics.idempotency_window_secs * 1_000,
-    idempotencyKeys: topics.idempotency_keys,
-    forgetAfterMs: FORGET_TOPIC_MS,
-  };
-  return new MemoryBroker(options, clock, random);
-}
-
-function buildRouter(config: Config, broker: MemoryBroker, flusher: Flusher, logs: LogFactory): Router {
+function buildRouter(config: Config, broker: Broker, flusher: Flusher, logs: LogFactory): Router {
   const { mailbox_capacity: messages, mailbox_bytes: bytes, mailboxes_total_bytes: totalBytes } = config.actor_system;
   const { topics, ...trace } = config.trace;
   const router = new Router(

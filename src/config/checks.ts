@@ -135,11 +135,30 @@ function checkSecrets({ profile, auth, admin }: Config): Problem[] {
   return problems;
 }
 
+/** The URL itself is read by the wiring: here only what it must begin with, so that a password is never shown. */
 function checkBroker({ redis }: Config): Problem[] {
   if (redis.url === undefined) return [];
-  return [
-    { key: 'redis.url', expected: 'nothing: this version serves one node with its in-memory broker', got: '(a URL)' },
-  ];
+  const problems: Problem[] = [];
+  if (!/^rediss?(?:\+(?:sentinel|cluster))?:\/\//.test(redis.url))
+    problems.push({
+      key: 'redis.url',
+      expected: 'redis://, rediss://, or with +sentinel or +cluster before the colon',
+      got: '(another URL)',
+    });
+  if (redis.wait_replicas === 0) return problems;
+  if (redis.url.includes('+cluster:'))
+    problems.push({
+      key: 'redis.wait_replicas',
+      expected: '0 with a cluster: WAIT counts the replicas of one connection',
+      got: String(redis.wait_replicas),
+    });
+  if (redis.wait_timeout_ms >= redis.command_timeout_ms)
+    problems.push({
+      key: 'redis.wait_timeout_ms',
+      expected: `less than redis.command_timeout_ms (${redis.command_timeout_ms})`,
+      got: String(redis.wait_timeout_ms),
+    });
+  return problems;
 }
 
 /** What gives way in a mailbox must still be in the log, or an overflow would lose it although the log was meant to keep it. */

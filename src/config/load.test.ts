@@ -179,9 +179,22 @@ describe('what is wrong', () => {
     expect(problems({ flags: { 'server.node_name': 'a b' } })[0]?.expected).toBe('1 to 64 characters [A-Za-z0-9_.-]');
   });
 
-  test('Redis is refused by a version that does not have it', () => {
-    expect(problems({ environment: { REDIS_URL: 'redis://:password@localhost' } })).toEqual([
-      { key: 'redis.url', expected: 'nothing: this version serves one node with its in-memory broker', got: '(a URL)' },
+  test('the URL of Redis is not shown, and WAIT is not for clusters', () => {
+    expect(problems({ environment: { REDIS_URL: 'redis://:password@localhost' } })).toEqual([]);
+    expect(problems({ environment: { REDIS_URL: 'http://:password@localhost' } })).toEqual([
+      {
+        key: 'redis.url',
+        expected: 'redis://, rediss://, or with +sentinel or +cluster before the colon',
+        got: '(another URL)',
+      },
+    ]);
+    const environment = { REDIS_URL: 'redis+cluster://a:1,b:2' };
+    expect(problems({ environment, flags: { 'redis.wait_replicas': '1' } })).toMatchObject([
+      { key: 'redis.wait_replicas' },
+    ]);
+    const flags = { 'redis.wait_replicas': '1', 'redis.wait_timeout_ms': '1000' };
+    expect(problems({ environment: { REDIS_URL: 'redis://a' }, flags })).toMatchObject([
+      { key: 'redis.wait_timeout_ms' },
     ]);
   });
 

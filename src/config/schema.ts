@@ -181,10 +181,43 @@ export const SECTIONS = {
   redis: z
     .strictObject({
       url: secret().describe(
-        'Redis for several nodes; this version has only the in-memory broker and refuses to start with it',
+        'Redis 7.0 or later for several nodes: redis://host:6379/0, redis+sentinel://host:26379,…/master, redis+cluster://host:6379,…; rediss for TLS; default: the in-memory broker',
       ),
+      prefix: z
+        .string()
+        .regex(/^[A-Za-z0-9_.-]{1,64}$/, '1 to 64 characters [A-Za-z0-9_.-]')
+        .default('signalbox')
+        .describe('what all keys and channels begin with; nodes of one service share it'),
+      command_timeout_ms: count(1_000, 10, 60_000).describe('milliseconds after which a command counts as unanswered'),
+      connect_timeout_ms: count(2_000, 10, 60_000).describe(
+        'milliseconds to connect; a node starts without Redis then',
+      ),
+      retry_max_ms: count(250, 10, 60_000).describe('longest pause between attempts to connect, in milliseconds'),
+      breaker_failures: count(5, 1, 1_000).describe('unanswered calls in a row that open the circuit breaker'),
+      breaker_open_ms: count(500, 10, 60_000).describe(
+        'milliseconds that the breaker stays open before one call may try',
+      ),
+      wait_replicas: count(0, 0, 100).describe(
+        'replicas that must have a message before it is acknowledged (WAIT); costs a round trip to them, not for a cluster',
+      ),
+      wait_timeout_ms: count(500, 1, 60_000).describe(
+        'milliseconds to wait for the replicas; then the outcome is unknown',
+      ),
+      pending_messages: count(10_000).describe('publishes that may wait for an answer of Redis; more are refused'),
+      pending_bytes: count(33_554_432, 1_024).describe('characters of publishes that may wait for an answer of Redis'),
+      reads_at_once: count(16, 1, 1_000).describe('reads of logs under way; the others wait for their turn'),
+      tails_total_bytes: count(67_108_864, 65_536, 1_099_511_627_776).describe(
+        'memory for the newest messages of followed topics, from which replays are served',
+      ),
+      compare_secs: seconds(20).describe('a topic that was silent for so long is compared with its log'),
+      topic_ttl_secs: z
+        .int()
+        .min(3_600)
+        .max(315_360_000)
+        .default(2_592_000)
+        .describe('how long an unused topic keeps its epoch and sequence'),
     })
-    .describe('The distributed broker.'),
+    .describe('The distributed broker. Without a url a node keeps its topics in memory.'),
 
   admin: z
     .strictObject({

@@ -29,14 +29,16 @@ export function sessionOf(connection: Connection): Session {
 
 /** Writes the session, while the subscriptions are still there. */
 export function saveSession(connection: Connection): void {
-  connection.sessionDueBeat = -1;
+  const { sessions, node } = connection.context;
+  connection.sessionDueBeat = sessions.renewAfterBeats === 0 ? -1 : node.beat + sessions.renewAfterBeats;
   if (connection.subscriptions.length === 0 && connection.patterns === null) return;
-  connection.context.sessions.save(sessionOf(connection));
+  sessions.save(sessionOf(connection));
 }
 
 /** The session has changed: where a crash of the node would lose that, it is written soon, not at once. */
 export function sessionChanged(connection: Connection): void {
   const { sessions, node } = connection.context;
-  if (sessions.outlivesNode && connection.sessionDueBeat === -1)
-    connection.sessionDueBeat = node.beat + SAVE_AFTER_BEATS;
+  if (!sessions.outlivesNode) return;
+  const due = node.beat + SAVE_AFTER_BEATS;
+  if (connection.sessionDueBeat === -1 || connection.sessionDueBeat > due) connection.sessionDueBeat = due;
 }

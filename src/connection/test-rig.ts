@@ -98,6 +98,7 @@ class TestRights extends Rights {
 
 class TestSessions implements SessionStore {
   readonly outlivesNode = false;
+  readonly renewAfterBeats = 0;
   readonly saved = new Map<string, Session>();
   /** Holds answers back until {@link letGo}. */
   isHeld = false;

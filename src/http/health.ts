@@ -2,16 +2,22 @@
 import type { Node } from '../node/node.ts';
 import type { HttpResponse, Route } from '../node/route.ts';
 
-export function healthRoutes(node: Node): Route[] {
+/** Where topics and sessions are kept. */
+interface StorageHealth {
+  readonly name: string;
+  isReady(): boolean;
+}
+
+export function healthRoutes(node: Node, storage: StorageHealth): Route[] {
   return [
-    { method: 'GET', path: '/health', handle: () => health(node) },
+    { method: 'GET', path: '/health', handle: () => health(node, storage) },
     // Answering is the proof of life: an event loop that hangs does not.
     { method: 'GET', path: '/health/live', handle: () => ({ status: 200, body: { status: 'alive' } }) },
-    { method: 'GET', path: '/health/ready', handle: () => readiness(node) },
+    { method: 'GET', path: '/health/ready', handle: () => readiness(node, storage) },
   ];
 }
 
-function health(node: Node): HttpResponse {
+function health(node: Node, storage: StorageHealth): HttpResponse {
   const { mode, context } = node.parts;
   return {
     status: isServing(node) ? 200 : 503,
@@ -22,14 +28,18 @@ function health(node: Node): HttpResponse {
       admitting: mode.isAdmitting,
       active_connections: node.connections.length,
       uptime_secs: Math.floor(context.clock.elapsed() / 1_000),
-      broker: 'memory',
+      broker: storage.name,
+      ...(storage.isReady() ? {} : { broker_state: 'away' }),
     },
   };
 }
 
-function readiness(node: Node): HttpResponse {
+/** A node whose storage is away keeps its clients, but is no place for new ones. */
+function readiness(node: Node, storage: StorageHealth): HttpResponse {
   const { mode } = node.parts;
-  return { status: mode.isAdmitting ? 200 : 503, body: { ready: mode.isAdmitting, mode: mode.mode } };
+  const ready = mode.isAdmitting && storage.isReady();
+  const why = storage.isReady() ? {} : { broker: storage.name, broker_state: 'away' };
+  return { status: ready ? 200 : 503, body: { ready, mode: mode.mode, ...why } };
 }
 
 function isServing({ parts }: Node): boolean {

@@ -1,6 +1,6 @@
 /** What a node looks like at this moment, for metrics and the health answer. */
 import { LAGGING } from '../router/subscription.ts';
-import type { Gauges } from '../telemetry/metrics.ts';
+import type { Gauges, RedisGauges } from '../telemetry/metrics.ts';
 import { oldestAgeMs } from './inspection.ts';
 import type { Node } from './node.ts';
 
@@ -10,6 +10,7 @@ export interface OutsideGauges {
   readonly logBytes: number;
   readonly idempotencyKeys: number;
   readonly sessions: number;
+  readonly redis: RedisGauges | null;
   readonly eventLoopLagSeconds: number;
   readonly build: Readonly<Record<string, string>>;
 }

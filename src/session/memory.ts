@@ -4,6 +4,7 @@ import type { Session, SessionStore } from './session-store.ts';
 
 export class MemorySessionStore implements SessionStore {
   readonly outlivesNode = false;
+  readonly renewAfterBeats = 0;
   // Insertion order is order of expiry: every session lives equally long and is set anew when saved again.
   private readonly sessions = new Map<string, { readonly session: Session; readonly expires: number }>();
   private readonly ttlMs: number;

@@ -17,6 +17,8 @@ export interface Session {
 export interface SessionStore {
   /** Whether sessions outlive the node. If not, a session is written when its connection closes, not before. */
   readonly outlivesNode: boolean;
+  /** After so many beats a session is written again although nothing changed, so that it does not expire; 0: never. */
+  readonly renewAfterBeats: number;
   save(session: Session): void;
   load(id: string, reply: (answer: Session | null | Refusal) => void): void;
 }

@@ -4,6 +4,27 @@
  */
 import type { Counters, Histogram, Tally } from './counters.ts';
 
+/** What is read off the link to Redis and the broker behind it. */
+export interface RedisGauges {
+  readonly state: string;
+  readonly isListening: boolean;
+  readonly lost: number;
+  readonly timeouts: number;
+  readonly refused: number;
+  readonly followedTopics: number;
+  readonly tailBytes: number;
+  readonly pending: number;
+  readonly reads: number;
+  readonly tailReads: number;
+  readonly holes: number;
+  readonly filled: number;
+  readonly skipped: number;
+  readonly epochChanges: number;
+  readonly compared: number;
+  readonly sessionsWaiting: number;
+  readonly sessionsDropped: number;
+}
+
 /** What is read off a node when metrics are asked for. */
 export interface Gauges {
   readonly connections: { readonly json: number; readonly msgpack: number };
@@ -22,6 +43,8 @@ export interface Gauges {
   readonly logBytes: number;
   readonly idempotencyKeys: number;
   readonly sessions: number;
+  /** `null` when the node keeps its topics in memory. */
+  readonly redis: RedisGauges | null;
   readonly deadLetters: number;
   readonly eventLoopLagSeconds: number;
   readonly mode: string;
@@ -160,7 +183,111 @@ export const METRICS: readonly MetricEntry[] = [
   gauge('log_topics', 'Topics of the in-memory broker.', [], (_, { logTopics }) => [one(logTopics)]),
   gauge('log_bytes', 'Memory of the logs of the in-memory broker.', [], (_, { logBytes }) => [one(logBytes)]),
   gauge('idempotency_keys', 'Idempotency keys remembered.', [], (_, { idempotencyKeys }) => [one(idempotencyKeys)]),
-  gauge('sessions', 'Sessions remembered.', [], (_, { sessions }) => [one(sessions)]),
+  gauge('sessions', 'Sessions remembered in memory.', [], (_, { sessions }) => [one(sessions)]),
+
+  gauge(
+    'redis_link_state',
+    'The link to Redis: 1 for the current state; closed is the one in which commands are sent.',
+    ['state'],
+    (_, { redis }) =>
+      redis === null ? [] : LINK_STATES.map((name) => one(name === redis.state ? 1 : 0, { state: name })),
+  ),
+  gauge(
+    'redis_listening',
+    'Whether the connection that publications come by is up.',
+    [],
+    fromRedis(({ isListening }) => Number(isListening)),
+  ),
+  counter(
+    'redis_connections_lost_total',
+    'Connections for commands that broke.',
+    [],
+    fromRedis(({ lost }) => lost),
+  ),
+  counter(
+    'redis_timeouts_total',
+    'Commands that were not answered in time.',
+    [],
+    fromRedis(({ timeouts }) => timeouts),
+  ),
+  counter(
+    'redis_refused_total',
+    'Commands not sent because the link was down.',
+    [],
+    fromRedis(({ refused }) => refused),
+  ),
+  gauge(
+    'redis_pending_publishes',
+    'Publishes that wait for an answer.',
+    [],
+    fromRedis(({ pending }) => pending),
+  ),
+  gauge(
+    'redis_followed_topics',
+    'Topics that this node follows.',
+    [],
+    fromRedis(({ followedTopics }) => followedTopics),
+  ),
+  gauge(
+    'redis_tail_bytes',
+    'Memory of their newest messages.',
+    [],
+    fromRedis(({ tailBytes }) => tailBytes),
+  ),
+  counter(
+    'redis_log_reads_total',
+    'Pages of logs read from Redis.',
+    [],
+    fromRedis(({ reads }) => reads),
+  ),
+  counter(
+    'redis_tail_reads_total',
+    'Pages of logs read from memory instead.',
+    [],
+    fromRedis(({ tailReads }) => tailReads),
+  ),
+  counter(
+    'redis_holes_total',
+    'Holes found in the publications that came.',
+    [],
+    fromRedis(({ holes }) => holes),
+  ),
+  counter(
+    'redis_filled_total',
+    'Messages read from logs to fill holes.',
+    [],
+    fromRedis(({ filled }) => filled),
+  ),
+  counter(
+    'redis_skipped_total',
+    'Messages of long holes, left to the subscribers that need them.',
+    [],
+    fromRedis(({ skipped }) => skipped),
+  ),
+  counter(
+    'redis_epoch_changes_total',
+    'Topics whose log went on under a new epoch: another primary, or a lost stream.',
+    [],
+    fromRedis(({ epochChanges }) => epochChanges),
+  ),
+  counter(
+    'redis_compared_total',
+    'Comparisons of topics with their logs.',
+    [],
+    fromRedis(({ compared }) => compared),
+  ),
+  gauge(
+    'redis_sessions_waiting',
+    'Sessions that wait to be written.',
+    [],
+    fromRedis(({ sessionsWaiting }) => sessionsWaiting),
+  ),
+  counter(
+    'redis_sessions_dropped_total',
+    'Sessions that were not written because too many waited.',
+    [],
+    fromRedis(({ sessionsDropped }) => sessionsDropped),
+  ),
 
   counter('actor_restarts_total', 'Failures after which an actor went on.', [], ({ restarts }) => [one(restarts)]),
   counter(
@@ -183,6 +310,7 @@ export const METRICS: readonly MetricEntry[] = [
   ]),
 ];
 
+const LINK_STATES = ['connecting', 'checking', 'unfit', 'closed', 'open', 'half_open'];
 const MODES = ['starting', 'running', 'read_only', 'draining', 'stopped'];
 
 type Read = (counters: Counters, gauges: Gauges) => Sample[];
@@ -198,6 +326,11 @@ function gauge(name: string, help: string, labels: readonly string[], read: Read
 function histogram(name: string, help: string, pick: (counters: Counters) => Histogram): MetricEntry {
   const full = `signalbox_${name}`;
   return { name: full, type: 'histogram', help, labels: [], read: (counters) => buckets(full, pick(counters)) };
+}
+
+/** A value that only a node with Redis has. */
+function fromRedis(pick: (redis: RedisGauges) => number): Read {
+  return (_, { redis }) => (redis === null ? [] : [one(pick(redis))]);
 }
 
 function one(value: number, labels: Sample['labels'] = {}): Sample {

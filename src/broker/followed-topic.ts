@@ -1,0 +1,87 @@
+/** A topic that this node follows: where it stands, what waits for it, and its tail. */
+import { topicDigest, type Topic } from '../protocol/topic.ts';
+import type { Reply, Retained } from './broker.ts';
+import type { Era, Head, LogNotice } from './topic-logs.ts';
+import type { TopicTail } from './topic-tail.ts';
+
+/** Messages held back at most while a question about the topic is under way. What does not fit is read afterwards. */
+const MAX_HELD = 1_000;
+
+export class FollowedTopic {
+  readonly name: Topic;
+  readonly digest: string;
+  /** How often interest in exactly this topic is counted; without any a pattern brings it. */
+  count = 0;
+  /** Whether its notices come: a subscription was confirmed, and the link has not been lost since. */
+  isSubscribed = false;
+  /** The epoch, its first sequence and the newest sequence that was told. Before the first answer the tail is null. */
+  epoch = '';
+  first = 1;
+  head = 0;
+  lineage: readonly Era[] = [];
+  tail: TopicTail | null = null;
+  /** A question is under way: notices wait for the answer. */
+  isBusy = false;
+  /** Nobody follows it any more: answers that still come are of no use. */
+  isGone = false;
+  /** An answer did not come: nothing is told until the topic has been compared. */
+  isStale = false;
+  /** When something was last heard of it, by the monotonic clock, in ms. */
+  heardAt = 0;
+  /** Who waits for the position. */
+  waiting: Reply<Retained>[] = [];
+  private held: LogNotice[] = [];
+  private heldRecords = 0;
+  private isOverflown = false;
+
+  constructor(name: Topic) {
+    this.name = name;
+    this.digest = topicDigest(name);
+  }
+
+  get isKnown(): boolean {
+    return this.tail !== null;
+  }
+
+  hold(notice: LogNotice): void {
+    if (this.heldRecords + notice.records.length > MAX_HELD) {
+      this.isOverflown = true;
+      return;
+    }
+    this.held.push(notice);
+    this.heldRecords += notice.records.length;
+  }
+
+  /** What was held back; and whether some of it did not fit. */
+  takeHeld(): { readonly notices: readonly LogNotice[]; readonly isOverflown: boolean } {
+    const { held: notices, isOverflown } = this;
+    this.held = [];
+    this.heldRecords = 0;
+    this.isOverflown = false;
+    return { notices, isOverflown };
+  }
+
+  /**
+   * The first sequence of a later epoch: below it our messages are those of the log, from it on they are not. 1 when
+   * our epoch is not among its ancestors: then nothing is.
+   */
+  divergence({ first, lineage }: Pick<Head, 'first' | 'lineage'>): number {
+    let follower = first;
+    for (const era of lineage) {
+      if (era.epoch === this.epoch) return follower;
+      follower = era.first;
+    }
+    return 1;
+  }
+
+  /** The sequence that a position of this or an older epoch stands for in the present one, `null` when that is not known. */
+  resolve({ epoch, sequence }: { readonly epoch: string; readonly sequence: number }): number | null {
+    if (epoch === this.epoch) return sequence;
+    let follower = this.first;
+    for (const era of this.lineage) {
+      if (era.epoch === epoch) return sequence < follower ? sequence : null;
+      follower = era.first;
+    }
+    return null;
+  }
+}

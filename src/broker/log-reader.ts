@@ -1,0 +1,142 @@
+/**
+ * Answers reads: from a topic's tail when it reaches back far enough, else from the log. The first who stands before the
+ * tail makes it longer, so that of a crowd that comes back together only one asks Redis.
+ */
+import { topicDigest, type Topic } from '../protocol/topic.ts';
+import type { Clock } from '../telemetry/clock.ts';
+import { isRefusal, type History, type ReadRequest, type Reply } from './broker.ts';
+import type { FollowedTopic } from './followed-topic.ts';
+import type { PacedReads } from './paced-reads.ts';
+import { pickUp, publicationOf } from './record.ts';
+import type { LogPage, StoredRecord } from './topic-logs.ts';
+import type { TailLimits, TopicTail } from './topic-tail.ts';
+
+const PAGE_MESSAGES = 500;
+const PAGE_BYTES = 262_144;
+
+export class LogReader {
+  /** Reads that Redis was not asked for. */
+  fromTails = 0;
+  /** Who waits for a tail to become longer. */
+  private readonly warming = new Map<FollowedTopic, (() => void)[]>();
+  private readonly reads: PacedReads;
+  private readonly clock: Clock;
+  private readonly limits: TailLimits;
+
+  constructor(reads: PacedReads, clock: Clock, limits: TailLimits) {
+    this.reads = reads;
+    this.clock = clock;
+    this.limits = limits;
+  }
+
+  read(
+    name: Topic,
+    topic: FollowedTopic | undefined,
+    request: ReadRequest,
+    ageMs: number,
+    reply: Reply<History>,
+  ): void {
+    const { tail } = topic ?? {};
+    if (topic === undefined || tail === null || tail === undefined || request.reverse === true)
+      return this.readLog(name, request, ageMs, reply);
+    if (this.answer(topic, tail, request, ageMs, reply)) return;
+    const from = this.warmFrom(topic, request);
+    if (from === null) return this.readLog(name, request, ageMs, reply);
+    const retry = (): void => {
+      const { tail } = topic;
+      if (tail === null || !this.answer(topic, tail, request, ageMs, reply)) this.readLog(name, request, ageMs, reply);
+    };
+    const waiting = this.warming.get(topic);
+    if (waiting !== undefined) waiting.push(retry);
+    else {
+      this.warming.set(topic, [retry]);
+      this.warm(topic, tail, { epoch: topic.epoch, from, ageMs, older: [] });
+    }
+  }
+
+  private answer(
+    topic: FollowedTopic,
+    tail: TopicTail,
+    request: ReadRequest,
+    ageMs: number,
+    reply: Reply<History>,
+  ): boolean {
+    const deadline = this.clock.now() - ageMs;
+    const { after } = request;
+    if (after === 'earliest') return false;
+    const sequence = 'epoch' in after ? topic.resolve(after) : null;
+    const from = 'epoch' in after ? sequence !== null && { sequence } : after;
+    const start = from === false ? null : tail.start(from, deadline);
+    if (start === null) return false;
+    this.fromTails += 1;
+    reply(tail.page(topic.name, topic.digest, topic, start, request, deadline));
+    return true;
+  }
+
+  /** From where on the tail would serve the request, if it may become that long. Somewhat more: others come from further back. */
+  private warmFrom(topic: FollowedTopic, { after }: ReadRequest): number | null {
+    if (after === 'earliest' || !('epoch' in after)) return null;
+    const sequence = topic.resolve(after);
+    if (sequence === null || sequence >= topic.head) return null;
+    const missed = topic.head - sequence;
+    if (missed > this.limits.messages) return null;
+    return Math.max(0, topic.head - Math.min(this.limits.messages, missed * 2));
+  }
+
+  private warm(
+    topic: FollowedTopic,
+    tail: TopicTail,
+    wanted: { readonly epoch: string; readonly from: number; readonly ageMs: number; readonly older: StoredRecord[] },
+  ): void {
+    const { epoch, from, ageMs, older } = wanted;
+    const after = { epoch, sequence: older.at(-1)?.sequence ?? from };
+    const request = { after, before: tail.first, limit: PAGE_MESSAGES, maxBytes: PAGE_BYTES };
+    this.reads.read(topic.name, request, ageMs, (answer) => {
+      const isOf = topic.tail === tail && topic.epoch === epoch && !topic.isGone;
+      if (answer === null || isRefusal(answer) || answer.lost !== null || answer.epoch !== epoch || !isOf)
+        return this.warmed(topic);
+      older.push(...answer.records);
+      const [oldest] = older;
+      const reached = (older.at(-1)?.sequence ?? 0) + 1;
+      if (reached < tail.first && answer.records.length > 0) return this.warm(topic, tail, wanted);
+      if (oldest !== undefined && reached === tail.first) tail.prepend(older, oldest.sequence === answer.oldest);
+      this.warmed(topic);
+    });
+  }
+
+  private warmed(topic: FollowedTopic): void {
+    const waiting = this.warming.get(topic) ?? [];
+    this.warming.delete(topic);
+    for (const retry of waiting) retry();
+  }
+
+  private readLog(name: Topic, request: ReadRequest, ageMs: number, reply: Reply<History>): void {
+    this.reads.read(name, request, ageMs, (answer) => {
+      if (answer === null) reply(nothing(request));
+      else if (isRefusal(answer)) reply(answer);
+      else reply(historyOf(name, answer));
+    });
+  }
+}
+
+function historyOf(topic: Topic, { epoch, first, top, oldest, after, lost, records }: LogPage): History {
+  const digest = topicDigest(topic);
+  const publications = records.map(({ sequence, time, record }) =>
+    publicationOf(topic, digest, { epoch, sequence }, pickUp(record), time),
+  );
+  return { epoch, epochFirst: first, top, first: oldest, after, lost, publications };
+}
+
+/** What is said of a topic that nobody knows. */
+function nothing({ after }: ReadRequest): History {
+  const hasPosition = typeof after === 'object' && 'epoch' in after && after.epoch !== '';
+  return {
+    epoch: '',
+    epochFirst: 1,
+    top: 0,
+    first: 1,
+    after: 0,
+    lost: hasPosition ? 'unknown_epoch' : null,
+    publications: [],
+  };
+}

@@ -1,0 +1,9 @@
+-- Where a topic stands; a topic that does not exist begins, so that it has a position before its first message.
+-- KEYS: stream, hash
+-- ARGV: epoch to use if one is to be minted, ms that the hash lives, ms that the hash of an empty topic lives
+-- Answer: epoch, its first sequence, the newest sequence, lineage
+local topic = load(ARGV[1]) or create(ARGV[1], 0, false)
+-- Somebody asks, so the topic is in use: its hash lives on. Not written every time, because writes are replicated.
+local ttl = topic.n == 0 and tonumber(ARGV[3]) or tonumber(ARGV[2])
+if redis.call('PTTL', META) < ttl / 2 then redis.call('PEXPIRE', META, text(ttl)) end
+return { topic.epoch, text(topic.first), text(topic.n), topic.lineage }

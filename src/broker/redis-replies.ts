@@ -1,0 +1,52 @@
+/** What the scripts answer, as values. */
+import type { Appended } from './broker.ts';
+import type { Era, Head, LogPage, Stored, StoredRecord } from './topic-logs.ts';
+
+export function readHead([epoch = '', first = '', top = '', lineage = '']: readonly string[]): Head {
+  return { epoch: decodeURIComponent(epoch), first: Number(first), top: Number(top), lineage: readLineage(lineage) };
+}
+
+/** The fields e, f, n and l of a topic's hash. */
+export function readState([epoch, first, top, lineage]: readonly (string | null)[]): Head | null {
+  if (epoch === null || epoch === undefined) return null;
+  return readHead([epoch, first ?? '', top ?? '', lineage ?? '']);
+}
+
+export function readPage(answer: readonly string[]): LogPage | null {
+  if (answer.length === 0) return null;
+  const [, , , , oldest = '', after = '', lost = ''] = answer;
+  const records: StoredRecord[] = [];
+  for (let at = 7; at < answer.length; at += 3)
+    records.push({ sequence: Number(answer[at]), time: Number(answer[at + 1]), record: answer[at + 2] ?? '' });
+  return {
+    ...readHead(answer),
+    oldest: Number(oldest),
+    after: Number(after),
+    lost: lost === 'history_lost' || lost === 'unknown_epoch' ? lost : null,
+    records,
+  };
+}
+
+export function readStored([epochText = '', time = '', ...outcomes]: readonly (string | number)[]): Stored[] {
+  const epoch = decodeURIComponent(String(epochText));
+  return outcomes.map((outcome): Stored => {
+    if (typeof outcome === 'number') return { epoch, sequence: outcome, time: Number(time), duplicate: false };
+    const [kind, first = '', sequence, at] = outcome.split(' ');
+    if (kind !== 'D') return 'conflict';
+    return { epoch: decodeURIComponent(first), sequence: Number(sequence), time: Number(at), duplicate: true };
+  });
+}
+
+export function readAppended([status, expected]: readonly string[]): Appended {
+  if (status === 'ahead') return { status, expected: Number(expected) };
+  return { status: status === 'appended' || status === 'duplicate' ? status : 'conflict' };
+}
+
+/** Newest first. */
+function readLineage(text: string): Era[] {
+  if (text === '') return [];
+  return text.split(',').map((era) => {
+    const [epoch = '', first] = era.split(':');
+    return { epoch: decodeURIComponent(epoch), first: Number(first) };
+  });
+}

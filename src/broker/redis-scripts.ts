@@ -1,0 +1,22 @@
+/** The scripts of the broker. What all scripts of a topic have in common stands in topic.lua. */
+import { readScript, type Script } from '../redis/script.ts';
+
+export interface TopicScripts {
+  readonly append: Script;
+  readonly owner: Script;
+  readonly head: Script;
+  readonly read: Script;
+  readonly once: Script;
+}
+
+export function readTopicScripts(): TopicScripts {
+  const file = (name: string): URL => new URL(`./lua/${name}.lua`, import.meta.url);
+  return {
+    append: readScript(true, file('topic'), file('append')),
+    owner: readScript(true, file('topic'), file('owner')),
+    // These two write only when they must, so that they also answer while nothing can be written.
+    head: readScript(false, file('topic'), file('head')),
+    read: readScript(false, file('topic'), file('read')),
+    once: readScript(true, file('once')),
+  };
+}

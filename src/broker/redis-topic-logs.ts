@@ -1,0 +1,186 @@
+/** Topic logs in Redis: streams, hashes and scripts behind the broker's port. */
+import { refusal, type Refusal } from '../protocol/errors.ts';
+import { matches, tenantOf, wireName, type Topic } from '../protocol/topic.ts';
+import type { Channels } from '../redis/channels.ts';
+import { isFailure, type Command } from '../redis/command-client.ts';
+import type { RedisFailure } from '../redis/failure.ts';
+import type { RedisLink } from '../redis/link.ts';
+import type { Random } from '../telemetry/clock.ts';
+import type { ReadRequest, Reply } from './broker.ts';
+import { AppendCalls, type WaitOptions } from './redis-append-calls.ts';
+import { readHead, readPage, readState } from './redis-replies.ts';
+import { readNotice, type Origin } from './redis-notices.ts';
+import { readTopicScripts } from './redis-scripts.ts';
+import type { Head, LogCall, LogPage, TopicLogs, TopicLogsListener } from './topic-logs.ts';
+
+export interface RedisTopicLogsOptions {
+  readonly idempotencyWindowMs: number;
+  /** How long the epoch and counter of an unused topic are kept. */
+  readonly metaTtlMs: number;
+  readonly wait: WaitOptions | null;
+}
+
+/** Hashes of topics that were never published to are kept so long after somebody last asked. */
+const EMPTY_TTL_MS = 3_600_000;
+const INDEX_PAGE = 1_000;
+
+export class RedisTopicLogs implements TopicLogs {
+  private listener: TopicLogsListener | null = null;
+  private readonly options: RedisTopicLogsOptions;
+  private readonly link: RedisLink;
+  private readonly random: Random;
+  private readonly channels: Channels;
+  private readonly scripts = readTopicScripts();
+  private readonly calls: AppendCalls;
+  /** Names this process among the nodes, for the length of its life. */
+  private readonly node: string;
+  private last: { readonly name: string; readonly origin: Origin } | null = null;
+
+  constructor(options: RedisTopicLogsOptions, link: RedisLink, random: Random) {
+    this.options = options;
+    this.link = link;
+    this.random = random;
+    this.node = random.id();
+    link.useScripts(...Object.values(this.scripts));
+    this.channels = link.channels('live', {
+      message: (name, bytes) => this.received(name, bytes),
+      reconnected: () => this.listener?.reconnected(),
+    });
+    this.calls = new AppendCalls(options, link, this.scripts, random, this.node);
+    link.onAvailable(() => {
+      this.calls.forgetIndex();
+      this.listener?.available();
+    });
+  }
+
+  get isAvailable(): boolean {
+    return this.link.isAvailable;
+  }
+
+  async start(listener: TopicLogsListener): Promise<void> {
+    this.listener = listener;
+    await this.link.start();
+  }
+
+  stop(): Promise<void> {
+    this.listener = null;
+    this.link.stop();
+    return Promise.resolve();
+  }
+
+  send(calls: readonly LogCall[]): void {
+    this.calls.send(calls);
+  }
+
+  heads(topics: readonly Topic[], reply: (answer: readonly (Head | null)[]) => void): void {
+    const { head } = this.scripts;
+    const { metaTtlMs } = this.options;
+    const commands = topics.map((topic): Command => [
+      'EVALSHA',
+      head.digest,
+      2,
+      ...this.keysOf(topic),
+      this.random.id(),
+      metaTtlMs,
+      EMPTY_TTL_MS,
+    ]);
+    this.link.read(commands, (results) => {
+      reply(results.map((result) => (isFailure(result) ? null : readHead(result as string[]))));
+    });
+  }
+
+  read(topic: Topic, request: ReadRequest, ageMs: number, reply: (answer: LogPage | Refusal | null) => void): void {
+    const { after, before, limit, maxBytes, reverse } = request;
+    const start =
+      after === 'earliest'
+        ? (['earliest', '', 0] as const)
+        : 'since' in after
+          ? (['since', '', after.since] as const)
+          : (['position', encodeURIComponent(after.epoch), after.sequence] as const);
+    const command: Command = [
+      'EVALSHA',
+      this.scripts.read.digest,
+      2,
+      ...this.keysOf(topic),
+      this.random.id(),
+      ...start,
+      before ?? '',
+      limit,
+      maxBytes,
+      reverse === true ? 'reverse' : '',
+      ageMs,
+    ];
+    this.link.read([command], ([result]) => {
+      reply(isFailure(result) ? refusedRead(result) : readPage(result as string[]));
+    });
+  }
+
+  /** Walks the index of the pattern's first segment, page by page. */
+  matching(pattern: string, limit: number, reply: Reply<ReadonlyMap<Topic, Head>>): void {
+    const found = new Map<Topic, Head>();
+    const literal = wireName(pattern.slice(0, pattern.indexOf('*')));
+    const index = this.calls.indexKey(pattern);
+    const tenant = tenantOf(pattern);
+    const page = (from: string): void => {
+      const range: Command = ['ZRANGE', index, from, `[${literal}\xff`, 'BYLEX', 'LIMIT', 0, INDEX_PAGE];
+      this.link.read([range], ([result]) => {
+        if (isFailure(result)) return reply(refusedRead(result));
+        const names = result as string[];
+        const topics = names.map((name) => (tenant === '' ? name : `${tenant}/${name}`));
+        const wanted = topics.filter((topic) => matches(pattern, topic)).slice(0, limit - found.size);
+        this.states(wanted, (states) => {
+          if (isFailure(states)) return reply(refusedRead(states));
+          for (const [topic, head] of states) found.set(topic, head);
+          const isLast = names.length < INDEX_PAGE || found.size >= limit;
+          if (isLast) reply(found);
+          else page(`(${names.at(-1)}`);
+        });
+      });
+    };
+    page(`[${literal}`);
+  }
+
+  subscribe(topics: readonly Topic[], prefixes: readonly string[], reply: (refused: Refusal | null) => void): void {
+    this.channels.subscribe(topics, prefixes, (failure) => reply(failure === null ? null : refusedRead(failure)));
+  }
+
+  unsubscribe(topics: readonly Topic[], prefixes: readonly string[]): void {
+    this.channels.unsubscribe(topics, prefixes);
+  }
+
+  /** Where topics stand that exist; nothing begins. */
+  private states(topics: readonly Topic[], done: (states: Map<Topic, Head> | RedisFailure) => void): void {
+    if (topics.length === 0) return done(new Map());
+    const commands = topics.map((topic): Command => ['HMGET', this.keysOf(topic)[1], 'e', 'f', 'n', 'l']);
+    this.link.read(commands, (results) => {
+      const failure = results.find(isFailure);
+      if (failure !== undefined) return done(failure);
+      const states = new Map<Topic, Head>();
+      for (const [at, topic] of topics.entries()) {
+        const state = readState(results[at] as (string | null)[]);
+        if (state !== null) states.set(topic, state);
+      }
+      done(states);
+    });
+  }
+
+  private received(name: string, bytes: Buffer): void {
+    const notice = readNotice(bytes);
+    if (notice === null || this.listener === null) return;
+    if (notice.kind === 'logged') return this.listener.noticed(name, notice);
+    const { origin, record } = notice;
+    // A topic and a prefix of it bring the same message twice, one directly after the other.
+    const isSecond =
+      this.last?.name === name && this.last.origin.node === origin.node && this.last.origin.number === origin.number;
+    this.last = { name, origin };
+    if (origin.node !== this.node && !isSecond) this.listener.noticed(name, { kind: 'ephemeral', record });
+  }
+
+  private keysOf(topic: Topic): [string, string] {
+    return this.calls.keysOf(topic);
+  }
+}
+
+function refusedRead({ message }: RedisFailure): Refusal {
+  return refusal('log_unavailable', `expected Redis to answer: ${message}`, 1_000);
+}

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll } from 'vitest';
+import { startRedis, type RedisServer } from '../../test/harness/redis-server.ts';
+import { RedisLink, type LinkOptions } from '../redis/link.ts';
+import { parseRedisUrl } from '../redis/url.ts';
+import { silentLog } from '../telemetry/log.ts';
+import { systemClock, systemRandom, systemScheduler } from '../telemetry/system-clock.ts';
+import { brokerContract, type BrokerSettings, type BrokerUnderTest } from './contract-suite.ts';
+import { RedisBroker } from './redis.ts';
+import { RedisTopicLogs } from './redis-topic-logs.ts';
+
+/** Redis trims whole nodes of a stream, of up to a hundred entries. */
+const NODE_ENTRIES = 100;
+
+let server: RedisServer;
+let lastPrefix = 0;
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+
+function linkOptions(prefix: string): LinkOptions {
+  return {
+    prefix,
+    address: parseRedisUrl(server.url),
+    name: 'test',
+    commandTimeoutMs: 2_000,
+    connectTimeoutMs: 2_000,
+    maxRetryMs: 100,
+    breakerFailures: 5,
+    breakerOpenMs: 100,
+  };
+}
+
+/** Every test has keys of its own. */
+async function make({ retention, idempotencyWindowMs }: BrokerSettings): Promise<BrokerUnderTest> {
+  lastPrefix += 1;
+  const prefix = `t${lastPrefix}`;
+  const link = new RedisLink(linkOptions(prefix), systemScheduler, systemRandom, silentLog);
+  const logs = new RedisTopicLogs({ idempotencyWindowMs, metaTtlMs: 3_600_000, wait: null }, link, systemRandom);
+  const options = {
+    retention,
+    append: { pendingMessages: 10_000, pendingBytes: 16_777_216 },
+    reads: { atOnce: 16, waiting: 10_000 },
+    tail: { messages: 1_000, bytes: 1_048_576, totalBytes: 67_108_864 },
+    silenceMs: 20_000,
+  };
+  return {
+    broker: new RedisBroker(options, logs, systemClock, systemScheduler),
+    slack: NODE_ENTRIES,
+    pass: (ms) => sleep(ms),
+    // The clock of the server cannot be turned: instead the newest message of every topic is from the future.
+    stepBack: async (ms) => {
+      for (const key of await server.redis.keys(`${prefix}:topic:*`)) await server.redis.hincrby(key, 't', ms);
+    },
+    dispose: async () => {},
+  };
+}
+
+brokerContract('in Redis', make);

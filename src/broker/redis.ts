@@ -1,0 +1,243 @@
+/**
+ * The distributed broker: the logs of topics in Redis, shared by all nodes. This file joins the parts; what Redis itself
+ * is asked stands behind `TopicLogs`, so that all of this also runs in the simulator.
+ */
+import { createHash } from 'node:crypto';
+import { refusal } from '../protocol/errors.ts';
+import { messageId, type Position } from '../protocol/position.ts';
+import { looksLikePattern, matches, topicDigest, type Topic } from '../protocol/topic.ts';
+import { SegmentPool } from '../segments/segment-pool.ts';
+import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
+import { AppendQueue, type AppendLimits } from './append-queue.ts';
+import {
+  isRefusal,
+  type Appended,
+  type Broker,
+  type BrokerListener,
+  type Draft,
+  type History,
+  type HistorySource,
+  type Published,
+  type ReadRequest,
+  type Reply,
+  type Retained,
+} from './broker.ts';
+import type { FollowedTopic } from './followed-topic.ts';
+import { Follower, type FollowerCounts } from './follower.ts';
+import { readThrough } from './history-source.ts';
+import { Interests } from './interests.ts';
+import { LogReader } from './log-reader.ts';
+import { PacedReads, type ReadLimits } from './paced-reads.ts';
+import { ephemeralPublication, layDown, pickUp } from './record.ts';
+import { retentionOf, type Retention, type RetentionRules } from './retention.ts';
+import type { NewRecord, Notice, TopicLogs, TopicLogsListener } from './topic-logs.ts';
+import { TopicTail, type TailLimits } from './topic-tail.ts';
+
+export interface RedisBrokerOptions {
+  readonly retention: RetentionRules;
+  readonly append: AppendLimits;
+  readonly reads: ReadLimits;
+  readonly tail: TailLimits;
+  /** A topic of which nothing was heard for so long is compared with its log. */
+  readonly silenceMs: number;
+}
+
+/** Names remembered with their retention; beyond, the oldest is looked up again. */
+const REMEMBERED_RETENTIONS = 100_000;
+const TICK_MS = 1_000;
+
+export class RedisBroker implements Broker, TopicLogsListener {
+  private listener: BrokerListener | null = null;
+  private readonly options: RedisBrokerOptions;
+  private readonly logs: TopicLogs;
+  private readonly clock: Clock;
+  private readonly scheduler: Scheduler;
+  private readonly queue: AppendQueue;
+  private readonly reads: PacedReads;
+  private readonly follower: Follower;
+  private readonly interests: Interests;
+  private readonly reader: LogReader;
+  private readonly pool: SegmentPool;
+  private readonly retentions = new Map<Topic, Retention>();
+  private readonly sources: { readonly pattern: string; readonly source: HistorySource }[] = [];
+  private ticking: Timer | null = null;
+
+  constructor(options: RedisBrokerOptions, logs: TopicLogs, clock: Clock, scheduler: Scheduler) {
+    this.options = options;
+    this.logs = logs;
+    this.clock = clock;
+    this.scheduler = scheduler;
+    this.pool = new SegmentPool(options.tail.totalBytes / 8);
+    this.queue = new AppendQueue(options.append, logs, scheduler);
+    this.reads = new PacedReads(options.reads, logs);
+    this.follower = new Follower({
+      logs,
+      clock,
+      reads: this.reads,
+      listener: {
+        published: (publication) => this.listener?.published(publication),
+        epochChanged: (topic, epoch, first) => this.listener?.epochChanged(topic, epoch, first),
+        renumbered: (topic, position) => this.listener?.renumbered(topic, position),
+      },
+      newTail: (head) => new TopicTail(this.pool, options.tail, head),
+      ageOf: ({ name }) => this.retention(name).ageMs,
+      settled: (topic) => this.interests.settled(topic),
+    });
+    this.interests = new Interests({
+      logs,
+      scheduler,
+      follower: this.follower,
+      isEphemeral: (topic) => this.retention(topic).messages === 0,
+    });
+    this.reader = new LogReader(this.reads, clock, options.tail);
+  }
+
+  async start(listener: BrokerListener): Promise<void> {
+    this.listener = listener;
+    await this.logs.start(this);
+    this.ticking = this.scheduler.every(TICK_MS, () => this.compareSilent());
+  }
+
+  async stop(): Promise<void> {
+    this.ticking?.cancel();
+    this.listener = null;
+    await this.logs.stop();
+  }
+
+  /** Registers where the owner of matching topics keeps what this log no longer has. */
+  useHistorySource(pattern: string, source: HistorySource): void {
+    this.sources.push({ pattern, source });
+  }
+
+  retain(filter: Topic, reply: Reply<Retained>): void {
+    if (looksLikePattern(filter)) this.interests.retainPattern(filter, reply);
+    else this.interests.retainTopic(filter, reply);
+  }
+
+  release(filter: Topic): void {
+    if (looksLikePattern(filter)) this.interests.releasePattern(filter);
+    else this.interests.releaseTopic(filter);
+  }
+
+  publish(topic: Topic, draft: Draft, reply: Reply<Published>): void {
+    const retention = this.retention(topic);
+    const message = { record: layDown(draft), once: onceOf(draft) };
+    if (retention.messages === 0) return this.publishEphemeral(topic, draft, message, reply);
+    this.queue.append(topic, retention, message, (answer) => {
+      if (isRefusal(answer)) return reply(answer);
+      const { epoch, sequence, time, duplicate } = answer;
+      reply({ id: messageId(time, sequence, topicDigest(topic)), position: { epoch, sequence }, duplicate });
+    });
+  }
+
+  append(topic: Topic, position: Position, draft: Draft, reply: Reply<Appended>): void {
+    this.queue.appendAt(topic, this.retention(topic), position, layDown(draft), reply);
+  }
+
+  read(name: Topic, request: ReadRequest, reply: Reply<History>): void {
+    const { messages, ageMs } = this.retention(name);
+    if (messages === 0) return reply(refusal('no_history', 'expected a logged topic, got one with history = 0'));
+    const owner = this.sources.find(({ pattern }) => matches(pattern, name));
+    this.reader.read(name, this.interests.topics.get(name), request, ageMs, (history) => {
+      if (isRefusal(history) || owner === undefined) reply(history);
+      else readThrough(owner.source, name, request, history, reply);
+    });
+  }
+
+  // From the logs
+
+  noticed(name: Topic, notice: Notice): void {
+    if (notice.kind === 'ephemeral') return this.tellEphemeral(name, pickUp(notice.record));
+    const topic = this.interests.topics.get(name) ?? this.interests.found(name);
+    if (topic === null || topic === undefined) return;
+    const [oldest] = notice.records;
+    // What a pattern brings is followed from its first message on.
+    if (!topic.isKnown && topic.count === 0 && oldest !== undefined)
+      this.follower.begin(topic, { epoch: notice.epoch, first: notice.first, lineage: [] }, oldest.sequence - 1);
+    this.follower.noticed(topic, notice);
+  }
+
+  reconnected(): void {
+    this.interests.renew();
+  }
+
+  available(): void {
+    this.follower.compare(this.known());
+  }
+
+  /** What is held and what happened, for metrics. */
+  usage(): {
+    readonly topics: number;
+    readonly bytes: number;
+    readonly pending: number;
+    readonly reads: number;
+    readonly tailReads: number;
+    readonly follower: FollowerCounts;
+  } {
+    return {
+      topics: this.interests.topics.size,
+      bytes: this.pool.inUse,
+      pending: this.queue.pending,
+      reads: this.reads.total,
+      tailReads: this.reader.fromTails,
+      follower: this.follower.counts,
+    };
+  }
+
+  private compareSilent(): void {
+    if (!this.logs.isAvailable) return;
+    const silentSince = this.clock.elapsed() - this.options.silenceMs;
+    this.follower.compare(this.known().filter(({ isStale, heardAt }) => isStale || heardAt <= silentSince));
+  }
+
+  private known(): FollowedTopic[] {
+    return [...this.interests.topics.values()].filter(({ isKnown, isBusy }) => isKnown && !isBusy);
+  }
+
+  /** Within the node at once, whatever Redis does; the other nodes hear of it by a notice. */
+  private publishEphemeral(topic: Topic, draft: Draft, message: NewRecord, reply: Reply<Published>): void {
+    if (message.once === null) {
+      this.tellEphemeral(topic, draft);
+      reply({ id: '', position: null, duplicate: false });
+      // Without Redis it stays within the node: nobody was promised more.
+      if (this.logs.isAvailable) this.queue.ephemeral(topic, message, () => {});
+      return;
+    }
+    this.queue.ephemeral(topic, message, (answer) => {
+      if (isRefusal(answer)) return reply(answer);
+      if (answer.outcome === 'conflict')
+        return reply(
+          refusal(
+            'idempotency_conflict',
+            'expected the payload that this idempotency_key was first used with, got another one',
+          ),
+        );
+      if (answer.outcome === 'published') this.tellEphemeral(topic, draft);
+      reply({ id: '', position: null, duplicate: answer.outcome === 'duplicate' });
+    });
+  }
+
+  private tellEphemeral(topic: Topic, content: Omit<Draft, 'idempotencyKey'>): void {
+    if (this.interests.has(topic)) this.listener?.published(ephemeralPublication(topic, content, this.clock.now()));
+  }
+
+  private retention(topic: Topic): Retention {
+    let retention = this.retentions.get(topic);
+    if (retention === undefined) {
+      retention = retentionOf(topic, this.options.retention);
+      if (this.retentions.size >= REMEMBERED_RETENTIONS)
+        this.retentions.delete(this.retentions.keys().next().value as Topic);
+      this.retentions.set(topic, retention);
+    }
+    return retention;
+  }
+}
+
+function onceOf({ idempotencyKey, from, payload }: Draft): NewRecord['once'] {
+  if (idempotencyKey === undefined) return null;
+  return { key: digestOf(`${from}\n${idempotencyKey}`), digest: digestOf(payload) };
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+}

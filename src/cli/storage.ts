@@ -1,0 +1,169 @@
+/** What a node keeps things in: its own memory, or Redis. */
+import { MemoryBroker } from '../broker/memory.ts';
+import type { Broker } from '../broker/broker.ts';
+import { RedisBroker } from '../broker/redis.ts';
+import { RedisTopicLogs } from '../broker/redis-topic-logs.ts';
+import type { RetentionRules } from '../broker/retention.ts';
+import type { Config } from '../config/schema.ts';
+import { RedisLink, type LinkOptions } from '../redis/link.ts';
+import { parseRedisUrl } from '../redis/url.ts';
+import { MemorySessionStore } from '../session/memory.ts';
+import { RedisSessionStore } from '../session/redis.ts';
+import type { SessionStore } from '../session/session-store.ts';
+import type { LogFactory } from '../telemetry/pino-log.ts';
+import type { RedisGauges } from '../telemetry/metrics.ts';
+import {
+  systemClock as clock,
+  systemRandom as random,
+  systemScheduler as scheduler,
+} from '../telemetry/system-clock.ts';
+
+export interface Storage {
+  readonly name: 'memory' | 'redis';
+  readonly broker: Broker;
+  readonly sessions: SessionStore;
+  /** The link, for others who want to use it; `null` without Redis. */
+  readonly link: RedisLink | null;
+  /** Whether logs and sessions can be reached. A node whose storage is away is not ready. */
+  isReady(): boolean;
+  /** Call it about once a second. */
+  sweep(): void;
+  usage(): {
+    readonly logTopics: number;
+    readonly logBytes: number;
+    readonly idempotencyKeys: number;
+    readonly sessions: number;
+    readonly redis: RedisGauges | null;
+  };
+}
+
+/** How long a topic without messages and subscribers keeps its epoch and sequence. */
+const FORGET_TOPIC_MS = 24 * 3_600_000;
+/** Reads of logs that may wait for their turn. */
+const WAITING_READS = 100_000;
+
+/** @param nodeName shown by `CLIENT LIST` of Redis */
+export function buildStorage(config: Config, nodeName: string, logs: LogFactory): Storage {
+  return config.redis.url === undefined ? inMemory(config) : inRedis(config, config.redis.url, nodeName, logs);
+}
+
+function inMemory(config: Config): Storage {
+  const { topics, session } = config;
+  const options = {
+    retention: retentionRules(config),
+    maxTopics: topics.max_topics,
+    maxBytes: topics.total_bytes,
+    idempotencyWindowMs: topics.idempotency_window_secs * 1_000,
+    idempotencyKeys: topics.idempotency_keys,
+    forgetAfterMs: FORGET_TOPIC_MS,
+  };
+  const broker = new MemoryBroker(options, clock, random);
+  const sessions = new MemorySessionStore(session.ttl_secs * 1_000, session.capacity, clock);
+  return {
+    name: 'memory',
+    broker,
+    sessions,
+    link: null,
+    isReady: () => true,
+    sweep: () => {
+      broker.sweep();
+      sessions.sweep();
+    },
+    usage: () => {
+      const { topics: logTopics, bytes: logBytes, idempotencyKeys } = broker.usage();
+      return { logTopics, logBytes, idempotencyKeys, sessions: sessions.size, redis: null };
+    },
+  };
+}
+
+function inRedis(config: Config, url: string, nodeName: string, logs: LogFactory): Storage {
+  const { topics, session, redis, actor_system: actors } = config;
+  const link = buildLink(config, url, nodeName, logs);
+  const wait = redis.wait_replicas === 0 ? null : { replicas: redis.wait_replicas, timeoutMs: redis.wait_timeout_ms };
+  const topicLogs = new RedisTopicLogs(
+    {
+      idempotencyWindowMs: topics.idempotency_window_secs * 1_000,
+      metaTtlMs: redis.topic_ttl_secs * 1_000,
+      wait,
+    },
+    link,
+    random,
+  );
+  const broker = new RedisBroker(
+    {
+      retention: retentionRules(config),
+      append: { pendingMessages: redis.pending_messages, pendingBytes: redis.pending_bytes },
+      reads: { atOnce: redis.reads_at_once, waiting: WAITING_READS },
+      tail: {
+        messages: actors.mailbox_capacity,
+        bytes: actors.mailbox_bytes,
+        totalBytes: redis.tails_total_bytes,
+      },
+      silenceMs: redis.compare_secs * 1_000,
+    },
+    topicLogs,
+    clock,
+    scheduler,
+  );
+  const sessions = new RedisSessionStore(
+    session.ttl_secs * 1_000,
+    session.capacity,
+    link,
+    scheduler,
+    logs.room('session'),
+  );
+  return {
+    name: 'redis',
+    broker,
+    sessions,
+    link,
+    isReady: () => link.isAvailable && link.isListening,
+    sweep: () => {},
+    usage: () => {
+      const { topics: followedTopics, bytes: tailBytes, pending, reads, tailReads, follower } = broker.usage();
+      const redisGauges: RedisGauges = {
+        state: link.state,
+        isListening: link.isListening,
+        ...link.counts,
+        followedTopics,
+        tailBytes,
+        pending,
+        reads,
+        tailReads,
+        ...follower,
+        sessionsWaiting: sessions.waiting,
+        sessionsDropped: sessions.dropped,
+      };
+      return { logTopics: 0, logBytes: 0, idempotencyKeys: 0, sessions: 0, redis: redisGauges };
+    },
+  };
+}
+
+/** @throws Error when the URL is not one */
+export function buildLink({ redis }: Config, url: string, nodeName: string, logs: LogFactory): RedisLink {
+  const options: LinkOptions = {
+    address: parseRedisUrl(url),
+    prefix: redis.prefix,
+    name: `signalbox-${nodeName}`,
+    commandTimeoutMs: redis.command_timeout_ms,
+    connectTimeoutMs: redis.connect_timeout_ms,
+    maxRetryMs: redis.retry_max_ms,
+    breakerFailures: redis.breaker_failures,
+    breakerOpenMs: redis.breaker_open_ms,
+  };
+  return new RedisLink(options, scheduler, random, logs.room('redis'));
+}
+
+function retentionRules({ topics }: Config): RetentionRules {
+  const fallback = { messages: topics.history, ageMs: topics.age_secs * 1_000, bytes: topics.max_bytes };
+  return {
+    fallback,
+    direct: { messages: topics.direct_history, ageMs: topics.direct_age_secs * 1_000, bytes: topics.max_bytes },
+    rules: topics.rules.map((rule) => ({
+      pattern: rule.pattern,
+      messages: rule.history ?? fallback.messages,
+      ageMs: rule.age_secs === undefined ? fallback.ageMs : rule.age_secs * 1_000,
+      bytes: rule.max_bytes ?? fallback.bytes,
+    })),
+  };
+}

@@ -1,0 +1,117 @@
+/** A connection for commands: sends what it is given together and in order, and turns errors into values. */
+import { Cluster, type Redis } from 'ioredis';
+import type { Scheduler } from '../telemetry/clock.ts';
+import { connectCommands, type ConnectionOptions } from './connection.ts';
+import { failureOf, NOT_CONNECTED, RedisFailure } from './failure.ts';
+
+export type Command = readonly [name: string, ...args: (string | number)[]];
+
+/** One result or {@link RedisFailure} for each command. */
+export type Results = readonly unknown[];
+
+export interface ClientEvents {
+  ready(): void;
+  lost(): void;
+  /** Why the last attempt to connect failed. */
+  failed(error: Error): void;
+}
+
+export class CommandClient {
+  isReady = false;
+  private isClosed = false;
+  private readonly client: Redis | Cluster;
+
+  constructor(options: ConnectionOptions, role: string, events: ClientEvents, scheduler: Scheduler) {
+    this.client = connectCommands(options, role);
+    this.client.on('ready', () => {
+      this.isReady = true;
+      events.ready();
+    });
+    this.client.on('close', () => {
+      this.isReady = false;
+      events.lost();
+    });
+    // The library gives up for good when a Sentinel tells of a failover while it is connecting.
+    this.client.on('end', () => {
+      if (!this.isClosed) scheduler.after(options.maxRetryMs, () => !this.isClosed && this.connect());
+    });
+    this.client.on('error', (error: Error) => events.failed(error));
+    if (this.client instanceof Cluster) this.client.on('+node', connectNode);
+  }
+
+  connect(): void {
+    // Failures are events, and what tries again is the library.
+    this.client.connect().catch(() => {});
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.client.disconnect();
+  }
+
+  /** In a cluster, resolves when every server that takes writes is connected; else at once. */
+  async connectAll(): Promise<void> {
+    if (this.client instanceof Cluster) await Promise.all(this.client.nodes('master').map((node) => node.ping()));
+  }
+
+  /** Gives up a connection that nothing comes from any more, and makes a new one. */
+  reconnect(): void {
+    this.client.disconnect(true);
+  }
+
+  /** @param answered called once, with one result for each command */
+  send(commands: readonly Command[], answered: (results: Results) => void): void {
+    if (!this.isReady) return answered(commands.map(() => NOT_CONNECTED));
+    const sent = this.client instanceof Cluster ? sendEach(this.client, commands) : sendTogether(this.client, commands);
+    sent.then(answered, (error: unknown) => answered(commands.map(() => failureOf(error))));
+  }
+
+  /** Sends one command to every server that takes writes. */
+  async sendToAll(command: Command): Promise<Results> {
+    const [name, ...args] = command;
+    const nodes = this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
+    return Promise.all(nodes.map((node) => node.call(name, ...args).catch(failureOf)));
+  }
+
+  /** In a cluster, the servers as they are now; else nothing. */
+  masters(): readonly { readonly host: string; readonly port: number }[] {
+    if (!(this.client instanceof Cluster)) return [];
+    return this.client
+      .nodes('master')
+      .map(({ options }) => ({ host: options.host ?? '', port: options.port ?? 6_379 }));
+  }
+
+  /** In a cluster, every server that takes writes; else the one. */
+  servers(): readonly Redis[] {
+    return this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
+  }
+}
+
+/** At once: while a node connects, the library refuses all commands for it but the first. */
+function connectNode(node: Redis): void {
+  if (node.status === 'wait') node.connect().catch(() => {});
+}
+
+async function sendTogether(redis: Redis, commands: readonly Command[]): Promise<Results> {
+  const pipeline = redis.pipeline();
+  for (const [name, ...args] of commands) pipeline.call(name, ...args);
+  const answers = (await pipeline.exec()) ?? [];
+  return answers.map(([error, value]) => (error === null || error === undefined ? value : failureOf(error)));
+}
+
+function sendEach(cluster: Cluster, commands: readonly Command[]): Promise<Results> {
+  return Promise.all(
+    commands.map(([name, ...args]) =>
+      cluster.call(name, ...args).catch((error: unknown) => {
+        const failure = failureOf(error);
+        // The slot has moved: nothing was answered, and the next command finds it.
+        if (failure.code === 'MOVED' || failure.code === 'ASK') cluster.refreshSlotsCache();
+        return failure;
+      }),
+    ),
+  );
+}
+
+export function isFailure(result: unknown): result is RedisFailure {
+  return result instanceof RedisFailure;
+}

@@ -1,0 +1,32 @@
+/**
+ * Names of keys and channels: `<prefix>:<kind>:{<tenant>/<name>}`. The prefix keeps applications apart that share a
+ * Redis; the braces put everything of one name into one slot of a cluster.
+ */
+
+const PREFIX = /^[A-Za-z0-9_.-]{1,64}$/;
+const KIND = /^[a-z]+$/;
+
+export class Keys {
+  private readonly prefix: string;
+
+  /** @throws RangeError when the prefix is empty or has characters that mean something in keys or patterns */
+  constructor(prefix: string) {
+    if (!PREFIX.test(prefix))
+      throw new RangeError(`expected a key prefix of 1 to 64 characters [A-Za-z0-9_.-], got ${JSON.stringify(prefix)}`);
+    this.prefix = prefix;
+  }
+
+  /**
+   * @param tenant the empty string for the default one
+   * @param name without braces, which would put it into another slot
+   */
+  key(kind: string, tenant: string, name: string): string {
+    return `${this.prefix}:${kind}:{${tenant === '' ? name : `${tenant}/${name}`}}`;
+  }
+
+  /** What all keys or channels of a kind begin with. Names follow in braces. */
+  start(kind: string): string {
+    if (!KIND.test(kind)) throw new RangeError(`expected a kind of letters a-z, got ${JSON.stringify(kind)}`);
+    return `${this.prefix}:${kind}:{`;
+  }
+}

@@ -1,0 +1,299 @@
+/**
+ * The one supervised link to Redis: a connection for writes, one for reads and one for messages, the circuit breaker
+ * before them, and the checks without which nothing is sent. While Redis is away every call fails at once.
+ */
+import { createActor } from 'xstate';
+import type { Random, Scheduler, Timer } from '../telemetry/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import { Channels, type ChannelListener } from './channels.ts';
+import { CommandClient, isFailure, type Command, type Results } from './command-client.ts';
+import { NOT_CONNECTED } from './failure.ts';
+import { fitnessOf } from './fitness.ts';
+import { Keys } from './keys.ts';
+import { linkMachine, type LinkEvent, type LinkState } from './link-machine.ts';
+import type { Script } from './script.ts';
+import { Subscriber } from './subscriber.ts';
+import type { RedisAddress } from './url.ts';
+
+export interface LinkOptions {
+  readonly address: RedisAddress;
+  readonly prefix: string;
+  /** Shown by `CLIENT LIST`. */
+  readonly name: string;
+  readonly commandTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly maxRetryMs: number;
+  /** Failures in a row that open the breaker, and how long it stays open before one call may try. */
+  readonly breakerFailures: number;
+  readonly breakerOpenMs: number;
+}
+
+export interface LinkCounts {
+  /** Times that a connection for commands was lost. */
+  lost: number;
+  /** Calls without an answer in time. */
+  timeouts: number;
+  /** Calls that were not sent because the link was down. */
+  refused: number;
+}
+
+const PROBE_MS = 1_000;
+/** Probes without an answer after which a connection is given up: a broken path is not told by TCP for minutes. */
+const SILENT_PROBES = 3;
+
+export class RedisLink {
+  readonly keys: Keys;
+  readonly counts: LinkCounts = { lost: 0, timeouts: 0, refused: 0 };
+  state: LinkState = 'connecting';
+  private readonly options: LinkOptions;
+  private readonly scheduler: Scheduler;
+  private readonly log: Log;
+  private readonly actor: ReturnType<typeof createLinkActor>;
+  private readonly writer: CommandClient;
+  private readonly reader: CommandClient;
+  private readonly subscriber: Subscriber;
+  private readonly scripts: Script[] = [];
+  private readonly channelSets: Channels[] = [];
+  private readonly whenAvailable: (() => void)[] = [];
+  private readonly silent = { writer: 0, reader: 0, subscriber: 0 };
+  private failures = 0;
+  private probing: Timer | null = null;
+  private settle: { readonly fit: () => void; readonly unfit: (error: Error) => void } | null = null;
+  private lastTrouble = '';
+  private isStopped = false;
+
+  constructor(options: LinkOptions, scheduler: Scheduler, random: Random, log: Log) {
+    this.options = options;
+    this.scheduler = scheduler;
+    this.log = log;
+    this.keys = new Keys(options.prefix);
+    const connection = { ...options, random: () => random.fraction() };
+    const events = {
+      ready: () => this.connected(),
+      lost: () => this.lost(),
+      failed: (error: Error) => this.troubled(error.message),
+    };
+    this.writer = new CommandClient(connection, 'write', events, scheduler);
+    this.reader = new CommandClient(connection, 'read', events, scheduler);
+    this.subscriber = new Subscriber(
+      connection,
+      () => this.writer.masters(),
+      {
+        ready: () => this.channelSets.forEach(({ listener }) => listener.reconnected()),
+        lost: () => this.log.debug('Subscribing connection lost'),
+        message: (channel, bytes) => void this.channelSets.find((channels) => channels.offer(channel, bytes)),
+      },
+      scheduler,
+    );
+    this.actor = createLinkActor(options.breakerFailures);
+    this.actor.subscribe(({ value, context }) => {
+      this.failures = context.failures;
+      this.changed(value);
+    });
+  }
+
+  /** Whether commands are sent. */
+  get isAvailable(): boolean {
+    return this.state === 'closed';
+  }
+
+  /** Whether messages come. */
+  get isListening(): boolean {
+    return this.subscriber.isReady;
+  }
+
+  /** Scripts have to be known before {@link start}. */
+  useScripts(...scripts: readonly Script[]): void {
+    this.scripts.push(...scripts);
+  }
+
+  /** Messages of a kind; before {@link start}. */
+  channels(kind: string, listener: ChannelListener): Channels {
+    const channels = new Channels(kind, this.keys, this.subscriber, listener);
+    this.channelSets.push(channels);
+    return channels;
+  }
+
+  /** Tells whenever commands are sent again. */
+  onAvailable(listener: () => void): void {
+    this.whenAvailable.push(listener);
+  }
+
+  /**
+   * Connects. Resolves when commands are sent, or after `connectTimeoutMs` all the same: a node starts without Redis,
+   * and is not ready.
+   * @throws Error when this Redis cannot carry the service
+   */
+  async start(): Promise<void> {
+    this.actor.start();
+    const settled = new Promise<void>((resolve, reject) => {
+      this.settle = { fit: resolve, unfit: reject };
+      this.scheduler.after(this.options.connectTimeoutMs, () => {
+        if (!this.isAvailable)
+          this.log.warn('Starting without Redis: not ready until it answers', { why: this.lastTrouble });
+        resolve();
+      });
+    });
+    this.writer.connect();
+    this.reader.connect();
+    this.subscriber.connect();
+    this.probing = this.scheduler.every(PROBE_MS, () => this.probe());
+    await settled.finally(() => {
+      this.settle = null;
+    });
+  }
+
+  stop(): void {
+    this.isStopped = true;
+    this.probing?.cancel();
+    this.actor.stop();
+    this.writer.close();
+    this.reader.close();
+    this.subscriber.close();
+  }
+
+  /** Sends commands that change something, together and in order. They are sent once or not at all. */
+  write(commands: readonly Command[], answered: (results: Results) => void): void {
+    this.send(this.writer, commands, answered);
+  }
+
+  /** Sends commands that may wait behind other reads, but not behind writes. */
+  read(commands: readonly Command[], answered: (results: Results) => void): void {
+    this.send(this.reader, commands, answered);
+  }
+
+  /** Every server that holds keys, for walks over all of them. */
+  get servers(): ReturnType<CommandClient['servers']> {
+    return this.reader.servers();
+  }
+
+  private send(client: CommandClient, commands: readonly Command[], answered: (results: Results) => void): void {
+    if (!this.isAvailable) {
+      this.counts.refused += commands.length;
+      return answered(commands.map(() => NOT_CONNECTED));
+    }
+    client.send(commands, (results) => {
+      this.judge(results);
+      answered(results);
+    });
+  }
+
+  private judge(results: Results): void {
+    let isOut = false;
+    for (const result of results) {
+      if (!isFailure(result)) continue;
+      if (result.code === 'timeout') this.counts.timeouts += 1;
+      if (result.code === 'NOSCRIPT') void this.loadScripts();
+      isOut ||= result.isOutage;
+      this.lastTrouble = result.message;
+    }
+    if (isOut) this.tell({ type: 'FAILED' });
+    else if (this.failures > 0) this.tell({ type: 'SUCCEEDED' });
+  }
+
+  private connected(): void {
+    if (this.writer.isReady && this.reader.isReady) this.tell({ type: 'CONNECTED' });
+  }
+
+  private lost(): void {
+    if (this.state !== 'connecting') this.counts.lost += 1;
+    this.tell({ type: 'LOST' });
+    // One of the two may be up still: it is used again when both are.
+    this.connected();
+  }
+
+  private changed(state: LinkState): void {
+    const before = this.state;
+    if (before === state) return;
+    this.state = state;
+    const fields = { state, before, why: state === 'closed' ? undefined : this.lastTrouble };
+    if (state === 'closed') this.log.info('Redis is available', fields);
+    else if (before === 'closed') this.log.warn('Redis is away: publishes are refused until it answers', fields);
+    if (state === 'checking') void this.check();
+    if (state === 'open') this.scheduler.after(this.options.breakerOpenMs, () => this.tell({ type: 'COOLED' }));
+    if (state === 'half_open') this.try();
+    if (state !== 'closed') return;
+    this.settle?.fit();
+    for (const listener of this.whenAvailable) listener();
+  }
+
+  private async check(): Promise<void> {
+    const [info] = await new Promise<Results>((resolve) => this.writer.send([['INFO', 'all']], resolve));
+    if (this.state !== 'checking') return;
+    const { problem, isReplica } = isFailure(info) ? { problem: null, isReplica: true } : fitnessOf(String(info));
+    if (problem !== null) {
+      this.log.error('This Redis cannot carry the service', { problem });
+      this.tell({ type: 'UNFIT' });
+      this.settle?.unfit(new Error(`Redis: ${problem}`));
+      return;
+    }
+    const isLoaded = !isReplica && (await this.connectNodes()) && (await this.loadScripts());
+    if (this.state !== 'checking') return;
+    if (isLoaded) this.tell({ type: 'CHECKED' });
+    else this.scheduler.after(this.options.maxRetryMs, () => this.state === 'checking' && void this.check());
+  }
+
+  private async connectNodes(): Promise<boolean> {
+    try {
+      await Promise.all([this.writer.connectAll(), this.reader.connectAll()]);
+      return true;
+    } catch (error) {
+      this.troubled(String(error));
+      return false;
+    }
+  }
+
+  private async loadScripts(): Promise<boolean> {
+    const all = await Promise.all(this.scripts.map(({ source }) => this.writer.sendToAll(['SCRIPT', 'LOAD', source])));
+    const failure = all.flat().find(isFailure);
+    if (failure !== undefined) this.troubled(failure.message);
+    return failure === undefined;
+  }
+
+  /** The one call of a half-open breaker. */
+  private try(): void {
+    this.writer.send([['PING']], ([result]) => this.tell({ type: isFailure(result) ? 'FAILED' : 'SUCCEEDED' }));
+  }
+
+  /** Looks after connections that nothing is heard of. */
+  private probe(): void {
+    for (const [name, client] of [
+      ['writer', this.writer],
+      ['reader', this.reader],
+    ] as const) {
+      if (client.isReady)
+        client.send([['PING']], (results) => this.heard(name, !results.some(isFailure), client, results));
+    }
+    this.subscriber.ping((isAlive) => this.heard('subscriber', isAlive, this.subscriber, []));
+    if (this.state === 'connecting') this.connected();
+  }
+
+  private heard(
+    name: keyof typeof this.silent,
+    isAlive: boolean,
+    connection: { reconnect(): void },
+    results: Results,
+  ): void {
+    if (this.state === 'closed') this.judge(results);
+    this.silent[name] = isAlive ? 0 : this.silent[name] + 1;
+    if (this.silent[name] < SILENT_PROBES) return;
+    this.silent[name] = 0;
+    this.log.warn('Connection to Redis is silent and given up', { connection: name });
+    connection.reconnect();
+  }
+
+  private tell(event: LinkEvent): void {
+    if (!this.isStopped) this.actor.send(event);
+  }
+
+  /** The same trouble is logged once. */
+  private troubled(why: string): void {
+    if (why === this.lastTrouble) return;
+    this.lastTrouble = why;
+    this.log.debug('Redis not reached', { why });
+  }
+}
+
+function createLinkActor(failureLimit: number) {
+  return createActor(linkMachine(failureLimit));
+}
