@@ -240,6 +240,16 @@ describe('bounds', () => {
     expect(traced().map(({ topic }) => topic)).toEqual(['chat.b', 'chat.b']);
   });
 
+  test('a topic that is closed without a traced message leaves nothing', () => {
+    tracing.enable(TOPIC, null);
+    rig.router.leave(rig.subscribe(TOPIC, new TestSubscriber()));
+    expect(tracing.of(TOPIC)).not.toBeNull();
+    rig.clock.advance(20_000);
+    rig.router.sweep();
+    expect(rig.isOpen(TOPIC)).toBe(false);
+    expect(tracing.of(TOPIC)).toBeNull();
+  });
+
   test('a topic that is closed keeps its trace while one of its messages is kept', () => {
     rig = new RouterRig({ trace: { messages: 1, recipients: 2 } });
     tracing = rig.router.tracing;
