@@ -6,6 +6,7 @@ import { drain } from './cli/drain.ts';
 import { emergency } from './cli/emergency.ts';
 import { health } from './cli/health.ts';
 import { load } from './cli/load.ts';
+import { nodes } from './cli/nodes.ts';
 import { printConfig } from './cli/print-config.ts';
 import { serve } from './cli/serve.ts';
 import { sessions } from './cli/sessions.ts';
@@ -22,6 +23,7 @@ const COMMANDS: readonly Command[] = [
   checkConfig,
   printConfig,
   health,
+  nodes,
   connections,
   topics,
   emergency,

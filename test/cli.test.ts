@@ -15,6 +15,7 @@ const VERBS = [
   'check-config',
   'print-config',
   'health',
+  'nodes',
   'connections',
   'topics',
   'emergency',

@@ -10,7 +10,9 @@ import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/schema.ts';
 import { Backlog } from '../connection/backlog.ts';
 import type { ConnectionContext, FrameHandler } from '../connection/context.ts';
+import type { ControlBus } from '../control/command.ts';
 import { MemoryControlBus } from '../control/memory.ts';
+import { RedisControlBus } from '../control/redis.ts';
 import { Flusher } from '../connection/flusher.ts';
 import { AdminAccess } from '../http/admin-access.ts';
 import { adminCommandRoutes } from '../http/admin-commands.ts';
@@ -102,6 +104,7 @@ export async function startNode(
   );
   const storage = buildStorage(config, name, logs);
   const { broker, sessions } = storage;
+  const bus = buildControlBus(storage, logs);
   const flusher = new Flusher(
     {
       sliceMs: config.actor_system.flush_slice_ms,
@@ -162,8 +165,6 @@ export async function startNode(
     drain: () => onEnd('drain'),
     log: logs.room('control'),
   });
-  const bus = new MemoryControlBus();
-  await bus.start((command, dryRun) => operations.execute(command, dryRun));
   await broker.start(router);
   const pulse = new Pulse(
     supervisor,
@@ -204,13 +205,31 @@ export async function startNode(
     logs.room('http'),
   );
   const admin = [
-    ...adminViewRoutes(node),
+    ...adminViewRoutes(node, bus),
     ...adminCommandRoutes(bus, name, logs.room('control')),
     new Profiler(scheduler).route,
   ].map((route) => access.guard(route));
-  const servers = await listenAll(config, node, routes, admin, counters, logs.room('transport'));
-  pulse.start();
+  // Before the first client can come: what was decided for all nodes holds for this one too.
   mode.send({ type: 'STARTED' });
+  const startedAt = clock.now();
+  let port = config.server.port;
+  await bus.start(
+    (command, dryRun) => operations.execute(command, dryRun),
+    () => ({
+      node: name,
+      instance: mode.instance,
+      address: `${config.server.host}:${port}`,
+      ordinal: ordinalOf(name),
+      version,
+      mode: mode.mode,
+      connections: node.connections.length,
+      started_at: startedAt,
+      seen_at: clock.now(),
+    }),
+  );
+  const servers = await listenAll(config, node, routes, admin, counters, logs.room('transport'));
+  port = servers.port;
+  pulse.start();
   return {
     node,
     port: servers.port,
@@ -223,6 +242,18 @@ export async function startNode(
       await bus.stop();
     },
   };
+}
+
+/** The number at the end of a name, as a StatefulSet gives it to its pods. */
+function ordinalOf(name: string): number | null {
+  const [, digits] = /-(\d{1,6})$/.exec(name) ?? [];
+  return digits === undefined ? null : Number(digits);
+}
+
+function buildControlBus({ link }: Storage, logs: LogFactory): ControlBus {
+  return link === null
+    ? new MemoryControlBus()
+    : new RedisControlBus(link, clock, random, scheduler, logs.room('control'));
 }
 
 interface Servers extends Server {

@@ -99,16 +99,35 @@ export interface Outcome {
   readonly problem?: string;
 }
 
+/** A live node, as it says of itself. */
+export interface Member {
+  readonly node: string;
+  /** Tells this run of the node from others of the same name. */
+  readonly instance: string;
+  /** Where its HTTP endpoints are, for people. */
+  readonly address: string;
+  /** The number at the end of its name, as a StatefulSet gives it; `null` when there is none. */
+  readonly ordinal: number | null;
+  readonly version: string;
+  readonly mode: string;
+  readonly connections: number;
+  /** Both in ms since 1970, by the node's clock. */
+  readonly started_at: number;
+  readonly seen_at: number;
+}
+
 /** Carries a command out on a node. */
 export type Execute = (command: Command, dryRun: boolean) => Outcome;
 
 /** Brings commands to every node and the acknowledgements back. */
 export interface ControlBus {
-  start(execute: Execute): Promise<void>;
+  start(execute: Execute, describe: () => Member): Promise<void>;
   /**
    * Every live node's acknowledgement, or what is known of one that did not answer.
    * @param only the one node that shall do it; all when left out
    */
   send(command: Command, dryRun: boolean, only?: string): Promise<readonly Outcome[]>;
+  /** Every live node. */
+  members(): Promise<readonly Member[]>;
   stop(): Promise<void>;
 }

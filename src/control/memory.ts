@@ -1,16 +1,23 @@
 /** The control bus of a node that is alone. */
-import type { Command, ControlBus, Execute, Outcome } from './command.ts';
+import type { Command, ControlBus, Execute, Member, Outcome } from './command.ts';
 
 export class MemoryControlBus implements ControlBus {
   private execute: Execute | null = null;
+  private describe: (() => Member) | null = null;
 
-  start(execute: Execute): Promise<void> {
+  start(execute: Execute, describe: () => Member): Promise<void> {
     this.execute = execute;
+    this.describe = describe;
     return Promise.resolve();
   }
 
-  send(command: Command, dryRun: boolean): Promise<readonly Outcome[]> {
-    return Promise.resolve(this.execute === null ? [] : [this.execute(command, dryRun)]);
+  send(command: Command, dryRun: boolean, only?: string): Promise<readonly Outcome[]> {
+    const isForUs = only === undefined || only === this.describe?.().node;
+    return Promise.resolve(this.execute === null || !isForUs ? [] : [this.execute(command, dryRun)]);
+  }
+
+  members(): Promise<readonly Member[]> {
+    return Promise.resolve(this.describe === null ? [] : [this.describe()]);
   }
 
   stop(): Promise<void> {

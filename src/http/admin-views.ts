@@ -1,5 +1,6 @@
 /** The admin endpoints that only look. */
 import { z } from 'zod';
+import type { ControlBus } from '../control/command.ts';
 import { inspectConnection, listConnections, listTopics, SORTS, type Sort } from '../node/inspection.ts';
 import type { Node } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
@@ -21,8 +22,9 @@ export const CONNECTIONS_QUERY = z.strictObject({
 });
 export const TOPICS_QUERY = z.strictObject({ ...PAGING, prefix: z.string().default('') });
 
-export function adminViewRoutes(node: Node): AdminRoute[] {
+export function adminViewRoutes(node: Node, bus: ControlBus): AdminRoute[] {
   return [
+    { method: 'GET', path: '/admin/nodes', handle: () => nodes(bus) },
     {
       method: 'GET',
       path: '/admin/connections',
@@ -70,6 +72,11 @@ function connection(node: Node, { parameters }: AdminRequest): HttpResponse {
   return refusalResponse(
     refusal('not_found', 'expected the id of a connection of this node: see GET /admin/connections'),
   );
+}
+
+async function nodes(bus: ControlBus): Promise<HttpResponse> {
+  const members = await bus.members();
+  return { status: 200, body: { total: members.length, nodes: members } };
 }
 
 function tracedPatterns({ parts }: Node): HttpResponse {

@@ -40,6 +40,20 @@ const connection = z
   })
   .meta({ id: 'Connection' });
 
+const member = z
+  .object({
+    node: z.string(),
+    instance: z.string().describe('tells this run of the node from others of the same name'),
+    address: z.string(),
+    ordinal: z.int().nullable(),
+    version: z.string(),
+    mode: z.string(),
+    connections: z.int(),
+    started_at: z.number(),
+    seen_at: z.number().describe('ms since 1970, when it last said so'),
+  })
+  .meta({ id: 'Member', description: 'A live node, as it says of itself.' });
+
 const paging = {
   node: z.string(),
   total: z.int(),
@@ -50,6 +64,14 @@ const paging = {
 const ADMIN = { tag: 'administration', role: 'admin' } as const;
 
 const VIEWS: readonly Endpoint[] = [
+  {
+    ...ADMIN,
+    method: 'GET',
+    path: '/admin/nodes',
+    operation: 'nodes',
+    summary: 'Every live node of the service.',
+    response: z.object({ total: z.int(), nodes: z.array(member) }),
+  },
   {
     ...ADMIN,
     method: 'GET',

@@ -1,0 +1,281 @@
+/**
+ * The control bus over Redis. Commands go to all nodes by pub/sub and their acknowledgements come back the same way;
+ * who is there is a lease per node. What lasts is kept in a hash, whose version every node looks at when it renews its
+ * lease: so a node that starts later, or missed a message, adopts it all the same.
+ */
+import type { Channels } from '../redis/channels.ts';
+import { isFailure, type Command as RedisCommand } from '../redis/command-client.ts';
+import type { RedisLink } from '../redis/link.ts';
+import type { Clock, Random, Scheduler, Timer } from '../telemetry/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Command, ControlBus, Execute, Member, Outcome } from './command.ts';
+import { placeOf, readCommand, readOrder, remaining, type StandingOrder } from './standing.ts';
+
+/** What goes over the channels. */
+type Message =
+  | {
+      readonly kind: 'command';
+      readonly id: string;
+      readonly from: string;
+      readonly only: string | null;
+      readonly dry: boolean;
+      readonly command: unknown;
+    }
+  | { readonly kind: 'outcome'; readonly id: string; readonly instance: string; readonly outcome: Outcome };
+
+interface Waiting {
+  readonly outcomes: Map<string, Outcome>;
+  /** Instances that have not answered yet; `null` until the members are known. */
+  missing: Set<string> | null;
+  readonly finish: () => void;
+}
+
+const RENEW_MS = 5_000;
+const LEASE_MS = 15_000;
+const ANSWER_MS = 2_000;
+/** Kept orders; more are refused, which only revocations can reach. */
+const MAX_ORDERS = 100_000;
+const ALL = 'all';
+const VERSION = 'version';
+
+export class RedisControlBus implements ControlBus {
+  private readonly channels: Channels;
+  private readonly waiting = new Map<string, Waiting>();
+  /** Ids of the orders that this node has carried out, by place. */
+  private readonly adopted = new Map<string, string>();
+  private version = '';
+  private renewal: Timer | null = null;
+  private execute: Execute = () => {
+    throw new Error('the control bus was not started');
+  };
+  private describe: () => Member = () => {
+    throw new Error('the control bus was not started');
+  };
+  private instance = '';
+  private readonly link: RedisLink;
+  private readonly clock: Clock;
+  private readonly random: Random;
+  private readonly scheduler: Scheduler;
+  private readonly log: Log;
+
+  /** To be made before the link is started. */
+  constructor(link: RedisLink, clock: Clock, random: Random, scheduler: Scheduler, log: Log) {
+    this.link = link;
+    this.clock = clock;
+    this.random = random;
+    this.scheduler = scheduler;
+    this.log = log;
+    this.channels = link.channels('control', {
+      message: (_name, bytes) => this.received(bytes),
+      reconnected: () => this.listen(),
+    });
+  }
+
+  async start(execute: Execute, describe: () => Member): Promise<void> {
+    this.execute = execute;
+    this.describe = describe;
+    this.instance = describe().instance;
+    this.link.onAvailable(() => void this.renew());
+    this.renewal = this.scheduler.every(RENEW_MS, () => void this.renew());
+    this.listen();
+    await this.renew();
+  }
+
+  async send(command: Command, dryRun: boolean, only?: string): Promise<readonly Outcome[]> {
+    const id = this.random.id();
+    const isForUs = only === undefined || only === this.describe().node;
+    const own = isForUs ? this.execute(command, dryRun) : null;
+    if (own?.problem !== undefined && only === undefined && isRefusedEverywhere(command)) return [own];
+    const order = own?.applied === true || !isForUs ? this.orderOf(id, command, only, dryRun) : null;
+    const others = await this.ask(id, { command, dryRun, only: only ?? null, order });
+    return own === null ? others : [own, ...others];
+  }
+
+  async members(): Promise<readonly Member[]> {
+    const ids = await this.liveInstances();
+    if (ids === null) return [this.describe()];
+    const read = ids.map((id): RedisCommand => ['GET', this.leaseKey(id)]);
+    const results = await this.read(read);
+    const members = results.flatMap((text) => (typeof text === 'string' ? [JSON.parse(text) as Member] : []));
+    return members.sort((a, b) => (a.node < b.node ? -1 : 1));
+  }
+
+  stop(): Promise<void> {
+    this.renewal?.cancel();
+    return new Promise((resolve) => {
+      const commands: RedisCommand[] = [
+        ['DEL', this.leaseKey(this.instance)],
+        ['ZREM', this.membersKey(), this.instance],
+      ];
+      this.link.write(commands, () => resolve());
+    });
+  }
+
+  private listen(): void {
+    // Before the start there is no name to listen under.
+    if (this.instance === '') return;
+    this.channels.subscribe([ALL, this.instance], [], () => {});
+  }
+
+  /** Renews the lease, and adopts what was decided meanwhile. */
+  private async renew(): Promise<void> {
+    const now = this.clock.now();
+    const commands: RedisCommand[] = [
+      ['SET', this.leaseKey(this.instance), JSON.stringify(this.describe()), 'PX', LEASE_MS],
+      ['ZADD', this.membersKey(), now, this.instance],
+      // Leases have their own expiry; this only keeps the index from growing.
+      ['ZREMRANGEBYSCORE', this.membersKey(), '-inf', now - 10 * LEASE_MS],
+      ['HGET', this.ordersKey(), VERSION],
+    ];
+    const results = await new Promise<readonly unknown[]>((resolve) => this.link.write(commands, resolve));
+    const version = results[3];
+    if (typeof version !== 'string' || version === this.version) return;
+    const orders = await this.read([['HGETALL', this.ordersKey()]]);
+    if (isFailure(orders[0])) return;
+    this.version = version;
+    this.adopt(orders[0] as readonly string[]);
+  }
+
+  /** @param fields alternating names and values of the hash */
+  private adopt(fields: readonly string[]): void {
+    const over: string[] = [];
+    for (let at = 0; at + 1 < fields.length; at += 2) {
+      const place = fields[at] as string;
+      if (place === VERSION) continue;
+      const order = readOrder(fields[at + 1] as string);
+      if (order === null || this.adopted.get(place) === order.id) continue;
+      const command = remaining(order, this.clock.now());
+      if (command === null) {
+        over.push(place);
+        continue;
+      }
+      this.adopted.set(place, order.id);
+      const { problem } = this.execute(command, false);
+      this.log.info('Standing order adopted', { audit: true, command: command.name, until: order.until, problem });
+    }
+    if (over.length > 0) this.link.write([['HDEL', this.ordersKey(), ...over]], () => {});
+  }
+
+  private orderOf(id: string, command: Command, only: string | undefined, dryRun: boolean): RedisCommand[] | null {
+    const place = placeOf(command);
+    // What is for one node only ends with it.
+    if (place === null || only !== undefined || dryRun) return null;
+    const seconds = 'ttl_secs' in command.arguments ? command.arguments.ttl_secs : undefined;
+    const until = seconds === undefined ? null : this.clock.now() + seconds * 1_000;
+    const order: StandingOrder = { id, command, until };
+    this.adopted.set(place, id);
+    if (this.adopted.size > MAX_ORDERS) this.adopted.delete(this.adopted.keys().next().value as string);
+    return [
+      ['HSET', this.ordersKey(), place, JSON.stringify(order)],
+      ['HINCRBY', this.ordersKey(), VERSION, 1],
+    ];
+  }
+
+  /** Asks all other nodes, and waits until every live one has answered or the time is over. */
+  private async ask(
+    id: string,
+    what: { command: Command; dryRun: boolean; only: string | null; order: RedisCommand[] | null },
+  ): Promise<readonly Outcome[]> {
+    const { command, dryRun, only, order } = what;
+    const message: Message = { kind: 'command', id, from: this.instance, only, dry: dryRun, command };
+    const answered = this.expect(id);
+    const publish: RedisCommand = ['PUBLISH', this.link.keys.key('control', '', ALL), JSON.stringify(message)];
+    const results = await new Promise<readonly unknown[]>((resolve) =>
+      this.link.write([...(order ?? []), publish], resolve),
+    );
+    if (results.some(isFailure)) {
+      this.waiting.delete(id);
+      return [notTold('other nodes', 'Redis is away: other nodes were not told')];
+    }
+    const members = (await this.members()).filter((member) => only === null || member.node === only);
+    const others = members.filter(({ instance }) => instance !== this.instance);
+    const waiting = this.waiting.get(id);
+    if (waiting !== undefined) {
+      waiting.missing = new Set(others.map(({ instance }) => instance).filter((it) => !waiting.outcomes.has(it)));
+      if (waiting.missing.size === 0) waiting.finish();
+    }
+    const outcomes = await answered;
+    const silent = others.filter(({ instance }) => !outcomes.has(instance));
+    return [
+      ...outcomes.values(),
+      ...silent.map(({ node }) => notTold(node, `did not answer within ${ANSWER_MS} ms; it will adopt what lasts`)),
+    ];
+  }
+
+  private expect(id: string): Promise<Map<string, Outcome>> {
+    return new Promise((resolve) => {
+      const outcomes = new Map<string, Outcome>();
+      const timer = this.scheduler.after(ANSWER_MS, () => finish());
+      const finish = (): void => {
+        timer.cancel();
+        this.waiting.delete(id);
+        resolve(outcomes);
+      };
+      this.waiting.set(id, { outcomes, missing: null, finish });
+    });
+  }
+
+  private received(bytes: Buffer): void {
+    const message = parse(bytes);
+    if (message === null) return;
+    if (message.kind === 'outcome') return this.answered(message);
+    if (message.from === this.instance || (message.only !== null && message.only !== this.describe().node)) return;
+    const command = readCommand(message.command);
+    if (command === null) return this.log.warn('Command of another version not understood', { id: message.id });
+    const place = placeOf(command);
+    if (place !== null && !message.dry && message.only === null) this.adopted.set(place, message.id);
+    const outcome = this.execute(command, message.dry);
+    this.log.info('Command of another node', { audit: true, command: command.name, applied: outcome.applied });
+    const answer: Message = { kind: 'outcome', id: message.id, instance: this.instance, outcome };
+    const channel = this.link.keys.key('control', '', message.from);
+    this.link.write([['PUBLISH', channel, JSON.stringify(answer)]], () => {});
+  }
+
+  private answered({ id, instance, outcome }: Message & { readonly kind: 'outcome' }): void {
+    const waiting = this.waiting.get(id);
+    if (waiting === undefined) return;
+    waiting.outcomes.set(instance, outcome);
+    waiting.missing?.delete(instance);
+    if (waiting.missing?.size === 0) waiting.finish();
+  }
+
+  /** `null` when Redis is away. */
+  private async liveInstances(): Promise<readonly string[] | null> {
+    const [ids] = await this.read([['ZRANGE', this.membersKey(), 0, -1]]);
+    return Array.isArray(ids) ? (ids as string[]) : null;
+  }
+
+  private read(commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
+    return new Promise((resolve) => this.link.read(commands, resolve));
+  }
+
+  private leaseKey(instance: string): string {
+    return this.link.keys.key('node', '', instance);
+  }
+
+  private membersKey(): string {
+    return this.link.keys.key('nodes', '', ALL);
+  }
+
+  private ordersKey(): string {
+    return this.link.keys.key('orders', '', ALL);
+  }
+}
+
+/** A fault of the command itself: the other nodes would say the same. */
+function isRefusedEverywhere({ name }: Command): boolean {
+  return name === 'log_level' || name === 'trace';
+}
+
+function notTold(node: string, problem: string): Outcome {
+  return { node, applied: false, connections: 0, messages_per_second: 0, until: null, problem };
+}
+
+function parse(bytes: Buffer): Message | null {
+  try {
+    const value = JSON.parse(bytes.toString('utf8')) as Message;
+    return value.kind === 'command' || value.kind === 'outcome' ? value : null;
+  } catch {
+    return null;
+  }
+}
