@@ -2,7 +2,9 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createServer as createTcpServer, type Socket } from 'node:net';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { readArguments, UsageError } from '../src/cli/command.ts';
+import { health } from '../src/cli/health.ts';
 import { signalbox } from './harness/process.ts';
 import { startServer } from './harness/server.ts';
 import { SECRET } from './harness/tokens.ts';
@@ -14,9 +16,19 @@ interface Report {
   readonly answer: unknown;
 }
 
-async function ask(...args: readonly string[]): Promise<Report & { readonly code: number | null }> {
-  const { code, out, err } = await signalbox(['health', '--json', ...args], { JWT_SECRET: SECRET });
-  expect(err).toBe('');
+/** The verb in this process: starting one for each question would take longer than all the answers. */
+async function run(...args: readonly string[]): Promise<{ readonly code: number; readonly out: string }> {
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  try {
+    const code = await health.run(readArguments(health, args));
+    return { code, out: write.mock.calls.map(([text]) => String(text)).join('') };
+  } finally {
+    write.mockRestore();
+  }
+}
+
+async function ask(...args: readonly string[]): Promise<Report & { readonly code: number }> {
+  const { code, out } = await run('--json', ...args);
   return { ...(JSON.parse(out) as Report), code };
 }
 
@@ -49,26 +61,22 @@ async function silence(): Promise<string> {
 describe('health', () => {
   test('of a node that takes connections is exit code 0, also by the port of the configuration', async () => {
     const { port, url } = await startServer();
-    const [byUrl, byPort, said] = await Promise.all([
-      ask('--url', url),
-      ask('--port', String(port)),
-      signalbox(['health', '--url', `${url}/`]),
-    ]);
     const answer = { ready: true, mode: 'running' };
-    expect(byUrl).toEqual({ code: 0, healthy: true, url: `${url}/health/ready`, status: 200, answer });
+    const report = { healthy: true, url: `${url}/health/ready`, status: 200, answer };
+    expect(await ask('--url', url)).toEqual({ code: 0, ...report });
+    const { code, out } = await run('--url', `${url}/`);
+    expect([code, out]).toEqual([0, `healthy: ${url}/health/ready answered 200: ${JSON.stringify(answer)}\n`]);
     // The server listens on 0.0.0.0 by default: nobody can ask there.
-    expect(byPort).toEqual(byUrl);
-    expect(said).toEqual({
-      code: 0,
-      out: `healthy: ${url}/health/ready answered 200: {"ready":true,"mode":"running"}\n`,
-      err: '',
-    });
+    const byPort = await signalbox(['health', '--json', '--port', String(port)], { JWT_SECRET: SECRET });
+    expect(byPort).toEqual({ code: 0, out: `${JSON.stringify(report)}\n`, err: '' });
   });
 
   test('of a node that admits nobody is 1, and --live is still 0', async () => {
     const server = await startServer();
     server.running.node.parts.mode.send({ type: 'REFUSE' });
-    const [ready, live] = await Promise.all([ask('--url', server.url), ask('--url', server.url, '--live')]);
+    const ready = await ask('--url', server.url);
+    const live = await ask('--url', server.url, '--live');
+    expect((await signalbox(['health', '--url', server.url])).code).toBe(1);
     expect(ready).toMatchObject({ code: 1, healthy: false, status: 503, answer: { ready: false } });
     expect(live).toMatchObject({ code: 0, status: 200, answer: { status: 'alive' } });
   });
@@ -79,12 +87,10 @@ describe('health', () => {
     const mute = await silence();
     const nobody = await startServer();
     await nobody.stop();
-    const [refused, late, wrong, redirected] = await Promise.all([
-      ask('--url', nobody.url),
-      ask('--url', mute, '--timeout', '0.3'),
-      ask('--url', other),
-      ask('--url', moved),
-    ]);
+    const refused = await ask('--url', nobody.url);
+    const late = await ask('--url', mute, '--timeout', '0.3');
+    const wrong = await ask('--url', other);
+    const redirected = await ask('--url', moved);
     expect(refused).toMatchObject({ code: 1, healthy: false, status: null });
     expect(refused.answer).toContain('ECONNREFUSED');
     expect(late).toMatchObject({ code: 1, healthy: false, status: null, answer: 'no answer within 0.3 s' });
@@ -95,9 +101,8 @@ describe('health', () => {
   test.each([
     { args: ['--url', 'localhost:8081'], says: 'expected --url like http://127.0.0.1:8081, got "localhost:8081"' },
     { args: ['--url', 'http://h', '--timeout', 'soon'], says: 'expected --timeout in seconds' },
-  ])('a wrong command line is 2: $args', async ({ args, says }) => {
-    const { code, out, err } = await signalbox(['health', ...args]);
-    expect([code, out]).toEqual([2, '']);
-    expect(err).toContain(says);
+  ])('a wrong command line is told: $args', async ({ args, says }) => {
+    await expect(run(...args)).rejects.toThrow(says);
+    await expect(run(...args)).rejects.toBeInstanceOf(UsageError);
   });
 });

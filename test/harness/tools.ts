@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** What `make install` would have installed (Makefile, SYSTEM), as root on Debian. */
+/** What `make test` would have installed (Makefile, SYSTEM), as root on Debian. */
 export type Tool = 'kubectl' | 'nginx' | 'haproxy' | 'promtool' | 'systemd-analyze';
 
 const told = new Set<string>();
@@ -26,7 +26,7 @@ export function toolPath(tool: Tool): string | null {
 /** Whether tests that need it must be skipped. */
 export function isMissing(tool: Tool, reason?: string): boolean {
   const missing =
-    reason ?? (toolPath(tool) === null ? 'is not installed, and make install could not (apt, root)' : null);
+    reason ?? (toolPath(tool) === null ? 'is not installed, and make test could not install it (apt, as root)' : null);
   if (missing === null) return false;
   if (!told.has(tool)) process.stderr.write(`skipped: ${tool} ${missing}\n`);
   told.add(tool);
