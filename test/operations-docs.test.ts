@@ -12,8 +12,8 @@ const PAGES = ['docs/operations.md', 'docs/kubernetes.md', 'docs/troubleshooting
 
 /** Named ahead of the work that brings it: remove each when it is there. The last test says when that is. */
 const PENDING = {
-  metrics: ['signalbox_redis_link_state', 'signalbox_redis_epoch_changes_total', 'signalbox_redis_holes_total'],
-  keys: ['redis.wait_replicas', 'redis.prefix'],
+  metrics: [] as readonly string[],
+  keys: [] as readonly string[],
   verbs: ['sessions'],
 };
 
