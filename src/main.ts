@@ -1,52 +1,41 @@
 /** Entry point: the first word is the verb. */
-import { checkConfig } from './cli/check-config.ts';
 import { helpOf, readArguments, UsageError, type Command, type ExitCode } from './cli/command.ts';
-import { connections } from './cli/connections.ts';
-import { drain } from './cli/drain.ts';
-import { emergency } from './cli/emergency.ts';
-import { health } from './cli/health.ts';
-import { load } from './cli/load.ts';
-import { nodes } from './cli/nodes.ts';
-import { printConfig } from './cli/print-config.ts';
-import { serve } from './cli/serve.ts';
-import { sessions } from './cli/sessions.ts';
-import { simulate } from './cli/simulate.ts';
-import { token } from './cli/token.ts';
-import { topics } from './cli/topics.ts';
-import { trace, why } from './cli/trace.ts';
-import { versionCommand } from './cli/version-command.ts';
 import { ConfigError } from './config/load.ts';
 
-const COMMANDS: readonly Command[] = [
-  serve,
-  token,
-  checkConfig,
-  printConfig,
-  health,
-  nodes,
-  connections,
-  topics,
-  emergency,
-  drain,
-  trace,
-  why,
-  sessions,
-  simulate,
-  load,
-  versionCommand,
-];
+/** Imported when they are asked for: a health check runs every few seconds and needs none of the server. */
+const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./cli/serve.ts')).serve,
+  token: async () => (await import('./cli/token.ts')).token,
+  'check-config': async () => (await import('./cli/check-config.ts')).checkConfig,
+  'print-config': async () => (await import('./cli/print-config.ts')).printConfig,
+  health: async () => (await import('./cli/health.ts')).health,
+  nodes: async () => (await import('./cli/nodes.ts')).nodes,
+  connections: async () => (await import('./cli/connections.ts')).connections,
+  topics: async () => (await import('./cli/topics.ts')).topics,
+  emergency: async () => (await import('./cli/emergency.ts')).emergency,
+  drain: async () => (await import('./cli/drain.ts')).drain,
+  trace: async () => (await import('./cli/trace.ts')).trace,
+  why: async () => (await import('./cli/trace.ts')).why,
+  sessions: async () => (await import('./cli/sessions.ts')).sessions,
+  simulate: async () => (await import('./cli/simulate.ts')).simulate,
+  load: async () => (await import('./cli/load.ts')).load,
+  version: async () => (await import('./cli/version-command.ts')).versionCommand,
+};
 
 async function main([verb, ...argv]: string[]): Promise<ExitCode> {
   if (verb === undefined || verb === '--help' || verb === '-h' || verb === 'help') {
-    const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`);
+    const commands = await Promise.all(Object.values(VERBS).map((load) => load()));
+    const rows = commands.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`);
     process.stdout.write(
       `Signalbox, an actor-model realtime connection server.\n\nusage: signalbox <verb> [options]\n\n${rows.join('\n')}\n\nsignalbox <verb> --help says more.\n`,
     );
     return verb === undefined ? 2 : 0;
   }
-  const command = COMMANDS.find(({ name }) => name === verb || `--${name}` === verb);
-  if (command === undefined)
-    throw new UsageError(`expected one of ${COMMANDS.map(({ name }) => name).join(', ')}, got ${JSON.stringify(verb)}`);
+  const name = verb.startsWith('--') ? verb.slice(2) : verb;
+  const load = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
+  if (load === undefined)
+    throw new UsageError(`expected one of ${Object.keys(VERBS).join(', ')}, got ${JSON.stringify(verb)}`);
+  const command = await load();
   const args = readArguments(command, argv);
   if (args.flag('help')) {
     process.stdout.write(`${helpOf(command)}\n`);

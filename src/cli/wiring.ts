@@ -237,10 +237,7 @@ export async function startNode(
     logs,
     routes: [...routes, ...admin],
     storage,
-    stop: async () => {
-      await stopNode(config, node, broker, pulse, servers);
-      await bus.stop();
-    },
+    stop: () => stopNode(config, node, broker, bus, pulse, servers),
   };
 }
 
@@ -285,11 +282,20 @@ async function listenAll(
   };
 }
 
-async function stopNode(config: Config, node: Node, broker: Broker, pulse: Pulse, server: Server): Promise<void> {
+async function stopNode(
+  config: Config,
+  node: Node,
+  broker: Broker,
+  bus: ControlBus,
+  pulse: Pulse,
+  server: Server,
+): Promise<void> {
   // The listener stays until the end: who comes now is told 503 with Retry-After, and readiness says why.
   await node.drain({ graceMs: config.shutdown.grace_secs * 1_000, closesPerSecond: config.shutdown.closes_per_second });
   server.close();
   pulse.end();
+  // The broker ends the link that both use.
+  await bus.stop();
   await broker.stop();
 }
 

@@ -33,7 +33,7 @@ interface Waiting {
 const RENEW_MS = 5_000;
 const LEASE_MS = 15_000;
 const ANSWER_MS = 2_000;
-/** Kept orders; more are refused, which only revocations can reach. */
+/** Orders that a node remembers; only revocations can be so many, and the oldest are forgotten first. */
 const MAX_ORDERS = 100_000;
 const ALL = 'all';
 const VERSION = 'version';
@@ -44,6 +44,8 @@ export class RedisControlBus implements ControlBus {
   /** Ids of the orders that this node has carried out, by place. */
   private readonly adopted = new Map<string, string>();
   private version = '';
+  /** Orders that Redis has not taken yet, by place: it was away. */
+  private readonly unsaved = new Map<string, readonly RedisCommand[]>();
   private renewal: Timer | null = null;
   private execute: Execute = () => {
     throw new Error('the control bus was not started');
@@ -120,15 +122,19 @@ export class RedisControlBus implements ControlBus {
   /** Renews the lease, and adopts what was decided meanwhile. */
   private async renew(): Promise<void> {
     const now = this.clock.now();
+    const unsaved = [...this.unsaved];
     const commands: RedisCommand[] = [
       ['SET', this.leaseKey(this.instance), JSON.stringify(this.describe()), 'PX', LEASE_MS],
       ['ZADD', this.membersKey(), now, this.instance],
       // Leases have their own expiry; this only keeps the index from growing.
       ['ZREMRANGEBYSCORE', this.membersKey(), '-inf', now - 10 * LEASE_MS],
+      ...unsaved.flatMap(([, order]) => order),
       ['HGET', this.ordersKey(), VERSION],
     ];
     const results = await new Promise<readonly unknown[]>((resolve) => this.link.write(commands, resolve));
-    const version = results[3];
+    if (results.some(isFailure)) return;
+    for (const [place, order] of unsaved) if (this.unsaved.get(place) === order) this.unsaved.delete(place);
+    const version = results.at(-1);
     if (typeof version !== 'string' || version === this.version) return;
     const orders = await this.read([['HGETALL', this.ordersKey()]]);
     if (isFailure(orders[0])) return;
@@ -184,7 +190,8 @@ export class RedisControlBus implements ControlBus {
       this.link.write([...(order ?? []), publish], resolve),
     );
     if (results.some(isFailure)) {
-      this.waiting.delete(id);
+      this.waiting.get(id)?.finish();
+      if (order !== null) this.keepUnsaved(placeOf(command) ?? '', order);
       return [notTold('other nodes', 'Redis is away: other nodes were not told')];
     }
     const members = (await this.members()).filter((member) => only === null || member.node === only);
@@ -200,6 +207,11 @@ export class RedisControlBus implements ControlBus {
       ...outcomes.values(),
       ...silent.map(({ node }) => notTold(node, `did not answer within ${ANSWER_MS} ms; it will adopt what lasts`)),
     ];
+  }
+
+  private keepUnsaved(place: string, order: readonly RedisCommand[]): void {
+    this.unsaved.set(place, order);
+    if (this.unsaved.size > MAX_ORDERS) this.unsaved.delete(this.unsaved.keys().next().value as string);
   }
 
   private expect(id: string): Promise<Map<string, Outcome>> {

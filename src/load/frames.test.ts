@@ -1,6 +1,6 @@
 /** What the load generator reads at learned offsets must be what the server's own codecs wrote. */
 import { Buffer } from 'node:buffer';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CODECS } from '../protocol/codecs.ts';
 import type { Codec } from '../protocol/codec.ts';

@@ -127,7 +127,8 @@ async function answer(route: Route, request: HttpRequest, log: Log): Promise<Htt
 /** The library's request object is only valid in its own turn, so everything is copied. */
 function copyRequest(route: Route, res: UwsResponse, req: UwsRequest): Omit<HttpRequest, 'body'> {
   const headers = new Map<string, string>();
-  req.forEach((name, value) => headers.set(name, value));
+  // RFC 9110 section 5.3: lines of the same name are one list.
+  req.forEach((name, value) => headers.set(name, headers.has(name) ? `${headers.get(name)}, ${value}` : value));
   const names = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name as string);
   return {
     method: route.method,

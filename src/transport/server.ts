@@ -169,6 +169,16 @@ function open(
   socket.close(admission.close ?? 'bad_request', admission.refusal.message);
 }
 
+/** All lines of the header: the library gives the first, which a client may have written itself behind a proxy that adds one. */
+function forwardedFor(req: HttpRequest): string {
+  if (req.getHeader('x-forwarded-for') === '') return '';
+  const lines: string[] = [];
+  req.forEach((name, value) => {
+    if (name === 'x-forwarded-for') lines.push(value);
+  });
+  return lines.join(',');
+}
+
 function copyHandshake(res: HttpResponse, req: HttpRequest): Handshake {
   return {
     upgrade: req.getHeader('upgrade'),
@@ -180,7 +190,7 @@ function copyHandshake(res: HttpResponse, req: HttpRequest): Handshake {
     transferEncoding: req.getHeader('transfer-encoding'),
     origin: req.getHeader('origin'),
     authorization: req.getHeader('authorization'),
-    forwardedFor: req.getHeader('x-forwarded-for'),
+    forwardedFor: forwardedFor(req),
     query: req.getQuery(),
     peer: Buffer.from(res.getRemoteAddressAsText()).toString(),
   };

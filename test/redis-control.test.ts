@@ -1,0 +1,170 @@
+/** Operators speak to one node and all of them do it; who starts later does it too. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { Admin, ADMIN_TOKEN, type AdminAnswer } from './harness/admin.ts';
+import { connect } from './harness/client.ts';
+import { eventually, within } from './harness/deadline.ts';
+import { startProcess, type ServerProcess } from './harness/process.ts';
+import { handshake, refusalIn } from './harness/raw.ts';
+import { startRedis, type RedisServer } from './harness/redis-server.ts';
+import { startServer, type TestServer } from './harness/server.ts';
+import { tokenOf } from './harness/tokens.ts';
+
+let redis: RedisServer;
+let lastPrefix = 0;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+
+class Service {
+  readonly settings: Readonly<Record<string, string>>;
+
+  constructor() {
+    lastPrefix += 1;
+    this.settings = { 'redis.url': redis.url, 'redis.prefix': `control${lastPrefix}`, 'admin.token': ADMIN_TOKEN };
+  }
+
+  node(name: string): Promise<TestServer> {
+    return startServer({ ...this.settings, 'server.node_name': name });
+  }
+
+  process(name: string): Promise<ServerProcess> {
+    const sets = Object.entries({ ...this.settings, 'server.node_name': name }).map(
+      ([key, value]) => `${key}=${value}`,
+    );
+    return startProcess(sets.flatMap((set) => ['--set', set]));
+  }
+}
+
+function outcomes({ body }: AdminAnswer): Record<string, unknown>[] {
+  return body['nodes'] as Record<string, unknown>[];
+}
+
+const modeOf = ({ running }: TestServer): string => running.node.parts.mode.mode;
+
+describe('a command', () => {
+  test('reaches every node, and the answer lists each with its own acknowledgement', async () => {
+    const service = new Service();
+    const [a, b, c] = [await service.node('a'), await service.node('b'), await service.node('c')];
+    const alice = await connect(b.port);
+    const answer = await new Admin(a.port).post('/admin/emergency-mode', { mode: 'read_only', ttl_secs: 600 });
+    expect(
+      outcomes(answer)
+        .map(({ node, applied, connections }) => [node, applied, connections])
+        .toSorted(),
+    ).toEqual([
+      ['a', true, 0],
+      ['b', true, 1],
+      ['c', true, 0],
+    ]);
+    expect([modeOf(a), modeOf(b), modeOf(c)]).toEqual(['read_only', 'read_only', 'read_only']);
+    expect((await alice.next('SystemNotification')).data).toMatchObject({ code: 'read_only' });
+    await new Admin(c.port).post('/admin/emergency-mode', { mode: 'normal' });
+    expect([modeOf(a), modeOf(b), modeOf(c)]).toEqual(['running', 'running', 'running']);
+  });
+
+  test('with node is for that node; a dry run is answered by all and changes none', async () => {
+    const service = new Service();
+    const [a, b] = [await service.node('a'), await service.node('b')];
+    const admin = new Admin(a.port);
+    const one = await admin.post('/admin/emergency-mode', { mode: 'read_only', node: 'b' });
+    expect(outcomes(one)).toMatchObject([{ node: 'b', applied: true }]);
+    expect([modeOf(a), modeOf(b)]).toEqual(['running', 'read_only']);
+    const dry = await admin.post('/admin/connections/disable-new', { dry_run: true });
+    expect(outcomes(dry).map(({ applied }) => applied)).toEqual([false, false]);
+    expect(b.running.node.parts.mode.isAdmitting).toBe(true);
+    expect((await admin.post('/admin/emergency-mode', { mode: 'normal', node: 'zz' })).status).toBe(404);
+  });
+
+  test('about a connection finds it on whichever node it is', async () => {
+    const service = new Service();
+    const [a, b] = [await service.node('a'), await service.node('b')];
+    const alice = await connect(b.port);
+    const { status } = await new Admin(a.port).call('DELETE', `/admin/connections/${alice.connected.connection_id}`);
+    expect(status).toBe(200);
+    expect((await within(alice.closed, 'the close')).code).toBe(4009);
+  });
+
+  test('revokes on all nodes within a second', async () => {
+    const service = new Service();
+    const [a, b] = [await service.node('a'), await service.node('b')];
+    const token = await tokenOf('alice', { claims: { jti: 't-1' } });
+    const clients = [await connect(a.port, { token }), await connect(b.port, { token })];
+    const started = performance.now();
+    await new Admin(a.port).post('/admin/tokens/revoke', { jti: 't-1' });
+    for (const client of clients) expect((await within(client.closed, 'the close')).code).toBe(4301);
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+});
+
+test('a node that starts later adopts what lasts, with what is left of its time', async () => {
+  const service = new Service();
+  const a = await service.node('a');
+  const admin = new Admin(a.port);
+  const token = await tokenOf('alice', { claims: { jti: 't-1' } });
+  await admin.post('/admin/emergency-mode', { mode: 'read_only', ttl_secs: 3 });
+  await admin.put('/admin/config/rate-limits', { connection_rps: 7 });
+  await admin.post('/admin/tokens/revoke', { jti: 't-1' });
+  const late = await service.node('late');
+  expect(modeOf(late)).toBe('read_only');
+  expect(late.running.node.parts.context.limits.connectionRate.perSecond).toBe(7);
+  const refused = await handshake(late.port, { Authorization: `Bearer ${token}` });
+  expect(refusalIn(refused)).toMatchObject({ reason: 'token_revoked' });
+  await eventually(() => modeOf(late) === 'running' && modeOf(a) === 'running', 'both to revert');
+});
+
+describe('nodes', () => {
+  test('are listed with what they say of themselves, and leave the list when they end', async () => {
+    const service = new Service();
+    const [a, b] = [await service.node('web-0'), await service.node('web-1')];
+    await connect(b.port);
+    const admin = new Admin(a.port);
+    await eventually(async () => {
+      const { body } = await admin.get('/admin/nodes');
+      const nodes = body['nodes'] as { node: string; ordinal: number; connections: number }[];
+      return (
+        nodes.map(({ node, ordinal, connections }) => `${node} ${ordinal} ${connections}`).join() ===
+        'web-0 0 0,web-1 1 1'
+      );
+    }, 'both nodes');
+    await b.stop();
+    expect((await admin.get('/admin/nodes')).body).toMatchObject({ total: 1 });
+  });
+
+  test('that do not answer are named', { timeout: 30_000 }, async () => {
+    const service = new Service();
+    const a = await service.node('a');
+    const frozen = await service.process('frozen');
+    frozen.child.kill('SIGSTOP');
+    const answer = await new Admin(a.port).post('/admin/emergency-mode', { mode: 'read_only' });
+    frozen.child.kill('SIGCONT');
+    expect(outcomes(answer)).toMatchObject([
+      { node: 'a', applied: true },
+      { node: 'frozen', applied: false, problem: expect.stringContaining('did not answer within 2000 ms') },
+    ]);
+    // It makes up for what it missed.
+    await eventually(async () => {
+      const response = await fetch(`http://127.0.0.1:${frozen.port}/health`);
+      return ((await response.json()) as { mode: string }).mode === 'read_only';
+    }, 'the frozen node to adopt the mode');
+    await frozen.end();
+  });
+
+  test('carry out commands of their own while Redis is away, say that others were not told, and agree again', async () => {
+    const own = await startRedis();
+    const settings = { 'redis.url': own.url, 'admin.token': ADMIN_TOKEN };
+    const [a, b] = [
+      await startServer({ ...settings, 'server.node_name': 'a' }),
+      await startServer({ ...settings, 'server.node_name': 'b' }),
+    ];
+    await own.kill();
+    await eventually(() => a.running.storage.link?.isAvailable === false, 'the link to be down');
+    const answer = await new Admin(a.port).post('/admin/connections/disable-new');
+    expect(outcomes(answer)).toMatchObject([
+      { node: 'a', applied: true },
+      { node: 'other nodes', applied: false, problem: expect.stringContaining('Redis is away') },
+    ]);
+    expect(b.running.node.parts.mode.isAdmitting).toBe(true);
+    await own.start();
+    await eventually(() => !b.running.node.parts.mode.isAdmitting, 'the other node to adopt it');
+  });
+});
