@@ -197,7 +197,14 @@ describe.concurrent('HTTP endpoints', IN_TURN, () => {
   test('answers other than 2xx fail the run', async () => {
     const { code, report } = await load<HttpReport>(
       server.port,
-      ...['--http', '/info', '--http-method', 'POST', '--http-body', '{}', '--duration', '1s'],
+      '--http',
+      '/info',
+      '--http-method',
+      'POST',
+      '--http-body',
+      '{}',
+      '--duration',
+      '1s',
     );
     expect(code).toBe(1);
     expect(report.requests.statuses).toEqual({ '405': report.requests.total });

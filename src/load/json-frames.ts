@@ -132,7 +132,7 @@ function numberEnd(bytes: Buffer, at: number): number {
 }
 
 /** The end of the JSON object that begins at `start`: counts braces outside strings. */
-export function objectEnd(bytes: Buffer, start: number, limit: number): number {
+function objectEnd(bytes: Buffer, start: number, limit: number): number {
   let depth = 0;
   let isInString = false;
   for (let at = start; at < limit; at += 1) {

@@ -73,8 +73,8 @@ export interface LoadReport extends ReportHead {
     readonly acknowledgedPerSecond: number;
     /** From the intended send time to the acknowledgement. */
     readonly ack: Distribution;
-    /** The latest that one was sent after its time, in ms: the generator's own fault, and part of the latencies. */
-    readonly latestMs: number;
+    /** How long after their times they were sent: the generator's own share of the latencies. */
+    readonly late: Distribution;
   };
   readonly deliveries: {
     readonly expected: number;
@@ -135,7 +135,7 @@ export function buildReport(plan: LoadPlan, outcome: RunOutcome, context: Report
     perSecond: perSecond(sums.published),
     acknowledgedPerSecond: perSecond(sums.acknowledged),
     ack: distributionOf(series.ack),
-    latestMs: series.lateUs / 1_000,
+    late: distributionOf(series.late),
   };
   const deliveries: LoadReport['deliveries'] = {
     expected: verdict.expected,
