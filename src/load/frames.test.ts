@@ -1,6 +1,6 @@
 /** What the load generator reads at learned offsets must be what the server's own codecs wrote. */
 import { Buffer } from 'node:buffer';
-import { array, assert, boolean, constantFrom, integer, property, record } from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CODECS } from '../protocol/codecs.ts';
 import type { Codec } from '../protocol/codec.ts';
@@ -120,18 +120,18 @@ describe.each(FORMATS)('$name frames', ({ codec, create }) => {
   });
 
   test('batches of anything, after nothing was learned and after something was', () => {
-    const arbitrary = array(
-      record({
-        sequence: integer({ min: 1, max: 2 ** 40 }),
-        topic: integer({ min: 0, max: 999_999 }),
-        replayed: boolean(),
-        stamp: integer({ min: 0, max: 10 ** 13 - 1 }),
-        from: constantFrom('a', 'load-1', 'somebody with "quotes", {braces} and ümlauts'),
+    const arbitrary = fc.array(
+      fc.record({
+        sequence: fc.integer({ min: 1, max: 2 ** 40 }),
+        topic: fc.integer({ min: 0, max: 999_999 }),
+        replayed: fc.boolean(),
+        stamp: fc.integer({ min: 0, max: 10 ** 13 - 1 }),
+        from: fc.constantFrom('a', 'load-1', 'somebody with "quotes", {braces} and ümlauts'),
       }),
       { minLength: 1, maxLength: 30 },
     );
-    assert(
-      property(arbitrary, arbitrary, (first, second) => {
+    fc.assert(
+      fc.property(arbitrary, arbitrary, (first, second) => {
         const format = create();
         const sink = new Recorder();
         for (const batch of [first, second]) {
