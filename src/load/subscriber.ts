@@ -145,7 +145,10 @@ export class Subscriber implements FrameSink, LinkOwner {
     for (const [at, topic] of this.topics.entries()) {
       const name = topicName(topicPrefix, topic);
       const position = positions[name];
-      if (position === undefined) continue;
+      if (position === undefined) {
+        if (this.hasSettled) checks.wasAway(this.first + at);
+        continue;
+      }
       this.epochs[at] = position.epoch;
       checks.joined(this.first + at, position.sequence);
       const goal = position.sequence + (recovery[name]?.missed ?? 0);
