@@ -117,7 +117,8 @@ export function buildReport(plan: LoadPlan, outcome: RunOutcome, context: Report
   const verdict = addVerdicts(results.map(({ checks }) => checks));
   const measured = series.seconds.filter(({ second }) => second < series.durationSeconds);
   const sums = sumCounts(measured);
-  const perSecond = (value: number): number => (measured.length === 0 ? 0 : value / measured.length);
+  // Not by the seconds that were reported: a thread that was held up reports two of them as one.
+  const perSecond = (value: number): number => value / series.durationSeconds;
   const { total } = series;
   const connections: LoadReport['connections'] = {
     wanted: plan.connections + plan.publishers,
