@@ -79,7 +79,8 @@ describe.concurrent('against a server that keeps its promises', IN_TURN, () => {
     expect([p50 > 0, p99 >= p50, max >= p99]).toEqual([true, true, true]);
     // One or the other first batch of a connection.
     expect(report.deliveries.decoded).toBeLessThan(120);
-    expect(report.series.map(({ second }) => second)).toEqual([0, 1]);
+    // A thread that is held up reports two seconds as one.
+    expect([[0, 1], [0], [1]]).toContainEqual(report.series.map(({ second }) => second));
     expect(report.connections).toMatchObject({ wanted: 64, neverOpen: 0, connect: { count: 64 } });
     for (const { cpu } of report.generator.threads) expect(cpu).toBeLessThan(0.9);
     expect(out).toMatch(/is going to do this:\n {2}target +ws:\/\/127.*\n {2}connections +60 that subscribe, 4 /);
@@ -197,7 +198,14 @@ describe.concurrent('HTTP endpoints', IN_TURN, () => {
   test('answers other than 2xx fail the run', async () => {
     const { code, report } = await load<HttpReport>(
       server.port,
-      ...['--http', '/info', '--http-method', 'POST', '--http-body', '{}', '--duration', '1s'],
+      '--http',
+      '/info',
+      '--http-method',
+      'POST',
+      '--http-body',
+      '{}',
+      '--duration',
+      '1s',
     );
     expect(code).toBe(1);
     expect(report.requests.statuses).toEqual({ '405': report.requests.total });

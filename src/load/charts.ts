@@ -49,10 +49,11 @@ export function lineChart(chart: Chart): string {
     return `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y}" y2="${y}"/><text class="tick" x="${LEFT - 8}" y="${y}" dy="0.32em" text-anchor="end">${escape(chart.y.label(tick))}</text>`;
   });
   const bottom = HEIGHT - BOTTOM;
-  const xLabels = chart.xTicks.map(
-    ([x, label]) =>
-      `<text class="tick" x="${xScale(x).toFixed(1)}" y="${bottom + 17}" text-anchor="middle">${escape(label)}</text>`,
-  );
+  const xLabels = chart.xTicks.map(([x, label]) => {
+    const at = xScale(x);
+    const anchor = at > WIDTH - RIGHT - 16 ? 'end' : 'middle';
+    return `<text class="tick" x="${at.toFixed(1)}" y="${bottom + 17}" text-anchor="${anchor}">${escape(label)}</text>`;
+  });
   const marks = (chart.marks ?? []).map(({ x, label }) => {
     const at = xScale(x).toFixed(1);
     return `<line class="mark" x1="${at}" x2="${at}" y1="${TOP}" y2="${bottom}"><title>${escape(label)}</title></line><text class="tick" x="${at}" y="${TOP - 3}" text-anchor="middle">${escape(label)}</text>`;

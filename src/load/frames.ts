@@ -3,6 +3,8 @@ import { readFixed } from './learned-offset.ts';
 import { STAMP_DIGITS, stampText } from './run-clock.ts';
 
 export const TOPIC_DIGITS = 6;
+/** The id of every Subscribe. */
+export const SUBSCRIBE_ID = 'subscribe';
 /** Of a publish: when it was meant to be sent, and for which topic; the answer brings it back. */
 const ID_DIGITS = STAMP_DIGITS + TOPIC_DIGITS;
 

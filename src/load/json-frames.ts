@@ -4,6 +4,7 @@ import {
   dispatch,
   publishId,
   readStamp,
+  SUBSCRIBE_ID,
   TOPIC_DIGITS,
   topicName,
   type DecodedFrame,
@@ -40,7 +41,7 @@ export class JsonFrames implements LoadFormat {
   }
 
   subscribe(entries: readonly SubscribePosition[]): string {
-    return JSON.stringify({ type: 'Subscribe', id: 'subscribe', data: { topics: entries } });
+    return JSON.stringify({ type: 'Subscribe', id: SUBSCRIBE_ID, data: { topics: entries } });
   }
 
   publish(topic: number, stamp: number): string {
@@ -132,7 +133,7 @@ function numberEnd(bytes: Buffer, at: number): number {
 }
 
 /** The end of the JSON object that begins at `start`: counts braces outside strings. */
-export function objectEnd(bytes: Buffer, start: number, limit: number): number {
+function objectEnd(bytes: Buffer, start: number, limit: number): number {
   let depth = 0;
   let isInString = false;
   for (let at = start; at < limit; at += 1) {

@@ -73,7 +73,7 @@ export class LeanSocket {
       };
       return connect({ host, port, noDelay: true, onread });
     }
-    const name = authority.replace(/:\d+$/, '');
+    const name = authority.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
     const socket = connectSecurely({ host, port, ...(isIP(name) === 0 && { servername: name }) });
     socket.setNoDelay(true);
     return socket.on('data', (chunk: Buffer) => this.read(chunk, chunk.byteLength));

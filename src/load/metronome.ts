@@ -17,7 +17,7 @@ interface MetronomeData {
 }
 
 const [STATE, IDLE, BEATING, ENDED] = [0, 0, 1, 2];
-/** In 64-bit floats: when the first beat is due, and the processor time of the thread in the end, both in µs. */
+/** In 64-bit floats: when the first beat is due, and the processor time of all beats in the end, both in µs. */
 const [FROM, CPU] = [1, 2];
 
 export class Metronome {
@@ -48,7 +48,7 @@ export class Metronome {
     this.change(BEATING);
   }
 
-  /** @returns its processor time in µs */
+  /** @returns the processor time of its beats in µs */
   async stop(): Promise<number> {
     this.change(ENDED);
     await this.exited;
@@ -67,6 +67,7 @@ function beat({ shared, base, stepUs, ports }: MetronomeData): void {
   const clock = new RunClock(base);
   Atomics.wait(state, STATE, IDLE);
   const from = values[FROM] as number;
+  const startedCpu = threadCpuUs();
   for (let due = from; Atomics.load(state, STATE) === BEATING; due += stepUs) {
     const waitMs = (due - clock.now()) / 1_000;
     if (waitMs > 0 && Atomics.wait(state, STATE, BEATING, waitMs) !== 'timed-out') break;
@@ -76,7 +77,7 @@ function beat({ shared, base, stepUs, ports }: MetronomeData): void {
     if (behind > 1) due += (behind - 1) * stepUs;
   }
   for (const port of ports) port.close();
-  values[CPU] = threadCpuUs();
+  values[CPU] = threadCpuUs() - startedCpu;
 }
 
 const data = workerData as Partial<MetronomeData> | null;

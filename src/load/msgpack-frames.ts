@@ -5,6 +5,7 @@ import {
   dispatch,
   publishId,
   readStamp,
+  SUBSCRIBE_ID,
   TOPIC_DIGITS,
   topicName,
   type DecodedFrame,
@@ -49,7 +50,7 @@ export class MsgpackFrames implements LoadFormat {
   }
 
   subscribe(entries: readonly SubscribePosition[]): Uint8Array {
-    return packr.pack({ type: 'Subscribe', id: 'subscribe', data: { topics: entries } });
+    return packr.pack({ type: 'Subscribe', id: SUBSCRIBE_ID, data: { topics: entries } });
   }
 
   /** The same buffer each time: it must be sent before the next one is made. */

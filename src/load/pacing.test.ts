@@ -37,7 +37,7 @@ interface Stage {
   readonly late: number[];
   readonly progress: SharedProgress;
   /** Everything sent so far, in the order of stamps. */
-  sent(): Sent[];
+  readonly sent: () => Sent[];
 }
 
 function stage(changes: Partial<LoadPlan>, thread = 0, connections = 1): Stage {

@@ -7,6 +7,9 @@ const REDRAW_MS = 500;
 /** Into files and pipes, where every line stays: so many lines in all, but not more often than once a second. */
 const LINES = 30;
 
+/** To the start of the line, which is emptied. */
+const ERASE = '\r\u001b[2K';
+
 export interface ProgressOutput {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -18,14 +21,19 @@ export function showProgress(text: () => string, output: ProgressOutput, duratio
   const isTerminal = output.isTTY === true;
   const show = (): void => {
     if (!isTerminal) output.write(`${text()}\n`);
-    else output.write(`\r\u001b[2K${text().slice(0, (output.columns ?? 120) - 1)}`);
+    else output.write(`${ERASE}${text().slice(0, width(output) - 1)}`);
   };
   const timer = setInterval(show, isTerminal ? REDRAW_MS : Math.max(1_000, durationMs / LINES));
   show();
   return () => {
     clearInterval(timer);
-    if (isTerminal) output.write('\r\u001b[2K');
+    if (isTerminal) output.write(ERASE);
   };
+}
+
+/** Some terminals say that they have no columns. */
+function width({ columns = 0 }: ProgressOutput): number {
+  return columns > 1 ? columns : 120;
 }
 
 export function progressText(run: LoadRun, wanted: number, totalSeconds: number): string {

@@ -15,7 +15,7 @@ export function reportTable(report: LoadReport): string {
     ...tallyRows('  closed', connections.closes),
     ['publishes', publishText(report)],
     ['  to ack', latencyText(publishes.ack)],
-    ...(publishes.latestMs > 0 ? [['  sent late', `by ${ms(publishes.latestMs)} at most`] as Row] : []),
+    ...(publishes.late.count > 0 ? [['  sent late', latencyText(publishes.late)] as Row] : []),
     ...tallyRows('  errors', report.errors),
   ];
   if (deliveries.expected > 0) {

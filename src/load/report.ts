@@ -73,8 +73,8 @@ export interface LoadReport extends ReportHead {
     readonly acknowledgedPerSecond: number;
     /** From the intended send time to the acknowledgement. */
     readonly ack: Distribution;
-    /** The latest that one was sent after its time, in ms: the generator's own fault, and part of the latencies. */
-    readonly latestMs: number;
+    /** How long after their times they were sent: the generator's own share of the latencies. */
+    readonly late: Distribution;
   };
   readonly deliveries: {
     readonly expected: number;
@@ -117,7 +117,8 @@ export function buildReport(plan: LoadPlan, outcome: RunOutcome, context: Report
   const verdict = addVerdicts(results.map(({ checks }) => checks));
   const measured = series.seconds.filter(({ second }) => second < series.durationSeconds);
   const sums = sumCounts(measured);
-  const perSecond = (value: number): number => (measured.length === 0 ? 0 : value / measured.length);
+  // Not by the seconds that were reported: a thread that was held up reports two of them as one.
+  const perSecond = (value: number): number => value / series.durationSeconds;
   const { total } = series;
   const connections: LoadReport['connections'] = {
     wanted: plan.connections + plan.publishers,
@@ -135,7 +136,7 @@ export function buildReport(plan: LoadPlan, outcome: RunOutcome, context: Report
     perSecond: perSecond(sums.published),
     acknowledgedPerSecond: perSecond(sums.acknowledged),
     ack: distributionOf(series.ack),
-    latestMs: series.lateUs / 1_000,
+    late: distributionOf(series.late),
   };
   const deliveries: LoadReport['deliveries'] = {
     expected: verdict.expected,

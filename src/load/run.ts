@@ -105,7 +105,7 @@ export class LoadRun {
       measuredMs,
       wasInterrupted: this.stopping.signal.aborted,
       mainCpuShare,
-      metronomeCpuShare: metronomeCpu === undefined ? null : metronomeCpu / Math.max(1, beating),
+      metronomeCpuShare: metronomeCpu === undefined ? null : beating > 0 ? metronomeCpu / beating : 0,
     };
   }
 

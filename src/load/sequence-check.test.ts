@@ -105,6 +105,16 @@ describe('the check of sequences', () => {
     expect(check.verdict).toEqual({ ...CLEAN, expected: 10, received: 7, gaps: 1, announced: 2, lost: 1 });
   });
 
+  test('who was away from a topic without sequences expects no more than came', () => {
+    const check = new SequenceCheck(1);
+    for (let at = 0; at < 7; at += 1) check.deliveredUnnumbered(0);
+    check.wasAway(0);
+    check.deliveredUnnumbered(0);
+    expect(check.isComplete(0, 20)).toBe(true);
+    check.close(0, 20);
+    expect(check.verdict).toEqual({ ...CLEAN, expected: 8, received: 8 });
+  });
+
   test('verdicts of threads add up', () => {
     const sum = addVerdicts([checkOf(0, 1, 3).verdict, checkOf(0, 1, 1).verdict]);
     expect(sum).toEqual({ ...CLEAN, received: 3, lost: 1, duplicates: 1 });

@@ -48,6 +48,7 @@ export class SequenceCheck {
   private readonly last: Float64Array;
   private readonly first: Float64Array;
   private readonly holes: Hole[] = [];
+  private readonly unaccountable = new Set<number>();
 
   /** @param subscriptions how many; they are numbered from 0 */
   constructor(subscriptions: number) {
@@ -112,9 +113,14 @@ export class SequenceCheck {
     this.first[subscription] = sequence;
   }
 
+  /** Was away from a topic without sequences: nobody can say how much it missed, and nobody promised otherwise. */
+  wasAway(subscription: number): void {
+    this.unaccountable.add(subscription);
+  }
+
   /** Whether everything up to `head` was received or announced. */
   isComplete(subscription: number, head: number): boolean {
-    return (this.last[subscription] as number) >= head;
+    return (this.last[subscription] as number) >= head || this.unaccountable.has(subscription);
   }
 
   /**
@@ -124,8 +130,9 @@ export class SequenceCheck {
   close(subscription: number, head: number): void {
     const last = this.last[subscription] as number;
     if (last === UNKNOWN) return;
-    this.expectUpTo(subscription, Math.max(head, last));
-    if (last >= head) return;
+    const isChecked = !this.unaccountable.has(subscription);
+    this.expectUpTo(subscription, isChecked ? Math.max(head, last) : last);
+    if (last >= head || !isChecked) return;
     this.verdict.lost += head - last;
     this.last[subscription] = head;
   }

@@ -51,7 +51,7 @@ export class Series {
   total: Counts = sumCounts([]);
   /** The newest state of every thread, for the progress line. */
   readonly latest: (Tick | undefined)[];
-  lateUs = 0;
+  readonly late = latencyHistogram();
   /** Set when it is known: seconds that begin at it or later are no longer part of the measurement. */
   durationSeconds = Infinity;
   private readonly open = new Map<number, OpenSecond>();
@@ -67,7 +67,7 @@ export class Series {
     mergeLatency(this.ack, tick.ack);
     if (tick.second < 0) return;
     mergeLatency(this.delivery, tick.delivery);
-    this.lateUs = Math.max(this.lateUs, tick.lateUs);
+    mergeLatency(this.late, tick.late);
     if (tick.second < this.durationSeconds) this.addCpu(tick);
     const second = this.open.get(tick.second) ?? { ticks: [], threads: new Set<number>() };
     second.ticks.push(tick);

@@ -1,11 +1,14 @@
 /** A connection that subscribes, counts and checks what comes, and comes back with its positions when it was away. */
 import type { DecodedFrame, FrameSink, LoadFormat } from './frames.ts';
-import { topicName, topicNumber } from './frames.ts';
+import { SUBSCRIBE_ID, topicName, topicNumber } from './frames.ts';
 import { Link, type LinkContext, type LinkOwner } from './link.ts';
 import { recordLatency } from './latency.ts';
 import type { SequenceCheck } from './sequence-check.ts';
 import { addTo } from './thread-tally.ts';
 import type { Storm } from './storms.ts';
+
+/** Without advice in a refusal. */
+const RETRY_MS = 100;
 
 export interface SubscriberContext extends LinkContext {
   readonly checks: SequenceCheck;
@@ -105,7 +108,18 @@ export class Subscriber implements FrameSink, LinkOwner {
     const { type, data } = frame;
     if (type === 'Status' && data['status'] === 'subscribed') this.subscribed(data['details'] as SubscribedDetails);
     else if (type === 'Gap') this.gap(data);
-    else if (type === 'Error') addTo(this.context.tally.errors, String(data['reason']));
+    else if (type === 'Error') this.failed(frame);
+  }
+
+  /** Only a refused Subscribe needs an answer: without it nothing would ever come. */
+  private failed({ reply_to, data }: DecodedFrame): void {
+    addTo(this.context.tally.errors, String(data['reason']));
+    if (reply_to !== SUBSCRIBE_ID) return;
+    if (data['temporary'] !== true) return this.gaveUp();
+    const wait = Number(data['retry_after_ms'] ?? RETRY_MS);
+    setTimeout(() => {
+      if (this.link.isOpen && !this.isLive) this.opened();
+    }, wait);
   }
 
   lost(): void {
@@ -131,7 +145,10 @@ export class Subscriber implements FrameSink, LinkOwner {
     for (const [at, topic] of this.topics.entries()) {
       const name = topicName(topicPrefix, topic);
       const position = positions[name];
-      if (position === undefined) continue;
+      if (position === undefined) {
+        if (this.hasSettled) checks.wasAway(this.first + at);
+        continue;
+      }
       this.epochs[at] = position.epoch;
       checks.joined(this.first + at, position.sequence);
       const goal = position.sequence + (recovery[name]?.missed ?? 0);

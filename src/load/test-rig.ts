@@ -34,7 +34,7 @@ export function planOf(changes: Partial<LoadPlan> = {}): LoadPlan {
   };
 }
 
-const NOTHING = { count: 0, mean: 0, min: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
+export const NOTHING = { count: 0, mean: 0, min: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
 export const SOME = { count: 1_000, mean: 1.5, min: 0.2, p50: 1.25, p90: 2, p99: 4, p999: 8, max: 12_345.6 };
 
 export function reportOf(changes: Partial<LoadReport> = {}): LoadReport {
@@ -63,7 +63,7 @@ export function reportOf(changes: Partial<LoadReport> = {}): LoadReport {
       perSecond: 100,
       acknowledgedPerSecond: 100,
       ack: SOME,
-      latestMs: 0.4,
+      late: NOTHING,
     },
     deliveries: {
       expected: 3_000,
@@ -108,5 +108,3 @@ export function reportOf(changes: Partial<LoadReport> = {}): LoadReport {
     ...changes,
   };
 }
-
-export { NOTHING };

@@ -52,8 +52,8 @@ export interface Tick extends Counts {
   readonly cpuUs: number;
   readonly elapsedUs: number;
   readonly checks: SequenceVerdict;
-  /** The latest that a publish was sent after its time, in µs. */
-  readonly lateUs: number;
+  /** How long after their times publishes of an open loop were sent. */
+  readonly late: Histogram;
 }
 
 /** Events by name, such as refusals by reason. */

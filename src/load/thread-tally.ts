@@ -37,7 +37,7 @@ export class ThreadTally {
   readonly errors: Record<string, number> = {};
   private delivery: RecordableHistogram = latencyHistogram();
   private ack: RecordableHistogram = latencyHistogram();
-  private lateUs = 0;
+  private late: RecordableHistogram = latencyHistogram();
   private takenAt: number;
   private takenCpu = threadCpuUs();
   private readonly clock: RunClock;
@@ -67,7 +67,7 @@ export class ThreadTally {
   }
 
   sentLate(us: number): void {
-    if (us > this.lateUs) this.lateUs = us;
+    recordLatency(this.late, us);
   }
 
   /** @param second whole seconds since the measurement began */
@@ -85,13 +85,13 @@ export class ThreadTally {
       cpuUs: cpu - this.takenCpu,
       elapsedUs: now - this.takenAt,
       checks: { ...checks.verdict },
-      lateUs: this.lateUs,
+      late: this.late,
     };
     this.counts = noCounts();
     // What was handed over is another thread's from now on.
     this.delivery = latencyHistogram();
     this.ack = latencyHistogram();
-    this.lateUs = 0;
+    this.late = latencyHistogram();
     this.takenAt = now;
     this.takenCpu = cpu;
     return tick;

@@ -3,7 +3,7 @@ import { SignJWT } from 'jose';
 import type { Credentials, LoadPlan } from './plan.ts';
 
 /** The name of a user: of constant width, because it stands in every publication. */
-export function userName({ runId }: Pick<LoadPlan, 'runId'>, user: number): string {
+function userName({ runId }: Pick<LoadPlan, 'runId'>, user: number): string {
   return `load-${runId}-${String(user).padStart(6, '0')}`;
 }
 
