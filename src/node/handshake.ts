@@ -18,6 +18,8 @@ export interface Handshake {
   readonly origin: string;
   readonly authorization: string;
   readonly forwardedFor: string;
+  /** Name of a header that must not come twice and did; `''` when there is none. */
+  readonly repeated: string;
   /** Without the question mark. */
   readonly query: string;
   /** Address of the peer as text. */
@@ -41,7 +43,9 @@ export function handshakeProblem({
   key,
   contentLength,
   transferEncoding,
+  repeated,
 }: Handshake): Refusal | null {
+  if (repeated !== '') return refusal('bad_handshake', `expected one ${repeated} header, got several`);
   if (upgrade.toLowerCase() !== 'websocket')
     return refusal('upgrade_required', `expected Upgrade: websocket, got ${quote(upgrade)}`);
   const tokens = connection

@@ -3,6 +3,7 @@ import type { HttpRequest as UwsRequest, HttpResponse as UwsResponse, TemplatedA
 import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
 import type { HttpRequest, HttpResponse, Method, Route } from '../node/route.ts';
 import type { Log } from '../telemetry/log.ts';
+import { readHeaders } from './headers.ts';
 
 /** Bytes of a request body. */
 const MAX_BODY = 1_048_576;
@@ -34,6 +35,8 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
 export function registerRoutes(app: TemplatedApp, routes: readonly Route[], log: Log): void {
   for (const route of routes) app[REGISTER[route.method]](route.path, (res, req) => serve(route, res, req, log));
   app.any('/*', (res, req) => {
+    const { repeated } = readHeaders(req);
+    if (repeated !== '') return respond(res, repeatedHeader(repeated), true);
     const path = req.getUrl();
     const methods = routes.filter((route) => pathMatches(route.path, path)).map(({ method }) => method);
     if (methods.length === 0)
@@ -62,16 +65,23 @@ export function refusalResponse({ reason, message, retryAfterMs }: Refusal): Htt
   };
 }
 
-/** Must be called in the request's own turn, or after `res` was checked not to be aborted. */
-export function respond(res: UwsResponse, { status, headers = {}, body }: HttpResponse): void {
+/**
+ * Must be called in the request's own turn, or after `res` was checked not to be aborted.
+ * @param ends closes the connection after the answer: when it is not certain where the next request begins
+ */
+export function respond(res: UwsResponse, { status, headers = {}, body }: HttpResponse, ends = false): void {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   res.cork(() => {
     res.writeStatus(`${status} ${STATUS_TEXT[status] ?? ''}`.trim());
     if (headers['content-type'] === undefined)
       res.writeHeader('content-type', typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json');
     for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
-    res.end(text);
+    res.end(text, ends);
   });
+}
+
+function repeatedHeader(name: string): HttpResponse {
+  return refusalResponse(refusal('invalid_field', `expected one ${name} header, got several`));
 }
 
 function serve(route: Route, res: UwsResponse, req: UwsRequest, log: Log): void {
@@ -79,7 +89,9 @@ function serve(route: Route, res: UwsResponse, req: UwsRequest, log: Log): void 
   res.onAborted(() => {
     aborted = true;
   });
-  const request = copyRequest(route, res, req);
+  const { values, repeated } = readHeaders(req);
+  if (repeated !== '') return respond(res, repeatedHeader(repeated), true);
+  const request = copyRequest(route, res, req, values);
   readBody(res, (body) => {
     if (aborted) return;
     if (body === null)
@@ -109,9 +121,12 @@ async function answer(route: Route, request: HttpRequest, log: Log): Promise<Htt
 }
 
 /** The library's request object is only valid in its own turn, so everything is copied. */
-function copyRequest(route: Route, res: UwsResponse, req: UwsRequest): Omit<HttpRequest, 'body'> {
-  const headers = new Map<string, string>();
-  req.forEach((name, value) => headers.set(name, value));
+function copyRequest(
+  route: Route,
+  res: UwsResponse,
+  req: UwsRequest,
+  headers: ReadonlyMap<string, string>,
+): Omit<HttpRequest, 'body'> {
   const names = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name as string);
   return {
     method: route.method,
