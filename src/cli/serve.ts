@@ -17,6 +17,7 @@ export const serve: Command = {
     const ending = new AbortController();
     const running = await startNode(config, () => ending.abort('the node cannot go on'));
     const log = running.logs.room('cli');
+    process.once('exit', () => running.logs.flush());
     process.on('unhandledRejection', (reason) => {
       log.error('A promise was rejected and nobody looked: this is a bug', {
         error: reason instanceof Error ? reason.stack : String(reason),

@@ -11,6 +11,7 @@ import type { Config } from '../config/schema.ts';
 import { Backlog } from '../connection/backlog.ts';
 import type { ConnectionContext, FrameHandler } from '../connection/context.ts';
 import { Flusher } from '../connection/flusher.ts';
+import { TurnGuard } from '../connection/turn-guard.ts';
 import { healthRoutes } from '../http/health.ts';
 import { infoRoutes } from '../http/info.ts';
 import { metricsRoutes } from '../http/metrics.ts';
@@ -111,6 +112,7 @@ export async function startNode(
     router,
     flusher,
     backlog,
+    turnGuard: new TurnGuard(scheduler),
     supervisor,
     deadLetters,
     sessions,
@@ -164,6 +166,7 @@ export async function startNode(
       idempotencyKeys,
       sessions: sessions.size,
       eventLoopLagSeconds: pulse.lagMs / 1_000,
+      logLinesLost: logs.lostLines,
       build: labels,
     });
   });

@@ -19,6 +19,7 @@ import { REAL_PARTS } from '../simulation/world.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { Backlog } from './backlog.ts';
+import { TurnGuard } from './turn-guard.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionContext, ConnectionLimits, FrameHandler } from './context.ts';
 import { Flusher } from './flusher.ts';
@@ -170,6 +171,7 @@ export class TestRig {
       scheduler: clock,
       flusher,
       backlog: this.backlog,
+      turnGuard: new TurnGuard(this.clock),
       supervisor: new Supervisor(clock, clock, this.deadLetters, {
         restarted: () => {},
         alert: (alert) => this.alerts.push(alert),

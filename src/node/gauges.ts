@@ -11,6 +11,7 @@ export interface OutsideGauges {
   readonly idempotencyKeys: number;
   readonly sessions: number;
   readonly eventLoopLagSeconds: number;
+  readonly logLinesLost: number;
   readonly build: Readonly<Record<string, string>>;
 }
 
