@@ -66,10 +66,9 @@ export function handshakeProblem({
 export function isOriginAllowed(origin: string, allowed: readonly string[]): boolean {
   if (origin === '') return true;
   return allowed.some((entry) => {
-    if (entry === origin) return true;
     // `*.example.com` or `https://*.example.com`: whole labels in front of exactly this host, any depth.
     const star = entry.indexOf('*.');
-    if (star === -1) return false;
+    if (star === -1) return entry === origin;
     const scheme = entry.slice(0, star);
     const host = entry.slice(star + 1);
     const rest =

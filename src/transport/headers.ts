@@ -22,6 +22,11 @@ const SINGLE = new Set([
   'transfer-encoding',
 ]);
 
+/** Whether it is uncertain where such a request ends: then nothing behind it may be read as a request. */
+export function isAmbiguous({ repeated }: Headers): boolean {
+  return repeated === 'content-length' || repeated === 'transfer-encoding';
+}
+
 export function readHeaders(req: HttpRequest): Headers {
   const values = new Map<string, string>();
   let repeated = '';

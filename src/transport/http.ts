@@ -3,7 +3,7 @@ import type { HttpRequest as UwsRequest, HttpResponse as UwsResponse, TemplatedA
 import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
 import type { HttpRequest, HttpResponse, Method, Route } from '../node/route.ts';
 import type { Log } from '../telemetry/log.ts';
-import { readHeaders } from './headers.ts';
+import { isAmbiguous, readHeaders, type Headers } from './headers.ts';
 
 /** Bytes of a request body. */
 const MAX_BODY = 1_048_576;
@@ -35,8 +35,8 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
 export function registerRoutes(app: TemplatedApp, routes: readonly Route[], log: Log): void {
   for (const route of routes) app[REGISTER[route.method]](route.path, (res, req) => serve(route, res, req, log));
   app.any('/*', (res, req) => {
-    const { repeated } = readHeaders(req);
-    if (repeated !== '') return respond(res, repeatedHeader(repeated), true);
+    const headers = readHeaders(req);
+    if (headers.repeated !== '') return refuseRepeated(res, headers);
     const path = req.getUrl();
     const methods = routes.filter((route) => pathMatches(route.path, path)).map(({ method }) => method);
     if (methods.length === 0)
@@ -80,8 +80,10 @@ export function respond(res: UwsResponse, { status, headers = {}, body }: HttpRe
   });
 }
 
-function repeatedHeader(name: string): HttpResponse {
-  return refusalResponse(refusal('invalid_field', `expected one ${name} header, got several`));
+/** Cut off without an answer when anything behind it could be taken for a request: the library reads on after one. */
+function refuseRepeated(res: UwsResponse, headers: Headers): void {
+  if (isAmbiguous(headers)) return void res.close();
+  respond(res, refusalResponse(refusal('invalid_field', `expected one ${headers.repeated} header, got several`)), true);
 }
 
 function serve(route: Route, res: UwsResponse, req: UwsRequest, log: Log): void {
@@ -89,9 +91,9 @@ function serve(route: Route, res: UwsResponse, req: UwsRequest, log: Log): void 
   res.onAborted(() => {
     aborted = true;
   });
-  const { values, repeated } = readHeaders(req);
-  if (repeated !== '') return respond(res, repeatedHeader(repeated), true);
-  const request = copyRequest(route, res, req, values);
+  const headers = readHeaders(req);
+  if (headers.repeated !== '') return refuseRepeated(res, headers);
+  const request = copyRequest(route, res, req, headers.values);
   readBody(res, (body) => {
     if (aborted) return;
     if (body === null)

@@ -13,7 +13,7 @@ import type { Route } from '../node/route.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
-import { readHeaders, type Headers } from './headers.ts';
+import { isAmbiguous, readHeaders, type Headers } from './headers.ts';
 import { refusalResponse, registerRoutes, respond } from './http.ts';
 import { Socket, type SocketData } from './socket.ts';
 import { uws } from './uws.ts';
@@ -109,6 +109,7 @@ function upgrade(
     abandon?.();
   });
   const headers = readHeaders(req);
+  if (isAmbiguous(headers)) return void res.close();
   const handshake = copyHandshake(res, req, headers);
   const key = handshake.key;
   const extensions = headers.values.get('sec-websocket-extensions') ?? '';
@@ -119,7 +120,7 @@ function upgrade(
     try {
       if (admission.kind === 'refused' && admission.close === null) {
         const response = refusalResponse(admission.refusal);
-        // What follows a handshake that is none may be a body and must not be read as a request.
+        // Who sends a handshake that is none is not worth a connection kept alive.
         respond(res, response, response.status === 400);
       }
       // In the request's own turn this is corked already. Not inside res.cork, as the library's examples do it for
