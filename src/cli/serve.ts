@@ -21,6 +21,7 @@ export const serve: Command = {
       ending.abort(reason === 'fatal' ? FATAL : 'an operator told it to drain'),
     );
     const log = running.logs.room('cli');
+    process.once('exit', () => running.logs.flush());
     process.on('unhandledRejection', (reason) => {
       log.error('A promise was rejected and nobody looked: this is a bug', {
         error: reason instanceof Error ? reason.stack : String(reason),

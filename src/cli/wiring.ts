@@ -19,6 +19,7 @@ import { adminCommandRoutes } from '../http/admin-commands.ts';
 import { adminViewRoutes } from '../http/admin-views.ts';
 import { crossOrigin } from '../http/cross-origin.ts';
 import { fetchDocument } from '../http/fetch-document.ts';
+import { TurnGuard } from '../connection/turn-guard.ts';
 import { healthRoutes } from '../http/health.ts';
 import { infoRoutes } from '../http/info.ts';
 import { metricsRoutes } from '../http/metrics.ts';
@@ -128,6 +129,7 @@ export async function startNode(
     router,
     flusher,
     backlog,
+    turnGuard: new TurnGuard(scheduler),
     supervisor,
     deadLetters,
     sessions,
@@ -185,6 +187,7 @@ export async function startNode(
     return readGauges(node, {
       ...storage.usage(),
       eventLoopLagSeconds: pulse.lagMs / 1_000,
+      logLinesLost: logs.lostLines,
       build: labels,
     });
   });

@@ -14,6 +14,9 @@ const STRIKES = { perSecond: 20 / 60, burst: 20 };
 const FLOOD_FACTOR = 10;
 const FLOOD_BEATS = 10;
 
+/** Bytes of a pong besides what it echoes. */
+const PONG_HEADER = 2;
+
 /** What is held against a client. */
 export interface Conduct {
   /** State of the bucket of strikes. */
@@ -22,6 +25,8 @@ export interface Conduct {
   refused: number;
   beat: number;
   floodBeats: number;
+  /** Bytes of pongs since the socket last had nothing to send. */
+  pongBytes: number;
 }
 
 /** Tokens that a frame costs. */
@@ -88,8 +93,25 @@ export function strike(connection: Connection, { reason }: Refusal): boolean {
   return takeTokens(next, STRIKES, 1, now) === -1;
 }
 
+/**
+ * Whether the pongs of a client that pings and does not read have become more than its control lane may hold: the
+ * socket library answers pings by itself, past that lane.
+ */
+export function pongsPileUp(connection: Connection, pingBytes: number): boolean {
+  const { transport, conduct, context } = connection;
+  const buffered = transport?.buffered() ?? 0;
+  if (buffered === 0) {
+    if (conduct !== null) conduct.pongBytes = 0;
+    return false;
+  }
+  const { controlBytes } = context.limits;
+  const { pongBytes } = conductOf(connection);
+  conductOf(connection).pongBytes = pongBytes + pingBytes + PONG_HEADER;
+  return pongBytes > controlBytes && buffered > controlBytes;
+}
+
 function conductOf(connection: Connection): Conduct {
-  return (connection.conduct ??= { strikesFullAt: 0, refused: 0, beat: 0, floodBeats: 0 });
+  return (connection.conduct ??= { strikesFullAt: 0, refused: 0, beat: 0, floodBeats: 0, pongBytes: 0 });
 }
 
 function limited(scope: string, perSecond: number, retryAfterMs: number): Refusal {

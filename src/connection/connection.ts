@@ -17,7 +17,7 @@ import type { ClientFrame, ControlFrame } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
 import type { RoutedTopic } from '../router/routed-topic.ts';
 import { LAGGING, type Subscriber, type Subscription } from '../router/subscription.ts';
-import { chargeFrame, strike, type Conduct } from './charges.ts';
+import { chargeFrame, pongsPileUp, strike, type Conduct } from './charges.ts';
 import { handle } from './commands/commands.ts';
 import type { ConnectionContext } from './context.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
@@ -27,6 +27,7 @@ import { errorFrame } from './replies.ts';
 import { saveSession } from './sessions.ts';
 import { endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
 import type { Transport, TransportListener } from './transport.ts';
+import { hogsTurn } from './turn-guard.ts';
 
 /** What was agreed at the handshake. */
 export interface Agreement {
@@ -150,14 +151,21 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   }
 
   oversized(size: number): void {
-    if (!this.isOpen) return;
+    if (!this.isOpen || hogsTurn(this)) return;
     this.seenBeat = this.context.node.beat;
     this.context.counters.received.add(`invalid ${this.format}`);
     const message = `expected at most ${this.context.limits.maxMessageSize} bytes (websocket.max_message_size), got ${size}`;
     this.reject(refusal('payload_too_large', message), undefined);
   }
 
+  pinged(size: number): void {
+    if (!this.isOpen || hogsTurn(this)) return;
+    this.seenBeat = this.context.node.beat;
+    if (pongsPileUp(this, size)) this.close('control_overflow', 'pongs pile up: read faster');
+  }
+
   ponged(): void {
+    if (!this.isOpen || hogsTurn(this)) return;
     const { node, counters, clock } = this.context;
     this.seenBeat = node.beat;
     if (this.pingedAt > 0) counters.pingRoundTrip.observe((clock.elapsed() - this.pingedAt) / 1_000);
@@ -351,7 +359,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   private accept(frame: Decoded, size: number): void {
     const { counters } = this.context;
-    if (!this.isOpen) return;
+    if (!this.isOpen || hogsTurn(this)) return;
     if (frame.type === 'rejected') {
       counters.received.add(`invalid ${this.format}`);
       const over = chargeFrame(this, 1);

@@ -16,6 +16,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Backlog } from './backlog.ts';
 import type { Connection } from './connection.ts';
 import type { Flusher } from './flusher.ts';
+import type { TurnGuard } from './turn-guard.ts';
 
 /** Limits of a connection; rates may change at run time, in place. */
 export interface ConnectionLimits {
@@ -70,6 +71,7 @@ export interface ConnectionContext {
   readonly router: Router;
   readonly flusher: Flusher;
   readonly backlog: Backlog;
+  readonly turnGuard: TurnGuard;
   readonly supervisor: Supervisor;
   readonly policy: Policy;
   readonly deadLetters: DeadLetters;

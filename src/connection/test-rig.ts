@@ -20,6 +20,7 @@ import { Counters } from '../telemetry/counters.ts';
 import { silentLog } from '../telemetry/log.ts';
 import type { TraceLimits } from '../telemetry/message-trace.ts';
 import { Backlog } from './backlog.ts';
+import { TurnGuard } from './turn-guard.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionContext, ConnectionLimits, FrameHandler } from './context.ts';
 import { Flusher } from './flusher.ts';
@@ -174,6 +175,7 @@ export class TestRig {
       scheduler: clock,
       flusher,
       backlog: this.backlog,
+      turnGuard: new TurnGuard(this.clock),
       supervisor: new Supervisor(clock, clock, this.deadLetters, {
         restarted: () => {},
         alert: (alert) => this.alerts.push(alert),

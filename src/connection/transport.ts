@@ -21,6 +21,8 @@ export interface TransportListener {
   received(bytes: ArrayBuffer, binary: boolean): void;
   /** A message came that is too large to be looked at. */
   oversized(size: number): void;
+  /** A ping of so many bytes came; the transport answers it by itself. */
+  pinged(size: number): void;
   ponged(): void;
   /** The network has taken some of what was buffered. */
   drained(): void;

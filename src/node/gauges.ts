@@ -12,6 +12,7 @@ export interface OutsideGauges {
   readonly sessions: number;
   readonly redis: RedisGauges | null;
   readonly eventLoopLagSeconds: number;
+  readonly logLinesLost: number;
   readonly build: Readonly<Record<string, string>>;
 }
 

@@ -20,6 +20,7 @@ const GOOD: Handshake = {
   origin: '',
   authorization: '',
   forwardedFor: '',
+  repeated: '',
   query: '',
   peer: '192.0.2.1',
 };
@@ -44,6 +45,7 @@ describe('the handshake of RFC 6455', () => {
 
   const refused: readonly (readonly [Partial<Handshake>, string])[] = [
     [{ upgrade: '' }, 'upgrade_required'],
+    [{ repeated: 'content-length' }, 'bad_handshake'],
     [{ upgrade: 'h2c' }, 'upgrade_required'],
     [{ upgrade: 'websocket2' }, 'upgrade_required'],
     [{ connection: '' }, 'bad_handshake'],

@@ -19,6 +19,8 @@ export interface Handshake {
   readonly origin: string;
   readonly authorization: string;
   readonly forwardedFor: string;
+  /** Name of a header that must not come twice and did; `''` when there is none. */
+  readonly repeated: string;
   /** Without the question mark. */
   readonly query: string;
   /** Address of the peer as text. */
@@ -42,7 +44,9 @@ export function handshakeProblem({
   key,
   contentLength,
   transferEncoding,
+  repeated,
 }: Handshake): Refusal | null {
+  if (repeated !== '') return refusal('bad_handshake', `expected one ${repeated} header, got several`);
   if (upgrade.toLowerCase() !== 'websocket')
     return refusal('upgrade_required', `expected Upgrade: websocket, got ${quote(upgrade)}`);
   const tokens = connection
@@ -63,10 +67,9 @@ export function handshakeProblem({
 export function isOriginAllowed(origin: string, allowed: readonly string[]): boolean {
   if (origin === '') return true;
   return allowed.some((entry) => {
-    if (entry === origin) return true;
     // `*.example.com` or `https://*.example.com`: whole labels in front of exactly this host, any depth.
     const star = entry.indexOf('*.');
-    if (star === -1) return false;
+    if (star === -1) return entry === origin;
     const scheme = entry.slice(0, star);
     const host = entry.slice(star + 1);
     const rest =

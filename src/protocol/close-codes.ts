@@ -18,7 +18,10 @@ export const CLOSE_CODES = {
   too_many_errors: { code: 4010, when: '20 malformed or invalid frames within 60 s' },
   over_capacity: { code: 4100, when: 'the node or the user has as many connections as allowed' },
   draining: { code: 4101, when: 'the node shuts down; use reconnect_after_ms of the draining Status' },
-  rate_limited: { code: 4103, when: 'the connection went on above ten times its rate for 10 s' },
+  rate_limited: {
+    code: 4103,
+    when: 'the connection went on above ten times its rate for 10 s, or sent more than ten times its burst at once',
+  },
   not_admitting: { code: 4104, when: 'the node takes no new connections now' },
   no_heartbeat: { code: 4105, when: 'nothing was received for client_timeout_secs' },
   disconnected: { code: 4107, when: 'an operator closed the connection; the client may come back' },

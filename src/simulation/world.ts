@@ -6,6 +6,7 @@ import { Authenticator } from '../auth/authenticator.ts';
 import { secretKey } from '../auth/verification-key.ts';
 import { MemoryBroker } from '../broker/memory.ts';
 import { Backlog } from '../connection/backlog.ts';
+import { TurnGuard } from '../connection/turn-guard.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
 import { Flusher } from '../connection/flusher.ts';
@@ -156,6 +157,7 @@ export class World {
       scheduler: clock,
       flusher,
       backlog,
+      turnGuard: new TurnGuard(this.clock),
       supervisor,
       log: silentLog,
       counters: this.counters,
@@ -287,6 +289,7 @@ function handshakeOf(client: SimulatedClient): Handshake {
     origin: '',
     authorization: `Bearer ${token}`,
     forwardedFor: '',
+    repeated: '',
     query: `format=${client.format}${client.batching ? '&batch=1' : ''}`,
     peer: '127.0.0.1',
   };

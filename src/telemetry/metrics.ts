@@ -47,6 +47,7 @@ export interface Gauges {
   readonly redis: RedisGauges | null;
   readonly deadLetters: number;
   readonly eventLoopLagSeconds: number;
+  readonly logLinesLost: number;
   readonly mode: string;
   readonly build: Readonly<Record<string, string>>;
 }
@@ -302,6 +303,12 @@ export const METRICS: readonly MetricEntry[] = [
   gauge('event_loop_lag_seconds', 'How late the last heartbeat of the node was.', [], (_, { eventLoopLagSeconds }) => [
     one(eventLoopLagSeconds),
   ]),
+  counter(
+    'log_lines_lost_total',
+    'Lines of the log that standard output did not take: a full disk, or a reader that hangs.',
+    [],
+    (_, { logLinesLost }) => [one(logLinesLost)],
+  ),
   gauge('mode', 'The mode of the node: 1 for the current one.', ['mode'], (_, { mode }) =>
     MODES.map((name) => one(name === mode ? 1 : 0, { mode: name })),
   ),

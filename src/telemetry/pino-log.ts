@@ -1,6 +1,8 @@
 /** The log on standard output, by pino: one JSON object a line, or readable lines for a terminal. */
 import pino, { type DestinationStream, type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { LogDestination } from './log-destination.ts';
+import { boundedFields, boundedMessage } from './log-bounds.ts';
 import type { Log, LogFields, LogLevel } from './log.ts';
 
 /** A default level, and levels of single rooms. */
@@ -9,8 +11,6 @@ export interface LogLevels {
   readonly rooms: ReadonlyMap<string, LogLevel>;
 }
 
-/** Longest string of a field or message: no line gets near 8 KiB, whatever a client sends. */
-const MAX_TEXT = 1_024;
 const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error'];
 
 /** Reads `info,connection=debug,router=trace`. @throws when a level is unknown */
@@ -33,13 +33,9 @@ export class LogFactory {
   private readonly root: Logger;
   private levels: LogLevels;
   private readonly rooms = new Map<string, PinoLog>();
+  private readonly output = new LogDestination();
 
-  constructor(
-    levels: LogLevels,
-    format: 'json' | 'pretty',
-    fields: LogFields,
-    destination: DestinationStream = pino.destination({ fd: 1, sync: true }),
-  ) {
+  constructor(levels: LogLevels, format: 'json' | 'pretty', fields: LogFields, destination?: DestinationStream) {
     this.levels = levels;
     const options = {
       level: 'trace',
@@ -48,7 +44,23 @@ export class LogFactory {
       timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
       formatters: { level: (label: string) => ({ level: label.toUpperCase() }) },
     };
-    this.root = pino(options, format === 'pretty' ? readable(destination) : destination);
+    this.root = pino(
+      options,
+      format === 'pretty'
+        ? readable(destination ?? pino.destination({ fd: 1, sync: true }))
+        : (destination ?? this.output),
+    );
+    this.output.onResumed = (lost) => this.room('telemetry').warn('Log lines were lost: nobody took them', { lost });
+  }
+
+  /** Writes what still waits: the last lines say why the process ended. */
+  flush(): void {
+    this.output.flush();
+  }
+
+  /** Lines that standard output did not take. */
+  get lostLines(): number {
+    return this.output.lost;
   }
 
   /** The log of a room; its lines carry `target` = `signalbox::<room>`. */
@@ -109,18 +121,8 @@ class PinoLog implements Log {
   }
 
   private write(level: LogLevel, message: string, fields: LogFields = {}): void {
-    if (this.isEnabled(level)) this.logger[level](shortened(fields), clip(message));
+    if (this.isEnabled(level)) this.logger[level](boundedFields(fields), boundedMessage(message));
   }
-}
-
-function shortened(fields: LogFields): LogFields {
-  return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? clip(value) : value]),
-  );
-}
-
-function clip(text: string): string {
-  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
 }
 
 function readable(destination: DestinationStream): DestinationStream {

@@ -6,6 +6,7 @@ import type { HttpRequest, HttpResponse, Method, Route } from '../node/route.ts'
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { BodyBudget, readBody } from './request-body.ts';
+import { isAmbiguous, readHeaders, type Headers } from './headers.ts';
 
 /** Bytes of a request body, where the route does not say. */
 const MAX_BODY = 1_048_576;
@@ -48,6 +49,8 @@ export function registerRoutes(app: TemplatedApp, routes: readonly Route[], coun
   const around = { counters, log, bodies: new BodyBudget(MAX_BODIES) };
   for (const route of routes) app[REGISTER[route.method]](route.path, (res, req) => serve(route, res, req, around));
   app.any('/*', (res, req) => {
+    const headers = readHeaders(req);
+    if (headers.repeated !== '') return refuseRepeated(res, headers);
     const response = strayResponse(routes, req.getUrl());
     count(counters, 'other', response);
     respond(res, response);
@@ -68,8 +71,11 @@ function count({ httpRequests }: Counters, route: string, { status }: HttpRespon
   httpRequests.add(`${route} ${Math.floor(status / 100)}xx`);
 }
 
-/** Must be called in the request's own turn, or after `res` was checked not to be aborted. */
-export function respond(res: UwsResponse, { status, headers = {}, body }: HttpResponse): void {
+/**
+ * Must be called in the request's own turn, or after `res` was checked not to be aborted.
+ * @param ends closes the connection after the answer: when it is not certain where the next request begins
+ */
+export function respond(res: UwsResponse, { status, headers = {}, body }: HttpResponse, ends = false): void {
   res.cork(() => {
     res.writeStatus(`${status} ${STATUS_TEXT[status] ?? ''}`.trim());
     for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
@@ -79,13 +85,21 @@ export function respond(res: UwsResponse, { status, headers = {}, body }: HttpRe
     }
     if (headers['content-type'] === undefined)
       res.writeHeader('content-type', typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json');
-    res.end(typeof body === 'string' ? body : JSON.stringify(body));
+    res.end(typeof body === 'string' ? body : JSON.stringify(body), ends);
   });
+}
+
+/** Cut off without an answer when anything behind it could be taken for a request: the library reads on after one. */
+function refuseRepeated(res: UwsResponse, headers: Headers): void {
+  if (isAmbiguous(headers)) return void res.close();
+  respond(res, refusalResponse(refusal('invalid_field', `expected one ${headers.repeated} header, got several`)), true);
 }
 
 function serve(route: Route, res: UwsResponse, req: UwsRequest, { counters, log, bodies }: Surroundings): void {
   let aborted = false;
-  const request = copyRequest(route, res, req);
+  const headers = readHeaders(req);
+  if (headers.repeated !== '') return refuseRepeated(res, headers);
+  const request = copyRequest(route, res, req, headers.values);
   const send = (response: HttpResponse): void => {
     if (aborted) return;
     count(counters, route.path, response);
@@ -125,10 +139,12 @@ async function answer(route: Route, request: HttpRequest, log: Log): Promise<Htt
 }
 
 /** The library's request object is only valid in its own turn, so everything is copied. */
-function copyRequest(route: Route, res: UwsResponse, req: UwsRequest): Omit<HttpRequest, 'body'> {
-  const headers = new Map<string, string>();
-  // RFC 9110 section 5.3: lines of the same name are one list.
-  req.forEach((name, value) => headers.set(name, headers.has(name) ? `${headers.get(name)}, ${value}` : value));
+function copyRequest(
+  route: Route,
+  res: UwsResponse,
+  req: UwsRequest,
+  headers: ReadonlyMap<string, string>,
+): Omit<HttpRequest, 'body'> {
   const names = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name as string);
   return {
     method: route.method,

@@ -15,6 +15,7 @@ import { CODECS } from '../protocol/codecs.ts';
 import { refusal } from '../protocol/errors.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
+import { isAmbiguous, readHeaders, type Headers } from './headers.ts';
 import { registerRoutes, respond } from './http.ts';
 import { Socket, type SocketData } from './socket.ts';
 import { uws } from './uws.ts';
@@ -102,6 +103,7 @@ function registerWebSocket(app: TemplatedApp, node: Node, options: ServerOptions
       else listener?.received(message, isBinary);
     },
     drain: (ws) => ws.getUserData().socket.listener?.drained(),
+    ping: (ws, message) => ws.getUserData().socket.listener?.pinged(message.byteLength),
     pong: (ws) => ws.getUserData().socket.listener?.ponged(),
     dropped: () => {
       counters.nativeDropped += 1;
@@ -129,15 +131,21 @@ function upgrade(
     aborted = true;
     abandon?.();
   });
-  const handshake = copyHandshake(res, req);
+  const headers = readHeaders(req);
+  if (isAmbiguous(headers)) return void res.close();
+  const handshake = copyHandshake(res, req, headers);
   const key = handshake.key;
-  const extensions = req.getHeader('sec-websocket-extensions');
+  const extensions = headers.values.get('sec-websocket-extensions') ?? '';
   node.admit(handshake, (admission) => {
     if (admission.kind === 'accepted') abandon = admission.abandon;
     if (aborted) return abandon?.();
     abandon = null;
     try {
-      if (admission.kind === 'refused' && admission.close === null) respond(res, refusalResponse(admission.refusal));
+      if (admission.kind === 'refused' && admission.close === null) {
+        const response = refusalResponse(admission.refusal);
+        // Who sends a handshake that is none is not worth a connection kept alive.
+        respond(res, response, response.status === 400);
+      }
       // In the request's own turn this is corked already. Not inside res.cork, as the library's examples do it for
       // later turns: when the socket keeps its address while it is upgraded, the end of that cork takes it for an HTTP
       // response still and may shut it down (20.51.4: one handshake in a thousand). Then 101 goes out in small pieces.
@@ -169,28 +177,19 @@ function open(
   socket.close(admission.close ?? 'bad_request', admission.refusal.message);
 }
 
-/** All lines of the header: the library gives the first, which a client may have written itself behind a proxy that adds one. */
-function forwardedFor(req: HttpRequest): string {
-  if (req.getHeader('x-forwarded-for') === '') return '';
-  const lines: string[] = [];
-  req.forEach((name, value) => {
-    if (name === 'x-forwarded-for') lines.push(value);
-  });
-  return lines.join(',');
-}
-
-function copyHandshake(res: HttpResponse, req: HttpRequest): Handshake {
+function copyHandshake(res: HttpResponse, req: HttpRequest, { values, repeated }: Headers): Handshake {
   return {
-    upgrade: req.getHeader('upgrade'),
-    connection: req.getHeader('connection'),
-    version: req.getHeader('sec-websocket-version'),
-    key: req.getHeader('sec-websocket-key'),
-    protocol: req.getHeader('sec-websocket-protocol'),
-    contentLength: req.getHeader('content-length'),
-    transferEncoding: req.getHeader('transfer-encoding'),
-    origin: req.getHeader('origin'),
-    authorization: req.getHeader('authorization'),
-    forwardedFor: forwardedFor(req),
+    upgrade: values.get('upgrade') ?? '',
+    connection: values.get('connection') ?? '',
+    version: values.get('sec-websocket-version') ?? '',
+    key: values.get('sec-websocket-key') ?? '',
+    protocol: values.get('sec-websocket-protocol') ?? '',
+    contentLength: values.get('content-length') ?? '',
+    transferEncoding: values.get('transfer-encoding') ?? '',
+    origin: values.get('origin') ?? '',
+    authorization: values.get('authorization') ?? '',
+    forwardedFor: values.get('x-forwarded-for') ?? '',
+    repeated,
     query: req.getQuery(),
     peer: Buffer.from(res.getRemoteAddressAsText()).toString(),
   };

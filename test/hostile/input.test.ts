@@ -1,10 +1,10 @@
 /** Whatever a client sends, the process lives, the others notice nothing, and the client is told what was wrong. */
 import { array, assert, asyncProperty, constantFrom, jsonValue, oneof, record, string, uint8Array } from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { connect, type Connection, type ConnectOptions } from './harness/client.ts';
-import { isTerminal } from './harness/frames.ts';
-import { startServer, type TestServer } from './harness/server.ts';
-import { Witness } from './harness/witness.ts';
+import { connect, type Connection, type ConnectOptions } from '../harness/client.ts';
+import { isTerminal } from '../harness/frames.ts';
+import { startServer, type TestServer } from '../harness/server.ts';
+import { Witness } from '../harness/witness.ts';
 
 const UNLIMITED = { 'rate_limiting.enabled': 'false' };
 /** The same inputs every time. */

@@ -1,0 +1,39 @@
+/** The headers of a request, copied: the library's own object is only valid in its own turn. */
+import type { HttpRequest } from 'uWebSockets.js-compat';
+
+export interface Headers {
+  /** Lower-case name → value; several of one name are one list (RFC 9110 section 5.3). */
+  readonly values: ReadonlyMap<string, string>;
+  /** One that came more than once and must not; `''` when there is none. */
+  readonly repeated: string;
+}
+
+/**
+ * Headers of which two would let two readers of one request disagree: where it ends, whom it is for, who sent it
+ * (RFC 9112 section 6.3, RFC 6455 section 4.1). The library takes the first and says nothing.
+ */
+const SINGLE = new Set([
+  'authorization',
+  'content-length',
+  'host',
+  'origin',
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'transfer-encoding',
+]);
+
+/** Whether it is uncertain where such a request ends: then nothing behind it may be read as a request. */
+export function isAmbiguous({ repeated }: Headers): boolean {
+  return repeated === 'content-length' || repeated === 'transfer-encoding';
+}
+
+export function readHeaders(req: HttpRequest): Headers {
+  const values = new Map<string, string>();
+  let repeated = '';
+  req.forEach((name, value) => {
+    const before = values.get(name);
+    if (before !== undefined && SINGLE.has(name)) repeated = name;
+    values.set(name, before === undefined ? value : `${before}, ${value}`);
+  });
+  return { values, repeated };
+}
