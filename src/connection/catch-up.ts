@@ -122,7 +122,8 @@ function pageArrived(connection: Connection, subscription: Subscription, history
   if (history.lost !== null) {
     subscription.startAt(history.after, LAGGING);
     subscription.gap = { cause: 'history_lost', epoch: history.epoch, sequence: history.after };
-    return connection.scheduleRead();
+    // Reading goes on once the loss has been written.
+    return connection.announced(subscription);
   }
   const skipped = skipLost(subscription, history);
   const page = history.publications.filter(
