@@ -124,7 +124,8 @@ function pageArrived(connection: Connection, subscription: Subscription, history
     topic.trace?.ended(subscription.written, history.after, connection, 'gap', 'history_lost');
     subscription.startAt(history.after, LAGGING);
     subscription.gap = { cause: 'history_lost', epoch: history.epoch, sequence: history.after };
-    return connection.scheduleRead();
+    // Reading goes on once the loss has been written.
+    return connection.announced(subscription);
   }
   const skipped = skipLost(connection, subscription, history);
   const page = history.publications.filter(

@@ -1,0 +1,140 @@
+/**
+ * Appends per second through the broker, beside bare pipelined calls of the same script to the same Redis, in alternating
+ * rounds. Every message goes to another topic than the one before, so that each is a call of its own in both; then all
+ * to one topic, where the broker joins the messages of a turn into one call.
+ * Run: taskset -c 1 node bench/redis/append.ts [--rounds 5] [--seconds 3]
+ */
+import { parseArgs } from 'node:util';
+import { Redis } from 'ioredis';
+import { layDown } from '../../src/broker/record.ts';
+import { RedisBroker } from '../../src/broker/redis.ts';
+import { readTopicScripts } from '../../src/broker/redis-scripts.ts';
+import { RedisTopicLogs } from '../../src/broker/redis-topic-logs.ts';
+import { RedisLink } from '../../src/redis/link.ts';
+import { parseRedisUrl } from '../../src/redis/url.ts';
+import { silentLog } from '../../src/telemetry/log.ts';
+import { systemClock, systemRandom, systemScheduler } from '../../src/telemetry/system-clock.ts';
+import { median, RedisProcess } from './redis-process.ts';
+
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '3' } },
+});
+const rounds = Number(values.rounds);
+const durationMs = Number(values.seconds) * 1_000;
+
+/** Messages under way in both. */
+const IN_FLIGHT = 512;
+const TOPICS = 512;
+const HOUR = 3_600_000;
+const KEEP = { messages: 1_000, ageMs: HOUR, bytes: 67_108_864 };
+const DRAFT = {
+  payload: JSON.stringify('x'.repeat(198)),
+  from: 'alice',
+  clientId: 'c-1',
+  trace: undefined,
+  idempotencyKey: undefined,
+};
+
+const redis = await RedisProcess.start();
+const link = new RedisLink(
+  {
+    address: parseRedisUrl(redis.url),
+    prefix: 'bench',
+    name: 'bench',
+    commandTimeoutMs: 10_000,
+    connectTimeoutMs: 2_000,
+    maxRetryMs: 250,
+    breakerFailures: 5,
+    breakerOpenMs: 500,
+  },
+  systemScheduler,
+  systemRandom,
+  silentLog,
+);
+const logs = new RedisTopicLogs({ idempotencyWindowMs: 300_000, metaTtlMs: HOUR, wait: null }, link, systemRandom);
+const broker = new RedisBroker(
+  {
+    retention: { rules: [], fallback: KEEP, direct: KEEP },
+    append: { pendingMessages: 100_000, pendingBytes: 1e9 },
+    reads: { atOnce: 16, waiting: 1_000 },
+    tail: { messages: 1_000, bytes: 1_048_576, totalBytes: 67_108_864 },
+    silenceMs: 20_000,
+  },
+  logs,
+  systemClock,
+  systemScheduler,
+);
+await broker.start({ published: () => {}, epochChanged: () => {}, renumbered: () => {} });
+const bare = new Redis({ port: redis.port, host: '127.0.0.1' });
+const { append } = readTopicScripts();
+await bare.script('LOAD', append.source);
+
+for (const topics of [TOPICS, 1]) {
+  const figures = { broker: [] as number[], bare: [] as number[] };
+  await throughBroker(topics, 500);
+  await throughPipelines(topics, 500);
+  for (let round = 0; round < rounds; round += 1) {
+    figures.broker.push(await throughBroker(topics, durationMs));
+    figures.bare.push(await throughPipelines(topics, durationMs));
+  }
+  const [ours, theirs] = [median(figures.broker), median(figures.bare)];
+  process.stdout.write(
+    `${topics} topics: broker ${Math.round(ours)}/s, bare pipelined calls of one message ${Math.round(theirs)}/s, ratio ${(ours / theirs).toFixed(2)} (medians of ${rounds}; broker ${figures.broker.map(Math.round).join(' ')}; bare ${figures.bare.map(Math.round).join(' ')})\n`,
+  );
+}
+bare.disconnect();
+await broker.stop();
+await redis.end();
+
+/** Keeps {@link IN_FLIGHT} publishes under way. */
+function throughBroker(topics: number, ms: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const started = performance.now();
+    let sent = 0;
+    let done = 0;
+    const publish = (): void => {
+      sent += 1;
+      broker.publish(`chat.t${sent % topics}`, DRAFT, (answer) => {
+        if ('reason' in answer) return reject(new Error(answer.message));
+        done += 1;
+        if (performance.now() - started < ms) return publish();
+        if (done === sent) resolve(done / ((performance.now() - started) / 1_000));
+      });
+    };
+    for (let at = 0; at < IN_FLIGHT; at += 1) publish();
+  });
+}
+
+/** Two pipelines of half as many calls, one always under way while the other is made. */
+async function throughPipelines(topics: number, ms: number): Promise<number> {
+  const record = layDown(DRAFT);
+  const started = performance.now();
+  let done = 0;
+  let sent = 0;
+  const lane = async (): Promise<void> => {
+    while (performance.now() - started < ms) {
+      const pipeline = bare.pipeline();
+      for (let at = 0; at < IN_FLIGHT / 2; at += 1) {
+        sent += 1;
+        const name = `chat.t${sent % topics}`;
+        const keys = [`bare:stream:{${name}}`, `bare:topic:{${name}}`] as const;
+        const settings = [
+          `bare:live:{${name}}`,
+          'epoch',
+          KEEP.messages,
+          KEEP.bytes,
+          KEEP.ageMs,
+          HOUR,
+          300_000,
+        ] as const;
+        pipeline.evalsha(append.digest, 2, ...keys, ...settings, record, 0, '');
+      }
+      const answers = await pipeline.exec();
+      const failed = answers?.find(([error]) => error !== null);
+      if (failed?.[0]) throw failed[0];
+      done += IN_FLIGHT / 2;
+    }
+  };
+  await Promise.all([lane(), lane()]);
+  return done / ((performance.now() - started) / 1_000);
+}

@@ -1,0 +1,82 @@
+/**
+ * From a publish on one node to its receipt on another, at a steady rate, with Redis beside them on the same two cores.
+ * Run: node bench/redis/cross-node.ts [--rate 5000] [--seconds 10] [--rounds 3]
+ */
+import { parseArgs } from 'node:util';
+import { LeanSocket } from '../../src/load/lean-socket.ts';
+import { startServer } from '../server-process.ts';
+import { benchToken } from '../tokens.ts';
+import { median, pause, quantile, RedisProcess } from './redis-process.ts';
+
+const { values } = parseArgs({
+  options: {
+    rate: { type: 'string', default: '5000' },
+    seconds: { type: 'string', default: '10' },
+    rounds: { type: 'string', default: '3' },
+  },
+});
+const rate = Number(values.rate);
+const seconds = Number(values.seconds);
+const rounds = Number(values.rounds);
+
+const TOPICS = 50;
+/** Publishes are sent in steps of this many ms, as a crowd of clients would. */
+const STEP_MS = 1;
+const SENT_AT = '"at":';
+
+const redis = await RedisProcess.start();
+const settings = { 'redis.url': redis.url, 'websocket.max_subscriptions': '1000' };
+const [a, b] = await Promise.all([startServer(settings, 0), startServer(settings, 1)]);
+const path = `/ws?token=${await benchToken('bench')}`;
+
+let latencies: number[] = [];
+let received = 0;
+const reader = await LeanSocket.open({ host: '127.0.0.1', port: b.port, path, onMessage: arrived });
+const topics = Array.from({ length: TOPICS }, (_, at) => `bench.t${at}`);
+reader.send(JSON.stringify({ type: 'Subscribe', id: 's', data: { topics } }));
+const publisher = await LeanSocket.open({ host: '127.0.0.1', port: a.port, path, onMessage: () => {} });
+await pause(1_000);
+await publishFor(2);
+
+const p99s: number[] = [];
+for (let round = 0; round < rounds; round += 1) {
+  latencies = [];
+  received = 0;
+  const sent = await publishFor(seconds);
+  await pause(1_000);
+  p99s.push(quantile(latencies, 0.99));
+  process.stdout.write(
+    `round ${round + 1}: ${Math.round(sent / seconds)} publishes/s, ${sent - received} missing, p50 ${quantile(latencies, 0.5).toFixed(2)} ms, p99 ${quantile(latencies, 0.99).toFixed(2)} ms, max ${quantile(latencies, 1).toFixed(1)} ms\n`,
+  );
+}
+process.stdout.write(`median p99 ${median(p99s).toFixed(2)} ms at ${rate} publishes/s (target 5 ms)\n`);
+reader.destroy();
+publisher.destroy();
+await Promise.all([a.stop(), b.stop()]);
+await redis.end();
+
+/** By the clock and not by a timer's count: a late timer makes up for what it missed. */
+async function publishFor(duration: number): Promise<number> {
+  const started = performance.now();
+  let sent = 0;
+  while (performance.now() - started < duration * 1_000) {
+    const due = Math.floor(((performance.now() - started) / 1_000) * rate);
+    for (; sent < due; sent += 1) {
+      const topic = topics[sent % TOPICS];
+      const padding = 'x'.repeat(150);
+      publisher.send(
+        `{"type":"Broadcast","data":{"topic":"${topic}","payload":{${SENT_AT}${performance.now()},"p":"${padding}"}}}`,
+      );
+    }
+    await pause(STEP_MS);
+  }
+  return sent;
+}
+
+function arrived(bytes: Buffer, start: number, end: number): void {
+  const now = performance.now();
+  const at = bytes.indexOf(SENT_AT, start, 'latin1');
+  if (at === -1 || at >= end) return;
+  received += 1;
+  latencies.push(now - Number.parseFloat(bytes.toString('latin1', at + SENT_AT.length, at + SENT_AT.length + 18)));
+}
