@@ -101,7 +101,7 @@ async function drive(server: ServerName, { pid, port }: ServerProcess, options: 
 /** Opens many connections, some at a time. */
 export async function openAll(
   options: readonly ClientOptions[],
-  open: (each: ClientOptions) => Promise<Client> = Client.open,
+  open: (each: ClientOptions) => Promise<Client> = (each) => Client.open(each),
   parallel = PARALLEL,
 ): Promise<Client[]> {
   const clients: Client[] = [];

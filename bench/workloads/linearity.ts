@@ -1,6 +1,6 @@
 /** Cost must grow with the number of subscribers and connections, and with nothing else. */
 import { fanOut, openAll, type FanOutResult } from './fan-out.ts';
-import { Client, type ClientOptions } from '../generator/client.ts';
+import type { Client, ClientOptions } from '../generator/client.ts';
 import { Tally } from '../generator/tally.ts';
 import { pause } from '../pause.ts';
 import { cpuSeconds, residentBytes } from '../processes.ts';
