@@ -10,7 +10,14 @@ import type { Principal } from '../auth/principal.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
 import { CLOSE_CODES } from '../protocol/close-codes.ts';
-import { byteLength, type Codec, type Decoded, type Format, type Payload } from '../protocol/codec.ts';
+import {
+  byteLength,
+  type Acknowledgement,
+  type Codec,
+  type Decoded,
+  type Format,
+  type Payload,
+} from '../protocol/codec.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { ClientFrame, ControlFrame } from '../protocol/frames.ts';
@@ -294,6 +301,14 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     Connection.answered = frame;
     this.context.counters.controlSent.add(`Status ${this.format}`);
     this.sendPayload(payload);
+  }
+
+  /** Like {@link reply}, for the answer to a publish. */
+  acknowledge(frame: ClientFrame, ack: Acknowledgement): void {
+    if (Connection.answered === frame) return;
+    Connection.answered = frame;
+    this.context.counters.controlSent.add(`Ack ${this.format}`);
+    this.sendPayload(this.codec.acknowledgement(ack));
   }
 
   refuse(frame: ClientFrame, refused: Refusal): void {

@@ -22,6 +22,16 @@ export const json: Codec = {
     return JSON.stringify(frame);
   },
 
+  acknowledgement({ replyTo, status, topic, id, position, recipients }): Payload {
+    // Topics, message ids and epochs hold nothing that JSON escapes; what the client chose may.
+    const name = replyTo === undefined ? '' : JSON.stringify(replyTo);
+    const head =
+      name === '' ? '{"type":"Ack","data":{' : `{"type":"Ack","reply_to":${name},"data":{"message_id":${name},`;
+    const subject = topic === undefined ? '' : `"topic":"${topic}",`;
+    const place = position === null ? '' : `"id":"${id}","sequence":${position.sequence},"epoch":"${position.epoch}",`;
+    return `${head}"status":"${status}",${subject}${place}"recipients":${recipients}}}`;
+  },
+
   publication: publicationText,
 
   replayed(frame: Uint8Array, replyTo?: string): Uint8Array {

@@ -1,4 +1,4 @@
-import { isRefusal, type Published } from '../../broker/broker.ts';
+import { isRefusal } from '../../broker/broker.ts';
 import { quote, refusal } from '../../protocol/errors.ts';
 import type { BroadcastFrame } from '../../protocol/frames.ts';
 import { isTopicName, qualify } from '../../protocol/topic.ts';
@@ -28,21 +28,15 @@ export function broadcast(connection: Connection, frame: BroadcastFrame): void {
     connection.cell.answer(() => {
       if (isRefusal(outcome)) return connection.refuse(frame, outcome);
       countPublished(connection, outcome);
-      acknowledge(connection, frame, outcome, context.router.recipients(topic));
+      const { id, position, duplicate } = outcome;
+      connection.acknowledge(frame, {
+        replyTo: frame.id,
+        status: duplicate ? 'duplicate' : 'delivered',
+        topic: frame.topic,
+        id,
+        position,
+        recipients: context.router.recipients(topic),
+      });
     }, frame);
-  });
-}
-
-function acknowledge(
-  connection: Connection,
-  frame: BroadcastFrame,
-  { id, position, duplicate }: Published,
-  recipients: number,
-): void {
-  const status = duplicate ? 'duplicate' : 'delivered';
-  const place = position === null ? {} : { id, sequence: position.sequence, epoch: position.epoch };
-  connection.reply(frame, {
-    type: 'Ack',
-    data: { message_id: frame.id, status, topic: frame.topic, ...place, recipients },
   });
 }

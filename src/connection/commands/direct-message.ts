@@ -28,12 +28,9 @@ export function directMessage(connection: Connection, frame: DirectMessageFrame)
       if (isRefusal(outcome)) return connection.refuse(frame, outcome);
       countPublished(connection, outcome);
       const recipients = context.router.recipients(topic);
-      const status = outcome.duplicate ? 'duplicate' : recipients > 0 ? 'delivered' : 'queued';
-      const place =
-        outcome.position === null
-          ? {}
-          : { id: outcome.id, sequence: outcome.position.sequence, epoch: outcome.position.epoch };
-      connection.reply(frame, { type: 'Ack', data: { message_id: frame.id, status, ...place, recipients } });
+      const { id, position, duplicate } = outcome;
+      const status = duplicate ? 'duplicate' : recipients > 0 ? 'delivered' : 'queued';
+      connection.acknowledge(frame, { replyTo: frame.id, status, topic: undefined, id, position, recipients });
     }, frame);
   });
 }
