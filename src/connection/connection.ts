@@ -152,7 +152,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   oversized(size: number): void {
     if (!this.isOpen) return;
     this.seenBeat = this.context.node.beat;
-    this.context.counters.received.add(`invalid ${this.format}`);
+    this.context.counters.received.add('invalid', this.format);
     const message = `expected at most ${this.context.limits.maxMessageSize} bytes (websocket.max_message_size), got ${size}`;
     this.reject(refusal('payload_too_large', message), undefined);
   }
@@ -299,7 +299,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   replyPayload(frame: ClientFrame, payload: Payload): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
-    this.context.counters.controlSent.add(`Status ${this.format}`);
+    this.context.counters.controlSent.add('Status', this.format);
     this.sendPayload(payload);
   }
 
@@ -307,7 +307,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   acknowledge(frame: ClientFrame, ack: Acknowledgement): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
-    this.context.counters.controlSent.add(`Ack ${this.format}`);
+    this.context.counters.controlSent.add('Ack', this.format);
     this.sendPayload(this.codec.acknowledgement(ack));
   }
 
@@ -319,7 +319,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   /** Sends a control frame: at once when the socket has room, else through the control lane. */
   send(frame: ControlFrame): void {
-    this.context.counters.controlSent.add(`${frame.type} ${this.format}`);
+    this.context.counters.controlSent.add(frame.type, this.format);
     this.sendPayload(this.codec.encode(frame));
   }
 
@@ -361,12 +361,12 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     const { counters } = this.context;
     if (!this.isOpen) return;
     if (frame.type === 'rejected') {
-      counters.received.add(`invalid ${this.format}`);
+      counters.received.add('invalid', this.format);
       const over = chargeFrame(this, 1);
       this.reject(over ?? frame.refusal, frame.id);
       return;
     }
-    counters.received.add(`${frame.type.startsWith('X-') ? 'X-' : frame.type} ${this.format}`);
+    counters.received.add(frame.type.startsWith('X-') ? 'X-' : frame.type, this.format);
     const taken = this.cell.tell(frame, size);
     if (!taken && this.isOpen)
       this.refuse(frame, refusal('inbound_full', 'expected fewer frames before earlier ones are answered', 1_000));

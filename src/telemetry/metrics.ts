@@ -2,7 +2,7 @@
  * Every metric, once: name, type, help, labels and where its values come from. docs/metrics.md is generated from this
  * table. Labels take their values from our own tables only, so the number of series is bounded.
  */
-import type { Counters, Histogram, Tally } from './counters.ts';
+import type { Counters, FrameTally, Histogram, Tally } from './counters.ts';
 
 /** What is read off a node when metrics are asked for. */
 export interface Gauges {
@@ -201,12 +201,10 @@ function tally(counts: Tally, label: string): Sample[] {
   return [...counts.counts].map(([key, value]) => one(value, { [label]: key }));
 }
 
-/** Keys of the form `type format`. */
-function pairs(counts: Tally): Sample[] {
-  return [...counts.counts].map(([key, value]) => {
-    const [type = '', format = ''] = key.split(' ');
-    return one(value, { type, format });
-  });
+function pairs(frames: FrameTally): Sample[] {
+  return (['json', 'msgpack'] as const).flatMap((format) =>
+    [...frames[format].counts].map(([type, value]) => one(value, { type, format })),
+  );
 }
 
 function buckets(name: string, { bounds, counts, sum, count }: Histogram): Sample[] {
