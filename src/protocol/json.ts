@@ -3,6 +3,7 @@ import { rejected, type Codec, type Decoded, type Payload } from './codec.ts';
 import { refusal } from './errors.ts';
 import type { ControlFrame } from './frames.ts';
 import { readMessage } from './guard.ts';
+import { readPlainBroadcast } from './json-broadcast.ts';
 import { sliceMember } from './json-slice.ts';
 import type { Publication } from './position.ts';
 import { isDirectTopic, wireName } from './topic.ts';
@@ -64,6 +65,8 @@ export const json: Codec = {
 
   decode(bytes: ArrayBuffer, batching: boolean): Decoded | readonly Decoded[] {
     const text = Buffer.from(bytes).toString('utf8');
+    const plain = readPlainBroadcast(text);
+    if (plain !== null) return plain;
     let value: unknown;
     try {
       value = JSON.parse(text);
