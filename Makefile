@@ -18,7 +18,9 @@ SYSTEM       := redis-server:redis-server redis-sentinel:redis-sentinel curl:cur
 MISSING      := $(strip $(foreach pair,$(SYSTEM),$(if $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v $(firstword $(subst :, ,$(pair)))),,$(lastword $(subst :, ,$(pair))))))
 NODE_STAMP   := $(if $(NODE_BIN),$(TC)/node-$(NODE_PIN).stamp,)
 
-.PHONY: start test check install system format docs lock bench clean
+PEERS        := bench/peers/node_modules/.stamp
+
+.PHONY: start test check install system format docs lock bench bench-micro clean
 
 start: install ## run a development server on port 8081 (PORT=... make start)
 	exec ./signalbox serve --profile development
@@ -33,6 +35,7 @@ check: install ## types, lint, format, unused code, generated docs, lock file
 	oxfmt --check .
 	knip
 	node scripts/docs.ts --check
+	node bench/guard.ts
 
 install: $(STAMP) ## what is missing
 
@@ -55,11 +58,20 @@ format: install
 docs: install ## generate the reference pages from the tables in the code
 	node scripts/docs.ts
 
-bench: install ## the benchmarks; results in bench/results (BENCH="--only w1 --rounds 5")
+bench: install $(PEERS) ## the benchmarks; results in bench/results (BENCH="--only w1 --rounds 5", BENCH=--quick)
 	taskset -c 1 node bench/run.ts $(BENCH)
+
+bench-micro: install ## what single calls on the hot path cost
+	taskset -c 1 node --expose-gc bench/micro/run.ts
+
+# The servers that are compared with; nothing else needs them.
+$(PEERS): bench/peers/package.json bench/peers/package-lock.json $(NODE_STAMP)
+	npm ci --prefix bench/peers --no-audit --no-fund --loglevel=error
+	touch $@
 
 lock: $(NODE_STAMP) ## after a change of dependencies
 	npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
+	npm install --prefix bench/peers --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
 	node scripts/lock.mjs
 
 $(TC)/node-$(NODE_PIN).stamp:
@@ -75,4 +87,4 @@ $(STAMP): package.json package-lock.json $(NODE_STAMP)
 	touch $@
 
 clean:
-	rm -rf node_modules .toolchain
+	rm -rf node_modules .toolchain bench/peers/node_modules

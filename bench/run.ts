@@ -1,69 +1,95 @@
-/** The benchmarks: each starts a server as a process of its own on one core and drives it from this process on another. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, hostname } from 'node:os';
+/**
+ * The benchmarks. Each starts servers as processes of their own on one core and drives them from this process on
+ * another. `--only w1,w4` chooses, `--rounds 5` and `--seconds 2` set how often and how long, `--quick` only checks that
+ * everything works, `--servers raw-cork,signalbox-json` measures some of them; both write nothing. Results go to bench/results and docs/performance.md.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, hostname, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { fanOut, type FanOutResult } from './fan-out.ts';
-import { idle } from './idle.ts';
+import { uwsVersion } from '../src/transport/uws.ts';
+import { writePage, type Report, type Reports } from './report/page.ts';
+import type { Plan, Section } from './section.ts';
+import { linearity } from './workloads/linearity.ts';
+import { w1, w1u } from './workloads/w1.ts';
+import { w2 } from './workloads/w2.ts';
+import { w3 } from './workloads/w3.ts';
+import { w4 } from './workloads/w4.ts';
+import { w5 } from './workloads/w5.ts';
+import { w6 } from './workloads/w6.ts';
+
+const WORKLOADS: Readonly<Record<string, (plan: Plan) => Promise<Section>>> = {
+  w1,
+  w1u,
+  w2,
+  w3,
+  w4,
+  w5,
+  w6,
+  linearity,
+};
+/** `actor_system.flush_slice_ms`: the default, with which everything here runs. */
+const FLUSH_SLICE_MS = 5;
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '2' },
     only: { type: 'string' },
+    servers: { type: 'string' },
+    quick: { type: 'boolean', default: false },
   },
 });
-const rounds = Number(values.rounds);
-const seconds = Number(values.seconds);
-const wants = (name: string): boolean => values.only === undefined || values.only === name;
-const results: Record<string, unknown> = {
-  date: new Date().toISOString(),
-  machine: `${cpus()[0]?.model ?? 'unknown'} x ${cpus().length}`,
-  node: process.version,
-  rounds,
-  seconds,
+const plan: Plan = {
+  rounds: values.quick ? 1 : Number(values.rounds),
+  seconds: values.quick ? 0.5 : Number(values.seconds),
+  warmUpSeconds: values.quick ? 0.3 : 0.8,
+  isQuick: values.quick,
+  servers: values.servers?.split(',') ?? null,
+  say: (text) => process.stdout.write(`${text}\n`),
 };
+const chosen = values.only?.split(',') ?? Object.keys(WORKLOADS);
+const unknown = chosen.filter((name) => WORKLOADS[name] === undefined);
+if (unknown.length > 0) {
+  process.stderr.write(
+    `expected --only with some of ${Object.keys(WORKLOADS).join(', ')}; got ${unknown.join(', ')}\n`,
+  );
+  process.exit(2);
+}
 
-if (wants('w1')) results['w1'] = await fanOutRounds('W1   1 topic x 1,000 subscribers x 128 B, 64 in flight', 64);
-if (wants('w1u')) results['w1u'] = await fanOutRounds('W1u  the same, 1 in flight', 1);
-if (wants('w3')) {
-  const result = await idle({ connections: 10_000, topics: 500 });
-  results['w3'] = result;
-  print(
-    'W3   10,000 idle subscribed connections',
-    `${Math.round(result.bytesPerConnection)} B resident each, ${Math.round(result.cpuMicrosecondsPerConnect)} µs CPU to accept, verify and subscribe each`,
+const started = performance.now();
+const measured: Record<string, Report> = {};
+for (const name of chosen) {
+  const section = await WORKLOADS[name]?.(plan);
+  if (section !== undefined) measured[name] = { conditions: conditions(name), section };
+}
+for (const { section } of Object.values(measured)) {
+  for (const { text, goal, compare, reached } of section.targets)
+    plan.say(`${text}: ${reached === null ? 'not measured' : reached.toFixed(2)} (${compare} ${goal})`);
+}
+plan.say(`${Math.round((performance.now() - started) / 1_000)} s in all`);
+if (plan.isQuick || plan.servers !== null) plan.say('a part of it only: nothing written');
+else publish(measured);
+process.exit(0);
+
+function conditions(name: string): string {
+  const command = `BENCH="--only ${name} --rounds ${plan.rounds} --seconds ${plan.seconds}" make bench`;
+  return (
+    `*${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, Linux ${release()}, Node ${process.version}, ` +
+    `uWebSockets.js ${uwsVersion}; medians of ${plan.rounds} alternating rounds of ${plan.seconds} s; flush slice ${FLUSH_SLICE_MS} ms; limits on and set to 10⁹. \`${command}\`*`
   );
 }
 
-const directory = fileURLToPath(new URL('results/', import.meta.url));
-mkdirSync(directory, { recursive: true });
-const file = `${directory}${new Date().toISOString().slice(0, 10)}-${hostname()}.json`;
-writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
-
-async function fanOutRounds(label: string, inFlight: number): Promise<FanOutResult[]> {
-  const all: FanOutResult[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    all.push(await fanOut({ subscribers: 1_000, payloadBytes: 128, inFlight, seconds, warmUpSeconds: 1.5 }));
-  }
-  const figures = all.map(({ perServerCpuSecond }) => perServerCpuSecond);
-  const wrong = all.reduce((sum, { outOfOrder, missing }) => sum + outOfOrder + missing, 0);
-  const busiest = Math.max(...all.map(({ clientCpuShare }) => clientCpuShare));
-  print(
-    label,
-    `${millions(median(figures))} deliveries per server CPU-second (median of ${rounds}; ${figures.map(millions).join(', ')}), ${wrong} lost or out of order, generator at most ${Math.round(busiest * 100)} % busy`,
+/** Adds to what was measured earlier on the same day and machine, and brings the page up to date. */
+function publish(reports: Reports): void {
+  const directory = fileURLToPath(new URL('results/', import.meta.url));
+  mkdirSync(directory, { recursive: true });
+  const file = `${directory}${new Date().toISOString().slice(0, 10)}-${hostname()}.json`;
+  const earlier = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { reports?: Reports }) : {};
+  const found = { ...earlier.reports, ...reports };
+  const all = Object.fromEntries(
+    Object.keys(WORKLOADS).flatMap((id) => (found[id] === undefined ? [] : [[id, found[id]]])),
   );
-  return all;
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
-}
-
-function millions(value: number): string {
-  return `${(value / 1e6).toFixed(2)} M`;
-}
-
-function print(label: string, text: string): void {
-  process.stdout.write(`${label}\n     ${text}\n`);
+  writeFileSync(file, `${JSON.stringify({ written: new Date().toISOString(), reports: all }, null, 1)}\n`);
+  writePage(all);
 }

@@ -1,5 +1,6 @@
 import { SignJWT } from 'jose';
-import { BENCH_SECRET } from './server-process.ts';
+
+export const BENCH_SECRET = 'a secret for benchmarks only, 32 bytes or more';
 
 /** A token of a user that may do everything that users may. */
 export function benchToken(user: string): Promise<string> {
@@ -9,4 +10,14 @@ export function benchToken(user: string): Promise<string> {
     .setIssuedAt()
     .setExpirationTime('1h')
     .sign(new TextEncoder().encode(BENCH_SECRET));
+}
+
+const made = new Map<string, string[]>();
+
+/** Tokens of so many different users. Made once: the same user keeps its token. */
+export async function userTokens(count: number, prefix = 'user'): Promise<string[]> {
+  const tokens = made.get(prefix) ?? [];
+  made.set(prefix, tokens);
+  for (let at = tokens.length; at < count; at += 1) tokens.push(await benchToken(`${prefix}-${at}`));
+  return tokens.slice(0, count);
 }

@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { LeanSocket } from '../../src/load/lean-socket.ts';
-import { startServer } from '../server-process.ts';
+import { startSignalbox } from '../servers.ts';
 import { benchToken } from '../tokens.ts';
 import { median, pause, quantile, RedisProcess } from './redis-process.ts';
 
@@ -26,7 +26,7 @@ const SENT_AT = '"at":';
 
 const redis = await RedisProcess.start();
 const settings = { 'redis.url': redis.url, 'websocket.max_subscriptions': '1000' };
-const [a, b] = await Promise.all([startServer(settings, 0), startServer(settings, 1)]);
+const [a, b] = await Promise.all([startSignalbox(settings, 0), startSignalbox(settings, 1)]);
 const path = `/ws?token=${await benchToken('bench')}`;
 
 let latencies: number[] = [];

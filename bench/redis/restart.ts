@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { LeanSocket } from '../../src/load/lean-socket.ts';
-import { startServer } from '../server-process.ts';
+import { startSignalbox } from '../servers.ts';
 import { benchToken } from '../tokens.ts';
 import { median, pause, RedisProcess } from './redis-process.ts';
 
@@ -16,7 +16,7 @@ const count = Number(values.topics);
 
 const redis = await RedisProcess.start(['--appendonly', 'yes', '--appendfsync', 'everysec']);
 const settings = { 'redis.url': redis.url, 'websocket.max_subscriptions': '10000' };
-const [a, b] = await Promise.all([startServer(settings, 0), startServer(settings, 1)]);
+const [a, b] = await Promise.all([startSignalbox(settings, 0), startSignalbox(settings, 1)]);
 const path = `/ws?token=${await benchToken('bench')}`;
 const topics = Array.from({ length: count }, (_, at) => `bench.t${at}`);
 

@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { LeanSocket } from '../../src/load/lean-socket.ts';
-import { startServer } from '../server-process.ts';
+import { startSignalbox } from '../servers.ts';
 import { benchToken } from '../tokens.ts';
 import { pause, RedisProcess } from './redis-process.ts';
 
@@ -22,7 +22,7 @@ const AT_ONCE = 200;
 const redis = await RedisProcess.start();
 const look = new Redis({ port: redis.port, host: '127.0.0.1' });
 const settings = { 'redis.url': redis.url };
-const [a, b] = await Promise.all([startServer(settings, 0), startServer(settings, 1)]);
+const [a, b] = await Promise.all([startSignalbox(settings, 0), startSignalbox(settings, 1)]);
 const path = `/ws?token=${await benchToken('bench')}`;
 const epochs = new Map<string, string>();
 

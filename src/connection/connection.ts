@@ -10,7 +10,14 @@ import type { Principal } from '../auth/principal.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
 import { CLOSE_CODES } from '../protocol/close-codes.ts';
-import { byteLength, type Codec, type Decoded, type Format, type Payload } from '../protocol/codec.ts';
+import {
+  byteLength,
+  type Acknowledgement,
+  type Codec,
+  type Decoded,
+  type Format,
+  type Payload,
+} from '../protocol/codec.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { ClientFrame, ControlFrame } from '../protocol/frames.ts';
@@ -153,7 +160,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   oversized(size: number): void {
     if (!this.isOpen || hogsTurn(this)) return;
     this.seenBeat = this.context.node.beat;
-    this.context.counters.received.add(`invalid ${this.format}`);
+    this.context.counters.received.add('invalid', this.format);
     const message = `expected at most ${this.context.limits.maxMessageSize} bytes (websocket.max_message_size), got ${size}`;
     this.reject(refusal('payload_too_large', message), undefined);
   }
@@ -307,8 +314,16 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   replyPayload(frame: ClientFrame, payload: Payload): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
-    this.context.counters.controlSent.add(`Status ${this.format}`);
+    this.context.counters.controlSent.add('Status', this.format);
     this.sendPayload(payload);
+  }
+
+  /** Like {@link reply}, for the answer to a publish. */
+  acknowledge(frame: ClientFrame, ack: Acknowledgement): void {
+    if (Connection.answered === frame) return;
+    Connection.answered = frame;
+    this.context.counters.controlSent.add('Ack', this.format);
+    this.sendPayload(this.codec.acknowledgement(ack));
   }
 
   refuse(frame: ClientFrame, refused: Refusal): void {
@@ -319,7 +334,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   /** Sends a control frame: at once when the socket has room, else through the control lane. */
   send(frame: ControlFrame): void {
-    this.context.counters.controlSent.add(`${frame.type} ${this.format}`);
+    this.context.counters.controlSent.add(frame.type, this.format);
     this.sendPayload(this.codec.encode(frame));
   }
 
@@ -361,12 +376,12 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     const { counters } = this.context;
     if (!this.isOpen || hogsTurn(this)) return;
     if (frame.type === 'rejected') {
-      counters.received.add(`invalid ${this.format}`);
+      counters.received.add('invalid', this.format);
       const over = chargeFrame(this, 1);
       this.reject(over ?? frame.refusal, frame.id);
       return;
     }
-    counters.received.add(`${frame.type.startsWith('X-') ? 'X-' : frame.type} ${this.format}`);
+    counters.received.add(frame.type.startsWith('X-') ? 'X-' : frame.type, this.format);
     if (this.context.router.tracing.isOn) this.context.router.tracing.arrived(frame);
     const taken = this.cell.tell(frame, size);
     if (!taken && this.isOpen)

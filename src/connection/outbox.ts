@@ -39,7 +39,7 @@ export function writeGap(connection: Connection, subscription: Subscription): vo
   if (gap === null) return;
   subscription.gap = null;
   connection.context.counters.gaps.add(gap.cause);
-  connection.context.counters.controlSent.add(`Gap ${connection.format}`);
+  connection.context.counters.controlSent.add('Gap', connection.format);
   connection.transport?.send(
     connection.codec.encode(gapFrame(subscription.topic.clientName, gap)),
     connection.codec.binary,

@@ -1,7 +1,7 @@
 /** One message of the publish API: what it must look like, and its way to the broker, the same as from a socket. */
 import { isRefusal } from '../broker/broker.ts';
 import { countPublished } from '../connection/commands/checks.ts';
-import { acknowledgement, prepare, type PublishFrame } from '../connection/commands/publish.ts';
+import { acknowledgement, acknowledgementData, prepare, type PublishFrame } from '../connection/commands/publish.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import { readFrame } from '../protocol/guard.ts';
 import { sliceField } from '../protocol/json-slice.ts';
@@ -50,7 +50,7 @@ export function publishItem({ parts, principal }: Call, frame: PublishFrame): Pr
       if (isRefusal(outcome)) return resolve(outcome);
       countPublished({ context }, outcome);
       if (times !== null) tracing.stored(topic, outcome, principal.user, times);
-      resolve(acknowledgement(frame, outcome, context.router.recipients(topic)));
+      resolve(acknowledgementData(acknowledgement(frame, outcome, context.router.recipients(topic))));
     });
   });
 }

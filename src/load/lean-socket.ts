@@ -96,6 +96,11 @@ export class LeanSocket {
     this.socket.write(frame(BINARY, bytes));
   }
 
+  /** Sends frames that the caller has put together, masks included. */
+  write(frames: Uint8Array): void {
+    this.socket.write(frames);
+  }
+
   /** Stops reading, as a client does that hangs; the kernel's buffers fill up. */
   pause(): void {
     this.socket.pause();
@@ -130,10 +135,17 @@ export class LeanSocket {
   }
 
   private read(buffer: Buffer, length: number): boolean {
+    if (this.rest === null && this.isOpen) {
+      this.options.onChunk?.();
+      const used = this.walk(buffer, length);
+      if (used < length) this.rest = Buffer.from(buffer.subarray(used, length));
+      this.options.onChunkEnd?.();
+      return true;
+    }
     const chunk =
       this.rest === null ? buffer.subarray(0, length) : Buffer.concat([this.rest, buffer.subarray(0, length)]);
     this.options.onChunk?.();
-    const used = this.isOpen ? this.walk(chunk) : this.readAnswer(chunk);
+    const used = this.isOpen ? this.walk(chunk, chunk.byteLength) : this.readAnswer(chunk);
     this.rest = used < chunk.byteLength ? Buffer.from(chunk.subarray(used)) : null;
     this.options.onChunkEnd?.();
     return true;
@@ -152,13 +164,13 @@ export class LeanSocket {
     this.isOpen = true;
     this.refused = null;
     this.opened?.();
-    return end + 4 + this.walk(chunk.subarray(end + 4));
+    const first = chunk.subarray(end + 4);
+    return end + 4 + this.walk(first, first.byteLength);
   }
 
   /** Hands out every complete message. Returns how many bytes they took. */
-  private walk(chunk: Buffer): number {
+  private walk(chunk: Buffer, size: number): number {
     const { onMessage } = this.options;
-    const size = chunk.byteLength;
     let at = 0;
     while (at + 2 <= size) {
       let length = (chunk[at + 1] as number) & 0x7f;

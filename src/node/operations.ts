@@ -70,7 +70,7 @@ export class Operations {
     const { json, msgpack } = counters.publicationsSent;
     this.traffic.sample({
       published: counters.published,
-      received: counters.received.total,
+      received: counters.received.json.total + counters.received.msgpack.total,
       delivered: json + msgpack,
     });
     this.reversions.run(clock.now());

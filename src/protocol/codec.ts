@@ -1,7 +1,7 @@
 /** What a wire format must do. JSON and MessagePack share one schema: same types, same keys. */
 import type { Refusal } from './errors.ts';
 import type { ClientFrame, ControlFrame } from './frames.ts';
-import type { Publication } from './position.ts';
+import type { Position, Publication } from './position.ts';
 
 /** One WebSocket message, ready to send. Text formats may stay strings: the socket encodes them. */
 export type Payload = string | Uint8Array;
@@ -17,12 +17,27 @@ export type Decoded = ClientFrame | RejectedFrame;
 
 export type Format = 'json' | 'msgpack';
 
+/** What an `Ack` tells a publisher. */
+export interface Acknowledgement {
+  /** The id of the frame that published; without one the `Ack` names none. */
+  readonly replyTo: string | undefined;
+  readonly status: 'delivered' | 'duplicate' | 'queued';
+  /** As the client named it; not said of direct messages. */
+  readonly topic: string | undefined;
+  /** The message id; not said, like the position, of what has no place in a log. */
+  readonly id: string;
+  readonly position: Position | null;
+  readonly recipients: number;
+}
+
 export interface Codec {
   readonly name: Format;
   /** Whether messages go out as binary frames. */
   readonly binary: boolean;
   /** A frame for one client. */
   encode(frame: ControlFrame): Payload;
+  /** The `Ack` frame of a publish: put together by hand, because it is the most frequent answer of all. */
+  acknowledgement(ack: Acknowledgement): Payload;
   /** A publication frame for everybody: it holds nothing that differs per connection. */
   publication(publication: Publication): Payload;
   /** The same publication frame with `replayed: true` and, when it answers a request, `reply_to`. */

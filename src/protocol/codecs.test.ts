@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { Packr, Unpackr } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
 import { characters } from '../../test/kit/characters.ts';
-import { clientFrames, jsonValues } from '../../test/kit/client-frames.ts';
+import { clientFrames, jsonValues, topicNames } from '../../test/kit/client-frames.ts';
 import { publications } from '../../test/kit/publications.ts';
 import { byteLength, type Codec, type Decoded, type Payload } from './codec.ts';
 import { CODECS, SUBPROTOCOLS } from './codecs.ts';
@@ -161,6 +161,28 @@ describe.each(clients)('%s to the client', (_name, { codec, read }) => {
     );
   });
 
+  test('an acknowledgement is the Ack frame that it stands for', () => {
+    const positions = fc.record({ epoch: fc.stringMatching(/^[\w-]{12}$/), sequence: fc.maxSafeNat() });
+    const acks = fc.record({
+      replyTo: fc.option(fc.string({ unit: characters }), { nil: undefined }),
+      status: fc.constantFrom('delivered', 'duplicate', 'queued'),
+      topic: fc.option(topicNames, { nil: undefined }),
+      id: fc.stringMatching(/^\d{13}-\d{1,16}-[\w-]{6}$/),
+      position: fc.option(positions),
+      recipients: fc.nat(),
+    });
+    fc.assert(
+      fc.property(acks, (ack) => {
+        const { replyTo, status, topic, id, position, recipients } = ack;
+        const place = position === null ? {} : { id, sequence: position.sequence, epoch: position.epoch };
+        const data = { message_id: replyTo, status, topic, ...place, recipients };
+        expect(read(codec.acknowledgement(ack))).toStrictEqual(
+          read(codec.encode({ type: 'Ack', reply_to: replyTo, data: withoutUndefined(data) })),
+        );
+      }),
+    );
+  });
+
   test('a publication arrives with everything that it has and nothing else', () => {
     fc.assert(
       fc.property(publications, ({ publication, wire }) => {
@@ -232,3 +254,7 @@ describe.each(clients)('%s to the client', (_name, { codec, read }) => {
     );
   });
 });
+
+function withoutUndefined(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined));
+}

@@ -3,6 +3,7 @@ import { rejected, type Codec, type Decoded, type Payload } from './codec.ts';
 import { refusal } from './errors.ts';
 import type { ControlFrame } from './frames.ts';
 import { readMessage } from './guard.ts';
+import { readPlainBroadcast } from './json-broadcast.ts';
 import { sliceMember } from './json-slice.ts';
 import type { Publication } from './position.ts';
 import { isDirectTopic, wireName } from './topic.ts';
@@ -20,6 +21,16 @@ export const json: Codec = {
 
   encode(frame: ControlFrame): Payload {
     return JSON.stringify(frame);
+  },
+
+  acknowledgement({ replyTo, status, topic, id, position, recipients }): Payload {
+    // Topics, message ids and epochs hold nothing that JSON escapes; what the client chose may.
+    const name = replyTo === undefined ? '' : JSON.stringify(replyTo);
+    const head =
+      name === '' ? '{"type":"Ack","data":{' : `{"type":"Ack","reply_to":${name},"data":{"message_id":${name},`;
+    const subject = topic === undefined ? '' : `"topic":"${topic}",`;
+    const place = position === null ? '' : `"id":"${id}","sequence":${position.sequence},"epoch":"${position.epoch}",`;
+    return `${head}"status":"${status}",${subject}${place}"recipients":${recipients}}}`;
   },
 
   publication: publicationText,
@@ -54,6 +65,8 @@ export const json: Codec = {
 
   decode(bytes: ArrayBuffer, batching: boolean): Decoded | readonly Decoded[] {
     const text = Buffer.from(bytes).toString('utf8');
+    const plain = readPlainBroadcast(text);
+    if (plain !== null) return plain;
     let value: unknown;
     try {
       value = JSON.parse(text);

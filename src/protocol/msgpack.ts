@@ -24,6 +24,19 @@ export const msgpack: Codec = {
     return packr.pack(defined(frame as unknown as Record<string, unknown>));
   },
 
+  acknowledgement({ replyTo, status, topic, id, position, recipients }): Payload {
+    const data: Record<string, unknown> = replyTo === undefined ? {} : { message_id: replyTo };
+    data['status'] = status;
+    if (topic !== undefined) data['topic'] = topic;
+    if (position !== null) {
+      data['id'] = id;
+      data['sequence'] = position.sequence;
+      data['epoch'] = position.epoch;
+    }
+    data['recipients'] = recipients;
+    return packr.pack(replyTo === undefined ? { type: 'Ack', data } : { type: 'Ack', reply_to: replyTo, data });
+  },
+
   publication(publication: Publication): Payload {
     return packr.pack(publicationValue(publication));
   },

@@ -2,7 +2,7 @@
  * Every metric, once: name, type, help, labels and where its values come from. docs/metrics.md is generated from this
  * table. Labels take their values from our own tables only, so the number of series is bounded.
  */
-import type { Counters, Histogram, Tally } from './counters.ts';
+import type { Counters, FrameTally, Histogram, Tally } from './counters.ts';
 
 /** What is read off the link to Redis and the broker behind it. */
 export interface RedisGauges {
@@ -99,7 +99,7 @@ export const METRICS: readonly MetricEntry[] = [
     'messages_received_total',
     'Frames from clients; invalid ones count as type invalid.',
     ['type', 'format'],
-    ({ received }) => pairs(received, 'type', 'format'),
+    ({ received }) => frames(received),
   ),
   counter('received_bytes_total', 'Bytes of messages from clients.', [], ({ receivedBytes }) => [one(receivedBytes)]),
   counter(
@@ -107,7 +107,7 @@ export const METRICS: readonly MetricEntry[] = [
     'Frames to clients; publications of every kind count as type Broadcast.',
     ['type', 'format'],
     ({ controlSent, publicationsSent }) => [
-      ...pairs(controlSent, 'type', 'format'),
+      ...frames(controlSent),
       one(publicationsSent.json, { type: 'Broadcast', format: 'json' }),
       one(publicationsSent.msgpack, { type: 'Broadcast', format: 'msgpack' }),
     ],
@@ -354,6 +354,12 @@ function pairs(counts: Tally, left: string, right: string): Sample[] {
     const [first = '', second = ''] = key.split(' ');
     return one(value, { [left]: first, [right]: second });
   });
+}
+
+function frames(counts: FrameTally): Sample[] {
+  return (['json', 'msgpack'] as const).flatMap((format) =>
+    [...counts[format].counts].map(([type, value]) => one(value, { type, format })),
+  );
 }
 
 function buckets(name: string, { bounds, counts, sum, count }: Histogram): Sample[] {

@@ -16,10 +16,7 @@ export function broadcast(connection: Connection, frame: PublishFrame): void {
       if (isRefusal(outcome)) return connection.refuse(frame, outcome);
       countPublished(connection, outcome);
       if (times !== null) tracing.stored(topic, outcome, principal.user, times);
-      connection.reply(frame, {
-        type: 'Ack',
-        data: acknowledgement(frame, outcome, context.router.recipients(topic)),
-      });
+      connection.acknowledge(frame, acknowledgement(frame, outcome, context.router.recipients(topic)));
     }, frame);
   });
 }

@@ -1,6 +1,7 @@
 /** What `Broadcast` and `DirectMessage` have in common, over the socket and over HTTP: checks, draft, acknowledgement. */
 import type { Principal } from '../../auth/principal.ts';
 import type { Draft, Published } from '../../broker/broker.ts';
+import type { Acknowledgement } from '../../protocol/codec.ts';
 import { quote, refusal, type Refusal } from '../../protocol/errors.ts';
 import type { BroadcastFrame, DirectMessageFrame } from '../../protocol/frames.ts';
 import { directTopic, isTopicName, qualify, type Topic } from '../../protocol/topic.ts';
@@ -35,23 +36,24 @@ export function prepare(context: ConnectionContext, principal: Principal, frame:
 }
 
 /**
- * `data` of the `Ack`. A direct message is `delivered` when its user listens on this node, else `queued`: the same for
+ * What the `Ack` says. A direct message is `delivered` when its user listens on this node, else `queued`: the same for
  * users that do not exist.
  */
 export function acknowledgement(
   frame: PublishFrame,
   { id, position, duplicate }: Published,
   recipients: number,
-): Record<string, unknown> {
+): Acknowledgement {
   const arrived = frame.type === 'Broadcast' || recipients > 0 ? 'delivered' : 'queued';
+  const topic = frame.type === 'Broadcast' ? frame.topic : undefined;
+  return { replyTo: frame.id, status: duplicate ? 'duplicate' : arrived, topic, id, position, recipients };
+}
+
+/** The same as the `data` of the frame, for HTTP. */
+export function acknowledgementData(ack: Acknowledgement): Record<string, unknown> {
+  const { replyTo, status, topic, id, position, recipients } = ack;
   const place = position === null ? {} : { id, sequence: position.sequence, epoch: position.epoch };
-  return {
-    message_id: frame.id,
-    status: duplicate ? 'duplicate' : arrived,
-    ...(frame.type === 'Broadcast' ? { topic: frame.topic } : {}),
-    ...place,
-    recipients,
-  };
+  return { message_id: replyTo, status, ...(topic === undefined ? {} : { topic }), ...place, recipients };
 }
 
 function rightsProblem({ rights }: ConnectionContext, principal: Principal, frame: PublishFrame): Refusal | null {

@@ -1,0 +1,246 @@
+/**
+ * W5: 100 healthy and 10 stalled subscribers of one topic, 2,000 messages of 1 kB a second. The stalled stop reading,
+ * then read on; what they get is checked to the end. In pairs with and without the stalled ones, because one run
+ * differs from the next by more than the stall does.
+ */
+import { Client, type ClientOptions } from '../generator/client.ts';
+import { Publisher } from '../generator/publisher.ts';
+import { Tally } from '../generator/tally.ts';
+import { pause } from '../pause.ts';
+import { cpuSeconds, residentBytes } from '../processes.ts';
+import type { Plan, Section } from '../section.ts';
+import { SERVERS, type Settings } from '../servers.ts';
+import { readCounters } from '../server-counters.ts';
+import { median, milliseconds } from '../statistics.ts';
+import { benchToken } from '../tokens.ts';
+import { arrival, openAll } from './fan-out.ts';
+
+interface StallResult {
+  readonly stalled: number;
+  readonly during: Latency;
+  readonly after: Latency;
+  readonly growthMegabytes: number;
+  readonly serverCpuShare: number;
+  /** Of all stalled clients together. */
+  readonly expected: number;
+  readonly received: number;
+  readonly announced: number;
+  readonly gaps: number;
+  /** Seconds from reading on until nothing more was missing. */
+  readonly caughtUpSeconds: number;
+  readonly disconnected: number;
+  readonly healthyFaults: number;
+  readonly stalledFaults: number;
+  readonly unaccounted: number;
+}
+
+interface Latency {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+interface Pair {
+  readonly log: string;
+  readonly without: StallResult;
+  readonly with: StallResult;
+}
+
+const TOPIC = 'bench.0';
+const PAYLOAD = 1_024;
+const HEALTHY = 100;
+const STALLED = 10;
+const PER_SECOND = 2_000;
+const WARM_UP_SECONDS = 1;
+const DEEP: Settings = { 'topics.history': '65536' };
+const CATCH_UP_SECONDS = 20;
+const MEGABYTE = 1_048_576;
+
+export async function w5(plan: Plan): Promise<Section> {
+  plan.say('W5: 100 healthy and 10 stalled subscribers, 2,000 msg/s x 1 kB');
+  const pairs: Pair[] = [];
+  for (let round = 0; round < plan.rounds; round += 1) pairs.push(await pair('65,536 messages', DEEP, plan));
+  if (!plan.isQuick) pairs.push(await pair('1,000 messages', {}, plan));
+  const deep = pairs.filter(({ log }) => log !== '1,000 messages');
+  const medianOf = (figure: (each: Pair) => number): number => median(deep.map(figure));
+  const all = pairs.map((each) => each.with);
+  return {
+    id: 'w5',
+    title: 'W5: 100 healthy and 10 stalled subscribers, 2,000 messages of 1 kB a second for 30 s',
+    notes: [
+      `The stalled ones read nothing for two thirds of the time and then go on; ${PER_SECOND * HEALTHY} healthy deliveries a second all the while. Latency of the healthy, from the intended time of sending, in ms.`,
+    ],
+    tables: [table(pairs)],
+    charts: [],
+    targets: [
+      ratioTarget(
+        'p50 while stalled',
+        medianOf((each) => each.with.during.p50 / each.without.during.p50),
+      ),
+      ratioTarget(
+        'p99 while stalled',
+        medianOf((each) => each.with.during.p99 / each.without.during.p99),
+      ),
+      ratioTarget(
+        'p50 while they catch up from a deep log',
+        medianOf((each) => each.with.after.p50 / each.without.after.p50),
+      ),
+      ratioTarget(
+        'p99 while they catch up from a deep log',
+        medianOf((each) => each.with.after.p99 / each.without.after.p99),
+      ),
+      {
+        text: 'W5, stalled clients: neither delivered nor announced, duplicated, disconnected, unaccounted',
+        goal: 0,
+        compare: '<=',
+        reached: all.reduce(
+          (sum, run) => sum + run.stalledFaults + run.healthyFaults + run.disconnected + run.unaccounted,
+          0,
+        ),
+      },
+    ],
+    figures: pairs,
+  };
+}
+
+function ratioTarget(what: string, reached: number): Section['targets'][0] {
+  return { text: `W5, healthy ${what}, × the same without stalled ones`, goal: 1.3, compare: '<=', reached };
+}
+
+/** The run without stalled ones right beside the one with them. */
+async function pair(log: string, settings: Settings, plan: Plan): Promise<Pair> {
+  const without = await run(0, settings, plan);
+  const stalled = await run(STALLED, settings, plan);
+  plan.say(
+    `  log of ${log}: p50/p99 ${latency(without.during)} without, ${latency(stalled.during)} with, ${latency(stalled.after)} while they catch up; ` +
+      `${stalled.received} + ${stalled.announced} announced of ${stalled.expected}, +${stalled.growthMegabytes.toFixed(0)} MB, ` +
+      `${stalled.disconnected} disconnected, ${stalled.stalledFaults + stalled.healthyFaults} faults`,
+  );
+  return { log, without, with: stalled };
+}
+
+async function run(stalledCount: number, settings: Settings, plan: Plan): Promise<StallResult> {
+  const seconds = plan.isQuick ? 4 : 30;
+  const stallSeconds = Math.round((seconds * 2) / 3);
+  const running = await SERVERS['signalbox-json'].start(settings);
+  const { pid, port } = running;
+  const wire = SERVERS['signalbox-json'].wire(PAYLOAD);
+  const [tally, stalledTally] = [new Tally(), new Tally()];
+  const token = await benchToken('bench');
+  const common = { port, topic: TOPIC, token, wire };
+  const subscribers = (count: number, to: Tally): ClientOptions[] =>
+    Array.from({ length: count }, () => ({ ...common, tally: to, role: 'subscriber' }));
+  const healthy = await openAll(subscribers(HEALTHY, tally));
+  const stalled = await openAll(
+    // A wire of their own: what a wire learns of frames must not change back and forth.
+    subscribers(stalledCount, stalledTally).map((each) => ({ ...each, wire: SERVERS['signalbox-json'].wire(PAYLOAD) })),
+  );
+  const client = await Client.open({ ...common, tally: new Tally(), role: 'publisher' });
+  const publisher = new Publisher({
+    client,
+    tally,
+    wire,
+    topics: [TOPIC],
+    subscribersPerTopic: HEALTHY,
+    payloadBytes: PAYLOAD,
+  });
+  try {
+    publisher.atRate(PER_SECOND);
+    await pause(WARM_UP_SECONDS);
+    const before = { rss: residentBytes(pid), cpu: cpuSeconds(pid), at: performance.now() };
+    for (const each of stalled) each.pause();
+    const during = await measured(tally, stallSeconds);
+    const resumed = performance.now();
+    let caughtUpAt = 0;
+    stalledTally.wake = () => {
+      if (
+        publisher.sent * stalledCount - stalledTally.received - stalledTally.announced >
+        (stalledCount * PER_SECOND) / 10
+      )
+        return;
+      caughtUpAt ||= performance.now();
+      stalledTally.wakeAt = Infinity;
+    };
+    stalledTally.wakeAt = 0;
+    for (const each of stalled) each.resume();
+    const after = await measured(tally, seconds - stallSeconds);
+    const growth = (residentBytes(pid) - before.rss) / MEGABYTE;
+    const share = (cpuSeconds(pid) - before.cpu) / ((performance.now() - before.at) / 1_000);
+    publisher.stop();
+    await arrival(tally, () => publisher.expected);
+    const expected = publisher.sent * stalledCount;
+    for (
+      let waited = 0;
+      waited < CATCH_UP_SECONDS && stalledTally.received + stalledTally.announced < expected;
+      waited += 1
+    )
+      await pause(1);
+    const counters = await readCounters(port);
+    return {
+      stalled: stalledCount,
+      during,
+      after,
+      growthMegabytes: growth,
+      serverCpuShare: share,
+      expected,
+      received: stalledTally.received,
+      announced: stalledTally.announced,
+      gaps: stalledTally.gaps,
+      caughtUpSeconds: caughtUpAt === 0 ? Number.NaN : (caughtUpAt - resumed) / 1_000,
+      disconnected: tally.closed + stalledTally.closed,
+      healthyFaults: tally.faults + Math.abs(publisher.expected - tally.received),
+      stalledFaults: stalledTally.faults + Math.abs(expected - stalledTally.received - stalledTally.announced),
+      unaccounted: counters.unaccounted + counters.nativeDropped,
+    };
+  } finally {
+    publisher.stop();
+    for (const each of [client, ...healthy, ...stalled]) each.destroy();
+    await running.stop();
+  }
+}
+
+async function measured(tally: Tally, seconds: number): Promise<Latency> {
+  tally.latency.reset();
+  tally.sample(true);
+  await pause(seconds);
+  tally.sample(false);
+  return { p50: tally.latency.percentile(50) / 1_000, p99: tally.latency.percentile(99) / 1_000 };
+}
+
+function latency({ p50, p99 }: Latency): string {
+  return `${milliseconds(p50)}/${milliseconds(p99)}`;
+}
+
+function table(pairs: readonly Pair[]): Section['tables'][0] {
+  return {
+    columns: [
+      'log',
+      'p50/p99 without',
+      'while stalled',
+      'while they catch up',
+      '(without, same time)',
+      'stalled got',
+      'announced as lost',
+      'of',
+      'live again after',
+      'memory without / with',
+      'disconnected',
+      'wrong',
+      'unaccounted',
+    ],
+    rows: pairs.map(({ log, without, with: run }) => [
+      log,
+      latency(without.during),
+      `**${latency(run.during)}**`,
+      `**${latency(run.after)}**`,
+      latency(without.after),
+      run.received.toLocaleString('en'),
+      `${run.announced.toLocaleString('en')} (${run.gaps} gaps)`,
+      run.expected.toLocaleString('en'),
+      `${run.caughtUpSeconds.toFixed(1)} s`,
+      `+${without.growthMegabytes.toFixed(0)} / +${run.growthMegabytes.toFixed(0)} MB`,
+      String(run.disconnected),
+      String(run.stalledFaults + run.healthyFaults),
+      String(run.unaccounted),
+    ]),
+  };
+}

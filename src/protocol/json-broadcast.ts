@@ -1,0 +1,77 @@
+/**
+ * Reads the one frame that comes most often, a `Broadcast` as every JSON library prints it, without parsing all of it:
+ * `{"type":"Broadcast","id":"…","data":{"topic":"…","payload":…}}`. Whatever looks different in any way is left to the
+ * general reader. It is exact and no approximation: the text around the payload is compared character by character, and
+ * the payload is a JSON value of its own, so together they are the frame that a parser would read.
+ */
+import { rejected, type Decoded } from './codec.ts';
+import { refusal } from './errors.ts';
+import { payloadProblem } from './guard.ts';
+import { MAX_FRAME_ID_LENGTH } from './limits.ts';
+
+const HEAD = '{"type":"Broadcast",';
+const ID = '"id":"';
+const DATA = '"data":{"topic":"';
+const PAYLOAD = '","payload":';
+/** The two braces that close `data` and the frame. */
+const TAIL = 2;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const CLOSE_BRACE = 0x7d;
+const SPACE = 0x20;
+
+/** @returns the frame, or why it is refused, or `null` when the text is not of this shape */
+export function readPlainBroadcast(text: string): Decoded | null {
+  if (!text.startsWith(HEAD)) return null;
+  let at = HEAD.length;
+  let id: string | undefined;
+  if (text.startsWith(ID, at)) {
+    const end = plainEnd(text, at + ID.length);
+    if (end === -1 || text.charCodeAt(end + 1) !== 0x2c) return null;
+    id = text.slice(at + ID.length, end);
+    if (id.length === 0 || id.length > MAX_FRAME_ID_LENGTH) return null;
+    at = end + 2;
+  }
+  if (!text.startsWith(DATA, at)) return null;
+  const topicEnd = plainEnd(text, at + DATA.length);
+  if (topicEnd === -1 || !text.startsWith(PAYLOAD, topicEnd)) return null;
+  const start = topicEnd + PAYLOAD.length;
+  const end = text.length - TAIL;
+  if (end <= start || text.charCodeAt(end) !== CLOSE_BRACE || text.charCodeAt(end + 1) !== CLOSE_BRACE) return null;
+  const topic = text.slice(at + DATA.length, topicEnd);
+  const payload = text.slice(start, end);
+  if (!isPlainString(text, start, end)) {
+    const problem = valueProblem(payload);
+    if (problem === NOT_A_VALUE) return null;
+    if (problem !== null) return rejected(refusal('invalid_field', problem), id);
+  }
+  return { type: 'Broadcast', id, trace: undefined, topic, payload, idempotencyKey: undefined };
+}
+
+const NOT_A_VALUE = '';
+
+/** What is wrong with a payload, `null` when nothing is, {@link NOT_A_VALUE} when the text is not one JSON value. */
+function valueProblem(payload: string): string | null {
+  // Space around the value is JSON too, but not part of what is published.
+  if (payload.charCodeAt(0) <= SPACE || payload.charCodeAt(payload.length - 1) <= SPACE) return NOT_A_VALUE;
+  try {
+    return payloadProblem(JSON.parse(payload));
+  } catch {
+    return NOT_A_VALUE;
+  }
+}
+
+/** Whether the range is exactly one JSON string without escapes. */
+function isPlainString(text: string, start: number, end: number): boolean {
+  return text.charCodeAt(start) === QUOTE && plainEnd(text, start + 1) === end - 1;
+}
+
+/** Where the quote stands that ends a string, or -1 when something in it would need to be interpreted first. */
+function plainEnd(text: string, from: number): number {
+  for (let at = from; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) return at;
+    if (code < SPACE || code === BACKSLASH) return -1;
+  }
+  return -1;
+}
