@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Client } from '../generator/client.ts';
+import type { Client } from '../generator/client.ts';
 import { Tally } from '../generator/tally.ts';
 import { SERVERS } from '../servers.ts';
 import { median } from '../statistics.ts';

@@ -1,5 +1,4 @@
 /** What a node looks like at this moment, for metrics and the health answer. */
-import { LAGGING } from '../router/subscription.ts';
 import type { Gauges, RedisGauges } from '../telemetry/metrics.ts';
 import { oldestAgeMs } from './inspection.ts';
 import type { Node } from './node.ts';
@@ -30,8 +29,9 @@ export function readGauges(node: Node, outside: OutsideGauges): Gauges {
     subscriptions += connection.subscriptions.length;
     mailboxMessages += connection.queuedCount;
     mailboxLargestMessages = Math.max(mailboxLargestMessages, connection.queuedCount);
-    subscriptionsLagging += connection.subscriptions.filter(({ state }) => state === LAGGING).length;
-    mailboxOldestSeconds = Math.max(mailboxOldestSeconds, oldestAgeMs(connection) / 1_000);
+    subscriptionsLagging += connection.lagging?.length ?? 0;
+    if (connection.queuedCount > 0)
+      mailboxOldestSeconds = Math.max(mailboxOldestSeconds, oldestAgeMs(connection) / 1_000);
   }
   const { topics, tailBytes } = context.router.usage();
   return {

@@ -1,6 +1,7 @@
 /** Serves the table of metrics, and the usual ones of the process, through the Prometheus client library. */
-import { collectDefaultMetrics, Registry, type Metric } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client';
 import type { Counters } from './counters.ts';
+import { openFiles } from './open-files.ts';
 import { METRICS, type Gauges, type Sample } from './metrics.ts';
 
 export class MetricsRegistry {
@@ -13,6 +14,15 @@ export class MetricsRegistry {
     this.counters = counters;
     this.gauges = gauges;
     collectDefaultMetrics({ register: this.registry });
+    // The library lists every descriptor at every scrape: 8 ms of blocked loop with 10,000 connections.
+    const name = 'process_open_fds';
+    this.registry.removeSingleMetric(name);
+    const files: Gauge = new Gauge({
+      name,
+      help: 'Number of open file descriptors.',
+      registers: [this.registry],
+      collect: () => files.set(openFiles(performance.now()) ?? 0),
+    });
   }
 
   get contentType(): string {
