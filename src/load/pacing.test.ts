@@ -51,7 +51,7 @@ function stage(changes: Partial<LoadPlan>, thread = 0, connections = 1): Stage {
   const counts = { skipped: 0 };
   const late: number[] = [];
   const progress = new SharedProgress(new SharedArrayBuffer(SharedProgress.bytes));
-  const tally = { counts, sentLate: (us: number) => void late.push(us) };
+  const tally = { counts, sentLate: (stamp: number, now: number) => void late.push(now - stamp) };
   const pacer = createPacer({ plan: planOf(changes), thread, publishers: all, clock, tally, progress });
   const sent = (): Sent[] => all.flatMap((one) => one.sent).sort((a, b) => a.stamp - b.stamp);
   return { pacer, connections: all, clock, counts, late, progress, sent };

@@ -28,7 +28,7 @@ export interface PacerContext {
   readonly thread: number;
   readonly publishers: readonly Publishing[];
   readonly clock: { now(): number };
-  readonly tally: { readonly counts: { skipped: number }; sentLate(us: number): void };
+  readonly tally: { readonly counts: { skipped: number }; sentLate(stamp: number, now: number): void };
   readonly progress: SharedProgress;
 }
 
@@ -95,7 +95,7 @@ class RatePacer implements Pacer {
         if (!corked.has(publisher)) publisher.link.cork();
         corked.add(publisher);
         publisher.publish(this.next % plan.topics, due);
-        tally.sentLate(clock.now() - due);
+        tally.sentLate(due, clock.now());
         pending += 1;
       } else tally.counts.skipped += 1;
       this.next += this.threads;

@@ -50,7 +50,7 @@ describe('seconds of all threads', () => {
     const series = new Series(1);
     series.durationSeconds = 1;
     series.add(tickOf(0, -Infinity, { cpuUs: 900_000 }));
-    series.add(tickOf(0, -1, { cpuUs: 900_000 }, 5_000));
+    series.add(tickOf(0, -1, { cpuUs: 900_000 }));
     series.add(tickOf(0, 0, {}, 1_000));
     series.add(tickOf(0, 1, { cpuUs: 900_000 }, 2_000));
     series.end();
@@ -58,6 +58,15 @@ describe('seconds of all threads', () => {
     expect(series.cpu[0]).toEqual({ cpuUs: 200_000, elapsedUs: 1_000_000, busiest: 0.2 });
     // Late arrivals belong to the measurement all the same: they are its slowest.
     expect(series.delivery.count).toBe(2);
+  });
+
+  test('the first messages of the measurement may come in the tick before it, which is handed over late', () => {
+    const series = new Series(1);
+    series.add(tickOf(0, -1, {}, 5_000));
+    series.add(tickOf(0, 0, {}, 1_000));
+    series.end();
+    expect(series.delivery.count).toBe(2);
+    expect(series.seconds.map(({ second }) => second)).toEqual([0]);
   });
 
   test('a thread that was held up reports two seconds as one: rates are per second of the clock', () => {

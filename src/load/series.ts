@@ -64,10 +64,12 @@ export class Series {
   add(tick: Tick): void {
     this.latest[tick.thread] = tick;
     this.total = sumCounts([this.total, tick]);
+    // Threads record only what was meant for the measurement. Its first messages may come in the tick before it, which
+    // is handed over a little late.
     mergeLatency(this.ack, tick.ack);
-    if (tick.second < 0) return;
     mergeLatency(this.delivery, tick.delivery);
     mergeLatency(this.late, tick.late);
+    if (tick.second < 0) return;
     if (tick.second < this.durationSeconds) this.addCpu(tick);
     const second = this.open.get(tick.second) ?? { ticks: [], threads: new Set<number>() };
     second.ticks.push(tick);

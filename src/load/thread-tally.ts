@@ -66,8 +66,9 @@ export class ThreadTally {
     if (stamp >= this.measureFrom) recordLatency(this.ack, this.chunkAt - stamp);
   }
 
-  sentLate(us: number): void {
-    recordLatency(this.late, us);
+  /** @param stamp when it should have been sent. @param now when it was */
+  sentLate(stamp: number, now: number): void {
+    if (stamp >= this.measureFrom) recordLatency(this.late, now - stamp);
   }
 
   /** @param second whole seconds since the measurement began */
