@@ -29,8 +29,8 @@ export function simulateSeed(seed: number, parts: Parts = REAL_PARTS, steps = ST
 }
 
 /** Every step of a seed with what it did to the node, as text: the same seed gives the same text. */
-export function traceSeed(seed: number, steps = STEPS): string {
-  const world = new World(seed, REAL_PARTS);
+export function traceSeed(seed: number, steps = STEPS, parts: Parts = REAL_PARTS): string {
+  const world = new World(seed, parts);
   const lines = scheduleOf(seed, steps).map((operation) => {
     perform(world, operation);
     const connections = world.node.connections.map(
@@ -101,7 +101,7 @@ function settle(world: World): void {
       'the node comes to rest',
       () => `after ${MAX_ROUNDS} rounds something is still under way`,
     );
-    broker.work();
+    broker.work(0);
     broker.deliverAnswer(0);
     broker.deliverNotice(0);
     clock.endTurn();
