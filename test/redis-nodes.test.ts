@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { connect } from './harness/client.ts';
 import { eventually } from './harness/deadline.ts';
+import { startProcess } from './harness/process.ts';
 import { startRedis, type RedisServer } from './harness/redis-server.ts';
 import { startServer, type TestServer } from './harness/server.ts';
 
@@ -208,4 +209,37 @@ describe('coming back', () => {
       subscriptions: ['chat.lobby'],
     });
   });
+});
+
+test('a node is killed: its clients go on elsewhere, and nothing that was acknowledged is missing', async () => {
+  lastPrefix += 1;
+  const args = [`redis.url=${redis.url}`, `redis.prefix=service${lastPrefix}`, 'rate_limiting.enabled=false'];
+  const assignments = args.flatMap((assignment) => ['--set', assignment]);
+  const [dying, other] = await Promise.all([startProcess(assignments), startProcess(assignments)]);
+  const reader = await connect(dying.port, { user: 'reader' });
+  const { positions } = await reader.subscribe('chat.lobby');
+  const publisher = await connect(dying.port, { user: 'publisher' });
+  const ended = Promise.all([reader.closed, publisher.closed]);
+  let sent = 0;
+  publisher.onFrame = ({ type }) => {
+    // In the middle of everything: more are on their way, and some are stored without an answer.
+    if (type === 'Ack' && publisher.untaken('Ack').length === 100) dying.signal('SIGKILL');
+  };
+  while (sent < 2_000) {
+    publisher.send('Broadcast', { topic: 'chat.lobby', payload: sent }, { id: `p-${sent}` });
+    sent += 1;
+  }
+  await ended;
+  const acknowledged = publisher.untaken('Ack');
+  expect(acknowledged.length).toBeGreaterThanOrEqual(100);
+  const got = reader.untaken('Broadcast');
+  const again = await connect(other.port, { user: 'reader' });
+  const epoch = positions['chat.lobby']?.epoch;
+  const { recovery } = await again.subscribe({ topic: 'chat.lobby', epoch, sequence: got.length });
+  const answer = recovery['chat.lobby'] as { recovered: boolean; missed: number };
+  expect(answer.recovered).toBe(true);
+  const all = [...got, ...(await again.take(answer.missed))];
+  expect(all.map(({ data }) => data.sequence)).toEqual(numbers(1, all.length));
+  const bySequence = new Map(all.map(({ data }) => [data.sequence, data.payload]));
+  for (const { data, reply_to: id } of acknowledged) expect(`p-${String(bySequence.get(data.sequence))}`).toBe(id);
 });

@@ -155,9 +155,12 @@ export class Follower {
     if (page.lost !== null) return this.fillMore(topic, page.top, filled);
     for (const record of page.records) this.tell(topic, record);
     this.counts.filled += page.records.length;
-    // What the log no longer has is skipped: the next publication shows the hole, and who needs it is told.
-    if (page.records.length === 0) this.release(topic);
-    else this.fillMore(topic, Math.max(goal, page.top), filled + page.records.length);
+    if (page.records.length === 0) {
+      // The log no longer has it. The next publication shows the hole, and who needs it is told.
+      topic.head = Math.max(topic.head, page.oldest - 1);
+      topic.tail?.cutAt(topic.head);
+      this.release(topic);
+    } else this.fillMore(topic, Math.max(goal, page.top), filled + page.records.length);
   }
 
   private fillMore(topic: FollowedTopic, goal: number, filled: number): void {

@@ -22,11 +22,14 @@ export class LogReader {
   private readonly reads: PacedReads;
   private readonly clock: Clock;
   private readonly limits: TailLimits;
+  private readonly compare: (topic: FollowedTopic) => void;
 
-  constructor(reads: PacedReads, clock: Clock, limits: TailLimits) {
+  /** @param compare asks where a followed topic stands, and brings it there */
+  constructor(reads: PacedReads, clock: Clock, limits: TailLimits, compare: (topic: FollowedTopic) => void) {
     this.reads = reads;
     this.clock = clock;
     this.limits = limits;
+    this.compare = compare;
   }
 
   read(
@@ -38,13 +41,14 @@ export class LogReader {
   ): void {
     const { tail } = topic ?? {};
     if (topic === undefined || tail === null || tail === undefined || request.reverse === true)
-      return this.readLog(name, request, ageMs, reply);
+      return this.readLog(name, topic, request, ageMs, reply);
     if (this.answer(topic, tail, request, ageMs, reply)) return;
     const from = this.warmFrom(topic, request);
-    if (from === null) return this.readLog(name, request, ageMs, reply);
+    if (from === null) return this.readLog(name, topic, request, ageMs, reply);
     const retry = (): void => {
       const { tail } = topic;
-      if (tail === null || !this.answer(topic, tail, request, ageMs, reply)) this.readLog(name, request, ageMs, reply);
+      if (tail === null || !this.answer(topic, tail, request, ageMs, reply))
+        this.readLog(name, topic, request, ageMs, reply);
     };
     const waiting = this.warming.get(topic);
     if (waiting !== undefined) waiting.push(retry);
@@ -110,11 +114,25 @@ export class LogReader {
     for (const retry of waiting) retry();
   }
 
-  private readLog(name: Topic, request: ReadRequest, ageMs: number, reply: Reply<History>): void {
+  private readLog(
+    name: Topic,
+    topic: FollowedTopic | undefined,
+    request: ReadRequest,
+    ageMs: number,
+    reply: Reply<History>,
+  ): void {
     this.reads.read(name, request, ageMs, (answer) => {
-      if (answer === null) reply(nothing(request));
-      else if (isRefusal(answer)) reply(answer);
-      else reply(historyOf(name, answer));
+      if (answer === null) {
+        if (topic?.isKnown !== true) return reply(nothing(request));
+        // Its log is lost. Comparing begins a new one, which is read then: both go the same way, in this order.
+        this.compare(topic);
+        return this.readLog(name, undefined, request, ageMs, reply);
+      }
+      if (isRefusal(answer)) return reply(answer);
+      // The log knows more than the notices have told: the last of them may be lost.
+      const isNews = topic?.isKnown === true && (answer.epoch !== topic.epoch || answer.top > topic.head);
+      if (isNews) this.compare(topic);
+      reply(historyOf(name, answer));
     });
   }
 }

@@ -89,13 +89,15 @@ export class RedisBroker implements Broker, TopicLogsListener {
       follower: this.follower,
       isEphemeral: (topic) => this.retention(topic).messages === 0,
     });
-    this.reader = new LogReader(this.reads, clock, options.tail);
+    this.reader = new LogReader(this.reads, clock, options.tail, (topic) => {
+      if (!topic.isGone) this.follower.compare([topic]);
+    });
   }
 
   async start(listener: BrokerListener): Promise<void> {
     this.listener = listener;
-    await this.logs.start(this);
     this.ticking = this.scheduler.every(TICK_MS, () => this.compareSilent());
+    await this.logs.start(this);
   }
 
   async stop(): Promise<void> {

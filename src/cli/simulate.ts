@@ -1,5 +1,6 @@
 /** `signalbox simulate`: runs the core on virtual time against faults, and says which seed breaks a promise. */
 import { describe, simulateSeed, type Finding } from '../simulation/simulate.ts';
+import { REAL_PARTS, REDIS_PARTS } from '../simulation/world.ts';
 import { UsageError, type Command, type ExitCode } from './command.ts';
 
 /** Findings shown in full; more would not help. */
@@ -8,25 +9,29 @@ const MAX_SHOWN = 3;
 export const simulate: Command = {
   name: 'simulate',
   summary: 'Runs the real connection, router, broker and session code on virtual time against random faults.',
-  usage: '[--seeds 1..1000 | --seed N]',
+  usage: '[--seeds 1..1000 | --seed N] [--broker redis]',
   positionals: 0,
   options: {
     seeds: { type: 'string', value: 'A..B', help: 'run these seeds (default: 1..1000)' },
     seed: { type: 'string', value: 'N', help: 'run one seed and show its shortened schedule' },
+    broker: { type: 'string', value: 'NAME', help: 'memory (default), or redis: two nodes over simulated links' },
     steps: { type: 'string', value: 'N', help: 'steps of a schedule before everything heals (default: 120)' },
   },
   run(args): ExitCode {
     const steps = whole(args.text('steps') ?? '120', '--steps');
+    const broker = args.text('broker') ?? 'memory';
+    if (broker !== 'memory' && broker !== 'redis')
+      throw new UsageError(`expected --broker memory or redis, got ${broker}`);
     const one = args.text('seed');
     const [first, last] =
       one === undefined ? range(args.text('seeds') ?? '1..1000') : [whole(one, '--seed'), whole(one, '--seed')];
     const started = performance.now();
     const findings: Finding[] = [];
     for (let seed = first; seed <= last; seed += 1) {
-      const finding = simulateSeed(seed, undefined, steps);
+      const finding = simulateSeed(seed, broker === 'redis' ? REDIS_PARTS : REAL_PARTS, steps);
       if (finding === null) continue;
       findings.push(finding);
-      if (findings.length <= MAX_SHOWN) show(finding, steps);
+      if (findings.length <= MAX_SHOWN) show(finding, steps, broker);
     }
     const seconds = ((performance.now() - started) / 1_000).toFixed(1);
     process.stdout.write(
@@ -36,12 +41,14 @@ export const simulate: Command = {
   },
 };
 
-function show({ seed, violation, schedule }: Finding, steps: number): void {
+function show({ seed, violation, schedule }: Finding, steps: number, broker: string): void {
   process.stdout.write(
     `seed ${seed} breaks "${violation.promise}"\n  ${violation.message}\n  shortest schedule that does:\n`,
   );
   for (const operation of schedule) process.stdout.write(`    ${describe(operation)}\n`);
-  process.stdout.write(`  again: signalbox simulate --seed ${seed}${steps === 120 ? '' : ` --steps ${steps}`}\n\n`);
+  process.stdout.write(
+    `  again: signalbox simulate --seed ${seed}${steps === 120 ? '' : ` --steps ${steps}`}${broker === 'memory' ? '' : ` --broker ${broker}`}\n\n`,
+  );
 }
 
 function range(text: string): [number, number] {

@@ -248,7 +248,16 @@ export class Router {
   }
 
   private learn(topic: RoutedTopic, position: Position): void {
-    if (topic.epoch === position.epoch && position.sequence > topic.head) this.jump(topic, position.sequence);
+    if (topic.epoch !== position.epoch) this.relearn(topic, position);
+    else if (position.sequence > topic.head) this.jump(topic, position.sequence);
+  }
+
+  /** A topic that nobody listened to for a while was not told of its new epoch. Who listens is told by the broker. */
+  private relearn(topic: RoutedTopic, position: Position): void {
+    if (topic.isEphemeral || topic.subscriptions.some(({ state }) => state !== JOINING)) return;
+    topic.jumpTo(position.sequence);
+    topic.epoch = position.epoch;
+    topic.epochNumber += 1;
   }
 
   private route(topic: RoutedTopic): void {

@@ -112,11 +112,15 @@ export class TopicTrace {
     this.settle(message);
   }
 
-  /** An id is of another message when a stream began anew within the same millisecond. */
+  /**
+   * An id is of another message when a stream began anew within the same millisecond. Under another epoch it is the
+   * same message only where this trace has moved on to that epoch and kept it: a page of the log can be ahead of that.
+   */
   private known(id: string, position: Position | null): TracedMessage | null {
     const message = this.ring.find(id);
     if (message === undefined || message.tracedUntil !== null) return null;
-    const isOurs = message.epoch === position?.epoch || this.bySequence.get(message.sequence) === message;
+    const isKept = position?.epoch === this.epoch && this.bySequence.get(message.sequence) === message;
+    const isOurs = message.epoch === position?.epoch || isKept;
     return isOurs ? message : null;
   }
 

@@ -13,7 +13,7 @@ export function checkInvariants(world: World): void {
   checkSupervision(world);
   // The node's pulse and nothing else: connections have no timers that could outlive them.
   promise(
-    world.clock.pendingTimers === 1,
+    world.clock.pendingTimers === 1 + world.broker.timers,
     'no timer of a dead actor',
     () => `${world.clock.pendingTimers} timers are pending`,
   );

@@ -1,5 +1,5 @@
 /** The truth: what the log has taken, and under which number. Everything that clients receive is held against it. */
-import type { Publication } from '../protocol/position.ts';
+import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { promise } from './violation.ts';
 
@@ -45,6 +45,38 @@ export class Ledger {
     );
     this.byPlace.set(place, payload);
     this.byPayload.set(payload, place);
+  }
+
+  /** The same message has its place under another epoch too. */
+  rename(topic: Topic, { epoch, sequence }: Position, payload: string): void {
+    const place = `${topic} ${epoch} ${sequence}`;
+    const other = this.byPlace.get(place);
+    promise(
+      other === undefined || other === payload,
+      'one message per sequence',
+      () => `${place} holds ${other} and ${payload}`,
+    );
+    this.byPlace.set(place, payload);
+    this.byPayload.set(payload, place);
+  }
+
+  /** The log has lost the message: sent again, it gets another place. */
+  lose(payload: string): void {
+    this.byPayload.delete(payload);
+  }
+
+  /**
+   * Whoever goes on under another epoch without being told of a loss must have had the same message there.
+   * @throws Violation when it was another one
+   */
+  checkContinuity(topic: Topic, last: Position, epoch: string): void {
+    const before = this.byPlace.get(`${topic} ${last.epoch} ${last.sequence}`);
+    const after = this.byPlace.get(`${topic} ${epoch} ${last.sequence}`);
+    promise(
+      before === undefined || after === undefined || before === after,
+      'every loss is announced',
+      () => `${topic} ${last.sequence} was ${before} under ${last.epoch} and is ${after} under ${epoch}`,
+    );
   }
 
   /** @throws Violation when nobody published this at this place */

@@ -44,7 +44,7 @@ const OPERATIONS = {
     ),
   ],
   turn: [20, ({ clock }: World) => clock.endTurn()],
-  brokerWorks: [16, ({ broker }: World) => broker.work()],
+  brokerWorks: [16, ({ broker }: World, { a }: Operation) => broker.work(a)],
   brokerAnswers: [16, ({ broker }: World, { a }: Operation) => broker.deliverAnswer(a)],
   brokerNotifies: [14, ({ broker }: World, { a }: Operation) => broker.deliverNotice(a)],
   stopReading: [3, withClient((_, client) => setEager(client, false))],
@@ -57,6 +57,7 @@ const OPERATIONS = {
   fault: [1, ({ rights }: World) => void (rights.armed = 1)],
   time: [4, ({ clock }: World, { a }: Operation) => clock.advance(1 + Math.floor(a * 2_500))],
   loseHistory: [1, loseHistory],
+  disturb: [8, (world: World, { a, b }: Operation) => world.broker.disturb(a, b, () => nextPayload(world))],
 } as const satisfies Record<string, readonly [number, Run]>;
 
 type OperationName = keyof typeof OPERATIONS;
@@ -197,8 +198,8 @@ function breakOnSend(_: World, client: SimulatedClient): void {
   if (client.link !== null) client.link.breaksOnSend = true;
 }
 
-function loseHistory({ memory }: World, { a }: Operation): void {
-  memory.forget(choose(['chat.a', 'chat.b', 'chat.c'], a) ?? '');
+function loseHistory({ broker }: World, { a }: Operation): void {
+  broker.forget(choose(['chat.a', 'chat.b', 'chat.c'], a) ?? '');
 }
 
 function choose<T>(items: readonly T[], at: number): T | undefined {

@@ -30,8 +30,8 @@ export function simulateSeed(seed: number, parts: Parts = REAL_PARTS, steps = ST
 }
 
 /** Every step of a seed with what it did to the node, as text: the same seed gives the same text. */
-export function traceSeed(seed: number, steps = STEPS, traced?: Traced | null): string {
-  const world = new World(seed, REAL_PARTS, traced);
+export function traceSeed(seed: number, steps = STEPS, traced?: Traced | null, parts: Parts = REAL_PARTS): string {
+  const world = new World(seed, parts, traced);
   const lines = scheduleOf(seed, steps).map((operation) => {
     perform(world, operation);
     const connections = world.node.connections.map(
@@ -102,7 +102,7 @@ function settle(world: World): void {
       'the node comes to rest',
       () => `after ${MAX_ROUNDS} rounds something is still under way`,
     );
-    broker.work();
+    broker.work(0);
     broker.deliverAnswer(0);
     broker.deliverNotice(0);
     clock.endTurn();

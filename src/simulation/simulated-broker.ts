@@ -4,7 +4,6 @@
  */
 import type {
   Appended,
-  Broker,
   BrokerListener,
   Draft,
   History,
@@ -18,6 +17,7 @@ import { refusal } from '../protocol/errors.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Stored } from './ledger.ts';
+import type { WorldBroker } from './world-broker.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 export interface BrokerFaults {
@@ -31,7 +31,7 @@ export interface BrokerFaults {
   readonly losesNotices: number;
 }
 
-export class SimulatedBroker implements Broker, BrokerListener {
+export class SimulatedBroker implements WorldBroker, BrokerListener {
   isHealed = false;
   private listener: BrokerListener | null = null;
   private calls: (() => void)[] = [];
@@ -126,6 +126,18 @@ export class SimulatedBroker implements Broker, BrokerListener {
     const waiting = [...this.notices].filter(([, queue]) => queue.length > 0);
     const [, queue] = waiting[Math.floor(choice * waiting.length)] ?? [];
     queue?.shift()?.();
+  }
+
+  readonly timers = 0;
+
+  forget(topic: Topic): void {
+    this.inner.forget(topic);
+  }
+
+  disturb(): void {}
+
+  sweep(): void {
+    this.inner.sweep();
   }
 
   private call<T>(run: () => void, reply: Reply<T> | null): void {

@@ -43,6 +43,8 @@ export class SimulatedClient {
   private readonly requests = new Map<string, Readonly<Record<string, unknown>>>();
   private lastRequest = 0;
   private readonly restarted = new Set<string>();
+  /** Topics whose position was refused: what a pattern still brings of them begins wherever the server says. */
+  private readonly refused = new Set<string>();
   private readonly ledger: Ledger;
 
   constructor(name: string, format: Format, batching: boolean, ledger: Ledger) {
@@ -65,6 +67,7 @@ export class SimulatedClient {
     this.link = link;
     for (const [topic, { position }] of this.known) if (position.epoch === '') this.known.delete(topic);
     this.restarted.clear();
+    this.refused.clear();
     this.confirmed.clear();
     this.replies.clear();
     this.requests.clear();
@@ -144,8 +147,10 @@ export class SimulatedClient {
       'nothing after unsubscribe',
       () => `${this.name} got ${topic} ${position.sequence} without a subscription`,
     );
+    if (this.refused.delete(topic)) this.known.set(topic, { position, ephemeralAt: -1, announced: 0 });
     const known = this.known.get(topic);
     const last = known?.position;
+    if (last === position) return;
     if (last === undefined) {
       promise(
         this.isMatched(topic),
@@ -167,6 +172,7 @@ export class SimulatedClient {
       'every hole is announced',
       () => `${this.name} got ${topic} ${position.epoch} ${position.sequence} after ${last.epoch} ${last.sequence}`,
     );
+    if (position.epoch !== last.epoch) this.ledger.checkContinuity(this.nodeName(topic), last, position.epoch);
     this.lastMessageId = frame.id ?? null;
     if (known !== undefined && !this.restarted.has(topic)) known.position = position;
   }
@@ -218,7 +224,7 @@ export class SimulatedClient {
     const to = Number(data['to']);
     this.ledger.announced(this.connectionId, this.nodeName(topic), from, to);
     // A topic that did not exist when its pattern was confirmed starts at its first message.
-    const last = known?.position.sequence ?? 0;
+    const last = this.refused.delete(topic) ? from - 1 : (known?.position.sequence ?? 0);
     promise(
       from === last + 1 && to >= from,
       'gaps are exact',
@@ -265,8 +271,10 @@ export class SimulatedClient {
     for (const { topic } of details['rejected'] as { topic: string }[]) {
       this.restarted.delete(topic);
       this.confirmed.delete(topic);
+      if (!looksLikePattern(topic)) this.refused.add(topic);
     }
     for (const topic of topics) {
+      this.refused.delete(topic);
       this.confirmed.add(topic);
       this.restarted.delete(topic);
       // An ephemeral topic starts anew.

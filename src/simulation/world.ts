@@ -5,6 +5,7 @@ import { Supervisor } from '../actor/supervisor.ts';
 import { Authenticator } from '../auth/authenticator.ts';
 import { secretKey } from '../auth/verification-key.ts';
 import { MemoryBroker } from '../broker/memory.ts';
+import { RedisBroker } from '../broker/redis.ts';
 import { Backlog } from '../connection/backlog.ts';
 import { TurnGuard } from '../connection/turn-guard.ts';
 import type { Connection } from '../connection/connection.ts';
@@ -26,11 +27,13 @@ import { FaultyRights, PLANTED_FAULT } from './faulty-rights.ts';
 import { Ledger } from './ledger.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedBroker, type BrokerFaults } from './simulated-broker.ts';
+import { SimulatedRedisBroker, type MakeRedisBroker } from './simulated-redis-broker.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { SimulatedLink } from './simulated-link.ts';
 import { drawTraced, type Traced } from './traced.ts';
 import { promise, Violation } from './violation.ts';
 import { VirtualClock } from './virtual-clock.ts';
+import type { WorldBroker } from './world-broker.ts';
 
 /** The parts that a test may replace by broken ones, to prove that the simulation notices. */
 export interface Parts {
@@ -38,6 +41,8 @@ export interface Parts {
   readonly broker: (...args: ConstructorParameters<typeof MemoryBroker>) => MemoryBroker;
   readonly supervisor: (...args: ConstructorParameters<typeof Supervisor>) => Supervisor;
   readonly backlog: (...args: ConstructorParameters<typeof Backlog>) => Backlog;
+  /** Instead of the in-memory broker: the distributed one, over a simulated Redis. */
+  readonly redis?: MakeRedisBroker;
 }
 
 export const REAL_PARTS: Parts = {
@@ -46,6 +51,8 @@ export const REAL_PARTS: Parts = {
   supervisor: (...args) => new Supervisor(...args),
   backlog: (...args) => new Backlog(...args),
 };
+
+export const REDIS_PARTS: Parts = { ...REAL_PARTS, redis: (...args) => new RedisBroker(...args) };
 
 /** What is different from world to world. */
 export interface Conditions {
@@ -63,6 +70,7 @@ export interface Conditions {
 
 const SECRET = 'the secret of the simulated world, long enough';
 const LINGER_MS = 20_000;
+const APPENDS = { pendingMessages: 100, pendingBytes: 100_000 };
 
 function drawConditions(random: SeededRandom): Conditions {
   const mailboxCapacity = random.between(1, 4);
@@ -93,8 +101,7 @@ export class World {
   readonly counters = new Counters();
   readonly conditions: Conditions;
   readonly node: Node;
-  readonly broker: SimulatedBroker;
-  readonly memory: MemoryBroker;
+  readonly broker: WorldBroker;
   readonly router: Router;
   readonly rights = new FaultyRights();
   readonly clients: SimulatedClient[] = [];
@@ -126,12 +133,26 @@ export class World {
       idempotencyKeys: 100,
       forgetAfterMs: 60_000,
     };
-    this.memory = parts.broker(options, clock, random);
-    this.broker = new SimulatedBroker(this.memory, conditions.broker, random, (publication) =>
-      this.ledger.record(publication),
-    );
-    const flusher = new Flusher({ sliceMs: 0, readSliceMs: 0, stride: random.between(1, 3) }, clock, clock);
     const tail = { messages: conditions.mailboxCapacity, bytes: conditions.mailboxBytes, totalBytes: 1_000_000 };
+    this.broker =
+      parts.redis === undefined
+        ? new SimulatedBroker(parts.broker(options, clock, random), conditions.broker, random, (publication) =>
+            this.ledger.record(publication),
+          )
+        : new SimulatedRedisBroker(
+            parts.redis,
+            {
+              retention: options.retention,
+              append: APPENDS,
+              reads: { atOnce: 2, waiting: 1_000 },
+              tail,
+              silenceMs: 4_000,
+            },
+            clock,
+            random,
+            this.ledger,
+          );
+    const flusher = new Flusher({ sliceMs: 0, readSliceMs: 0, stride: random.between(1, 3) }, clock, clock);
     const trace = traced?.limits;
     this.router = parts.router({ tail, lingerMs: LINGER_MS, trace }, this.broker, flusher, clock, silentLog);
     for (const pattern of traced?.patterns ?? []) this.router.tracing.enable(pattern, untilOf(traced, clock));
@@ -238,7 +259,7 @@ export class World {
 
   private beat(): void {
     this.node.beat();
-    this.memory.sweep();
+    this.broker.sweep();
     this.router.sweep();
   }
 
