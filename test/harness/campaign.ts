@@ -15,9 +15,9 @@ const MEMORY_ALLOWANCE = 64 * 1_048_576;
 const SLOWER = 10;
 /** Milliseconds within which no comparison is made. */
 const FLOOR_MS = 100;
-const WORST_MS = 250;
+const WORST_MS = 500;
 const SAMPLES_BEFORE = 20;
-const MIN_SAMPLES = 5;
+const MIN_SAMPLES = 20;
 /** Between two publications of the witness: it stays below its own rate limit. */
 const PAUSE_MS = 15;
 const MAX_LINE = 8_192;
