@@ -9,7 +9,7 @@ import type { Connection } from './connection.ts';
 /** This many times its burst in one turn of the event loop ends a connection. */
 const FLOOD_FACTOR = 10;
 /** Never fewer, so that nobody is cut off for what piled up while the server itself stalled. */
-const MIN_FRAMES = 10_000;
+const MIN_FRAMES = 4_000;
 
 /** Counts what a turn of the event loop has read of one connection. One per node: sockets are read one after the other. */
 export class TurnGuard {

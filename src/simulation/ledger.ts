@@ -16,7 +16,7 @@ export class Ledger {
   private readonly byPlace = new Map<string, string>();
   /** Payload (each is published once) → place. */
   private readonly byPayload = new Map<string, string>();
-  /** `topic epoch sequence` → connection → how often it arrived there. */
+  /** `topic sequence payload` → connection → how often it arrived there, under whichever epoch. */
   private readonly arrived = new Map<string, Map<string, Receipts>>();
   /** `connection topic from to` of every `Gap` that arrived. */
   private readonly told = new Set<string>();
@@ -95,15 +95,20 @@ export class Ledger {
 
   /** A client has received a message. @param asked as an answer, outside the order of delivery */
   received(connection: string, topic: Topic, epoch: string, sequence: number, asked: boolean): void {
-    const place = `${topic} ${epoch} ${sequence}`;
-    const at = this.arrived.get(place) ?? new Map<string, Receipts>();
+    const message = this.messageAt(topic, epoch, sequence);
+    const at = this.arrived.get(message) ?? new Map<string, Receipts>();
     const receipts = at.get(connection) ?? { inOrder: 0, asked: 0 };
     receipts[asked ? 'asked' : 'inOrder'] += 1;
-    this.arrived.set(place, at.set(connection, receipts));
+    this.arrived.set(message, at.set(connection, receipts));
   }
 
   receipts(topic: Topic, epoch: string, sequence: number): ReadonlyMap<string, Readonly<Receipts>> {
-    return this.arrived.get(`${topic} ${epoch} ${sequence}`) ?? new Map();
+    return this.arrived.get(this.messageAt(topic, epoch, sequence)) ?? new Map();
+  }
+
+  /** A message stays the same where a stream goes on under another epoch. */
+  private messageAt(topic: Topic, epoch: string, sequence: number): string {
+    return `${topic} ${sequence} ${this.byPlace.get(`${topic} ${epoch} ${sequence}`) ?? ''}`;
   }
 
   /** A client was told that messages are missing. */

@@ -124,7 +124,7 @@ export class ServerProcess {
     this.servedPort = Number(match[1] ?? match[2]);
   }
 
-  signal(name: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void {
+  signal(name: 'SIGTERM' | 'SIGINT' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
     this.child.kill(name);
   }
 
@@ -179,8 +179,30 @@ export function spawnServer(args: readonly string[], environment: Environment): 
   return new ServerProcess(launch(['serve', '--host', '127.0.0.1', '--port', '0', ...args], environment));
 }
 
+/** A script as a process of its own, until it serves: a node that is not the command line's. */
+export async function startScript(path: string, args: readonly string[]): Promise<ServerProcess> {
+  const child = track(spawn(process.execPath, [path, ...args], { env: CLEAN, stdio: ['ignore', 'pipe', 'pipe'] }));
+  const server = new ServerProcess(child);
+  await server.serving();
+  return server;
+}
+
+/** The command line with a standard output of the caller's choice. */
+export function spawnWithOutput(
+  args: readonly string[],
+  environment: Environment,
+  output: number | 'pipe',
+): ServerProcess {
+  const env = { ...CLEAN, ...environment };
+  return new ServerProcess(track(spawn(LAUNCHER, args, { env, stdio: ['ignore', output, 'pipe'] })));
+}
+
 function launch(args: readonly string[], environment: Environment, launcher = LAUNCHER): ChildProcess {
-  const child = spawn(launcher, args, { env: { ...CLEAN, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const env = { ...CLEAN, ...environment };
+  return track(spawn(launcher, args, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+}
+
+function track<Child extends ChildProcess>(child: Child): Child {
   children.add(child);
   child.once('close', () => children.delete(child));
   return child;
