@@ -194,8 +194,9 @@ describe.concurrent('HTTP endpoints', IN_TURN, () => {
     const rate = ['--http', '/metrics', '--rate', '50', '--threads', '2', '-c', '4'];
     const metrics = await load<HttpReport>(server.port, ...rate);
     expect(metrics.code).toBe(0);
+    // 50 a second for 2 s, and what autocannon makes up for when it was held up; 50 per thread would be 200.
     expect(metrics.report.requests.total).toBeGreaterThan(80);
-    expect(metrics.report.requests.total).toBeLessThan(120);
+    expect(metrics.report.requests.total).toBeLessThan(160);
   });
 
   test('answers other than 2xx fail the run', async () => {
