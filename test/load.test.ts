@@ -106,10 +106,13 @@ describe.concurrent('against a server that keeps its promises', IN_TURN, () => {
     const { code, report } = await load(server.port, ...big, ...slow, '--settle', '5s');
     expect(code).toBe(0);
     expectAllDelivered(report);
-    expect(report.slowReaders?.replayed).toBeGreaterThan(0);
-    expect(report.deliveries.replayed).toBe(report.slowReaders?.replayed);
-    // Only healthy connections count into the latency: the wait of those who did not read is not the server's.
-    expect(report.deliveries.latency.count).toBe(3 * 600);
+    const caughtUp = report.slowReaders?.replayed ?? 0;
+    expect(caughtUp).toBeGreaterThan(0);
+    // Only healthy connections count into the latency: the wait of those who did not read is not the server's. On a busy
+    // machine a healthy one may fall behind too, and is not timed while it catches up.
+    const { latency, replayed } = report.deliveries;
+    expect(latency.count).toBeLessThanOrEqual(3 * 600);
+    expect(latency.count + replayed - caughtUp).toBeGreaterThanOrEqual(3 * 600);
   });
 
   test('round trips: every connection publishes and waits', async () => {
@@ -191,8 +194,9 @@ describe.concurrent('HTTP endpoints', IN_TURN, () => {
     const rate = ['--http', '/metrics', '--rate', '50', '--threads', '2', '-c', '4'];
     const metrics = await load<HttpReport>(server.port, ...rate);
     expect(metrics.code).toBe(0);
-    expect(metrics.report.requests.total).toBeGreaterThan(80);
-    expect(metrics.report.requests.total).toBeLessThan(120);
+    // 50 a second for 2 s, give or take what autocannon was held up and makes up for; 50 per thread would be 200.
+    expect(metrics.report.requests.total).toBeGreaterThan(40);
+    expect(metrics.report.requests.total).toBeLessThan(160);
   });
 
   test('answers other than 2xx fail the run', async () => {

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { planOf } from '../load/test-rig.ts';
 import { readArguments } from './command.ts';
 import { readHttpPlan, readPlan } from './load-options.ts';
-import { load, shownCommand } from './load.ts';
+import { shownCommand } from './load-session.ts';
+import { load } from './load.ts';
 
 const { target } = planOf();
 

@@ -4,6 +4,9 @@ import { count } from './plan-text.ts';
 import { VOID_ABOVE, type LoadReport, type ReportHead } from './report.ts';
 import type { Tallies } from './thread-messages.ts';
 
+/** Below, nobody needs to be told that the generator was late. */
+const LATE_MS = 5;
+
 type Row = readonly [name: string, text: string];
 
 export function reportTable(report: LoadReport): string {
@@ -40,7 +43,15 @@ export function reportTable(report: LoadReport): string {
       ['slow readers', `${count(slowReaders.deliveries)} live deliveries, ${count(slowReaders.replayed)} caught up`],
       ['  latency', latencyText(slowReaders.latency)],
     );
+  if (isGeneratorLate(report))
+    rows.push(['note', 'the generator itself was late (see sent late): this machine had no time for it']);
   return [...rows.map(line), ...verdictLines(report)].join('\n');
+}
+
+/** Whether most of the tail is the generator's own: it waits for a processor although it uses little of one. */
+function isGeneratorLate({ publishes, deliveries }: LoadReport): boolean {
+  const { p99 } = deliveries.latency.count > 0 ? deliveries.latency : publishes.ack;
+  return publishes.late.p99 > LATE_MS && publishes.late.p99 > p99 / 2;
 }
 
 /** What both kinds of run end with: the generator, the checks, and what it all means. */

@@ -83,6 +83,15 @@ describe('the table', () => {
     expect(table).toMatch(/\nFAILED: see the checks \(interrupted after 3\.0 s\)$/);
   });
 
+  test('says when the tail is the generator itself, which waited for a processor', () => {
+    const report = reportOf();
+    const late = (p99: number): string =>
+      reportTable({ ...report, publishes: { ...report.publishes, late: { ...SOME, p99 } } });
+    expect(late(7)).toMatch(/^note +the generator itself was late/m);
+    // Its own latency has a p99 of 4 ms; so little is not worth a word.
+    expect(late(3)).not.toMatch(/^note/m);
+  });
+
   test('round trips without subscribers have no rows about deliveries', () => {
     const report = reportOf();
     const table = reportTable({ ...report, deliveries: { ...report.deliveries, expected: 0, latency: NOTHING } });
