@@ -6,6 +6,8 @@ import type { Principal } from './principal.ts';
 
 const MAX_ROLES = 32;
 const MAX_TOKEN_ID = 128;
+/** ECMA-262 section 21.4.1.1. */
+const MAX_SECONDS = 8_640_000_000_000;
 
 type Claims = Readonly<Record<string, unknown>>;
 
@@ -56,7 +58,7 @@ function timeProblem(
     ['nbf', nbf],
     ['iat', iat],
   ] as const) {
-    if (value !== undefined && !Number.isFinite(value)) return invalid(`${name}: expected a finite number of seconds`);
+    if (value !== undefined && !isTime(value)) return invalid(`${name}: expected a finite number of seconds`);
   }
   if (exp === undefined && requireExpiry) return invalid('exp: expected an expiry (auth.require_expiry)');
   const seconds = now / 1_000;
@@ -65,6 +67,11 @@ function timeProblem(
   if (nbf !== undefined && (nbf as number) > seconds + leewaySecs)
     return invalid('nbf: not valid yet (check the clocks)');
   return null;
+}
+
+/** Seconds since 1970 that a date can have; more would be Infinity once it is counted in milliseconds. */
+function isTime(value: unknown): boolean {
+  return typeof value === 'number' && Math.abs(value) <= MAX_SECONDS;
 }
 
 function partyProblem({ iss, aud }: Claims, { issuer, audience }: ClaimRules): Refusal | null {
