@@ -22,6 +22,8 @@ export interface AppendCallOptions {
   readonly wait: WaitOptions | null;
 }
 
+/** Calls of a pipeline. */
+const PIPELINE_CALLS = 128;
 /** Topics remembered as being in the index that patterns are resolved by. */
 const REMEMBERED_TOPICS = 100_000;
 
@@ -42,10 +44,16 @@ export class AppendCalls {
     this.node = node;
   }
 
+  /** Answers come with the last of a pipeline, so a large turn takes several: Redis works while answers are handled. */
   send(calls: readonly LogCall[]): void {
+    for (let at = 0; at < calls.length; at += PIPELINE_CALLS) this.sendTogether(calls.slice(at, at + PIPELINE_CALLS));
+  }
+
+  private sendTogether(calls: readonly LogCall[]): void {
     const commands: Command[] = this.indexCommands(calls);
     const offset = commands.length;
-    for (const call of calls) commands.push(this.commandOf(call));
+    const candidate = this.random.id();
+    for (const call of calls) commands.push(this.commandOf(call, candidate));
     const { wait } = this.options;
     if (wait !== null) commands.push(['WAIT', wait.replicas, wait.timeoutMs]);
     this.link.write(commands, (results) => {
@@ -93,7 +101,8 @@ export class AppendCalls {
     return commands;
   }
 
-  private commandOf(call: LogCall): Command {
+  /** @param candidate the epoch of topics that begin one */
+  private commandOf(call: LogCall, candidate: string): Command {
     const channel = this.key('live', call.topic);
     if (call.kind === 'ephemeral') return this.ephemeralCommand(call, channel);
     const { topic, retention } = call;
@@ -115,7 +124,7 @@ export class AppendCalls {
       }
     }
     const window = this.options.idempotencyWindowMs;
-    const settings = [channel, this.random.id(), messages, bytes, ageMs, ttl, window] as const;
+    const settings = [channel, candidate, messages, bytes, ageMs, ttl, window] as const;
     return ['EVALSHA', this.scripts.append.digest, keys.length, ...keys, ...settings, ...items];
   }
 

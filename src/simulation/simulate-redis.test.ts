@@ -42,18 +42,18 @@ suite('planted bugs are found within a thousand seeds', () => {
     },
     'what may have been stored is sent again': () => {
       const inside = AppendQueue.prototype as unknown as { push(call: LogCall): void };
-      const { push } = inside;
+      const push = Reflect.get(inside, 'push');
       vi.spyOn(inside, 'push').mockImplementation(function (this: unknown, call: LogCall) {
-        push.call(this, call);
-        if (call.kind === 'append') push.call(this, { ...call, reply: () => {} });
+        Reflect.apply(push, this, [call]);
+        if (call.kind === 'append') Reflect.apply(push, this, [{ ...call, reply: () => {} }]);
       });
     },
     'pages lack their first message': () => {
-      const { read } = RedisBroker.prototype;
+      const read = Reflect.get(RedisBroker.prototype, 'read');
       vi.spyOn(RedisBroker.prototype, 'read').mockImplementation(function (this: RedisBroker, topic, request, reply) {
-        read.call(this, topic, request, (answer) =>
-          reply('publications' in answer ? { ...answer, publications: answer.publications.slice(1) } : answer),
-        );
+        const tampered: typeof reply = (answer) =>
+          reply('publications' in answer ? { ...answer, publications: answer.publications.slice(1) } : answer);
+        Reflect.apply(read, this, [topic, request, tampered]);
       });
     },
   };
