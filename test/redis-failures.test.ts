@@ -262,7 +262,11 @@ test('a Redis that would throw logs away is refused', async () => {
 
 test('with wait_replicas an acknowledgement means that replicas have it', async () => {
   const redis = await startRedis();
-  const wait = { 'redis.wait_replicas': '1', 'redis.wait_timeout_ms': '350' };
+  const wait = {
+    'redis.wait_replicas': '1',
+    'redis.wait_timeout_ms': '350',
+    'redis.command_timeout_ms': '3000',
+  };
   const { publisher } = await scene(redis, wait);
   const alone = await publisher.publish(TOPIC, 1);
   expect(alone.data).toMatchObject({ code: 503, reason: 'outcome_unknown' });

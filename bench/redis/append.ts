@@ -51,7 +51,12 @@ const link = new RedisLink(
   systemRandom,
   silentLog,
 );
-const logs = new RedisTopicLogs({ idempotencyWindowMs: 300_000, metaTtlMs: HOUR, wait: null }, link, systemRandom);
+const logs = new RedisTopicLogs(
+  { idempotencyWindowMs: 300_000, metaTtlMs: HOUR, wait: null },
+  link,
+  systemClock,
+  systemRandom,
+);
 const broker = new RedisBroker(
   {
     retention: { rules: [], fallback: KEEP, direct: KEEP },

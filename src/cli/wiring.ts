@@ -169,15 +169,15 @@ export async function startNode(
   const server = await listen(node, routes, serverOptions(config), counters, logs.room('transport'));
   pulse.start();
   mode.send({ type: 'STARTED' });
-  return { node, port: server.port, logs, storage, stop: () => stopNode(config, node, broker, pulse, server) };
+  return { node, port: server.port, logs, storage, stop: () => stopNode(config, node, storage, pulse, server) };
 }
 
-async function stopNode(config: Config, node: Node, broker: Broker, pulse: Pulse, server: Server): Promise<void> {
+async function stopNode(config: Config, node: Node, storage: Storage, pulse: Pulse, server: Server): Promise<void> {
   // The listener stays until the end: who comes now is told 503 with Retry-After, and readiness says why.
   await node.drain({ graceMs: config.shutdown.grace_secs * 1_000, closesPerSecond: config.shutdown.closes_per_second });
   server.close();
   pulse.end();
-  await broker.stop();
+  await storage.stop();
 }
 
 function buildSupervisor(config: Config, logs: LogFactory, counters: Counters, deadLetters: DeadLetters): Supervisor {

@@ -17,8 +17,8 @@ test('the same seed twice gives the same trace', () => {
     expect(traceSeed(seed, STEPS, REDIS_PARTS)).toBe(traceSeed(seed, STEPS, REDIS_PARTS));
 });
 
-test('a thousand seeds break no promise', () => {
-  for (let seed = 1; seed <= 1_000; seed += 1) {
+test('five hundred seeds break no promise', () => {
+  for (let seed = 1; seed <= 500; seed += 1) {
     const finding = simulateSeed(seed, REDIS_PARTS, STEPS);
     expect(finding?.violation.message, `seed ${seed}`).toBeUndefined();
   }
@@ -59,14 +59,18 @@ suite('planted bugs are found within a thousand seeds', () => {
   };
 
   for (const [name, plant] of Object.entries(bugs)) {
-    test(name, () => {
-      plant();
-      try {
-        expect(foundWithin(1_000)).toBe(true);
-      } finally {
-        vi.restoreAllMocks();
-      }
-    });
+    test(
+      name,
+      () => {
+        plant();
+        try {
+          expect(foundWithin(1_000)).toBe(true);
+        } finally {
+          vi.restoreAllMocks();
+        }
+      },
+      60_000,
+    );
   }
 
   function foundWithin(seeds: number): boolean {
