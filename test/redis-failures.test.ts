@@ -83,7 +83,8 @@ test('killed and started again: publishes are refused at once, connections stay,
   const up = performance.now();
   const { ack } = await publishAtLast(publisher, 3);
   expect(await payloadsUpTo(reader, 3)).toEqual([1, 2, 3]);
-  expect(performance.now() - up).toBeLessThan(1_000);
+  // The target of one second is measured by bench/redis/restart.ts, on a machine that does nothing else.
+  expect(performance.now() - up).toBeLessThan(3_000);
   expect(ack.data.sequence).toBe(3);
   expect(reader.untaken('Gap')).toEqual([]);
   await eventually(() => isReady(node), 'the node to be ready');
@@ -261,7 +262,11 @@ test('a Redis that would throw logs away is refused', async () => {
 
 test('with wait_replicas an acknowledgement means that replicas have it', async () => {
   const redis = await startRedis();
-  const wait = { 'redis.wait_replicas': '1', 'redis.wait_timeout_ms': '100' };
+  const wait = {
+    'redis.wait_replicas': '1',
+    'redis.wait_timeout_ms': '350',
+    'redis.command_timeout_ms': '3000',
+  };
   const { publisher } = await scene(redis, wait);
   const alone = await publisher.publish(TOPIC, 1);
   expect(alone.data).toMatchObject({ code: 503, reason: 'outcome_unknown' });

@@ -213,7 +213,8 @@ describe('coming back', () => {
 
 test('a node is killed: its clients go on elsewhere, and nothing that was acknowledged is missing', async () => {
   lastPrefix += 1;
-  const args = [`redis.url=${redis.url}`, `redis.prefix=service${lastPrefix}`, 'rate_limiting.enabled=false'];
+  const shared = [`redis.url=${redis.url}`, `redis.prefix=service${lastPrefix}`];
+  const args = [...shared, 'rate_limiting.enabled=false', 'topics.history=5000'];
   const assignments = args.flatMap((assignment) => ['--set', assignment]);
   const [dying, other] = await Promise.all([startProcess(assignments), startProcess(assignments)]);
   const reader = await connect(dying.port, { user: 'reader' });

@@ -23,8 +23,8 @@ const rounds = Number(values.rounds);
 const durationMs = Number(values.seconds) * 1_000;
 
 /** Messages under way in both. */
-const IN_FLIGHT = 512;
-const TOPICS = 512;
+const IN_FLIGHT = 2_048;
+const TOPICS = 4_096;
 const HOUR = 3_600_000;
 const KEEP = { messages: 1_000, ageMs: HOUR, bytes: 67_108_864 };
 const DRAFT = {
@@ -51,7 +51,12 @@ const link = new RedisLink(
   systemRandom,
   silentLog,
 );
-const logs = new RedisTopicLogs({ idempotencyWindowMs: 300_000, metaTtlMs: HOUR, wait: null }, link, systemRandom);
+const logs = new RedisTopicLogs(
+  { idempotencyWindowMs: 300_000, metaTtlMs: HOUR, wait: null },
+  link,
+  systemClock,
+  systemRandom,
+);
 const broker = new RedisBroker(
   {
     retention: { rules: [], fallback: KEEP, direct: KEEP },

@@ -33,10 +33,7 @@ let delivered = 0;
 let next = 0;
 const sockets: LeanSocket[] = [];
 await Promise.all(Array.from({ length: AT_ONCE }, () => comeBack()));
-for (let last = -1; last !== delivered && delivered < clients * MISSED;) {
-  last = delivered;
-  await pause(1_000);
-}
+await until(() => delivered >= clients * MISSED);
 const elapsed = (performance.now() - started) / 1_000;
 const reads = (await streamReads()) - before;
 process.stdout.write(
@@ -65,7 +62,8 @@ async function publishAll(): Promise<void> {
   for (let message = 0; message < MISSED; message += 1) {
     for (let topic = 0; topic < count; topic += 1)
       publisher.send(`{"type":"Broadcast","id":"p","data":{"topic":"bench.t${topic}","payload":"${'x'.repeat(100)}"}}`);
-    while (acknowledged < (message + 1) * count) await pause(1);
+    const expected = (message + 1) * count;
+    await until(() => acknowledged >= expected);
   }
   publisher.destroy();
 }
@@ -94,6 +92,11 @@ async function comeBack(): Promise<void> {
       }, reject);
     });
   }
+}
+
+/** Or until a minute has passed: what is missing then is reported. */
+async function until(isDone: () => boolean): Promise<void> {
+  for (const started = performance.now(); !isDone() && performance.now() - started < 60_000;) await pause(1);
 }
 
 async function streamReads(): Promise<number> {

@@ -39,7 +39,18 @@ describe('times', () => {
 
   test.each(['exp', 'nbf', 'iat'])('%s has to be a finite number', (name) => {
     const huge = JSON.parse('1e999') as unknown;
-    for (const value of [huge, 1e306, 8_640_000_000_001, -Infinity, NaN, String(SECONDS + 100), null, true, [SECONDS + 100], {}]) {
+    for (const value of [
+      huge,
+      1e306,
+      8_640_000_000_001,
+      -Infinity,
+      NaN,
+      String(SECONDS + 100),
+      null,
+      true,
+      [SECONDS + 100],
+      {},
+    ]) {
       expect(read({ [name]: value })).toEqual(refused(name));
       expect(read({ [name]: value }, { requireExpiry: false })).toEqual(refused(name));
     }

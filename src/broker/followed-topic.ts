@@ -22,6 +22,8 @@ export class FollowedTopic {
   tail: TopicTail | null = null;
   /** A question is under way: notices wait for the answer. */
   isBusy = false;
+  /** To be compared once the question under way has been answered: that one was asked too early. */
+  isDue = false;
   /** Nobody follows it any more: answers that still come are of no use. */
   isGone = false;
   /** An answer did not come: nothing is told until the topic has been compared. */

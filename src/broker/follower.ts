@@ -51,9 +51,12 @@ export class Follower {
     else if (!topic.isStale) this.apply(topic, notice);
   }
 
-  /** Asks where topics stand and brings them there. Topics that are being asked about already are left alone. */
+  /** Asks where topics stand and brings them there; those that are being asked about already, once more afterwards. */
   compare(topics: readonly FollowedTopic[]): void {
-    const idle = topics.filter(({ isBusy }) => !isBusy);
+    const idle = topics.filter((topic) => {
+      topic.isDue = topic.isBusy;
+      return !topic.isBusy;
+    });
     for (let at = 0; at < idle.length; at += COMPARE_AT_ONCE) this.compareSome(idle.slice(at, at + COMPARE_AT_ONCE));
   }
 
@@ -200,13 +203,14 @@ export class Follower {
       const fits = notice.epoch === topic.epoch || notice.previous === topic.epoch || notice.adopted;
       if (fits) this.noticed(topic, notice);
     }
-    if (isOverflown) this.compare([topic]);
+    if (isOverflown || topic.isDue) this.compare([topic]);
   }
 
   /** No answer: nothing more is told until the topic has been compared. */
   private giveUp(topic: FollowedTopic): void {
     topic.isBusy = false;
     topic.isStale = true;
+    topic.isDue = false;
     topic.takeHeld();
     this.parts.settled(topic);
   }

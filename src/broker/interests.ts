@@ -60,7 +60,8 @@ export class Interests {
       this.wanted.push(topic);
     }
     if (this.parts.isEphemeral(name)) return reply({ position: null, matched: NOTHING_MATCHED });
-    if (topic.isKnown && topic.isSubscribed) return reply({ position: positionOf(topic), matched: NOTHING_MATCHED });
+    // What happens until the subscription stands is found by comparing.
+    if (topic.isKnown) return reply({ position: positionOf(topic), matched: NOTHING_MATCHED });
     topic.waiting.push(reply);
   }
 

@@ -4,7 +4,7 @@ import { firstSegment, tenantOf, wireName, type Topic } from '../protocol/topic.
 import { isFailure, type Command } from '../redis/command-client.ts';
 import type { RedisFailure } from '../redis/failure.ts';
 import type { RedisLink } from '../redis/link.ts';
-import type { Random } from '../telemetry/clock.ts';
+import type { Clock, Random } from '../telemetry/clock.ts';
 import { ephemeralText } from './redis-notices.ts';
 import { readAppended, readStored } from './redis-replies.ts';
 import type { TopicScripts } from './redis-scripts.ts';
@@ -22,30 +22,48 @@ export interface AppendCallOptions {
   readonly wait: WaitOptions | null;
 }
 
+/** Calls of a pipeline. */
+const PIPELINE_CALLS = 128;
 /** Topics remembered as being in the index that patterns are resolved by. */
 const REMEMBERED_TOPICS = 100_000;
 
 export class AppendCalls {
   private readonly indexed = new Set<Topic>();
+  private indexedPeriod = 0;
   private readonly options: AppendCallOptions;
   private readonly link: RedisLink;
   private readonly scripts: TopicScripts;
   private readonly random: Random;
   private readonly node: string;
+  private readonly clock: Clock;
   private lastNumber = 0;
 
-  constructor(options: AppendCallOptions, link: RedisLink, scripts: TopicScripts, random: Random, node: string) {
+  constructor(
+    options: AppendCallOptions,
+    link: RedisLink,
+    scripts: TopicScripts,
+    random: Random,
+    clock: Clock,
+    node: string,
+  ) {
     this.options = options;
     this.link = link;
     this.scripts = scripts;
     this.random = random;
     this.node = node;
+    this.clock = clock;
   }
 
+  /** Answers come with the last of a pipeline, so a large turn takes several: Redis works while answers are handled. */
   send(calls: readonly LogCall[]): void {
+    for (let at = 0; at < calls.length; at += PIPELINE_CALLS) this.sendTogether(calls.slice(at, at + PIPELINE_CALLS));
+  }
+
+  private sendTogether(calls: readonly LogCall[]): void {
     const commands: Command[] = this.indexCommands(calls);
     const offset = commands.length;
-    for (const call of calls) commands.push(this.commandOf(call));
+    const candidate = this.random.id();
+    for (const call of calls) commands.push(this.commandOf(call, candidate));
     const { wait } = this.options;
     if (wait !== null) commands.push(['WAIT', wait.replicas, wait.timeoutMs]);
     this.link.write(commands, (results) => {
@@ -72,9 +90,22 @@ export class AppendCalls {
     return [this.key('stream', topic), this.key('topic', topic)];
   }
 
-  /** Names of all logged topics with a pattern's or topic's first segment. */
-  indexKey(name: string): string {
-    return this.key('index', firstSegment(name));
+  /**
+   * Where the names stand of all logged topics with a pattern's or topic's first segment: an index for each period, as
+   * long as topics live. So names of topics that are used no more leave with their period. The next period belongs to
+   * nodes whose clock is ahead.
+   */
+  indexKeys(name: string): string[] {
+    const period = this.period();
+    return [period + 1, period, period - 1].map((at) => this.indexKey(name, at));
+  }
+
+  private indexKey(name: string, period: number): string {
+    return this.key('index', `${firstSegment(name)}:${period}`);
+  }
+
+  private period(): number {
+    return Math.floor(this.clock.now() / this.options.metaTtlMs);
   }
 
   private key(kind: string, name: string): string {
@@ -84,16 +115,21 @@ export class AppendCalls {
   /** In the same pipeline and before the messages: a pattern finds a topic that it could have missed. */
   private indexCommands(calls: readonly LogCall[]): Command[] {
     const commands: Command[] = [];
+    const period = this.period();
+    if (period !== this.indexedPeriod) this.indexed.clear();
+    this.indexedPeriod = period;
     for (const { kind, topic } of calls) {
       if (kind === 'ephemeral' || this.indexed.has(topic)) continue;
       if (this.indexed.size >= REMEMBERED_TOPICS) this.indexed.clear();
       this.indexed.add(topic);
-      commands.push(['ZADD', this.indexKey(topic), 0, wireName(topic)]);
+      const key = this.indexKey(topic, period);
+      commands.push(['ZADD', key, 0, wireName(topic)], ['PEXPIRE', key, this.options.metaTtlMs * 3]);
     }
     return commands;
   }
 
-  private commandOf(call: LogCall): Command {
+  /** @param candidate the epoch of topics that begin one */
+  private commandOf(call: LogCall, candidate: string): Command {
     const channel = this.key('live', call.topic);
     if (call.kind === 'ephemeral') return this.ephemeralCommand(call, channel);
     const { topic, retention } = call;
@@ -115,7 +151,7 @@ export class AppendCalls {
       }
     }
     const window = this.options.idempotencyWindowMs;
-    const settings = [channel, this.random.id(), messages, bytes, ageMs, ttl, window] as const;
+    const settings = [channel, candidate, messages, bytes, ageMs, ttl, window] as const;
     return ['EVALSHA', this.scripts.append.digest, keys.length, ...keys, ...settings, ...items];
   }
 

@@ -5,7 +5,7 @@ import type { Channels } from '../redis/channels.ts';
 import { isFailure, type Command } from '../redis/command-client.ts';
 import type { RedisFailure } from '../redis/failure.ts';
 import type { RedisLink } from '../redis/link.ts';
-import type { Random } from '../telemetry/clock.ts';
+import type { Clock, Random } from '../telemetry/clock.ts';
 import type { ReadRequest, Reply } from './broker.ts';
 import { AppendCalls, type WaitOptions } from './redis-append-calls.ts';
 import { readHead, readPage, readState } from './redis-replies.ts';
@@ -36,7 +36,7 @@ export class RedisTopicLogs implements TopicLogs {
   private readonly node: string;
   private last: { readonly name: string; readonly origin: Origin } | null = null;
 
-  constructor(options: RedisTopicLogsOptions, link: RedisLink, random: Random) {
+  constructor(options: RedisTopicLogsOptions, link: RedisLink, clock: Clock, random: Random) {
     this.options = options;
     this.link = link;
     this.random = random;
@@ -46,7 +46,7 @@ export class RedisTopicLogs implements TopicLogs {
       message: (name, bytes) => this.received(name, bytes),
       reconnected: () => this.listener?.reconnected(),
     });
-    this.calls = new AppendCalls(options, link, this.scripts, random, this.node);
+    this.calls = new AppendCalls(options, link, this.scripts, random, clock, this.node);
     link.onAvailable(() => {
       this.calls.forgetIndex();
       this.listener?.available();
@@ -115,29 +115,29 @@ export class RedisTopicLogs implements TopicLogs {
     });
   }
 
-  /** Walks the index of the pattern's first segment, page by page. */
+  /** Walks the indexes of the pattern's first segment, page by page. */
   matching(pattern: string, limit: number, reply: Reply<ReadonlyMap<Topic, Head>>): void {
     const found = new Map<Topic, Head>();
     const literal = wireName(pattern.slice(0, pattern.indexOf('*')));
-    const index = this.calls.indexKey(pattern);
     const tenant = tenantOf(pattern);
-    const page = (from: string): void => {
+    const indexes = this.calls.indexKeys(pattern);
+    const page = (index: string, from: string): void => {
       const range: Command = ['ZRANGE', index, from, `[${literal}\xff`, 'BYLEX', 'LIMIT', 0, INDEX_PAGE];
       this.link.read([range], ([result]) => {
         if (isFailure(result)) return reply(refusedRead(result));
         const names = result as string[];
         const topics = names.map((name) => (tenant === '' ? name : `${tenant}/${name}`));
-        const wanted = topics.filter((topic) => matches(pattern, topic)).slice(0, limit - found.size);
-        this.states(wanted, (states) => {
+        const wanted = topics.filter((topic) => !found.has(topic) && matches(pattern, topic));
+        this.states(wanted.slice(0, limit - found.size), (states) => {
           if (isFailure(states)) return reply(refusedRead(states));
           for (const [topic, head] of states) found.set(topic, head);
-          const isLast = names.length < INDEX_PAGE || found.size >= limit;
-          if (isLast) reply(found);
-          else page(`(${names.at(-1)}`);
+          const next = names.length < INDEX_PAGE ? indexes.shift() : index;
+          if (next === undefined || found.size >= limit) reply(found);
+          else page(next, next === index ? `(${names.at(-1)}` : `[${literal}`);
         });
       });
     };
-    page(`[${literal}`);
+    page(indexes.shift() ?? '', `[${literal}`);
   }
 
   subscribe(topics: readonly Topic[], prefixes: readonly string[], reply: (refused: Refusal | null) => void): void {

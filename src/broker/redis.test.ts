@@ -37,7 +37,12 @@ async function make({ retention, idempotencyWindowMs }: BrokerSettings): Promise
   lastPrefix += 1;
   const prefix = `t${lastPrefix}`;
   const link = new RedisLink(linkOptions(prefix), systemScheduler, systemRandom, silentLog);
-  const logs = new RedisTopicLogs({ idempotencyWindowMs, metaTtlMs: 3_600_000, wait: null }, link, systemRandom);
+  const logs = new RedisTopicLogs(
+    { idempotencyWindowMs, metaTtlMs: 3_600_000, wait: null },
+    link,
+    systemClock,
+    systemRandom,
+  );
   const options = {
     retention,
     append: { pendingMessages: 10_000, pendingBytes: 16_777_216 },

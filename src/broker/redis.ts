@@ -42,8 +42,13 @@ export interface RedisBrokerOptions {
   readonly silenceMs: number;
 }
 
-/** Names remembered with their retention; beyond, the oldest is looked up again. */
-const REMEMBERED_RETENTIONS = 100_000;
+interface TopicSettings {
+  readonly retention: Retention;
+  readonly digest: string;
+}
+
+/** Topics remembered with their settings; beyond, the oldest is looked up again. */
+const REMEMBERED_TOPICS = 100_000;
 const TICK_MS = 1_000;
 
 export class RedisBroker implements Broker, TopicLogsListener {
@@ -58,7 +63,7 @@ export class RedisBroker implements Broker, TopicLogsListener {
   private readonly interests: Interests;
   private readonly reader: LogReader;
   private readonly pool: SegmentPool;
-  private readonly retentions = new Map<Topic, Retention>();
+  private readonly remembered = new Map<Topic, TopicSettings>();
   private readonly sources: { readonly pattern: string; readonly source: HistorySource }[] = [];
   private ticking: Timer | null = null;
 
@@ -122,13 +127,13 @@ export class RedisBroker implements Broker, TopicLogsListener {
   }
 
   publish(topic: Topic, draft: Draft, reply: Reply<Published>): void {
-    const retention = this.retention(topic);
+    const { retention, digest } = this.settings(topic);
     const message = { record: layDown(draft), once: onceOf(draft) };
     if (retention.messages === 0) return this.publishEphemeral(topic, draft, message, reply);
     this.queue.append(topic, retention, message, (answer) => {
       if (isRefusal(answer)) return reply(answer);
       const { epoch, sequence, time, duplicate } = answer;
-      reply({ id: messageId(time, sequence, topicDigest(topic)), position: { epoch, sequence }, duplicate });
+      reply({ id: messageId(time, sequence, digest), position: { epoch, sequence }, duplicate });
     });
   }
 
@@ -224,14 +229,17 @@ export class RedisBroker implements Broker, TopicLogsListener {
   }
 
   private retention(topic: Topic): Retention {
-    let retention = this.retentions.get(topic);
-    if (retention === undefined) {
-      retention = retentionOf(topic, this.options.retention);
-      if (this.retentions.size >= REMEMBERED_RETENTIONS)
-        this.retentions.delete(this.retentions.keys().next().value as Topic);
-      this.retentions.set(topic, retention);
-    }
-    return retention;
+    return this.settings(topic).retention;
+  }
+
+  /** Looked up once: patterns and digests cost more than a publish should. */
+  private settings(topic: Topic): TopicSettings {
+    const known = this.remembered.get(topic);
+    if (known !== undefined) return known;
+    const settings = { retention: retentionOf(topic, this.options.retention), digest: topicDigest(topic) };
+    if (this.remembered.size >= REMEMBERED_TOPICS) this.remembered.delete(this.remembered.keys().next().value as Topic);
+    this.remembered.set(topic, settings);
+    return settings;
   }
 }
 

@@ -26,6 +26,8 @@ export interface Storage {
   readonly link: RedisLink | null;
   /** Whether logs and sessions can be reached. A node whose storage is away is not ready. */
   isReady(): boolean;
+  /** Writes what is still to be written, then lets go of Redis. */
+  stop(): Promise<void>;
   /** Call it about once a second. */
   sweep(): void;
   usage(): {
@@ -65,6 +67,7 @@ function inMemory(config: Config): Storage {
     sessions,
     link: null,
     isReady: () => true,
+    stop: () => broker.stop(),
     sweep: () => {
       broker.sweep();
       sessions.sweep();
@@ -87,6 +90,7 @@ function inRedis(config: Config, url: string, nodeName: string, logs: LogFactory
       wait,
     },
     link,
+    clock,
     random,
   );
   const broker = new RedisBroker(
@@ -118,6 +122,10 @@ function inRedis(config: Config, url: string, nodeName: string, logs: LogFactory
     sessions,
     link,
     isReady: () => link.isAvailable && link.isListening,
+    stop: async () => {
+      await sessions.flush();
+      await broker.stop();
+    },
     sweep: () => {},
     usage: () => {
       const { topics: followedTopics, bytes: tailBytes, pending, reads, tailReads, follower } = broker.usage();

@@ -240,7 +240,7 @@ export async function startNode(
     logs,
     routes: [...routes, ...admin],
     storage,
-    stop: () => stopNode(config, node, broker, bus, pulse, servers),
+    stop: () => stopNode(config, node, storage, bus, pulse, servers),
   };
 }
 
@@ -288,7 +288,7 @@ async function listenAll(
 async function stopNode(
   config: Config,
   node: Node,
-  broker: Broker,
+  storage: Storage,
   bus: ControlBus,
   pulse: Pulse,
   server: Server,
@@ -297,9 +297,9 @@ async function stopNode(
   await node.drain({ graceMs: config.shutdown.grace_secs * 1_000, closesPerSecond: config.shutdown.closes_per_second });
   server.close();
   pulse.end();
-  // The broker ends the link that both use.
+  // The storage ends the link that both use.
   await bus.stop();
-  await broker.stop();
+  await storage.stop();
 }
 
 function buildSupervisor(config: Config, logs: LogFactory, counters: Counters, deadLetters: DeadLetters): Supervisor {

@@ -2,7 +2,7 @@
 import { Cluster, type Redis } from 'ioredis';
 import type { Scheduler } from '../telemetry/clock.ts';
 import { connectCommands, type ConnectionOptions } from './connection.ts';
-import { failureOf, NOT_CONNECTED, RedisFailure } from './failure.ts';
+import { failureOf, NOT_CONNECTED, RedisFailure, TIMED_OUT } from './failure.ts';
 
 export type Command = readonly [name: string, ...args: (string | number)[]];
 
@@ -19,10 +19,14 @@ export interface ClientEvents {
 export class CommandClient {
   isReady = false;
   private isClosed = false;
+  private readonly timeoutMs: number;
+  private readonly scheduler: Scheduler;
   private readonly client: Redis | Cluster;
 
   constructor(options: ConnectionOptions, role: string, events: ClientEvents, scheduler: Scheduler) {
     this.client = connectCommands(options, role);
+    this.timeoutMs = options.commandTimeoutMs;
+    this.scheduler = scheduler;
     this.client.on('ready', () => {
       this.isReady = true;
       events.ready();
@@ -62,8 +66,17 @@ export class CommandClient {
   /** @param answered called once, with one result for each command */
   send(commands: readonly Command[], answered: (results: Results) => void): void {
     if (!this.isReady) return answered(commands.map(() => NOT_CONNECTED));
+    let isOpen = true;
+    const settle = (results: Results): void => {
+      if (!isOpen) return;
+      isOpen = false;
+      timer.cancel();
+      answered(results);
+    };
+    // An answer that comes later is of no use any more.
+    const timer = this.scheduler.after(this.timeoutMs, () => settle(commands.map(() => TIMED_OUT)));
     const sent = this.client instanceof Cluster ? sendEach(this.client, commands) : sendTogether(this.client, commands);
-    sent.then(answered, (error: unknown) => answered(commands.map(() => failureOf(error))));
+    sent.then(settle, (error: unknown) => settle(commands.map(() => failureOf(error))));
   }
 
   /** Sends one command to every server that takes writes. */

@@ -13,6 +13,8 @@ export interface ConnectionOptions {
 }
 
 const FIRST_RETRY_MS = 25;
+/** A connection that owes an answer for so long is given up. */
+const SILENCE_MS = 3_000;
 
 /** A connection for commands. */
 export function connectCommands(options: ConnectionOptions, role: string): Redis | Cluster {
@@ -38,18 +40,23 @@ export function connectSubscriber(
   options: ConnectionOptions,
   chosen: { readonly host: string; readonly port: number } | null,
 ): Redis {
-  if (chosen === null) return connectSingle(options, 'subscribe');
+  if (chosen === null) return connectSingle(options, 'subscribe', { commandTimeout: options.commandTimeoutMs });
   return new Redis({
     ...shared(options, 'subscribe'),
     ...secured(options.address),
     ...chosen,
+    commandTimeout: options.commandTimeoutMs,
     retryStrategy: () => null,
   });
 }
 
-function connectSingle(options: ConnectionOptions, role: string): Redis {
+function connectSingle(
+  options: ConnectionOptions,
+  role: string,
+  more: { readonly commandTimeout?: number } = {},
+): Redis {
   const { address } = options;
-  const common = shared(options, role);
+  const common = { ...shared(options, role), ...more };
   if (address.kind === 'sentinel') {
     const { sentinels, master, db, tls, sentinelPassword } = address;
     return new Redis({
@@ -80,13 +87,15 @@ function shared(options: ConnectionOptions, role: string) {
     maxRetriesPerRequest: 0,
     // Subscriptions are made anew by the link, which then knows from when on nothing is missed.
     autoResubscribe: false,
-    commandTimeout: options.commandTimeoutMs,
     connectTimeout: options.connectTimeoutMs,
     retryStrategy: retryDelay(options),
     // After a failover that did not break the connection every write would be refused for ever.
     reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? (1 as const) : false),
     enableReadyCheck: true,
     keepAlive: 10_000,
+    // The library's time-out of a command is a timer for each; the link has one for each pipeline. This one is for what
+    // the library itself asks while it connects.
+    socketTimeout: Math.max(SILENCE_MS, options.commandTimeoutMs * 3),
     noDelay: true,
   } satisfies RedisOptions;
 }

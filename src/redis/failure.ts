@@ -41,6 +41,8 @@ const OUTAGES: ReadonlySet<string> = new Set(['LOADING', 'BUSY', 'MASTERDOWN', '
 
 export const NOT_CONNECTED = new RedisFailure('unavailable', false, 'not_connected', 'the link to Redis is down');
 
+export const TIMED_OUT = new RedisFailure('unknown', true, 'timeout', 'Redis did not answer in time');
+
 /** Sorts an error of the client library. */
 export function failureOf(error: unknown): RedisFailure {
   const text = error instanceof Error ? error.message : String(error);

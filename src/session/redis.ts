@@ -61,6 +61,11 @@ export class RedisSessionStore implements SessionStore {
     });
   }
 
+  /** Resolves when everything is written, or when it cannot be. */
+  async flush(): Promise<void> {
+    while (this.unsaved.size > 0 && this.link.isAvailable) await new Promise<void>((resolve) => this.write(resolve));
+  }
+
   private keyOf(id: string): string {
     return this.link.keys.key('session', '', id);
   }
@@ -74,7 +79,7 @@ export class RedisSessionStore implements SessionStore {
     });
   }
 
-  private write(): void {
+  private write(written: () => void = () => {}): void {
     const sessions = [...this.unsaved.values()].slice(0, WRITE_AT_ONCE);
     const commands = sessions.map((session): Command => [
       'SET',
@@ -91,6 +96,7 @@ export class RedisSessionStore implements SessionStore {
       }
       // After a failure the next save or the link's return tries again; writing a session twice does no harm.
       if (!isStopped) this.schedule();
+      written();
     });
   }
 

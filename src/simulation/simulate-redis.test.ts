@@ -17,8 +17,8 @@ test('the same seed twice gives the same trace', () => {
     expect(traceSeed(seed, STEPS, undefined, REDIS_PARTS)).toBe(traceSeed(seed, STEPS, undefined, REDIS_PARTS));
 });
 
-test('a thousand seeds break no promise', () => {
-  for (let seed = 1; seed <= 1_000; seed += 1) {
+test('five hundred seeds break no promise', () => {
+  for (let seed = 1; seed <= 500; seed += 1) {
     const finding = simulateSeed(seed, REDIS_PARTS, STEPS);
     expect(finding?.violation.message, `seed ${seed}`).toBeUndefined();
   }
@@ -42,31 +42,35 @@ suite('planted bugs are found within a thousand seeds', () => {
     },
     'what may have been stored is sent again': () => {
       const inside = AppendQueue.prototype as unknown as { push(call: LogCall): void };
-      const { push } = inside;
+      const push = Reflect.get(inside, 'push');
       vi.spyOn(inside, 'push').mockImplementation(function (this: unknown, call: LogCall) {
-        push.call(this, call);
-        if (call.kind === 'append') push.call(this, { ...call, reply: () => {} });
+        Reflect.apply(push, this, [call]);
+        if (call.kind === 'append') Reflect.apply(push, this, [{ ...call, reply: () => {} }]);
       });
     },
     'pages lack their first message': () => {
-      const { read } = RedisBroker.prototype;
+      const read = Reflect.get(RedisBroker.prototype, 'read');
       vi.spyOn(RedisBroker.prototype, 'read').mockImplementation(function (this: RedisBroker, topic, request, reply) {
-        read.call(this, topic, request, (answer) =>
-          reply('publications' in answer ? { ...answer, publications: answer.publications.slice(1) } : answer),
-        );
+        const tampered: typeof reply = (answer) =>
+          reply('publications' in answer ? { ...answer, publications: answer.publications.slice(1) } : answer);
+        Reflect.apply(read, this, [topic, request, tampered]);
       });
     },
   };
 
   for (const [name, plant] of Object.entries(bugs)) {
-    test(name, () => {
-      plant();
-      try {
-        expect(foundWithin(1_000)).toBe(true);
-      } finally {
-        vi.restoreAllMocks();
-      }
-    });
+    test(
+      name,
+      () => {
+        plant();
+        try {
+          expect(foundWithin(1_000)).toBe(true);
+        } finally {
+          vi.restoreAllMocks();
+        }
+      },
+      60_000,
+    );
   }
 
   function foundWithin(seeds: number): boolean {
