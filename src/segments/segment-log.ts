@@ -54,6 +54,8 @@ class Segment {
   }
 }
 
+/** UTF-8 takes at most so many bytes for a UTF-16 code unit. */
+const MAX_UTF8_BYTES = 3;
 /** Two numbers for each record. */
 const INDEX_BYTES = 16;
 
@@ -83,13 +85,9 @@ export class SegmentLog {
 
   /** Adds a record as number {@link next}; text is stored as UTF-8. Returns its size in bytes. */
   append(record: string | Uint8Array, stamp: number): number {
-    const size = typeof record === 'string' ? Buffer.byteLength(record) : record.byteLength;
-    let segment = this.segments.at(-1);
-    if (segment === undefined || !segment.hasRoomFor(size)) {
-      segment = new Segment(this.next, this.pool.acquire(this.segments.length, size + INDEX_BYTES), this.taken);
-      this.segments.push(segment);
-    }
-    if (typeof record === 'string') segment.memory.write(record, segment.start, 'utf8');
+    const segment = this.segmentFor(record);
+    let size = record.length;
+    if (typeof record === 'string') size = segment.memory.write(record, segment.start, 'utf8');
     else segment.memory.set(record, segment.start);
     segment.push(size, stamp);
     this.taken += size;
@@ -183,6 +181,17 @@ export class SegmentLog {
         this.segments.pop();
       }
     }
+  }
+
+  /** The newest segment when it has room, else a new one. Text is measured only when it might not fit. */
+  private segmentFor(record: string | Uint8Array): Segment {
+    const last = this.segments.at(-1);
+    if (typeof record === 'string' && last?.hasRoomFor(record.length * MAX_UTF8_BYTES) === true) return last;
+    const size = typeof record === 'string' ? Buffer.byteLength(record) : record.byteLength;
+    if (last?.hasRoomFor(size) === true) return last;
+    const segment = new Segment(this.next, this.pool.acquire(this.segments.length, size + INDEX_BYTES), this.taken);
+    this.segments.push(segment);
+    return segment;
   }
 
   /** Bytes taken before the record `sequence`. */
