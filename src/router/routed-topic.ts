@@ -39,6 +39,8 @@ export class RoutedTopic {
   head = 0;
   /** Up to here publications have been counted into mailboxes; the rest follows at the end of the turn. */
   routedHead = 0;
+  /** Bytes of what is not routed yet, by format; 0 for a format that nobody uses. */
+  readonly unroutedBytes = { json: 0, msgpack: 0 };
   /** Publications routed since the topic was opened: unlike a sequence it never jumps. */
   routedCount = 0;
   isDirty = false;
@@ -83,7 +85,15 @@ export class RoutedTopic {
   /** Whether one more publication would push out what has not been routed yet. */
   get isPressed(): boolean {
     const waiting = this.head - this.routedHead;
-    return waiting * 2 >= this.limits.messages || (waiting > 0 && this.largestTail() * 2 >= this.limits.bytes);
+    const { json, msgpack } = this.unroutedBytes;
+    return waiting * 2 >= this.limits.messages || Math.max(json, msgpack) * 2 >= this.limits.bytes;
+  }
+
+  /** Nothing waits to be counted into mailboxes any more. */
+  allRouted(): void {
+    this.routedHead = this.head;
+    this.unroutedBytes.json = 0;
+    this.unroutedBytes.msgpack = 0;
   }
 
   /** Adds the publication that follows the head. */
@@ -92,7 +102,7 @@ export class RoutedTopic {
     for (const format of FORMATS) {
       const tail = this.tails[format];
       if (tail === null) continue;
-      tail.append(CODECS[format].publication(publication), now);
+      this.unroutedBytes[format] += tail.append(CODECS[format].publication(publication), now);
       const crowded = this.pool.inUse > this.limits.totalBytes;
       // What has not been routed yet stays: `isPressed` sees to it that this is little.
       tail.trim(crowded ? Math.ceil(tail.length / 2) : this.limits.messages, this.limits.bytes, this.routedHead + 1);
@@ -102,7 +112,7 @@ export class RoutedTopic {
   /** Moves the head without publications: the tail begins anew after it. */
   jumpTo(head: number): void {
     this.head = head;
-    this.routedHead = head;
+    this.allRouted();
     this.forgetPrepared();
     for (const format of FORMATS) this.tails[format]?.reset(head + 1);
   }
@@ -110,7 +120,7 @@ export class RoutedTopic {
   /** Takes back everything after `head`: it belonged to an epoch that has ended. */
   cutAt(head: number): void {
     this.head = head;
-    this.routedHead = head;
+    this.allRouted();
     this.forgetPrepared();
     for (const format of FORMATS) this.tails[format]?.truncate(head + 1);
   }
@@ -119,7 +129,7 @@ export class RoutedTopic {
   close(): void {
     this.isDropped = true;
     // Nothing of it waits to be routed any more, even if it is still listed for the end of the turn.
-    this.routedHead = this.head;
+    this.allRouted();
     this.forgetPrepared();
     for (const format of FORMATS) this.tails[format]?.reset(this.head + 1);
   }
@@ -166,17 +176,6 @@ export class RoutedTopic {
   forgetPrepared(): void {
     this.prepared.json = null;
     this.prepared.msgpack = null;
-  }
-
-  private largestTail(): number {
-    return Math.max(
-      this.bytesBetween('json', this.tailEnd('json'), this.head),
-      this.bytesBetween('msgpack', this.tailEnd('msgpack'), this.head),
-    );
-  }
-
-  private tailEnd(format: Format): number {
-    return Math.max(this.routedHead, this.tailFirst(format) - 1);
   }
 }
 
