@@ -20,6 +20,8 @@ export interface FlusherOptions {
   readonly readSliceMs: number;
   /** Connections flushed between two looks at the clock. */
   readonly stride: number;
+  /** How long publications wait for others of their topic, in ms; 0 writes them out at the end of the turn. */
+  readonly coalesceMs: number;
 }
 
 export class Flusher implements FlushRequests {
@@ -29,6 +31,8 @@ export class Flusher implements FlushRequests {
   private readyAt = 0;
   private readers: Connection[] = [];
   private isArmed = false;
+  /** Publications wait: what else is written meanwhile leaves them where they are. */
+  isCoalescing = false;
   private isRunning = false;
   private more = false;
   private writing: Connection | null = null;
@@ -60,18 +64,24 @@ export class Flusher implements FlushRequests {
 
   add(connection: Connection): void {
     this.ready.push(connection);
-    this.atEndOfTurn();
+    this.arm();
   }
 
   addReader(connection: Connection): void {
     this.readers.push(connection);
-    this.atEndOfTurn();
+    this.arm();
   }
 
+  /** Publications are to be routed: at the end of the turn, or when they have waited for others. */
   atEndOfTurn(): void {
-    if (this.isArmed) return;
-    this.isArmed = true;
-    this.scheduler.endOfTurn(() => this.run());
+    const { coalesceMs } = this.options;
+    if (coalesceMs === 0) return this.arm();
+    if (this.isCoalescing) return;
+    this.isCoalescing = true;
+    this.scheduler.after(coalesceMs, () => {
+      this.isCoalescing = false;
+      this.run();
+    });
   }
 
   atOnce(): void {
@@ -98,17 +108,23 @@ export class Flusher implements FlushRequests {
     else if (connection.lagging !== null || connection.missed !== null) connection.scheduleRead();
   }
 
+  private arm(): void {
+    if (this.isArmed) return;
+    this.isArmed = true;
+    this.scheduler.endOfTurn(() => this.run());
+  }
+
   private run(): void {
     if (this.isRunning) return;
     this.isRunning = true;
     this.isArmed = false;
-    this.router?.routeDirty();
+    if (!this.isCoalescing) this.router?.routeDirty();
     this.sliceStart = this.clock.elapsed();
     this.flushReady(this.sliceStart + this.options.sliceMs);
     this.serveReaders();
     this.backlog?.relieve();
     this.isRunning = false;
-    if (this.pending > 0) this.atEndOfTurn();
+    if (this.pending > 0) this.arm();
     else this.router?.forgetPrepared();
   }
 

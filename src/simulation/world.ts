@@ -60,6 +60,8 @@ export interface Conditions {
 
 const SECRET = 'the secret of the simulated world, long enough';
 const LINGER_MS = 20_000;
+/** How long publications wait for others in every fourth world, in ms. */
+export const COALESCE_MS = 30;
 
 function drawConditions(random: SeededRandom): Conditions {
   const mailboxCapacity = random.between(1, 4);
@@ -93,6 +95,7 @@ export class World {
   readonly broker: SimulatedBroker;
   readonly memory: MemoryBroker;
   readonly router: Router;
+  readonly flusher: Flusher;
   readonly rights = new FaultyRights();
   readonly clients: SimulatedClient[] = [];
   /** Failures per connection, for the restart budget. */
@@ -126,11 +129,13 @@ export class World {
     this.broker = new SimulatedBroker(this.memory, conditions.broker, random, (publication) =>
       this.ledger.record(publication),
     );
-    const flusher = new Flusher({ sliceMs: 0, readSliceMs: 0, stride: random.between(1, 3) }, clock, clock);
+    const stride = random.between(1, 3);
+    const coalesceMs = random.pick([0, 0, 0, COALESCE_MS]);
+    this.flusher = new Flusher({ sliceMs: 0, readSliceMs: 0, stride, coalesceMs }, clock, clock);
     const tail = { messages: conditions.mailboxCapacity, bytes: conditions.mailboxBytes, totalBytes: 1_000_000 };
-    this.router = parts.router({ tail, lingerMs: LINGER_MS }, this.broker, flusher, clock, silentLog);
+    this.router = parts.router({ tail, lingerMs: LINGER_MS }, this.broker, this.flusher, clock, silentLog);
     const backlog = parts.backlog(conditions.totalBytes);
-    flusher.serve(this.router, backlog);
+    this.flusher.serve(this.router, backlog);
     const mode = new NodeMode('sim', 'x', () => {});
     const authenticator = new Authenticator(
       {
@@ -149,7 +154,7 @@ export class World {
       clock,
       random,
       scheduler: clock,
-      flusher,
+      flusher: this.flusher,
       backlog,
       supervisor,
       log: silentLog,
