@@ -6,6 +6,7 @@
  */
 import type { FlushRequests } from '../router/interest.ts';
 import type { Router } from '../router/router.ts';
+import type { Subscription } from '../router/subscription.ts';
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
 import type { Backlog } from './backlog.ts';
 import { readOn } from './catch-up.ts';
@@ -96,10 +97,13 @@ export class Flusher implements FlushRequests {
       connection.setBlocked(true);
       return;
     }
-    this.writing = connection;
-    this.more = false;
-    transport.cork(this.write);
-    this.writing = null;
+    if (isSingle(connection)) this.more = writeOut(connection);
+    else {
+      this.writing = connection;
+      this.more = false;
+      transport.cork(this.write);
+      this.writing = null;
+    }
     if (connection.transport === null) return;
     if (transport.buffered() > 0) {
       connection.setBlocked(true);
@@ -164,4 +168,11 @@ export class Flusher implements FlushRequests {
       return;
     }
   }
+}
+
+/** Whether exactly one message waits: it needs no cork, which costs two calls into the library and one out of it. */
+function isSingle({ control, waiting }: Connection): boolean {
+  if (control !== null || waiting === null || waiting.length !== 1) return false;
+  const only = waiting[0] as Subscription;
+  return only.queued === 1 && only.gap === null;
 }
