@@ -93,12 +93,13 @@ export class Flusher implements FlushRequests {
   flush(connection: Connection): void {
     const { transport } = connection;
     if (transport === null || connection.isBlocked) return;
-    if (transport.buffered() > 0) {
-      connection.setBlocked(true);
-      return;
-    }
+    // Should there be something left from a reply, then one message joins it, and the look afterwards finds both.
     if (isSingle(connection)) this.more = writeOut(connection);
     else {
+      if (transport.buffered() > 0) {
+        connection.setBlocked(true);
+        return;
+      }
       this.writing = connection;
       this.more = false;
       transport.cork(this.write);

@@ -24,6 +24,13 @@ export interface PreparedRange {
   batch: Uint8Array | null;
 }
 
+/** A range of the tail, with what every subscriber's books need of it. */
+interface TailRange extends PreparedRange {
+  readonly bytes: number;
+  /** When its first publication arrived, by the monotonic clock, in ms. */
+  readonly arrivedAt: number;
+}
+
 export class RoutedTopic {
   readonly name: Topic;
   /** What clients call it. */
@@ -48,7 +55,7 @@ export class RoutedTopic {
   idleSince = -1;
   readonly subscriptions: Subscription[] = [];
   private readonly tails: Record<Format, SegmentLog | null> = { json: null, msgpack: null };
-  private readonly prepared: Record<Format, PreparedRange | null> = { json: null, msgpack: null };
+  private readonly prepared: Record<Format, TailRange | null> = { json: null, msgpack: null };
   private readonly pool: SegmentPool;
   private readonly limits: TailLimits;
   private readonly onPrepared: (topic: RoutedTopic) => void;
@@ -140,7 +147,7 @@ export class RoutedTopic {
   }
 
   /** The frames of a range of the tail. The same object while neighbours ask for the same range. */
-  prepare(format: Format, after: number, to: number, replayed: boolean): PreparedRange {
+  prepare(format: Format, after: number, to: number, replayed: boolean): TailRange {
     const last = this.prepared[format];
     if (last !== null && last.after === after && last.to === to && last.replayed === replayed) return last;
     const tail = this.tails[format] as SegmentLog;
@@ -149,10 +156,19 @@ export class RoutedTopic {
       const frame = tail.record(sequence);
       frames.push(replayed ? CODECS[format].replayed(frame) : frame);
     }
-    const range: PreparedRange = { after, to, replayed, frames, batch: null };
+    const bytes = tail.bytesBetween(after, to);
+    const range: TailRange = { after, to, replayed, frames, batch: null, bytes, arrivedAt: tail.stamp(after + 1) };
     if (this.prepared.json === null && this.prepared.msgpack === null) this.onPrepared(this);
     this.prepared[format] = range;
     return range;
+  }
+
+  /** What a live subscriber that stands at `after` is written next, at most so much: mostly what its neighbour was. */
+  prepareLive(format: Format, after: number, maxMessages: number, maxBytes: number): TailRange {
+    const last = this.prepared[format];
+    const isSame = last !== null && last.after === after && last.to === this.routedHead && !last.replayed;
+    if (isSame && last.bytes <= maxBytes && last.frames.length <= maxMessages) return last;
+    return this.prepare(format, after, this.fit(format, after, this.routedHead, maxMessages, maxBytes), false);
   }
 
   attach(subscription: Subscription): void {
