@@ -34,7 +34,8 @@ export class Client {
   private socket: LeanSocket | null = null;
   private ready: (() => void) | null = null;
 
-  private constructor(options: ClientOptions) {
+  /** Not connected yet: {@link open} does it. */
+  constructor(options: ClientOptions) {
     this.wire = options.wire;
     this.topic = options.topic;
     this.tally = options.tally;

@@ -1,7 +1,7 @@
 /** W2: many small topics, 5,000 connections on 500 topics: with 640 publications in flight, with coalescing, and with 6,400. */
 import { alternate, available, ratio, type Entry } from '../entry.ts';
 import type { Plan, Section, Target } from '../section.ts';
-import { fanOut } from './fan-out.ts';
+import { fanOut, type FanOutOptions } from './fan-out.ts';
 import { describe, perCpuSecond, throughputChart, throughputTable, type Results } from './fan-out-table.ts';
 
 const PAYLOAD = 128;
@@ -18,10 +18,10 @@ export async function w2(plan: Plan): Promise<Section> {
     seconds: plan.seconds,
     warmUpSeconds: plan.warmUpSeconds,
   };
-  const run = (entry: Entry, inFlight: number): ReturnType<typeof fanOut> =>
+  const run = (entry: Entry, load: FanOutOptions['load']): ReturnType<typeof fanOut> =>
     fanOut(entry.server, {
       ...common,
-      load: { inFlight },
+      load,
       ...(entry.payloadBytes !== undefined && { payloadBytes: entry.payloadBytes }),
       ...(entry.settings && { settings: entry.settings }),
     });
@@ -40,7 +40,7 @@ export async function w2(plan: Plan): Promise<Section> {
     ] satisfies Entry[],
     plan,
   );
-  const at640 = await alternate(shallow, plan, (entry) => run(entry, plan.isQuick ? 64 : 640), describe);
+  const at640 = await alternate(shallow, plan, (entry) => run(entry, { inFlight: plan.isQuick ? 64 : 640 }), describe);
   plan.say('W2: the same, 6,400 in flight');
   const deep = available(
     [
@@ -51,18 +51,41 @@ export async function w2(plan: Plan): Promise<Section> {
     ] satisfies Entry[],
     plan,
   );
-  const at6400 = await alternate(deep, plan, (entry) => run(entry, plan.isQuick ? 640 : 6_400), describe);
+  const at6400 = await alternate(deep, plan, (entry) => run(entry, { inFlight: plan.isQuick ? 640 : 6_400 }), describe);
+  plan.say('W2: the same, 8,000 publications a second');
+  const steady = available(
+    [
+      { server: 'raw-cork', label: BASE, rounds: 2 },
+      { server: 'bun', label: 'Bun', rounds: 2 },
+      { server: 'signalbox-json', label: JSON_OURS, rounds: 2 },
+      { server: 'signalbox-json', label: COALESCING, settings: { 'actor_system.coalesce_ms': '30' }, rounds: 2 },
+    ] satisfies Entry[],
+    plan,
+  );
+  const atRate = await alternate(
+    steady,
+    plan,
+    (entry) => run(entry, { perSecond: plan.isQuick ? 800 : 8_000 }),
+    describe,
+  );
   return {
     id: 'w2',
     title: 'W2: 5,000 connections, 500 topics × 10 subscribers × 128 B',
-    notes: ['The first table has 640 publications in flight (1.3 a topic), the second 6,400 (13 a topic).'],
+    notes: [
+      'The first table has 640 publications in flight (1.3 a topic), the second 6,400 (13 a topic), the third a fixed rate of 8,000 a second (16 a topic).',
+    ],
     tables: [
       latencies(throughputTable(shallow, at640, BASE), at640),
       latencies(throughputTable(deep, at6400, BASE), at6400),
+      latencies(throughputTable(steady, atRate, BASE), atRate),
     ],
     charts: [throughputChart('w2', 'W2: deliveries per server CPU-second, 640 in flight', shallow, at640)],
     targets: targets(at640, at6400),
-    figures: { inFlight640: Object.fromEntries(at640), inFlight6400: Object.fromEntries(at6400) },
+    figures: {
+      inFlight640: Object.fromEntries(at640),
+      inFlight6400: Object.fromEntries(at6400),
+      atRate: Object.fromEntries(atRate),
+    },
   };
 }
 

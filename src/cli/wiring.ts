@@ -111,6 +111,7 @@ export async function startNode(
       sliceMs: config.actor_system.flush_slice_ms,
       readSliceMs: config.actor_system.flush_slice_ms / 2,
       stride: FLUSH_STRIDE,
+      coalesceMs: config.actor_system.coalesce_ms,
     },
     clock,
     scheduler,

@@ -94,6 +94,12 @@ export const SECTIONS = {
         .max(1_000)
         .default(5)
         .describe('milliseconds of deliveries in a row before the event loop gets its turn'),
+      coalesce_ms: z
+        .number()
+        .min(0)
+        .max(1_000)
+        .default(0)
+        .describe('milliseconds that publications wait for others, so that they share a write; 0 delivers at once'),
     })
     .describe('Actors, their mailboxes and their supervision.'),
 

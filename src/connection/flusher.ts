@@ -6,6 +6,7 @@
  */
 import type { FlushRequests } from '../router/interest.ts';
 import type { Router } from '../router/router.ts';
+import type { Subscription } from '../router/subscription.ts';
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
 import type { Backlog } from './backlog.ts';
 import { readOn } from './catch-up.ts';
@@ -20,6 +21,8 @@ export interface FlusherOptions {
   readonly readSliceMs: number;
   /** Connections flushed between two looks at the clock. */
   readonly stride: number;
+  /** How long publications wait for others of their topic, in ms; 0 writes them out at the end of the turn. */
+  readonly coalesceMs: number;
 }
 
 export class Flusher implements FlushRequests {
@@ -29,6 +32,8 @@ export class Flusher implements FlushRequests {
   private readyAt = 0;
   private readers: Connection[] = [];
   private isArmed = false;
+  /** Publications wait: what else is written meanwhile leaves them where they are. */
+  isCoalescing = false;
   private isRunning = false;
   private more = false;
   private writing: Connection | null = null;
@@ -60,18 +65,24 @@ export class Flusher implements FlushRequests {
 
   add(connection: Connection): void {
     this.ready.push(connection);
-    this.atEndOfTurn();
+    this.arm();
   }
 
   addReader(connection: Connection): void {
     this.readers.push(connection);
-    this.atEndOfTurn();
+    this.arm();
   }
 
+  /** Publications are to be routed: at the end of the turn, or when they have waited for others. */
   atEndOfTurn(): void {
-    if (this.isArmed) return;
-    this.isArmed = true;
-    this.scheduler.endOfTurn(() => this.run());
+    const { coalesceMs } = this.options;
+    if (coalesceMs === 0) return this.arm();
+    if (this.isCoalescing) return;
+    this.isCoalescing = true;
+    this.scheduler.after(coalesceMs, () => {
+      this.isCoalescing = false;
+      this.run();
+    });
   }
 
   atOnce(): void {
@@ -82,14 +93,18 @@ export class Flusher implements FlushRequests {
   flush(connection: Connection): void {
     const { transport } = connection;
     if (transport === null || connection.isBlocked) return;
-    if (transport.buffered() > 0) {
-      connection.setBlocked(true);
-      return;
+    // Should there be something left from a reply, then one message joins it, and the look afterwards finds both.
+    if (isSingle(connection)) this.more = writeOut(connection);
+    else {
+      if (transport.buffered() > 0) {
+        connection.setBlocked(true);
+        return;
+      }
+      this.writing = connection;
+      this.more = false;
+      transport.cork(this.write);
+      this.writing = null;
     }
-    this.writing = connection;
-    this.more = false;
-    transport.cork(this.write);
-    this.writing = null;
     if (connection.transport === null) return;
     if (transport.buffered() > 0) {
       connection.setBlocked(true);
@@ -98,17 +113,23 @@ export class Flusher implements FlushRequests {
     else if (connection.lagging !== null || connection.missed !== null) connection.scheduleRead();
   }
 
+  private arm(): void {
+    if (this.isArmed) return;
+    this.isArmed = true;
+    this.scheduler.endOfTurn(() => this.run());
+  }
+
   private run(): void {
     if (this.isRunning) return;
     this.isRunning = true;
     this.isArmed = false;
-    this.router?.routeDirty();
+    if (!this.isCoalescing) this.router?.routeDirty();
     this.sliceStart = this.clock.elapsed();
     this.flushReady(this.sliceStart + this.options.sliceMs);
     this.serveReaders();
     this.backlog?.relieve();
     this.isRunning = false;
-    if (this.pending > 0) this.atEndOfTurn();
+    if (this.pending > 0) this.arm();
     else this.router?.forgetPrepared();
   }
 
@@ -148,4 +169,11 @@ export class Flusher implements FlushRequests {
       return;
     }
   }
+}
+
+/** Whether exactly one message waits: it needs no cork, which costs two calls into the library and one out of it. */
+function isSingle({ control, waiting }: Connection): boolean {
+  if (control !== null || waiting === null || waiting.length !== 1) return false;
+  const only = waiting[0] as Subscription;
+  return only.queued === 1 && only.gap === null;
 }

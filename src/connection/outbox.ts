@@ -80,10 +80,9 @@ function writeSubscription(connection: Connection, subscription: Subscription, b
   if (subscription.state !== LIVE || subscription.queued <= 0) return 0;
   const { topic, written } = subscription;
   const { format, context } = connection;
-  const to = topic.fit(format, written, topic.routedHead, MAX_RUN, budget);
-  const bytes = topic.bytesBetween(format, written, to);
-  context.counters.publishToWrite.observe((context.flusher.sliceStart - topic.arrivedAt(format, written + 1)) / 1_000);
-  const range = topic.prepare(format, written, to, false);
+  const range = topic.prepareLive(format, written, MAX_RUN, budget);
+  const { to, bytes } = range;
+  context.counters.publishToWrite.observe((context.flusher.sliceStart - range.arrivedAt) / 1_000);
   const count = to - written;
   // The books first: a socket that breaks while it is written to ends the subscription before the send returns.
   subscription.written = to;

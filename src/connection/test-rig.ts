@@ -37,6 +37,8 @@ export interface RigOptions {
   /** Messages of a topic's tail on the node. */
   readonly tail?: number;
   /** Bytes of all mailboxes together. */
+  /** How long publications wait for others, in ms. */
+  readonly coalesceMs?: number;
   readonly totalBytes?: number;
   readonly inboxCapacity?: number;
   /** Of all connections of a user together, and of the node. */
@@ -160,7 +162,11 @@ export class TestRig {
     );
     this.forget = (topic) => memory.forget(topic);
     this.broker = new HeldBroker(memory);
-    const flusher = new Flusher({ sliceMs: 5, readSliceMs: 5, stride: 32 }, clock, clock);
+    const flusher = new Flusher(
+      { sliceMs: 5, readSliceMs: 5, stride: 32, coalesceMs: options.coalesceMs ?? 0 },
+      clock,
+      clock,
+    );
     const tail = { messages: options.tail ?? 1_000, bytes: 10_000_000, totalBytes: 100_000_000 };
     this.router = new Router({ tail, lingerMs: 60_000, trace: options.trace }, this.broker, flusher, clock, silentLog);
     this.backlog = new Backlog(options.totalBytes ?? 1_000_000_000);

@@ -64,8 +64,9 @@ export const json: Codec = {
   },
 
   decode(bytes: ArrayBuffer, batching: boolean): Decoded | readonly Decoded[] {
-    const text = Buffer.from(bytes).toString('utf8');
-    const plain = readPlainBroadcast(text);
+    const buffer = Buffer.from(bytes);
+    const text = buffer.toString('utf8');
+    const plain = readPlainBroadcast(text, buffer);
     if (plain !== null) return plain;
     let value: unknown;
     try {

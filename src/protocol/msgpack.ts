@@ -95,21 +95,21 @@ export const msgpack: Codec = {
 function publicationValue(publication: Publication): Record<string, unknown> {
   const { topic, position, id, timestamp, trace, from, clientId } = publication;
   const direct = isDirectTopic(topic);
-  const data = defined({
-    topic: direct ? undefined : wireName(topic),
-    sequence: position?.sequence,
-    epoch: position?.epoch,
-    [direct ? 'from_user' : 'from']: from,
-    client_id: clientId,
-    payload: JSON.parse(publication.payload) as unknown,
-  });
-  return defined({
-    type: direct ? 'DirectMessage' : 'Broadcast',
-    id: id === '' ? undefined : id,
-    timestamp,
-    trace,
-    data,
-  });
+  const data: Record<string, unknown> = {};
+  if (!direct) data['topic'] = wireName(topic);
+  if (position !== null) {
+    data['sequence'] = position.sequence;
+    data['epoch'] = position.epoch;
+  }
+  data[direct ? 'from_user' : 'from'] = from;
+  if (clientId !== undefined) data['client_id'] = clientId;
+  data['payload'] = JSON.parse(publication.payload) as unknown;
+  const frame: Record<string, unknown> = { type: direct ? 'DirectMessage' : 'Broadcast' };
+  if (id !== '') frame['id'] = id;
+  frame['timestamp'] = timestamp;
+  if (trace !== undefined) frame['trace'] = trace;
+  frame['data'] = data;
+  return frame;
 }
 
 /** Without members that are undefined: JSON leaves them out by itself, MessagePack would write them. */

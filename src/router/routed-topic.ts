@@ -25,6 +25,13 @@ export interface PreparedRange {
   batch: Uint8Array | null;
 }
 
+/** A range of the tail, with what every subscriber's books need of it. */
+interface TailRange extends PreparedRange {
+  readonly bytes: number;
+  /** When its first publication arrived, by the monotonic clock, in ms. */
+  readonly arrivedAt: number;
+}
+
 export class RoutedTopic {
   readonly name: Topic;
   /** What clients call it. */
@@ -40,6 +47,8 @@ export class RoutedTopic {
   head = 0;
   /** Up to here publications have been counted into mailboxes; the rest follows at the end of the turn. */
   routedHead = 0;
+  /** Bytes of what is not routed yet, by format; 0 for a format that nobody uses. */
+  readonly unroutedBytes = { json: 0, msgpack: 0 };
   /** Publications routed since the topic was opened: unlike a sequence it never jumps. */
   routedCount = 0;
   isDirty = false;
@@ -49,7 +58,7 @@ export class RoutedTopic {
   /** Where the ways of single messages are written down; `null` unless an operator asked for it. */
   trace: TopicTrace | null = null;
   private readonly tails: Record<Format, SegmentLog | null> = { json: null, msgpack: null };
-  private readonly prepared: Record<Format, PreparedRange | null> = { json: null, msgpack: null };
+  private readonly prepared: Record<Format, TailRange | null> = { json: null, msgpack: null };
   private readonly pool: SegmentPool;
   private readonly limits: TailLimits;
   private readonly onPrepared: (topic: RoutedTopic) => void;
@@ -86,7 +95,15 @@ export class RoutedTopic {
   /** Whether one more publication would push out what has not been routed yet. */
   get isPressed(): boolean {
     const waiting = this.head - this.routedHead;
-    return waiting * 2 >= this.limits.messages || (waiting > 0 && this.largestTail() * 2 >= this.limits.bytes);
+    const { json, msgpack } = this.unroutedBytes;
+    return waiting * 2 >= this.limits.messages || Math.max(json, msgpack) * 2 >= this.limits.bytes;
+  }
+
+  /** Nothing waits to be counted into mailboxes any more. */
+  allRouted(): void {
+    this.routedHead = this.head;
+    this.unroutedBytes.json = 0;
+    this.unroutedBytes.msgpack = 0;
   }
 
   /** Adds the publication that follows the head. */
@@ -95,7 +112,7 @@ export class RoutedTopic {
     for (const format of FORMATS) {
       const tail = this.tails[format];
       if (tail === null) continue;
-      tail.append(CODECS[format].publication(publication), now);
+      this.unroutedBytes[format] += tail.append(CODECS[format].publication(publication), now);
       const crowded = this.pool.inUse > this.limits.totalBytes;
       // What has not been routed yet stays: `isPressed` sees to it that this is little.
       tail.trim(crowded ? Math.ceil(tail.length / 2) : this.limits.messages, this.limits.bytes, this.routedHead + 1);
@@ -105,7 +122,7 @@ export class RoutedTopic {
   /** Moves the head without publications: the tail begins anew after it. */
   jumpTo(head: number): void {
     this.head = head;
-    this.routedHead = head;
+    this.allRouted();
     this.forgetPrepared();
     for (const format of FORMATS) this.tails[format]?.reset(head + 1);
   }
@@ -113,7 +130,7 @@ export class RoutedTopic {
   /** Takes back everything after `head`: it belonged to an epoch that has ended. */
   cutAt(head: number): void {
     this.head = head;
-    this.routedHead = head;
+    this.allRouted();
     this.forgetPrepared();
     for (const format of FORMATS) this.tails[format]?.truncate(head + 1);
   }
@@ -122,7 +139,7 @@ export class RoutedTopic {
   close(): void {
     this.isDropped = true;
     // Nothing of it waits to be routed any more, even if it is still listed for the end of the turn.
-    this.routedHead = this.head;
+    this.allRouted();
     this.forgetPrepared();
     for (const format of FORMATS) this.tails[format]?.reset(this.head + 1);
   }
@@ -133,7 +150,7 @@ export class RoutedTopic {
   }
 
   /** The frames of a range of the tail. The same object while neighbours ask for the same range. */
-  prepare(format: Format, after: number, to: number, replayed: boolean): PreparedRange {
+  prepare(format: Format, after: number, to: number, replayed: boolean): TailRange {
     const last = this.prepared[format];
     if (last !== null && last.after === after && last.to === to && last.replayed === replayed) return last;
     const tail = this.tails[format] as SegmentLog;
@@ -142,10 +159,19 @@ export class RoutedTopic {
       const frame = tail.record(sequence);
       frames.push(replayed ? CODECS[format].replayed(frame) : frame);
     }
-    const range: PreparedRange = { after, to, replayed, frames, batch: null };
+    const bytes = tail.bytesBetween(after, to);
+    const range: TailRange = { after, to, replayed, frames, batch: null, bytes, arrivedAt: tail.stamp(after + 1) };
     if (this.prepared.json === null && this.prepared.msgpack === null) this.onPrepared(this);
     this.prepared[format] = range;
     return range;
+  }
+
+  /** What a live subscriber that stands at `after` is written next, at most so much: mostly what its neighbour was. */
+  prepareLive(format: Format, after: number, maxMessages: number, maxBytes: number): TailRange {
+    const last = this.prepared[format];
+    const isSame = last !== null && last.after === after && last.to === this.routedHead && !last.replayed;
+    if (isSame && last.bytes <= maxBytes && last.frames.length <= maxMessages) return last;
+    return this.prepare(format, after, this.fit(format, after, this.routedHead, maxMessages, maxBytes), false);
   }
 
   attach(subscription: Subscription): void {
@@ -169,17 +195,6 @@ export class RoutedTopic {
   forgetPrepared(): void {
     this.prepared.json = null;
     this.prepared.msgpack = null;
-  }
-
-  private largestTail(): number {
-    return Math.max(
-      this.bytesBetween('json', this.tailEnd('json'), this.head),
-      this.bytesBetween('msgpack', this.tailEnd('msgpack'), this.head),
-    );
-  }
-
-  private tailEnd(format: Format): number {
-    return Math.max(this.routedHead, this.tailFirst(format) - 1);
   }
 }
 

@@ -264,10 +264,9 @@ export class Router {
     topic.isDirty = false;
     const count = topic.head - topic.routedHead;
     if (count === 0) return;
-    const json = topic.bytesBetween('json', topic.routedHead, topic.head);
-    const msgpack = topic.bytesBetween('msgpack', topic.routedHead, topic.head);
     topic.trace?.queued(topic.routedHead, topic.head);
-    topic.routedHead = topic.head;
+    const { json, msgpack } = topic.unroutedBytes;
+    topic.allRouted();
     topic.routedCount += count;
     const { subscriptions } = topic;
     // Backwards: a connection that ends on the way swaps the last subscription, which has had its turn, into its place.

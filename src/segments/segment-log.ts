@@ -1,17 +1,63 @@
 /** A dense, sequence-addressed log of byte records in off-heap segments. It stores a topic's messages and tails. */
 import type { SegmentPool } from './segment-pool.ts';
 
-interface Segment {
+/**
+ * Records grow from the front of the memory, their index from its end: for each record where it ends, and its stamp.
+ * In arrays beside it the index cost as much as the records: memory of its own, out of the cache, and the collector's
+ * time.
+ */
+class Segment {
   /** Sequence of its first record. */
   readonly first: number;
   readonly memory: Buffer;
   /** Bytes that the log had taken before this segment. */
   readonly offset: number;
-  /** Where each record ends in `memory`. */
-  readonly ends: number[];
-  /** What the caller wants to remember of each record: a time. */
-  readonly stamps: number[];
+  count = 0;
+  /** Where the next record begins. */
+  start = 0;
+  private readonly index: Float64Array;
+
+  constructor(first: number, memory: Buffer, offset: number) {
+    this.first = first;
+    this.memory = memory;
+    this.offset = offset;
+    this.index = new Float64Array(memory.buffer);
+  }
+
+  hasRoomFor(size: number): boolean {
+    return this.start + size + (this.count + 1) * INDEX_BYTES <= this.memory.byteLength;
+  }
+
+  push(size: number, stamp: number): void {
+    const at = this.index.length - 2 * this.count;
+    this.start += size;
+    this.index[at - 1] = this.start;
+    this.index[at - 2] = stamp;
+    this.count += 1;
+  }
+
+  /** Takes the newest record back. Returns its size. */
+  pop(): number {
+    const end = this.start;
+    this.count -= 1;
+    this.start = this.startOf(this.count);
+    return end - this.start;
+  }
+
+  /** Where a record begins; for the one after the last, where the last ends. */
+  startOf(at: number): number {
+    return at === 0 ? 0 : (this.index[this.index.length - 2 * at + 1] as number);
+  }
+
+  stamp(at: number): number {
+    return this.index[this.index.length - 2 * at - 2] as number;
+  }
 }
+
+/** UTF-8 takes at most so many bytes for a UTF-16 code unit. */
+const MAX_UTF8_BYTES = 3;
+/** Two numbers for each record. */
+const INDEX_BYTES = 16;
 
 export class SegmentLog {
   /** Sequence of the oldest record held; equals {@link next} when the log is empty. */
@@ -39,19 +85,11 @@ export class SegmentLog {
 
   /** Adds a record as number {@link next}; text is stored as UTF-8. Returns its size in bytes. */
   append(record: string | Uint8Array, stamp: number): number {
-    const size = typeof record === 'string' ? Buffer.byteLength(record) : record.byteLength;
-    let segment = this.segments.at(-1);
-    let start = segment?.ends.at(-1) ?? 0;
-    if (segment === undefined || start + size > segment.memory.byteLength) {
-      const memory = this.pool.acquire(this.segments.length, size);
-      segment = { first: this.next, memory, offset: this.taken, ends: [], stamps: [] };
-      this.segments.push(segment);
-      start = 0;
-    }
-    if (typeof record === 'string') segment.memory.write(record, start, 'utf8');
-    else segment.memory.set(record, start);
-    segment.ends.push(start + size);
-    segment.stamps.push(stamp);
+    const segment = this.segmentFor(record);
+    let size = record.length;
+    if (typeof record === 'string') size = segment.memory.write(record, segment.start, 'utf8');
+    else segment.memory.set(record, segment.start);
+    segment.push(size, stamp);
     this.taken += size;
     this.next += 1;
     return size;
@@ -60,14 +98,13 @@ export class SegmentLog {
   /** The record's bytes, not copied: valid until the record is trimmed. The sequence must be held. */
   record(sequence: number): Uint8Array {
     const segment = this.segmentOf(sequence);
-    const index = sequence - segment.first;
-    const start = index === 0 ? 0 : (segment.ends[index - 1] as number);
-    return new Uint8Array(segment.memory.buffer, start, (segment.ends[index] as number) - start);
+    const start = segment.startOf(sequence - segment.first);
+    return new Uint8Array(segment.memory.buffer, start, segment.startOf(sequence - segment.first + 1) - start);
   }
 
   stamp(sequence: number): number {
     const segment = this.segmentOf(sequence);
-    return segment.stamps[sequence - segment.first] as number;
+    return segment.stamp(sequence - segment.first);
   }
 
   /** Bytes of the records after `after` up to and including `to`. Both ends must be held, or be the end before `first`. */
@@ -100,7 +137,9 @@ export class SegmentLog {
    */
   trim(maxRecords: number, maxBytes: number, keepFrom: number = this.next - 1): void {
     let first = Math.min(Math.max(this.first, this.next - maxRecords), keepFrom);
-    while (first < keepFrom && this.taken - this.startOf(first) > maxBytes) first += 1;
+    // What the segments hold is at least what the records take: looking at old records costs more than most appends.
+    const held = this.taken - (this.segments[0]?.offset ?? this.taken);
+    if (held > maxBytes) while (first < keepFrom && this.taken - this.startOf(first) > maxBytes) first += 1;
     this.dropBefore(first);
   }
 
@@ -110,7 +149,7 @@ export class SegmentLog {
     this.first = Math.min(first, this.next);
     let gone = 0;
     for (const segment of this.segments) {
-      if (segment.first + segment.ends.length > this.first) break;
+      if (segment.first + segment.count > this.first) break;
       // The newest segment stays while it has room, so that a quiet topic does not swap memory with every message.
       if (gone === this.segments.length - 1 && this.first < this.next) break;
       this.pool.release(segment.memory);
@@ -135,23 +174,31 @@ export class SegmentLog {
     }
     while (this.next > next) {
       const segment = this.segments.at(-1) as Segment;
-      const end = segment.ends.pop() as number;
-      segment.stamps.pop();
-      this.taken -= end - (segment.ends.at(-1) ?? 0);
+      this.taken -= segment.pop();
       this.next -= 1;
-      if (segment.ends.length === 0) {
+      if (segment.count === 0) {
         this.pool.release(segment.memory);
         this.segments.pop();
       }
     }
   }
 
+  /** The newest segment when it has room, else a new one. Text is measured only when it might not fit. */
+  private segmentFor(record: string | Uint8Array): Segment {
+    const last = this.segments.at(-1);
+    if (typeof record === 'string' && last?.hasRoomFor(record.length * MAX_UTF8_BYTES) === true) return last;
+    const size = typeof record === 'string' ? Buffer.byteLength(record) : record.byteLength;
+    if (last?.hasRoomFor(size) === true) return last;
+    const segment = new Segment(this.next, this.pool.acquire(this.segments.length, size + INDEX_BYTES), this.taken);
+    this.segments.push(segment);
+    return segment;
+  }
+
   /** Bytes taken before the record `sequence`. */
   private startOf(sequence: number): number {
     if (sequence >= this.next) return this.taken;
     const segment = this.segmentOf(sequence);
-    const index = sequence - segment.first;
-    return segment.offset + (index === 0 ? 0 : (segment.ends[index - 1] as number));
+    return segment.offset + segment.startOf(sequence - segment.first);
   }
 
   private segmentOf(sequence: number): Segment {

@@ -3,6 +3,9 @@
 /** Bytes of a log's first, second, third and every further segment: small for the many quiet topics, large for the busy. */
 const SEGMENT_SIZES = [1_024, 4_096, 16_384, 65_536] as const;
 
+/** Memory must be divisible into numbers of 8 bytes. */
+const ALIGNMENT = 8;
+
 export class SegmentPool {
   /** Bytes handed out and not yet released: what all logs of this pool hold together. */
   inUse = 0;
@@ -30,8 +33,9 @@ export class SegmentPool {
       return recycled;
     }
     // A record larger than the largest size gets memory of its own, which is not recycled.
-    this.inUse += needed;
-    return Buffer.allocUnsafeSlow(needed);
+    const own = Math.ceil(needed / ALIGNMENT) * ALIGNMENT;
+    this.inUse += own;
+    return Buffer.allocUnsafeSlow(own);
   }
 
   release(segment: Buffer): void {

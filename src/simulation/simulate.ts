@@ -5,7 +5,7 @@ import { connect, drawSchedule, nextPayload, perform, type Operation } from './o
 import { SeededRandom } from './seeded-random.ts';
 import { checkTraced, type Traced } from './traced.ts';
 import { promise, Violation } from './violation.ts';
-import { REAL_PARTS, World, type Parts } from './world.ts';
+import { COALESCE_MS, REAL_PARTS, World, type Parts } from './world.ts';
 
 export interface Finding {
   readonly seed: number;
@@ -96,7 +96,7 @@ function heal(world: World): void {
 /** Lets everything that is under way arrive. */
 function settle(world: World): void {
   const { broker, clock } = world;
-  for (let round = 0; broker.pending > 0 || clock.hasTurn; round += 1) {
+  for (let round = 0; broker.pending > 0 || clock.hasTurn || world.flusher.isCoalescing; round += 1) {
     promise(
       round < MAX_ROUNDS,
       'the node comes to rest',
@@ -106,6 +106,7 @@ function settle(world: World): void {
     broker.deliverAnswer(0);
     broker.deliverNotice(0);
     clock.endTurn();
+    if (broker.pending === 0 && !clock.hasTurn && world.flusher.isCoalescing) clock.advance(COALESCE_MS);
     checkInvariants(world);
   }
 }

@@ -71,6 +71,8 @@ export interface Conditions {
 const SECRET = 'the secret of the simulated world, long enough';
 const LINGER_MS = 20_000;
 const APPENDS = { pendingMessages: 100, pendingBytes: 100_000 };
+/** How long publications wait for others in every fourth world, in ms. */
+export const COALESCE_MS = 30;
 
 function drawConditions(random: SeededRandom): Conditions {
   const mailboxCapacity = random.between(1, 4);
@@ -103,6 +105,7 @@ export class World {
   readonly node: Node;
   readonly broker: WorldBroker;
   readonly router: Router;
+  readonly flusher: Flusher;
   readonly rights = new FaultyRights();
   readonly clients: SimulatedClient[] = [];
   /** Failures per connection, for the restart budget. */
@@ -152,12 +155,14 @@ export class World {
             random,
             this.ledger,
           );
-    const flusher = new Flusher({ sliceMs: 0, readSliceMs: 0, stride: random.between(1, 3) }, clock, clock);
+    const stride = random.between(1, 3);
+    const coalesceMs = random.pick([0, 0, 0, COALESCE_MS]);
+    this.flusher = new Flusher({ sliceMs: 0, readSliceMs: 0, stride, coalesceMs }, clock, clock);
     const trace = traced?.limits;
-    this.router = parts.router({ tail, lingerMs: LINGER_MS, trace }, this.broker, flusher, clock, silentLog);
+    this.router = parts.router({ tail, lingerMs: LINGER_MS, trace }, this.broker, this.flusher, clock, silentLog);
     for (const pattern of traced?.patterns ?? []) this.router.tracing.enable(pattern, untilOf(traced, clock));
     const backlog = parts.backlog(conditions.totalBytes);
-    flusher.serve(this.router, backlog);
+    this.flusher.serve(this.router, backlog);
     const mode = new NodeMode('sim', 'x', () => {});
     const authenticator = new Authenticator(
       {
@@ -176,7 +181,7 @@ export class World {
       clock,
       random,
       scheduler: clock,
-      flusher,
+      flusher: this.flusher,
       backlog,
       turnGuard: new TurnGuard(this.clock),
       supervisor,
