@@ -1,5 +1,4 @@
 /** Chooses and connects the parts of a node. Nothing is decided anywhere else. */
-import { hostname } from 'node:os';
 import { DeadLetters } from '../actor/dead-letters.ts';
 import { Supervisor, type Policy } from '../actor/supervisor.ts';
 import { Authenticator } from '../auth/authenticator.ts';
@@ -50,7 +49,9 @@ import {
 } from '../telemetry/system-clock.ts';
 import { listen, listenHttp, type Server } from '../transport/server.ts';
 import { uwsVersion } from '../transport/uws.ts';
+import { nodeName } from './node-name.ts';
 import { buildStorage, type Storage } from './storage.ts';
+import { leavePort } from './workers/leave-port.ts';
 import { version } from './version.ts';
 
 /** What an application adds to the core. */
@@ -67,8 +68,16 @@ export interface RunningNode {
   readonly logs: LogFactory;
   readonly routes: readonly Route[];
   readonly storage: Storage;
+  readonly metrics: MetricsRegistry;
   /** Drains and stops; resolves when every connection is gone. */
-  stop(): Promise<void>;
+  stop(options?: StopOptions): Promise<void>;
+}
+
+export interface StopOptions {
+  /** Milliseconds for the connections to leave, instead of `shutdown.grace_secs`. */
+  readonly graceMs?: number;
+  /** Others listen on the port: newcomers are theirs from the beginning. */
+  readonly listenerFirst?: boolean;
 }
 
 /** Connections flushed between two looks at the clock. */
@@ -84,18 +93,16 @@ const SWEEP_USERS_BEATS = 10;
 /**
  * Builds a node and starts serving.
  * @param onEnd called when the node cannot go on, or an operator has told it to drain: the caller stops it
+ * @param isWorker shares its port with others; `/metrics` and `/admin` are left to the parent, which calls the routes
  * @throws when the port cannot be listened on
  */
 export async function startNode(
   config: Config,
   onEnd: (reason: 'fatal' | 'drain') => void,
   extensions: Extensions = {},
+  isWorker = false,
 ): Promise<RunningNode> {
-  const name =
-    config.server.node_name ??
-    hostname()
-      .replaceAll(/[^A-Za-z0-9_.-]/g, '-')
-      .slice(0, 64);
+  const name = nodeName(config);
   const logs = new LogFactory(parseLevels(config.logging.level), config.logging.format, { node: name });
   const counters = new Counters();
   const deadLetters = new DeadLetters(config.actor_system.dead_letters);
@@ -195,11 +202,11 @@ export async function startNode(
   const routes = [
     ...healthRoutes(node, storage),
     ...infoRoutes(node, build),
-    ...(config.metrics.enabled ? metricsRoutes(node, metrics) : []),
     ...openApiRoutes(version),
     ...crossOrigin([...publishRoutes(node, proxies), ...topicRoutes(node, proxies)], config.security.allowed_origins),
     ...(extensions.routes ?? []),
   ];
+  const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
   const access = new AdminAccess(
     { token: config.admin.token, trustedProxies: config.server.trusted_proxies },
     authenticator,
@@ -209,7 +216,7 @@ export async function startNode(
   );
   const admin = [
     ...adminViewRoutes(node, bus),
-    ...adminCommandRoutes(bus, name, logs.room('control')),
+    ...adminCommandRoutes(bus, isWorker ? null : name, logs.room('control')),
     new Profiler(scheduler).route,
   ].map((route) => access.guard(route));
   // Before the first client can come: what was decided for all nodes holds for this one too.
@@ -230,7 +237,10 @@ export async function startNode(
       seen_at: clock.now(),
     }),
   );
-  const servers = await listenAll(config, node, routes, admin, counters, logs.room('transport'));
+  const transportLog = logs.room('transport');
+  const servers = isWorker
+    ? await listenAsWorker(config, node, routes, counters, transportLog)
+    : await listenAll(config, node, [...routes, ...metricRoutes], admin, counters, transportLog);
   port = servers.port;
   pulse.start();
   return {
@@ -238,9 +248,10 @@ export async function startNode(
     port: servers.port,
     adminPort: servers.adminPort,
     logs,
-    routes: [...routes, ...admin],
+    routes: [...routes, ...metricRoutes, ...admin],
     storage,
-    stop: () => stopNode(config, node, broker, bus, pulse, servers),
+    metrics,
+    stop: (options) => stopNode(config, node, broker, bus, pulse, servers, options),
   };
 }
 
@@ -285,6 +296,18 @@ async function listenAll(
   };
 }
 
+/** The port with the other workers, and nothing that only one of them would answer. */
+async function listenAsWorker(
+  config: Config,
+  node: Node,
+  routes: readonly Route[],
+  counters: Counters,
+  log: Log,
+): Promise<Servers> {
+  const server = await listen(node, routes, { ...serverOptions(config), sharesPort: true }, counters, log);
+  return { ...server, adminPort: server.port };
+}
+
 async function stopNode(
   config: Config,
   node: Node,
@@ -292,10 +315,12 @@ async function stopNode(
   bus: ControlBus,
   pulse: Pulse,
   server: Server,
+  { graceMs = config.shutdown.grace_secs * 1_000, listenerFirst = false }: StopOptions = {},
 ): Promise<void> {
-  // The listener stays until the end: who comes now is told 503 with Retry-After, and readiness says why.
-  await node.drain({ graceMs: config.shutdown.grace_secs * 1_000, closesPerSecond: config.shutdown.closes_per_second });
-  server.close();
+  // Alone, the listener stays until the end: who comes now is told 503 with Retry-After, and readiness says why.
+  const spentMs = listenerFirst ? await leavePort(server, scheduler) : 0;
+  await node.drain({ graceMs: graceMs - spentMs, closesPerSecond: config.shutdown.closes_per_second });
+  if (!listenerFirst) server.close();
   pulse.end();
   // The broker ends the link that both use.
   await bus.stop();
@@ -422,5 +447,6 @@ function serverOptions({ server, websocket }: Config): Parameters<typeof listen>
     port: server.port,
     maxMessageSize: websocket.max_message_size,
     compression: websocket.compression,
+    sharesPort: false,
   };
 }
