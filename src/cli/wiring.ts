@@ -47,8 +47,9 @@ import {
   systemRandom as random,
   systemScheduler as scheduler,
 } from '../telemetry/system-clock.ts';
-import { listen, listenHttp, type Server } from '../transport/server.ts';
+import type { Server } from '../transport/server.ts';
 import { uwsVersion } from '../transport/uws.ts';
+import { listenAll, listenAsWorker } from './listening.ts';
 import { nodeName } from './node-name.ts';
 import { buildStorage, type Storage } from './storage.ts';
 import { leavePort } from './workers/leave-port.ts';
@@ -267,47 +268,6 @@ function buildControlBus({ link }: Storage, logs: LogFactory): ControlBus {
     : new RedisControlBus(link, clock, random, scheduler, logs.room('control'));
 }
 
-interface Servers extends Server {
-  readonly adminPort: number;
-}
-
-async function listenAll(
-  config: Config,
-  node: Node,
-  routes: readonly Route[],
-  admin: readonly Route[],
-  counters: Counters,
-  log: Log,
-): Promise<Servers> {
-  const { host, port: adminPort } = config.admin;
-  if (adminPort === undefined) {
-    const server = await listen(node, [...routes, ...admin], serverOptions(config), counters, log);
-    return { ...server, adminPort: server.port };
-  }
-  const own = await listenHttp(admin, { host, port: adminPort }, counters, log);
-  const server = await listen(node, routes, serverOptions(config), counters, log);
-  return {
-    port: server.port,
-    adminPort: own.port,
-    close: () => {
-      server.close();
-      own.close();
-    },
-  };
-}
-
-/** The port with the other workers, and nothing that only one of them would answer. */
-async function listenAsWorker(
-  config: Config,
-  node: Node,
-  routes: readonly Route[],
-  counters: Counters,
-  log: Log,
-): Promise<Servers> {
-  const server = await listen(node, routes, { ...serverOptions(config), sharesPort: true }, counters, log);
-  return { ...server, adminPort: server.port };
-}
-
 async function stopNode(
   config: Config,
   node: Node,
@@ -438,15 +398,5 @@ function connectionLimits({
     leewayMs: auth.leeway_secs * 1_000,
     limitRates: rates.enabled,
     connectionRate: { perSecond: rates.connection_rps, burst: rates.connection_burst },
-  };
-}
-
-function serverOptions({ server, websocket }: Config): Parameters<typeof listen>[2] {
-  return {
-    host: server.host,
-    port: server.port,
-    maxMessageSize: websocket.max_message_size,
-    compression: websocket.compression,
-    sharesPort: false,
   };
 }

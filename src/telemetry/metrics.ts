@@ -60,7 +60,7 @@ export interface Sample {
 }
 
 /** How the values of several nodes become one: of gauges that are no amounts the worst or the only one counts. */
-export type Across = 'sum' | 'max' | 'min' | 'first';
+type Across = 'sum' | 'max' | 'min' | 'first';
 
 export interface MetricEntry {
   readonly name: string;

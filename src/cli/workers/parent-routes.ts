@@ -36,7 +36,9 @@ export function parentRoutes(parts: ParentParts): Route[] {
   ];
 }
 
-async function health({ name, supervisor, clock, isEnding }: ParentParts): Promise<HttpResponse> {
+async function health(parts: ParentParts): Promise<HttpResponse> {
+  const { name, supervisor, clock } = parts;
+  const isEnding = parts.isEnding();
   const workers = await Promise.all(
     supervisor.slots.map(async (slot) => ({
       name: slot.name,
@@ -47,11 +49,10 @@ async function health({ name, supervisor, clock, isEnding }: ParentParts): Promi
     })),
   );
   const serving = supervisor.serving.length;
-  const status = isEnding() ? 'draining' : ['starting', 'degraded', 'healthy'][rank(serving, workers.length)];
   return {
-    status: serving > 0 && !isEnding() ? 200 : 503,
+    status: serving > 0 && !isEnding ? 200 : 503,
     body: {
-      status: serving === 0 && !isEnding() ? 'no worker serves' : status,
+      status: isEnding ? 'draining' : statusOf(serving, workers.length),
       node: name,
       workers_serving: serving,
       active_connections: workers.reduce((sum, { connections }) => sum + connections, 0),
@@ -62,21 +63,23 @@ async function health({ name, supervisor, clock, isEnding }: ParentParts): Promi
   };
 }
 
-function rank(serving: number, all: number): 0 | 1 | 2 {
-  if (serving === all) return 2;
-  return serving > 0 ? 1 : 0;
+function statusOf(serving: number, all: number): string {
+  if (serving === all) return 'healthy';
+  return serving > 0 ? 'degraded' : 'no worker serves';
 }
 
 /** Whoever connects is given to any worker, so one that is ready is enough to be sent clients. */
-async function readiness({ supervisor, isEnding }: ParentParts): Promise<HttpResponse> {
+async function readiness(parts: ParentParts): Promise<HttpResponse> {
+  const { supervisor } = parts;
+  const isEnding = parts.isEnding();
   const answers = await Promise.all(supervisor.serving.map((slot) => ask(slot, '/health/ready')));
   const ready = answers.filter((answer) => answer?.status === 200).length;
-  const isReady = ready > 0 && !isEnding();
+  const isReady = ready > 0 && !isEnding;
   return {
     status: isReady ? 200 : 503,
     body: {
       ready: isReady,
-      mode: isEnding() ? 'draining' : 'running',
+      mode: isEnding ? 'draining' : 'running',
       workers_ready: ready,
       workers: supervisor.slots.length,
     },

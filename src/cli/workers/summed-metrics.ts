@@ -1,5 +1,5 @@
 /** The metrics of all workers as those of one server: counters added up, gauges by what they mean. */
-import { AggregatorRegistry, Registry, type PrometheusContentType } from 'prom-client';
+import { AggregatorRegistry, Registry } from 'prom-client';
 import type { MetricSnapshot } from '../../telemetry/metrics-registry.ts';
 import { WORKER_METRICS, type WorkerGauges } from '../../telemetry/worker-metrics.ts';
 
@@ -38,6 +38,6 @@ export class SummedMetrics {
   }
 }
 
-function aggregate(snapshots: readonly MetricSnapshot[]): Registry<PrometheusContentType> {
-  return AggregatorRegistry.aggregate<PrometheusContentType>([...snapshots]);
+function aggregate(snapshots: readonly MetricSnapshot[]): Registry {
+  return AggregatorRegistry.aggregate([...snapshots]);
 }

@@ -10,7 +10,7 @@ import type { Worker, WorkerEvents } from './worker-process.ts';
 /** Questions in a row that a worker may leave unanswered before it is taken for hung. */
 const MAX_UNANSWERED = 4;
 /** Milliseconds that a worker may take to end when its grace period is over. */
-export const STOP_MS = 5_000;
+const STOP_MS = 5_000;
 
 export interface SlotPorts {
   readonly clock: Clock;

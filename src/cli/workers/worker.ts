@@ -27,7 +27,7 @@ async function start(config: Config): Promise<RunningNode> {
     return running;
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    process.exit(1);
+    return process.exit(1);
   }
 }
 
