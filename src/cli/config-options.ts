@@ -30,6 +30,7 @@ const FLAG_KEYS = {
   host: 'server.host',
   'log-level': 'logging.level',
   'log-format': 'logging.format',
+  workers: 'server.workers',
 } as const;
 const CONFIG_DIRECTORY = fileURLToPath(new URL('../../config', import.meta.url));
 const SECRET_FILE = fileURLToPath(new URL('../../.signalbox-development-secret', import.meta.url));

@@ -39,8 +39,10 @@ export const health: Command = {
 function addressOf(args: Arguments): URL {
   const text = args.text('url');
   if (text === undefined) {
-    const { server } = loadFromArguments(args).config;
-    return new URL(`http://${UNSPECIFIED[server.host] ?? server.host}:${server.port}`);
+    const { server, admin } = loadFromArguments(args).config;
+    // Behind server.port any of the workers would answer for itself; their parent answers for all.
+    const { host, port = server.port } = server.workers > 1 ? admin : server;
+    return new URL(`http://${UNSPECIFIED[host] ?? host}:${port}`);
   }
   if (!/^https?:\/\//.test(text) || !URL.canParse(text))
     throw new UsageError(`expected --url like http://127.0.0.1:8081, got ${JSON.stringify(text)}`);

@@ -1,5 +1,4 @@
 /** Chooses and connects the parts of a node. Nothing is decided anywhere else. */
-import { hostname } from 'node:os';
 import { DeadLetters } from '../actor/dead-letters.ts';
 import { Supervisor, type Policy } from '../actor/supervisor.ts';
 import { Authenticator } from '../auth/authenticator.ts';
@@ -48,9 +47,12 @@ import {
   systemRandom as random,
   systemScheduler as scheduler,
 } from '../telemetry/system-clock.ts';
-import { listen, listenHttp, type Server } from '../transport/server.ts';
+import type { Server } from '../transport/server.ts';
 import { uwsVersion } from '../transport/uws.ts';
+import { listenAll, listenAsWorker } from './listening.ts';
+import { nodeName } from './node-name.ts';
 import { buildStorage, type Storage } from './storage.ts';
+import { leavePort } from './workers/leave-port.ts';
 import { version } from './version.ts';
 
 /** What an application adds to the core. */
@@ -67,8 +69,16 @@ export interface RunningNode {
   readonly logs: LogFactory;
   readonly routes: readonly Route[];
   readonly storage: Storage;
+  readonly metrics: MetricsRegistry;
   /** Drains and stops; resolves when every connection is gone. */
-  stop(): Promise<void>;
+  stop(options?: StopOptions): Promise<void>;
+}
+
+export interface StopOptions {
+  /** Milliseconds for the connections to leave, instead of `shutdown.grace_secs`. */
+  readonly graceMs?: number;
+  /** Others listen on the port: newcomers are theirs from the beginning. */
+  readonly listenerFirst?: boolean;
 }
 
 /** Connections flushed between two looks at the clock. */
@@ -84,18 +94,16 @@ const SWEEP_USERS_BEATS = 10;
 /**
  * Builds a node and starts serving.
  * @param onEnd called when the node cannot go on, or an operator has told it to drain: the caller stops it
+ * @param isWorker shares its port with others; `/metrics` and `/admin` are left to the parent, which calls the routes
  * @throws when the port cannot be listened on
  */
 export async function startNode(
   config: Config,
   onEnd: (reason: 'fatal' | 'drain') => void,
   extensions: Extensions = {},
+  isWorker = false,
 ): Promise<RunningNode> {
-  const name =
-    config.server.node_name ??
-    hostname()
-      .replaceAll(/[^A-Za-z0-9_.-]/g, '-')
-      .slice(0, 64);
+  const name = nodeName(config);
   const logs = new LogFactory(parseLevels(config.logging.level), config.logging.format, { node: name });
   const counters = new Counters();
   const deadLetters = new DeadLetters(config.actor_system.dead_letters);
@@ -196,11 +204,11 @@ export async function startNode(
   const routes = [
     ...healthRoutes(node, storage),
     ...infoRoutes(node, build),
-    ...(config.metrics.enabled ? metricsRoutes(node, metrics) : []),
     ...openApiRoutes(version),
     ...crossOrigin([...publishRoutes(node, proxies), ...topicRoutes(node, proxies)], config.security.allowed_origins),
     ...(extensions.routes ?? []),
   ];
+  const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
   const access = new AdminAccess(
     { token: config.admin.token, trustedProxies: config.server.trusted_proxies },
     authenticator,
@@ -210,7 +218,7 @@ export async function startNode(
   );
   const admin = [
     ...adminViewRoutes(node, bus),
-    ...adminCommandRoutes(bus, name, logs.room('control')),
+    ...adminCommandRoutes(bus, isWorker ? null : name, logs.room('control')),
     new Profiler(scheduler).route,
   ].map((route) => access.guard(route));
   // Before the first client can come: what was decided for all nodes holds for this one too.
@@ -231,7 +239,10 @@ export async function startNode(
       seen_at: clock.now(),
     }),
   );
-  const servers = await listenAll(config, node, routes, admin, counters, logs.room('transport'));
+  const transportLog = logs.room('transport');
+  const servers = isWorker
+    ? await listenAsWorker(config, node, routes, counters, transportLog)
+    : await listenAll(config, node, [...routes, ...metricRoutes], admin, counters, transportLog);
   port = servers.port;
   pulse.start();
   return {
@@ -239,9 +250,10 @@ export async function startNode(
     port: servers.port,
     adminPort: servers.adminPort,
     logs,
-    routes: [...routes, ...admin],
+    routes: [...routes, ...metricRoutes, ...admin],
     storage,
-    stop: () => stopNode(config, node, storage, bus, pulse, servers),
+    metrics,
+    stop: (options) => stopNode(config, node, storage, bus, pulse, servers, options),
   };
 }
 
@@ -257,35 +269,6 @@ function buildControlBus({ link }: Storage, logs: LogFactory): ControlBus {
     : new RedisControlBus(link, clock, random, scheduler, logs.room('control'));
 }
 
-interface Servers extends Server {
-  readonly adminPort: number;
-}
-
-async function listenAll(
-  config: Config,
-  node: Node,
-  routes: readonly Route[],
-  admin: readonly Route[],
-  counters: Counters,
-  log: Log,
-): Promise<Servers> {
-  const { host, port: adminPort } = config.admin;
-  if (adminPort === undefined) {
-    const server = await listen(node, [...routes, ...admin], serverOptions(config), counters, log);
-    return { ...server, adminPort: server.port };
-  }
-  const own = await listenHttp(admin, { host, port: adminPort }, counters, log);
-  const server = await listen(node, routes, serverOptions(config), counters, log);
-  return {
-    port: server.port,
-    adminPort: own.port,
-    close: () => {
-      server.close();
-      own.close();
-    },
-  };
-}
-
 async function stopNode(
   config: Config,
   node: Node,
@@ -293,10 +276,12 @@ async function stopNode(
   bus: ControlBus,
   pulse: Pulse,
   server: Server,
+  { graceMs = config.shutdown.grace_secs * 1_000, listenerFirst = false }: StopOptions = {},
 ): Promise<void> {
-  // The listener stays until the end: who comes now is told 503 with Retry-After, and readiness says why.
-  await node.drain({ graceMs: config.shutdown.grace_secs * 1_000, closesPerSecond: config.shutdown.closes_per_second });
-  server.close();
+  // Alone, the listener stays until the end: who comes now is told 503 with Retry-After, and readiness says why.
+  const spentMs = listenerFirst ? await leavePort(server, scheduler) : 0;
+  await node.drain({ graceMs: graceMs - spentMs, closesPerSecond: config.shutdown.closes_per_second });
+  if (!listenerFirst) server.close();
   pulse.end();
   // The storage ends the link that both use.
   await bus.stop();
@@ -414,14 +399,5 @@ function connectionLimits({
     leewayMs: auth.leeway_secs * 1_000,
     limitRates: rates.enabled,
     connectionRate: { perSecond: rates.connection_rps, burst: rates.connection_burst },
-  };
-}
-
-function serverOptions({ server, websocket }: Config): Parameters<typeof listen>[2] {
-  return {
-    host: server.host,
-    port: server.port,
-    maxMessageSize: websocket.max_message_size,
-    compression: websocket.compression,
   };
 }

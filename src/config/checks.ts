@@ -15,6 +15,7 @@ export function checkTogether(config: Config): Problem[] {
     ...checkProxies(config),
     ...checkSecrets(config),
     ...checkBroker(config),
+    ...checkWorkers(config),
     ...checkBounds(config),
     ...config.topics.rules.flatMap((rule, at) => checkRule(rule, at, config)),
     ...checkTrace(config),
@@ -157,6 +158,37 @@ function checkBroker({ redis }: Config): Problem[] {
       key: 'redis.wait_timeout_ms',
       expected: `less than redis.command_timeout_ms (${redis.command_timeout_ms})`,
       got: String(redis.wait_timeout_ms),
+    });
+  return problems;
+}
+
+/** What the workers' names may add to the node's: -w64. */
+const WORKER_SUFFIX = 4;
+const MAX_NAME = 64;
+
+/** Workers are nodes that know nothing of each other: what they share is in Redis, and their parent needs a door of its own. */
+function checkWorkers({ server, redis, admin }: Config): Problem[] {
+  if (server.workers === 1) return [];
+  const problems: Problem[] = [];
+  if (redis.url === undefined)
+    problems.push({
+      key: 'redis.url',
+      expected: `a Redis for the ${server.workers} workers (server.workers): each is a node of its own, and clients of one must hear the others`,
+      got: 'nothing',
+    });
+  if (admin.port === undefined)
+    problems.push({
+      key: 'admin.port',
+      expected:
+        'a port beside server.port: the parent of the workers (server.workers) serves /health, /metrics and /admin there',
+      got: 'nothing',
+    });
+  const name = server.node_name ?? '';
+  if (name.length > MAX_NAME - WORKER_SUFFIX)
+    problems.push({
+      key: 'server.node_name',
+      expected: `at most ${MAX_NAME - WORKER_SUFFIX} characters with server.workers: the workers are named after it, -w1 and so on`,
+      got: JSON.stringify(name),
     });
   return problems;
 }

@@ -45,6 +45,12 @@ export const SECTIONS = {
         .array(z.string())
         .default([])
         .describe('addresses and networks (10.0.0.0/8) whose X-Forwarded-For is believed'),
+      workers: z
+        .int()
+        .min(1)
+        .max(64)
+        .default(1)
+        .describe('processes that share the port, each a node of its own; above 1 needs redis.url and admin.port'),
     })
     .describe('The listening socket.'),
 

@@ -104,10 +104,14 @@ export const ADMIN_COMMANDS: readonly AdminCommandEndpoint[] = [
   },
 ];
 
+const WHICH_WORKER =
+  'expected node: the name of a worker (GET /admin/nodes lists them), or "*" for all nodes of the service; SIGTERM to the parent drains all of its workers';
+
 /** What every one of them takes beside the command's own fields. */
 const OPTIONS = { dry_run: z.boolean().default(false), node: z.string().min(1).max(64).optional() };
 
-export function adminCommandRoutes(bus: ControlBus, thisNode: string, log: Log): AdminRoute[] {
+/** @param thisNode what a drain without `node` is for; `null` where whoever asks cannot know which node answers */
+export function adminCommandRoutes(bus: ControlBus, thisNode: string | null, log: Log): AdminRoute[] {
   return ADMIN_COMMANDS.map((endpoint) => ({
     method: endpoint.method,
     path: endpoint.path,
@@ -127,17 +131,19 @@ async function run(
   endpoint: AdminCommandEndpoint,
   request: AdminRequest,
   bus: ControlBus,
-  thisNode: string,
+  thisNode: string | null,
   log: Log,
 ): Promise<HttpResponse> {
   const body = readBody(request.body, bodySchema(endpoint));
   if ('response' in body) return body.response;
   const { dry_run: dryRun, node, ...fields } = body.value as z.output<z.ZodObject<typeof OPTIONS>>;
+  if (endpoint.command === 'drain' && node === undefined && thisNode === null)
+    return refusalResponse(refusal('invalid_field', WHICH_WORKER));
   // Once more as the command, whose refinements look at several fields together.
   const read = readBody(JSON.stringify({ ...fields, ...endpoint.given?.(request) }), COMMANDS[endpoint.command]);
   if ('response' in read) return read.response;
   const command = { name: endpoint.command, arguments: read.value } as Command;
-  const outcomes = await bus.send(command, dryRun, target(endpoint, node, thisNode));
+  const outcomes = await bus.send(command, dryRun, target(endpoint, node, thisNode ?? undefined));
   const done = outcomes.filter(({ applied }) => applied).length;
   log.info(dryRun ? 'Admin change tried' : done > 0 ? 'Admin change' : 'Admin change not applied', {
     audit: true,
@@ -154,7 +160,11 @@ async function run(
 }
 
 /** A drain without `node` is for the node that was asked: draining everything has to be said. */
-function target({ command }: AdminCommandEndpoint, node: string | undefined, thisNode: string): string | undefined {
+function target(
+  { command }: AdminCommandEndpoint,
+  node: string | undefined,
+  thisNode: string | undefined,
+): string | undefined {
   if (node === '*') return undefined;
   return node ?? (command === 'drain' ? thisNode : undefined);
 }

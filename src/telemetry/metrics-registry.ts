@@ -4,6 +4,9 @@ import type { Counters } from './counters.ts';
 import { openFiles } from './open-files.ts';
 import { METRICS, type Gauges, type Sample } from './metrics.ts';
 
+/** Every metric of a process with its values, as the Prometheus client library exchanges them. */
+export type MetricSnapshot = readonly { readonly name: string; readonly type: unknown }[];
+
 export class MetricsRegistry {
   private readonly registry = new Registry();
   private readonly counters: Counters;
@@ -31,15 +34,24 @@ export class MetricsRegistry {
 
   /** Prometheus text exposition format 0.0.4. */
   async text(): Promise<string> {
+    return `${await this.own().metrics()}\n${await this.registry.metrics()}`;
+  }
+
+  /** The same as data, to be added up with those of other workers. */
+  async snapshot(): Promise<MetricSnapshot> {
+    return [...(await this.own().getMetricsAsJSON()), ...(await this.registry.getMetricsAsJSON())];
+  }
+
+  private own(): Registry {
     const gauges = this.gauges();
     const own = new Registry();
-    for (const { name, help, type, read } of METRICS) {
+    for (const { name, help, type, across, read } of METRICS) {
       const get = (): Promise<unknown> =>
-        Promise.resolve({ name, help, type, values: read(this.counters, gauges), aggregator: 'sum' });
+        Promise.resolve({ name, help, type, values: read(this.counters, gauges), aggregator: across });
       // Our counters live in plain numbers: the library only has to print them.
       own.registerMetric({ name, get } as unknown as Metric);
     }
-    return `${await own.metrics()}\n${await this.registry.metrics()}`;
+    return own;
   }
 
   /** Our own metrics as an object: a number, or samples where there are labels. */

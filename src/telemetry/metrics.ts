@@ -59,11 +59,16 @@ export interface Sample {
   readonly metricName?: string;
 }
 
+/** How the values of several nodes become one: of gauges that are no amounts the worst or the only one counts. */
+type Across = 'sum' | 'max' | 'min' | 'first';
+
 export interface MetricEntry {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
   readonly labels: readonly string[];
+  /** What the value of several workers together is. */
+  readonly across: Across;
   readonly read: (counters: Counters, gauges: Gauges) => Sample[];
 }
 
@@ -135,14 +140,19 @@ export const METRICS: readonly MetricEntry[] = [
     one(mailboxMessages),
   ]),
   gauge('mailbox_bytes', 'Bytes that wait in all mailboxes.', [], (_, { mailboxBytes }) => [one(mailboxBytes)]),
-  gauge('mailbox_largest_messages', 'Messages in the fullest mailbox.', [], (_, { mailboxLargestMessages }) => [
-    one(mailboxLargestMessages),
-  ]),
+  gauge(
+    'mailbox_largest_messages',
+    'Messages in the fullest mailbox.',
+    [],
+    (_, { mailboxLargestMessages }) => [one(mailboxLargestMessages)],
+    'max',
+  ),
   gauge(
     'mailbox_oldest_age_seconds',
     'Age of the oldest message in any mailbox.',
     [],
     (_, { mailboxOldestSeconds }) => [one(mailboxOldestSeconds)],
+    'max',
   ),
   gauge('connections_blocked', 'Connections whose socket has no room.', [], (_, { connectionsBlocked }) => [
     one(connectionsBlocked),
@@ -192,12 +202,14 @@ export const METRICS: readonly MetricEntry[] = [
     ['state'],
     (_, { redis }) =>
       redis === null ? [] : LINK_STATES.map((name) => one(name === redis.state ? 1 : 0, { state: name })),
+    'max',
   ),
   gauge(
     'redis_listening',
     'Whether the connection that publications come by is up.',
     [],
     fromRedis(({ isListening }) => Number(isListening)),
+    'min',
   ),
   counter(
     'redis_connections_lost_total',
@@ -300,21 +312,33 @@ export const METRICS: readonly MetricEntry[] = [
   counter('dead_letters_total', 'Messages put aside because handling them failed.', [], (_, { deadLetters }) => [
     one(deadLetters),
   ]),
-  gauge('event_loop_lag_seconds', 'How late the last heartbeat of the node was.', [], (_, { eventLoopLagSeconds }) => [
-    one(eventLoopLagSeconds),
-  ]),
+  gauge(
+    'event_loop_lag_seconds',
+    'How late the last heartbeat of the node was.',
+    [],
+    (_, { eventLoopLagSeconds }) => [one(eventLoopLagSeconds)],
+    'max',
+  ),
   counter(
     'log_lines_lost_total',
     'Lines of the log that standard output did not take: a full disk, or a reader that hangs.',
     [],
     (_, { logLinesLost }) => [one(logLinesLost)],
   ),
-  gauge('mode', 'The mode of the node: 1 for the current one.', ['mode'], (_, { mode }) =>
-    MODES.map((name) => one(name === mode ? 1 : 0, { mode: name })),
+  gauge(
+    'mode',
+    'The mode of the node: 1 for the current one.',
+    ['mode'],
+    (_, { mode }) => MODES.map((name) => one(name === mode ? 1 : 0, { mode: name })),
+    'max',
   ),
-  gauge('build_info', 'Always 1; the labels say what runs.', ['version', 'node', 'uws'], (_, { build }) => [
-    one(1, build),
-  ]),
+  gauge(
+    'build_info',
+    'Always 1; the labels say what runs.',
+    ['version', 'node', 'uws'],
+    (_, { build }) => [one(1, build)],
+    'first',
+  ),
 ];
 
 const LINK_STATES = ['connecting', 'checking', 'unfit', 'closed', 'open', 'half_open'];
@@ -323,16 +347,23 @@ const MODES = ['starting', 'running', 'read_only', 'draining', 'stopped'];
 type Read = (counters: Counters, gauges: Gauges) => Sample[];
 
 function counter(name: string, help: string, labels: readonly string[], read: Read): MetricEntry {
-  return { name: `signalbox_${name}`, type: 'counter', help, labels, read };
+  return { name: `signalbox_${name}`, type: 'counter', help, labels, across: 'sum', read };
 }
 
-function gauge(name: string, help: string, labels: readonly string[], read: Read): MetricEntry {
-  return { name: `signalbox_${name}`, type: 'gauge', help, labels, read };
+function gauge(name: string, help: string, labels: readonly string[], read: Read, across: Across = 'sum'): MetricEntry {
+  return { name: `signalbox_${name}`, type: 'gauge', help, labels, across, read };
 }
 
 function histogram(name: string, help: string, pick: (counters: Counters) => Histogram): MetricEntry {
   const full = `signalbox_${name}`;
-  return { name: full, type: 'histogram', help, labels: [], read: (counters) => buckets(full, pick(counters)) };
+  return {
+    name: full,
+    type: 'histogram',
+    help,
+    labels: [],
+    across: 'sum',
+    read: (counters) => buckets(full, pick(counters)),
+  };
 }
 
 /** A value that only a node with Redis has. */

@@ -26,6 +26,8 @@ export interface ServerOptions {
   readonly port: number;
   readonly maxMessageSize: number;
   readonly compression: boolean;
+  /** Whether other processes may listen on the port too (SO_REUSEPORT); each gets a share of the connections. */
+  readonly sharesPort: boolean;
 }
 
 export interface Server {
@@ -34,7 +36,8 @@ export interface Server {
   close(): void;
 }
 
-/** `LIBUS_LISTEN_EXCLUSIVE_PORT`; the library's types know it only for listening on all hosts. */
+/** `LIBUS_LISTEN_DEFAULT` and `LIBUS_LISTEN_EXCLUSIVE_PORT`; the library's types know them only for listening on all hosts. */
+const SHARED_PORT = 0;
 const EXCLUSIVE_PORT = 1;
 
 interface ListensOnHost {
@@ -69,13 +72,14 @@ export function listenHttp(
 ): Promise<Server> {
   const app = uws.App();
   registerRoutes(app, routes, counters, log);
-  return listenOn(app, options);
+  return listenOn(app, { ...options, sharesPort: false });
 }
 
-function listenOn(app: TemplatedApp, options: Pick<ServerOptions, 'host' | 'port'>): Promise<Server> {
+function listenOn(app: TemplatedApp, options: Pick<ServerOptions, 'host' | 'port' | 'sharesPort'>): Promise<Server> {
   return new Promise((resolve, reject) => {
-    // Exclusive, because the library shares ports silently by default: two servers would each get half of the clients.
-    (app as unknown as ListensOnHost).listen(options.host, options.port, EXCLUSIVE_PORT, (socket) => {
+    // Exclusive unless it is asked otherwise, because the library shares ports silently by default: two servers would each get half of the clients.
+    const mode = options.sharesPort ? SHARED_PORT : EXCLUSIVE_PORT;
+    (app as unknown as ListensOnHost).listen(options.host, options.port, mode, (socket) => {
       if (socket === false)
         reject(
           new Error(

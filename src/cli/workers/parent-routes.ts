@@ -1,0 +1,173 @@
+/** What the parent of workers answers on the admin port: for all of them, or through one of them. */
+import { ADMIN_ENDPOINTS } from '../../http/openapi/admin-endpoints.ts';
+import { refusalResponse } from '../../node/refusal-response.ts';
+import type { HttpRequest, HttpResponse, Method, Route } from '../../node/route.ts';
+import { refusal } from '../../protocol/errors.ts';
+import type { Clock } from '../../telemetry/clock.ts';
+import type { MetricSnapshot } from '../../telemetry/metrics-registry.ts';
+import type { ForwardedRequest } from './messages.ts';
+import type { SummedMetrics } from './summed-metrics.ts';
+import type { WorkerSlot } from './worker-slot.ts';
+import type { WorkerSupervisor } from './worker-supervisor.ts';
+
+export interface ParentParts {
+  readonly name: string;
+  readonly supervisor: WorkerSupervisor;
+  readonly metrics: SummedMetrics;
+  readonly clock: Clock;
+  readonly hasMetrics: boolean;
+  isEnding(): boolean;
+}
+
+/** A worker that does not answer so fast is left out of what is said of all. */
+const ANSWER_MS = 2_000;
+/** A profile takes up to a minute. */
+const FORWARD_MS = 75_000;
+/** Headers that the routes look at. */
+const HEADERS = ['authorization', 'x-forwarded-for', 'accept', 'content-type'] as const;
+
+export function parentRoutes(parts: ParentParts): Route[] {
+  return [
+    { method: 'GET', path: '/health', handle: () => health(parts) },
+    { method: 'GET', path: '/health/live', handle: () => ({ status: 200, body: { status: 'alive' } }) },
+    { method: 'GET', path: '/health/ready', handle: () => readiness(parts) },
+    ...(parts.hasMetrics ? [metricsRoute(parts)] : []),
+    ...ADMIN_ENDPOINTS.map(({ method, path }) => forwarded(parts, method, path)),
+  ];
+}
+
+async function health(parts: ParentParts): Promise<HttpResponse> {
+  const { name, supervisor, clock } = parts;
+  const isEnding = parts.isEnding();
+  const workers = await Promise.all(
+    supervisor.slots.map(async (slot) => ({
+      name: slot.name,
+      pid: slot.worker?.pid ?? null,
+      state: slot.state,
+      restarts: slot.restarts,
+      connections: Number(fieldOf(await ask(slot, '/health'), 'active_connections') ?? 0),
+    })),
+  );
+  const serving = supervisor.serving.length;
+  return {
+    status: serving > 0 && !isEnding ? 200 : 503,
+    body: {
+      status: isEnding ? 'draining' : statusOf(serving, workers.length),
+      node: name,
+      workers_serving: serving,
+      active_connections: workers.reduce((sum, { connections }) => sum + connections, 0),
+      uptime_secs: Math.floor(clock.elapsed() / 1_000),
+      broker: 'redis',
+      workers,
+    },
+  };
+}
+
+function statusOf(serving: number, all: number): string {
+  if (serving === all) return 'healthy';
+  return serving > 0 ? 'degraded' : 'no worker serves';
+}
+
+/** Whoever connects is given to any worker, so one that is ready is enough to be sent clients. */
+async function readiness(parts: ParentParts): Promise<HttpResponse> {
+  const { supervisor } = parts;
+  const isEnding = parts.isEnding();
+  const answers = await Promise.all(supervisor.serving.map((slot) => ask(slot, '/health/ready')));
+  const ready = answers.filter((answer) => answer?.status === 200).length;
+  const isReady = ready > 0 && !isEnding;
+  return {
+    status: isReady ? 200 : 503,
+    body: {
+      ready: isReady,
+      mode: isEnding ? 'draining' : 'running',
+      workers_ready: ready,
+      workers: supervisor.slots.length,
+    },
+  };
+}
+
+function metricsRoute(parts: ParentParts): Route {
+  const { supervisor, metrics } = parts;
+  const one = forwarded(parts, 'GET', '/metrics');
+  return {
+    method: 'GET',
+    path: '/metrics',
+    handle: async (request) => {
+      if (request.query.has('node')) return one.handle(request);
+      const collect = async (): Promise<readonly MetricSnapshot[]> =>
+        (await Promise.all(supervisor.slots.map(figuresOf))).filter((snapshot) => snapshot !== null);
+      const body = await metrics.text(collect, () => supervisor.slots);
+      return { status: 200, headers: { 'content-type': metrics.contentType }, body };
+    },
+  };
+}
+
+/** The last that it gave when it does not answer now: sums must not go back because a worker is busy. */
+async function figuresOf({ worker }: WorkerSlot): Promise<MetricSnapshot | null> {
+  if (worker === null) return null;
+  try {
+    return await worker.call({ what: 'metrics' }, ANSWER_MS);
+  } catch {
+    return worker.metrics;
+  }
+}
+
+/** Through the worker that `?node=` names, that has the connection, or the first that serves: commands reach all anyway. */
+function forwarded({ supervisor }: ParentParts, method: Method, path: string): Route {
+  return {
+    method,
+    path,
+    handle: async (request) => {
+      const { serving } = supervisor;
+      const wanted = request.query.get('node');
+      const slot = choose(serving, wanted, request.parameters['id'] ?? '');
+      if (slot === undefined || slot.worker === null) return nobody(serving, wanted);
+      try {
+        return await slot.worker.call({ what: 'route', route: path, request: plain(request) }, FORWARD_MS);
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        return refusalResponse(refusal('internal', `${slot.name}: ${why}`, 1_000));
+      }
+    },
+  };
+}
+
+function choose(serving: readonly WorkerSlot[], wanted: string | null, id: string): WorkerSlot | undefined {
+  if (wanted !== null) return serving.find(({ name }) => name === wanted);
+  // Ids of connections begin with the name of their node.
+  return serving.find(({ name }) => id.startsWith(`${name}-`)) ?? serving[0];
+}
+
+function nobody(serving: readonly WorkerSlot[], wanted: string | null): HttpResponse {
+  if (serving.length === 0)
+    return refusalResponse(refusal('not_admitting', 'expected a worker that serves: none does', 2_000));
+  const names = serving.map(({ name }) => name).join(', ');
+  return refusalResponse(refusal('not_found', `expected node to be one of ${names}, got ${JSON.stringify(wanted)}`));
+}
+
+function plain(request: HttpRequest): ForwardedRequest {
+  const { method, path, parameters, body, address } = request;
+  const query = new URLSearchParams(request.query);
+  // The worker's routes do not know it.
+  query.delete('node');
+  const headers = HEADERS.flatMap((name) => {
+    const value = request.header(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return { method, path, query: query.toString(), headers: Object.fromEntries(headers), parameters, body, address };
+}
+
+/** `null` when it does not answer. */
+async function ask({ worker }: WorkerSlot, path: string): Promise<HttpResponse | null> {
+  const request = { method: 'GET', path, query: '', headers: {}, parameters: {}, body: '', address: '' } as const;
+  try {
+    return (await worker?.call({ what: 'route', route: path, request }, ANSWER_MS)) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function fieldOf(response: HttpResponse | null, name: string): unknown {
+  const body = response?.body;
+  return typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>)[name] : undefined;
+}

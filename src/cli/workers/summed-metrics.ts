@@ -1,0 +1,43 @@
+/** The metrics of all workers as those of one server: counters added up, gauges by what they mean. */
+import { AggregatorRegistry, Registry } from 'prom-client';
+import type { MetricSnapshot } from '../../telemetry/metrics-registry.ts';
+import { WORKER_METRICS, type WorkerGauges } from '../../telemetry/worker-metrics.ts';
+
+export class SummedMetrics {
+  /** What workers counted that have ended: a sum that goes back would look like a restart of everything. */
+  private retired: Promise<MetricSnapshot> = Promise.resolve([]);
+
+  get contentType(): string {
+    return Registry.PROMETHEUS_CONTENT_TYPE;
+  }
+
+  /** @param last the newest figures of a worker that has ended; its gauges ended with it */
+  retire(last: MetricSnapshot): void {
+    const counted = last.filter(({ type }) => type === 'counter' || type === 'histogram');
+    this.retired = this.retired.then((before) => aggregate([before, counted]).getMetricsAsJSON());
+  }
+
+  /**
+   * Prometheus text exposition format 0.0.4.
+   * @param collect asks the workers. Who ends meanwhile is in what it gives, and not yet among the retired
+   */
+  async text(
+    collect: () => Promise<readonly MetricSnapshot[]>,
+    workers: () => readonly WorkerGauges[],
+  ): Promise<string> {
+    const retired = this.retired;
+    const live = await collect();
+    const own = WORKER_METRICS.map(({ name, type, help, across, read }) => ({
+      name,
+      type,
+      help,
+      aggregator: across,
+      values: read(workers()),
+    }));
+    return aggregate([...live, await retired, own]).metrics();
+  }
+}
+
+function aggregate(snapshots: readonly MetricSnapshot[]): Registry {
+  return AggregatorRegistry.aggregate([...snapshots]);
+}
