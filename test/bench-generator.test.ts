@@ -119,9 +119,9 @@ describe.each<[Format, (batching: boolean) => Wire]>([
       role: 'subscriber',
     });
     for (const message of messages) {
-      // Not at the start of the memory, as in a read buffer.
-      const bytes = Buffer.concat([Buffer.from('....'), message, Buffer.from('....')]);
-      client.wire.read(client, bytes, 4, bytes.byteLength - 4);
+      // As in a read buffer: not at its start, and what an earlier read has left comes after it.
+      const bytes = Buffer.concat([Buffer.from('....'), message, stampedFrame(1).subarray(1)]);
+      client.wire.read(client, bytes, 4, 4 + message.byteLength);
     }
     return tally;
   }

@@ -54,7 +54,7 @@ export function signalboxMsgpack(payloadBytes: number, batching: boolean): Wire 
 }
 
 function isBoundary(bytes: Buffer, at: number, end: number): boolean {
-  return at === end || (at < end && bytes[at + 1] === 0xa4 && bytes[at + TYPE_AT] === BROADCAST);
+  return at === end || (at + TYPE_AT < end && bytes[at + 1] === 0xa4 && bytes[at + TYPE_AT] === BROADCAST);
 }
 
 function measure(bytes: Buffer, at: number, end: number): number {
