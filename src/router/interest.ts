@@ -11,6 +11,7 @@ export interface Interest {
       answer: { readonly position: Position | null; readonly matched: ReadonlyMap<Topic, Position> } | Refusal,
     ) => void,
   ): void;
+  /** As often as `retain` was granted, and not before its answer: interest is counted, and a refused one does not count. */
   release(filter: Topic): void;
 }
 

@@ -2,24 +2,33 @@
 import { firstSegment, matches, type Topic } from '../protocol/topic.ts';
 import type { Subscriber } from './subscription.ts';
 
-/** Owner → whether it was given the position of every topic that existed when its pattern was confirmed. */
-type Owners = Map<Subscriber, boolean>;
+/** One subscriber's hold on a pattern. */
+export interface PatternHold {
+  /** The broker has granted its interest, which is to be released with the hold. */
+  isGranted: boolean;
+  /** The owner was given the position of every topic that existed when the pattern was granted. */
+  isComplete: boolean;
+}
+
+type Owners = Map<Subscriber, PatternHold>;
 
 export class Patterns {
   private readonly bySegment = new Map<string, Map<string, Owners>>();
 
-  add(pattern: string, owner: Subscriber): void {
+  add(pattern: string, owner: Subscriber): PatternHold {
     const segment = firstSegment(pattern);
     let patterns = this.bySegment.get(segment);
     if (patterns === undefined) this.bySegment.set(segment, (patterns = new Map()));
+    const hold: PatternHold = { isGranted: false, isComplete: false };
     const owners = patterns.get(pattern);
-    if (owners === undefined) patterns.set(pattern, new Map([[owner, false]]));
-    else owners.set(owner, false);
+    if (owners === undefined) patterns.set(pattern, new Map([[owner, hold]]));
+    else owners.set(owner, hold);
+    return hold;
   }
 
-  /** The owner has been told where all matching topics stood: what appears from now on is new to it from its beginning. */
-  confirmComplete(pattern: string, owner: Subscriber): void {
-    this.bySegment.get(firstSegment(pattern))?.get(pattern)?.set(owner, true);
+  /** What the owner holds of this very pattern now. */
+  holdOf(pattern: string, owner: Subscriber): PatternHold | undefined {
+    return this.bySegment.get(firstSegment(pattern))?.get(pattern)?.get(owner);
   }
 
   /** @returns whether that was the last subscriber of the pattern */
@@ -43,7 +52,7 @@ export class Patterns {
     const found = new Map<Subscriber, boolean>();
     for (const [pattern, owners] of this.bySegment.get(firstSegment(topic)) ?? []) {
       if (!matches(pattern, topic)) continue;
-      for (const [owner, isComplete] of owners) found.set(owner, isComplete || found.get(owner) === true);
+      for (const [owner, { isComplete }] of owners) found.set(owner, isComplete || found.get(owner) === true);
     }
     return found;
   }

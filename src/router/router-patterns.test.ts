@@ -134,6 +134,57 @@ describe('patterns', () => {
     expect(rig.isOpen('chat.brought')).toBe(false);
   });
 
+  test('that were left before they were refused take nobody else’s interest with them', () => {
+    const rig = new RouterRig();
+    const [ada, bob] = [new TestSubscriber(), new TestSubscriber()];
+    rig.subscribePattern('chat.*', bob);
+    rig.interest.refusal = REFUSAL;
+    rig.interest.holds = 'answers';
+    const outcomes: (Refusal | null)[] = [];
+    rig.router.joinPattern('chat.*', ada, (refused) => outcomes.push(refused));
+    rig.router.leavePattern('chat.*', ada);
+    rig.interest.letGo();
+    rig.router.leavePattern('chat.*', ada);
+    expect(outcomes).toEqual([REFUSAL]);
+    expect(rig.interest.released).toEqual([]);
+    rig.publish('chat.a');
+    rig.endTurn();
+    expect(bob.counts('chat.a')).toEqual([1]);
+  });
+
+  test('that are left before they were granted are released after the answer, once, and bring nothing', () => {
+    const rig = new RouterRig();
+    const ada = new TestSubscriber();
+    rig.publish('chat.a');
+    rig.interest.holds = 'answers';
+    const outcomes: (Refusal | null)[] = [];
+    rig.router.joinPattern('chat.*', ada, (refused) => outcomes.push(refused));
+    rig.router.leavePattern('chat.*', ada);
+    expect(rig.interest.released).toEqual([]);
+    rig.interest.letGo();
+    expect(outcomes).toEqual([null]);
+    expect(rig.interest.released).toEqual(['chat.*']);
+    expect(ada.brought.size).toBe(0);
+    expect(rig.isOpen('chat.a')).toBe(false);
+  });
+
+  test('that are asked for again before the first answer are held once', () => {
+    const rig = new RouterRig();
+    const ada = new TestSubscriber();
+    rig.interest.refusal = REFUSAL;
+    rig.interest.holds = 'answers';
+    rig.router.joinPattern('chat.*', ada, () => {});
+    rig.router.leavePattern('chat.*', ada);
+    rig.interest.refusal = null;
+    rig.router.joinPattern('chat.*', ada, () => {});
+    rig.interest.letGo();
+    rig.publish('chat.a');
+    rig.endTurn();
+    expect(ada.counts('chat.a')).toEqual([1]);
+    rig.router.leavePattern('chat.*', ada);
+    expect(rig.interest.released).toEqual(['chat.*']);
+  });
+
   test('of others keep what they match', () => {
     const rig = new RouterRig();
     const [ada, bob] = [new TestSubscriber(), new TestSubscriber()];

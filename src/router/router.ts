@@ -102,14 +102,20 @@ export class Router {
 
   /** Subscribes to all topics that a pattern matches, now and later. `reply` gets the positions of some that exist. */
   joinPattern(pattern: string, owner: Subscriber, reply: (refused: Refusal | null) => void): void {
-    this.patterns.add(pattern, owner);
+    const hold = this.patterns.add(pattern, owner);
     // Counted per subscriber, not per node: then the broker's answer, with the positions, comes to each of them.
     this.interest.retain(pattern, (answer) => {
+      if (this.patterns.holdOf(pattern, owner) !== hold) {
+        // The owner has left meanwhile, when it was open whether there would be anything to release.
+        if (!('reason' in answer)) this.interest.release(pattern);
+        return reply('reason' in answer ? answer : null);
+      }
       if ('reason' in answer) {
         this.patterns.remove(pattern, owner);
         reply(answer);
         return;
       }
+      hold.isGranted = true;
       for (const [name, position] of answer.matched) {
         const topic = this.topics.get(name) ?? this.open(name);
         // Also one that still waits for its own answer: this one is as good.
@@ -119,13 +125,14 @@ export class Router {
       for (const topic of this.topicsBySegment.get(firstSegment(pattern)) ?? []) {
         if (topic.isReady && matches(pattern, topic.name)) this.attachMatched(topic, owner, false);
       }
-      if (answer.matched.size < MAX_PATTERN_POSITIONS) this.patterns.confirmComplete(pattern, owner);
+      hold.isComplete = answer.matched.size < MAX_PATTERN_POSITIONS;
       reply(null);
     });
   }
 
   leavePattern(pattern: string, owner: Subscriber): void {
-    this.interest.release(pattern);
+    // Interest that was refused is not there, and a release too many would take somebody else's.
+    if (this.patterns.holdOf(pattern, owner)?.isGranted === true) this.interest.release(pattern);
     if (!this.patterns.remove(pattern, owner)) return;
     for (const topic of this.topicsBySegment.get(firstSegment(pattern)) ?? []) {
       const isKept = this.retained.has(topic) || this.keeping.has(topic) || this.patterns.matchesAny(topic.name);
@@ -255,6 +262,7 @@ export class Router {
   /** A topic that nobody listened to for a while was not told of its new epoch. Who listens is told by the broker. */
   private relearn(topic: RoutedTopic, position: Position): void {
     if (topic.isEphemeral || topic.subscriptions.some(({ state }) => state !== JOINING)) return;
+    topic.trace?.startAt(position.epoch);
     topic.jumpTo(position.sequence);
     topic.epoch = position.epoch;
     topic.epochNumber += 1;
@@ -345,8 +353,11 @@ export class Router {
     const waiting = [first];
     this.keeping.set(topic, waiting);
     this.interest.retain(topic.name, (answer) => {
-      // A topic that was dropped meanwhile has been released as well; its subscribers are gone.
-      if (this.keeping.get(topic) !== waiting) return;
+      // The topic was dropped meanwhile and its subscribers are gone; only now there is something to release.
+      if (this.keeping.get(topic) !== waiting) {
+        if (!('reason' in answer)) this.interest.release(topic.name);
+        return;
+      }
       this.keeping.delete(topic);
       if ('reason' in answer) {
         if (!topic.isReady && topic.subscriptions.length === 0) this.drop(topic);
@@ -384,7 +395,8 @@ export class Router {
   }
 
   private drop(topic: RoutedTopic): void {
-    if (this.retained.delete(topic) || this.keeping.delete(topic)) this.interest.release(topic.name);
+    this.keeping.delete(topic);
+    if (this.retained.delete(topic)) this.interest.release(topic.name);
     for (const subscription of topic.subscriptions.slice()) this.leave(subscription);
     topic.close();
     this.tracing.closed(topic);

@@ -375,3 +375,27 @@ describe('a change of epoch', () => {
     expect(tracing.find(id)).toMatchObject({ epoch: 'new', from: 'ada' });
   });
 });
+
+test('an epoch of which only the broker’s answer tells, because nobody listened, is a new beginning', () => {
+  tracing.enable('chat.**', null);
+  const answer = { isRefused: true };
+  rig.interest.refusal = { reason: 'log_unavailable', message: 'the broker is away' };
+  rig.interest.holds = 'answers';
+  rig.router.joinPattern('chat.*', new TestSubscriber(), (refused) => {
+    answer.isRefused = refused !== null;
+    for (const subscription of rig.topic(TOPIC).subscriptions.slice()) rig.router.leave(subscription);
+  });
+  rig.router.published(publication(TOPIC, { epoch: 'old', sequence: 1 }));
+  rig.interest.letGo();
+  expect(answer.isRefused).toBe(true);
+  rig.interest.refusal = null;
+  const owner = new TestSubscriber();
+  rig.subscribe(TOPIC, owner);
+  rig.publish(TOPIC);
+  rig.endTurn();
+  rig.topic(TOPIC).trace?.ended(0, 1, owner, 'written');
+  expect(traced().map(({ epoch, recipients }) => [epoch === epochOf(), recipients.get(owner.number)?.end])).toEqual([
+    [false, undefined],
+    [true, 'written'],
+  ]);
+});

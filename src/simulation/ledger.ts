@@ -20,6 +20,8 @@ export class Ledger {
   private readonly arrived = new Map<string, Map<string, Receipts>>();
   /** `connection topic from to` of every `Gap` that arrived. */
   private readonly told = new Set<string>();
+  /** The place of what the log took last, per topic. */
+  private readonly latest = new Map<Topic, Position>();
   /** Ephemeral publications per topic, in order of publication. */
   private readonly ephemeral = new Map<Topic, string[]>();
 
@@ -45,6 +47,12 @@ export class Ledger {
     );
     this.byPlace.set(place, payload);
     this.byPayload.set(payload, place);
+    if (earlier === undefined) this.latest.set(topic, position);
+  }
+
+  /** Where a topic's log stands while nothing is lost: what the log took last. */
+  latestOf(topic: Topic): Position | undefined {
+    return this.latest.get(topic);
   }
 
   /** The same message has its place under another epoch too. */
