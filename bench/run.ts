@@ -1,6 +1,6 @@
 /**
  * The benchmarks. Each starts servers as processes of their own on one core and drives them from this process on
- * another. `--only w1,w4` chooses, `--rounds 5` and `--seconds 2` set how often and how long, `--quick` only checks that
+ * another. `--only w1,w4` chooses, `--rounds 5` and `--seconds 1.5` set how often and how long, `--quick` only checks that
  * everything works, `--servers raw-cork,signalbox-json` measures some of them; both write nothing. Results go to bench/results and docs/performance.md.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ const FLUSH_SLICE_MS = 5;
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '2' },
+    seconds: { type: 'string', default: '1.5' },
     only: { type: 'string' },
     servers: { type: 'string' },
     quick: { type: 'boolean', default: false },

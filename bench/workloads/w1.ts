@@ -90,7 +90,7 @@ export async function w1u(plan: Plan): Promise<Section> {
       { server: 'floor', label: 'C floor' },
       { server: 'bun', label: 'Bun' },
       { server: 'signalbox-json', label: 'Signalbox, JSON' },
-      { server: 'signalbox-msgpack', label: 'Signalbox, MessagePack' },
+      { server: 'signalbox-msgpack', label: 'Signalbox, MessagePack', rounds: 3 },
       { server: 'ws', label: 'ws', rounds: 1 },
       { server: 'socket.io', label: 'Socket.IO', rounds: 1 },
     ] satisfies Entry[],

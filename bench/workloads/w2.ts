@@ -31,7 +31,7 @@ export async function w2(plan: Plan): Promise<Section> {
       { server: 'raw-cork', label: BASE },
       { server: 'bun', label: 'Bun' },
       { server: 'signalbox-json', label: JSON_OURS },
-      { server: 'signalbox-msgpack', label: 'Signalbox, MessagePack' },
+      { server: 'signalbox-msgpack', label: 'Signalbox, MessagePack', rounds: 3 },
       { server: 'signalbox-json', label: COALESCING, settings: { 'actor_system.coalesce_ms': '30' } },
       { server: 'raw-native', label: 'raw native publish', rounds: 1 },
       { server: 'floor', label: 'C floor', rounds: 1 },

@@ -37,8 +37,8 @@ export async function w3(plan: Plan): Promise<Section> {
   plan.say(`W3: ${connections} idle subscribed connections`);
   const entries = available(
     [
-      { server: 'raw-native', label: BASE, rounds: 3 },
-      { server: 'signalbox-json', label: OURS, rounds: 3 },
+      { server: 'raw-native', label: BASE, rounds: 2 },
+      { server: 'signalbox-json', label: OURS, rounds: 2 },
       { server: 'bun', label: 'Bun', rounds: 1 },
       { server: 'ws', label: 'ws', rounds: 1 },
       { server: 'socket.io', label: 'Socket.IO', rounds: 1 },
