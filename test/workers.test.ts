@@ -129,6 +129,9 @@ describe('together', () => {
     expect((await service.admin.get('/health')).body).toMatchObject({ status: 'healthy', active_connections: 42 });
     expect((await service.admin.get('/health/ready')).body).toMatchObject({ ready: true, workers_ready: 2 });
     expect((await service.admin.get('/health/live')).status).toBe(200);
+    const verb = ['server.workers=2', `admin.port=${new URL(service.admin.url).port}`, `redis.url=${redis.url}`];
+    const health = await signalbox(['health', ...verb.flatMap((set) => ['--set', set])], { JWT_SECRET: SECRET });
+    expect([health.code, health.out]).toEqual([0, expect.stringContaining('"workers_ready":2')]);
     expect(await service.metric('signalbox_mode\\{mode="running"\\}')).toBe(1);
 
     // What only one of them could answer is not on the shared port.
@@ -185,7 +188,7 @@ class Follower {
       const client = await connect(this.port, { user: 'follower' }).catch(() => null);
       if (client === null) continue;
       client.onFrame = (frame) => {
-        if (frame.type === 'Broadcast') this.sequences.push(Number(frame.data.sequence));
+        if (frame.type === 'Broadcast') this.sequences.push(frame.data.sequence);
         if (frame.type === 'Gap') this.gaps += 1;
       };
       const from = this.epoch === undefined ? TOPIC : { topic: TOPIC, epoch: this.epoch, sequence: this.last };
