@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { KEYS_BY_PATH } from '../src/config/keys.ts';
 import { SECTIONS } from '../src/config/schema.ts';
 import { METRICS } from '../src/telemetry/metrics.ts';
+import { WORKER_METRICS } from '../src/telemetry/worker-metrics.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PAGES = ['docs/operations.md', 'docs/kubernetes.md', 'docs/troubleshooting-kubernetes.md'];
@@ -39,7 +40,7 @@ describe('the pages for operators name what is there', () => {
   test('metrics', () => {
     const names = all(/\b(signalbox_[a-z_]+)\b/g);
     expect(names.length).toBeGreaterThan(5);
-    const known = new Set(METRICS.map(({ name }) => name));
+    const known = new Set([...METRICS, ...WORKER_METRICS].map(({ name }) => name));
     expect(names.filter((name) => !known.has(name))).toEqual([]);
   });
 

@@ -1,5 +1,8 @@
 /** The reference of metrics, from their table. */
 import { METRICS } from '../../src/telemetry/metrics.ts';
+import { WORKER_METRICS } from '../../src/telemetry/worker-metrics.ts';
+
+const ACROSS = { sum: 'the sum', max: 'the largest', min: 'the smallest', first: 'one' } as const;
 
 export function metricsPage(): string {
   return [
@@ -15,7 +18,24 @@ export function metricsPage(): string {
     '',
     '| metric | type | labels | what it says |',
     '| --- | --- | --- | --- |',
-    ...METRICS.map(({ name, type, labels, help }) => `| \`${name}\` | ${type} | ${labels.join(', ')} | ${help} |`),
+    ...METRICS.map(row),
+    '',
+    '## Workers',
+    '',
+    'The parent of workers (`serve --workers N`) serves one `/metrics` for all on `admin.port`, as text. Counters, histograms and amounts are',
+    'summed, with what workers counted that have ended; of these others the worst, or only, value counts, and `?node=NAME` shows one worker:',
+    '',
+    ...METRICS.filter(({ across }) => across !== 'sum').map(({ name, across }) => `- \`${name}\`: ${ACROSS[across]}`),
+    '',
+    'A user or topic that several workers serve counts once for each. The parent adds:',
+    '',
+    '| metric | type | labels | what it says |',
+    '| --- | --- | --- | --- |',
+    ...WORKER_METRICS.map(row),
     '',
   ].join('\n');
+}
+
+function row({ name, type, labels, help }: Omit<(typeof METRICS)[number], 'read'>): string {
+  return `| \`${name}\` | ${type} | ${labels.join(', ')} | ${help} |`;
 }
