@@ -194,6 +194,17 @@ describe('coming back', () => {
     expect((await ask('nobody')).data).toMatchObject({ code: 404, reason: 'not_found' });
   });
 
+  test('a node that ends writes the sessions of those that it sends away', async () => {
+    const [a, b] = await two();
+    const reader = await connect(a.port);
+    await reader.subscribe('chat.lobby');
+    await a.stop();
+    const again = await connect(b.port);
+    const since = { 'chat.lobby': { epoch: 'x', sequence: 0 } };
+    const reply = await again.ask('GetMissedMessages', { since, session_id: reader.connected.session_id });
+    expect(reply.data.status).toBe('missed_messages');
+  });
+
   test('a session is in Redis for an hour', async () => {
     const [a] = await two();
     const reader = await connect(a.port);

@@ -26,9 +26,6 @@ test('five hundred seeds break no promise', () => {
 
 suite('planted bugs are found within a thousand seeds', () => {
   const bugs: Readonly<Record<string, () => void>> = {
-    'positions of dead epochs are taken for good': () => {
-      vi.spyOn(FollowedTopic.prototype, 'resolve').mockImplementation(({ sequence }) => sequence);
-    },
     'an epoch is believed to begin where it does not': () => {
       vi.spyOn(FollowedTopic.prototype, 'divergence').mockImplementation(function (this: FollowedTopic) {
         return this.head + 1;

@@ -105,6 +105,8 @@ const PLAIN = [
   '0',
 ];
 
+const MAX_CLUSTER_PORT = 55_535;
+
 /** @param settings more of them, as on the command line */
 export async function startRedis(settings: readonly string[] = []): Promise<RedisServer> {
   return new RedisServer(await freePort(), [...PLAIN, ...settings]).start();
@@ -140,9 +142,14 @@ export async function startSentinel(primary: RedisServer, name = 'main'): Promis
 
 /** Three primaries that share the slots. */
 export async function startCluster(): Promise<RedisServer[]> {
-  const servers = await Promise.all(
-    [1, 2, 3].map(() => startRedis(['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000'])),
-  );
+  const servers: RedisServer[] = [];
+  while (servers.length < 3) {
+    const port = await freePort();
+    // The servers talk to each other on a port that is 10,000 higher.
+    if (port > MAX_CLUSTER_PORT) continue;
+    const settings = [...PLAIN, '--cluster-enabled', 'yes', '--cluster-node-timeout', '1000'];
+    servers.push(await new RedisServer(port, settings).start());
+  }
   const nodes = servers.map(({ port }) => `127.0.0.1:${port}`);
   const child = spawn('redis-cli', ['--cluster', 'create', ...nodes, '--cluster-yes'], { stdio: 'ignore' });
   await within(once(child, 'exit'), 'the cluster to be made');
