@@ -41,7 +41,7 @@ suite('planted bugs are found within a thousand seeds', () => {
       vi.spyOn(Interests.prototype, 'renew').mockImplementation(() => {});
     },
     'what may have been stored is sent again': () => {
-      const inside = AppendQueue.prototype as unknown as { push(call: LogCall): void };
+      const inside = AppendQueue.prototype as unknown as { push: (this: unknown, call: LogCall) => void };
       const { push } = inside;
       vi.spyOn(inside, 'push').mockImplementation(function (this: unknown, call: LogCall) {
         push.call(this, call);
@@ -49,7 +49,10 @@ suite('planted bugs are found within a thousand seeds', () => {
       });
     },
     'pages lack their first message': () => {
-      const { read } = RedisBroker.prototype;
+      const inside = RedisBroker.prototype as unknown as {
+        read: (this: unknown, ...args: Parameters<RedisBroker['read']>) => void;
+      };
+      const { read } = inside;
       vi.spyOn(RedisBroker.prototype, 'read').mockImplementation(function (this: RedisBroker, topic, request, reply) {
         read.call(this, topic, request, (answer) =>
           reply('publications' in answer ? { ...answer, publications: answer.publications.slice(1) } : answer),

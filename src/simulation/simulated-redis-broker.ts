@@ -9,7 +9,7 @@ import type {
   Reply,
   Retained,
 } from '../broker/broker.ts';
-import { RedisBroker, type RedisBrokerOptions } from '../broker/redis.ts';
+import type { RedisBroker, RedisBrokerOptions } from '../broker/redis.ts';
 import { pickUp } from '../broker/record.ts';
 import type { TopicLogs } from '../broker/topic-logs.ts';
 import type { Position, Publication } from '../protocol/position.ts';
