@@ -3,7 +3,7 @@ import { firstSegment, matches, type Topic } from '../protocol/topic.ts';
 import type { Subscriber } from './subscription.ts';
 
 /** One subscriber's hold on a pattern. */
-export interface PatternHold {
+interface PatternHold {
   /** The broker has granted its interest, which is to be released with the hold. */
   isGranted: boolean;
   /** The owner was given the position of every topic that existed when the pattern was granted. */

@@ -45,6 +45,8 @@ export class SimulatedClient {
   private readonly restarted = new Set<string>();
   /** Topics whose position was refused: what a pattern still brings of them begins wherever the server says. */
   private readonly refused = new Set<string>();
+  /** Where topics were resumed that went on under another epoch: unless a `Gap` follows, nothing was lost up to there. */
+  private readonly resumed = new Map<string, Position>();
   private readonly ledger: Ledger;
 
   constructor(name: string, format: Format, batching: boolean, ledger: Ledger) {
@@ -68,6 +70,7 @@ export class SimulatedClient {
     for (const [topic, { position }] of this.known) if (position.epoch === '') this.known.delete(topic);
     this.restarted.clear();
     this.refused.clear();
+    this.resumed.clear();
     this.confirmed.clear();
     this.replies.clear();
     this.requests.clear();
@@ -172,9 +175,18 @@ export class SimulatedClient {
       'every hole is announced',
       () => `${this.name} got ${topic} ${position.epoch} ${position.sequence} after ${last.epoch} ${last.sequence}`,
     );
+    this.checkResumed(topic, position);
     if (position.epoch !== last.epoch) this.ledger.checkContinuity(this.nodeName(topic), last, position.epoch);
     this.lastMessageId = frame.id ?? null;
     if (known !== undefined && !this.restarted.has(topic)) known.position = position;
+  }
+
+  /** A loss is announced before the first publication, so by then a resume that was confirmed must have been true. */
+  private checkResumed(topic: string, position: Position): void {
+    const from = this.resumed.get(topic);
+    if (from === undefined) return;
+    this.ledger.checkContinuity(this.nodeName(topic), from, position.epoch);
+    if (position.sequence > from.sequence) this.resumed.delete(topic);
   }
 
   private ephemeral(topic: string, payload: string): void {
@@ -216,6 +228,7 @@ export class SimulatedClient {
       return;
     }
     if (data['cause'] === 'history_lost') {
+      this.resumed.delete(topic);
       const position = { epoch: String(data['epoch']), sequence: Number(data['sequence']) };
       this.known.set(topic, { position, ephemeralAt: -1, announced: 0 });
       return;
@@ -266,6 +279,9 @@ export class SimulatedClient {
           () => `${this.name} is at ${topic} ${sequence} and was put at ${position.sequence}`,
         );
       }
+      this.resumed.delete(topic);
+      if (isResumed && known !== undefined && known.position.epoch !== position.epoch)
+        this.resumed.set(topic, known.position);
       this.known.set(topic, { position, ephemeralAt: -1, announced: 0 });
     }
     for (const { topic } of details['rejected'] as { topic: string }[]) {
