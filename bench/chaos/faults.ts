@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
 import type { LinkName } from './network.ts';
 import type { NodeProcess } from './node-process.ts';
-import type { FaultName, PlannedFault } from './schedule.ts';
+import type { FaultName, FaultCase } from './schedule.ts';
 
 interface Stage {
   readonly cluster: Cluster;
@@ -17,7 +17,7 @@ interface Stage {
 type Fault = (stage: Stage) => Promise<void>;
 
 /** Resolves when everything is as it was. @param healed see {@link Stage.healed} */
-export async function perform(cluster: Cluster, fault: PlannedFault, healed: () => void): Promise<void> {
+export async function perform(cluster: Cluster, fault: FaultCase, healed: () => void): Promise<void> {
   const node = cluster.nodes[fault.node] as NodeProcess;
   await HOW[fault.name]({ cluster, node, at: fault.node, lasts: fault.lasts, healed });
 }

@@ -9,7 +9,7 @@ import { Publisher } from './publisher.ts';
 import { emptyRecord, type Record } from './record.ts';
 import { print } from './report.ts';
 import type { Scene } from './scene.ts';
-import { FAULTS, type PlannedFault } from './schedule.ts';
+import { FAULTS, tell, type PlannedFault } from './schedule.ts';
 import { Subscriber } from './subscriber.ts';
 
 const SETTLED_WITHIN_MS = 20_000;
@@ -78,16 +78,17 @@ async function follow(
     // What had to wait for the faults before it comes too late.
     if (from - began > seconds * 1_000) return;
     let healed = from;
-    const about = `${fault.name} of node ${fault.node} for ${fault.lasts} ms`;
-    print(`${(from / 1_000).toFixed(1)} s: ${fault.name.startsWith('re') ? about.replace(/ of node \d+/, '') : about}`);
+    const cases = fault.beside === null ? [fault] : [fault, fault.beside];
+    const name = cases.map(({ name }) => name).join(' with ');
+    print(`${(from / 1_000).toFixed(1)} s: ${cases.map(tell).join(', ')}`);
     try {
-      await perform(cluster, fault, () => (healed = now()));
+      await Promise.all(cases.map((one) => perform(cluster, one, () => (healed = now()))));
     } catch (error) {
-      record.failures.push(`not put right: ${fault.name} at ${Math.round(from)} ms: ${String(error)}`);
+      record.failures.push(`not put right: ${name} at ${Math.round(from)} ms: ${String(error)}`);
       return;
     } finally {
       const { mayLose } = FAULTS[fault.name];
-      record.disturbances.push({ name: fault.name, from, healed, until: now(), mayLose });
+      record.disturbances.push({ name, from, healed, until: now(), mayLose });
     }
   }
   await until(seconds * 1_000);

@@ -53,13 +53,19 @@ export const FAULTS = {
 export type FaultName = keyof typeof FAULTS;
 export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
 
-export interface PlannedFault {
+/** One fault, and what it is done to. */
+export interface FaultCase {
   readonly name: FaultName;
-  /** Milliseconds after the beginning; later when the fault before it has not been put right. */
-  readonly at: number;
   readonly lasts: number;
   /** Which node, where that matters. */
   readonly node: number;
+}
+
+export interface PlannedFault extends FaultCase {
+  /** Milliseconds after the beginning; later when the fault before it has not been put right. */
+  readonly at: number;
+  /** What happens to a node at the same time. */
+  readonly beside: FaultCase | null;
 }
 
 export interface SchedulePlan {
@@ -68,6 +74,8 @@ export interface SchedulePlan {
   readonly faults: readonly FaultName[];
 }
 
+/** How often a node is in trouble while Redis is. */
+const BESIDE = 0.35;
 const CALM_BEFORE_MS = 1_500;
 const CALM_BETWEEN_MS: readonly [number, number] = [1_500, 3_500];
 
@@ -80,10 +88,24 @@ export function planFaults(random: SeededRandom, { ms, nodes, faults }: Schedule
     if (left.length === 0) left = [...faults];
     const [name] = left.splice(random.between(0, left.length - 1), 1);
     if (name === undefined) return planned;
-    const [low, high] = FAULTS[name].lasts;
-    const lasts = random.between(low, high);
+    const fault = caseOf(random, name, nodes);
+    const others = faults.filter((other) => other.startsWith('link-') || other === 'node-pause');
+    const isDouble = name.startsWith('redis-') && others.length > 0 && random.chance(BESIDE);
+    const beside = isDouble ? caseOf(random, random.pick(others), nodes) : null;
+    const lasts = Math.max(fault.lasts, beside?.lasts ?? 0);
     if (at + lasts > ms) return planned;
-    planned.push({ name, at, lasts, node: random.between(0, nodes - 1) });
+    planned.push({ ...fault, at, beside });
     at += lasts + random.between(...CALM_BETWEEN_MS);
   }
+}
+
+function caseOf(random: SeededRandom, name: FaultName, nodes: number): FaultCase {
+  const [low, high] = FAULTS[name].lasts;
+  return { name, lasts: random.between(low, high), node: random.between(0, nodes - 1) };
+}
+
+/** As it is told: what happens to whom and for how long. */
+export function tell({ name, lasts, node }: FaultCase): string {
+  const whom = name.startsWith('node-') || name.startsWith('link-') ? ` of node ${node}` : '';
+  return name === 'node-roll' ? name : `${name}${whom} for ${lasts} ms`;
 }

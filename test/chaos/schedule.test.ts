@@ -20,4 +20,5 @@ test('every kind of fault comes before any comes again, and all end in time', ()
   const faults = plan(7);
   expect(new Set(faults.slice(0, FAULT_NAMES.length).map(({ name }) => name))).toEqual(new Set(FAULT_NAMES));
   expect(faults.every(({ at, lasts }) => at + lasts <= 600_000)).toBe(true);
+  expect(faults.filter(({ beside }) => beside !== null).length).toBeGreaterThan(5);
 });
