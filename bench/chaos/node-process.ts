@@ -8,6 +8,9 @@ import { eventually, Program } from './processes.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../signalbox', import.meta.url));
 
+/** For a machine that has much else to do. */
+const READY_WITHIN_MS = 60_000;
+
 /** Limits out of the way, mailboxes small enough to overflow, patience as short as the run. */
 const SETTINGS: Readonly<Record<string, string>> = {
   'topics.subscribe': 'user',
@@ -69,7 +72,7 @@ export class NodeProcess {
         return this.isReady();
       },
       `${this.name} to be ready`,
-      20_000,
+      READY_WITHIN_MS,
     );
   }
 
@@ -78,7 +81,7 @@ export class NodeProcess {
   }
 
   async end(name: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    await this.program?.end(name, 15_000);
+    await this.program?.end(name, READY_WITHIN_MS);
   }
 
   /** Whether it says that it is. */
