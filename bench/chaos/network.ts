@@ -30,6 +30,10 @@ const NODE_PORT = 8_081;
 /** 12 kB/s, with half a second of it waiting before more is dropped. */
 const SLOW = ['rate', '96kbit', 'burst', '4kb', 'latency', '500ms'];
 
+/** Bytes, least, at first and most: a reader who stalls is to be noticed after seconds, not megabytes. */
+const SEND_BUFFER = '4096 16384 65536';
+const RECEIVE_WINDOW = '16384';
+
 export function loopback(nodes: number): Network {
   const refuse = (): never => {
     throw new Error('expected network namespaces, which need root');
@@ -95,6 +99,7 @@ class Namespaces implements Network {
       ip('-n', name, 'link', 'set', 'lo', 'up');
       for (const link of ['clients', 'redis'] as const) this.connect(node, link);
       ip('-n', name, 'route', 'add', `${this.redisAddress}/32`, 'via', this.host(node, 'redis', 1));
+      ip('netns', 'exec', name, 'sh', '-c', `echo "${SEND_BUFFER}" > /proc/sys/net/ipv4/tcp_wmem`);
       ip('-n', name, 'route', 'add', 'default', 'via', this.host(node, 'clients', 1));
     }
   }
@@ -112,6 +117,7 @@ class Namespaces implements Network {
   heal(node: number, link: LinkName): void {
     const device = this.device(node, link);
     ip('link', 'set', device, 'up');
+    this.narrow(node, link);
     quietly(() => execFileSync('tc', ['qdisc', 'del', 'dev', device, 'root'], { stdio: 'ignore' }));
     quietly(() => ip('netns', 'exec', this.name(node), 'tc', 'qdisc', 'del', 'dev', link, 'root'));
   }
@@ -133,6 +139,24 @@ class Namespaces implements Network {
     ip('link', 'set', device, 'up');
     ip('-n', name, 'addr', 'add', `${this.host(node, link, 2)}/30`, 'dev', link);
     ip('-n', name, 'link', 'set', link, 'up');
+    this.narrow(node, link);
+  }
+
+  /** How much may be on its way to a client that does not read. The route is new whenever the interface has come up. */
+  private narrow(node: number, link: LinkName): void {
+    if (link === 'redis') return;
+    const network = `${this.host(node, link, 0)}/30`;
+    ip(
+      'route',
+      'replace',
+      network,
+      'dev',
+      this.device(node, link),
+      'src',
+      this.host(node, link, 1),
+      'window',
+      RECEIVE_WINDOW,
+    );
   }
 
   private name(node: number): string {
@@ -144,8 +168,8 @@ class Namespaces implements Network {
     return `sb${process.pid}${link[0]}${node}`;
   }
 
-  /** @param side 1: ours, 2: the node's */
-  private host(node: number, link: LinkName, side: 1 | 2): string {
+  /** @param side 0: the network, 1: ours, 2: the node's */
+  private host(node: number, link: LinkName, side: 0 | 1 | 2): string {
     return `${this.net}.${node * 8 + (link === 'clients' ? 0 : 4) + side}`;
   }
 }

@@ -84,7 +84,7 @@ export class Publisher {
     this.connections += 1;
     this.order = 0;
     this.link = await enter(
-      this.scene,
+      this.scene.doors,
       this.random,
       this.name,
       (frame) => this.received(frame),

@@ -22,6 +22,7 @@ export async function run(cluster: Cluster, plan: readonly PlannedFault[], optio
     record: emptyRecord(),
     topics: Array.from({ length: options.topics }, (_, at) => `chaos.t${at}`),
     doors: cluster.doors,
+    nodeDoors: cluster.nodes.map(({ url }) => url),
     now: () => performance.now() - began,
   };
   // Topics exist before anybody listens: one that is born while a pattern's subscriber is away is not told to it.

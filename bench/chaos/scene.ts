@@ -8,15 +8,16 @@ import type { Record } from './record.ts';
 export interface Scene {
   readonly record: Record;
   readonly topics: readonly string[];
-  /** WebSocket addresses of the nodes and of the proxy. */
+  /** WebSocket addresses of the nodes and of the proxy, and of the nodes alone. */
   readonly doors: readonly string[];
+  readonly nodeDoors: readonly string[];
   /** Milliseconds since the run began. */
   readonly now: () => number;
 }
 
 /** Opens a connection through a random door, again and again until one opens or nobody wants it any more. */
 export async function enter(
-  scene: Scene,
+  doors: readonly string[],
   random: SeededRandom,
   user: string,
   onFrame: (frame: Frame) => void,
@@ -24,7 +25,7 @@ export async function enter(
 ): Promise<ClientLink | null> {
   const token = await benchToken(user);
   while (isWanted()) {
-    const link = await ClientLink.open(random.pick(scene.doors), token, onFrame);
+    const link = await ClientLink.open(random.pick(doors), token, onFrame);
     if (link !== null) return link;
     await pause(random.between(20, 300));
   }

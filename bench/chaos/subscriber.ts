@@ -15,7 +15,7 @@ export interface SubscriberHabits {
 /** Milliseconds, from and to. */
 const STAYS = [1_500, 9_000] as const;
 const IS_AWAY = [0, 2_500] as const;
-const STALLS = [1_000, 4_000] as const;
+const STALLS = [2_000, 5_000] as const;
 const ASKS_AGAIN = [50, 300] as const;
 
 export class Subscriber {
@@ -39,7 +39,8 @@ export class Subscriber {
   async run(): Promise<void> {
     while (!this.isStopped) {
       const link = await enter(
-        this.scene,
+        // A proxy would read on for a client that does not.
+        this.habits.stalls ? this.scene.nodeDoors : this.scene.doors,
         this.random,
         this.habits.name,
         (frame) => this.received(frame),
@@ -71,7 +72,7 @@ export class Subscriber {
   private async listen(link: ClientLink): Promise<void> {
     const until = performance.now() + this.random.between(...STAYS);
     while (link.isOpen && (this.isSettling || performance.now() < until)) {
-      if (this.habits.stalls && !this.isSettling && this.random.chance(0.05)) await this.stall(link);
+      if (this.habits.stalls && !this.isSettling && this.random.chance(0.1)) await this.stall(link);
       await Promise.race([link.closed, pause(100)]);
     }
   }
