@@ -14,13 +14,13 @@ STAMP        := node_modules/.stamp-$(NODE_MAJOR)
 NODE_BIN     := $(if $(SYS_MAJOR),,$(TC)/node_modules/.bin)
 export PATH  := $(if $(NODE_BIN),$(NODE_BIN):)$(CURDIR)/node_modules/.bin:$(PATH)
 # Programs that tests run, and the Debian packages that bring them. Where they cannot be installed those tests are skipped.
-SYSTEM       := redis-server:redis-server redis-sentinel:redis-sentinel curl:curl jq:jq kubectl:kubernetes-client nginx:nginx haproxy:haproxy promtool:prometheus
+SYSTEM       := redis-server:redis-server redis-sentinel:redis-sentinel curl:curl jq:jq kubectl:kubernetes-client nginx:nginx ip:iproute2 haproxy:haproxy promtool:prometheus
 MISSING      := $(strip $(foreach pair,$(SYSTEM),$(if $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v $(firstword $(subst :, ,$(pair)))),,$(lastword $(subst :, ,$(pair))))))
 NODE_STAMP   := $(if $(NODE_BIN),$(TC)/node-$(NODE_PIN).stamp,)
 
 PEERS        := bench/peers/node_modules/.stamp
 
-.PHONY: start test check install system format docs lock bench bench-micro clean
+.PHONY: start test check install system format docs lock bench bench-micro chaos clean
 
 start: install ## run a development server on port 8081 (PORT=... make start)
 	exec ./signalbox serve --profile development
@@ -68,6 +68,9 @@ bench-micro: install ## what single calls on the hot path cost
 $(PEERS): bench/peers/package.json bench/peers/package-lock.json $(NODE_STAMP)
 	npm ci --prefix bench/peers --no-audit --no-fund --loglevel=error
 	touch $@
+
+chaos: install system ## nodes, Redis and links fail for ten minutes; what then must hold is checked (CHAOS="--seconds 60 --seed 7")
+	node bench/chaos/main.ts $(CHAOS)
 
 lock: $(NODE_STAMP) ## after a change of dependencies
 	npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error

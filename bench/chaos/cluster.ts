@@ -1,0 +1,46 @@
+/** Redis, three nodes and the proxy. */
+import { loopback, namespaces, type Network } from './network.ts';
+import { startNginx, type Proxy } from './nginx.ts';
+import { NodeProcess } from './node-process.ts';
+import { RedisService } from './redis.ts';
+
+export interface Cluster {
+  readonly network: Network;
+  readonly redis: RedisService;
+  readonly nodes: readonly NodeProcess[];
+  /** WebSocket addresses; the proxy's as often as all others together. */
+  readonly doors: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** @param onLog gets what the nodes log */
+export async function startCluster(count: number, onLog: (node: string, text: string) => void): Promise<Cluster> {
+  const network = namespaces(count) ?? loopback(count);
+  const ending: (() => Promise<void> | void)[] = [() => network.remove()];
+  const stop = async (): Promise<void> => {
+    for (const end of ending.toReversed()) await end();
+  };
+  try {
+    const redis = await RedisService.start(network.redisAddress);
+    ending.push(() => redis.stop());
+    const nodes = await Promise.all(
+      network.places.map((place, at) => {
+        const name = `node-${at}`;
+        return NodeProcess.create(name, place, redis.url, (text) => onLog(name, text));
+      }),
+    );
+    ending.push(async () => void (await Promise.all(nodes.map((node) => node.end('SIGKILL')))));
+    await Promise.all(nodes.map((node) => node.start()));
+    const proxy = await startNginx(nodes.map(({ address, port }) => `${address}:${port}`));
+    if (proxy !== null) ending.push(() => proxy.stop());
+    return { network, redis, nodes, doors: doorsOf(nodes, proxy), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function doorsOf(nodes: readonly NodeProcess[], proxy: Proxy | null): string[] {
+  const direct = nodes.map(({ url }) => url);
+  return proxy === null ? direct : [...direct, ...direct.map(() => proxy.url)];
+}

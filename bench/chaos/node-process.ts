@@ -1,0 +1,104 @@
+/** One node: `signalbox serve` with a place of its own in the network, started and ended as often as need be. */
+import { request } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { BENCH_SECRET } from '../server-process.ts';
+import type { NodePlace } from './network.ts';
+import { freePort } from './ports.ts';
+import { eventually, Program } from './processes.ts';
+
+const LAUNCHER = fileURLToPath(new URL('../../signalbox', import.meta.url));
+
+/** For a machine that has much else to do. */
+const READY_WITHIN_MS = 60_000;
+
+/** Limits out of the way, mailboxes small enough to overflow, patience as short as the run. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  'topics.subscribe': 'user',
+  'topics.publish': 'user',
+  'topics.history': '100000',
+  'rate_limiting.enabled': 'false',
+  'websocket.max_connections_per_user': '1000',
+  'websocket.heartbeat_interval_secs': '5',
+  'websocket.client_timeout_secs': '12',
+  'actor_system.mailbox_capacity': '50',
+  'auth.failures_per_minute': '100000',
+  // Shorter than most pauses of Redis: what it carries out afterwards had its outcome told as unknown.
+  'redis.command_timeout_ms': '400',
+  'shutdown.grace_secs': '2',
+  'logging.level': 'warn,redis=info',
+};
+
+export class NodeProcess {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  private readonly place: NodePlace;
+  private readonly redisUrl: string;
+  private readonly onLog: (line: string) => void;
+  private program: Program | null = null;
+
+  private constructor(name: string, place: NodePlace, port: number, redisUrl: string, onLog: (line: string) => void) {
+    this.name = name;
+    this.address = place.address;
+    this.port = port;
+    this.place = place;
+    this.redisUrl = redisUrl;
+    this.onLog = onLog;
+  }
+
+  static async create(
+    name: string,
+    place: NodePlace,
+    redisUrl: string,
+    onLog: (line: string) => void,
+  ): Promise<NodeProcess> {
+    return new NodeProcess(name, place, place.port ?? (await freePort()), redisUrl, onLog);
+  }
+
+  get url(): string {
+    return `ws://${this.address}:${this.port}/ws`;
+  }
+
+  /** Resolves when it takes clients. */
+  async start(): Promise<void> {
+    const settings = { ...SETTINGS, 'redis.url': this.redisUrl, 'server.node_name': this.name };
+    const assignments = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+    const where = ['--host', this.address, '--port', String(this.port)];
+    const command = [...this.place.prefix, LAUNCHER, 'serve', ...where, ...assignments];
+    const environment = { PATH: process.env['PATH'], HOME: process.env['HOME'], JWT_SECRET: BENCH_SECRET };
+    const program = new Program(command, environment, (text) => this.onLog(text));
+    this.program = program;
+    await eventually(
+      () => {
+        if (!program.isRunning) throw new Error(`${this.name} ended: ${program.output}`);
+        return this.isReady();
+      },
+      `${this.name} to be ready`,
+      READY_WITHIN_MS,
+    );
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.program?.signal(name);
+  }
+
+  async end(name: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    await this.program?.end(name, READY_WITHIN_MS);
+  }
+
+  /** Whether it says that it is. */
+  isReady(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const asked = request(
+        { host: this.address, port: this.port, path: '/health/ready', timeout: 500, agent: false },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode === 200);
+        },
+      );
+      asked.on('error', () => resolve(false));
+      asked.on('timeout', () => asked.destroy());
+      asked.end();
+    });
+  }
+}
