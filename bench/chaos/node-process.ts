@@ -1,7 +1,7 @@
 /** One node: `signalbox serve` with a place of its own in the network, started and ended as often as need be. */
 import { request } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { BENCH_SECRET } from '../server-process.ts';
+import { BENCH_SECRET } from '../tokens.ts';
 import type { NodePlace } from './network.ts';
 import { freePort } from './ports.ts';
 import { eventually, Program } from './processes.ts';
