@@ -71,7 +71,7 @@ function timeProblem(
 
 /** Seconds since 1970 that a date can have; more would be Infinity once it is counted in milliseconds. */
 function isTime(value: unknown): boolean {
-  return typeof value === 'number' && Math.abs(value) <= MAX_SECONDS;
+  return Number.isFinite(value) && (value as number) <= MAX_SECONDS;
 }
 
 function partyProblem({ iss, aud }: Claims, { issuer, audience }: ClaimRules): Refusal | null {

@@ -7,12 +7,12 @@ import type {
   us_socket_context_t,
 } from 'uWebSockets.js-compat';
 import { errorFrame } from '../connection/replies.ts';
-import type { Handshake } from '../node/handshake.ts';
+import { handshakeProblem, type Handshake } from '../node/handshake.ts';
 import type { Admission, Node } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { Route } from '../node/route.ts';
 import { CODECS } from '../protocol/codecs.ts';
-import { refusal } from '../protocol/errors.ts';
+import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isAmbiguous, readHeaders, type Headers } from './headers.ts';
@@ -114,11 +114,22 @@ function registerWebSocket(app: TemplatedApp, node: Node, options: ServerOptions
     },
     close: (ws, code) => ws.getUserData().socket.closed(code),
   });
-  // Only upgrades reach the handler above: what else comes here is somebody's plain request.
-  app.any('/ws', (res) => {
-    const refused = refusal('upgrade_required', 'expected Upgrade: websocket, got a plain HTTP request');
-    respond(res, refusalResponse(refused));
+  // Only requests with a key of 24 characters reach the handler above: the rest is told what it lacks.
+  app.any('/ws', (res, req) => {
+    const headers = readHeaders(req);
+    if (isAmbiguous(headers)) return void res.close();
+    const refused = req.getMethod() === 'get' ? strayProblem(copyHandshake(res, req, headers)) : NOT_GET;
+    respond(res, refusalResponse(refused), ERRORS[refused.reason].code === 400);
   });
+}
+
+const NOT_GET = refusal('method_not_allowed', 'expected GET');
+
+function strayProblem(handshake: Handshake): Refusal {
+  if (handshake.upgrade === '')
+    return refusal('upgrade_required', 'expected Upgrade: websocket, got a plain HTTP request');
+  const lacking = refusal('bad_handshake', 'expected a Sec-WebSocket-Key of 16 bytes in base64');
+  return handshakeProblem(handshake) ?? lacking;
 }
 
 function upgrade(

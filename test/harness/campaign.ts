@@ -124,7 +124,7 @@ export class Campaign {
     for (const [name, count] of Object.entries(counts)) expect([name, await this.metric(name)]).toEqual([name, count]);
     const series = await this.series();
     expect(series.length - this.seriesBefore).toBeLessThan(MAX_NEW_SERIES);
-    for (const name of series) expect(name).toMatch(/^\w+(\{(\w+="[A-Za-z0-9_.+-]*",?)+\})?$/);
+    for (const name of series) expect(name).toMatch(/^\w+(\{(\w+="[A-Za-z0-9_.+:/-]*",?)+\})?$/);
     expect((await this.get('/health')).status).toBe(200);
     expect(await this.server.end()).toBe(0);
     this.expectReadableLog();
