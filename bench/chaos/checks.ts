@@ -9,6 +9,8 @@ interface Recovery {
   readonly from: number;
   /** Milliseconds from the moment at which the service could work again until every topic flowed; null: never. */
   readonly ms: number | null;
+  /** Whether the next fault had begun by then, so that it has a part in the time. */
+  readonly isDisturbed: boolean;
 }
 
 export interface Verdict {
@@ -80,11 +82,12 @@ function recoveriesOf({ disturbances, sent, acknowledged, heard, last }: Record)
     .filter(({ payload }) => taken.has(payload))
     .map(({ topic, at, payload }) => ({ topic, at, sentAt: sentAt.get(payload) ?? 0 }))
     .toSorted((a, b) => a.at - b.at);
-  return disturbances.map((disturbance) => ({
-    name: disturbance.name,
-    from: disturbance.from,
-    ms: flowsAfter(disturbance, arrivals, [...last.keys()]),
-  }));
+  return disturbances.map((disturbance, at) => {
+    const { name, from, healed } = disturbance;
+    const ms = flowsAfter(disturbance, arrivals, [...last.keys()]);
+    const next = disturbances[at + 1]?.from ?? Number.POSITIVE_INFINITY;
+    return { name, from, ms, isDisturbed: ms !== null && healed + ms > next };
+  });
 }
 
 function flowsAfter(

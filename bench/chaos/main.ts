@@ -26,6 +26,9 @@ async function main(options: ChaosOptions): Promise<number> {
       nodes: options.nodes,
       faults,
     });
+    // A run in which nothing fails would hold whatever is broken.
+    if (plan.length === 0)
+      throw new Error('expected at least one fault that is possible here and ends within --seconds');
     const record = await run(cluster, plan, options);
     const verdict = check(record, options.recoveryMs);
     printReport(record, verdict, options);

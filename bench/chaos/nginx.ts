@@ -25,7 +25,8 @@ export async function startNginx(nodes: readonly string[]): Promise<Proxy | null
   const port = await freePort();
   const file = join(directory, 'nginx.conf');
   writeFileSync(file, configFor(port, nodes, directory));
-  const nginx = new Program([program, '-c', file, '-p', directory, '-g', 'daemon off;']);
+  // One process, so that none is left when it is killed.
+  const nginx = new Program([program, '-c', file, '-p', directory, '-g', 'daemon off; master_process off;']);
   await eventually(async () => {
     if (!nginx.isRunning) throw new Error(`nginx ended: ${nginx.output}`);
     return fetch(`http://127.0.0.1:${port}/health/ready`).then(

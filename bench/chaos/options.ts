@@ -25,7 +25,7 @@ export function readOptions(args: readonly string[]): ChaosOptions {
     args: [...args],
     options: {
       seconds: { type: 'string', default: '600' },
-      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      seed: { type: 'string', default: String(1 + (Date.now() % 1_000_000)) },
       faults: { type: 'string', default: FAULT_NAMES.join(',') },
       publishers: { type: 'string', default: '4' },
       subscribers: { type: 'string', default: '8' },

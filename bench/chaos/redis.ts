@@ -106,6 +106,14 @@ export class RedisService {
     return Number(answer[1]) === one.port ? { primary: one, replica: two } : { primary: two, replica: one };
   }
 
+  /** Of whom Sentinel takes for the primary; 0 when it does not answer. */
+  primaryPort(): Promise<number> {
+    return this.roles().then(
+      ({ primary }) => primary.port,
+      () => 0,
+    );
+  }
+
   /** Until Sentinel names another one. */
   async untilPromoted(before: Server): Promise<void> {
     const isPromoted = (): Promise<boolean> =>

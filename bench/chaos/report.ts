@@ -38,7 +38,9 @@ function countOf(names: readonly string[]): string {
 
 function printRecoveries({ recoveries }: Verdict): void {
   for (const [name, all] of Map.groupBy(recoveries, ({ name }) => name)) {
-    const times = all.map(({ ms }) => (ms === null ? 'never' : String(Math.round(ms))));
+    const times = all.map(({ ms, isDisturbed }) =>
+      ms === null ? 'never' : `${Math.round(ms)}${isDisturbed ? ' (the next fault had begun)' : ''}`,
+    );
     print(`recovered after ${name} within ${times.join(', ')} ms`);
   }
 }

@@ -178,8 +178,11 @@ describe('recovery', () => {
   test('counts from the moment of healing to the first new message of the slowest topic', () => {
     const record = sound();
     record.disturbances.push(disturbance(0, 105, false));
-    expect(check(record, SLOWEST_MS).recoveries).toEqual([{ name: 'redis-failover', from: 0, ms: 10 }]);
+    const recovery = { name: 'redis-failover', from: 0, ms: 10, isDisturbed: false };
+    expect(check(record, SLOWEST_MS).recoveries).toEqual([recovery]);
     expect(check(record, 9).violations).toEqual([expect.stringMatching(/^recovery: .* within 9 ms .* took 10 ms/)]);
+    record.disturbances.push(disturbance(112, 113, false));
+    expect(check(record, SLOWEST_MS).recoveries[0]).toEqual({ ...recovery, isDisturbed: true });
   });
 
   test('that never came is a violation', () => {
