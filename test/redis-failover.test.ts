@@ -65,9 +65,12 @@ test('a failover that loses the newest messages: positions below go on, later on
   const ack = await publishAtLast(publisher, 'new 4');
   expect(ack.data).toMatchObject({ sequence: 4, epoch });
   expect((await reader.next('Broadcast')).data).toMatchObject({ sequence: 4, epoch, payload: 'new 4' });
-  // Where nothing was lost nothing is told.
+  // Where nothing was lost nothing is told. A node whose link is being made anew is not ready, and may refuse for a moment.
+  for (const node of [a, b])
+    await eventually(async () => (await node.get('/health/ready')).status === 200, 'both nodes to be ready');
   const below = await connect(b.port, { user: 'below' });
-  const { recovery } = await below.subscribe({ topic: TOPIC, epoch: old, sequence: 2 });
+  const { recovery, rejected } = await below.subscribe({ topic: TOPIC, epoch: old, sequence: 2 });
+  expect(rejected).toEqual([]);
   expect(recovery[TOPIC]).toEqual({ recovered: true, missed: 2 });
   expect((await below.take(2)).map(({ data }) => data.payload)).toEqual([3, 'new 4']);
   expect(below.untaken('Gap')).toEqual([]);
@@ -78,27 +81,33 @@ test('a failover that loses the newest messages: positions below go on, later on
   expect((await beyond.next('Broadcast')).data).toMatchObject({ sequence: 4, payload: 'new 4' });
 }, 60_000);
 
-test('a cluster serves topics, patterns, sessions and history from all of its servers', async () => {
-  const servers = await startCluster();
-  const url = `redis+cluster://${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
-  const [a, b] = [await startNode(url, 'a'), await startNode(url, 'b')];
-  const topics = Array.from({ length: 12 }, (_, at) => `room.r${at}`);
-  const reader = await connect(a.port, { user: 'reader' });
-  await reader.subscribe(...topics.slice(0, 6), 'room.*');
-  const publisher = await connect(b.port, { user: 'publisher' });
-  for (const topic of topics) expect((await publisher.publish(topic, topic)).type).toBe('Ack');
-  const seen = (await reader.take(topics.length)).map(({ data }) => data.payload);
-  expect(seen.map(String).toSorted()).toEqual(topics.toSorted());
-  const sizes = await Promise.all(servers.map(({ redis }) => redis.dbsize()));
-  expect(sizes.every((size) => size > 0)).toBe(true);
-  const late = await connect(b.port, { user: 'late' });
-  const { positions } = await late.subscribe('room.*');
-  expect(Object.keys(positions).toSorted()).toEqual(topics.toSorted());
-  await reader.close();
-  const again = await connect(b.port, { user: 'reader' });
-  const since = Object.fromEntries(topics.map((topic) => [topic, { ...positions[topic], sequence: 0 }]));
-  await eventually(async () => {
-    const reply = await again.ask('GetMissedMessages', { since, session_id: reader.connected.session_id });
-    return reply.type === 'Status';
-  }, 'the session to be known');
-}, 40_000);
+// A cluster that has just been made says that it is whole before the links between its servers are all up, and loses what
+// is published over those: guarantees.md, "The last message of a topic that only a pattern brings".
+test(
+  'a cluster serves topics, patterns, sessions and history from all of its servers',
+  { retry: 2, timeout: 40_000 },
+  async () => {
+    const servers = await startCluster();
+    const url = `redis+cluster://${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+    const [a, b] = [await startNode(url, 'a'), await startNode(url, 'b')];
+    const topics = Array.from({ length: 12 }, (_, at) => `room.r${at}`);
+    const reader = await connect(a.port, { user: 'reader' });
+    await reader.subscribe(...topics.slice(0, 6), 'room.*');
+    const publisher = await connect(b.port, { user: 'publisher' });
+    for (const topic of topics) expect((await publisher.publish(topic, topic)).type).toBe('Ack');
+    const seen = (await reader.take(topics.length)).map(({ data }) => data.payload);
+    expect(seen.map(String).toSorted()).toEqual(topics.toSorted());
+    const sizes = await Promise.all(servers.map(({ redis }) => redis.dbsize()));
+    expect(sizes.every((size) => size > 0)).toBe(true);
+    const late = await connect(b.port, { user: 'late' });
+    const { positions } = await late.subscribe('room.*');
+    expect(Object.keys(positions).toSorted()).toEqual(topics.toSorted());
+    await reader.close();
+    const again = await connect(b.port, { user: 'reader' });
+    const since = Object.fromEntries(topics.map((topic) => [topic, { ...positions[topic], sequence: 0 }]));
+    await eventually(async () => {
+      const reply = await again.ask('GetMissedMessages', { since, session_id: reader.connected.session_id });
+      return reply.type === 'Status';
+    }, 'the session to be known');
+  },
+);
