@@ -264,7 +264,7 @@ test('with wait_replicas an acknowledgement means that replicas have it', async 
   const redis = await startRedis();
   const wait = {
     'redis.wait_replicas': '1',
-    'redis.wait_timeout_ms': '350',
+    'redis.wait_timeout_ms': '1500',
     'redis.command_timeout_ms': '3000',
   };
   const { publisher } = await scene(redis, wait);
@@ -272,6 +272,8 @@ test('with wait_replicas an acknowledgement means that replicas have it', async 
   expect(alone.data).toMatchObject({ code: 503, reason: 'outcome_unknown' });
   expect(alone.data.message).toContain('wait_replicas');
   const replica = await startReplica(redis);
+  // Counted as connected before it takes part: what it has loaded has to be installed first.
+  await eventually(async () => /slave0:.*state=online/.test(await redis.redis.info('replication')), 'the replica');
   const { data } = await publisher.publish(TOPIC, 2);
   expect(data).toMatchObject({ status: 'delivered', sequence: 2 });
   expect(await replica.redis.xlen(`signalbox:stream:{${TOPIC}}`)).toBe(2);
