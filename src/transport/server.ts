@@ -117,9 +117,9 @@ function registerWebSocket(app: TemplatedApp, node: Node, options: ServerOptions
   // Only requests with a key of 24 characters reach the handler above: the rest is told what it lacks.
   app.any('/ws', (res, req) => {
     const headers = readHeaders(req);
-    if (isAmbiguous(headers)) return void res.close();
     const refused = req.getMethod() === 'get' ? strayProblem(copyHandshake(res, req, headers)) : NOT_GET;
-    respond(res, refusalResponse(refused), ERRORS[refused.reason].code === 400);
+    if (isAmbiguous(headers)) res.close();
+    else respond(res, refusalResponse(refused), ERRORS[refused.reason].code === 400);
   });
 }
 
