@@ -44,3 +44,16 @@ test('a list does not change with what is added later', () => {
   letters.add(letter(3));
   expect(list).toEqual([letter(1)]);
 });
+
+test('letters of one moment are listed newest first too, also once the ring is full', () => {
+  const letters = new DeadLetters(3);
+  const errors = (): string[] => letters.list().map(({ error }) => error);
+  for (const [count, expected] of [
+    [2, ['1', '0']],
+    [3, ['2', '1', '0']],
+    [5, ['4', '3', '2']],
+  ] as const) {
+    while (letters.total < count) letters.add({ at: 7, actor: 'a', error: String(letters.total), message: null });
+    expect(errors()).toEqual(expected);
+  }
+});

@@ -33,6 +33,8 @@ export class DeadLetters {
 
   /** Newest first. */
   list(): DeadLetter[] {
-    return [...this.ring].sort((a, b) => b.at - a.at);
+    // By place, not by time: several can fail within a millisecond, and the clock may step.
+    const newest = this.total % this.capacity;
+    return [...this.ring.slice(0, newest).toReversed(), ...this.ring.slice(newest).toReversed()];
   }
 }
