@@ -41,6 +41,8 @@ export class TopicTrace {
   /** The router knows where the topic stands. */
   startAt(epoch: string): void {
     if (this.epoch === epoch) return;
+    // A late answer can be about an older epoch, and then the newer one is entered again: its messages are kept aside.
+    for (const message of this.bySequence.values()) if (this.ring.find(message.id) === message) this.setAside(message);
     this.bySequence.clear();
     this.enter(epoch);
   }
@@ -149,7 +151,7 @@ export class TopicTrace {
       tracedUntil: null,
     };
     if (epoch === this.epoch) this.bySequence.set(sequence, message);
-    else this.strays = (this.strays ?? new Set()).add(message);
+    else this.setAside(message);
     this.ring.add(message);
     return message;
   }
@@ -162,6 +164,11 @@ export class TopicTrace {
       this.bySequence.set(message.sequence, message);
       this.settle(message);
     }
+  }
+
+  /** Until its epoch is entered, or it leaves the ring. */
+  private setAside(message: TracedMessage): void {
+    this.strays = (this.strays ?? new Set()).add(message);
   }
 
   private settle(stray: TracedMessage): void {

@@ -200,3 +200,22 @@ describe('a log that is lost under a live subscriber', () => {
     expect(frames[0]?.data['epoch']).toBe(rig.position(TOPIC).epoch);
   });
 });
+
+test('an answer that was asked for under an epoch that has ended takes nobody back to it', () => {
+  rig.publish(TOPIC, 3);
+  const other = rig.connect('bob');
+  other.subscribe(TOPIC);
+  other.take();
+  rig.broker.holds.add('read');
+  const { epoch } = rig.position(TOPIC);
+  client.send('Subscribe', { topics: [{ topic: TOPIC, epoch, sequence: 3 }] });
+  rig.router.epochChanged(TOPIC, 'new', 4);
+  rig.broker.pretends = (history) => ({ ...history, epoch: 'new', epochFirst: 4 });
+  rig.broker.letGo();
+  rig.settle();
+  expect([...rig.router.openTopics()].map((topic) => topic.epoch)).toEqual(['new']);
+  expect(client.take().at(-1)?.data).toMatchObject({
+    details: { positions: { [TOPIC]: { epoch: 'new', sequence: 3 } } },
+  });
+  expect(flow(other.take())).toEqual([]);
+});

@@ -183,10 +183,13 @@ class Request implements Joining {
         this.recovery[entry.topic] = { recovered: false, missed: 0, reason: 'no_history' };
       return this.settle();
     }
+    const { epochNumber } = topic;
     context.broker.read(topic.name, { after: entry.position ?? 'earliest', limit: 0, maxBytes: 0 }, (answer) => {
       this.answered(() => {
         if (isRefusal(answer)) this.fail(subscription, entry, answer);
         else if (subscription.state !== JOINING) this.settle();
+        // Asked for under an epoch that has ended: believing it would take every subscriber of the topic back there.
+        else if (topic.epochNumber !== epochNumber && topic.epoch !== answer.epoch) this.start(subscription, entry);
         else this.resume(subscription, entry, answer);
       });
     });
