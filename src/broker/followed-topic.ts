@@ -19,6 +19,8 @@ export class FollowedTopic {
   first = 1;
   head = 0;
   lineage: readonly Era[] = [];
+  /** An epoch of ours that a page of the log has shown to be over, while the comparison is still under way. */
+  endedEpoch = '';
   tail: TopicTail | null = null;
   /** A question is under way: notices wait for the answer. */
   isBusy = false;
@@ -43,6 +45,16 @@ export class FollowedTopic {
 
   get isKnown(): boolean {
     return this.tail !== null;
+  }
+
+  /** The tail may not answer: who has been told of the next epoch must not hear of this one again. */
+  get isOutdated(): boolean {
+    return this.isKnown && this.endedEpoch === this.epoch;
+  }
+
+  /** A page of the log names this epoch. */
+  saw(epoch: string): void {
+    if (epoch !== this.epoch && !this.lineage.some((era) => era.epoch === epoch)) this.endedEpoch = this.epoch;
   }
 
   hold(notice: LogNotice): void {

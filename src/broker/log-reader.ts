@@ -40,14 +40,14 @@ export class LogReader {
     reply: Reply<History>,
   ): void {
     const { tail } = topic ?? {};
-    if (topic === undefined || tail === null || tail === undefined || request.reverse === true)
+    if (topic === undefined || tail === null || tail === undefined || topic.isOutdated || request.reverse === true)
       return this.readLog(name, topic, request, ageMs, reply);
     if (this.answer(topic, tail, request, ageMs, reply)) return;
     const from = this.warmFrom(topic, request);
     if (from === null) return this.readLog(name, topic, request, ageMs, reply);
     const retry = (): void => {
       const { tail } = topic;
-      if (tail === null || !this.answer(topic, tail, request, ageMs, reply))
+      if (tail === null || topic.isOutdated || !this.answer(topic, tail, request, ageMs, reply))
         this.readLog(name, topic, request, ageMs, reply);
     };
     const waiting = this.warming.get(topic);
@@ -131,6 +131,7 @@ export class LogReader {
       if (isRefusal(answer)) return reply(answer);
       // The log knows more than the notices have told: the last of them may be lost.
       const isNews = topic?.isKnown === true && (answer.epoch !== topic.epoch || answer.top > topic.head);
+      topic?.saw(answer.epoch);
       if (isNews) this.compare(topic);
       reply(historyOf(name, answer));
     });
