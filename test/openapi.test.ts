@@ -186,3 +186,12 @@ describe('answers are as described:', () => {
       expectDescribed(history, await backend.history<unknown>('a.b', query));
   });
 });
+
+test('docs/administration.md names every endpoint of operators, and none that there is not', () => {
+  const page = readFileSync(new URL('../docs/administration.md', import.meta.url), 'utf8');
+  const named = [...page.matchAll(/^\| `(GET|POST|PUT|DELETE) (\/admin\/[^`?]+)/gm)].map(
+    ([, method, path]) => `${method} ${path}`,
+  );
+  const there = ENDPOINTS.filter(({ role }) => role === 'admin').map(({ method, path }) => `${method} ${path}`);
+  expect(new Set(named)).toEqual(new Set(there));
+});

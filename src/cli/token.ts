@@ -6,7 +6,7 @@ import type { Config } from '../config/schema.ts';
 import type { Principal } from '../auth/principal.ts';
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
 import { CONFIG_OPTIONS, developmentSecret, hasDevelopmentSecret, loadFromArguments } from './config-options.ts';
-import { buildAuthenticator, buildKeySet, buildRights } from './wiring.ts';
+import { buildAuthenticator, buildKeySet, buildRights } from './authentication.ts';
 import { silentLog } from '../telemetry/log.ts';
 
 export const token: Command = {

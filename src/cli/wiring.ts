@@ -1,10 +1,6 @@
 /** Chooses and connects the parts of a node. Nothing is decided anywhere else. */
 import { DeadLetters } from '../actor/dead-letters.ts';
-import { Supervisor, type Policy } from '../actor/supervisor.ts';
-import { Authenticator } from '../auth/authenticator.ts';
-import { KeySet } from '../auth/key-set.ts';
-import { publicKeyFromPem, secretKey, type VerificationKey } from '../auth/verification-key.ts';
-import { Rights } from '../auth/rights.ts';
+import { Supervisor } from '../actor/supervisor.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/schema.ts';
 import { Backlog } from '../connection/backlog.ts';
@@ -17,7 +13,6 @@ import { AdminAccess } from '../http/admin-access.ts';
 import { adminCommandRoutes } from '../http/admin-commands.ts';
 import { adminViewRoutes } from '../http/admin-views.ts';
 import { crossOrigin } from '../http/cross-origin.ts';
-import { fetchDocument } from '../http/fetch-document.ts';
 import { TurnGuard } from '../connection/turn-guard.ts';
 import { healthRoutes } from '../http/health.ts';
 import { infoRoutes } from '../http/info.ts';
@@ -35,11 +30,9 @@ import { Node } from '../node/node.ts';
 import { Operations } from '../node/operations.ts';
 import { Pulse } from '../node/pulse.ts';
 import type { Route } from '../node/route.ts';
-import { PAGE_BYTES, PAGE_MESSAGES } from '../protocol/limits.ts';
 import { Router } from '../router/router.ts';
 import { Alerts } from '../telemetry/alerts.ts';
 import { Counters } from '../telemetry/counters.ts';
-import type { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/metrics-registry.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
 import {
@@ -49,6 +42,8 @@ import {
 } from '../telemetry/system-clock.ts';
 import type { Server } from '../transport/server.ts';
 import { uwsVersion } from '../transport/uws.ts';
+import { buildAuthenticator, buildKeySet, buildRights } from './authentication.ts';
+import { connectionLimits, connectionPolicy } from './connection-limits.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
 import { nodeName } from './node-name.ts';
 import { buildStorage, type Storage } from './storage.ts';
@@ -83,10 +78,6 @@ export interface StopOptions {
 
 /** Connections flushed between two looks at the clock. */
 const FLUSH_STRIDE = 8;
-/** A closing handshake may take this long. */
-const CLOSE_TIMEOUT_BEATS = 5;
-/** Bytes of replies that may wait for a connection. */
-const CONTROL_BYTES = 262_144;
 /** Addresses remembered for failed tokens. */
 const FAILURE_ADDRESSES = 100_000;
 const SWEEP_USERS_BEATS = 10;
@@ -315,89 +306,4 @@ function buildRouter(config: Config, broker: Broker, flusher: Flusher, logs: Log
   );
   for (const pattern of topics) router.tracing.enable(pattern, null);
   return router;
-}
-
-/** The fixed keys that tokens may be signed with. */
-function verificationKeys({ auth }: Config): VerificationKey[] {
-  const secrets = [
-    ['jwt_secret', auth.jwt_secret],
-    ['jwt_previous_secret', auth.jwt_previous_secret],
-  ] as const;
-  const keys = secrets.flatMap(([name, secret]) =>
-    secret === undefined ? [] : [secretKey(name, new TextEncoder().encode(secret))],
-  );
-  return auth.public_key === undefined ? keys : [...keys, publicKeyFromPem('public_key', auth.public_key)];
-}
-
-/** The published key set, when there is one. */
-export function buildKeySet({ auth }: Config, log: Log): KeySet | undefined {
-  if (auth.jwks_url === undefined) return undefined;
-  const options = {
-    url: auth.jwks_url,
-    minIntervalMs: auth.jwks_min_interval_secs * 1_000,
-    maxAgeMs: auth.jwks_max_age_secs * 1_000,
-  };
-  return new KeySet(options, fetchDocument, clock, log);
-}
-
-export function buildAuthenticator(config: Config, keySet?: KeySet): Authenticator {
-  const { auth } = config;
-  const options = {
-    keys: verificationKeys(config),
-    keySet,
-    algorithms: auth.algorithms,
-    issuer: auth.issuer,
-    audience: auth.audience,
-    leewaySecs: auth.leeway_secs,
-    requireExpiry: auth.require_expiry,
-    cacheSize: auth.cache_size,
-  };
-  return new Authenticator(options, clock);
-}
-
-export function buildRights({ topics }: Config): Rights {
-  return new Rights({
-    fallback: { subscribe: topics.subscribe, publish: topics.publish },
-    direct: topics.direct_publish,
-    rules: topics.rules.map(({ pattern, subscribe = topics.subscribe, publish = topics.publish }) => ({
-      pattern,
-      subscribe,
-      publish,
-    })),
-  });
-}
-
-function connectionPolicy({ actor_system: actors, websocket }: Config): Policy {
-  return {
-    inbox: { capacity: actors.inbound_capacity, bytes: websocket.max_message_size * 16, strategy: 'refuse' },
-    maxRestarts: actors.max_restarts,
-    windowMs: actors.restart_window_secs * 1_000,
-    atLimit: 'stop',
-  };
-}
-
-function connectionLimits({
-  actor_system: actors,
-  websocket,
-  auth,
-  rate_limiting: rates,
-}: Config): ConnectionContext['limits'] {
-  return {
-    mailboxCapacity: actors.mailbox_capacity,
-    mailboxBytes: actors.mailbox_bytes,
-    controlCapacity: actors.control_capacity,
-    controlBytes: CONTROL_BYTES,
-    pageMessages: PAGE_MESSAGES,
-    pageBytes: PAGE_BYTES,
-    maxMessageSize: websocket.max_message_size,
-    maxSubscriptions: websocket.max_subscriptions,
-    maxMatchedTopics: websocket.max_matched_topics,
-    heartbeatBeats: websocket.heartbeat_interval_secs,
-    clientTimeoutBeats: websocket.client_timeout_secs,
-    stallTimeoutBeats: websocket.stall_timeout_secs,
-    closeTimeoutBeats: CLOSE_TIMEOUT_BEATS,
-    leewayMs: auth.leeway_secs * 1_000,
-    limitRates: rates.enabled,
-    connectionRate: { perSecond: rates.connection_rps, burst: rates.connection_burst },
-  };
 }

@@ -58,7 +58,8 @@ export class AdminAccess {
       path: route.path,
       handle: async (request) => {
         const who = await this.recognise(request);
-        return typeof who === 'string' ? route.handle({ ...request, who }) : this.refuse(request, who);
+        if (typeof who !== 'string') return this.refuse(request, who);
+        return route.handle({ ...request, who, address: this.addressOf(request) });
       },
     };
   }

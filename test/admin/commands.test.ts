@@ -195,9 +195,11 @@ test('drain answers, then empties the node and ends the process with 0', async (
 });
 
 test('every change is an audit line with who, what and until when; a try is told apart', async () => {
-  const server = await startProcess([], { ADMIN_TOKEN });
+  const server = await startProcess(['--set', 'server.trusted_proxies=127.0.0.1'], { ADMIN_TOKEN });
   const admin = new Admin(server.port);
-  await admin.post('/admin/emergency-mode', { mode: 'read_only', ttl_secs: 60 });
+  const behindProxy = { 'x-forwarded-for': '203.0.113.9' };
+  const readOnly = { mode: 'read_only', ttl_secs: 60 };
+  await admin.call('POST', '/admin/emergency-mode', readOnly, ADMIN_TOKEN, behindProxy);
   await admin.call('PUT', '/admin/config/rate-limits', { user_rps: 9 }, await tokenOf('olga', { roles: ['admin'] }));
   await admin.post('/admin/connections/disable-new', { dry_run: true });
   await admin.put('/admin/config/log-level', { level: 'loud' });
@@ -207,6 +209,7 @@ test('every change is an audit line with who, what and until when; a try is told
     {
       message: 'Admin change',
       who: 'admin.token',
+      address: '203.0.113.9',
       command: 'emergency_mode',
       arguments: '{"mode":"read_only","ttl_secs":60}',
       until: expect.stringMatching(/^20\d\d-.*Z$/),

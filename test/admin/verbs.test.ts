@@ -99,3 +99,26 @@ test('a wrong token, no token and no server end with 1 or 2 and say why', async 
   const nobody = await signalbox(['topics', '--url', 'http://127.0.0.1:9'], { ADMIN_TOKEN });
   expect([nobody.code, nobody.err]).toEqual([1, expect.stringContaining('expected a server at http://127.0.0.1:9')]);
 });
+
+test('nodes, trace and drain', { timeout: 40_000 }, async () => {
+  const ended = Promise.withResolvers<string>();
+  const server = await startServer({ 'admin.token': ADMIN_TOKEN }, {}, (reason) => ended.resolve(reason));
+  const alice = await connect(server.port);
+  await alice.subscribe('chat.lobby');
+  expect((await run(server, 'nodes')).out).toMatch(
+    /^node +instance[^]*\ntest-node +\S+ +127\.0\.0\.1:\d+ +\S+ +running +1\n/,
+  );
+  expect((await run(server, 'trace', 'list')).out).toBe('no topic is traced\n');
+  expect((await run(server, 'trace', 'on', 'chat.**', '--ttl', '1h')).code).toBe(0);
+  expect((await run(server, 'trace', 'list')).out).toMatch(/^chat\.\*\*, until 20/);
+  const { data } = await alice.publish('chat.lobby', 'x');
+  await alice.take(1);
+  const id = data.id ?? '';
+  expect((await run(server, 'trace', id)).out).toMatch(new RegExp(`message +${id}[^]*alice on \\S+: written`));
+  expect((await run(server, 'why', id, '--user', 'nobody')).out).toMatch(/^nobody /);
+  expect((await run(server, 'trace', 'off', 'chat.**')).code).toBe(0);
+  expect((await run(server, 'trace', 'off', 'chat.**')).code).toBe(1);
+  expect((await run(server, 'drain', '--dry-run')).out).toContain('would touch 1 connections');
+  expect((await run(server, 'drain')).code).toBe(0);
+  expect(await within(ended.promise, 'the drain')).toBe('drain');
+});

@@ -81,13 +81,15 @@ export class TestServer {
 export async function startServer(
   settings: Readonly<Record<string, string>> = {},
   extensions: Extensions = {},
+  onEnd: (reason: 'fatal' | 'drain') => void = unexpectedEnd,
 ): Promise<TestServer> {
   const flags = new Map(Object.entries({ ...SETTINGS, ...settings }));
   const { config } = loadConfig({ files: [], environment: {}, flags });
-  const onFatal = (): void => {
-    throw new Error('the node says that it cannot go on');
-  };
-  const server = new TestServer(await startNode(config, onFatal, extensions));
+  const server = new TestServer(await startNode(config, onEnd, extensions));
   onTestFinished(() => within(server.stop(), 'the server to stop'));
   return server;
+}
+
+function unexpectedEnd(): never {
+  throw new Error('the node says that it is to end');
 }

@@ -4,7 +4,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** What `make test` would have installed (Makefile, SYSTEM), as root on Debian. */
-export type Tool = 'kubectl' | 'nginx' | 'haproxy' | 'promtool' | 'systemd-analyze';
+export type Tool = 'kubectl' | 'nginx' | 'haproxy' | 'promtool' | 'systemd-analyze' | 'curl' | 'jq';
 
 const told = new Set<string>();
 

@@ -1,0 +1,59 @@
+/** What the configuration says of tokens and rights, built: for a node, and for the verb that checks a token. */
+import { Authenticator } from '../auth/authenticator.ts';
+import { KeySet } from '../auth/key-set.ts';
+import { Rights } from '../auth/rights.ts';
+import { publicKeyFromPem, secretKey, type VerificationKey } from '../auth/verification-key.ts';
+import type { Config } from '../config/schema.ts';
+import { fetchDocument } from '../http/fetch-document.ts';
+import type { Log } from '../telemetry/log.ts';
+import { systemClock as clock } from '../telemetry/system-clock.ts';
+
+/** The fixed keys that tokens may be signed with. */
+function verificationKeys({ auth }: Config): VerificationKey[] {
+  const secrets = [
+    ['jwt_secret', auth.jwt_secret],
+    ['jwt_previous_secret', auth.jwt_previous_secret],
+  ] as const;
+  const keys = secrets.flatMap(([name, secret]) =>
+    secret === undefined ? [] : [secretKey(name, new TextEncoder().encode(secret))],
+  );
+  return auth.public_key === undefined ? keys : [...keys, publicKeyFromPem('public_key', auth.public_key)];
+}
+
+/** The published key set, when there is one. */
+export function buildKeySet({ auth }: Config, log: Log): KeySet | undefined {
+  if (auth.jwks_url === undefined) return undefined;
+  const options = {
+    url: auth.jwks_url,
+    minIntervalMs: auth.jwks_min_interval_secs * 1_000,
+    maxAgeMs: auth.jwks_max_age_secs * 1_000,
+  };
+  return new KeySet(options, fetchDocument, clock, log);
+}
+
+export function buildAuthenticator(config: Config, keySet?: KeySet): Authenticator {
+  const { auth } = config;
+  const options = {
+    keys: verificationKeys(config),
+    keySet,
+    algorithms: auth.algorithms,
+    issuer: auth.issuer,
+    audience: auth.audience,
+    leewaySecs: auth.leeway_secs,
+    requireExpiry: auth.require_expiry,
+    cacheSize: auth.cache_size,
+  };
+  return new Authenticator(options, clock);
+}
+
+export function buildRights({ topics }: Config): Rights {
+  return new Rights({
+    fallback: { subscribe: topics.subscribe, publish: topics.publish },
+    direct: topics.direct_publish,
+    rules: topics.rules.map(({ pattern, subscribe = topics.subscribe, publish = topics.publish }) => ({
+      pattern,
+      subscribe,
+      publish,
+    })),
+  });
+}
