@@ -5,7 +5,7 @@
  */
 import { isRefusal, type History } from '../broker/broker.ts';
 import type { Publication } from '../protocol/position.ts';
-import type { PreparedRange } from '../router/routed-topic.ts';
+import type { PreparedRange } from '../router/prepared-ranges.ts';
 import { LAGGING, type Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
 import { sendRange, writeControl, writeGap } from './outbox.ts';
@@ -77,9 +77,9 @@ function finish(connection: Connection, subscription: Subscription): void {
 function pageFromTail(connection: Connection, subscription: Subscription): void {
   const { topic, written } = subscription;
   const { pageMessages, pageBytes } = connection.context.limits;
-  const to = topic.fit(connection.format, written, topic.routedHead, pageMessages, pageBytes);
-  topic.trace?.ended(written, to, connection, 'replayed');
-  writePage(connection, subscription, topic.prepare(connection.format, written, to, true));
+  const page = topic.preparePage(connection.format, written, { messages: pageMessages, bytes: pageBytes });
+  topic.trace?.ended(written, page.to, connection, 'replayed');
+  writePage(connection, subscription, page);
 }
 
 function askForPage(connection: Connection, subscription: Subscription): void {

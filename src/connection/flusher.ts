@@ -1,8 +1,9 @@
 /**
  * The end of a turn: what was published is counted into mailboxes, then every connection with news is written once,
- * corked. The work is sliced by time, because 15,000 subscribers of one topic would otherwise block the loop for 200 ms;
- * what is published meanwhile joins the batch. Pages of the log come after the live ones and are paced, so that those
- * who catch up never cost the others their latency.
+ * corked. Who has more than one write takes has the next one after the next routing: the rest alone would be a small
+ * write, and with what has come meanwhile it is a full one (9 % in W1). The work is sliced by time, because 15,000
+ * subscribers of one topic would otherwise block the loop for 200 ms; what is published meanwhile joins the batch. Pages
+ * of the log come after the live ones and are paced, so that those who catch up never cost the others their latency.
  */
 import type { FlushRequests } from '../router/interest.ts';
 import type { Router } from '../router/router.ts';
@@ -28,8 +29,11 @@ export interface FlusherOptions {
 export class Flusher implements FlushRequests {
   /** The monotonic clock at the start of the slice, in ms: near enough for what is measured per connection. */
   sliceStart = 0;
+  /** Who has a turn before anything is routed again, and how many of them have had it. */
+  private round: Connection[] = [];
+  private turns = 0;
+  /** Who has one in the next round. */
   private ready: Connection[] = [];
-  private readyAt = 0;
   private readers: Connection[] = [];
   private isArmed = false;
   /** Publications wait: what else is written meanwhile leaves them where they are. */
@@ -60,7 +64,7 @@ export class Flusher implements FlushRequests {
 
   /** Connections that wait for their turn. */
   get pending(): number {
-    return this.ready.length - this.readyAt + this.readers.length;
+    return this.round.length - this.turns + this.ready.length + this.readers.length;
   }
 
   add(connection: Connection): void {
@@ -95,11 +99,8 @@ export class Flusher implements FlushRequests {
     if (transport === null || connection.isBlocked) return;
     // Should there be something left from a reply, then one message joins it, and the look afterwards finds both.
     if (isSingle(connection)) this.more = writeOut(connection);
+    else if (transport.buffered() > 0) return connection.setBlocked(true);
     else {
-      if (transport.buffered() > 0) {
-        connection.setBlocked(true);
-        return;
-      }
       this.writing = connection;
       this.more = false;
       transport.cork(this.write);
@@ -133,23 +134,26 @@ export class Flusher implements FlushRequests {
     else this.router?.forgetPrepared();
   }
 
+  /** One write for everybody who waited when the round began. */
   private flushReady(deadline: number): void {
-    let flushed = 0;
-    while (this.readyAt < this.ready.length) {
-      const connection = this.ready[this.readyAt] as Connection;
-      this.readyAt += 1;
+    if (this.turns === this.round.length) {
+      this.round = this.ready;
+      this.ready = [];
+      this.turns = 0;
+    }
+    while (this.turns < this.round.length) {
+      const connection = this.round[this.turns] as Connection;
+      this.turns += 1;
       connection.isScheduled = false;
       try {
         this.flush(connection);
       } catch (error) {
         connection.faulted(error);
       }
-      flushed += 1;
-      if (flushed % this.options.stride === 0 && this.clock.elapsed() >= deadline) break;
+      if (this.turns % this.options.stride === 0 && this.clock.elapsed() >= deadline) return;
     }
-    if (this.readyAt < this.ready.length) return;
-    this.ready = [];
-    this.readyAt = 0;
+    this.round = [];
+    this.turns = 0;
   }
 
   private serveReaders(): void {

@@ -2,6 +2,9 @@
 import type { Payload } from '../protocol/codec.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
 
+/** What a transport gathers inside one {@link Transport.cork} before it has to write (uWebSockets `LoopData::CORK_BUFFER_SIZE`). */
+export const CORK_BYTES = 16 * 1024;
+
 export interface Transport {
   /** Hands one message to the socket. What the network does not take at once is buffered by the socket. */
   send(payload: Payload, binary: boolean): void;

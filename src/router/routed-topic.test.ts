@@ -7,6 +7,9 @@ import { publication, sizeOf, TestSubscriber } from './test-rig.ts';
 
 const LIMITS: TailLimits = { messages: 5, bytes: 1_000_000, totalBytes: 1_000_000 };
 const EPOCH = 'epoch';
+const MUCH = 1_000_000;
+const SINGLES = { isBatch: false, messages: 100, bytes: MUCH };
+const BATCH = { isBatch: true, messages: 100, bytes: MUCH };
 
 interface Opened {
   readonly topic: RoutedTopic;
@@ -104,7 +107,7 @@ describe('the tail', () => {
     expect(topic).toMatchObject({ head: 2, routedHead: 2 });
     expect(topic.tailFirst('json')).toBe(1);
     add(topic, 1, '"again"');
-    expect(Buffer.from(topic.prepare('json', 2, 3, false).frames[0] ?? '').toString()).toContain('"again"');
+    expect(Buffer.from(topic.prepareLive('json', SINGLES, 2, MUCH).frames[0] ?? '').toString()).toContain('"again"');
     topic.jumpTo(10);
     expect(topic).toMatchObject({ head: 10, routedHead: 10 });
     expect(topic.tailFirst('json')).toBe(11);
@@ -126,18 +129,6 @@ describe('the tail', () => {
     topic.add(publication('chat.a', { epoch: EPOCH, sequence: 2 }), 25);
     expect([topic.arrivedAt('json', 1), topic.arrivedAt('json', 2)]).toEqual([10, 25]);
   });
-
-  test('says how much fits into one write', () => {
-    const { topic } = open({ messages: 100 });
-    add(topic, 20);
-    const one = topic.bytesBetween('json', 0, 1);
-    expect(topic.fit('json', 0, 20, 8, 1_000_000)).toBe(8);
-    expect(topic.fit('json', 15, 20, 8, 1_000_000)).toBe(20);
-    expect(topic.fit('json', 0, 20, 100, 1)).toBe(1);
-    const some = topic.fit('json', 0, 20, 100, one * 7);
-    expect(some).toBeGreaterThan(0);
-    expect(topic.bytesBetween('json', 0, some)).toBeLessThanOrEqual(one * 7);
-  });
 });
 
 describe('prepared ranges', () => {
@@ -145,12 +136,14 @@ describe('prepared ranges', () => {
     const { topic } = open();
     topic.openTail('msgpack');
     add(topic, 3, '{"a":"ü"}');
+    topic.allRouted();
     const expected = [2, 3].map((sequence) => publication('chat.a', { epoch: EPOCH, sequence }, '{"a":"ü"}'));
     for (const format of ['json', 'msgpack'] as const) {
       const plain = expected.map((item) => Buffer.from(CODECS[format].publication(item)));
-      expect(topic.prepare(format, 1, 3, false).frames.map((frame) => Buffer.from(frame))).toEqual(plain);
+      expect(topic.prepareLive(format, SINGLES, 1, MUCH).frames.map((frame) => Buffer.from(frame))).toEqual(plain);
       const marked = plain.map((frame) => Buffer.from(CODECS[format].replayed(frame)));
-      expect(topic.prepare(format, 1, 3, true).frames.map((frame) => Buffer.from(frame))).toEqual(marked);
+      const page = topic.preparePage(format, 1, { messages: 100, bytes: MUCH });
+      expect(page.frames.map((frame) => Buffer.from(frame))).toEqual(marked);
     }
   });
 
@@ -158,24 +151,53 @@ describe('prepared ranges', () => {
     const { topic } = open();
     topic.openTail('msgpack');
     add(topic, 3);
-    const range = topic.prepare('json', 0, 3, false);
-    expect(topic.prepare('json', 0, 3, false)).toBe(range);
-    expect(topic.prepare('msgpack', 0, 3, false)).not.toBe(range);
-    expect(topic.prepare('json', 0, 3, false)).toBe(range);
-    expect(topic.prepare('json', 1, 3, false)).not.toBe(range);
-    expect(topic.prepare('json', 1, 3, true).frames).toHaveLength(2);
-    expect(topic.prepare('json', 0, 2, false).frames).toHaveLength(2);
+    topic.allRouted();
+    const range = topic.prepareLive('json', SINGLES, 0, MUCH);
+    expect(topic.prepareLive('json', SINGLES, 0, MUCH)).toBe(range);
+    expect(topic.prepareLive('msgpack', SINGLES, 0, MUCH)).not.toBe(range);
+    expect(topic.prepareLive('json', BATCH, 0, MUCH)).not.toBe(range);
+    expect(topic.prepareLive('json', SINGLES, 0, MUCH)).toBe(range);
+    expect(topic.prepareLive('json', SINGLES, 1, MUCH).frames).toHaveLength(2);
+    const page = topic.preparePage('json', 1, { messages: 100, bytes: MUCH });
+    expect(page.frames).toHaveLength(2);
+    expect(topic.preparePage('json', 1, { messages: 100, bytes: MUCH })).toBe(page);
+    expect(topic.preparePage('json', 1, { messages: 1, bytes: MUCH }).to).toBe(2);
+  });
+
+  test('end where a write is full', () => {
+    const { topic } = open({ messages: 100 });
+    add(topic, 20);
+    topic.allRouted();
+    const one = topic.bytesBetween('json', 0, 1);
+    expect(topic.prepareLive('json', { ...SINGLES, messages: 8 }, 0, MUCH).to).toBe(8);
+    expect(topic.prepareLive('json', { ...SINGLES, messages: 8 }, 15, MUCH).to).toBe(20);
+    expect(topic.prepareLive('json', SINGLES, 0, 1).to).toBe(1);
+    const { to, bytes } = topic.prepareLive('json', SINGLES, 0, one * 7);
+    expect(bytes).toBe(topic.bytesBetween('json', 0, to));
+    expect(bytes).toBeLessThanOrEqual(one * 7);
+    expect(topic.bytesBetween('json', 0, to + 1)).toBeGreaterThan(one * 7);
+  });
+
+  test('grow with what is routed', () => {
+    const { topic } = open();
+    add(topic, 2);
+    topic.allRouted();
+    expect(topic.prepareLive('json', SINGLES, 0, MUCH).to).toBe(2);
+    add(topic, 1);
+    topic.allRouted();
+    expect(topic.prepareLive('json', SINGLES, 0, MUCH).to).toBe(3);
   });
 
   test('are reported once, forgotten, and reported again', () => {
     const { topic, prepared } = open();
     topic.openTail('msgpack');
     add(topic, 3);
-    const range = topic.prepare('json', 0, 3, false);
-    topic.prepare('msgpack', 0, 3, false);
+    topic.allRouted();
+    const range = topic.prepareLive('json', SINGLES, 0, MUCH);
+    topic.prepareLive('msgpack', BATCH, 0, MUCH);
     expect(prepared).toEqual([topic]);
     topic.forgetPrepared();
-    expect(topic.prepare('json', 0, 3, false)).not.toBe(range);
+    expect(topic.prepareLive('json', SINGLES, 0, MUCH)).not.toBe(range);
     expect(prepared).toHaveLength(2);
   });
 
@@ -185,12 +207,19 @@ describe('prepared ranges', () => {
   ])('do not outlive %s, which may reuse their memory', (_, change) => {
     const { topic } = open();
     add(topic, 3, '"old"');
-    const stale = topic.prepare('json', 2, 3, false);
+    topic.allRouted();
+    const stale = topic.prepareLive('json', SINGLES, 2, MUCH);
+    const stalePage = topic.preparePage('json', 2, SINGLES);
     change(topic);
     add(topic, 1, '"new"');
-    const fresh = topic.prepare('json', 2, 3, false);
-    expect(fresh).not.toBe(stale);
-    expect(Buffer.from(fresh.frames[0] ?? '').toString()).toContain('"new"');
+    topic.allRouted();
+    for (const [fresh, old] of [
+      [topic.prepareLive('json', SINGLES, 2, MUCH), stale],
+      [topic.preparePage('json', 2, SINGLES), stalePage],
+    ] as const) {
+      expect(fresh).not.toBe(old);
+      expect(Buffer.from(fresh.frames[0] ?? '').toString()).toContain('"new"');
+    }
   });
 });
 

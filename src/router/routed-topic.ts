@@ -5,6 +5,7 @@ import type { Publication } from '../protocol/position.ts';
 import { clientName, type Topic } from '../protocol/topic.ts';
 import { SegmentLog } from '../segments/segment-log.ts';
 import type { SegmentPool } from '../segments/segment-pool.ts';
+import { PreparedRanges, type TailRange, type WriteLimits, type WriteShape } from './prepared-ranges.ts';
 import type { Subscription } from './subscription.ts';
 import type { TopicTrace } from './topic-trace.ts';
 
@@ -13,23 +14,6 @@ export interface TailLimits {
   readonly bytes: number;
   /** All tails of the node; above it every tail that grows gives up its older half. */
   readonly totalBytes: number;
-}
-
-/** Frames of one range, prepared once and shared by all subscribers that stand at the same place. */
-export interface PreparedRange {
-  readonly after: number;
-  readonly to: number;
-  readonly replayed: boolean;
-  readonly frames: readonly Uint8Array[];
-  /** All frames as one message; made when the first batching client needs it. */
-  batch: Uint8Array | null;
-}
-
-/** A range of the tail, with what every subscriber's books need of it. */
-interface TailRange extends PreparedRange {
-  readonly bytes: number;
-  /** When its first publication arrived, by the monotonic clock, in ms. */
-  readonly arrivedAt: number;
 }
 
 export class RoutedTopic {
@@ -58,7 +42,18 @@ export class RoutedTopic {
   /** Where the ways of single messages are written down; `null` unless an operator asked for it. */
   trace: TopicTrace | null = null;
   private readonly tails: Record<Format, SegmentLog | null> = { json: null, msgpack: null };
-  private readonly prepared: Record<Format, TailRange | null> = { json: null, msgpack: null };
+  /** Live ones by format, of single messages and of batches: their writes end at different places. */
+  private readonly singles: Record<Format, PreparedRanges> = {
+    json: new PreparedRanges(),
+    msgpack: new PreparedRanges(),
+  };
+  private readonly batches: Record<Format, PreparedRanges> = {
+    json: new PreparedRanges(),
+    msgpack: new PreparedRanges(),
+  };
+  /** The page of a replay that was prepared last: pages are copies, so only one is kept. */
+  private readonly pages: Record<Format, TailRange | null> = { json: null, msgpack: null };
+  private isPrepared = false;
   private readonly pool: SegmentPool;
   private readonly limits: TailLimits;
   private readonly onPrepared: (topic: RoutedTopic) => void;
@@ -104,6 +99,11 @@ export class RoutedTopic {
     this.routedHead = this.head;
     this.unroutedBytes.json = 0;
     this.unroutedBytes.msgpack = 0;
+    // Whoever is written next gets longer ranges; the old ones would only be kept by each other.
+    for (const format of FORMATS) {
+      this.singles[format].clear();
+      this.batches[format].clear();
+    }
   }
 
   /** Adds the publication that follows the head. */
@@ -144,34 +144,27 @@ export class RoutedTopic {
     for (const format of FORMATS) this.tails[format]?.reset(this.head + 1);
   }
 
-  /** The last sequence of a piece that fits into one write. */
-  fit(format: Format, after: number, to: number, maxMessages: number, maxBytes: number): number {
-    return this.tails[format]?.fit(after, to, maxMessages, maxBytes) ?? to;
+  /** A page of a replay: the same object while neighbours ask for the same one. */
+  preparePage(format: Format, after: number, limits: WriteLimits): TailRange {
+    const to = this.fit(format, after, limits.messages, limits.bytes);
+    const last = this.pages[format];
+    if (last !== null && last.after === after && last.to === to) return last;
+    const page = this.prepare(format, after, to, limits.bytes, true);
+    this.pages[format] = page;
+    return page;
   }
 
-  /** The frames of a range of the tail. The same object while neighbours ask for the same range. */
-  prepare(format: Format, after: number, to: number, replayed: boolean): TailRange {
-    const last = this.prepared[format];
-    if (last !== null && last.after === after && last.to === to && last.replayed === replayed) return last;
-    const tail = this.tails[format] as SegmentLog;
-    const frames: Uint8Array[] = [];
-    for (let sequence = after + 1; sequence <= to; sequence += 1) {
-      const frame = tail.record(sequence);
-      frames.push(replayed ? CODECS[format].replayed(frame) : frame);
-    }
-    const bytes = tail.bytesBetween(after, to);
-    const range: TailRange = { after, to, replayed, frames, batch: null, bytes, arrivedAt: tail.stamp(after + 1) };
-    if (this.prepared.json === null && this.prepared.msgpack === null) this.onPrepared(this);
-    this.prepared[format] = range;
+  /**
+   * What a live subscriber that stands at `after` is written next: mostly what its neighbour was.
+   * @param maxBytes what is left of the bytes of a write
+   */
+  prepareLive(format: Format, { isBatch, messages }: WriteShape, after: number, maxBytes: number): TailRange {
+    const ranges = (isBatch ? this.batches : this.singles)[format];
+    const found = ranges.find(after, this.routedHead, messages, maxBytes);
+    if (found !== null) return found;
+    const range = this.prepare(format, after, this.fit(format, after, messages, maxBytes), maxBytes, false);
+    ranges.add(range);
     return range;
-  }
-
-  /** What a live subscriber that stands at `after` is written next, at most so much: mostly what its neighbour was. */
-  prepareLive(format: Format, after: number, maxMessages: number, maxBytes: number): TailRange {
-    const last = this.prepared[format];
-    const isSame = last !== null && last.after === after && last.to === this.routedHead && !last.replayed;
-    if (isSame && last.bytes <= maxBytes && last.frames.length <= maxMessages) return last;
-    return this.prepare(format, after, this.fit(format, after, this.routedHead, maxMessages, maxBytes), false);
   }
 
   attach(subscription: Subscription): void {
@@ -193,8 +186,31 @@ export class RoutedTopic {
 
   /** Prepared frames are views into the tail: they must go before its memory is used for something else. */
   forgetPrepared(): void {
-    this.prepared.json = null;
-    this.prepared.msgpack = null;
+    if (!this.isPrepared) return;
+    this.isPrepared = false;
+    for (const format of FORMATS) {
+      this.singles[format].clear();
+      this.batches[format].clear();
+      this.pages[format] = null;
+    }
+  }
+
+  /** The last sequence of what one write may take. */
+  private fit(format: Format, after: number, messages: number, bytes: number): number {
+    return this.tails[format]?.fit(after, this.routedHead, messages, bytes) ?? this.routedHead;
+  }
+
+  private prepare(format: Format, after: number, to: number, maxBytes: number, replayed: boolean): TailRange {
+    const tail = this.tails[format] as SegmentLog;
+    const frames: Uint8Array[] = [];
+    for (let sequence = after + 1; sequence <= to; sequence += 1) {
+      const frame = tail.record(sequence);
+      frames.push(replayed ? CODECS[format].replayed(frame) : frame);
+    }
+    if (!this.isPrepared) this.onPrepared(this);
+    this.isPrepared = true;
+    const [bytes, arrivedAt] = [tail.bytesBetween(after, to), tail.stamp(after + 1)];
+    return { after, to, replayed, frames, batch: null, bytes, arrivedAt, maxBytes, next: null };
   }
 }
 

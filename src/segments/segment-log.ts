@@ -114,9 +114,15 @@ export class SegmentLog {
 
   /** The last sequence of a range that starts after `after`, holds at least one record and at most so many and so much. */
   fit(after: number, to: number, maxRecords: number, maxBytes: number): number {
-    let end = Math.min(to, after + maxRecords);
-    while (end > after + 1 && this.bytesBetween(after, end) > maxBytes) end = after + ((end - after) >> 1);
-    return end;
+    let high = Math.min(to, after + maxRecords);
+    if (this.bytesBetween(after, high) <= maxBytes) return high;
+    let low = after + 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.bytesBetween(after, middle) <= maxBytes) low = middle;
+      else high = middle - 1;
+    }
+    return low;
   }
 
   /** Sequence of the first record whose stamp is at least `stamp`, {@link next} when there is none. Stamps must not fall. */
