@@ -70,8 +70,9 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   patterns: string[] | null = null;
   /** The `Subscribe` under way. */
   joining: Joining | null = null;
-  /** Subscriptions with something to write, in the order in which it came. */
-  waiting: Subscription[] | null = null;
+  /** Subscriptions with something to write, in the order in which it came: a list by `nextWaiting`. */
+  firstWaiting: Subscription | null = null;
+  lastWaiting: Subscription | null = null;
   /** Subscriptions that read the log, the longest lagging first. */
   lagging: Subscription[] | null = null;
   /** The control lane: replies that the socket had no room for. */
@@ -266,8 +267,22 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   enqueue(subscription: Subscription): void {
     if (subscription.isWaiting) return;
     subscription.isWaiting = true;
-    if (this.waiting === null) this.waiting = [subscription];
-    else this.waiting.push(subscription);
+    if (this.lastWaiting === null) this.firstWaiting = subscription;
+    else this.lastWaiting.nextWaiting = subscription;
+    this.lastWaiting = subscription;
+  }
+
+  /** Takes a subscription out of those with something to write. @param previous the one before it in the list */
+  dequeue(subscription: Subscription, previous: Subscription | null): void {
+    if (previous === null) this.firstWaiting = subscription.nextWaiting;
+    else previous.nextWaiting = subscription.nextWaiting;
+    if (this.lastWaiting === subscription) this.lastWaiting = previous;
+    subscription.nextWaiting = null;
+    subscription.isWaiting = false;
+  }
+
+  *waiting(): Iterable<Subscription> {
+    for (let each = this.firstWaiting; each !== null; each = each.nextWaiting) yield each;
   }
 
   /** Puts the subscription among those that read the log. */

@@ -7,13 +7,13 @@
  */
 import type { FlushRequests } from '../router/interest.ts';
 import type { Router } from '../router/router.ts';
-import type { Subscription } from '../router/subscription.ts';
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
 import type { Backlog } from './backlog.ts';
 import { readOn } from './catch-up.ts';
 import type { Connection } from './connection.ts';
 import { writeOut } from './outbox.ts';
 import { enforceBounds } from './overflow.ts';
+import { TurnList } from './turn-list.ts';
 
 export interface FlusherOptions {
   /** Length of a slice of live deliveries, in ms. */
@@ -29,11 +29,10 @@ export interface FlusherOptions {
 export class Flusher implements FlushRequests {
   /** The monotonic clock at the start of the slice, in ms: near enough for what is measured per connection. */
   sliceStart = 0;
-  /** Who has a turn before anything is routed again, and how many of them have had it. */
-  private round: Connection[] = [];
-  private turns = 0;
+  /** Who has a turn before anything is routed again. */
+  private round = new TurnList();
   /** Who has one in the next round. */
-  private ready: Connection[] = [];
+  private ready = new TurnList();
   private readers: Connection[] = [];
   private isArmed = false;
   /** Publications wait: what else is written meanwhile leaves them where they are. */
@@ -64,7 +63,7 @@ export class Flusher implements FlushRequests {
 
   /** Connections that wait for their turn. */
   get pending(): number {
-    return this.round.length - this.turns + this.ready.length + this.readers.length;
+    return this.round.length + this.ready.length + this.readers.length;
   }
 
   add(connection: Connection): void {
@@ -136,24 +135,18 @@ export class Flusher implements FlushRequests {
 
   /** One write for everybody who waited when the round began. */
   private flushReady(deadline: number): void {
-    if (this.turns === this.round.length) {
-      this.round = this.ready;
-      this.ready = [];
-      this.turns = 0;
-    }
-    while (this.turns < this.round.length) {
-      const connection = this.round[this.turns] as Connection;
-      this.turns += 1;
+    if (this.round.length === 0) [this.round, this.ready] = [this.ready, this.round];
+    let turns = 0;
+    for (let connection = this.round.take(); connection !== null; connection = this.round.take()) {
       connection.isScheduled = false;
       try {
         this.flush(connection);
       } catch (error) {
         connection.faulted(error);
       }
-      if (this.turns % this.options.stride === 0 && this.clock.elapsed() >= deadline) return;
+      turns += 1;
+      if (turns % this.options.stride === 0 && this.clock.elapsed() >= deadline) return;
     }
-    this.round = [];
-    this.turns = 0;
   }
 
   private serveReaders(): void {
@@ -176,8 +169,6 @@ export class Flusher implements FlushRequests {
 }
 
 /** Whether exactly one message waits: it needs no cork, which costs two calls into the library and one out of it. */
-function isSingle({ control, waiting }: Connection): boolean {
-  if (control !== null || waiting === null || waiting.length !== 1) return false;
-  const only = waiting[0] as Subscription;
-  return only.queued === 1 && only.gap === null;
+function isSingle({ control, firstWaiting: only, lastWaiting }: Connection): boolean {
+  return control === null && only !== null && only === lastWaiting && only.queued === 1 && only.gap === null;
 }

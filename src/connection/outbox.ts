@@ -28,24 +28,21 @@ const SINGLES: WriteShape = {
  */
 export function writeOut(connection: Connection): boolean {
   writeControl(connection);
-  const { waiting } = connection;
-  if (waiting === null) return false;
   let budget = shapeOf(connection).bytes;
-  let kept = 0;
   let isMore = false;
-  for (let at = 0; at < waiting.length; at += 1) {
-    const subscription = waiting[at] as Subscription;
+  let previous: Subscription | null = null;
+  let subscription = connection.firstWaiting;
+  while (subscription !== null) {
     if (budget > 0 && subscription.holds === 0) budget -= writeSubscription(connection, subscription, budget);
     // A socket can break while it is written to; then the subscriptions are gone with it.
     if (connection.transport === null) return false;
+    const next: Subscription | null = subscription.nextWaiting;
     if (subscription.queued > 0 || subscription.gap !== null) {
-      waiting[kept] = subscription;
-      kept += 1;
+      previous = subscription;
       if (subscription.holds === 0) isMore = true;
-    } else subscription.isWaiting = false;
+    } else connection.dequeue(subscription, previous);
+    subscription = next;
   }
-  if (kept === 0) connection.waiting = null;
-  else waiting.length = kept;
   return isMore;
 }
 

@@ -18,7 +18,7 @@ export function enforceBounds(connection: Connection): void {
 
 /** Empties the mailbox of everything that the logs can give back: this connection was the fattest when the node had too much. */
 export function lagFattest(connection: Connection): void {
-  for (const subscription of connection.waiting ?? []) {
+  for (const subscription of connection.waiting()) {
     if (subscription.state === LIVE && subscription.queued > 0) giveWay(connection, subscription, subscription.queued);
   }
 }
@@ -93,7 +93,7 @@ function displaceEphemeral(connection: Connection, subscription: Subscription, c
 function findOldest(connection: Connection): Subscription | null {
   let oldest: Subscription | null = null;
   let since = Infinity;
-  for (const subscription of connection.waiting ?? []) {
+  for (const subscription of connection.waiting()) {
     if (subscription.state === JOINING || subscription.state === LAGGING || subscription.queued <= 0) continue;
     if (leftTheTail(subscription)) return subscription;
     const at = subscription.topic.arrivedAt(connection.format, subscription.written + 1);

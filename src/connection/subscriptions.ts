@@ -51,7 +51,8 @@ export function endSubscriptions(connection: Connection): void {
     context.router.leavePattern(qualify(connection.principal.tenant, pattern), connection);
   connection.subscriptions = [];
   connection.patterns = null;
-  connection.waiting = null;
+  connection.firstWaiting = null;
+  connection.lastWaiting = null;
   connection.lagging = null;
 }
 

@@ -144,7 +144,7 @@ function stateName(state: Subscription['state']): string {
 function peek(connection: Connection): Record<string, unknown>[] {
   const { format, context } = connection;
   const now = context.clock.elapsed();
-  return (connection.waiting ?? []).flatMap(({ topic, written, queued }) =>
+  return [...connection.waiting()].flatMap(({ topic, written, queued }) =>
     Array.from({ length: Math.min(queued, PEEK) }, (_, at) => written + 1 + at)
       .filter((sequence) => sequence >= topic.tailFirst(format))
       .map((sequence) => ({
@@ -168,7 +168,7 @@ function lagOf({ lagging }: Connection): number {
 export function oldestAgeMs(connection: Connection): number {
   const now = connection.context.clock.elapsed();
   let oldest = now;
-  for (const { topic, written, queued } of connection.waiting ?? []) {
+  for (const { topic, written, queued } of connection.waiting()) {
     if (queued > 0 && written + 1 >= topic.tailFirst(connection.format))
       oldest = Math.min(oldest, topic.arrivedAt(connection.format, written + 1));
   }

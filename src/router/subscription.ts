@@ -49,8 +49,10 @@ export class Subscription {
   generation = 0;
   /** The client named the topic itself; else only patterns hold the subscription. */
   isExplicit = false;
-  /** In the connection's list of subscriptions with something to write. */
+  /** In its owner's list of subscriptions with something to write. */
   isWaiting = false;
+  /** The next one of that list, which runs through the subscriptions themselves: it costs no memory to join it. */
+  nextWaiting: Subscription | null = null;
   /** How many answers its publications wait for: a `Status subscribed`, a `GetMissedMessages` of the topic. */
   holds = 0;
   /** Why it lags: decides the cause of a `Gap`. */
