@@ -135,8 +135,9 @@ export class Router {
     if (this.patterns.holdOf(pattern, owner)?.isGranted === true) this.interest.release(pattern);
     if (!this.patterns.remove(pattern, owner)) return;
     for (const topic of this.topicsBySegment.get(firstSegment(pattern)) ?? []) {
-      const isKept = this.retained.has(topic) || this.keeping.has(topic) || this.patterns.matchesAny(topic.name);
-      if (!isKept) this.drop(topic);
+      // Who still waits was refused in the same breath, and ends its subscription itself when it is told.
+      const isAwaited = topic.subscriptions.some(({ state }) => state === JOINING);
+      if (!isAwaited && !this.isFollowed(topic)) this.drop(topic);
     }
   }
 
@@ -252,6 +253,11 @@ export class Router {
 
   openTopics(): Iterable<RoutedTopic> {
     return this.topics.values();
+  }
+
+  /** Whether the broker tells of it, or is asked to. */
+  private isFollowed(topic: RoutedTopic): boolean {
+    return this.retained.has(topic) || this.keeping.has(topic) || this.patterns.matchesAny(topic.name);
   }
 
   private learn(topic: RoutedTopic, position: Position): void {
