@@ -97,7 +97,10 @@ export class Router {
     if (subscription.state === ENDED) return;
     subscription.state = ENDED;
     subscription.generation += 1;
-    subscription.topic.detach(subscription, this.clock.elapsed());
+    const { topic } = subscription;
+    topic.detach(subscription, this.clock.elapsed());
+    // What nobody tells of does not linger: who came back would find it where it was then.
+    if (topic.subscriptions.length === 0 && !topic.isDropped && !this.isFollowed(topic)) this.drop(topic);
   }
 
   /** Subscribes to all topics that a pattern matches, now and later. `reply` gets the positions of some that exist. */
@@ -147,9 +150,10 @@ export class Router {
   }
 
   published(publication: Publication): void {
-    const topic = this.topics.get(publication.topic) ?? this.openMatched(publication);
+    const known = this.topics.get(publication.topic);
+    if (known !== undefined && !known.isReady && this.keeping.has(known)) return this.keepEarly(known, publication);
+    const topic = known?.isReady === true ? known : this.openMatched(publication);
     if (topic === null) return;
-    if (!topic.isReady) return this.keepEarly(topic, publication);
     // First of all, because a flush reads logs, and so may learn of this very publication.
     if (topic.isPressed) {
       this.route(topic);
@@ -257,7 +261,8 @@ export class Router {
 
   /** Whether the broker tells of it, or is asked to. */
   private isFollowed(topic: RoutedTopic): boolean {
-    return this.retained.has(topic) || this.keeping.has(topic) || this.patterns.matchesAny(topic.name);
+    if (this.keeping.has(topic)) return true;
+    return topic.isReady && (this.retained.has(topic) || this.patterns.matchesAny(topic.name));
   }
 
   private learn(topic: RoutedTopic, position: Position): void {
@@ -329,20 +334,13 @@ export class Router {
     return topic;
   }
 
-  private openAt(name: Topic, position: Position): RoutedTopic {
-    const topic = this.open(name);
-    this.becomeReady(topic, position);
+  /** A topic of which only a pattern brings news: its subscribers start before this very publication. */
+  private openMatched({ topic: name, position }: Publication): RoutedTopic | null {
+    if (!this.patterns.matchesAny(name)) return null;
+    const topic = this.topics.get(name) ?? this.open(name);
+    const before = position === null ? { epoch: '', sequence: 0 } : { ...position, sequence: position.sequence - 1 };
+    this.becomeReady(topic, before);
     return topic;
-  }
-
-  /** A topic that is not open, but that a pattern brings: its subscribers start before this very publication. */
-  private openMatched(publication: Publication): RoutedTopic | null {
-    if (!this.patterns.matchesAny(publication.topic)) return null;
-    const { position } = publication;
-    return this.openAt(
-      publication.topic,
-      position === null ? { epoch: '', sequence: 0 } : { epoch: position.epoch, sequence: position.sequence - 1 },
-    );
   }
 
   /** @param isNew the topic appeared after the owner's pattern was confirmed: all of it is the owner's */
@@ -366,7 +364,7 @@ export class Router {
       }
       this.keeping.delete(topic);
       if ('reason' in answer) {
-        if (!topic.isReady && topic.subscriptions.length === 0) this.drop(topic);
+        this.leaveToPatterns(topic);
         for (const ready of waiting) ready(answer);
         return;
       }
@@ -375,6 +373,13 @@ export class Router {
       else if (answer.position !== null) this.learn(topic, answer.position);
       for (const ready of waiting) ready(null);
     });
+  }
+
+  /** Interest in the topic itself was refused: what came meanwhile is the patterns', and nothing waits for an answer now. */
+  private leaveToPatterns(topic: RoutedTopic): void {
+    const [first] = this.early.get(topic) ?? [];
+    if (first === undefined || this.openMatched(first) === null) this.early.delete(topic);
+    if (topic.subscriptions.length === 0 && !this.isFollowed(topic)) this.drop(topic);
   }
 
   private becomeReady(topic: RoutedTopic, position: Position): void {
@@ -403,8 +408,8 @@ export class Router {
   private drop(topic: RoutedTopic): void {
     this.keeping.delete(topic);
     if (this.retained.delete(topic)) this.interest.release(topic.name);
-    for (const subscription of topic.subscriptions.slice()) this.leave(subscription);
     topic.close();
+    for (const subscription of topic.subscriptions.slice()) this.leave(subscription);
     this.tracing.closed(topic);
     this.early.delete(topic);
     this.topics.delete(topic.name);
