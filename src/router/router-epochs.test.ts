@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import type { Refusal } from '../protocol/errors.ts';
 import { unaccounted } from './audit.ts';
 import { JOINING, LAGGING, LIVE, type Subscription } from './subscription.ts';
 import { publication, RouterRig, TestSubscriber } from './test-rig.ts';
 
 const TOPIC = 'chat.a';
+const REFUSAL: Refusal = { reason: 'log_unavailable', message: 'the broker is away' };
 
 interface Placed {
   readonly owner: TestSubscriber;
@@ -161,6 +163,26 @@ describe('a new epoch', () => {
     rig.router.heard(subscription.topic, 'new', 1, 2);
     expect(subscription.topic).toMatchObject({ epoch: 'new', head: 2 });
     expect(subscription).toMatchObject({ written: 0, gap: { cause: 'history_lost', epoch: 'new', sequence: 0 } });
+  });
+
+  test.each([
+    ['a new epoch', (rig: RouterRig) => rig.router.epochChanged(TOPIC, 'new', 3)],
+    ['a new numbering', (rig: RouterRig) => rig.router.renumbered(TOPIC, { epoch: 'new', sequence: 0 })],
+  ])('what came before the answer and before %s does not take the topic back to the ended one', (_, begin) => {
+    const rig = new RouterRig();
+    const pat = new TestSubscriber();
+    rig.subscribePattern('chat.*', pat);
+    rig.interest.refusal = REFUSAL;
+    rig.interest.holds = 'calls';
+    const subscription = rig.router.join(TOPIC, new TestSubscriber());
+    rig.router.whenKept(subscription.topic, () => {});
+    for (const sequence of [1, 2, 3]) rig.router.published(publication(TOPIC, { epoch: 'old', sequence }));
+    begin(rig);
+    rig.router.published(publication(TOPIC, { epoch: 'new', sequence: 3 }));
+    rig.interest.letGo();
+    rig.endTurn();
+    expect(subscription.topic).toMatchObject({ epoch: 'new', head: 3, epochNumber: 0 });
+    expect(pat.brought.get(TOPIC)?.gap).toBeNull();
   });
 
   test('who has not started yet is told nothing', () => {

@@ -181,6 +181,7 @@ export class Router {
 
   epochChanged(name: Topic, epoch: string, first: number): void {
     const topic = this.topics.get(name);
+    if (topic?.isReady === false) this.cutEarly(topic, epoch, first);
     if (topic === undefined || !topic.isReady || topic.epoch === epoch) return;
     this.route(topic);
     this.allFallBehind(topic);
@@ -201,6 +202,7 @@ export class Router {
 
   renumbered(name: Topic, position: Position): void {
     const topic = this.topics.get(name);
+    if (topic?.isReady === false) this.early.delete(topic);
     if (topic === undefined || !topic.isReady) return;
     this.route(topic);
     const behind = new Set<Subscription>();
@@ -403,6 +405,17 @@ export class Router {
     const early = this.early.get(topic);
     if (early === undefined) this.early.set(topic, [publication]);
     else if (early.push(publication) > this.options.tail.messages) early.shift();
+  }
+
+  /** What arrived of an epoch that has ended since: routed after the answer, it would take the topic back there. */
+  private cutEarly(topic: RoutedTopic, epoch: string, first: number): void {
+    const early = this.early.get(topic);
+    if (early === undefined) return;
+    const kept = early.filter(({ position }) => position === null || position.sequence < first);
+    this.early.set(
+      topic,
+      kept.map((publication) => ({ ...publication, position: publication.position && { ...publication.position, epoch } })),
+    );
   }
 
   private drop(topic: RoutedTopic): void {
