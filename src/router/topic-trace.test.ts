@@ -26,3 +26,22 @@ test('a late answer about an older epoch costs no message of the newer one its r
   trace.ended(0, 1, OWNER, 'written');
   expect([...(ring.find(id)?.recipients.values() ?? [])]).toMatchObject([{ user: 'ann', end: 'written' }]);
 });
+
+test('a message that was replayed as older than the trace is not traced by a late answer without that recipient', () => {
+  const since = 1_000;
+  const ring = new MessageTrace({ messages: 10, recipients: 10 }, () => {});
+  const trace = new TopicTrace(TOPIC, since, ring, new VirtualClock());
+  const at = (sequence: number): Publication => {
+    // The clock of the log is behind ours.
+    const id = messageId(since - 5, sequence, topicDigest(TOPIC));
+    return { ...publication('chat.a', { epoch: 'e', sequence }), id, timestamp: since - 5 };
+  };
+  trace.isOpen = true;
+  trace.startAt('e');
+  trace.replayed([at(4)], OWNER);
+  for (const sequence of [4, 5]) trace.stored(at(sequence).id, { epoch: 'e', sequence }, 'ada', TIMES);
+  expect([...ring.messages()].map(({ sequence }) => sequence)).toEqual([5]);
+  trace.cut('new', 3, 4, []);
+  trace.stored(at(3).id, { epoch: 'new', sequence: 3 }, 'ada', TIMES);
+  expect([...ring.messages()].map(({ sequence }) => sequence)).toEqual([5, 3]);
+});

@@ -20,6 +20,8 @@ export class TopicTrace {
   private epoch = '';
   /** Messages of another epoch: publishers can hear of one before the router does, or long after. */
   private strays: Set<TracedMessage> | null = null;
+  /** The newest sequence that was replayed as older than the trace: whoever got it so far is not written down. */
+  private passed = 0;
   /** Since when the topic is traced, in ms since 1970. */
   private readonly since: number;
   private readonly ring: MessageTrace;
@@ -44,6 +46,7 @@ export class TopicTrace {
     // A late answer can be about an older epoch, and then the newer one is entered again: its messages are kept aside.
     for (const message of this.bySequence.values()) if (this.ring.find(message.id) === message) this.setAside(message);
     this.bySequence.clear();
+    this.passed = 0;
     this.enter(epoch);
   }
 
@@ -53,6 +56,7 @@ export class TopicTrace {
       if (state === LAGGING) this.ended(Math.max(written, first - 1), routedHead, owner, 'lost');
     }
     for (const sequence of this.bySequence.keys()) if (sequence >= first) this.bySequence.delete(sequence);
+    this.passed = Math.min(this.passed, first - 1);
     this.enter(epoch);
   }
 
@@ -102,7 +106,9 @@ export class TopicTrace {
     const timestamp = messageTime(id) ?? times.validated;
     const known = this.known(id, position);
     const isLate = this.ring.find(id) !== undefined || timestamp <= this.ring.evictedUntil;
-    if (known === null && isLate) return;
+    // The log's clock can be behind ours: then a replay that was quicker than this answer took the message for an old one.
+    const isPassed = timestamp < this.since && position.sequence <= this.passed;
+    if (known === null && (isLate || isPassed)) return;
     Object.assign((known ?? this.add(id, position, { from, timestamp })).stages, times);
   }
 
@@ -128,7 +134,9 @@ export class TopicTrace {
 
   private learn(publication: Publication): TracedMessage | null {
     const { position, timestamp } = publication;
-    if (position?.epoch !== this.epoch || timestamp < this.since || timestamp <= this.ring.evictedUntil) return null;
+    if (position?.epoch !== this.epoch) return null;
+    if (timestamp < this.since) this.passed = Math.max(this.passed, position.sequence);
+    if (timestamp < this.since || timestamp <= this.ring.evictedUntil) return null;
     return this.add(publication.id, position, publication);
   }
 
