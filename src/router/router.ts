@@ -414,7 +414,10 @@ export class Router {
     const kept = early.filter(({ position }) => position === null || position.sequence < first);
     this.early.set(
       topic,
-      kept.map((publication) => ({ ...publication, position: publication.position && { ...publication.position, epoch } })),
+      kept.map((publication) => ({
+        ...publication,
+        position: publication.position && { ...publication.position, epoch },
+      })),
     );
   }
 

@@ -19,7 +19,7 @@ test('a late answer about an older epoch costs no message of the newer one its r
   const message: Publication = { ...publication('chat.a', position), id };
   trace.isOpen = true;
   trace.startAt('new');
-  trace.stored(id, position, 'ada', TIMES);
+  trace.stored(id, position, message, TIMES);
   trace.startAt('old');
   trace.cut('new', 1, 1, []);
   trace.routed(message, 1);
@@ -39,9 +39,9 @@ test('a message that was replayed as older than the trace is not traced by a lat
   trace.isOpen = true;
   trace.startAt('e');
   trace.replayed([at(4)], OWNER);
-  for (const sequence of [4, 5]) trace.stored(at(sequence).id, { epoch: 'e', sequence }, 'ada', TIMES);
+  for (const sequence of [4, 5]) trace.stored(at(sequence).id, { epoch: 'e', sequence }, at(sequence), TIMES);
   expect([...ring.messages()].map(({ sequence }) => sequence)).toEqual([5]);
   trace.cut('new', 3, 4, []);
-  trace.stored(at(3).id, { epoch: 'new', sequence: 3 }, 'ada', TIMES);
+  trace.stored(at(3).id, { epoch: 'new', sequence: 3 }, at(3), TIMES);
   expect([...ring.messages()].map(({ sequence }) => sequence)).toEqual([5, 3]);
 });
