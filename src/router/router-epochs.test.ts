@@ -145,6 +145,25 @@ describe('a new epoch', () => {
     expect(new Set(numbers).size).toBe(3);
   });
 
+  test.each([
+    ['the topic', (rig: RouterRig) => rig.subscribe(TOPIC, new TestSubscriber())],
+    ['a pattern', (rig: RouterRig) => rig.router.joinPattern('chat.**', new TestSubscriber(), () => {})],
+  ])('an answer about %s that was asked for before it takes nothing back to the ended one', (_, ask) => {
+    const rig = new RouterRig();
+    const pat = new TestSubscriber();
+    rig.publish(TOPIC, 2);
+    rig.subscribePattern('chat.*', pat);
+    // The pattern keeps the topic open; nobody listens to it, so the answer would be believed.
+    const brought = pat.brought.get(TOPIC);
+    if (brought !== undefined) rig.router.leave(brought);
+    rig.interest.holds = 'answers';
+    ask(rig);
+    rig.router.epochChanged(TOPIC, 'new', 1);
+    rig.router.published(publication(TOPIC, { epoch: 'new', sequence: 1 }));
+    rig.interest.letGo();
+    expect(rig.topic(TOPIC)).toMatchObject({ epoch: 'new', head: 1 });
+  });
+
   test('a publication says it, when the notice got lost', () => {
     const rig = new RouterRig();
     openAt(rig, 5);

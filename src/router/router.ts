@@ -40,6 +40,8 @@ export class Router {
   private readonly keeping = new Map<RoutedTopic, Ready[]>();
   /** What arrived before the broker's answer to `retain`. */
   private readonly early = new Map<RoutedTopic, Publication[]>();
+  /** Changes of epoch so far, of all topics: the newest of a topic is its `epochNumber`. */
+  private epochs = 0;
   private dirty: RoutedTopic[] = [];
   private preparedTopics: RoutedTopic[] = [];
   private readonly interest: Interest;
@@ -107,6 +109,7 @@ export class Router {
   joinPattern(pattern: string, owner: Subscriber, reply: (refused: Refusal | null) => void): void {
     const hold = this.patterns.add(pattern, owner);
     // Counted per subscriber, not per node: then the broker's answer, with the positions, comes to each of them.
+    const asked = this.epochs;
     this.interest.retain(pattern, (answer) => {
       if (this.patterns.holdOf(pattern, owner) !== hold) {
         // The owner has left meanwhile, when it was open whether there would be anything to release.
@@ -122,7 +125,7 @@ export class Router {
       for (const [name, position] of answer.matched) {
         const topic = this.topics.get(name) ?? this.open(name);
         // Also one that still waits for its own answer: this one is as good.
-        if (topic.isReady) this.learn(topic, position);
+        if (topic.isReady) this.learn(topic, position, asked);
         else this.becomeReady(topic, position);
       }
       for (const topic of this.topicsBySegment.get(firstSegment(pattern)) ?? []) {
@@ -188,8 +191,7 @@ export class Router {
     topic.trace?.cut(epoch, first, topic.routedHead, topic.subscriptions);
     if (topic.head < first - 1) topic.jumpTo(first - 1);
     else topic.cutAt(first - 1);
-    topic.epoch = epoch;
-    topic.epochNumber += 1;
+    this.enter(topic, epoch);
     for (const subscription of topic.subscriptions) {
       if (subscription.state === JOINING) continue;
       if (subscription.written >= first) {
@@ -212,8 +214,7 @@ export class Router {
     }
     topic.trace?.cut(position.epoch, 1, topic.routedHead, topic.subscriptions);
     topic.jumpTo(position.sequence);
-    topic.epoch = position.epoch;
-    topic.epochNumber += 1;
+    this.enter(topic, position.epoch);
     for (const subscription of topic.subscriptions) {
       if (subscription.state === JOINING) continue;
       subscription.startAt(position.sequence, LIVE);
@@ -226,7 +227,7 @@ export class Router {
   /** What an answer of the broker says of a topic, which may be news: answers and publications come by different ways. */
   heard(topic: RoutedTopic, epoch: string, epochFirst: number, head: number): void {
     if (epoch !== topic.epoch) this.epochChanged(topic.name, epoch, epochFirst);
-    this.learn(topic, { epoch, sequence: head });
+    this.learn(topic, { epoch, sequence: head }, this.epochs);
   }
 
   /** Counts what was published this turn into the mailboxes of all live subscribers. */
@@ -267,9 +268,14 @@ export class Router {
     return topic.isReady && (this.retained.has(topic) || this.patterns.matchesAny(topic.name));
   }
 
-  private learn(topic: RoutedTopic, position: Position): void {
-    if (topic.epoch !== position.epoch) this.relearn(topic, position);
-    else if (position.sequence > topic.head) this.jump(topic, position.sequence);
+  /**
+   * An answer that was asked for before the topic's newest epoch was heard of can be about one that has ended.
+   * @param asked how many changes of epoch there had been when the broker was asked
+   */
+  private learn(topic: RoutedTopic, position: Position, asked: number): void {
+    if (topic.epoch === position.epoch) {
+      if (position.sequence > topic.head) this.jump(topic, position.sequence);
+    } else if (topic.epochNumber <= asked) this.relearn(topic, position);
   }
 
   /** A topic that nobody listened to for a while was not told of its new epoch. Who listens is told by the broker. */
@@ -277,8 +283,13 @@ export class Router {
     if (topic.isEphemeral || topic.subscriptions.some(({ state }) => state !== JOINING)) return;
     topic.trace?.startAt(position.epoch);
     topic.jumpTo(position.sequence);
-    topic.epoch = position.epoch;
-    topic.epochNumber += 1;
+    this.enter(topic, position.epoch);
+  }
+
+  private enter(topic: RoutedTopic, epoch: string): void {
+    this.epochs += 1;
+    topic.epoch = epoch;
+    topic.epochNumber = this.epochs;
   }
 
   private route(topic: RoutedTopic): void {
@@ -358,6 +369,7 @@ export class Router {
   private keep(topic: RoutedTopic, first: Ready): void {
     const waiting = [first];
     this.keeping.set(topic, waiting);
+    const asked = this.epochs;
     this.interest.retain(topic.name, (answer) => {
       // The topic was dropped meanwhile and its subscribers are gone; only now there is something to release.
       if (this.keeping.get(topic) !== waiting) {
@@ -372,7 +384,7 @@ export class Router {
       }
       this.retained.add(topic);
       if (!topic.isReady) this.becomeReady(topic, answer.position ?? { epoch: '', sequence: 0 });
-      else if (answer.position !== null) this.learn(topic, answer.position);
+      else if (answer.position !== null) this.learn(topic, answer.position, asked);
       for (const ready of waiting) ready(null);
     });
   }
