@@ -164,6 +164,20 @@ describe('a new epoch', () => {
     expect(rig.topic(TOPIC)).toMatchObject({ epoch: 'new', head: 1 });
   });
 
+  test.each([
+    ['a new epoch', (rig: RouterRig) => rig.router.epochChanged(TOPIC, 'new', 2), 1],
+    ['a new numbering', (rig: RouterRig) => rig.router.renumbered(TOPIC, { epoch: 'new', sequence: 9 }), 9],
+  ])('that a notice tells before a late answer about the old one is where the topic begins (%s)', (_, begin, head) => {
+    const rig = new RouterRig();
+    rig.publish(TOPIC, 2);
+    rig.interest.holds = 'answers';
+    const subscription = rig.subscribe(TOPIC, new TestSubscriber());
+    begin(rig);
+    rig.interest.letGo();
+    expect(subscription).toMatchObject({ state: LIVE, written: head });
+    expect(subscription.topic).toMatchObject({ epoch: 'new', head });
+  });
+
   test('a publication says it, when the notice got lost', () => {
     const rig = new RouterRig();
     openAt(rig, 5);

@@ -40,6 +40,8 @@ export class Router {
   private readonly keeping = new Map<RoutedTopic, Ready[]>();
   /** What arrived before the broker's answer to `retain`. */
   private readonly early = new Map<RoutedTopic, Publication[]>();
+  /** The change of epoch that was told last before the broker's answer to `retain`, which may be older. */
+  private readonly changes = new Map<RoutedTopic, () => void>();
   /** Changes of epoch so far, of all topics: the newest of a topic is its `epochNumber`. */
   private epochs = 0;
   private dirty: RoutedTopic[] = [];
@@ -184,7 +186,10 @@ export class Router {
 
   epochChanged(name: Topic, epoch: string, first: number): void {
     const topic = this.topics.get(name);
-    if (topic?.isReady === false) this.cutEarly(topic, epoch, first);
+    if (topic?.isReady === false) {
+      this.changes.set(topic, () => this.epochChanged(name, epoch, first));
+      this.cutEarly(topic, epoch, first);
+    }
     if (topic === undefined || !topic.isReady || topic.epoch === epoch) return;
     this.route(topic);
     this.allFallBehind(topic);
@@ -204,7 +209,12 @@ export class Router {
 
   renumbered(name: Topic, position: Position): void {
     const topic = this.topics.get(name);
-    if (topic?.isReady === false) this.early.delete(topic);
+    if (topic?.isReady === false) {
+      this.changes.set(topic, () => {
+        if (topic.epoch !== position.epoch) this.renumbered(name, position);
+      });
+      this.early.delete(topic);
+    }
     if (topic === undefined || !topic.isReady) return;
     this.route(topic);
     const behind = new Set<Subscription>();
@@ -392,7 +402,10 @@ export class Router {
   /** Interest in the topic itself was refused: what came meanwhile is the patterns', and nothing waits for an answer now. */
   private leaveToPatterns(topic: RoutedTopic): void {
     const [first] = this.early.get(topic) ?? [];
-    if (first === undefined || this.openMatched(first) === null) this.early.delete(topic);
+    if (first === undefined || this.openMatched(first) === null) {
+      this.early.delete(topic);
+      this.changes.delete(topic);
+    }
     if (topic.subscriptions.length === 0 && !this.isFollowed(topic)) this.drop(topic);
   }
 
@@ -402,6 +415,8 @@ export class Router {
     topic.epoch = position.epoch;
     topic.jumpTo(position.sequence);
     topic.trace?.startAt(position.epoch);
+    this.changes.get(topic)?.();
+    this.changes.delete(topic);
     if (topic.subscriptions.length === 0) topic.idleSince = this.clock.elapsed();
     const present = new Set(topic.subscriptions.map(({ owner }) => owner));
     for (const [owner, isNew] of this.patterns.matching(topic.name)) {
@@ -440,6 +455,7 @@ export class Router {
     for (const subscription of topic.subscriptions.slice()) this.leave(subscription);
     this.tracing.closed(topic);
     this.early.delete(topic);
+    this.changes.delete(topic);
     this.topics.delete(topic.name);
     const segment = firstSegment(topic.name);
     const siblings = this.topicsBySegment.get(segment);
