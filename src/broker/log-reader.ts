@@ -99,6 +99,8 @@ export class LogReader {
       const isOf = topic.tail === tail && topic.epoch === epoch && !topic.isGone;
       if (answer === null || isRefusal(answer) || answer.lost !== null || answer.epoch !== epoch || !isOf)
         return this.warmed(topic);
+      // Trimmed between two pages: what went before the hole is no longer in the log either.
+      if (answer.oldest > after.sequence + 1) older.length = 0;
       older.push(...answer.records);
       const [oldest] = older;
       const reached = (older.at(-1)?.sequence ?? 0) + 1;

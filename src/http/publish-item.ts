@@ -49,7 +49,7 @@ export function publishItem({ parts, principal }: Call, frame: PublishFrame): Pr
     context.broker.publish(topic, draft, (outcome) => {
       if (isRefusal(outcome)) return resolve(outcome);
       countPublished({ context }, outcome);
-      if (times !== null) tracing.stored(topic, outcome, principal.user, times);
+      if (times !== null) tracing.stored(topic, outcome, draft, times);
       resolve(acknowledgementData(acknowledgement(frame, outcome, context.router.recipients(topic))));
     });
   });

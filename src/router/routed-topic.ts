@@ -25,7 +25,7 @@ export class RoutedTopic {
   isDropped = false;
   isEphemeral = false;
   epoch = '';
-  /** Counts epochs, so that an answer that was asked for under an older one is recognised. */
+  /** Grows with every epoch, so that an answer that was asked for under an older one is recognised. */
   epochNumber = 0;
   /** The newest sequence known; ephemeral publications are numbered by the node itself. */
   head = 0;

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import type { Refusal } from '../protocol/errors.ts';
 import { unaccounted } from './audit.ts';
 import { JOINING, LAGGING, LIVE, type Subscription } from './subscription.ts';
 import { publication, RouterRig, TestSubscriber } from './test-rig.ts';
 
 const TOPIC = 'chat.a';
+const REFUSAL: Refusal = { reason: 'log_unavailable', message: 'the broker is away' };
 
 interface Placed {
   readonly owner: TestSubscriber;
@@ -143,6 +145,39 @@ describe('a new epoch', () => {
     expect(new Set(numbers).size).toBe(3);
   });
 
+  test.each([
+    ['the topic', (rig: RouterRig) => rig.subscribe(TOPIC, new TestSubscriber())],
+    ['a pattern', (rig: RouterRig) => rig.router.joinPattern('chat.**', new TestSubscriber(), () => {})],
+  ])('an answer about %s that was asked for before it takes nothing back to the ended one', (_, ask) => {
+    const rig = new RouterRig();
+    const pat = new TestSubscriber();
+    rig.publish(TOPIC, 2);
+    rig.subscribePattern('chat.*', pat);
+    // The pattern keeps the topic open; nobody listens to it, so the answer would be believed.
+    const brought = pat.brought.get(TOPIC);
+    if (brought !== undefined) rig.router.leave(brought);
+    rig.interest.holds = 'answers';
+    ask(rig);
+    rig.router.epochChanged(TOPIC, 'new', 1);
+    rig.router.published(publication(TOPIC, { epoch: 'new', sequence: 1 }));
+    rig.interest.letGo();
+    expect(rig.topic(TOPIC)).toMatchObject({ epoch: 'new', head: 1 });
+  });
+
+  test.each([
+    ['a new epoch', (rig: RouterRig) => rig.router.epochChanged(TOPIC, 'new', 2), 1],
+    ['a new numbering', (rig: RouterRig) => rig.router.renumbered(TOPIC, { epoch: 'new', sequence: 9 }), 9],
+  ])('that a notice tells before a late answer about the old one is where the topic begins (%s)', (_, begin, head) => {
+    const rig = new RouterRig();
+    rig.publish(TOPIC, 2);
+    rig.interest.holds = 'answers';
+    const subscription = rig.subscribe(TOPIC, new TestSubscriber());
+    begin(rig);
+    rig.interest.letGo();
+    expect(subscription).toMatchObject({ state: LIVE, written: head });
+    expect(subscription.topic).toMatchObject({ epoch: 'new', head });
+  });
+
   test('a publication says it, when the notice got lost', () => {
     const rig = new RouterRig();
     openAt(rig, 5);
@@ -161,6 +196,26 @@ describe('a new epoch', () => {
     rig.router.heard(subscription.topic, 'new', 1, 2);
     expect(subscription.topic).toMatchObject({ epoch: 'new', head: 2 });
     expect(subscription).toMatchObject({ written: 0, gap: { cause: 'history_lost', epoch: 'new', sequence: 0 } });
+  });
+
+  test.each([
+    ['a new epoch', (rig: RouterRig) => rig.router.epochChanged(TOPIC, 'new', 3)],
+    ['a new numbering', (rig: RouterRig) => rig.router.renumbered(TOPIC, { epoch: 'new', sequence: 0 })],
+  ])('what came before the answer and before %s does not take the topic back to the ended one', (_, begin) => {
+    const rig = new RouterRig();
+    const pat = new TestSubscriber();
+    rig.subscribePattern('chat.*', pat);
+    rig.interest.refusal = REFUSAL;
+    rig.interest.holds = 'calls';
+    const subscription = rig.router.join(TOPIC, new TestSubscriber());
+    rig.router.whenKept(subscription.topic, () => {});
+    for (const sequence of [1, 2, 3]) rig.router.published(publication(TOPIC, { epoch: 'old', sequence }));
+    begin(rig);
+    rig.router.published(publication(TOPIC, { epoch: 'new', sequence: 3 }));
+    rig.interest.letGo();
+    rig.endTurn();
+    expect(subscription.topic).toMatchObject({ epoch: 'new', head: 3, epochNumber: 0 });
+    expect(pat.brought.get(TOPIC)?.gap).toBeNull();
   });
 
   test('who has not started yet is told nothing', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Refusal } from '../protocol/errors.ts';
-import { LAGGING, LIVE } from './subscription.ts';
+import { JOINING, LAGGING, LIVE } from './subscription.ts';
 import { LINGER_MS, RouterRig, TestSubscriber } from './test-rig.ts';
 
 const REFUSAL: Refusal = { reason: 'log_unavailable', message: 'the broker is away' };
@@ -133,6 +133,52 @@ describe('interest in a topic', () => {
     rig.router.sweep();
     expect(rig.isOpen('chat.a')).toBe(false);
     expect(rig.interest.released).toEqual([]);
+  });
+});
+
+describe('a refused topic that patterns match', () => {
+  test('is theirs as if nobody had asked for it', () => {
+    const rig = new RouterRig();
+    const pat = new TestSubscriber();
+    rig.interest.refusal = REFUSAL;
+    const subscription = rig.router.join('chat.a', new TestSubscriber());
+    rig.router.whenKept(subscription.topic, () => rig.router.leave(subscription));
+    expect(rig.isOpen('chat.a')).toBe(false);
+    rig.interest.refusal = null;
+    rig.subscribePattern('chat.*', pat);
+    rig.publish('chat.a');
+    rig.endTurn();
+    expect(pat.counts('chat.a')).toEqual([1]);
+  });
+
+  test('is brought by them from the first message that came before the refusal', () => {
+    const rig = new RouterRig();
+    const pat = new TestSubscriber();
+    rig.subscribePattern('chat.*', pat);
+    rig.interest.refusal = REFUSAL;
+    rig.interest.holds = 'calls';
+    const subscription = rig.router.join('chat.a', new TestSubscriber());
+    rig.router.whenKept(subscription.topic, () => rig.router.leave(subscription));
+    rig.publish('chat.a', 3);
+    rig.endTurn();
+    expect(pat.counts('chat.a')).toEqual([]);
+    rig.interest.letGo();
+    rig.publish('chat.a');
+    rig.endTurn();
+    expect(pat.counts('chat.a')).toEqual([4]);
+  });
+
+  test('is brought by them while somebody has yet to hear of the refusal', () => {
+    const rig = new RouterRig();
+    const pat = new TestSubscriber();
+    rig.subscribePattern('chat.*', pat);
+    rig.interest.refusal = REFUSAL;
+    const subscription = rig.router.join('chat.a', new TestSubscriber());
+    rig.router.whenKept(subscription.topic, () => {});
+    rig.publish('chat.a');
+    rig.endTurn();
+    expect(pat.counts('chat.a')).toEqual([1]);
+    expect(subscription.state).toBe(JOINING);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Refusal } from '../protocol/errors.ts';
-import { JOINING, LAGGING, LIVE } from './subscription.ts';
+import { JOINING, LAGGING, LIVE, type SubscriptionState } from './subscription.ts';
 import { LINGER_MS, publication, RouterRig, TestSubscriber } from './test-rig.ts';
 
 const REFUSAL: Refusal = { reason: 'log_unavailable', message: 'the broker is away' };
@@ -183,6 +183,24 @@ describe('patterns', () => {
     expect(ada.counts('chat.a')).toEqual([1]);
     rig.router.leavePattern('chat.*', ada);
     expect(rig.interest.released).toEqual(['chat.*']);
+  });
+
+  test('that are left because a topic was refused end nobody else who waits for that topic', () => {
+    const rig = new RouterRig();
+    const [ada, bob] = [new TestSubscriber(), new TestSubscriber()];
+    rig.subscribePattern('chat.*', ada);
+    rig.interest.refusal = REFUSAL;
+    rig.interest.holds = 'calls';
+    const [hers, his] = [rig.router.join('chat.a', ada), rig.router.join('chat.a', bob)];
+    rig.router.whenKept(hers.topic, () => {
+      rig.router.leave(hers);
+      rig.router.leavePattern('chat.*', ada);
+    });
+    const found: SubscriptionState[] = [];
+    rig.router.whenKept(his.topic, () => found.push(his.state));
+    rig.interest.letGo();
+    expect(found).toEqual([JOINING]);
+    expect(rig.topic('chat.a').subscriptions).toEqual([his]);
   });
 
   test('of others keep what they match', () => {

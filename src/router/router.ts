@@ -46,6 +46,10 @@ export class Router {
   private readonly keeping = new Map<RoutedTopic, Ready[]>();
   /** What arrived before the broker's answer to `retain`. */
   private readonly early = new Map<RoutedTopic, Publication[]>();
+  /** The change of epoch that was told last before the broker's answer to `retain`, which may be older. */
+  private readonly changes = new Map<RoutedTopic, () => void>();
+  /** Changes of epoch so far, of all topics: the newest of a topic is its `epochNumber`. */
+  private epochs = 0;
   private dirty: RoutedTopic[] = [];
   private readonly preparedTopics: RoutedTopic[] = [];
   /** The one that was prepared first among them. */
@@ -105,13 +109,17 @@ export class Router {
     if (subscription.state === ENDED) return;
     subscription.state = ENDED;
     subscription.generation += 1;
-    subscription.topic.detach(subscription, this.clock.elapsed());
+    const { topic } = subscription;
+    topic.detach(subscription, this.clock.elapsed());
+    // What nobody tells of does not linger: who came back would find it where it was then.
+    if (topic.subscriptions.length === 0 && !topic.isDropped && !this.isFollowed(topic)) this.drop(topic);
   }
 
   /** Subscribes to all topics that a pattern matches, now and later. `reply` gets the positions of some that exist. */
   joinPattern(pattern: string, owner: Subscriber, reply: (refused: Refusal | null) => void): void {
     const hold = this.patterns.add(pattern, owner);
     // Counted per subscriber, not per node: then the broker's answer, with the positions, comes to each of them.
+    const asked = this.epochs;
     this.interest.retain(pattern, (answer) => {
       if (this.patterns.holdOf(pattern, owner) !== hold) {
         // The owner has left meanwhile, when it was open whether there would be anything to release.
@@ -127,7 +135,7 @@ export class Router {
       for (const [name, position] of answer.matched) {
         const topic = this.topics.get(name) ?? this.open(name);
         // Also one that still waits for its own answer: this one is as good.
-        if (topic.isReady) this.learn(topic, position);
+        if (topic.isReady) this.learn(topic, position, asked);
         else this.becomeReady(topic, position);
       }
       for (const topic of this.topicsBySegment.get(firstSegment(pattern)) ?? []) {
@@ -143,8 +151,9 @@ export class Router {
     if (this.patterns.holdOf(pattern, owner)?.isGranted === true) this.interest.release(pattern);
     if (!this.patterns.remove(pattern, owner)) return;
     for (const topic of this.topicsBySegment.get(firstSegment(pattern)) ?? []) {
-      const isKept = this.retained.has(topic) || this.keeping.has(topic) || this.patterns.matchesAny(topic.name);
-      if (!isKept) this.drop(topic);
+      // Who still waits was refused in the same breath, and ends its subscription itself when it is told.
+      const isAwaited = topic.subscriptions.some(({ state }) => state === JOINING);
+      if (!isAwaited && !this.isFollowed(topic)) this.drop(topic);
     }
   }
 
@@ -154,9 +163,10 @@ export class Router {
   }
 
   published(publication: Publication): void {
-    const topic = this.topics.get(publication.topic) ?? this.openMatched(publication);
+    const known = this.topics.get(publication.topic);
+    if (known !== undefined && !known.isReady && this.keeping.has(known)) return this.keepEarly(known, publication);
+    const topic = known?.isReady === true ? known : this.openMatched(publication);
     if (topic === null) return;
-    if (!topic.isReady) return this.keepEarly(topic, publication);
     // First of all, because a flush reads logs, and so may learn of this very publication.
     if (topic.isPressed) {
       this.route(topic);
@@ -184,14 +194,17 @@ export class Router {
 
   epochChanged(name: Topic, epoch: string, first: number): void {
     const topic = this.topics.get(name);
+    if (topic?.isReady === false) {
+      this.changes.set(topic, () => this.epochChanged(name, epoch, first));
+      this.cutEarly(topic, epoch, first);
+    }
     if (topic === undefined || !topic.isReady || topic.epoch === epoch) return;
     this.route(topic);
     this.allFallBehind(topic);
     topic.trace?.cut(epoch, first, topic.routedHead, topic.subscriptions);
     if (topic.head < first - 1) topic.jumpTo(first - 1);
     else topic.cutAt(first - 1);
-    topic.epoch = epoch;
-    topic.epochNumber += 1;
+    this.enter(topic, epoch);
     for (const subscription of topic.subscriptions) {
       if (subscription.state === JOINING) continue;
       if (subscription.written >= first) {
@@ -204,6 +217,12 @@ export class Router {
 
   renumbered(name: Topic, position: Position): void {
     const topic = this.topics.get(name);
+    if (topic?.isReady === false) {
+      this.changes.set(topic, () => {
+        if (topic.epoch !== position.epoch) this.renumbered(name, position);
+      });
+      this.early.delete(topic);
+    }
     if (topic === undefined || !topic.isReady) return;
     this.route(topic);
     const behind = new Set<Subscription>();
@@ -213,8 +232,7 @@ export class Router {
     }
     topic.trace?.cut(position.epoch, 1, topic.routedHead, topic.subscriptions);
     topic.jumpTo(position.sequence);
-    topic.epoch = position.epoch;
-    topic.epochNumber += 1;
+    this.enter(topic, position.epoch);
     for (const subscription of topic.subscriptions) {
       if (subscription.state === JOINING) continue;
       subscription.startAt(position.sequence, LIVE);
@@ -227,7 +245,7 @@ export class Router {
   /** What an answer of the broker says of a topic, which may be news: answers and publications come by different ways. */
   heard(topic: RoutedTopic, epoch: string, epochFirst: number, head: number): void {
     if (epoch !== topic.epoch) this.epochChanged(topic.name, epoch, epochFirst);
-    this.learn(topic, { epoch, sequence: head });
+    this.learn(topic, { epoch, sequence: head }, this.epochs);
   }
 
   /** Counts what was published this turn into the mailboxes of all live subscribers. */
@@ -263,9 +281,20 @@ export class Router {
     return this.topics.values();
   }
 
-  private learn(topic: RoutedTopic, position: Position): void {
-    if (topic.epoch !== position.epoch) this.relearn(topic, position);
-    else if (position.sequence > topic.head) this.jump(topic, position.sequence);
+  /** Whether the broker tells of it, or is asked to. */
+  private isFollowed(topic: RoutedTopic): boolean {
+    if (this.keeping.has(topic)) return true;
+    return topic.isReady && (this.retained.has(topic) || this.patterns.matchesAny(topic.name));
+  }
+
+  /**
+   * An answer that was asked for before the topic's newest epoch was heard of can be about one that has ended.
+   * @param asked how many changes of epoch there had been when the broker was asked
+   */
+  private learn(topic: RoutedTopic, position: Position, asked: number): void {
+    if (topic.epoch === position.epoch) {
+      if (position.sequence > topic.head) this.jump(topic, position.sequence);
+    } else if (topic.epochNumber <= asked) this.relearn(topic, position);
   }
 
   /** A topic that nobody listened to for a while was not told of its new epoch. Who listens is told by the broker. */
@@ -273,8 +302,13 @@ export class Router {
     if (topic.isEphemeral || topic.subscriptions.some(({ state }) => state !== JOINING)) return;
     topic.trace?.startAt(position.epoch);
     topic.jumpTo(position.sequence);
-    topic.epoch = position.epoch;
-    topic.epochNumber += 1;
+    this.enter(topic, position.epoch);
+  }
+
+  private enter(topic: RoutedTopic, epoch: string): void {
+    this.epochs += 1;
+    topic.epoch = epoch;
+    topic.epochNumber = this.epochs;
   }
 
   private route(topic: RoutedTopic): void {
@@ -342,20 +376,13 @@ export class Router {
     return topic;
   }
 
-  private openAt(name: Topic, position: Position): RoutedTopic {
-    const topic = this.open(name);
-    this.becomeReady(topic, position);
+  /** A topic of which only a pattern brings news: its subscribers start before this very publication. */
+  private openMatched({ topic: name, position }: Publication): RoutedTopic | null {
+    if (!this.patterns.matchesAny(name)) return null;
+    const topic = this.topics.get(name) ?? this.open(name);
+    const before = position === null ? { epoch: '', sequence: 0 } : { ...position, sequence: position.sequence - 1 };
+    this.becomeReady(topic, before);
     return topic;
-  }
-
-  /** A topic that is not open, but that a pattern brings: its subscribers start before this very publication. */
-  private openMatched(publication: Publication): RoutedTopic | null {
-    if (!this.patterns.matchesAny(publication.topic)) return null;
-    const { position } = publication;
-    return this.openAt(
-      publication.topic,
-      position === null ? { epoch: '', sequence: 0 } : { epoch: position.epoch, sequence: position.sequence - 1 },
-    );
   }
 
   /** @param isNew the topic appeared after the owner's pattern was confirmed: all of it is the owner's */
@@ -371,6 +398,7 @@ export class Router {
   private keep(topic: RoutedTopic, first: Ready): void {
     const waiting = [first];
     this.keeping.set(topic, waiting);
+    const asked = this.epochs;
     this.interest.retain(topic.name, (answer) => {
       // The topic was dropped meanwhile and its subscribers are gone; only now there is something to release.
       if (this.keeping.get(topic) !== waiting) {
@@ -379,15 +407,25 @@ export class Router {
       }
       this.keeping.delete(topic);
       if ('reason' in answer) {
-        if (!topic.isReady && topic.subscriptions.length === 0) this.drop(topic);
+        this.leaveToPatterns(topic);
         for (const ready of waiting) ready(answer);
         return;
       }
       this.retained.add(topic);
       if (!topic.isReady) this.becomeReady(topic, answer.position ?? { epoch: '', sequence: 0 });
-      else if (answer.position !== null) this.learn(topic, answer.position);
+      else if (answer.position !== null) this.learn(topic, answer.position, asked);
       for (const ready of waiting) ready(null);
     });
+  }
+
+  /** Interest in the topic itself was refused: what came meanwhile is the patterns', and nothing waits for an answer now. */
+  private leaveToPatterns(topic: RoutedTopic): void {
+    const [first] = this.early.get(topic) ?? [];
+    if (first === undefined || this.openMatched(first) === null) {
+      this.early.delete(topic);
+      this.changes.delete(topic);
+    }
+    if (topic.subscriptions.length === 0 && !this.isFollowed(topic)) this.drop(topic);
   }
 
   private becomeReady(topic: RoutedTopic, position: Position): void {
@@ -396,6 +434,8 @@ export class Router {
     topic.epoch = position.epoch;
     topic.jumpTo(position.sequence);
     topic.trace?.startAt(position.epoch);
+    this.changes.get(topic)?.();
+    this.changes.delete(topic);
     if (topic.subscriptions.length === 0) topic.idleSince = this.clock.elapsed();
     const present = new Set(topic.subscriptions.map(({ owner }) => owner));
     for (const [owner, isNew] of this.patterns.matching(topic.name)) {
@@ -413,13 +453,28 @@ export class Router {
     else if (early.push(publication) > this.options.tail.messages) early.shift();
   }
 
+  /** What arrived of an epoch that has ended since: routed after the answer, it would take the topic back there. */
+  private cutEarly(topic: RoutedTopic, epoch: string, first: number): void {
+    const early = this.early.get(topic);
+    if (early === undefined) return;
+    const kept = early.filter(({ position }) => position === null || position.sequence < first);
+    this.early.set(
+      topic,
+      kept.map((publication) => ({
+        ...publication,
+        position: publication.position && { ...publication.position, epoch },
+      })),
+    );
+  }
+
   private drop(topic: RoutedTopic): void {
     this.keeping.delete(topic);
     if (this.retained.delete(topic)) this.interest.release(topic.name);
-    for (const subscription of topic.subscriptions.slice()) this.leave(subscription);
     topic.close();
+    for (const subscription of topic.subscriptions.slice()) this.leave(subscription);
     this.tracing.closed(topic);
     this.early.delete(topic);
+    this.changes.delete(topic);
     this.topics.delete(topic.name);
     const segment = firstSegment(topic.name);
     const siblings = this.topicsBySegment.get(segment);

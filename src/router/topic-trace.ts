@@ -2,6 +2,7 @@
  * The traced messages of one topic, found by sequence: what happens to messages happens to ranges of sequences. A topic
  * that is not traced has none of these, so a range costs the hot path one look at `null`.
  */
+import { hash } from 'node:crypto';
 import { messageTime, type Position, type Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Clock } from '../telemetry/clock.ts';
@@ -10,6 +11,9 @@ import { LAGGING, type Subscription } from './subscription.ts';
 
 /** What the publisher's side knows: when the frame or request came, and when it had been checked. In ms since 1970. */
 export type PublishTimes = Required<Pick<Stages, 'received' | 'validated'>>;
+
+/** What a message is besides its place. */
+export type Content = Pick<Publication, 'from' | 'clientId' | 'payload'>;
 
 export class TopicTrace {
   readonly topic: Topic;
@@ -20,6 +24,8 @@ export class TopicTrace {
   private epoch = '';
   /** Messages of another epoch: publishers can hear of one before the router does, or long after. */
   private strays: Set<TracedMessage> | null = null;
+  /** The newest sequence that was replayed as older than the trace: whoever got it so far is not written down. */
+  private passed = 0;
   /** Since when the topic is traced, in ms since 1970. */
   private readonly since: number;
   private readonly ring: MessageTrace;
@@ -44,6 +50,7 @@ export class TopicTrace {
     // A late answer can be about an older epoch, and then the newer one is entered again: its messages are kept aside.
     for (const message of this.bySequence.values()) if (this.ring.find(message.id) === message) this.setAside(message);
     this.bySequence.clear();
+    this.passed = 0;
     this.enter(epoch);
   }
 
@@ -53,6 +60,7 @@ export class TopicTrace {
       if (state === LAGGING) this.ended(Math.max(written, first - 1), routedHead, owner, 'lost');
     }
     for (const sequence of this.bySequence.keys()) if (sequence >= first) this.bySequence.delete(sequence);
+    this.passed = Math.min(this.passed, first - 1);
     this.enter(epoch);
   }
 
@@ -60,7 +68,8 @@ export class TopicTrace {
   routed(publication: Publication, subscriptions: number): void {
     const { position } = publication;
     if (position === null) return;
-    const message = this.known(publication.id, position) ?? this.add(publication.id, position, publication);
+    const message =
+      this.known(publication.id, position, publication) ?? this.add(publication.id, position, publication);
     message.stages.routed ??= this.clock.now();
     message.subscriptions ??= subscriptions;
   }
@@ -89,7 +98,7 @@ export class TopicTrace {
   replayed(page: readonly Publication[], owner: TraceOwner, cause: EndCause | null = null): void {
     const at = this.clock.now();
     for (const publication of page) {
-      const message = this.known(publication.id, publication.position) ?? this.learn(publication);
+      const message = this.known(publication.id, publication.position, publication) ?? this.learn(publication);
       if (message !== null) this.ring.end(message, owner, 'replayed', at, cause);
     }
   }
@@ -97,13 +106,15 @@ export class TopicTrace {
   // What publishers know
 
   /** The log has taken a message. Its notice may come earlier, later or, when nobody listens here, not at all. */
-  stored(id: string, position: Position, from: string, times: PublishTimes): void {
+  stored(id: string, position: Position, content: Content, times: PublishTimes): void {
     if (!this.isOpen) this.startAt(position.epoch);
     const timestamp = messageTime(id) ?? times.validated;
-    const known = this.known(id, position);
+    const known = this.known(id, position, content);
     const isLate = this.ring.find(id) !== undefined || timestamp <= this.ring.evictedUntil;
-    if (known === null && isLate) return;
-    Object.assign((known ?? this.add(id, position, { from, timestamp })).stages, times);
+    // The log's clock can be behind ours: then a replay that was quicker than this answer took the message for an old one.
+    const isPassed = timestamp < this.since && position.sequence <= this.passed;
+    if (known === null && (isLate || isPassed)) return;
+    Object.assign((known ?? this.add(id, position, { ...content, timestamp })).stages, times);
   }
 
   // What the ring knows
@@ -115,35 +126,41 @@ export class TopicTrace {
   }
 
   /**
-   * An id is of another message when a stream began anew within the same millisecond. Under another epoch it is the
-   * same message only where this trace has moved on to that epoch and kept it: a page of the log can be ahead of that.
+   * The message with this id, wherever the stream has gone on since. Another one can only have it when a stream began
+   * anew within the same millisecond; which epochs go on which the broker knows, and not always: so what it says decides.
    */
-  private known(id: string, position: Position | null): TracedMessage | null {
+  private known(id: string, position: Position | null, content: Content): TracedMessage | null {
     const message = this.ring.find(id);
     if (message === undefined || message.tracedUntil !== null) return null;
-    const isKept = position?.epoch === this.epoch && this.bySequence.get(message.sequence) === message;
-    const isOurs = message.epoch === position?.epoch || isKept;
-    return isOurs ? message : null;
+    if (message.epoch !== position?.epoch && message.content !== digestOf(content)) return null;
+    if (position?.epoch === this.epoch) {
+      this.bySequence.set(message.sequence, message);
+      this.settle(message);
+    }
+    return message;
   }
 
   private learn(publication: Publication): TracedMessage | null {
     const { position, timestamp } = publication;
-    if (position?.epoch !== this.epoch || timestamp < this.since || timestamp <= this.ring.evictedUntil) return null;
+    if (position?.epoch !== this.epoch) return null;
+    if (timestamp < this.since) this.passed = Math.max(this.passed, position.sequence);
+    if (timestamp < this.since || timestamp <= this.ring.evictedUntil) return null;
     return this.add(publication.id, position, publication);
   }
 
   private add(
     id: string,
     { epoch, sequence }: Position,
-    { from, timestamp }: Pick<Publication, 'from' | 'timestamp'>,
+    { timestamp, ...content }: Content & Pick<Publication, 'timestamp'>,
   ): TracedMessage {
     const message: TracedMessage = {
       id,
       topic: this.topic,
       epoch,
       sequence,
-      from,
+      from: content.from,
       timestamp,
+      content: digestOf(content),
       stages: {},
       subscriptions: null,
       recipients: new Map(),
@@ -187,4 +204,8 @@ export class TopicTrace {
       if (message !== undefined) visit(message);
     }
   }
+}
+
+function digestOf({ from, clientId = '', payload }: Content): string {
+  return hash('sha1', `${from}\n${clientId}\n${payload}`, 'base64');
 }

@@ -3,10 +3,13 @@ import { messageId } from '../protocol/position.ts';
 import { topicDigest } from '../protocol/topic.ts';
 import type { TracedMessage } from '../telemetry/message-trace.ts';
 import { publication, RouterRig, TestSubscriber } from './test-rig.ts';
+import type { Content } from './topic-trace.ts';
 import type { Tracing } from './tracing.ts';
 
 const TOPIC = 'chat.a';
 const TIMES = { received: 3, validated: 4 };
+/** What the rig publishes. */
+const CONTENT: Content = { from: 'ada', clientId: undefined, payload: '1' };
 
 let rig: RouterRig;
 let tracing: Tracing;
@@ -23,7 +26,7 @@ const epochOf = (topic = TOPIC): string => rig.topic(topic).epoch;
 /** A message that the log has taken without this node being told. */
 function stored(sequence: number, epoch = 'e', timestamp = rig.clock.now()): string {
   const id = messageId(timestamp, sequence, topicDigest(TOPIC));
-  tracing.stored(TOPIC, { id, position: { epoch, sequence }, duplicate: false }, 'ada', TIMES);
+  tracing.stored(TOPIC, { id, position: { epoch, sequence }, duplicate: false }, CONTENT, TIMES);
   return id;
 }
 
@@ -155,6 +158,7 @@ describe('the stages that the router knows', () => {
         sequence: 1,
         from: 'ada',
         timestamp: now,
+        content: expect.any(String) as string,
         stages: { routed: now },
         subscriptions: 2,
         recipients: new Map(),
@@ -171,7 +175,7 @@ describe('the stages that the router knows', () => {
     rig.subscribe('typing.a', new TestSubscriber());
     rig.publish('typing.a', 3);
     rig.endTurn();
-    tracing.stored('typing.a', { id: '', position: null, duplicate: false }, 'ada', TIMES);
+    tracing.stored('typing.a', { id: '', position: null, duplicate: false }, CONTENT, TIMES);
     expect(tracing.usage.kept).toBe(0);
   });
 
@@ -200,9 +204,9 @@ describe('what publishers know', () => {
     const epoch = epochOf();
     const late = publication(TOPIC, { epoch, sequence: 1 });
     rig.router.published(late);
-    tracing.stored(TOPIC, { ...late, duplicate: false }, 'ada', TIMES);
+    tracing.stored(TOPIC, { ...late, duplicate: false }, CONTENT, TIMES);
     const early = publication(TOPIC, { epoch, sequence: 2 });
-    tracing.stored(TOPIC, { ...early, duplicate: false }, 'ada', TIMES);
+    tracing.stored(TOPIC, { ...early, duplicate: false }, CONTENT, TIMES);
     rig.router.published(early);
     const stages = { ...TIMES, routed: rig.clock.now() };
     expect(traced()).toMatchObject([
@@ -213,7 +217,7 @@ describe('what publishers know', () => {
 
   test('a duplicate is not another message', () => {
     const position = { epoch: 'e', sequence: 1 };
-    tracing.stored(TOPIC, { id: '5-1-abcdef', position, duplicate: true }, 'ada', TIMES);
+    tracing.stored(TOPIC, { id: '5-1-abcdef', position, duplicate: true }, CONTENT, TIMES);
     expect(tracing.usage.kept).toBe(0);
   });
 
@@ -267,7 +271,7 @@ describe('bounds', () => {
     tracing.stored(
       'chat.z',
       { id: '1790000020000-1-abcdef', position: { epoch: 'z', sequence: 1 }, duplicate: false },
-      'a',
+      CONTENT,
       TIMES,
     );
     rig.topic(TOPIC).trace?.ended(0, 1, new TestSubscriber(), 'replayed');
@@ -369,9 +373,14 @@ describe('a change of epoch', () => {
     const epoch = epochOf();
     const id = traced()[2]?.id ?? '';
     rig.router.epochChanged(TOPIC, 'new', 3);
-    rig.router.published({ ...publication(TOPIC, { epoch: 'new', sequence: 3 }), id });
+    rig.router.published({ ...publication(TOPIC, { epoch: 'new', sequence: 3 }, '3'), id });
     expect(tracing.find(id)).toMatchObject({ epoch: 'new' });
-    tracing.stored(TOPIC, { id, position: { epoch, sequence: 3 }, duplicate: false }, 'late', TIMES);
+    tracing.stored(
+      TOPIC,
+      { id, position: { epoch, sequence: 3 }, duplicate: false },
+      { ...CONTENT, payload: '2' },
+      TIMES,
+    );
     expect(tracing.find(id)).toMatchObject({ epoch: 'new', from: 'ada' });
   });
 });

@@ -6,7 +6,7 @@ import { MAX_TRACED, tracePattern } from '../protocol/trace-pattern.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { MessageTrace, type TracedMessage, type TraceLimits } from '../telemetry/message-trace.ts';
 import type { RoutedTopic } from './routed-topic.ts';
-import { TopicTrace, type PublishTimes } from './topic-trace.ts';
+import { TopicTrace, type Content, type PublishTimes } from './topic-trace.ts';
 
 export const TRACE_LIMITS: TraceLimits = { messages: 1_000, recipients: 100 };
 
@@ -126,7 +126,7 @@ export class Tracing {
   /**
    * The log has taken a message from a publisher of this node: over a socket or the publish API.
    * @param topic as the node names it
-   * @param from user id of the publisher
+   * @param content its publisher's user id, id and payload
    */
   stored(
     topic: Topic,
@@ -135,12 +135,12 @@ export class Tracing {
       position,
       duplicate,
     }: { readonly id: string; readonly position: Position | null; readonly duplicate: boolean },
-    from: string,
+    content: Content,
     times: PublishTimes,
   ): void {
     if (position === null || duplicate) return;
     const trace = this.byTopic.get(topic) ?? (this.isTraced(topic) ? this.create(topic) : null);
-    trace?.stored(id, position, from, times);
+    trace?.stored(id, position, content, times);
     if (trace !== null) this.forgetIfUnused(trace);
   }
 

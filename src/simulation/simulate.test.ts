@@ -5,6 +5,8 @@ import { Supervisor } from '../actor/supervisor.ts';
 import type { Draft, History, Published, ReadRequest, Reply } from '../broker/broker.ts';
 import { MemoryBroker } from '../broker/memory.ts';
 import { Backlog } from '../connection/backlog.ts';
+import type { Publication } from '../protocol/position.ts';
+import { isDirectTopic } from '../protocol/topic.ts';
 import { Router } from '../router/router.ts';
 import { LIVE, type Subscriber, type Subscription } from '../router/subscription.ts';
 import type { End } from '../telemetry/message-trace.ts';
@@ -183,6 +185,18 @@ suite('planted bugs are found within a thousand seeds', () => {
       expect(found).not.toBeNull();
     });
   }
+
+  test('direct messages do not reach their user, and the client finds it where nothing is traced', () => {
+    class DirectLosingRouter extends Router {
+      override published(publication: Publication): void {
+        if (!isDirectTopic(publication.topic)) super.published(publication);
+      }
+    }
+    const parts: Parts = { ...REAL_PARTS, router: (...args) => new DirectLosingRouter(...args) };
+    const untraced = Array.from({ length: 100 }, (_, seed) => seed).filter((seed) => drawTraced(seed) === null);
+    const broken = new Set(untraced.map((seed) => simulateSeed(seed, parts)?.violation.promise));
+    expect(broken).toContain('everybody is at the head in the end');
+  });
 
   function findWithin(seeds: number, parts: Parts): string | null {
     for (let seed = 1; seed <= seeds; seed += 1) {

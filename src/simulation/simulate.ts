@@ -1,5 +1,6 @@
 /** Runs seeds: each draws a world and a schedule, which is carried out step by step, then everything heals. */
 import type { Position } from '../protocol/position.ts';
+import { isDirectTopic } from '../protocol/topic.ts';
 import { ENDED, JOINING } from '../router/subscription.ts';
 import { checkInvariants } from './invariants.ts';
 import { connect, drawSchedule, nextPayload, perform, type Operation } from './operations.ts';
@@ -20,7 +21,7 @@ const STEPS = 120;
 const MAX_ROUNDS = 500;
 /** Seconds of healthy time at the end: long enough for dead connections to be found. */
 const HEALTHY_BEATS = 25;
-/** Topics that get one more message at the end. */
+/** Topics that get one more message at the end, beside those of direct messages. */
 const LAST_PUBLISHED: readonly string[] = ['chat.a', 'chat.b', 'chat.c'];
 
 /** Runs one seed. Returns what it found, shortened, or `null`. */
@@ -91,6 +92,8 @@ function heal(world: World): void {
   // One more message per topic, so that a hole at the end is seen too.
   const [publisher] = world.clients;
   for (const topic of LAST_PUBLISHED) publisher?.request('Broadcast', { topic, payload: nextPayload(world) });
+  for (const { name } of world.clients)
+    publisher?.request('DirectMessage', { target_user: name, payload: nextPayload(world) });
   settle(world);
   checkRest(world);
 }
@@ -150,7 +153,7 @@ function checkRest(world: World): void {
 
 /** The node may believe itself at the head while nobody tells it anything: the log knows better. */
 function checkLatest({ ledger }: World, client: string, topic: string, known: Position | undefined): void {
-  if (!LAST_PUBLISHED.includes(topic)) return;
+  if (!LAST_PUBLISHED.includes(topic) && !isDirectTopic(topic)) return;
   const latest = ledger.latestOf(topic);
   promise(
     latest !== undefined && known?.epoch === latest.epoch && known.sequence === latest.sequence,

@@ -227,6 +227,10 @@ export class SimulatedClient {
       if (known !== undefined) known.announced += Number(data['count']);
       return;
     }
+    if (data['from'] !== undefined)
+      this.ledger.announced(this.connectionId, this.nodeName(topic), Number(data['from']), Number(data['to']));
+    // Of the old start, like the publications that come before the answer: it moves nothing.
+    if (this.restarted.has(topic)) return;
     if (data['cause'] === 'history_lost') {
       this.resumed.delete(topic);
       const position = { epoch: String(data['epoch']), sequence: Number(data['sequence']) };
@@ -235,7 +239,6 @@ export class SimulatedClient {
     }
     const from = Number(data['from']);
     const to = Number(data['to']);
-    this.ledger.announced(this.connectionId, this.nodeName(topic), from, to);
     // A topic that did not exist when its pattern was confirmed starts at its first message.
     const last = this.refused.delete(topic) ? from - 1 : (known?.position.sequence ?? 0);
     promise(

@@ -9,6 +9,7 @@ function message(sequence: number): TracedMessage {
     sequence,
     from: 'ada',
     timestamp: 1_000 + sequence,
+    content: '',
     stages: {},
     subscriptions: null,
     recipients: new Map(),

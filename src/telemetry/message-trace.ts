@@ -67,6 +67,8 @@ export interface TracedMessage {
   readonly from: string;
   /** When the log took it, in milliseconds since 1970. */
   readonly timestamp: number;
+  /** A digest of what it says: tells it from another with its id, which a stream can have that began anew. */
+  readonly content: string;
   readonly stages: Stages;
   /** Subscriptions that the topic had on this node when it was routed; `null` when it was not. */
   subscriptions: number | null;

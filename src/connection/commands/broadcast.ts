@@ -15,7 +15,7 @@ export function broadcast(connection: Connection, frame: PublishFrame): void {
     connection.cell.answer(() => {
       if (isRefusal(outcome)) return connection.refuse(frame, outcome);
       countPublished(connection, outcome);
-      if (times !== null) tracing.stored(topic, outcome, principal.user, times);
+      if (times !== null) tracing.stored(topic, outcome, draft, times);
       connection.acknowledge(frame, acknowledgement(frame, outcome, context.router.recipients(topic)));
     }, frame);
   });
