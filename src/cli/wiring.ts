@@ -202,9 +202,7 @@ export async function startNode(
   const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
   const access = new AdminAccess(
     { token: config.admin.token, trustedProxies: config.server.trusted_proxies },
-    authenticator,
-    failures,
-    clock,
+    node.parts,
     logs.room('http'),
   );
   const admin = [

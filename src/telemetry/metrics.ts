@@ -89,7 +89,7 @@ export const METRICS: readonly MetricEntry[] = [
   ),
   counter(
     'authentication_failures_total',
-    'Tokens refused, at the handshake and by HTTP, by reason.',
+    'Tokens refused, at the handshake, by HTTP and for administration, by reason.',
     ['reason'],
     ({ authenticationFailures }) => tally(authenticationFailures, 'reason'),
   ),
