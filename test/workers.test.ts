@@ -133,9 +133,10 @@ describe('together', () => {
     const health = await signalbox(['health', ...verb.flatMap((set) => ['--set', set])], { JWT_SECRET: SECRET });
     expect([health.code, health.out]).toEqual([0, expect.stringContaining('"workers_ready":2')]);
     expect(await service.metric('signalbox_mode\\{mode="running"\\}')).toBe(1);
+    await expectFiguresAsJson(service);
 
     // What only one of them could answer is not on the shared port.
-    for (const path of ['/metrics', '/admin/nodes'])
+    for (const path of ['/metrics', '/metrics.json', '/admin/nodes'])
       expect((await fetch(`http://127.0.0.1:${service.port}${path}`)).status).toBe(404);
     expect((await fetch(`http://127.0.0.1:${service.port}/health/ready`)).status).toBe(200);
 
@@ -165,6 +166,33 @@ describe('together', () => {
     expect(await within(service.process.exited, 'the parent to end', SLOW_MS)).toBe(0);
   });
 });
+
+/** The sums as JSON, in the form that a single node gives them, and those of one worker. */
+async function expectFiguresAsJson({ admin }: Service): Promise<void> {
+  const { body } = await admin.get('/metrics.json');
+  expect(body).toMatchObject({
+    active_connections: 42,
+    rate_limit_stats: { enabled: false, limited: { connection: 0, user: 0, global: 0 } },
+    metrics: { signalbox_published_total: 3, signalbox_delivery_unaccounted: 0, signalbox_routed_topics: 2 },
+  });
+  const { metrics } = body as { metrics: Record<string, unknown> };
+  expect(metrics['signalbox_workers']).toContainEqual({ state: 'serving', value: 2 });
+  expect(metrics['signalbox_worker_restarts_total']).toEqual([
+    { worker: 'web-w1', value: 0 },
+    { worker: 'web-w2', value: 0 },
+  ]);
+  const negotiated = await admin.call('GET', '/metrics', undefined, null, { accept: 'application/json' });
+  expect(negotiated.body).toMatchObject({ active_connections: 42 });
+  const each = await Promise.all(['web-w1', 'web-w2'].map((node) => admin.get(`/metrics.json?node=${node}`)));
+  const connections = each.map((one) => Number(one.body['active_connections']));
+  expect([connections.reduce((sum, count) => sum + count), Math.min(...connections) > 0]).toEqual([42, true]);
+  // One node has the same keys, but for what only a parent of workers counts.
+  const one = Object.keys((each[0]?.body as { metrics: object }).metrics);
+  const more = Object.keys(metrics).filter((name) => !one.includes(name));
+  expect(more).toEqual(['signalbox_workers', 'signalbox_worker_restarts_total']);
+  expect(one.filter((name) => !(name in metrics))).toEqual([]);
+  expect((await admin.get('/metrics.json?node=nobody')).status).toBe(404);
+}
 
 /** Comes back wherever it is let in, with its position, as a client library does. */
 class Follower {

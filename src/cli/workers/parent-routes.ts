@@ -4,8 +4,8 @@ import { refusalResponse } from '../../node/refusal-response.ts';
 import type { HttpRequest, HttpResponse, Method, Route } from '../../node/route.ts';
 import { refusal } from '../../protocol/errors.ts';
 import type { Clock } from '../../telemetry/clock.ts';
-import type { MetricSnapshot } from '../../telemetry/metrics-registry.ts';
 import type { ForwardedRequest } from './messages.ts';
+import { parentMetricsRoutes } from './parent-metrics.ts';
 import type { SummedMetrics } from './summed-metrics.ts';
 import type { WorkerSlot } from './worker-slot.ts';
 import type { WorkerSupervisor } from './worker-supervisor.ts';
@@ -31,7 +31,9 @@ export function parentRoutes(parts: ParentParts): Route[] {
     { method: 'GET', path: '/health', handle: () => health(parts) },
     { method: 'GET', path: '/health/live', handle: () => ({ status: 200, body: { status: 'alive' } }) },
     { method: 'GET', path: '/health/ready', handle: () => readiness(parts) },
-    ...(parts.hasMetrics ? [metricsRoute(parts)] : []),
+    ...(parts.hasMetrics
+      ? parentMetricsRoutes({ ...parts, ask, forwarded: (path) => forwarded(parts, 'GET', path) })
+      : []),
     ...ADMIN_ENDPOINTS.map(({ method, path }) => forwarded(parts, method, path)),
   ];
 }
@@ -84,32 +86,6 @@ async function readiness(parts: ParentParts): Promise<HttpResponse> {
       workers: supervisor.slots.length,
     },
   };
-}
-
-function metricsRoute(parts: ParentParts): Route {
-  const { supervisor, metrics } = parts;
-  const one = forwarded(parts, 'GET', '/metrics');
-  return {
-    method: 'GET',
-    path: '/metrics',
-    handle: async (request) => {
-      if (request.query.has('node')) return one.handle(request);
-      const collect = async (): Promise<readonly MetricSnapshot[]> =>
-        (await Promise.all(supervisor.slots.map(figuresOf))).filter((snapshot) => snapshot !== null);
-      const body = await metrics.text(collect, () => supervisor.slots);
-      return { status: 200, headers: { 'content-type': metrics.contentType }, body };
-    },
-  };
-}
-
-/** The last that it gave when it does not answer now: sums must not go back because a worker is busy. */
-async function figuresOf({ worker }: WorkerSlot): Promise<MetricSnapshot | null> {
-  if (worker === null) return null;
-  try {
-    return await worker.call({ what: 'metrics' }, ANSWER_MS);
-  } catch {
-    return worker.metrics;
-  }
 }
 
 /** Through the worker that `?node=` names, that has the connection, or the first that serves: commands reach all anyway. */
