@@ -15,6 +15,10 @@ const TOPIC = 'chat.lobby';
 /** Starting processes takes its time on a machine that has other things to do. */
 const SLOW_MS = 15_000;
 const TEST_MS = 60_000;
+/** Who connects at the same time while workers are replaced: somebody always stands in a queue of the kernel. */
+const KNOCKING = 16;
+/** Whether the kernel moves who stands before a listener that closes; workers-kernel.test.ts runs this where it does. */
+const MOVES = readFileSync('/proc/sys/net/ipv4/tcp_migrate_req', 'utf8').trim() === '1';
 
 let redis: RedisServer;
 let lastPrefix = 0;
@@ -200,11 +204,18 @@ class Follower {
   readonly codes: number[] = [];
   stays = true;
   gaps = 0;
+  /** How connects broke. */
+  readonly failures: string[] = [];
   private epoch: string | undefined;
   private readonly port: number;
 
   constructor(port: number) {
     this.port = port;
+  }
+
+  private failed(error: unknown): null {
+    this.failures.push(String(error));
+    return null;
   }
 
   get last(): number {
@@ -213,7 +224,7 @@ class Follower {
 
   async follow(started: () => void): Promise<void> {
     while (this.stays) {
-      const client = await connect(this.port, { user: 'follower' }).catch(() => null);
+      const client = await connect(this.port, { user: 'follower' }).catch((error: unknown) => this.failed(error));
       if (client === null) continue;
       client.onFrame = (frame) => {
         if (frame.type === 'Broadcast') this.sequences.push(frame.data.sequence);
@@ -257,18 +268,24 @@ async function publishUntil(port: number, isDone: () => boolean): Promise<number
 /** Connects again and again until told to stop. Returns which answers there were: statuses, or how the connection broke. */
 async function knockUntil(port: number, isDone: () => boolean): Promise<Set<number | string>> {
   const answers = new Set<number | string>();
-  while (!isDone()) {
-    const request = get({ port, host: '127.0.0.1', path: '/health/ready', agent: false });
-    const answer = await new Promise<number | string>((resolve) => {
-      request.on('response', (response) => {
-        response.resume();
-        response.on('end', () => resolve(response.statusCode ?? 0));
-      });
-      request.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-    });
-    answers.add(answer);
-  }
+  const knock = async (): Promise<void> => {
+    while (!isDone()) answers.add(await answerOf(port));
+  };
+  await Promise.all(Array.from({ length: KNOCKING }, knock));
   return answers;
+}
+
+/** @param connected told when the kernel has made the connection, whoever takes it */
+function answerOf(port: number, connected: () => void = () => {}): Promise<number | string> {
+  const request = get({ port, host: '127.0.0.1', path: '/health/ready', agent: false });
+  request.on('socket', (socket) => socket.once('connect', connected));
+  return new Promise((resolve) => {
+    request.on('response', (response) => {
+      response.resume();
+      response.on('end', () => resolve(response.statusCode ?? 0));
+    });
+    request.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+  });
 }
 
 const numbers = (to: number): number[] => Array.from({ length: to }, (_, at) => at + 1);
@@ -313,8 +330,31 @@ test(
     expect(new Set(all.flatMap(({ codes }) => codes))).toEqual(new Set([4101]));
     expect(all.flatMap(({ codes }) => codes).length).toBeGreaterThan(all.length);
     // Where the kernel does not move them (deploy/sysctl), who comes in the instant of the close may be reset.
-    if (readFileSync('/proc/sys/net/ipv4/tcp_migrate_req', 'utf8').trim() === '1') expect([...answers]).toEqual([200]);
+    const failures = all.flatMap((follower) => follower.failures);
+    if (MOVES) expect([[...answers], failures]).toEqual([[200], []]);
     expect(service.process.errors).toBe('');
+  },
+);
+
+test.runIf(MOVES)(
+  'who stands in the queue of a worker that ends is moved to another by the kernel, and is answered',
+  { timeout: TEST_MS },
+  async () => {
+    const service = await startService();
+    const { pid } = await service.worker('web-w1');
+    process.kill(pid ?? 0, 'SIGSTOP');
+    let connected = 0;
+    let answered = 0;
+    const knocks = Array.from({ length: 60 }, async () => {
+      const answer = await answerOf(service.port, () => (connected += 1));
+      answered += 1;
+      return answer;
+    });
+    await eventually(() => connected === knocks.length, 'every connection to be made');
+    // What the worker that stands still was given waits in its queue.
+    expect(answered).toBeLessThan(knocks.length);
+    process.kill(pid ?? 0, 'SIGKILL');
+    expect(new Set(await within(Promise.all(knocks), 'every answer', SLOW_MS))).toEqual(new Set([200]));
   },
 );
 
