@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { Admin, ADMIN_TOKEN, type AdminAnswer } from './harness/admin.ts';
 import { connect } from './harness/client.ts';
 import { eventually, within } from './harness/deadline.ts';
-import { startProcess, type ServerProcess } from './harness/process.ts';
+import { signalbox, startProcess, type Outcome, type ServerProcess } from './harness/process.ts';
 import { handshake, refusalIn } from './harness/raw.ts';
 import { startRedis, type RedisServer } from './harness/redis-server.ts';
 import { startServer, type TestServer } from './harness/server.ts';
@@ -40,6 +40,80 @@ function outcomes({ body }: AdminAnswer): Record<string, unknown>[] {
 }
 
 const modeOf = ({ running }: TestServer): string => running.node.parts.mode.mode;
+
+describe('a view', () => {
+  test('is of any node that is named, and of the one that is asked without a name', async () => {
+    const service = new Service();
+    const [a, b] = [await service.node('a'), await service.node('b')];
+    const alice = await connect(b.port);
+    await alice.subscribe('chat.lobby');
+    const admin = new Admin(a.port);
+    expect((await admin.get('/admin/connections')).body).toMatchObject({ node: 'a', total: 0 });
+    expect((await admin.get('/admin/connections?node=a')).body).toMatchObject({ node: 'a', total: 0 });
+    expect((await admin.get('/admin/connections?node=b')).body).toMatchObject({
+      node: 'b',
+      total: 1,
+      connections: [{ user: 'alice' }],
+    });
+    expect((await admin.get('/admin/topics?node=b&prefix=chat.')).body).toMatchObject({
+      node: 'b',
+      topics: [{ topic: 'chat.lobby', subscribers: 1 }],
+    });
+    expect((await admin.get('/admin/topics?node=b&prefix=other')).body).toMatchObject({ node: 'b', total: 0 });
+    expect((await admin.get('/admin/dead-letters?node=b')).body).toMatchObject({ node: 'b' });
+    const refused = await admin.get('/admin/connections?node=b&sort=height');
+    expect([refused.status, refused.body]).toMatchObject([400, { error: { reason: 'invalid_field' } }]);
+    const unknown = await admin.get('/admin/topics?node=zz');
+    expect([unknown.status, unknown.body]).toMatchObject([
+      404,
+      { error: { reason: 'not_found', message: expect.stringContaining('one of a, b, got "zz"') } },
+    ]);
+    // Nobody gets to see it without the token.
+    expect((await admin.call('GET', '/admin/topics?node=b', undefined, 'wrong')).status).toBe(401);
+  });
+
+  test('of one connection finds it wherever it is', async () => {
+    const service = new Service();
+    const [a, b] = [await service.node('web'), await service.node('web-2')];
+    const alice = await connect(b.port);
+    const path = `/admin/connections/${alice.connected.connection_id}`;
+    for (const port of [a.port, b.port])
+      expect((await new Admin(port).get(path)).body).toMatchObject({ user: 'alice' });
+    expect((await new Admin(a.port).get(`${path}?node=web`)).status).toBe(404);
+    expect((await new Admin(a.port).get('/admin/connections/web-2-nobody')).status).toBe(404);
+  });
+
+  test('on the command line is of --node', async () => {
+    const service = new Service();
+    const [a, b] = [await service.node('a'), await service.node('b')];
+    const alice = await connect(b.port);
+    await alice.subscribe('chat.lobby');
+    const id = alice.connected.connection_id;
+    const run = (...args: string[]): Promise<Outcome> => signalbox([...args, '--url', a.url], { ADMIN_TOKEN });
+    expect((await run('topics')).out).toContain('0 of 0 topics of a');
+    const topics = await run('topics', '--node', 'b');
+    expect([topics.code, topics.out]).toEqual([0, expect.stringMatching(/chat\.lobby.*\n1 of 1 topics of b/)]);
+    expect((await run('connections', '--node', 'b', '--user', 'alice')).out).toContain('1 of 1 connections of b');
+    expect((await run('connections', 'show', id)).out).toContain('chat.lobby');
+    expect((await run('trace', 'list', '--node', 'b')).out).toContain('no topic is traced');
+    const unknown = await run('topics', '--node', 'zz');
+    expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining('one of a, b')]);
+  });
+
+  test('of a node that stands still is refused with its name, in time', async () => {
+    const service = new Service();
+    const a = await service.node('a');
+    const b = await service.process('b');
+    b.signal('SIGSTOP');
+    const answer = await new Admin(a.port).get('/admin/topics?node=b');
+    expect([answer.status, answer.body]).toMatchObject([
+      500,
+      { error: { reason: 'internal', message: expect.stringContaining('expected b to answer') } },
+    ]);
+    b.signal('SIGCONT');
+    await eventually(async () => (await new Admin(a.port).get('/admin/topics?node=b')).status === 200, 'b to answer');
+  });
+});
 
 describe('a command', () => {
   test('reaches every node, and the answer lists each with its own acknowledgement', async () => {

@@ -9,6 +9,7 @@ import { connect, type Connection } from './harness/client.ts';
 import { eventually, within } from './harness/deadline.ts';
 import { freePort, startRedis, type RedisServer } from './harness/redis-server.ts';
 import { signalbox, startProcess, type ServerProcess } from './harness/process.ts';
+import { startServer } from './harness/server.ts';
 import { SECRET } from './harness/tokens.ts';
 
 const TOPIC = 'chat.lobby';
@@ -169,6 +170,14 @@ describe('together', () => {
     await admin.post('/admin/drain', { node: 'web-w1' });
     expect(await within(service.process.exited, 'the parent to end', SLOW_MS)).toBe(0);
   });
+});
+
+test('a node of the service that is none of the workers is asked by one of them', { timeout: TEST_MS }, async () => {
+  const { admin } = await startService();
+  const settings = { 'redis.url': redis.url, 'redis.prefix': `workers${lastPrefix}`, 'server.node_name': 'other' };
+  await startServer({ ...settings, 'admin.token': ADMIN_TOKEN });
+  expect((await admin.get('/admin/topics?node=other')).body).toMatchObject({ node: 'other', topics: [] });
+  expect((await admin.get('/metrics.json?node=other')).status).toBe(404);
 });
 
 /** The sums as JSON, in the form that a single node gives them, and those of one worker. */

@@ -8,9 +8,11 @@ import type { ConnectionContext, FrameHandler } from '../connection/context.ts';
 import type { ControlBus } from '../control/command.ts';
 import { MemoryControlBus } from '../control/memory.ts';
 import { RedisControlBus } from '../control/redis.ts';
+import { RedisNodeViews } from '../control/redis-views.ts';
 import { Flusher } from '../connection/flusher.ts';
 import { AdminAccess } from '../http/admin-access.ts';
 import { adminCommandRoutes } from '../http/admin-commands.ts';
+import { answerView, onAnyNode } from '../http/admin-elsewhere.ts';
 import { adminViewRoutes } from '../http/admin-views.ts';
 import { crossOrigin } from '../http/cross-origin.ts';
 import { TurnGuard } from '../connection/turn-guard.ts';
@@ -105,6 +107,7 @@ export async function startNode(
   const storage = buildStorage(config, name, logs);
   const { broker, sessions } = storage;
   const bus = buildControlBus(storage, logs);
+  const views = storage.link === null ? null : new RedisNodeViews(storage.link, random, scheduler);
   const flusher = new Flusher(
     {
       sliceMs: config.actor_system.flush_slice_ms,
@@ -205,8 +208,9 @@ export async function startNode(
     node.parts,
     logs.room('http'),
   );
+  const looking = adminViewRoutes(node, bus);
   const admin = [
-    ...adminViewRoutes(node, bus),
+    ...onAnyNode(looking, { own: name, bus, views }),
     ...adminCommandRoutes(bus, isWorker ? null : name, logs.room('control')),
     new Profiler(scheduler).route,
   ].map((route) => access.guard(route));
@@ -228,6 +232,7 @@ export async function startNode(
       seen_at: clock.now(),
     }),
   );
+  views?.start(mode.instance, (request) => answerView(looking, request));
   const transportLog = logs.room('transport');
   const servers = isWorker
     ? await listenAsWorker(config, node, routes, counters, transportLog)

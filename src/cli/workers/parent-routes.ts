@@ -96,10 +96,14 @@ function forwarded({ supervisor }: ParentParts, method: Method, path: string): R
     handle: async (request) => {
       const { serving } = supervisor;
       const wanted = request.query.get('node');
-      const slot = choose(serving, wanted, request.parameters['id'] ?? '');
+      const own = choose(serving, wanted, request.parameters['id'] ?? '');
+      // No worker of ours: what only looks can be of any node of the service, which each of them knows how to ask.
+      const isElsewhere = own === undefined && method === 'GET' && path.startsWith('/admin/');
+      const slot = isElsewhere ? serving[0] : own;
       if (slot === undefined || slot.worker === null) return nobody(serving, wanted);
+      const plainRequest = plain(request, isElsewhere ? wanted : null);
       try {
-        return await slot.worker.call({ what: 'route', route: path, request: plain(request) }, FORWARD_MS);
+        return await slot.worker.call({ what: 'route', route: path, request: plainRequest }, FORWARD_MS);
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         return refusalResponse(refusal('internal', `${slot.name}: ${why}`, 1_000));
@@ -121,11 +125,12 @@ function nobody(serving: readonly WorkerSlot[], wanted: string | null): HttpResp
   return refusalResponse(refusal('not_found', `expected node to be one of ${names}, got ${JSON.stringify(wanted)}`));
 }
 
-function plain(request: HttpRequest): ForwardedRequest {
+/** @param node the one that the worker is to ask; `null` for its own answer */
+function plain(request: HttpRequest, node: string | null): ForwardedRequest {
   const { method, path, parameters, body, address } = request;
   const query = new URLSearchParams(request.query);
-  // The worker's routes do not know it.
   query.delete('node');
+  if (node !== null) query.set('node', node);
   const headers = HEADERS.flatMap((name) => {
     const value = request.header(name);
     return value === undefined ? [] : [[name, value] as const];
