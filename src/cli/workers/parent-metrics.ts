@@ -11,9 +11,9 @@ interface MetricsParts {
   readonly supervisor: WorkerSupervisor;
   readonly metrics: SummedMetrics;
   /** A route that the worker named by `?node=` answers. */
-  forwarded(path: string): Route;
+  readonly forwarded: (path: string) => Route;
   /** What a worker answers there; `null` when it does not. */
-  ask(slot: WorkerSlot, path: string): Promise<HttpResponse | null>;
+  readonly ask: (slot: WorkerSlot, path: string) => Promise<HttpResponse | null>;
 }
 
 interface NodeFigures {
