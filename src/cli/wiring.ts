@@ -300,8 +300,9 @@ function buildSupervisor(config: Config, logs: LogFactory, counters: Counters, d
 function buildRouter(config: Config, broker: Broker, flusher: Flusher, logs: LogFactory): Router {
   const { mailbox_capacity: messages, mailbox_bytes: bytes, mailboxes_total_bytes: totalBytes } = config.actor_system;
   const { topics, ...trace } = config.trace;
+  const { linger_secs: linger, rest_secs: rest } = config.topics;
   const router = new Router(
-    { tail: { messages, bytes, totalBytes }, lingerMs: config.topics.linger_secs * 1_000, trace },
+    { tail: { messages, bytes, totalBytes }, lingerMs: linger * 1_000, restMs: rest * 1_000, trace },
     broker,
     flusher,
     clock,
