@@ -1,5 +1,6 @@
 /** Operators speak to one node and all of them do it; who starts later does it too. */
 import { beforeAll, describe, expect, test } from 'vitest';
+import { reachableHost } from '../src/cli/reachable-host.ts';
 import { Admin, ADMIN_TOKEN, type AdminAnswer } from './harness/admin.ts';
 import { connect } from './harness/client.ts';
 import { eventually, within } from './harness/deadline.ts';
@@ -200,6 +201,21 @@ describe('nodes', () => {
         'web-0 0 0,web-1 1 1'
       );
     }, 'both nodes');
+    // Where others reach them, also where they listen everywhere.
+    const everywhere = await startServer({
+      ...service.settings,
+      'server.node_name': 'web-2',
+      'server.host': '0.0.0.0',
+    });
+    const addresses = async (): Promise<string[]> =>
+      ((await admin.get('/admin/nodes')).body['nodes'] as { address: string }[]).map(({ address }) => address);
+    await eventually(async () => (await addresses()).every((address) => !address.endsWith(':0')), 'every port');
+    expect(await addresses()).toEqual([
+      `127.0.0.1:${a.port}`,
+      `127.0.0.1:${b.port}`,
+      `${reachableHost('0.0.0.0')}:${everywhere.port}`,
+    ]);
+    await everywhere.stop();
     await b.stop();
     expect((await admin.get('/admin/nodes')).body).toMatchObject({ total: 1 });
   });

@@ -54,8 +54,6 @@ interface TopicSettings {
 /** Topics remembered with their settings; beyond, the oldest is looked up again. */
 const REMEMBERED_TOPICS = 100_000;
 const TICK_MS = 1_000;
-/** Resting topics are compared so much more rarely than followed ones. */
-const REST_COMPARE = 3;
 
 export class RedisBroker implements Broker, TopicLogsListener {
   private listener: BrokerListener | null = null;
@@ -103,7 +101,7 @@ export class RedisBroker implements Broker, TopicLogsListener {
       clock,
       rest: {
         afterMs: options.restMs,
-        compareMs: options.silenceMs * REST_COMPARE,
+        compareMs: options.silenceMs,
         forgetMs: options.topicTtlMs,
       },
       forgotten: (topic) => this.listener?.forgotten(topic),

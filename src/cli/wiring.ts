@@ -48,6 +48,7 @@ import { buildAuthenticator, buildKeySet, buildRights } from './authentication.t
 import { connectionLimits, connectionPolicy } from './connection-limits.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
 import { nodeName } from './node-name.ts';
+import { reachableHost } from './reachable-host.ts';
 import { buildStorage, type Storage } from './storage.ts';
 import { leavePort } from './workers/leave-port.ts';
 import { version } from './version.ts';
@@ -223,7 +224,7 @@ export async function startNode(
     () => ({
       node: name,
       instance: mode.instance,
-      address: `${config.server.host}:${port}`,
+      address: `${reachableHost(config.server.host)}:${port}`,
       ordinal: ordinalOf(name),
       version,
       mode: mode.mode,
