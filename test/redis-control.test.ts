@@ -40,6 +40,13 @@ function outcomes({ body }: AdminAnswer): Record<string, unknown>[] {
   return body['nodes'] as Record<string, unknown>[];
 }
 
+/** The key of the lease of a node. */
+async function leaseOf({ settings }: Service, name: string): Promise<string> {
+  const keys = await redis.redis.keys(`${settings['redis.prefix']}:node:*`);
+  const texts = await Promise.all(keys.map((key) => redis.redis.get(key)));
+  return keys[texts.findIndex((text) => text?.includes(`"node":"${name}"`) === true)] ?? '';
+}
+
 const modeOf = ({ running }: TestServer): string => running.node.parts.mode.mode;
 
 describe('a view', () => {
@@ -218,6 +225,25 @@ describe('nodes', () => {
     await everywhere.stop();
     await b.stop();
     expect((await admin.get('/admin/nodes')).body).toMatchObject({ total: 1 });
+  });
+
+  test('that were killed leave the list when their lease ends', async () => {
+    const service = new Service();
+    const a = await service.node('a');
+    const b = await service.process('b');
+    const admin = new Admin(a.port);
+    const names = async (): Promise<unknown[]> =>
+      ((await admin.get('/admin/nodes')).body['nodes'] as { node: string }[]).map(({ node }) => node);
+    await eventually(async () => (await names()).length === 2, 'both nodes');
+    b.signal('SIGKILL');
+    await within(b.exited, 'the node to end');
+    expect(await names()).toEqual(['a', 'b']);
+    const lease = await leaseOf(service, 'b');
+    const left = await redis.redis.pttl(lease);
+    expect([left > 0, left <= 15_000]).toEqual([true, true]);
+    // Nobody renews it: its time is over sooner, so that the test is.
+    await redis.redis.pexpire(lease, 1);
+    await eventually(async () => (await names()).join() === 'a', 'the node to be gone');
   });
 
   test('that do not answer are named', { timeout: 30_000 }, async () => {
