@@ -47,6 +47,11 @@ async function leaseOf({ settings }: Service, name: string): Promise<string> {
   return keys[texts.findIndex((text) => text?.includes(`"node":"${name}"`) === true)] ?? '';
 }
 
+function ratesOf({ running }: TestServer): number[] {
+  const { limits, users, nodeBucket } = running.node.parts.context;
+  return [limits.connectionRate, users.rate, nodeBucket.rate].map(({ perSecond }) => perSecond);
+}
+
 const modeOf = ({ running }: TestServer): string => running.node.parts.mode.mode;
 
 describe('a view', () => {
@@ -192,6 +197,31 @@ test('a node that starts later adopts what lasts, with what is left of its time'
   const refused = await handshake(late.port, { Authorization: `Bearer ${token}` });
   expect(refusalIn(refused)).toMatchObject({ reason: 'token_revoked' });
   await eventually(() => modeOf(late) === 'running' && modeOf(a) === 'running', 'both to revert');
+});
+
+test('what stays and what is for a while are both adopted: in the end there is what stays', async () => {
+  const service = new Service();
+  const a = await service.node('a');
+  const [, , configured] = ratesOf(a);
+  const admin = new Admin(a.port);
+  await admin.put('/admin/config/rate-limits', { connection_rps: 7 });
+  await admin.put('/admin/config/rate-limits', { user_rps: 11 });
+  await admin.put('/admin/config/rate-limits', { connection_rps: 3, global_rps: 99, ttl_secs: 3 });
+  await admin.post('/admin/emergency-mode', { mode: 'read_only' });
+  await admin.post('/admin/emergency-mode', { mode: 'normal', ttl_secs: 3 });
+  await admin.put('/admin/config/rate-limits', { user_rps: 13, ttl_secs: 3 });
+  // This takes the place of the temporary one.
+  await admin.put('/admin/config/rate-limits', { user_rps: 12 });
+  const during = await service.node('during');
+  const all = [a, during];
+  for (const node of all) expect([modeOf(node), ...ratesOf(node)]).toEqual(['running', 3, 12, 99]);
+  await eventually(() => all.every((node) => modeOf(node) === 'read_only'), 'the mode to revert');
+  for (const node of all) {
+    await eventually(() => ratesOf(node)[0] === 7, 'the rates to revert');
+    expect(ratesOf(node)).toEqual([7, 12, configured]);
+  }
+  const after = await service.node('after');
+  expect([modeOf(after), ...ratesOf(after)]).toEqual(['read_only', 7, 12, configured]);
 });
 
 describe('nodes', () => {
