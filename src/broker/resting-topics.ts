@@ -59,11 +59,15 @@ export class RestingTopics {
 
   /** Whether nothing was told of a followed topic for so long that it may rest. */
   isDue(topic: FollowedTopic): boolean {
-    const { count, isKnown, isBusy, isStale, waiting, head, epoch } = topic;
+    const { count, isKnown, isBusy, isStale, waiting, seen } = topic;
     const now = this.parts.clock.elapsed();
-    if (topic.seen.head !== head || topic.seen.epoch !== epoch) topic.seen = { head, epoch, at: now };
+    if (seen.head !== topic.head || seen.epoch !== topic.epoch) {
+      seen.head = topic.head;
+      seen.epoch = topic.epoch;
+      seen.at = now;
+    }
     if (count > 0 || !isKnown || isBusy || isStale || waiting.length > 0 || this.isFull) return false;
-    return now - topic.seen.at >= this.parts.options.afterMs;
+    return now - seen.at >= this.parts.options.afterMs;
   }
 
   add({ name, epoch, first, lineage, head, seen }: FollowedTopic): void {
