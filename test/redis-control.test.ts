@@ -1,9 +1,10 @@
 /** Operators speak to one node and all of them do it; who starts later does it too. */
 import { beforeAll, describe, expect, test } from 'vitest';
+import { reachableHost } from '../src/cli/reachable-host.ts';
 import { Admin, ADMIN_TOKEN, type AdminAnswer } from './harness/admin.ts';
 import { connect } from './harness/client.ts';
 import { eventually, within } from './harness/deadline.ts';
-import { startProcess, type ServerProcess } from './harness/process.ts';
+import { signalbox, startProcess, type Outcome, type ServerProcess } from './harness/process.ts';
 import { handshake, refusalIn } from './harness/raw.ts';
 import { startRedis, type RedisServer } from './harness/redis-server.ts';
 import { startServer, type TestServer } from './harness/server.ts';
@@ -39,7 +40,93 @@ function outcomes({ body }: AdminAnswer): Record<string, unknown>[] {
   return body['nodes'] as Record<string, unknown>[];
 }
 
+/** The key of the lease of a node. */
+async function leaseOf({ settings }: Service, name: string): Promise<string> {
+  const keys = await redis.redis.keys(`${settings['redis.prefix']}:node:*`);
+  const texts = await Promise.all(keys.map((key) => redis.redis.get(key)));
+  return keys[texts.findIndex((text) => text?.includes(`"node":"${name}"`) === true)] ?? '';
+}
+
+function ratesOf({ running }: TestServer): number[] {
+  const { limits, users, nodeBucket } = running.node.parts.context;
+  return [limits.connectionRate, users.rate, nodeBucket.rate].map(({ perSecond }) => perSecond);
+}
+
 const modeOf = ({ running }: TestServer): string => running.node.parts.mode.mode;
+
+describe('a view', () => {
+  test('is of any node that is named, and of the one that is asked without a name', async () => {
+    const service = new Service();
+    const [a, b] = [await service.node('a'), await service.node('b')];
+    const alice = await connect(b.port);
+    await alice.subscribe('chat.lobby');
+    const admin = new Admin(a.port);
+    expect((await admin.get('/admin/connections')).body).toMatchObject({ node: 'a', total: 0 });
+    expect((await admin.get('/admin/connections?node=a')).body).toMatchObject({ node: 'a', total: 0 });
+    expect((await admin.get('/admin/connections?node=b')).body).toMatchObject({
+      node: 'b',
+      total: 1,
+      connections: [{ user: 'alice' }],
+    });
+    expect((await admin.get('/admin/topics?node=b&prefix=chat.')).body).toMatchObject({
+      node: 'b',
+      topics: [{ topic: 'chat.lobby', subscribers: 1 }],
+    });
+    expect((await admin.get('/admin/topics?node=b&prefix=other')).body).toMatchObject({ node: 'b', total: 0 });
+    expect((await admin.get('/admin/dead-letters?node=b')).body).toMatchObject({ node: 'b' });
+    const refused = await admin.get('/admin/connections?node=b&sort=height');
+    expect([refused.status, refused.body]).toMatchObject([400, { error: { reason: 'invalid_field' } }]);
+    const unknown = await admin.get('/admin/topics?node=zz');
+    expect([unknown.status, unknown.body]).toMatchObject([
+      404,
+      { error: { reason: 'not_found', message: expect.stringContaining('one of a, b, got "zz"') } },
+    ]);
+    // Nobody gets to see it without the token.
+    expect((await admin.call('GET', '/admin/topics?node=b', undefined, 'wrong')).status).toBe(401);
+  });
+
+  test('of one connection finds it wherever it is', async () => {
+    const service = new Service();
+    const [a, b] = [await service.node('web'), await service.node('web-2')];
+    const alice = await connect(b.port);
+    const path = `/admin/connections/${alice.connected.connection_id}`;
+    for (const port of [a.port, b.port])
+      expect((await new Admin(port).get(path)).body).toMatchObject({ user: 'alice' });
+    expect((await new Admin(a.port).get(`${path}?node=web`)).status).toBe(404);
+    expect((await new Admin(a.port).get('/admin/connections/web-2-nobody')).status).toBe(404);
+  });
+
+  test('on the command line is of --node', async () => {
+    const service = new Service();
+    const [a, b] = [await service.node('a'), await service.node('b')];
+    const alice = await connect(b.port);
+    await alice.subscribe('chat.lobby');
+    const id = alice.connected.connection_id;
+    const run = (...args: string[]): Promise<Outcome> => signalbox([...args, '--url', a.url], { ADMIN_TOKEN });
+    expect((await run('topics')).out).toContain('0 of 0 topics of a');
+    const topics = await run('topics', '--node', 'b');
+    expect([topics.code, topics.out]).toEqual([0, expect.stringMatching(/chat\.lobby.*\n1 of 1 topics of b/)]);
+    expect((await run('connections', '--node', 'b', '--user', 'alice')).out).toContain('1 of 1 connections of b');
+    expect((await run('connections', 'show', id)).out).toContain('chat.lobby');
+    expect((await run('trace', 'list', '--node', 'b')).out).toContain('no topic is traced');
+    const unknown = await run('topics', '--node', 'zz');
+    expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining('one of a, b')]);
+  });
+
+  test('of a node that stands still is refused with its name, in time', async () => {
+    const service = new Service();
+    const a = await service.node('a');
+    const b = await service.process('b');
+    b.signal('SIGSTOP');
+    const answer = await new Admin(a.port).get('/admin/topics?node=b');
+    expect([answer.status, answer.body]).toMatchObject([
+      500,
+      { error: { reason: 'internal', message: expect.stringContaining('expected b to answer') } },
+    ]);
+    b.signal('SIGCONT');
+    await eventually(async () => (await new Admin(a.port).get('/admin/topics?node=b')).status === 200, 'b to answer');
+  });
+});
 
 describe('a command', () => {
   test('reaches every node, and the answer lists each with its own acknowledgement', async () => {
@@ -112,6 +199,31 @@ test('a node that starts later adopts what lasts, with what is left of its time'
   await eventually(() => modeOf(late) === 'running' && modeOf(a) === 'running', 'both to revert');
 });
 
+test('what stays and what is for a while are both adopted: in the end there is what stays', async () => {
+  const service = new Service();
+  const a = await service.node('a');
+  const [, , configured] = ratesOf(a);
+  const admin = new Admin(a.port);
+  await admin.put('/admin/config/rate-limits', { connection_rps: 7 });
+  await admin.put('/admin/config/rate-limits', { user_rps: 11 });
+  await admin.put('/admin/config/rate-limits', { connection_rps: 3, global_rps: 99, ttl_secs: 3 });
+  await admin.post('/admin/emergency-mode', { mode: 'read_only' });
+  await admin.post('/admin/emergency-mode', { mode: 'normal', ttl_secs: 3 });
+  await admin.put('/admin/config/rate-limits', { user_rps: 13, ttl_secs: 3 });
+  // This takes the place of the temporary one.
+  await admin.put('/admin/config/rate-limits', { user_rps: 12 });
+  const during = await service.node('during');
+  const all = [a, during];
+  for (const node of all) expect([modeOf(node), ...ratesOf(node)]).toEqual(['running', 3, 12, 99]);
+  await eventually(() => all.every((node) => modeOf(node) === 'read_only'), 'the mode to revert');
+  for (const node of all) {
+    await eventually(() => ratesOf(node)[0] === 7, 'the rates to revert');
+    expect(ratesOf(node)).toEqual([7, 12, configured]);
+  }
+  const after = await service.node('after');
+  expect([modeOf(after), ...ratesOf(after)]).toEqual(['read_only', 7, 12, configured]);
+});
+
 describe('nodes', () => {
   test('are listed with what they say of themselves, and leave the list when they end', async () => {
     const service = new Service();
@@ -126,8 +238,42 @@ describe('nodes', () => {
         'web-0 0 0,web-1 1 1'
       );
     }, 'both nodes');
+    // Where others reach them, also where they listen everywhere.
+    const everywhere = await startServer({
+      ...service.settings,
+      'server.node_name': 'web-2',
+      'server.host': '0.0.0.0',
+    });
+    const addresses = async (): Promise<string[]> =>
+      ((await admin.get('/admin/nodes')).body['nodes'] as { address: string }[]).map(({ address }) => address);
+    await eventually(async () => (await addresses()).every((address) => !address.endsWith(':0')), 'every port');
+    expect(await addresses()).toEqual([
+      `127.0.0.1:${a.port}`,
+      `127.0.0.1:${b.port}`,
+      `${reachableHost('0.0.0.0')}:${everywhere.port}`,
+    ]);
+    await everywhere.stop();
     await b.stop();
     expect((await admin.get('/admin/nodes')).body).toMatchObject({ total: 1 });
+  });
+
+  test('that were killed leave the list when their lease ends', async () => {
+    const service = new Service();
+    const a = await service.node('a');
+    const b = await service.process('b');
+    const admin = new Admin(a.port);
+    const names = async (): Promise<unknown[]> =>
+      ((await admin.get('/admin/nodes')).body['nodes'] as { node: string }[]).map(({ node }) => node);
+    await eventually(async () => (await names()).length === 2, 'both nodes');
+    b.signal('SIGKILL');
+    await within(b.exited, 'the node to end');
+    expect(await names()).toEqual(['a', 'b']);
+    const lease = await leaseOf(service, 'b');
+    const left = await redis.redis.pttl(lease);
+    expect([left > 0, left <= 15_000]).toEqual([true, true]);
+    // Nobody renews it: its time is over sooner, so that the test is.
+    await redis.redis.pexpire(lease, 1);
+    await eventually(async () => (await names()).join() === 'a', 'the node to be gone');
   });
 
   test('that do not answer are named', { timeout: 30_000 }, async () => {

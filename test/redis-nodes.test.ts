@@ -80,6 +80,26 @@ describe('publications', () => {
     ]);
   });
 
+  test('patterns let go of silent topics, which go on with their next message on whatever node', async () => {
+    const [a, b] = await two({ 'topics.rest_secs': '1' });
+    const publisher = await connect(a.port, { user: 'bob' });
+    const reader = await connect(b.port);
+    await reader.subscribe('room.*');
+    for (const round of numbers(1, 3)) {
+      await publisher.publishAll('room.new', [`${round}-1`, `${round}-2`]);
+      expect((await reader.take(2)).map(({ data }) => [data.payload, data.sequence])).toEqual([
+        [`${round}-1`, 2 * round - 1],
+        [`${round}-2`, 2 * round],
+      ]);
+      const held = async (): Promise<number[]> =>
+        Promise.all(['routed_topics', 'redis_followed_topics'].map((name) => b.metric(`signalbox_${name}`)));
+      await eventually(async () => (await held()).every((count) => count === 0), 'the topic to rest');
+      expect(await b.metric('signalbox_resting_topics')).toBe(1);
+    }
+    expect(await b.metric('signalbox_delivery_unaccounted')).toBe(0);
+    expect(reader.untaken('Gap')).toEqual([]);
+  });
+
   test('ephemeral ones are heard once on every node', async () => {
     const [a, b] = await two({ 'topics.history': '0' });
     const here = await connect(a.port, { user: 'here' });

@@ -51,6 +51,24 @@ test('what is backed up is restored, with its time renewed', async () => {
   expect(await redis.redis.pttl(keyOf('s-7'))).toBeGreaterThan(HOUR - 60_000);
 });
 
+test('how far it is, is shown', async () => {
+  const ids = Array.from({ length: 10_000 }, (_, at) => `s-${at}`);
+  writeFileSync(file('many.ndjson'), ids.map((id) => JSON.stringify(sessionOf(id, 1_000))).join('\n'));
+  expect((await run('restore', file('many.ndjson'))).err).toContain('10000 sessions read');
+  expect((await run('backup', file('many.ndjson'))).err).toMatch(/^10000 sessions written/m);
+});
+
+test('a value that is no session does not stop a backup: it is named, and the others are there', async () => {
+  await redis.redis.set(keyOf('good'), JSON.stringify(sessionOf('good', 1_000)));
+  await redis.redis.set(keyOf('broken'), 'not JSON');
+  await redis.redis.set(keyOf('nobody'), '{"id":"nobody"}');
+  const { code, out, err } = await run('backup', file('rest.ndjson'));
+  expect([code, out]).toEqual([1, `1 sessions written to ${file('rest.ndjson')}, 2 that are none left out\n`]);
+  expect(err).toContain('signalbox:session:{broken}: ');
+  expect(err).toContain('signalbox:session:{nobody}: expected user');
+  expect(readFileSync(file('rest.ndjson'), 'utf8')).toContain('"good"');
+});
+
 test('a newer session is left alone', async () => {
   await redis.redis.set(keyOf('newer'), JSON.stringify(sessionOf('newer', 2_000)));
   await redis.redis.set(keyOf('older'), JSON.stringify(sessionOf('older', 500)));

@@ -9,12 +9,17 @@ import { connect, type Connection } from './harness/client.ts';
 import { eventually, within } from './harness/deadline.ts';
 import { freePort, startRedis, type RedisServer } from './harness/redis-server.ts';
 import { signalbox, startProcess, type ServerProcess } from './harness/process.ts';
+import { startServer } from './harness/server.ts';
 import { SECRET } from './harness/tokens.ts';
 
 const TOPIC = 'chat.lobby';
 /** Starting processes takes its time on a machine that has other things to do. */
 const SLOW_MS = 15_000;
 const TEST_MS = 60_000;
+/** Who connects at the same time while workers are replaced: somebody always stands in a queue of the kernel. */
+const KNOCKING = 16;
+/** Whether the kernel moves who stands before a listener that closes; workers-kernel.test.ts runs this where it does. */
+const MOVES = readFileSync('/proc/sys/net/ipv4/tcp_migrate_req', 'utf8').trim() === '1';
 
 let redis: RedisServer;
 let lastPrefix = 0;
@@ -133,9 +138,10 @@ describe('together', () => {
     const health = await signalbox(['health', ...verb.flatMap((set) => ['--set', set])], { JWT_SECRET: SECRET });
     expect([health.code, health.out]).toEqual([0, expect.stringContaining('"workers_ready":2')]);
     expect(await service.metric('signalbox_mode\\{mode="running"\\}')).toBe(1);
+    await expectFiguresAsJson(service);
 
     // What only one of them could answer is not on the shared port.
-    for (const path of ['/metrics', '/admin/nodes'])
+    for (const path of ['/metrics', '/metrics.json', '/admin/nodes'])
       expect((await fetch(`http://127.0.0.1:${service.port}${path}`)).status).toBe(404);
     expect((await fetch(`http://127.0.0.1:${service.port}/health/ready`)).status).toBe(200);
 
@@ -166,17 +172,59 @@ describe('together', () => {
   });
 });
 
+test('a node of the service that is none of the workers is asked by one of them', { timeout: TEST_MS }, async () => {
+  const { admin } = await startService();
+  const settings = { 'redis.url': redis.url, 'redis.prefix': `workers${lastPrefix}`, 'server.node_name': 'other' };
+  await startServer({ ...settings, 'admin.token': ADMIN_TOKEN });
+  expect((await admin.get('/admin/topics?node=other')).body).toMatchObject({ node: 'other', topics: [] });
+  expect((await admin.get('/metrics.json?node=other')).status).toBe(404);
+});
+
+/** The sums as JSON, in the form that a single node gives them, and those of one worker. */
+async function expectFiguresAsJson({ admin }: Service): Promise<void> {
+  const { body } = await admin.get('/metrics.json');
+  expect(body).toMatchObject({
+    active_connections: 42,
+    rate_limit_stats: { enabled: false, limited: { connection: 0, user: 0, global: 0 } },
+    metrics: { signalbox_published_total: 3, signalbox_delivery_unaccounted: 0, signalbox_routed_topics: 2 },
+  });
+  const { metrics } = body as { metrics: Record<string, unknown> };
+  expect(metrics['signalbox_workers']).toContainEqual({ state: 'serving', value: 2 });
+  expect(metrics['signalbox_worker_restarts_total']).toEqual([
+    { worker: 'web-w1', value: 0 },
+    { worker: 'web-w2', value: 0 },
+  ]);
+  const negotiated = await admin.call('GET', '/metrics', undefined, null, { accept: 'application/json' });
+  expect(negotiated.body).toMatchObject({ active_connections: 42 });
+  const each = await Promise.all(['web-w1', 'web-w2'].map((node) => admin.get(`/metrics.json?node=${node}`)));
+  const connections = each.map((one) => Number(one.body['active_connections']));
+  expect([connections.reduce((sum, count) => sum + count), Math.min(...connections) > 0]).toEqual([42, true]);
+  // One node has the same keys, but for what only a parent of workers counts.
+  const one = Object.keys(each[0]?.body['metrics'] ?? {});
+  const more = Object.keys(metrics).filter((name) => !one.includes(name));
+  expect(more).toEqual(['signalbox_workers', 'signalbox_worker_restarts_total']);
+  expect(one.filter((name) => !(name in metrics))).toEqual([]);
+  expect((await admin.get('/metrics.json?node=nobody')).status).toBe(404);
+}
+
 /** Comes back wherever it is let in, with its position, as a client library does. */
 class Follower {
   readonly sequences: number[] = [];
   readonly codes: number[] = [];
   stays = true;
   gaps = 0;
+  /** How connects broke. */
+  readonly failures: string[] = [];
   private epoch: string | undefined;
   private readonly port: number;
 
   constructor(port: number) {
     this.port = port;
+  }
+
+  private failed(error: unknown): null {
+    this.failures.push(String(error));
+    return null;
   }
 
   get last(): number {
@@ -185,7 +233,7 @@ class Follower {
 
   async follow(started: () => void): Promise<void> {
     while (this.stays) {
-      const client = await connect(this.port, { user: 'follower' }).catch(() => null);
+      const client = await connect(this.port, { user: 'follower' }).catch((error: unknown) => this.failed(error));
       if (client === null) continue;
       client.onFrame = (frame) => {
         if (frame.type === 'Broadcast') this.sequences.push(frame.data.sequence);
@@ -229,18 +277,24 @@ async function publishUntil(port: number, isDone: () => boolean): Promise<number
 /** Connects again and again until told to stop. Returns which answers there were: statuses, or how the connection broke. */
 async function knockUntil(port: number, isDone: () => boolean): Promise<Set<number | string>> {
   const answers = new Set<number | string>();
-  while (!isDone()) {
-    const request = get({ port, host: '127.0.0.1', path: '/health/ready', agent: false });
-    const answer = await new Promise<number | string>((resolve) => {
-      request.on('response', (response) => {
-        response.resume();
-        response.on('end', () => resolve(response.statusCode ?? 0));
-      });
-      request.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-    });
-    answers.add(answer);
-  }
+  const knock = async (): Promise<void> => {
+    while (!isDone()) answers.add(await answerOf(port));
+  };
+  await Promise.all(Array.from({ length: KNOCKING }, knock));
   return answers;
+}
+
+/** @param connected told when the kernel has made the connection, whoever takes it */
+function answerOf(port: number, connected: () => void = () => {}): Promise<number | string> {
+  const request = get({ port, host: '127.0.0.1', path: '/health/ready', agent: false });
+  request.on('socket', (socket) => socket.once('connect', connected));
+  return new Promise((resolve) => {
+    request.on('response', (response) => {
+      response.resume();
+      response.on('end', () => resolve(response.statusCode ?? 0));
+    });
+    request.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+  });
 }
 
 const numbers = (to: number): number[] => Array.from({ length: to }, (_, at) => at + 1);
@@ -285,8 +339,31 @@ test(
     expect(new Set(all.flatMap(({ codes }) => codes))).toEqual(new Set([4101]));
     expect(all.flatMap(({ codes }) => codes).length).toBeGreaterThan(all.length);
     // Where the kernel does not move them (deploy/sysctl), who comes in the instant of the close may be reset.
-    if (readFileSync('/proc/sys/net/ipv4/tcp_migrate_req', 'utf8').trim() === '1') expect([...answers]).toEqual([200]);
+    const failures = all.flatMap((follower) => follower.failures);
+    if (MOVES) expect([[...answers], failures]).toEqual([[200], []]);
     expect(service.process.errors).toBe('');
+  },
+);
+
+test.runIf(MOVES)(
+  'who stands in the queue of a worker that ends is moved to another by the kernel, and is answered',
+  { timeout: TEST_MS },
+  async () => {
+    const service = await startService();
+    const { pid } = await service.worker('web-w1');
+    process.kill(pid ?? 0, 'SIGSTOP');
+    let connected = 0;
+    let answered = 0;
+    const knocks = Array.from({ length: 60 }, async () => {
+      const answer = await answerOf(service.port, () => (connected += 1));
+      answered += 1;
+      return answer;
+    });
+    await eventually(() => connected === knocks.length, 'every connection to be made');
+    // What the worker that stands still was given waits in its queue.
+    expect(answered).toBeLessThan(knocks.length);
+    process.kill(pid ?? 0, 'SIGKILL');
+    expect(new Set(await within(Promise.all(knocks), 'every answer', SLOW_MS))).toEqual(new Set([200]));
   },
 );
 

@@ -16,6 +16,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'topics.subscribe': 'user',
   'topics.publish': 'user',
   'topics.history': '100000',
+  // So short that topics of patterns rest while a fault lasts.
+  'topics.rest_secs': '1',
   'rate_limiting.enabled': 'false',
   'websocket.max_connections_per_user': '1000',
   'websocket.heartbeat_interval_secs': '5',

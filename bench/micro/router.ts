@@ -43,7 +43,7 @@ function parts(subscribers: number): { broker: MemoryBroker; router: Router } {
   );
   const tail = { messages: 1_000, bytes: megabytes, totalBytes: megabytes };
   const flush = { atEndOfTurn() {}, atOnce() {} };
-  const router = new Router({ tail, lingerMs: 1_000 }, broker, flush, clock, silent);
+  const router = new Router({ tail, lingerMs: 1_000, restMs: 600_000 }, broker, flush, clock, silent);
   void broker.start(router satisfies BrokerListener);
   for (let at = 0; at < subscribers; at += 1) {
     const subscription = router.join('bench.0', subscriber());
@@ -67,5 +67,6 @@ function subscriber(): Subscriber {
     faulted() {},
     announced() {},
     matched: () => null,
+    rested() {},
   };
 }

@@ -64,12 +64,14 @@ const broker = new RedisBroker(
     reads: { atOnce: 16, waiting: 1_000 },
     tail: { messages: 1_000, bytes: 1_048_576, totalBytes: 67_108_864 },
     silenceMs: 20_000,
+    restMs: 600_000,
+    topicTtlMs: 3_600_000,
   },
   logs,
   systemClock,
   systemScheduler,
 );
-await broker.start({ published: () => {}, epochChanged: () => {}, renumbered: () => {} });
+await broker.start({ published: () => {}, epochChanged: () => {}, renumbered: () => {}, forgotten: () => {} });
 const bare = new Redis({ port: redis.port, host: '127.0.0.1' });
 const { append } = readTopicScripts();
 await bare.script('LOAD', append.source);

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { LeanSocket } from '../../src/load/lean-socket.ts';
 import { startSignalbox } from '../servers.ts';
 import { benchToken } from '../tokens.ts';
+import { Arrivals } from './arrivals.ts';
 import { median, pause, quantile, RedisProcess } from './redis-process.ts';
 
 const { values } = parseArgs({
@@ -23,30 +24,32 @@ const TOPICS = 50;
 /** Publishes are sent in steps of this many ms, as a crowd of clients would. */
 const STEP_MS = 1;
 const SENT_AT = '"at":';
+/** What has not come so long after the last publish is missing. */
+const SETTLE_MS = 10_000;
 
 const redis = await RedisProcess.start();
 const settings = { 'redis.url': redis.url, 'websocket.max_subscriptions': '1000' };
 const [a, b] = await Promise.all([startSignalbox(settings, 0), startSignalbox(settings, 1)]);
 const path = `/ws?token=${await benchToken('bench')}`;
 
-let latencies: number[] = [];
-let received = 0;
+const arrivals = new Arrivals(() => performance.now());
 const reader = await LeanSocket.open({ host: '127.0.0.1', port: b.port, path, onMessage: arrived });
 const topics = Array.from({ length: TOPICS }, (_, at) => `bench.t${at}`);
 reader.send(JSON.stringify({ type: 'Subscribe', id: 's', data: { topics } }));
 const publisher = await LeanSocket.open({ host: '127.0.0.1', port: a.port, path, onMessage: () => {} });
 await pause(1_000);
-await publishFor(2);
+arrivals.begin();
+await arrivals.settle(await publishFor(2), SETTLE_MS);
 
 const p99s: number[] = [];
 for (let round = 0; round < rounds; round += 1) {
-  latencies = [];
-  received = 0;
+  arrivals.begin();
   const sent = await publishFor(seconds);
-  await pause(1_000);
+  const missing = await arrivals.settle(sent, SETTLE_MS);
+  const { latencies } = arrivals;
   p99s.push(quantile(latencies, 0.99));
   process.stdout.write(
-    `round ${round + 1}: ${Math.round(sent / seconds)} publishes/s, ${sent - received} missing, p50 ${quantile(latencies, 0.5).toFixed(2)} ms, p99 ${quantile(latencies, 0.99).toFixed(2)} ms, max ${quantile(latencies, 1).toFixed(1)} ms\n`,
+    `round ${round + 1}: ${Math.round(sent / seconds)} publishes/s, ${missing} missing, p50 ${quantile(latencies, 0.5).toFixed(2)} ms, p99 ${quantile(latencies, 0.99).toFixed(2)} ms, max ${quantile(latencies, 1).toFixed(1)} ms\n`,
   );
 }
 process.stdout.write(`median p99 ${median(p99s).toFixed(2)} ms at ${rate} publishes/s (target 5 ms)\n`);
@@ -74,9 +77,7 @@ async function publishFor(duration: number): Promise<number> {
 }
 
 function arrived(bytes: Buffer, start: number, end: number): void {
-  const now = performance.now();
   const at = bytes.indexOf(SENT_AT, start, 'latin1');
   if (at === -1 || at >= end) return;
-  received += 1;
-  latencies.push(now - Number.parseFloat(bytes.toString('latin1', at + SENT_AT.length, at + SENT_AT.length + 18)));
+  arrivals.arrived(Number.parseFloat(bytes.toString('latin1', at + SENT_AT.length, at + SENT_AT.length + 18)));
 }

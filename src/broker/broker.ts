@@ -97,6 +97,8 @@ export interface BrokerListener {
   epochChanged(topic: Topic, epoch: string, first: number): void;
   /** The topic's owner began its own numbering on an empty log: who was at the head is now at `position`. */
   renumbered(topic: Topic, position: Position): void;
+  /** The topic is no more, and nothing of it was lost: if it comes again, it begins anew under another epoch. */
+  forgotten(topic: Topic): void;
 }
 
 /** Where the owner of a topic keeps what is older than the broker's log, under the same sequences. */

@@ -20,7 +20,8 @@ import type { BrokerSettings, BrokerUnderTest } from './contract-suite.ts';
 export type Told =
   | { readonly kind: 'published'; readonly topic: Topic; readonly publication: Publication }
   | { readonly kind: 'epochChanged'; readonly topic: Topic; readonly position: Position }
-  | { readonly kind: 'renumbered'; readonly topic: Topic; readonly position: Position };
+  | { readonly kind: 'renumbered'; readonly topic: Topic; readonly position: Position }
+  | { readonly kind: 'forgotten'; readonly topic: Topic };
 
 /** Opens a broker for one test; it is closed after it. */
 export type Open = (settings?: Partial<BrokerSettings>) => Promise<Probe>;
@@ -132,6 +133,10 @@ export class Probe implements BrokerListener {
 
   renumbered(topic: Topic, position: Position): void {
     this.record({ kind: 'renumbered', topic, position });
+  }
+
+  forgotten(topic: Topic): void {
+    this.record({ kind: 'forgotten', topic });
   }
 
   private ask<T extends object>(call: (reply: Reply<T>) => void): Promise<T> {

@@ -32,6 +32,8 @@ export class FollowedTopic {
   isStale = false;
   /** When something was last heard of it, by the monotonic clock, in ms. */
   heardAt = 0;
+  /** Where it stood when that was last found changed, and when: by this its silence is measured. */
+  readonly seen = { head: -1, epoch: '', at: 0 };
   /** Who waits for the position. */
   waiting: Reply<Retained>[] = [];
   private held: LogNotice[] = [];

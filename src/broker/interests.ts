@@ -3,10 +3,11 @@ import { refusal, type Refusal } from '../protocol/errors.ts';
 import { MAX_PATTERN_POSITIONS } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
 import { firstSegment, matches, type Topic } from '../protocol/topic.ts';
-import type { Scheduler } from '../telemetry/clock.ts';
+import type { Clock, Scheduler } from '../telemetry/clock.ts';
 import { isRefusal, type Reply, type Retained } from './broker.ts';
 import { FollowedTopic } from './followed-topic.ts';
 import type { Follower } from './follower.ts';
+import { RestingTopics, type RestOptions } from './resting-topics.ts';
 import type { Head, TopicLogs } from './topic-logs.ts';
 
 interface FollowedPattern {
@@ -22,6 +23,9 @@ export interface InterestParts {
   readonly follower: Follower;
   readonly scheduler: Scheduler;
   readonly isEphemeral: (topic: Topic) => boolean;
+  readonly clock: Clock;
+  readonly rest: RestOptions;
+  readonly forgotten: (topic: Topic) => void;
 }
 
 const NOTHING_MATCHED: ReadonlyMap<Topic, Position> = new Map();
@@ -34,11 +38,14 @@ export class Interests {
   readonly topics = new Map<Topic, FollowedTopic>();
   private readonly patterns = new Map<string, FollowedPattern>();
   private readonly bySegment = new Map<string, Set<FollowedPattern>>();
+  readonly resting: RestingTopics;
   private wanted: FollowedTopic[] = [];
   private readonly parts: InterestParts;
 
   constructor(parts: InterestParts) {
     this.parts = parts;
+    const { logs, clock, rest, forgotten } = parts;
+    this.resting = new RestingTopics({ logs, clock, options: rest, forgotten, moved: (topic) => this.wake(topic) });
   }
 
   /** Whether a publication of this topic is to be told here. */
@@ -99,6 +106,17 @@ export class Interests {
     }
     for (const topic of this.topics.values())
       if (topic.count === 0 && matches(pattern, topic.name) && !this.matchesAny(topic.name)) this.forget(topic);
+    this.resting.keepOnly((topic) => this.matchesAny(topic));
+  }
+
+  /** Lets go of topics that only patterns bring and that are silent. Call it about once a second, while Redis answers. */
+  rest(): void {
+    for (const topic of this.topics.values()) {
+      if (!this.resting.isDue(topic)) continue;
+      this.resting.add(topic);
+      this.forget(topic);
+    }
+    this.resting.compareIfDue();
   }
 
   /** A topic of which a notice came although it was not followed: a pattern brings it, or nobody wants it any more. */
@@ -116,6 +134,7 @@ export class Interests {
       logs.subscribe([], prefixes, (refused) => {
         if (refused !== null) return;
         this.parts.follower.compare(matched);
+        this.resting.compare();
         for (const followed of this.patterns.values()) this.listAgain(followed);
       });
     this.subscribeAll([...this.topics.values()].filter(({ count }) => count > 0));
@@ -144,8 +163,15 @@ export class Interests {
     if (topic === undefined) {
       topic = new FollowedTopic(name);
       this.topics.set(name, topic);
+      const rested = this.resting.take(name);
+      if (rested !== undefined) this.parts.follower.begin(topic, rested, rested.top);
     }
     return topic;
+  }
+
+  /** A topic that rests goes on, and no notice has said how. */
+  private wake(name: Topic): void {
+    this.parts.follower.compare([this.open(name)]);
   }
 
   private openPattern(pattern: string): FollowedPattern {
@@ -225,7 +251,7 @@ export class Interests {
       if (isRefusal(answer) || this.patterns.get(followed.pattern) !== followed) return;
       followed.isComplete = answer.size < MAX_LISTED;
       for (const [name, head] of answer) {
-        if (this.topics.has(name)) continue;
+        if (this.topics.has(name) || this.resting.get(name) !== undefined) continue;
         // Unless all were known before, this one may be an old one: then it is followed from here on.
         const topic = this.open(name);
         this.parts.follower.begin(topic, head, wasComplete ? 0 : head.top);
@@ -235,6 +261,7 @@ export class Interests {
   }
 
   private follow(name: Topic, head: Head): void {
+    if (this.resting.get(name) !== undefined) return;
     const topic = this.open(name);
     if (!topic.isKnown && !topic.isBusy) this.parts.follower.begin(topic, head, head.top);
   }
@@ -257,6 +284,10 @@ export class Interests {
     for (const topic of this.topics.values()) {
       if (matched.size >= MAX_PATTERN_POSITIONS) break;
       if (topic.isKnown && matches(pattern, topic.name)) matched.set(topic.name, positionOf(topic));
+    }
+    for (const [name, { epoch, top }] of this.resting.entries()) {
+      if (matched.size >= MAX_PATTERN_POSITIONS) break;
+      if (matches(pattern, name)) matched.set(name, { epoch, sequence: top });
     }
     return matched;
   }

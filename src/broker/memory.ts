@@ -190,7 +190,9 @@ export class MemoryBroker implements Broker {
       topic.expire(now);
       const idle =
         topic.retained === 0 && topic.log.length === 0 && elapsed - topic.usedAt > this.options.forgetAfterMs;
-      if (idle) this.topics.delete(name);
+      if (!idle) continue;
+      this.topics.delete(name);
+      this.listener?.forgotten(name);
     }
     if (this.pool.inUse > this.options.maxBytes) this.shortenLargest();
   }

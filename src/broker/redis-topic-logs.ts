@@ -115,6 +115,10 @@ export class RedisTopicLogs implements TopicLogs {
     });
   }
 
+  standing(topics: readonly Topic[], reply: Reply<ReadonlyMap<Topic, Head>>): void {
+    this.states(topics, (states) => reply(isFailure(states) ? refusedRead(states) : states));
+  }
+
   /** Walks the indexes of the pattern's first segment, page by page. */
   matching(pattern: string, limit: number, reply: Reply<ReadonlyMap<Topic, Head>>): void {
     const found = new Map<Topic, Head>();

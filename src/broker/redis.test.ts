@@ -49,6 +49,8 @@ async function make({ retention, idempotencyWindowMs }: BrokerSettings): Promise
     reads: { atOnce: 16, waiting: 10_000 },
     tail: { messages: 1_000, bytes: 1_048_576, totalBytes: 67_108_864 },
     silenceMs: 20_000,
+    restMs: 600_000,
+    topicTtlMs: 3_600_000,
   };
   return {
     broker: new RedisBroker(options, logs, systemClock, systemScheduler),

@@ -40,6 +40,10 @@ export interface RedisBrokerOptions {
   readonly tail: TailLimits;
   /** A topic of which nothing was heard for so long is compared with its log. */
   readonly silenceMs: number;
+  /** A topic that only patterns bring is let go of after so much silence. */
+  readonly restMs: number;
+  /** How long Redis keeps what it knows of a topic after its last message. */
+  readonly topicTtlMs: number;
 }
 
 interface TopicSettings {
@@ -83,6 +87,7 @@ export class RedisBroker implements Broker, TopicLogsListener {
         published: (publication) => this.listener?.published(publication),
         epochChanged: (topic, epoch, first) => this.listener?.epochChanged(topic, epoch, first),
         renumbered: (topic, position) => this.listener?.renumbered(topic, position),
+        forgotten: (topic) => this.listener?.forgotten(topic),
       },
       newTail: (head) => new TopicTail(this.pool, options.tail, head),
       ageOf: ({ name }) => this.retention(name).ageMs,
@@ -93,6 +98,13 @@ export class RedisBroker implements Broker, TopicLogsListener {
       scheduler,
       follower: this.follower,
       isEphemeral: (topic) => this.retention(topic).messages === 0,
+      clock,
+      rest: {
+        afterMs: options.restMs,
+        compareMs: options.silenceMs,
+        forgetMs: options.topicTtlMs,
+      },
+      forgotten: (topic) => this.listener?.forgotten(topic),
     });
     this.reader = new LogReader(this.reads, clock, options.tail, (topic) => {
       if (!topic.isGone) this.follower.compare([topic]);
@@ -170,11 +182,13 @@ export class RedisBroker implements Broker, TopicLogsListener {
 
   available(): void {
     this.follower.compare(this.known());
+    this.interests.resting.compare();
   }
 
   /** What is held and what happened, for metrics. */
   usage(): {
     readonly topics: number;
+    readonly resting: number;
     readonly bytes: number;
     readonly pending: number;
     readonly reads: number;
@@ -183,6 +197,7 @@ export class RedisBroker implements Broker, TopicLogsListener {
   } {
     return {
       topics: this.interests.topics.size,
+      resting: this.interests.resting.size,
       bytes: this.pool.inUse,
       pending: this.queue.pending,
       reads: this.reads.total,
@@ -195,6 +210,7 @@ export class RedisBroker implements Broker, TopicLogsListener {
     if (!this.logs.isAvailable) return;
     const silentSince = this.clock.elapsed() - this.options.silenceMs;
     this.follower.compare(this.known().filter(({ isStale, heardAt }) => isStale || heardAt <= silentSince));
+    this.interests.rest();
   }
 
   private known(): FollowedTopic[] {

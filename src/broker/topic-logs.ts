@@ -111,6 +111,8 @@ export interface TopicLogs {
   send(calls: readonly LogCall[]): void;
   /** Where the topics stand; those that do not exist begin. `null` for those that were not answered. */
   heads(topics: readonly Topic[], reply: (answer: readonly (Head | null)[]) => void): void;
+  /** Where those of the topics stand that exist: nothing begins, and nothing lives longer for it. */
+  standing(topics: readonly Topic[], reply: Reply<ReadonlyMap<Topic, Head>>): void;
   /** Answers `null` when there is no such topic. */
   read(topic: Topic, request: ReadRequest, ageMs: number, reply: (answer: LogPage | Refusal | null) => void): void;
   /** Logged topics that a pattern matches with where they stand, at most so many. */

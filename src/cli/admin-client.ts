@@ -17,6 +17,12 @@ export const ADMIN_OPTIONS: Readonly<Record<string, Option>> = {
   json: { type: 'boolean', help: 'print the answer as JSON' },
 };
 
+export const NODE_OPTION: Option = {
+  type: 'string',
+  value: 'NAME',
+  help: 'of this node of the service, as ./signalbox nodes lists it (default: the one that is asked)',
+};
+
 export interface Answer {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
@@ -38,6 +44,12 @@ export async function ask(args: Arguments, method: string, path: string, body?: 
   }
   const text = await response.text();
   return { status: response.status, body: readAnswer(text, response.status) };
+}
+
+/** The query of a view, for the node of `--node`. */
+export function ofNode(args: Arguments): URLSearchParams {
+  const node = args.text('node');
+  return new URLSearchParams(node === undefined ? {} : { node });
 }
 
 /** Prints the answer: as JSON, as what `render` makes of it, or the error. */

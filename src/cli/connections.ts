@@ -1,5 +1,5 @@
 /** `signalbox connections`: who is connected, who is behind, and everything about one of them. */
-import { ADMIN_OPTIONS, ask, show, table } from './admin-client.ts';
+import { ADMIN_OPTIONS, NODE_OPTION, ask, ofNode, show, table } from './admin-client.ts';
 import { UsageError, type Command, type ExitCode } from './command.ts';
 import { describeChange } from './emergency.ts';
 
@@ -8,20 +8,22 @@ type Row = Readonly<Record<string, unknown>>;
 export const connections: Command = {
   name: 'connections',
   summary: 'Lists connections, the worst first; shows one; closes one.',
-  usage: '[list | show ID | close ID] [--sort mailbox] [--limit 20] [--url URL]',
+  usage: '[list | show ID | close ID] [--node NAME] [--sort mailbox] [--limit 20] [--url URL]',
   positionals: 2,
   options: {
     sort: { type: 'string', value: 'BY', help: 'mailbox (default), bytes, age, lag, connected' },
     limit: { type: 'string', value: 'N', help: 'how many (default: 20)' },
     offset: { type: 'string', value: 'N', help: 'from where on' },
     user: { type: 'string', value: 'NAME', help: 'only those of this user' },
+    node: NODE_OPTION,
     reconnect: { type: 'boolean', help: 'of close: the client may come back' },
     ...ADMIN_OPTIONS,
   },
   async run(args): Promise<ExitCode> {
     const [action = 'list', id] = args.positionals;
     if (action === 'list') {
-      const query = new URLSearchParams({ limit: args.text('limit') ?? '20' });
+      const query = ofNode(args);
+      query.set('limit', args.text('limit') ?? '20');
       for (const name of ['sort', 'offset', 'user']) {
         const text = args.text(name);
         if (text !== undefined) query.set(name, text);
@@ -31,7 +33,8 @@ export const connections: Command = {
     if ((action !== 'show' && action !== 'close') || id === undefined)
       throw new UsageError(`expected list, show ID or close ID, got ${args.positionals.join(' ')}`);
     const path = `/admin/connections/${encodeURIComponent(id)}`;
-    if (action === 'show') return show(args, await ask(args, 'GET', path), (body) => describe(body));
+    if (action === 'show')
+      return show(args, await ask(args, 'GET', `${path}?${ofNode(args).toString()}`), (body) => describe(body));
     return show(args, await ask(args, 'DELETE', path, { reconnect: args.flag('reconnect') }), describeChange);
   },
 };

@@ -53,7 +53,12 @@ async function backUp(archive: RedisSessionArchive, file: string): Promise<ExitC
   const partial = `${file}.partial`;
   const output = createWriteStream(partial, { mode: 0o600 });
   const seen = new Set<string>();
-  for await (const page of archive.all()) {
+  const broken = new Set<string>();
+  const unreadable = (key: string, problem: string): void => {
+    broken.add(key);
+    if (broken.size <= SHOWN_PROBLEMS) report(`${key}: ${problem}`);
+  };
+  for await (const page of archive.all(unreadable)) {
     // A scan may give a key twice.
     const fresh = page.filter(({ id }) => !seen.has(id));
     for (const session of fresh) seen.add(session.id);
@@ -64,8 +69,9 @@ async function backUp(archive: RedisSessionArchive, file: string): Promise<ExitC
   output.end();
   await once(output, 'close');
   await rename(partial, file);
-  process.stdout.write(`${seen.size} sessions written to ${file}\n`);
-  return 0;
+  const rest = broken.size === 0 ? '' : `, ${broken.size} that are none left out`;
+  process.stdout.write(`${seen.size} sessions written to ${file}${rest}\n`);
+  return broken.size === 0 ? 0 : 1;
 }
 
 async function restore(archive: RedisSessionArchive, file: string, config: Config): Promise<ExitCode> {

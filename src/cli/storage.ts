@@ -104,6 +104,8 @@ function inRedis(config: Config, url: string, nodeName: string, logs: LogFactory
         totalBytes: redis.tails_total_bytes,
       },
       silenceMs: redis.compare_secs * 1_000,
+      restMs: topics.rest_secs * 1_000,
+      topicTtlMs: redis.topic_ttl_secs * 1_000,
     },
     topicLogs,
     clock,

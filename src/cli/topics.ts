@@ -1,20 +1,22 @@
 /** `signalbox topics`: what a node serves, and to how many. */
-import { ADMIN_OPTIONS, ask, show, table } from './admin-client.ts';
+import { ADMIN_OPTIONS, NODE_OPTION, ask, ofNode, show, table } from './admin-client.ts';
 import type { Command, ExitCode } from './command.ts';
 
 export const topics: Command = {
   name: 'topics',
   summary: 'Lists the topics that a node serves, the most subscribed first.',
-  usage: '[--prefix chat.] [--limit 20] [--url URL]',
+  usage: '[--node NAME] [--prefix chat.] [--limit 20] [--url URL]',
   positionals: 0,
   options: {
     prefix: { type: 'string', value: 'TEXT', help: 'only topics whose names begin like this' },
     limit: { type: 'string', value: 'N', help: 'how many (default: 20)' },
     offset: { type: 'string', value: 'N', help: 'from where on' },
+    node: NODE_OPTION,
     ...ADMIN_OPTIONS,
   },
   async run(args): Promise<ExitCode> {
-    const query = new URLSearchParams({ limit: args.text('limit') ?? '20' });
+    const query = ofNode(args);
+    query.set('limit', args.text('limit') ?? '20');
     for (const name of ['prefix', 'offset']) {
       const text = args.text(name);
       if (text !== undefined) query.set(name, text);

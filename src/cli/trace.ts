@@ -1,6 +1,6 @@
 /** `signalbox trace` and `signalbox why`: what became of a message, and why a user did or did not get it. */
 import type { TraceAnswer } from '../http/trace.ts';
-import { ADMIN_OPTIONS, ask, readDuration, show } from './admin-client.ts';
+import { ADMIN_OPTIONS, NODE_OPTION, ask, ofNode, readDuration, show } from './admin-client.ts';
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
 import { describeChange } from './emergency.ts';
 import { traceText, whyText } from './why.ts';
@@ -8,10 +8,11 @@ import { traceText, whyText } from './why.ts';
 export const trace: Command = {
   name: 'trace',
   summary: 'Shows what became of a message, recipient by recipient; switches tracing on and off per topic.',
-  usage: "MESSAGE_ID | on 'chat.**' [--ttl 1h] | off 'chat.**' | list",
+  usage: "MESSAGE_ID [--node NAME] | on 'chat.**' [--ttl 1h] | off 'chat.**' | list",
   positionals: 2,
   options: {
     ttl: { type: 'string', value: 'TIME', help: 'of on: tracing ends by itself after this: 30s, 15m, 1h, 7d' },
+    node: NODE_OPTION,
     ...ADMIN_OPTIONS,
   },
   async run(args): Promise<ExitCode> {
@@ -19,8 +20,9 @@ export const trace: Command = {
     if (first === undefined) throw new UsageError('expected a message id, on PATTERN, off PATTERN or list');
     if (first === 'on' || first === 'off') return turn(args, first === 'on', pattern);
     if (pattern !== undefined) throw new UsageError(`expected one message id, got ${args.positionals.join(' ')}`);
-    if (first === 'list') return show(args, await ask(args, 'GET', '/admin/trace'), describePatterns);
-    const answer = await ask(args, 'GET', `/admin/trace/${encodeURIComponent(first)}`);
+    if (first === 'list')
+      return show(args, await ask(args, 'GET', `/admin/trace?${ofNode(args).toString()}`), describePatterns);
+    const answer = await ask(args, 'GET', `/admin/trace/${encodeURIComponent(first)}?${ofNode(args).toString()}`);
     return show(args, answer, (body) => traceText(body as unknown as TraceAnswer));
   },
 };
@@ -28,14 +30,20 @@ export const trace: Command = {
 export const why: Command = {
   name: 'why',
   summary: 'Says in one sentence why a user did or did not get a message.',
-  usage: 'MESSAGE_ID --user USER',
+  usage: 'MESSAGE_ID --user USER [--node NAME]',
   positionals: 1,
-  options: { user: { type: 'string', value: 'USER', help: 'the recipient to explain it for' }, ...ADMIN_OPTIONS },
+  options: {
+    user: { type: 'string', value: 'USER', help: 'the recipient to explain it for' },
+    node: NODE_OPTION,
+    ...ADMIN_OPTIONS,
+  },
   async run(args): Promise<ExitCode> {
     const [id] = args.positionals;
     const user = args.text('user');
     if (id === undefined || user === undefined) throw new UsageError('expected MESSAGE_ID --user USER');
-    const path = `/admin/trace/${encodeURIComponent(id)}?user=${encodeURIComponent(user)}`;
+    const query = ofNode(args);
+    query.set('user', user);
+    const path = `/admin/trace/${encodeURIComponent(id)}?${query.toString()}`;
     return show(args, await ask(args, 'GET', path), (body) => whyText(body as unknown as TraceAnswer));
   },
 };

@@ -8,9 +8,11 @@ import type { ConnectionContext, FrameHandler } from '../connection/context.ts';
 import type { ControlBus } from '../control/command.ts';
 import { MemoryControlBus } from '../control/memory.ts';
 import { RedisControlBus } from '../control/redis.ts';
+import { RedisNodeViews } from '../control/redis-views.ts';
 import { Flusher } from '../connection/flusher.ts';
 import { AdminAccess } from '../http/admin-access.ts';
 import { adminCommandRoutes } from '../http/admin-commands.ts';
+import { answerView, onAnyNode } from '../http/admin-elsewhere.ts';
 import { adminViewRoutes } from '../http/admin-views.ts';
 import { crossOrigin } from '../http/cross-origin.ts';
 import { TurnGuard } from '../connection/turn-guard.ts';
@@ -46,6 +48,7 @@ import { buildAuthenticator, buildKeySet, buildRights } from './authentication.t
 import { connectionLimits, connectionPolicy } from './connection-limits.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
 import { nodeName } from './node-name.ts';
+import { reachableHost } from './reachable-host.ts';
 import { buildStorage, type Storage } from './storage.ts';
 import { leavePort } from './workers/leave-port.ts';
 import { version } from './version.ts';
@@ -105,6 +108,7 @@ export async function startNode(
   const storage = buildStorage(config, name, logs);
   const { broker, sessions } = storage;
   const bus = buildControlBus(storage, logs);
+  const views = storage.link === null ? null : new RedisNodeViews(storage.link, random, scheduler);
   const flusher = new Flusher(
     {
       sliceMs: config.actor_system.flush_slice_ms,
@@ -202,13 +206,12 @@ export async function startNode(
   const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
   const access = new AdminAccess(
     { token: config.admin.token, trustedProxies: config.server.trusted_proxies },
-    authenticator,
-    failures,
-    clock,
+    node.parts,
     logs.room('http'),
   );
+  const looking = adminViewRoutes(node, bus);
   const admin = [
-    ...adminViewRoutes(node, bus),
+    ...onAnyNode(looking, { own: name, bus, views }),
     ...adminCommandRoutes(bus, isWorker ? null : name, logs.room('control')),
     new Profiler(scheduler).route,
   ].map((route) => access.guard(route));
@@ -221,7 +224,7 @@ export async function startNode(
     () => ({
       node: name,
       instance: mode.instance,
-      address: `${config.server.host}:${port}`,
+      address: `${reachableHost(config.server.host)}:${port}`,
       ordinal: ordinalOf(name),
       version,
       mode: mode.mode,
@@ -230,6 +233,7 @@ export async function startNode(
       seen_at: clock.now(),
     }),
   );
+  views?.start(mode.instance, (request) => answerView(looking, request));
   const transportLog = logs.room('transport');
   const servers = isWorker
     ? await listenAsWorker(config, node, routes, counters, transportLog)
@@ -297,8 +301,9 @@ function buildSupervisor(config: Config, logs: LogFactory, counters: Counters, d
 function buildRouter(config: Config, broker: Broker, flusher: Flusher, logs: LogFactory): Router {
   const { mailbox_capacity: messages, mailbox_bytes: bytes, mailboxes_total_bytes: totalBytes } = config.actor_system;
   const { topics, ...trace } = config.trace;
+  const { linger_secs: linger, rest_secs: rest } = config.topics;
   const router = new Router(
-    { tail: { messages, bytes, totalBytes }, lingerMs: config.topics.linger_secs * 1_000, trace },
+    { tail: { messages, bytes, totalBytes }, lingerMs: linger * 1_000, restMs: rest * 1_000, trace },
     broker,
     flusher,
     clock,

@@ -169,6 +169,9 @@ export const SECTIONS = {
         'bytes kept for all topics of the in-memory broker; the largest logs are shortened first',
       ),
       max_topics: count(100_000).describe('topics of the in-memory broker'),
+      rest_secs: seconds(600).describe(
+        'silence after which a node lets go of a topic that only patterns bring; it goes on with its next message',
+      ),
       linger_secs: seconds(60).describe('how long a topic stays open on a node after its last subscriber left'),
       subscribe: roles().describe('roles that may subscribe'),
       publish: roles().describe('roles that may publish'),

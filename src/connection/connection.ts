@@ -32,7 +32,7 @@ import type { MissedMessages } from './missed-messages.ts';
 import { enforceBounds, fallBehind } from './overflow.ts';
 import { errorFrame } from './replies.ts';
 import { saveSession } from './sessions.ts';
-import { endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
+import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
 import type { Transport, TransportListener } from './transport.ts';
 import { hogsTurn } from './turn-guard.ts';
 
@@ -259,6 +259,10 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   matched(topic: RoutedTopic): Subscription | null {
     return matchedSubscription(this, topic);
+  }
+
+  rested(subscription: Subscription): void {
+    endSubscription(this, subscription);
   }
 
   // For the files beside this one

@@ -11,7 +11,7 @@ import { afterPage, replayedFrames } from './catch-up.ts';
 import type { Connection } from './connection.ts';
 import { sendRange, writeControl } from './outbox.ts';
 import { statusFrame } from './replies.ts';
-import { findSubscription, release } from './subscriptions.ts';
+import { awakeSubscription, release } from './subscriptions.ts';
 
 export interface MissedTopic {
   readonly topic: Topic;
@@ -146,7 +146,7 @@ export class MissedMessages {
 
   private holdAll(): void {
     for (const { topic } of this.queue) {
-      const subscription = findSubscription(this.connection, topic);
+      const subscription = awakeSubscription(this.connection, topic);
       if (subscription === undefined) continue;
       subscription.holds += 1;
       this.held.push(subscription);

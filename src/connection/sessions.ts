@@ -2,6 +2,8 @@
 import type { Position } from '../protocol/position.ts';
 import type { Session } from '../session/session-store.ts';
 import type { Connection } from './connection.ts';
+import { nodeName } from './commands/names.ts';
+import { isMatchedName } from './subscriptions.ts';
 
 /** A changed session is written after so many beats, and so at most so often. */
 const SAVE_AFTER_BEATS = 5;
@@ -15,6 +17,10 @@ export function sessionOf(connection: Connection): Session {
     const acked = acknowledged?.get(topic.clientName);
     if (isExplicit || acked !== undefined)
       positions[topic.clientName] = acked ?? { epoch: topic.epoch, sequence: joined };
+  }
+  // What a pattern has of topics that rest.
+  for (const [name, position] of acknowledged ?? []) {
+    if (isMatchedName(connection, nodeName(principal, name))) positions[name] ??= position;
   }
   const named = connection.subscriptions.filter(({ isExplicit }) => isExplicit).map(({ topic }) => topic.clientName);
   return {

@@ -21,9 +21,19 @@ export function findSubscription(connection: Connection, topic: Topic): Subscrip
   return connection.subscriptions.find((subscription) => subscription.topic.name === topic);
 }
 
+/** The subscription also where a pattern of the connection has it of a topic that rests: then it rests no longer. */
+export function awakeSubscription(connection: Connection, topic: Topic): Subscription | undefined {
+  if (isMatchedName(connection, topic)) connection.context.router.wake(topic);
+  return findSubscription(connection, topic);
+}
+
 /** Whether a pattern of the connection holds the subscription. */
-export function isMatched({ patterns, principal }: Connection, { topic }: Subscription): boolean {
-  return patterns?.some((pattern) => matches(qualify(principal.tenant, pattern), topic.name)) ?? false;
+export function isMatched(connection: Connection, { topic }: Subscription): boolean {
+  return isMatchedName(connection, topic.name);
+}
+
+export function isMatchedName({ patterns, principal }: Connection, topic: Topic): boolean {
+  return patterns?.some((pattern) => matches(qualify(principal.tenant, pattern), topic)) ?? false;
 }
 
 /** One-element literals and not a push into an empty array: that would reserve 17 slots for every connection. */

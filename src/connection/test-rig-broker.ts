@@ -41,6 +41,7 @@ export class HeldBroker implements Broker {
       },
       epochChanged: (topic, epoch, first) => listener.epochChanged(topic, epoch, first),
       renumbered: (topic, position) => listener.renumbered(topic, position),
+      forgotten: (topic) => listener.forgotten(topic),
     });
   }
 

@@ -28,6 +28,9 @@ import { beat } from './liveness.ts';
 import { HeldBroker } from './test-rig-broker.ts';
 import { TestClient } from './test-rig-client.ts';
 
+/** Silence after which a topic that only patterns bring is let go of. */
+export const REST_SECS = 600;
+
 export interface RigOptions {
   readonly limits?: Partial<ConnectionLimits>;
   /** What logs keep; `typing.**` is ephemeral in any case. */
@@ -168,7 +171,13 @@ export class TestRig {
       clock,
     );
     const tail = { messages: options.tail ?? 1_000, bytes: 10_000_000, totalBytes: 100_000_000 };
-    this.router = new Router({ tail, lingerMs: 60_000, trace: options.trace }, this.broker, flusher, clock, silentLog);
+    this.router = new Router(
+      { tail, lingerMs: 60_000, restMs: REST_SECS * 1_000, trace: options.trace },
+      this.broker,
+      flusher,
+      clock,
+      silentLog,
+    );
     this.backlog = new Backlog(options.totalBytes ?? 1_000_000_000);
     flusher.serve(this.router, this.backlog);
     this.sweep = () => {

@@ -9,7 +9,7 @@ import type { RedisLink } from '../redis/link.ts';
 import type { Clock, Random, Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Command, ControlBus, Execute, Member, Outcome } from './command.ts';
-import { placeOf, readCommand, readOrder, remaining, type StandingOrder } from './standing.ts';
+import { endedBy, isTemporary, ordersOf, readCommand, readOrder, remaining } from './standing.ts';
 
 /** What goes over the channels. */
 type Message =
@@ -22,6 +22,14 @@ type Message =
       readonly command: unknown;
     }
   | { readonly kind: 'outcome'; readonly id: string; readonly instance: string; readonly outcome: Outcome };
+
+/** What Redis is to keep of a command. */
+interface Kept {
+  readonly place: string;
+  /** The place that it clears. */
+  readonly ended: string | null;
+  readonly commands: readonly RedisCommand[];
+}
 
 interface Waiting {
   readonly outcomes: Map<string, Outcome>;
@@ -88,8 +96,8 @@ export class RedisControlBus implements ControlBus {
     const isForUs = only === undefined || only === this.describe().node;
     const own = isForUs ? this.execute(command, dryRun) : null;
     if (own?.problem !== undefined && only === undefined && isRefusedEverywhere(command)) return [own];
-    const order = own?.applied === true || !isForUs ? this.orderOf(id, command, only, dryRun) : null;
-    const others = await this.ask(id, { command, dryRun, only: only ?? null, order });
+    const orders = own?.applied === true || !isForUs ? this.keep(id, command, only, dryRun) : [];
+    const others = await this.ask(id, { command, dryRun, only: only ?? null, orders });
     return own === null ? others : [own, ...others];
   }
 
@@ -145,10 +153,10 @@ export class RedisControlBus implements ControlBus {
   /** @param fields alternating names and values of the hash */
   private adopt(fields: readonly string[]): void {
     const over: string[] = [];
-    for (let at = 0; at + 1 < fields.length; at += 2) {
-      const place = fields[at] as string;
-      if (place === VERSION) continue;
-      const order = readOrder(fields[at + 1] as string);
+    const places = pairs(fields).filter(([place]) => place !== VERSION);
+    // What stays first: a temporary change reverts to it.
+    for (const [place, text] of places.sort(([a], [b]) => Number(isTemporary(a)) - Number(isTemporary(b)))) {
+      const order = readOrder(text);
       if (order === null || this.adopted.get(place) === order.id) continue;
       const command = remaining(order, this.clock.now());
       if (command === null) {
@@ -162,36 +170,42 @@ export class RedisControlBus implements ControlBus {
     if (over.length > 0) this.link.write([['HDEL', this.ordersKey(), ...over]], () => {});
   }
 
-  private orderOf(id: string, command: Command, only: string | undefined, dryRun: boolean): RedisCommand[] | null {
-    const place = placeOf(command);
+  /** What Redis is to keep of a command, by place. */
+  private keep(id: string, command: Command, only: string | undefined, dryRun: boolean): readonly Kept[] {
     // What is for one node only ends with it.
-    if (place === null || only !== undefined || dryRun) return null;
-    const seconds = 'ttl_secs' in command.arguments ? command.arguments.ttl_secs : undefined;
-    const until = seconds === undefined ? null : this.clock.now() + seconds * 1_000;
-    const order: StandingOrder = { id, command, until };
+    if (only !== undefined || dryRun) return [];
+    return [...ordersOf(id, command, this.clock.now())].map(([place, order]): Kept => {
+      this.remember(place, id);
+      const ended = endedBy(place, order);
+      const commands: RedisCommand[] = [
+        ['HSET', this.ordersKey(), place, JSON.stringify(order)],
+        ...(ended === null ? [] : [['HDEL', this.ordersKey(), ended] as const]),
+        ['HINCRBY', this.ordersKey(), VERSION, 1],
+      ];
+      return { place, ended, commands };
+    });
+  }
+
+  private remember(place: string, id: string): void {
     this.adopted.set(place, id);
     if (this.adopted.size > MAX_ORDERS) this.adopted.delete(this.adopted.keys().next().value as string);
-    return [
-      ['HSET', this.ordersKey(), place, JSON.stringify(order)],
-      ['HINCRBY', this.ordersKey(), VERSION, 1],
-    ];
   }
 
   /** Asks all other nodes, and waits until every live one has answered or the time is over. */
   private async ask(
     id: string,
-    what: { command: Command; dryRun: boolean; only: string | null; order: RedisCommand[] | null },
+    what: { command: Command; dryRun: boolean; only: string | null; orders: readonly Kept[] },
   ): Promise<readonly Outcome[]> {
-    const { command, dryRun, only, order } = what;
+    const { command, dryRun, only, orders } = what;
     const message: Message = { kind: 'command', id, from: this.instance, only, dry: dryRun, command };
     const answered = this.expect(id);
     const publish: RedisCommand = ['PUBLISH', this.link.keys.key('control', '', ALL), JSON.stringify(message)];
     const results = await new Promise<readonly unknown[]>((resolve) =>
-      this.link.write([...(order ?? []), publish], resolve),
+      this.link.write([...orders.flatMap(({ commands }) => commands), publish], resolve),
     );
     if (results.some(isFailure)) {
       this.waiting.get(id)?.finish();
-      if (order !== null) this.keepUnsaved(placeOf(command) ?? '', order);
+      for (const kept of orders) this.keepUnsaved(kept);
       return [notTold('other nodes', 'Redis is away: other nodes were not told')];
     }
     const members = (await this.members()).filter((member) => only === null || member.node === only);
@@ -209,8 +223,11 @@ export class RedisControlBus implements ControlBus {
     ];
   }
 
-  private keepUnsaved(place: string, order: readonly RedisCommand[]): void {
-    this.unsaved.set(place, order);
+  private keepUnsaved({ place, ended, commands }: Kept): void {
+    // They are sent in their order: the newest last.
+    this.unsaved.delete(place);
+    if (ended !== null) this.unsaved.delete(ended);
+    this.unsaved.set(place, commands);
     if (this.unsaved.size > MAX_ORDERS) this.unsaved.delete(this.unsaved.keys().next().value as string);
   }
 
@@ -234,8 +251,9 @@ export class RedisControlBus implements ControlBus {
     if (message.from === this.instance || (message.only !== null && message.only !== this.describe().node)) return;
     const command = readCommand(message.command);
     if (command === null) return this.log.warn('Command of another version not understood', { id: message.id });
-    const place = placeOf(command);
-    if (place !== null && !message.dry && message.only === null) this.adopted.set(place, message.id);
+    const isKept = !message.dry && message.only === null;
+    const places = isKept ? ordersOf(message.id, command, this.clock.now()).keys() : [];
+    for (const place of places) this.remember(place, message.id);
     const outcome = this.execute(command, message.dry);
     this.log.info('Command of another node', { audit: true, command: command.name, applied: outcome.applied });
     const answer: Message = { kind: 'outcome', id: message.id, instance: this.instance, outcome };
@@ -277,6 +295,10 @@ export class RedisControlBus implements ControlBus {
 /** A fault of the command itself: the other nodes would say the same. */
 function isRefusedEverywhere({ name }: Command): boolean {
   return name === 'log_level' || name === 'trace';
+}
+
+function pairs(fields: readonly string[]): [name: string, value: string][] {
+  return fields.flatMap((name, at): [string, string][] => (at % 2 === 0 ? [[name, fields[at + 1] ?? '']] : []));
 }
 
 function notTold(node: string, problem: string): Outcome {

@@ -19,9 +19,42 @@ const STANDING: ReadonlySet<CommandName> = new Set([
   'trace',
 ]);
 
-/** What an order replaces when it is kept: the last one of its kind, and for some kinds of its subject. `null` for what does not last. */
-export function placeOf(command: Command): string | null {
-  if (!STANDING.has(command.name)) return null;
+/** Kinds whose temporary change reverts to the one that stays: both are kept. */
+const REVERTING: ReadonlySet<CommandName> = new Set(['emergency_mode', 'admission', 'rate_limits', 'log_level']);
+const TEMPORARY = 'temporary ';
+
+/**
+ * What is kept of a command, by place: one order for each thing that it changes, so that a later command replaces no
+ * more than it says. Empty for what does not last.
+ */
+export function ordersOf(id: string, command: Command, now: number): ReadonlyMap<string, StandingOrder> {
+  if (!STANDING.has(command.name)) return new Map();
+  const seconds = 'ttl_secs' in command.arguments ? command.arguments.ttl_secs : undefined;
+  const until = seconds === undefined ? null : now + seconds * 1_000;
+  const prefix = until !== null && REVERTING.has(command.name) ? TEMPORARY : '';
+  return new Map(partsOf(command).map((part) => [`${prefix}${placeOf(part)}`, { id, command: part, until }]));
+}
+
+/** What an order takes away beside what stood in its place: the temporary change, when it says what stays. */
+export function endedBy(place: string, { command }: StandingOrder): string | null {
+  return REVERTING.has(command.name) && !isTemporary(place) ? `${TEMPORARY}${place}` : null;
+}
+
+/** Temporary changes are carried out after those that they revert to. */
+export function isTemporary(place: string): boolean {
+  return place.startsWith(TEMPORARY);
+}
+
+function partsOf(command: Command): readonly Command[] {
+  if (command.name !== 'rate_limits') return [command];
+  const { ttl_secs, ...rates } = command.arguments;
+  const each = Object.entries(rates).filter(([, rate]) => rate !== undefined);
+  return each.map(([name, rate]) => ({ name: command.name, arguments: { [name]: rate, ttl_secs } }));
+}
+
+/** What an order replaces: the last one of its kind, and for some kinds of its subject. */
+function placeOf(command: Command): string {
+  if (command.name === 'rate_limits') return `rate_limits ${Object.keys(command.arguments)[0] ?? ''}`;
   if (command.name === 'trace') return `trace ${command.arguments.topics}`;
   if (command.name !== 'revoke') return command.name;
   const { jti, tenant, user, issued_before: before } = command.arguments;

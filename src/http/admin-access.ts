@@ -1,12 +1,11 @@
 /** Who may operate the node: the bearer token of the configuration, or a JWT with the role `admin`. */
 import { hash, timingSafeEqual } from 'node:crypto';
-import type { Authenticator } from '../auth/authenticator.ts';
-import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { clientAddress } from '../node/handshake.ts';
+import type { NodeParts } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
+import { attemptFrom } from '../node/verification.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
-import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 
 export interface AdminAccessOptions {
@@ -27,27 +26,22 @@ export interface AdminRoute extends Omit<Route, 'handle'> {
 
 const MISSING = 'expected the header "Authorization: Bearer <admin token>", or a JWT with the role admin in its place';
 
+/** Whoever has been recognised, by the name of the audit log. */
+interface Operator {
+  readonly who: string;
+}
+
 export class AdminAccess {
   private readonly digest: Buffer | null;
   private readonly options: AdminAccessOptions;
-  private readonly authenticator: Authenticator;
-  private readonly failures: KeyedBuckets;
-  private readonly clock: Clock;
+  private readonly parts: NodeParts;
   private readonly log: Log;
 
-  /** @param failures refused attempts per address, shared with the failed tokens of clients */
-  constructor(
-    options: AdminAccessOptions,
-    authenticator: Authenticator,
-    failures: KeyedBuckets,
-    clock: Clock,
-    log: Log,
-  ) {
+  /** @param parts of the node: refused attempts count with the failed tokens of clients */
+  constructor(options: AdminAccessOptions, parts: NodeParts, log: Log) {
     this.options = options;
     this.digest = options.token === undefined ? null : hash('sha256', options.token, 'buffer');
-    this.authenticator = authenticator;
-    this.failures = failures;
-    this.clock = clock;
+    this.parts = parts;
     this.log = log;
   }
 
@@ -57,42 +51,33 @@ export class AdminAccess {
       method: route.method,
       path: route.path,
       handle: async (request) => {
-        const who = await this.recognise(request);
-        if (typeof who !== 'string') return this.refuse(request, who);
-        return route.handle({ ...request, who, address: this.addressOf(request) });
+        const address = this.addressOf(request);
+        const operator = await new Promise<Operator | Refusal>((resolve) => {
+          attemptFrom<Operator>(this.parts, address, (answered) => this.recognise(request, answered), resolve);
+        });
+        if ('reason' in operator) return this.refuse(request, address, operator);
+        return route.handle({ ...request, ...operator, address });
       },
     };
   }
 
-  private async recognise(request: HttpRequest): Promise<string | Refusal> {
-    const now = this.clock.elapsed();
-    const address = this.addressOf(request);
-    if (!this.failures.allows(address, 1, now)) {
-      const wait = this.failures.wait(address, 1, now);
-      return refusal('rate_limited', 'expected fewer refused attempts from this address', wait);
-    }
+  private recognise(request: HttpRequest, reply: (answer: Operator | Refusal) => void): void {
     const [, given] = /^Bearer +(.*\S) *$/i.exec(request.header('authorization') ?? '') ?? [];
-    if (given === undefined) return refusal('token_missing', MISSING);
+    if (given === undefined) return reply(refusal('token_missing', MISSING));
     // Digests have the same length whatever was sent, so that the time tells nothing of the token.
-    if (this.digest !== null && timingSafeEqual(hash('sha256', given, 'buffer'), this.digest)) return 'admin.token';
-    if (given.split('.').length !== 3) return refusal('token_invalid', `this is not the admin token: ${MISSING}`);
-    const principal = await new Promise<Parameters<Parameters<Authenticator['verify']>[1]>[0]>((resolve) =>
-      this.authenticator.verify(given, resolve),
-    );
-    if ('reason' in principal) return principal;
-    if (principal.roles.includes('admin') && principal.tenant === '') return principal.user;
-    return refusal('not_allowed', 'expected a JWT with the role admin, and of no tenant');
+    if (this.digest !== null && timingSafeEqual(hash('sha256', given, 'buffer'), this.digest))
+      return reply({ who: 'admin.token' });
+    if (given.split('.').length !== 3)
+      return reply(refusal('token_invalid', `this is not the admin token: ${MISSING}`));
+    this.parts.authenticator.verify(given, (principal) => {
+      if ('reason' in principal) return reply(principal);
+      if (principal.roles.includes('admin') && principal.tenant === '') return reply({ who: principal.user });
+      reply(refusal('not_allowed', 'expected a JWT with the role admin, and of no tenant'));
+    });
   }
 
-  private refuse(request: HttpRequest, refused: Refusal): HttpResponse {
-    const address = this.addressOf(request);
-    if (refused.reason !== 'rate_limited') this.failures.take(address, 1, this.clock.elapsed());
-    this.log.warn('Admin request refused', {
-      address,
-      method: request.method,
-      path: request.path,
-      reason: refused.reason,
-    });
+  private refuse({ method, path }: HttpRequest, address: string, refused: Refusal): HttpResponse {
+    this.log.warn('Admin request refused', { address, method, path, reason: refused.reason });
     return refusalResponse(refused);
   }
 

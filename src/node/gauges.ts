@@ -33,7 +33,7 @@ export function readGauges(node: Node, outside: OutsideGauges): Gauges {
     if (connection.queuedCount > 0)
       mailboxOldestSeconds = Math.max(mailboxOldestSeconds, oldestAgeMs(connection) / 1_000);
   }
-  const { topics, tailBytes } = context.router.usage();
+  const { topics, resting, tailBytes } = context.router.usage();
   return {
     connections,
     users: context.users.size,
@@ -46,6 +46,7 @@ export function readGauges(node: Node, outside: OutsideGauges): Gauges {
     subscriptionsLagging,
     unaccounted: node.unaccounted(),
     routedTopics: topics,
+    restingTopics: resting,
     tailBytes,
     deadLetters: context.deadLetters.total,
     mode: mode.mode,

@@ -25,8 +25,8 @@ interface Effect {
   readonly connections?: number;
   readonly messages?: number;
   readonly problem?: string;
-  /** Returns the way back, for a change that can end by itself. */
-  readonly apply?: () => (() => void) | void;
+  /** Returns the way back, for a change that can end by itself; or each thing's own, where it changes several. */
+  readonly apply?: () => (() => void) | Readonly<Record<string, () => void>> | void;
 }
 
 type Plans = { readonly [N in CommandName]: (self: Operations, given: ArgumentsOf<N>) => Effect };
@@ -54,9 +54,10 @@ export class Operations {
     const until = seconds === undefined ? null : clock.now() + seconds * 1_000;
     if (problem !== undefined) return { ...outcome, applied: false, until: null, problem };
     if (dryRun) return { ...outcome, applied: false, until };
-    const revert = apply?.();
-    if (typeof revert === 'function') {
-      this.reversions.plan(command.name, until, () => {
+    const changed = apply?.() ?? {};
+    const reverts = typeof changed === 'function' ? { [command.name]: changed } : changed;
+    for (const [what, revert] of Object.entries(reverts)) {
+      this.reversions.plan(what, until, () => {
         revert();
         this.parts.log.info('Admin change reverted', { audit: true, command: command.name });
       });
@@ -96,15 +97,17 @@ const PLANS: Plans = {
     connections: self.open().length,
     messages: self.traffic.published,
     apply: () => {
+      const before = self.node.parts.mode.isReadOnly ? 'read_only' : 'normal';
       setMode(self, mode);
-      return () => setMode(self, 'normal');
+      return () => setMode(self, before);
     },
   }),
 
   admission: ({ node }, { admits }) => ({
     apply: () => {
+      const before = node.parts.mode.isAdmitting ? 'ADMIT' : 'REFUSE';
       node.parts.mode.send({ type: admits ? 'ADMIT' : 'REFUSE' });
-      return () => node.parts.mode.send({ type: 'ADMIT' });
+      return () => node.parts.mode.send({ type: before });
     },
   }),
 
@@ -113,13 +116,11 @@ const PLANS: Plans = {
     messages: self.traffic.received,
     apply: () => {
       const { limits, users, nodeBucket } = self.node.parts.context;
-      const reverts = [
-        setRate(limits.connectionRate, given.connection_rps),
-        setRate(users.rate, given.user_rps),
-        setRate(nodeBucket.rate, given.global_rps),
-      ];
-      return () => {
-        for (const revert of reverts) revert();
+      const { connection_rps: connection, user_rps: user, global_rps: global } = given;
+      return {
+        ...(connection !== undefined && { connection_rps: setRate(limits.connectionRate, connection) }),
+        ...(user !== undefined && { user_rps: setRate(users.rate, user) }),
+        ...(global !== undefined && { global_rps: setRate(nodeBucket.rate, global) }),
       };
     },
   }),
@@ -206,11 +207,9 @@ function setMode({ node }: Operations, mode: 'read_only' | 'normal'): void {
 }
 
 /** Changes a rate in place, with its burst in proportion. Returns the way back. */
-function setRate(rate: Rate, perSecond: number | undefined): () => void {
+function setRate(rate: Rate, perSecond: number): () => void {
   const before = { ...rate };
-  if (perSecond !== undefined) {
-    rate.burst = Math.max(1, (rate.burst / rate.perSecond) * perSecond);
-    rate.perSecond = perSecond;
-  }
+  rate.burst = Math.max(1, (rate.burst / rate.perSecond) * perSecond);
+  rate.perSecond = perSecond;
   return () => Object.assign(rate, before);
 }

@@ -1,14 +1,24 @@
-/** Verifies tokens address by address: where too many were bad, more are not looked at for a while. */
+/** Verifies who asks, address by address: where too many attempts were bad, more are not looked at for a while. */
 import type { Principal } from '../auth/principal.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { NodeParts } from './node.ts';
 
+type Answer<T> = (answer: T | Refusal) => void;
+
 /** @param address whose failures count: the client's, not that of a trusted proxy */
-export function verifyFrom(
-  { authenticator, failures, context }: NodeParts,
+export function verifyFrom(parts: NodeParts, address: string, token: string, reply: Answer<Principal>): void {
+  attemptFrom(parts, address, (answered) => parts.authenticator.verify(token, answered), reply);
+}
+
+/**
+ * Lets an address try to prove who it is. What it fails at is counted, for the metric and against the address.
+ * @param attempt decides; not called while the address has to wait
+ */
+export function attemptFrom<T extends object>(
+  { failures, context }: NodeParts,
   address: string,
-  token: string,
-  reply: (answer: Principal | Refusal) => void,
+  attempt: (answered: Answer<T>) => void,
+  reply: Answer<T>,
 ): void {
   const now = context.clock.elapsed();
   if (!failures.allows(address, 1, now)) {
@@ -17,7 +27,7 @@ export function verifyFrom(
       refusal('rate_limited', 'expected fewer failed tokens from this address', failures.wait(address, 1, now)),
     );
   }
-  authenticator.verify(token, (answer) => {
+  attempt((answer) => {
     if ('reason' in answer) {
       failures.take(address, 1, now);
       context.counters.authenticationFailures.add(answer.reason);

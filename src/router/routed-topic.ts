@@ -38,6 +38,8 @@ export class RoutedTopic {
   isDirty = false;
   /** Since when nobody listens, by the monotonic clock, in ms; -1 while somebody does. */
   idleSince = -1;
+  /** When it was opened, or its newest publication came, by the monotonic clock, in ms. */
+  activeAt = 0;
   readonly subscriptions: Subscription[] = [];
   /** Where the ways of single messages are written down; `null` unless an operator asked for it. */
   trace: TopicTrace | null = null;
@@ -109,6 +111,7 @@ export class RoutedTopic {
   /** Adds the publication that follows the head. */
   add(publication: Publication, now: number): void {
     this.head += 1;
+    this.activeAt = now;
     for (const format of FORMATS) {
       const tail = this.tails[format];
       if (tail === null) continue;

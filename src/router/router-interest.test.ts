@@ -199,7 +199,7 @@ describe('topics that nobody listens to', () => {
     rig.router.sweep();
     expect(rig.isOpen('chat.a')).toBe(false);
     expect(rig.interest.released).toEqual(['chat.a']);
-    expect(rig.router.usage()).toEqual({ topics: 0, tailBytes: 0 });
+    expect(rig.router.usage()).toEqual({ topics: 0, resting: 0, tailBytes: 0 });
   });
 
   test('are found with their tail by who comes back in time', () => {

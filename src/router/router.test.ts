@@ -96,7 +96,7 @@ describe('routing', () => {
     const rig = new RouterRig();
     rig.router.published(publication('chat.a', { epoch: 'e', sequence: 1 }));
     rig.endTurn();
-    expect(rig.router.usage()).toEqual({ topics: 0, tailBytes: 0 });
+    expect(rig.router.usage()).toEqual({ topics: 0, resting: 0, tailBytes: 0 });
   });
 
   test('ephemeral publications are numbered by the node', () => {

@@ -13,6 +13,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { TraceLimits } from '../telemetry/message-trace.ts';
 import type { FlushRequests, Interest } from './interest.ts';
 import { Patterns } from './patterns.ts';
+import { canRest, RestingTopics } from './resting.ts';
 import { RoutedTopic, type TailLimits } from './routed-topic.ts';
 import { ENDED, JOINING, LAGGING, LIVE, Subscription, type Subscriber } from './subscription.ts';
 import { TRACE_LIMITS, Tracing } from './tracing.ts';
@@ -21,9 +22,14 @@ export interface RouterOptions {
   readonly tail: TailLimits;
   /** How long a topic is kept after its last subscriber left, so that a reconnecting crowd finds its tail. */
   readonly lingerMs: number;
+  /** A topic that only patterns bring is let go of after so much silence. */
+  readonly restMs: number;
   /** What the message trace keeps at most, where it is switched on. */
   readonly trace?: TraceLimits | undefined;
 }
+
+/** Subscriptions ended by one sweep, roughly: topics rest in no hurry. */
+const RESTED_AT_ONCE = 1_000;
 
 type Ready = (refused: Refusal | null) => void;
 
@@ -39,6 +45,7 @@ export class Router {
   private readonly topics = new Map<Topic, RoutedTopic>();
   private readonly topicsBySegment = new Map<string, Set<RoutedTopic>>();
   private readonly patterns = new Patterns();
+  private readonly resting = new RestingTopics();
   private readonly pool: SegmentPool;
   /** Topics whose interest the broker counts, as opposed to those that a pattern brings. */
   private readonly retained = new Set<RoutedTopic>();
@@ -71,7 +78,7 @@ export class Router {
 
   /** Adds a subscription that takes nothing yet; {@link whenKept} says when it can start. */
   join(name: Topic, owner: Subscriber): Subscription {
-    const topic = this.topics.get(name) ?? this.open(name);
+    const topic = this.find(name) ?? this.open(name);
     const subscription = new Subscription(owner, topic);
     topic.attach(subscription);
     return subscription;
@@ -133,7 +140,7 @@ export class Router {
       }
       hold.isGranted = true;
       for (const [name, position] of answer.matched) {
-        const topic = this.topics.get(name) ?? this.open(name);
+        const topic = this.find(name) ?? this.open(name);
         // Also one that still waits for its own answer: this one is as good.
         if (topic.isReady) this.learn(topic, position, asked);
         else this.becomeReady(topic, position);
@@ -155,6 +162,7 @@ export class Router {
       const isAwaited = topic.subscriptions.some(({ state }) => state === JOINING);
       if (!isAwaited && !this.isFollowed(topic)) this.drop(topic);
     }
+    this.resting.keepOnly(firstSegment(pattern), (topic) => this.patterns.matchesAny(topic));
   }
 
   /** Subscriptions of a topic on this node. */
@@ -163,7 +171,7 @@ export class Router {
   }
 
   published(publication: Publication): void {
-    const known = this.topics.get(publication.topic);
+    const known = this.find(publication.topic);
     if (known !== undefined && !known.isReady && this.keeping.has(known)) return this.keepEarly(known, publication);
     const topic = known?.isReady === true ? known : this.openMatched(publication);
     if (topic === null) return;
@@ -193,7 +201,7 @@ export class Router {
   }
 
   epochChanged(name: Topic, epoch: string, first: number): void {
-    const topic = this.topics.get(name);
+    const topic = this.find(name);
     if (topic?.isReady === false) {
       this.changes.set(topic, () => this.epochChanged(name, epoch, first));
       this.cutEarly(topic, epoch, first);
@@ -216,7 +224,7 @@ export class Router {
   }
 
   renumbered(name: Topic, position: Position): void {
-    const topic = this.topics.get(name);
+    const topic = this.find(name);
     if (topic?.isReady === false) {
       this.changes.set(topic, () => {
         if (topic.epoch !== position.epoch) this.renumbered(name, position);
@@ -240,6 +248,19 @@ export class Router {
       subscription.gap = { cause: 'history_lost', epoch: position.epoch, sequence: position.sequence };
       subscription.owner.announced(subscription);
     }
+  }
+
+  rests(name: Topic): boolean {
+    return this.resting.has(name);
+  }
+
+  /** A topic that rests goes on, because somebody who has it by a pattern asks for it. */
+  wake(name: Topic): void {
+    this.find(name);
+  }
+
+  forgotten(name: Topic): void {
+    this.resting.take(name);
   }
 
   /** What an answer of the broker says of a topic, which may be news: answers and publications come by different ways. */
@@ -266,15 +287,21 @@ export class Router {
   /** Drops the topics that nobody has listened to for a while. Call it about once a second. */
   sweep(): void {
     this.tracing.expire();
-    const deadline = this.clock.elapsed() - this.options.lingerMs;
+    const now = this.clock.elapsed();
+    const deadline = now - this.options.lingerMs;
+    const silentSince = now - this.options.restMs;
+    let rested = 0;
     for (const topic of this.topics.values()) {
-      if (topic.idleSince !== -1 && topic.idleSince <= deadline && !this.keeping.has(topic)) this.drop(topic);
+      if (this.keeping.has(topic)) continue;
+      if (topic.idleSince !== -1) {
+        if (topic.idleSince <= deadline) this.drop(topic);
+      } else if (topic.activeAt <= silentSince && rested < RESTED_AT_ONCE) rested += this.rest(topic);
     }
   }
 
   /** For metrics and audits. */
-  usage(): { topics: number; tailBytes: number } {
-    return { topics: this.topics.size, tailBytes: this.pool.inUse };
+  usage(): { topics: number; resting: number; tailBytes: number } {
+    return { topics: this.topics.size, resting: this.resting.size, tailBytes: this.pool.inUse };
   }
 
   openTopics(): Iterable<RoutedTopic> {
@@ -365,6 +392,28 @@ export class Router {
     }
   }
 
+  /** The topic if it is open, or rests: then it goes on where it stood, with everybody whose patterns match. */
+  private find(name: Topic): RoutedTopic | undefined {
+    const topic = this.topics.get(name);
+    if (topic !== undefined) return topic;
+    const position = this.resting.take(name);
+    if (position === undefined) return undefined;
+    const resumed = this.open(name);
+    this.becomeReady(resumed, position, true);
+    return resumed;
+  }
+
+  /** Lets go of a silent topic that only patterns bring. @returns how many subscriptions ended */
+  private rest(topic: RoutedTopic): number {
+    if (this.resting.isFull || !canRest(topic) || !this.patterns.matchesAny(topic.name)) return 0;
+    const { name, epoch, head } = topic;
+    const subscriptions = topic.subscriptions.slice();
+    for (const subscription of subscriptions) subscription.owner.rested(subscription);
+    this.drop(topic);
+    if (!topic.isEphemeral) this.resting.add(name, { epoch, sequence: head });
+    return subscriptions.length;
+  }
+
   private open(name: Topic): RoutedTopic {
     const topic = new RoutedTopic(name, this.pool, this.options.tail, (prepared) => this.keepPrepared(prepared));
     this.topics.set(name, topic);
@@ -428,8 +477,10 @@ export class Router {
     if (topic.subscriptions.length === 0 && !this.isFollowed(topic)) this.drop(topic);
   }
 
-  private becomeReady(topic: RoutedTopic, position: Position): void {
+  /** @param isResumed whoever has it by a pattern stands there already, also if it was new to the pattern once */
+  private becomeReady(topic: RoutedTopic, position: Position, isResumed = false): void {
     topic.isReady = true;
+    topic.activeAt = this.clock.elapsed();
     topic.isEphemeral = position.epoch === '';
     topic.epoch = position.epoch;
     topic.jumpTo(position.sequence);
@@ -439,7 +490,7 @@ export class Router {
     if (topic.subscriptions.length === 0) topic.idleSince = this.clock.elapsed();
     const present = new Set(topic.subscriptions.map(({ owner }) => owner));
     for (const [owner, isNew] of this.patterns.matching(topic.name)) {
-      if (!present.has(owner)) this.attachMatched(topic, owner, isNew);
+      if (!present.has(owner)) this.attachMatched(topic, owner, isNew && !isResumed);
     }
     const early = this.early.get(topic);
     this.early.delete(topic);

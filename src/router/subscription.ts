@@ -19,6 +19,8 @@ export interface Subscriber {
   announced(subscription: Subscription): void;
   /** A pattern of this subscriber matches a topic that has just appeared. Answers its subscription, or `null` to decline. */
   matched(topic: RoutedTopic): Subscription | null;
+  /** A topic that only patterns brought is let go of: everything of it is written, and it comes back by the pattern. */
+  rested(subscription: Subscription): void;
 }
 
 /** Where the next publication comes from. */

@@ -16,6 +16,7 @@ import { Subscription, type Subscriber } from './subscription.ts';
 
 const PLENTY = { messages: 1_000, ageMs: 3_600_000, bytes: 10_000_000 };
 export const LINGER_MS = 10_000;
+export const REST_MS = 60_000;
 
 export interface Told {
   readonly what: 'queued' | 'fellBehind' | 'announced';
@@ -32,6 +33,9 @@ export class TestSubscriber implements Subscriber {
   readonly principal = { user: `user${this.number}` };
   readonly format: Format;
   readonly told: Told[] = [];
+  /** Topics that were let go of. */
+  readonly resting: Topic[] = [];
+  router: Router | null = null;
   readonly faults: unknown[] = [];
   /** What patterns brought, by topic. */
   readonly brought = new Map<Topic, Subscription>();
@@ -67,6 +71,12 @@ export class TestSubscriber implements Subscriber {
     const subscription = this.brought.get(topic.name) ?? new Subscription(this, topic);
     this.brought.set(topic.name, subscription);
     return subscription;
+  }
+
+  rested(subscription: Subscription): void {
+    this.resting.push(subscription.topic.name);
+    this.brought.delete(subscription.topic.name);
+    this.router?.leave(subscription);
   }
 
   /** How many publications of a topic were queued, call by call. */
@@ -151,7 +161,13 @@ export class RouterRig {
       },
     };
     const limits = { messages: 100, bytes: 1_000_000, totalBytes: 10_000_000, ...tail };
-    this.router = new Router({ tail: limits, lingerMs: LINGER_MS, trace }, this.interest, flush, this.clock, silentLog);
+    this.router = new Router(
+      { tail: limits, lingerMs: LINGER_MS, restMs: REST_MS, trace },
+      this.interest,
+      flush,
+      this.clock,
+      silentLog,
+    );
     void this.broker.start(this.router);
   }
 

@@ -20,9 +20,10 @@ export class RedisSessionArchive {
 
   /**
    * Every session that was there from the beginning to the end, in pages.
+   * @param unreadable told of a key whose value is no session, and why; it is left out
    * @throws Error when Redis does not answer
    */
-  async *all(): AsyncGenerator<readonly Session[]> {
+  async *all(unreadable: (key: string, problem: string) => void): AsyncGenerator<readonly Session[]> {
     const pattern = `${this.link.keys.start('session')}*`;
     for (const server of this.link.servers) {
       let cursor = '0';
@@ -31,7 +32,7 @@ export class RedisSessionArchive {
         cursor = next;
         if (keys.length === 0) continue;
         const texts = await this.read(keys.map((key): Command => ['GET', key]));
-        yield texts.filter((text) => typeof text === 'string').map((text) => readSession(JSON.parse(text)));
+        yield texts.flatMap((text, at) => (typeof text === 'string' ? parse(text, keys[at] ?? '', unreadable) : []));
       } while (cursor !== '0');
     }
   }
@@ -60,6 +61,15 @@ export class RedisSessionArchive {
     const results = await new Promise<Results>((resolve) => this.link.read(commands, resolve));
     throwFailure(results);
     return results;
+  }
+}
+
+function parse(text: string, key: string, unreadable: (key: string, problem: string) => void): Session[] {
+  try {
+    return [readSession(JSON.parse(text))];
+  } catch (error) {
+    unreadable(key, error instanceof Error ? error.message : String(error));
+    return [];
   }
 }
 

@@ -108,6 +108,10 @@ export class SimulatedBroker implements WorldBroker, BrokerListener {
     this.notice(topic, () => this.listener?.renumbered(topic, position));
   }
 
+  forgotten(topic: Topic): void {
+    this.notice(topic, () => this.listener?.forgotten(topic));
+  }
+
   // What the schedule decides
 
   /** The oldest call reaches the broker. */

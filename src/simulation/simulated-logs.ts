@@ -108,6 +108,20 @@ export class SimulatedLogs implements TopicLogs {
     );
   }
 
+  standing(topics: readonly Topic[], reply: Reply<ReadonlyMap<Topic, Head>>): void {
+    this.ask(
+      () => {
+        const found = new Map<Topic, Head>();
+        for (const topic of topics) {
+          const head = this.redis.standing(topic);
+          if (head !== null) found.set(topic, head);
+        }
+        return () => reply(found);
+      },
+      () => reply(AWAY),
+    );
+  }
+
   read(topic: Topic, request: ReadRequest, ageMs: number, reply: (answer: LogPage | Refusal | null) => void): void {
     this.ask(
       () => {

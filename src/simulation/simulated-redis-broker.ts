@@ -92,7 +92,7 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
 
   async start(listener: BrokerListener): Promise<void> {
     this.listener = listener;
-    void this.other.start({ published: () => {}, epochChanged: () => {}, renumbered: () => {} });
+    void this.other.start({ published: () => {}, epochChanged: () => {}, renumbered: () => {}, forgotten: () => {} });
     await this.own.start(this);
   }
 
@@ -134,6 +134,10 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
 
   renumbered(topic: Topic, position: Position): void {
     this.listener?.renumbered(topic, position);
+  }
+
+  forgotten(topic: Topic): void {
+    this.listener?.forgotten(topic);
   }
 
   // What the schedule decides

@@ -121,6 +121,14 @@ export class SimulatedRedis {
     return { epoch, first, top, lineage: [...lineage] };
   }
 
+  /** As it is written down: another server than before is not noticed by looking. */
+  standing(topic: Topic): Head | null {
+    const state = this.data.topics.get(topic);
+    if (state === undefined) return null;
+    const { epoch, first, top, lineage } = state;
+    return { epoch, first, top, lineage: [...lineage] };
+  }
+
   read(topic: Topic, request: ReadRequest, ageMs: number): LogPage | null {
     const state = this.load(topic);
     if (state === null) return null;

@@ -70,6 +70,8 @@ export interface Conditions {
 
 const SECRET = 'the secret of the simulated world, long enough';
 const LINGER_MS = 20_000;
+/** So short that topics rest within a world's time. */
+const REST_MS = 3_000;
 const APPENDS = { pendingMessages: 100, pendingBytes: 100_000 };
 /** How long publications wait for others in every fourth world, in ms. */
 export const COALESCE_MS = 30;
@@ -150,6 +152,8 @@ export class World {
               reads: { atOnce: 2, waiting: 1_000 },
               tail,
               silenceMs: 4_000,
+              restMs: REST_MS,
+              topicTtlMs: 60_000,
             },
             clock,
             random,
@@ -159,7 +163,13 @@ export class World {
     const coalesceMs = random.pick([0, 0, 0, COALESCE_MS]);
     this.flusher = new Flusher({ sliceMs: 0, readSliceMs: 0, stride, coalesceMs }, clock, clock);
     const trace = traced?.limits;
-    this.router = parts.router({ tail, lingerMs: LINGER_MS, trace }, this.broker, this.flusher, clock, silentLog);
+    this.router = parts.router(
+      { tail, lingerMs: LINGER_MS, restMs: REST_MS, trace },
+      this.broker,
+      this.flusher,
+      clock,
+      silentLog,
+    );
     for (const pattern of traced?.patterns ?? []) this.router.tracing.enable(pattern, untilOf(traced, clock));
     const backlog = parts.backlog(conditions.totalBytes);
     this.flusher.serve(this.router, backlog);

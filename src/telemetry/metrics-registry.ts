@@ -2,7 +2,7 @@
 import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client';
 import type { Counters } from './counters.ts';
 import { openFiles } from './open-files.ts';
-import { METRICS, type Gauges, type Sample } from './metrics.ts';
+import { METRICS, type Gauges, type MetricEntry, type Sample } from './metrics.ts';
 
 /** Every metric of a process with its values, as the Prometheus client library exchanges them. */
 export type MetricSnapshot = readonly { readonly name: string; readonly type: unknown }[];
@@ -57,20 +57,16 @@ export class MetricsRegistry {
   /** Our own metrics as an object: a number, or samples where there are labels. */
   json(): Record<string, unknown> {
     const gauges = this.gauges();
-    return Object.fromEntries(
-      METRICS.map(({ name, labels, type, read }) => [
-        name,
-        plain(read(this.counters, gauges), labels.length === 0 && type !== 'histogram'),
-      ]),
-    );
+    return Object.fromEntries(METRICS.map((entry) => [entry.name, asJson(entry, entry.read(this.counters, gauges))]));
   }
 }
 
-function plain(samples: Sample[], single: boolean): unknown {
-  if (single) return samples[0]?.value ?? 0;
-  return samples.map(({ labels, value, metricName }) => ({
-    ...(metricName === undefined ? {} : { name: metricName }),
-    ...labels,
-    value,
+/** What a metric says as JSON: a number, or samples where there are labels. */
+export function asJson({ labels, type }: Pick<MetricEntry, 'labels' | 'type'>, samples: readonly Sample[]): unknown {
+  if (labels.length === 0 && type !== 'histogram') return samples[0]?.value ?? 0;
+  return samples.map((sample) => ({
+    ...(sample.metricName === undefined ? {} : { name: sample.metricName }),
+    ...sample.labels,
+    value: sample.value,
   }));
 }

@@ -38,6 +38,7 @@ export interface Gauges {
   readonly subscriptionsLagging: number;
   readonly unaccounted: number;
   readonly routedTopics: number;
+  readonly restingTopics: number;
   readonly tailBytes: number;
   readonly logTopics: number;
   readonly logBytes: number;
@@ -89,7 +90,7 @@ export const METRICS: readonly MetricEntry[] = [
   ),
   counter(
     'authentication_failures_total',
-    'Tokens refused, at the handshake and by HTTP, by reason.',
+    'Tokens refused, at the handshake, by HTTP and for administration, by reason.',
     ['reason'],
     ({ authenticationFailures }) => tally(authenticationFailures, 'reason'),
   ),
@@ -185,6 +186,9 @@ export const METRICS: readonly MetricEntry[] = [
   ),
   histogram('ping_round_trip_seconds', 'From a ping to its pong.', ({ pingRoundTrip }) => pingRoundTrip),
 
+  gauge('resting_topics', 'Silent topics that only patterns bring: a position each.', [], (_, { restingTopics }) => [
+    one(restingTopics),
+  ]),
   gauge('routed_topics', 'Topics that somebody listens or lately listened to.', [], (_, { routedTopics }) => [
     one(routedTopics),
   ]),

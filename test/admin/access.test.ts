@@ -88,6 +88,29 @@ describe('without the right token', () => {
   });
 });
 
+test('refused attempts are in the metric by their reasons, and each counts once against its address', async () => {
+  const server = await startServer({ 'admin.token': ADMIN_TOKEN, 'auth.failures_per_minute': '4' });
+  const admin = new Admin(server.port);
+  const attempts = [
+    null,
+    'wrong',
+    await tokenOf('olga', { roles: ['admin'], claims: { exp: 1 } }),
+    await tokenOf('olga', { roles: ['user'] }),
+    ADMIN_TOKEN,
+  ];
+  const answers: number[] = [];
+  for (const token of attempts) answers.push((await admin.call('GET', '/admin/topics', undefined, token)).status);
+  expect(answers).toEqual([401, 401, 401, 403, 429]);
+  const samples = await server.samples('signalbox_authentication_failures_total');
+  expect(Object.fromEntries(samples.map(({ reason, value }) => [reason, value]))).toEqual({
+    token_missing: 1,
+    token_invalid: 1,
+    token_expired: 1,
+    not_allowed: 1,
+    rate_limited: 1,
+  });
+});
+
 describe('the body', () => {
   test('is read whatever Content-Type says, as curl -d sends it', async () => {
     const server = await startServer(OPEN);

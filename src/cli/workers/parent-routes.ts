@@ -4,8 +4,8 @@ import { refusalResponse } from '../../node/refusal-response.ts';
 import type { HttpRequest, HttpResponse, Method, Route } from '../../node/route.ts';
 import { refusal } from '../../protocol/errors.ts';
 import type { Clock } from '../../telemetry/clock.ts';
-import type { MetricSnapshot } from '../../telemetry/metrics-registry.ts';
 import type { ForwardedRequest } from './messages.ts';
+import { parentMetricsRoutes } from './parent-metrics.ts';
 import type { SummedMetrics } from './summed-metrics.ts';
 import type { WorkerSlot } from './worker-slot.ts';
 import type { WorkerSupervisor } from './worker-supervisor.ts';
@@ -31,7 +31,9 @@ export function parentRoutes(parts: ParentParts): Route[] {
     { method: 'GET', path: '/health', handle: () => health(parts) },
     { method: 'GET', path: '/health/live', handle: () => ({ status: 200, body: { status: 'alive' } }) },
     { method: 'GET', path: '/health/ready', handle: () => readiness(parts) },
-    ...(parts.hasMetrics ? [metricsRoute(parts)] : []),
+    ...(parts.hasMetrics
+      ? parentMetricsRoutes({ ...parts, ask, forwarded: (path) => forwarded(parts, 'GET', path) })
+      : []),
     ...ADMIN_ENDPOINTS.map(({ method, path }) => forwarded(parts, method, path)),
   ];
 }
@@ -86,32 +88,6 @@ async function readiness(parts: ParentParts): Promise<HttpResponse> {
   };
 }
 
-function metricsRoute(parts: ParentParts): Route {
-  const { supervisor, metrics } = parts;
-  const one = forwarded(parts, 'GET', '/metrics');
-  return {
-    method: 'GET',
-    path: '/metrics',
-    handle: async (request) => {
-      if (request.query.has('node')) return one.handle(request);
-      const collect = async (): Promise<readonly MetricSnapshot[]> =>
-        (await Promise.all(supervisor.slots.map(figuresOf))).filter((snapshot) => snapshot !== null);
-      const body = await metrics.text(collect, () => supervisor.slots);
-      return { status: 200, headers: { 'content-type': metrics.contentType }, body };
-    },
-  };
-}
-
-/** The last that it gave when it does not answer now: sums must not go back because a worker is busy. */
-async function figuresOf({ worker }: WorkerSlot): Promise<MetricSnapshot | null> {
-  if (worker === null) return null;
-  try {
-    return await worker.call({ what: 'metrics' }, ANSWER_MS);
-  } catch {
-    return worker.metrics;
-  }
-}
-
 /** Through the worker that `?node=` names, that has the connection, or the first that serves: commands reach all anyway. */
 function forwarded({ supervisor }: ParentParts, method: Method, path: string): Route {
   return {
@@ -120,10 +96,14 @@ function forwarded({ supervisor }: ParentParts, method: Method, path: string): R
     handle: async (request) => {
       const { serving } = supervisor;
       const wanted = request.query.get('node');
-      const slot = choose(serving, wanted, request.parameters['id'] ?? '');
+      const own = choose(serving, wanted, request.parameters['id'] ?? '');
+      // No worker of ours: what only looks can be of any node of the service, which each of them knows how to ask.
+      const isElsewhere = own === undefined && method === 'GET' && path.startsWith('/admin/');
+      const slot = isElsewhere ? serving[0] : own;
       if (slot === undefined || slot.worker === null) return nobody(serving, wanted);
+      const plainRequest = plain(request, isElsewhere ? wanted : null);
       try {
-        return await slot.worker.call({ what: 'route', route: path, request: plain(request) }, FORWARD_MS);
+        return await slot.worker.call({ what: 'route', route: path, request: plainRequest }, FORWARD_MS);
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         return refusalResponse(refusal('internal', `${slot.name}: ${why}`, 1_000));
@@ -145,11 +125,12 @@ function nobody(serving: readonly WorkerSlot[], wanted: string | null): HttpResp
   return refusalResponse(refusal('not_found', `expected node to be one of ${names}, got ${JSON.stringify(wanted)}`));
 }
 
-function plain(request: HttpRequest): ForwardedRequest {
+/** @param node the one that the worker is to ask; `null` for its own answer */
+function plain(request: HttpRequest, node: string | null): ForwardedRequest {
   const { method, path, parameters, body, address } = request;
   const query = new URLSearchParams(request.query);
-  // The worker's routes do not know it.
   query.delete('node');
+  if (node !== null) query.set('node', node);
   const headers = HEADERS.flatMap((name) => {
     const value = request.header(name);
     return value === undefined ? [] : [[name, value] as const];

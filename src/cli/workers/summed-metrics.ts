@@ -1,7 +1,11 @@
 /** The metrics of all workers as those of one server: counters added up, gauges by what they mean. */
 import { AggregatorRegistry, Registry } from 'prom-client';
-import type { MetricSnapshot } from '../../telemetry/metrics-registry.ts';
+import { METRICS, type Sample } from '../../telemetry/metrics.ts';
+import { asJson, type MetricSnapshot } from '../../telemetry/metrics-registry.ts';
 import { WORKER_METRICS, type WorkerGauges } from '../../telemetry/worker-metrics.ts';
+
+/** Asks the workers. Who ends meanwhile is in what it gives, and not yet among the retired. */
+type Collect = () => Promise<readonly MetricSnapshot[]>;
 
 export class SummedMetrics {
   /** What workers counted that have ended: a sum that goes back would look like a restart of everything. */
@@ -17,14 +21,21 @@ export class SummedMetrics {
     this.retired = this.retired.then((before) => aggregate([before, counted]).getMetricsAsJSON());
   }
 
-  /**
-   * Prometheus text exposition format 0.0.4.
-   * @param collect asks the workers. Who ends meanwhile is in what it gives, and not yet among the retired
-   */
-  async text(
-    collect: () => Promise<readonly MetricSnapshot[]>,
-    workers: () => readonly WorkerGauges[],
-  ): Promise<string> {
+  /** Prometheus text exposition format 0.0.4. */
+  async text(collect: Collect, workers: () => readonly WorkerGauges[]): Promise<string> {
+    return (await this.sum(collect, workers)).metrics();
+  }
+
+  /** Our own metrics as an object, like those of a single node: a number, or samples where there are labels. */
+  async json(collect: Collect, workers: () => readonly WorkerGauges[]): Promise<Record<string, unknown>> {
+    const sums = await (await this.sum(collect, workers)).getMetricsAsJSON();
+    const values = new Map(sums.map((metric) => [metric.name, metric.values as Sample[]]));
+    return Object.fromEntries(
+      [...METRICS, ...WORKER_METRICS].map((entry) => [entry.name, asJson(entry, values.get(entry.name) ?? [])]),
+    );
+  }
+
+  private async sum(collect: Collect, workers: () => readonly WorkerGauges[]): Promise<Registry> {
     const retired = this.retired;
     const live = await collect();
     const own = WORKER_METRICS.map(({ name, type, help, across, read }) => ({
@@ -34,7 +45,7 @@ export class SummedMetrics {
       aggregator: across,
       values: read(workers()),
     }));
-    return aggregate([...live, await retired, own]).metrics();
+    return aggregate([...live, await retired, own]);
   }
 }
 

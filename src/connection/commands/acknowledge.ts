@@ -1,15 +1,32 @@
 import type { AckFrame } from '../../protocol/frames.ts';
+import type { Position } from '../../protocol/position.ts';
+import type { Topic } from '../../protocol/topic.ts';
 import type { Connection } from '../connection.ts';
-import { findSubscription } from '../subscriptions.ts';
+import { findSubscription, isMatchedName } from '../subscriptions.ts';
 import { sessionChanged } from '../sessions.ts';
 import { nodeName } from './names.ts';
 
 /** `Ack` remembers, for the session, how far the client has come. Topics that it is not subscribed to are ignored. */
 export function acknowledge(connection: Connection, frame: AckFrame): void {
   for (const [name, position] of frame.positions) {
-    if (findSubscription(connection, nodeName(connection.principal, name)) === undefined) continue;
-    connection.acknowledged ??= new Map();
-    connection.acknowledged.set(name, position);
+    const topic = nodeName(connection.principal, name);
+    if (findSubscription(connection, topic) === undefined && !hasResting(connection, topic)) continue;
+    remember(connection, name, position);
     sessionChanged(connection);
   }
+}
+
+/** Whether a pattern of the connection has the topic, which rests and so has no subscription. */
+function hasResting(connection: Connection, topic: Topic): boolean {
+  return connection.context.router.rests(topic) && isMatchedName(connection, topic);
+}
+
+/** As many as it may be subscribed to: beyond, the one that was acknowledged longest ago is forgotten. */
+function remember(connection: Connection, name: string, position: Position): void {
+  const { maxSubscriptions, maxMatchedTopics } = connection.context.limits;
+  const acknowledged = (connection.acknowledged ??= new Map<string, Position>());
+  acknowledged.delete(name);
+  acknowledged.set(name, position);
+  if (acknowledged.size > maxSubscriptions + maxMatchedTopics)
+    acknowledged.delete(acknowledged.keys().next().value as string);
 }

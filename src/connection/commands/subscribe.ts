@@ -21,7 +21,7 @@ import {
   dropUnmatched,
   endPattern,
   endSubscription,
-  findSubscription,
+  awakeSubscription,
   hold,
   isMatched,
   purge,
@@ -127,7 +127,7 @@ class Request implements Joining {
 
   private join(entry: SubscribeEntry): void {
     const { connection } = this;
-    const existing = findSubscription(connection, nodeName(connection.principal, entry.topic));
+    const existing = awakeSubscription(connection, nodeName(connection.principal, entry.topic));
     if (existing?.isExplicit !== true && this.isFull) return this.reject(entry.topic, this.tooMany());
     this.topics.push(entry.topic);
     if (existing === undefined) this.add(entry).isExplicit = true;
@@ -249,7 +249,7 @@ class Request implements Joining {
         refusal('invalid_topic', `expected a topic that ${quote(pattern)} matches, got ${quote(topic)}`),
       );
     }
-    const existing = findSubscription(connection, nodeName(connection.principal, topic));
+    const existing = awakeSubscription(connection, nodeName(connection.principal, topic));
     if (existing === undefined) this.add({ topic, position, pattern });
     else this.joinAgain(existing, { topic, position, pattern });
   }

@@ -77,7 +77,7 @@ const VIEWS: readonly Endpoint[] = [
     method: 'GET',
     path: '/admin/connections',
     operation: 'connections',
-    summary: 'Open connections of this node, the worst first.',
+    summary: 'Open connections of a node, the worst first.',
     query: CONNECTIONS_QUERY,
     response: z.object({ ...paging, sort: z.string(), connections: z.array(connection) }),
     reasons: ['invalid_field'],
@@ -96,7 +96,7 @@ const VIEWS: readonly Endpoint[] = [
     method: 'GET',
     path: '/admin/topics',
     operation: 'topics',
-    summary: 'Topics that this node serves, the most subscribed first.',
+    summary: 'Topics that a node serves, the most subscribed first.',
     query: TOPICS_QUERY,
     response: z.object({ ...paging, topics: z.array(z.looseObject({ topic: z.string(), subscribers: z.int() })) }),
     reasons: ['invalid_field'],
@@ -162,4 +162,13 @@ const COMMANDS = ADMIN_COMMANDS.map((endpoint): Endpoint => ({
   reasons: ['malformed', 'invalid_field', 'not_found'],
 }));
 
-export const ADMIN_ENDPOINTS: readonly Endpoint[] = [...VIEWS, ...COMMANDS];
+const ANY_NODE = { node: z.string().optional().describe('the node that is meant; without, the one that is asked') };
+
+/** What only looks can be of any node (admin-elsewhere.ts). */
+const VIEWS_OF_ANY_NODE = VIEWS.map((view): Endpoint => {
+  if (view.method !== 'GET' || view.path === '/admin/nodes') return view;
+  const query = (view.query ?? z.object({})).extend(ANY_NODE);
+  return { ...view, query, reasons: [...new Set([...(view.reasons ?? []), 'not_found' as const])] };
+});
+
+export const ADMIN_ENDPOINTS: readonly Endpoint[] = [...VIEWS_OF_ANY_NODE, ...COMMANDS];

@@ -1,0 +1,86 @@
+/** `?node=` of the admin endpoints that only look: the node that was asked asks the one that is meant. */
+import type { ControlBus, Member } from '../control/command.ts';
+import type { NodeViews, ViewAnswer, ViewRequest } from '../control/views.ts';
+import { refusalResponse } from '../node/refusal-response.ts';
+import type { HttpResponse } from '../node/route.ts';
+import { refusal } from '../protocol/errors.ts';
+import type { AdminRequest, AdminRoute } from './admin-access.ts';
+
+export interface Elsewhere {
+  /** The name of this node. */
+  readonly own: string;
+  readonly bus: ControlBus;
+  /** `null` where a node is alone. */
+  readonly views: NodeViews | null;
+}
+
+/** Its ids begin with the name of their node, so that nobody has to know where a connection is. */
+const BY_ID = '/admin/connections/:id';
+
+/** The same routes, for whichever node `?node=` names; without, for this one, or the one that has the connection. */
+export function onAnyNode(routes: readonly AdminRoute[], elsewhere: Elsewhere): AdminRoute[] {
+  return routes.map((route) => ({
+    ...route,
+    handle: async (given) => {
+      const node = given.query.get('node');
+      const query = new URLSearchParams(given.query);
+      query.delete('node');
+      const request = { ...given, query };
+      if (node === elsewhere.own) return route.handle(request);
+      if (node !== null) return askNode(elsewhere, node, route, request);
+      const answer = await route.handle(request);
+      if (answer.status !== 404 || route.path !== BY_ID) return answer;
+      const owner = ownerOf(await elsewhere.bus.members(), request.parameters['id'] ?? '');
+      if (owner === undefined || owner.node === elsewhere.own) return answer;
+      return askMember(elsewhere, owner, route, request);
+    },
+  }));
+}
+
+/** Answers what another node asks. Whoever asked it was recognised there. */
+export async function answerView(
+  routes: readonly AdminRoute[],
+  { path, parameters, query }: ViewRequest,
+): Promise<ViewAnswer> {
+  const route = routes.find((candidate) => candidate.path === path);
+  if (route === undefined) return refusalResponse(refusal('not_found', `expected a view of this version, got ${path}`));
+  const header = (): undefined => undefined;
+  const request = { method: 'GET', path, query: new URLSearchParams(query), header, parameters } as const;
+  return route.handle({ ...request, body: '', address: '', who: 'another node' });
+}
+
+async function askNode(
+  elsewhere: Elsewhere,
+  node: string,
+  route: AdminRoute,
+  request: AdminRequest,
+): Promise<HttpResponse> {
+  const members = await elsewhere.bus.members();
+  const member = newest(members.filter((candidate) => candidate.node === node));
+  if (member !== undefined) return askMember(elsewhere, member, route, request);
+  const names = [...new Set(members.map((candidate) => candidate.node))].join(', ');
+  return refusalResponse(refusal('not_found', `expected node to be one of ${names}, got ${JSON.stringify(node)}`));
+}
+
+async function askMember(
+  { views }: Elsewhere,
+  { node, instance }: Member,
+  { path }: AdminRoute,
+  { parameters, query }: AdminRequest,
+): Promise<HttpResponse> {
+  const answer = (await views?.ask(instance, { path, parameters, query: query.toString() })) ?? null;
+  return (
+    answer ?? refusalResponse(refusal('internal', `expected ${node} to answer within two seconds; it did not`, 1_000))
+  );
+}
+
+function ownerOf(members: readonly Member[], id: string): Member | undefined {
+  const candidates = members.filter(({ node }) => id.startsWith(`${node}-`));
+  const longest = Math.max(...candidates.map(({ node }) => node.length));
+  return newest(candidates.filter(({ node }) => node.length === longest));
+}
+
+/** A node that was killed has its lease for a while beside that of its successor. */
+function newest(members: readonly Member[]): Member | undefined {
+  return members.toSorted((a, b) => b.started_at - a.started_at)[0];
+}
