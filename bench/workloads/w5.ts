@@ -3,8 +3,9 @@
  * then read on; what they get is checked to the end. In pairs with and without the stalled ones, because one run
  * differs from the next by more than the stall does.
  */
-import { Client, type ClientOptions } from '../generator/client.ts';
+import { Client } from '../generator/client.ts';
 import { Publisher } from '../generator/publisher.ts';
+import { StalledClients } from '../generator/stalled-clients.ts';
 import { Tally } from '../generator/tally.ts';
 import { pause } from '../pause.ts';
 import { cpuSeconds, residentBytes } from '../processes.ts';
@@ -52,10 +53,14 @@ const HEALTHY = 100;
 const STALLED = 10;
 const PER_SECOND = 2_000;
 const WARM_UP_SECONDS = 1;
+const WARM_UP_STALL_SECONDS = 4;
 const SHALLOW = '1,000 messages';
 const DEEP: Settings = { 'topics.history': '65536' };
 const CATCH_UP_SECONDS = 20;
 const MEGABYTE = 1_048_576;
+/** So many messages missing of all stalled clients together, a tenth of a second each: they are live again. */
+const LIVE_AGAIN = (STALLED * PER_SECOND) / 10;
+const LOOK_SECONDS = 0.1;
 
 export async function w5(plan: Plan): Promise<Section> {
   plan.say('W5: 100 healthy and 10 stalled subscribers, 2,000 msg/s x 1 kB');
@@ -128,17 +133,14 @@ async function run(stalledCount: number, settings: Settings, plan: Plan): Promis
   const running = await SERVERS['signalbox-json'].start(settings);
   const { pid, port } = running;
   const wire = SERVERS['signalbox-json'].wire(PAYLOAD);
-  const [tally, stalledTally] = [new Tally(), new Tally()];
+  const tally = new Tally();
   const token = await benchToken('bench');
-  const common = { port, topic: TOPIC, token, wire };
-  const subscribers = (count: number, to: Tally): ClientOptions[] =>
-    Array.from({ length: count }, () => ({ ...common, tally: to, role: 'subscriber' }));
-  const healthy = await openAll(subscribers(HEALTHY, tally));
-  const stalled = await openAll(
-    // A wire of their own: what a wire learns of frames must not change back and forth.
-    subscribers(stalledCount, stalledTally).map((each) => ({ ...each, wire: SERVERS['signalbox-json'].wire(PAYLOAD) })),
+  const common = { port, topic: TOPIC, token };
+  const healthy = await openAll(
+    Array.from({ length: HEALTHY }, () => ({ ...common, wire, tally, role: 'subscriber' })),
   );
-  const client = await Client.open({ ...common, tally: new Tally(), role: 'publisher' });
+  const stalled = await StalledClients.open({ ...common, payloadBytes: PAYLOAD, count: stalledCount });
+  const client = await Client.open({ ...common, wire, tally: new Tally(), role: 'publisher' });
   const publisher = new Publisher({
     client,
     tally,
@@ -150,34 +152,29 @@ async function run(stalledCount: number, settings: Settings, plan: Plan): Promis
   try {
     publisher.atRate(PER_SECOND);
     await pause(WARM_UP_SECONDS);
+    // The way back is compiled too before it is measured, like everything else; the kernel alone holds two seconds.
+    await stalled.pause();
+    await pause(WARM_UP_STALL_SECONDS);
+    await stalled.resume();
+    await catchUp(stalled, () => publisher.sent * stalledCount);
+    await pause(WARM_UP_SECONDS);
     const before = { rss: residentBytes(pid), cpu: cpuSeconds(pid), at: performance.now() };
-    for (const each of stalled) each.pause();
+    await stalled.pause();
     const during = await measured(tally, stallSeconds);
-    const resumed = performance.now();
-    let caughtUpAt = 0;
-    stalledTally.wake = () => {
-      if (
-        publisher.sent * stalledCount - stalledTally.received - stalledTally.announced >
-        (stalledCount * PER_SECOND) / 10
-      )
-        return;
-      caughtUpAt ||= performance.now();
-      stalledTally.wakeAt = Infinity;
-    };
-    stalledTally.wakeAt = 0;
-    for (const each of stalled) each.resume();
+    await stalled.resume();
+    const caughtUp = catchUp(stalled, () => publisher.sent * stalledCount);
     const after = await measured(tally, seconds - stallSeconds);
     const growth = (residentBytes(pid) - before.rss) / MEGABYTE;
     const share = (cpuSeconds(pid) - before.cpu) / ((performance.now() - before.at) / 1_000);
     publisher.stop();
     await arrival(tally, () => publisher.expected);
     const expected = publisher.sent * stalledCount;
-    for (
-      let waited = 0;
-      waited < CATCH_UP_SECONDS && stalledTally.received + stalledTally.announced < expected;
-      waited += 1
-    )
+    const caughtUpSeconds = await caughtUp;
+    let counts = await stalled.counts();
+    for (let waited = 0; waited < CATCH_UP_SECONDS && counts.received + counts.announced < expected; waited += 1) {
       await pause(1);
+      counts = await stalled.counts();
+    }
     const counters = await readCounters(port);
     return {
       stalled: stalledCount,
@@ -186,22 +183,34 @@ async function run(stalledCount: number, settings: Settings, plan: Plan): Promis
       growthMegabytes: growth,
       serverCpuShare: share,
       expected,
-      received: stalledTally.received,
-      announced: stalledTally.announced,
-      gaps: stalledTally.gaps,
-      caughtUpSeconds: caughtUpAt === 0 ? Number.NaN : (caughtUpAt - resumed) / 1_000,
-      disconnected: tally.closed + stalledTally.closed,
+      received: counts.received,
+      announced: counts.announced,
+      gaps: counts.gaps,
+      caughtUpSeconds,
+      disconnected: tally.closed + counts.closed,
       healthyFaults: tally.faults + Math.abs(publisher.expected - tally.received - tally.announced),
       // On a machine that is too busy a healthy client falls behind a short log too.
       healthyAnnounced: tally.announced,
-      stalledFaults: stalledTally.faults + Math.abs(expected - stalledTally.received - stalledTally.announced),
+      stalledFaults: counts.faults + Math.abs(expected - counts.received - counts.announced),
       unaccounted: counters.unaccounted + counters.nativeDropped,
     };
   } finally {
     publisher.stop();
-    for (const each of [client, ...healthy, ...stalled]) each.destroy();
+    stalled.end();
+    for (const each of [client, ...healthy]) each.destroy();
     await running.stop();
   }
+}
+
+/** Seconds until little is missing; looked at from time to time, because the answer comes from another process. */
+async function catchUp(stalled: StalledClients, expected: () => number): Promise<number> {
+  const started = performance.now();
+  while (performance.now() - started < CATCH_UP_SECONDS * 1_000) {
+    const { received, announced } = await stalled.counts();
+    if (expected() - received - announced <= LIVE_AGAIN) return (performance.now() - started) / 1_000;
+    await pause(LOOK_SECONDS);
+  }
+  return Number.NaN;
 }
 
 async function measured(tally: Tally, seconds: number): Promise<Latency> {

@@ -105,7 +105,9 @@ export const SECTIONS = {
         .min(0)
         .max(1_000)
         .default(0)
-        .describe('milliseconds that publications wait for others, so that they share a write; 0 delivers at once'),
+        .describe(
+          'publications go out at most once in so many milliseconds, so that they share writes; a node that is busy for longer does not wait; 0 delivers at once',
+        ),
     })
     .describe('Actors, their mailboxes and their supervision.'),
 

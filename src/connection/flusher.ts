@@ -15,14 +15,20 @@ import { writeOut } from './outbox.ts';
 import { enforceBounds } from './overflow.ts';
 import { TurnList } from './turn-list.ts';
 
+/**
+ * Pages of logs may take so much of the time that live deliveries took in the same turn: a fixed slice made each turn of
+ * a node with few messages five times as long (W5), and a single page starves readers beside a large fan-out.
+ */
+const READ_SHARE = 0.5;
+
 export interface FlusherOptions {
   /** Length of a slice of live deliveries, in ms. */
   readonly sliceMs: number;
-  /** Length of a slice of pages from logs, in ms. */
+  /** Length of a slice of pages from logs, in ms; while others are served, at most half as long as they took, or one page. */
   readonly readSliceMs: number;
   /** Connections flushed between two looks at the clock. */
   readonly stride: number;
-  /** How long publications wait for others of their topic, in ms; 0 writes them out at the end of the turn. */
+  /** Publications are written out so seldom, in ms, that others of their topic join them; 0 writes them at the end of the turn. */
   readonly coalesceMs: number;
 }
 
@@ -37,6 +43,10 @@ export class Flusher implements FlushRequests {
   private isArmed = false;
   /** Publications wait: what else is written meanwhile leaves them where they are. */
   isCoalescing = false;
+  /** When the round under way, or the last one, began with publications, by the monotonic clock, in ms. */
+  private routedAt = -Infinity;
+  /** The last slice ended before everybody had a turn: what is published meanwhile waits in any case, and may join in. */
+  private isBehind = false;
   private isRunning = false;
   private more = false;
   private writing: Connection | null = null;
@@ -76,13 +86,17 @@ export class Flusher implements FlushRequests {
     this.arm();
   }
 
-  /** Publications are to be routed: at the end of the turn, or when they have waited for others. */
+  /**
+   * Publications are to be routed: at the end of the turn, or with others, some time after those before them. Counted from
+   * the first that waits, a node that is busy for longer than that would wait in vain, and a lone message always.
+   */
   atEndOfTurn(): void {
     const { coalesceMs } = this.options;
-    if (coalesceMs === 0) return this.arm();
+    const wait = coalesceMs === 0 || this.isBehind ? 0 : this.routedAt + coalesceMs - this.clock.elapsed();
+    if (wait <= 0) return this.arm();
     if (this.isCoalescing) return;
     this.isCoalescing = true;
-    this.scheduler.after(coalesceMs, () => {
+    this.scheduler.after(Math.ceil(wait), () => {
       this.isCoalescing = false;
       this.run();
     });
@@ -123,10 +137,13 @@ export class Flusher implements FlushRequests {
     if (this.isRunning) return;
     this.isRunning = true;
     this.isArmed = false;
-    if (!this.isCoalescing) this.router?.routeDirty();
     this.sliceStart = this.clock.elapsed();
+    const isRouting = this.isBehind || !this.isCoalescing;
+    if (isRouting && this.router?.routeDirty() === true && !this.isBehind) this.routedAt = this.sliceStart;
+    const isQuiet = this.round.length === 0 && this.ready.length === 0;
     this.flushReady(this.sliceStart + this.options.sliceMs);
-    this.serveReaders();
+    this.isBehind = this.round.length > 0;
+    this.serveReaders(isQuiet);
     this.backlog?.relieve();
     this.isRunning = false;
     if (this.pending > 0) this.arm();
@@ -149,9 +166,11 @@ export class Flusher implements FlushRequests {
     }
   }
 
-  private serveReaders(): void {
+  private serveReaders(isQuiet: boolean): void {
     if (this.readers.length === 0) return;
-    const deadline = this.clock.elapsed() + this.options.readSliceMs;
+    const now = this.clock.elapsed();
+    const { readSliceMs } = this.options;
+    const deadline = now + (isQuiet ? readSliceMs : Math.min(readSliceMs, (now - this.sliceStart) * READ_SHARE));
     const round = this.readers;
     this.readers = [];
     for (const [at, connection] of round.entries()) {

@@ -269,12 +269,13 @@ export class Router {
     this.learn(topic, { epoch, sequence: head }, this.epochs);
   }
 
-  /** Counts what was published this turn into the mailboxes of all live subscribers. */
-  routeDirty(): void {
+  /** Counts what was published this turn into the mailboxes of all live subscribers. @returns whether there was anything */
+  routeDirty(): boolean {
     const topics = this.dirty;
-    if (topics.length === 0) return;
+    if (topics.length === 0) return false;
     this.dirty = [];
     for (const topic of topics) this.route(topic);
+    return true;
   }
 
   /** Lets go of frames that were prepared for this flush. */
