@@ -157,7 +157,7 @@ export class Router {
     const { position } = publication;
     if (position === null) topic.isEphemeral = true;
     else {
-      if (position.epoch !== topic.epoch) this.moves.epochChanged(topic, position.epoch, position.sequence);
+      if (position.epoch !== topic.epoch) this.epochChanged(topic.name, position.epoch, position.sequence);
       if (position.sequence <= topic.head) return;
       if (position.sequence > topic.head + 1) this.moves.jump(topic, position.sequence - 1);
     }
@@ -198,7 +198,7 @@ export class Router {
 
   /** What an answer of the broker says of a topic, which may be news: answers and publications come by different ways. */
   heard(topic: RoutedTopic, epoch: string, epochFirst: number, head: number): void {
-    if (epoch !== topic.epoch) this.moves.epochChanged(topic, epoch, epochFirst);
+    if (epoch !== topic.epoch) this.epochChanged(topic.name, epoch, epochFirst);
     this.moves.learn(topic, { epoch, sequence: head }, this.moves.epochs);
   }
 
