@@ -35,6 +35,7 @@ import { saveSession } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
 import type { Transport, TransportListener } from './transport.ts';
 import { hogsTurn } from './turn-guard.ts';
+import { enqueue } from './waiting-list.ts';
 
 /** What was agreed at the handshake. */
 export interface Agreement {
@@ -70,7 +71,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   patterns: string[] | null = null;
   /** The `Subscribe` under way. */
   joining: Joining | null = null;
-  /** Subscriptions with something to write, in the order in which it came: a list by `nextWaiting`. */
+  /** Subscriptions with something to write, in the order in which it came: see waiting-list.ts. */
   firstWaiting: Subscription | null = null;
   lastWaiting: Subscription | null = null;
   /** Subscriptions that read the log, the longest lagging first. */
@@ -233,7 +234,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.queuedBytes += bytes;
     backlog.bytes += bytes;
     subscription.queuedBytes += bytes;
-    this.enqueue(subscription);
+    enqueue(this, subscription);
     if (!this.isScheduled && !this.isBlocked) this.schedule();
     if (this.queuedCount <= limits.mailboxCapacity && this.queuedBytes <= limits.mailboxBytes) return;
     if (!this.isBlocked) flusher.flush(this);
@@ -252,7 +253,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   }
 
   announced(subscription: Subscription): void {
-    if (subscription.gap !== null) this.enqueue(subscription);
+    if (subscription.gap !== null) enqueue(this, subscription);
     if (subscription.state === LAGGING) this.lag(subscription);
     this.schedule();
   }
@@ -266,28 +267,6 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   }
 
   // For the files beside this one
-
-  /** Puts the subscription among those with something to write. */
-  enqueue(subscription: Subscription): void {
-    if (subscription.isWaiting) return;
-    subscription.isWaiting = true;
-    if (this.lastWaiting === null) this.firstWaiting = subscription;
-    else this.lastWaiting.nextWaiting = subscription;
-    this.lastWaiting = subscription;
-  }
-
-  /** Takes a subscription out of those with something to write. @param previous the one before it in the list */
-  dequeue(subscription: Subscription, previous: Subscription | null): void {
-    if (previous === null) this.firstWaiting = subscription.nextWaiting;
-    else previous.nextWaiting = subscription.nextWaiting;
-    if (this.lastWaiting === subscription) this.lastWaiting = previous;
-    subscription.nextWaiting = null;
-    subscription.isWaiting = false;
-  }
-
-  *waiting(): Iterable<Subscription> {
-    for (let each = this.firstWaiting; each !== null; each = each.nextWaiting) yield each;
-  }
 
   /** Puts the subscription among those that read the log. */
   lag(subscription: Subscription): void {

@@ -6,6 +6,7 @@ import type { Connection } from './connection.ts';
 import { CORK_BYTES } from './transport.ts';
 import { giveUpLost, leftTheTail } from './overflow.ts';
 import { gapFrame } from './replies.ts';
+import { dequeue } from './waiting-list.ts';
 
 /** One batch: its bytes are bounded like a page. */
 const BATCH: WriteShape = { isBatch: true, messages: 1_024, bytes: PAGE_BYTES };
@@ -40,7 +41,7 @@ export function writeOut(connection: Connection): boolean {
     if (subscription.queued > 0 || subscription.gap !== null) {
       previous = subscription;
       if (subscription.holds === 0) isMore = true;
-    } else connection.dequeue(subscription, previous);
+    } else dequeue(connection, subscription, previous);
     subscription = next;
   }
   return isMore;

@@ -5,6 +5,7 @@
  */
 import { JOINING, LAGGING, LIVE, type Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
+import { waiting } from './waiting-list.ts';
 
 /** Makes the oldest entries give way until the mailbox is within its bounds. */
 export function enforceBounds(connection: Connection): void {
@@ -18,7 +19,7 @@ export function enforceBounds(connection: Connection): void {
 
 /** Empties the mailbox of everything that the logs can give back: this connection was the fattest when the node had too much. */
 export function lagFattest(connection: Connection): void {
-  for (const subscription of connection.waiting()) {
+  for (const subscription of waiting(connection)) {
     if (subscription.state === LIVE && subscription.queued > 0) giveWay(connection, subscription, subscription.queued);
   }
 }
@@ -93,7 +94,7 @@ function displaceEphemeral(connection: Connection, subscription: Subscription, c
 function findOldest(connection: Connection): Subscription | null {
   let oldest: Subscription | null = null;
   let since = Infinity;
-  for (const subscription of connection.waiting()) {
+  for (const subscription of waiting(connection)) {
     if (subscription.state === JOINING || subscription.state === LAGGING || subscription.queued <= 0) continue;
     if (leftTheTail(subscription)) return subscription;
     const at = subscription.topic.arrivedAt(connection.format, subscription.written + 1);

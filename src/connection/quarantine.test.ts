@@ -207,7 +207,7 @@ describe('a connection that fails again and again', () => {
 
   test('counts failures of its delivery like those of its frames', () => {
     client.subscribe(TOPIC);
-    client.connection.enqueue = () => {
+    client.connection.schedule = () => {
       throw new Error('planted in the delivery');
     };
     const other = rig.connect('bob');

@@ -9,6 +9,7 @@ import { ENDED, LAGGING, LIVE, Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
 import { unqueue } from './overflow.ts';
 import { errorFrame, statusFrame } from './replies.ts';
+import { clearWaiting, enqueue } from './waiting-list.ts';
 
 /** Subscriptions that the client named: topics and patterns, not what patterns matched. */
 export function activeSubscriptions(connection: Connection): number {
@@ -61,8 +62,7 @@ export function endSubscriptions(connection: Connection): void {
     context.router.leavePattern(qualify(connection.principal.tenant, pattern), connection);
   connection.subscriptions = [];
   connection.patterns = null;
-  connection.firstWaiting = null;
-  connection.lastWaiting = null;
+  clearWaiting(connection);
   connection.lagging = null;
 }
 
@@ -87,7 +87,7 @@ export function release(connection: Connection, subscription: Subscription): voi
   if (subscription.holds > 0 || subscription.state === ENDED) return;
   if (subscription.state === LAGGING) connection.lag(subscription);
   if (subscription.queued === 0 && subscription.gap === null) return;
-  connection.enqueue(subscription);
+  enqueue(connection, subscription);
   connection.schedule();
 }
 

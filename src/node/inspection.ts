@@ -1,5 +1,6 @@
 /** What operators see of connections and topics. Payloads are never part of it. */
 import type { Connection } from '../connection/connection.ts';
+import { waiting } from '../connection/waiting-list.ts';
 import { LAGGING, JOINING, LIVE, type Subscription } from '../router/subscription.ts';
 import type { Node } from './node.ts';
 
@@ -144,7 +145,7 @@ function stateName(state: Subscription['state']): string {
 function peek(connection: Connection): Record<string, unknown>[] {
   const { format, context } = connection;
   const now = context.clock.elapsed();
-  return [...connection.waiting()].flatMap(({ topic, written, queued }) =>
+  return [...waiting(connection)].flatMap(({ topic, written, queued }) =>
     Array.from({ length: Math.min(queued, PEEK) }, (_, at) => written + 1 + at)
       .filter((sequence) => sequence >= topic.tailFirst(format))
       .map((sequence) => ({
@@ -168,7 +169,7 @@ function lagOf({ lagging }: Connection): number {
 export function oldestAgeMs(connection: Connection): number {
   const now = connection.context.clock.elapsed();
   let oldest = now;
-  for (const { topic, written, queued } of connection.waiting()) {
+  for (const { topic, written, queued } of waiting(connection)) {
     if (queued > 0 && written + 1 >= topic.tailFirst(connection.format))
       oldest = Math.min(oldest, topic.arrivedAt(connection.format, written + 1));
   }

@@ -10,8 +10,11 @@ import { LIVE } from './subscription.ts';
 /** Positions remembered at most. Beyond, topics stay open, and what a connection may have of them is its limit. */
 const MAX_RESTING = 100_000;
 
+/** Subscriptions ended by one sweep, roughly: topics rest in no hurry. */
+export const ENDED_AT_ONCE = 1_000;
+
 /** Whether everything of a topic is written, and nobody named it: nothing would be missed without it. */
-export function canRest({ isReady, isDirty, head, routedHead, subscriptions }: RoutedTopic): boolean {
+function canRest({ isReady, isDirty, head, routedHead, subscriptions }: RoutedTopic): boolean {
   if (!isReady || isDirty || head !== routedHead || subscriptions.length === 0) return false;
   return subscriptions.every(
     ({ state, written, gap, holds, isExplicit, isWaiting }) =>
@@ -27,7 +30,7 @@ export class RestingTopics {
     return this.count;
   }
 
-  get isFull(): boolean {
+  private get isFull(): boolean {
     return this.count >= MAX_RESTING;
   }
 
@@ -35,12 +38,18 @@ export class RestingTopics {
     return this.bySegment.get(firstSegment(topic))?.has(topic) === true;
   }
 
-  add(topic: Topic, position: Position): void {
-    const segment = firstSegment(topic);
-    const siblings = this.bySegment.get(segment);
-    if (siblings === undefined) this.bySegment.set(segment, new Map([[topic, position]]));
-    else siblings.set(topic, position);
-    this.count += 1;
+  /**
+   * Lets go of a silent topic that only patterns bring, if nothing would be missed without it.
+   * @returns how many subscriptions ended
+   */
+  rest(topic: RoutedTopic, drop: (topic: RoutedTopic) => void): number {
+    if (this.isFull || !canRest(topic)) return 0;
+    const { name, epoch, head } = topic;
+    const subscriptions = topic.subscriptions.slice();
+    for (const subscription of subscriptions) subscription.owner.rested(subscription);
+    drop(topic);
+    if (!topic.isEphemeral) this.add(name, { epoch, sequence: head });
+    return subscriptions.length;
   }
 
   /** Where the topic stood; it rests no longer. */
@@ -59,5 +68,13 @@ export class RestingTopics {
   /** Forgets those of a first segment that nothing brings any more. */
   keepOnly(segment: string, isWanted: (topic: Topic) => boolean): void {
     for (const topic of this.bySegment.get(segment)?.keys() ?? []) if (!isWanted(topic)) this.take(topic);
+  }
+
+  private add(topic: Topic, position: Position): void {
+    const segment = firstSegment(topic);
+    const siblings = this.bySegment.get(segment);
+    if (siblings === undefined) this.bySegment.set(segment, new Map([[topic, position]]));
+    else siblings.set(topic, position);
+    this.count += 1;
   }
 }

@@ -26,6 +26,8 @@ export class TopicTrace {
   private strays: Set<TracedMessage> | null = null;
   /** The newest sequence that was replayed as older than the trace: whoever got it so far is not written down. */
   private passed = 0;
+  /** The newest sequence that was routed or replayed, under whichever epoch: what is routed above it is new. */
+  private newest = 0;
   /** Since when the topic is traced, in ms since 1970. */
   private readonly since: number;
   private readonly ring: MessageTrace;
@@ -48,7 +50,7 @@ export class TopicTrace {
   startAt(epoch: string): void {
     if (this.epoch === epoch) return;
     // A late answer can be about an older epoch, and then the newer one is entered again: its messages are kept aside.
-    for (const message of this.bySequence.values()) if (this.ring.find(message.id) === message) this.setAside(message);
+    for (const message of this.bySequence.values()) this.setAside(message);
     this.bySequence.clear();
     this.passed = 0;
     this.enter(epoch);
@@ -68,8 +70,9 @@ export class TopicTrace {
   routed(publication: Publication, subscriptions: number): void {
     const { position } = publication;
     if (position === null) return;
-    const message =
-      this.known(publication.id, position, publication) ?? this.add(publication.id, position, publication);
+    const message = this.known(publication.id, position, publication) ?? this.take(publication, position);
+    this.newest = Math.max(this.newest, position.sequence);
+    if (message === null) return;
     message.stages.routed ??= this.clock.now();
     message.subscriptions ??= subscriptions;
   }
@@ -99,6 +102,7 @@ export class TopicTrace {
     const at = this.clock.now();
     for (const publication of page) {
       const message = this.known(publication.id, publication.position, publication) ?? this.learn(publication);
+      this.newest = Math.max(this.newest, publication.position?.sequence ?? 0);
       if (message !== null) this.ring.end(message, owner, 'replayed', at, cause);
     }
   }
@@ -138,6 +142,15 @@ export class TopicTrace {
       this.settle(message);
     }
     return message;
+  }
+
+  /**
+   * A notice of a message that the ring does not hold. A stream can come back that was replaced by another one, and then
+   * the message may have been here before, and have left the ring with those who got it: that one is not traced again.
+   */
+  private take(publication: Publication, position: Position): TracedMessage | null {
+    const isBack = position.sequence <= this.newest && publication.timestamp <= this.ring.evictedUntil;
+    return isBack ? null : this.add(publication.id, position, publication);
   }
 
   private learn(publication: Publication): TracedMessage | null {

@@ -57,6 +57,7 @@ describe('the ring', () => {
     trace.add(again);
     expect([...trace.messages()].map(({ id }) => id)).toEqual(['id-2', 'id-1']);
     expect(trace.find('id-1')).toBe(again);
+    expect([evicted, trace.evictedUntil]).toEqual([['id-1'], 1_001]);
   });
 });
 

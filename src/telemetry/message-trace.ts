@@ -121,16 +121,13 @@ export class MessageTrace {
     return this.byId.values();
   }
 
+  /** Another message with its id leaves, and the oldest one when there are too many. */
   add(message: TracedMessage): void {
-    this.byId.delete(message.id);
+    const namesake = this.byId.get(message.id);
+    if (namesake !== undefined) this.evict(namesake);
     this.byId.set(message.id, message);
     if (this.byId.size <= this.limits.messages) return;
-    for (const [id, oldest] of this.byId) {
-      this.byId.delete(id);
-      this.evictedUntil = Math.max(this.evictedUntil, oldest.timestamp);
-      this.onEvicted(oldest);
-      return;
-    }
+    for (const oldest of this.byId.values()) return this.evict(oldest);
   }
 
   /**
@@ -166,6 +163,12 @@ export class MessageTrace {
     known.cause = cause;
     known.gap = gap;
     if (end === 'displaced') known.displacedAt = at;
+  }
+
+  private evict(message: TracedMessage): void {
+    this.byId.delete(message.id);
+    this.evictedUntil = Math.max(this.evictedUntil, message.timestamp);
+    this.onEvicted(message);
   }
 }
 

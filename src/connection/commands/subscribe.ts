@@ -28,6 +28,7 @@ import {
   release,
   type Joining,
 } from '../subscriptions.ts';
+import { enqueue } from '../waiting-list.ts';
 import { notReadable, readProblem } from './checks.ts';
 import { nodeName } from './names.ts';
 
@@ -203,7 +204,7 @@ class Request implements Joining {
     router.startAfter(subscription, history.after);
     if (history.lost !== null && entry.position !== undefined) {
       subscription.gap = { cause: 'history_lost', epoch: history.epoch, sequence: history.after };
-      connection.enqueue(subscription);
+      enqueue(connection, subscription);
     }
     if (subscription.state === LAGGING) connection.lag(subscription);
     const reason = history.lost ?? (history.first > history.after + 1 ? 'trimmed' : undefined);
