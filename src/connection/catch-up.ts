@@ -27,7 +27,7 @@ export function readOn(connection: Connection): void {
   const { topic, written } = subscription;
   if (written >= topic.routedHead) finish(connection, subscription);
   else if (written + 1 >= topic.tailFirst(connection.format)) pageFromTail(connection, subscription);
-  else askForPage(connection, subscription);
+  else pageFromLog(connection, subscription);
 }
 
 /** After a page went out: see whether the socket took it, and who is next. */
@@ -82,6 +82,15 @@ function pageFromTail(connection: Connection, subscription: Subscription): void 
   writePage(connection, subscription, page);
 }
 
+function pageFromLog(connection: Connection, subscription: Subscription): void {
+  const { topic, written } = subscription;
+  // A trace names every recipient of a message, which the frames alone do not tell.
+  const page = topic.trace === null ? connection.context.router.pages.find(topic, connection.format, written) : null;
+  if (page === null || page.to > topic.routedHead) askForPage(connection, subscription);
+  else writePage(connection, subscription, page);
+}
+
+/** Pages end at multiples of their length, so that those who read at about the same place read the same ones. */
 function askForPage(connection: Connection, subscription: Subscription): void {
   const { topic, generation, written } = subscription;
   const { epochNumber } = topic;
@@ -89,7 +98,11 @@ function askForPage(connection: Connection, subscription: Subscription): void {
   connection.isReading = true;
   connection.context.broker.read(
     topic.name,
-    { after: { epoch: topic.epoch, sequence: written }, limit: pageMessages, maxBytes: pageBytes },
+    {
+      after: { epoch: topic.epoch, sequence: written },
+      limit: pageMessages - (written % pageMessages),
+      maxBytes: pageBytes,
+    },
     (answer) => {
       connection.cell.answer(() => {
         connection.isReading = false;
@@ -137,7 +150,11 @@ function pageArrived(connection: Connection, subscription: Subscription, history
   // The log gives less than was routed: it is behind for now. The next beat asks again.
   if (!skipped && frames.length === 0) return;
   topic.trace?.replayed(page, connection);
-  writePage(connection, subscription, { after: subscription.written, to, replayed: true, frames, batch: null });
+  const range = { after: subscription.written, to, replayed: true, frames, batch: null };
+  // Else it ends where it ends for now, begins behind a hole, or is empty after one.
+  const isWhole = frames.length > 0 && frames.length === to - range.after && to < topic.routedHead;
+  if (isWhole) router.pages.add(topic, connection.format, range);
+  writePage(connection, subscription, range);
 }
 
 /** What the log no longer has is announced once and skipped. */

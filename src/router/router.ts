@@ -14,6 +14,7 @@ import { FanOut } from './fan-out.ts';
 import { HeadMoves } from './head-moves.ts';
 import type { FlushRequests, Interest } from './interest.ts';
 import { OpenTopics } from './open-topics.ts';
+import { PageCache } from './page-cache.ts';
 import { PatternInterest } from './pattern-interest.ts';
 import { Patterns } from './patterns.ts';
 import { PreparedTopics } from './prepared-topics.ts';
@@ -36,6 +37,7 @@ export interface RouterOptions {
 export class Router {
   readonly options: RouterOptions;
   readonly tracing: Tracing;
+  readonly pages = new PageCache();
   private readonly topics = new OpenTopics();
   private readonly patterns = new Patterns();
   private readonly resting = new RestingTopics();
@@ -215,6 +217,7 @@ export class Router {
   /** Drops the topics that nobody has listened to for a while. Call it about once a second. */
   sweep(): void {
     this.tracing.expire();
+    this.pages.sweep();
     const now = this.clock.elapsed();
     const deadline = now - this.options.lingerMs;
     const silentSince = now - this.options.restMs;

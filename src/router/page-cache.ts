@@ -1,0 +1,55 @@
+/**
+ * The pages of logs that were read last. Who stalled or was cut off together reads the same pages one shortly after the
+ * other: read, decoded and marked once, a page costs the ten others of W5 only its write. Few, and only for a moment:
+ * the log is where messages are kept.
+ */
+import type { Format } from '../protocol/codec.ts';
+import type { PreparedRange } from './prepared-ranges.ts';
+import type { RoutedTopic } from './routed-topic.ts';
+
+/** Of all topics together: a page has at most 256 KiB, so they take 8 MiB. */
+const MAX_PAGES = 32;
+
+interface Entry {
+  readonly topic: RoutedTopic;
+  /** Of which epoch: an epoch that has ended is read no more. */
+  readonly epochNumber: number;
+  readonly format: Format;
+  readonly page: PreparedRange;
+  isUsed: boolean;
+}
+
+export class PageCache {
+  private entries: Entry[] = [];
+  /** The oldest one, once the cache is full. */
+  private oldest = 0;
+
+  /** The page after a sequence, if somebody has just read it. */
+  find(topic: RoutedTopic, format: Format, after: number): PreparedRange | null {
+    for (const entry of this.entries) {
+      const isSame = entry.topic === topic && entry.page.after === after && entry.format === format;
+      if (!isSame || entry.epochNumber !== topic.epochNumber) continue;
+      entry.isUsed = true;
+      return entry.page;
+    }
+    return null;
+  }
+
+  /** @param page frames without a hole, marked as replayed, of memory of their own */
+  add(topic: RoutedTopic, format: Format, page: PreparedRange): void {
+    const entry = { topic, epochNumber: topic.epochNumber, format, page, isUsed: true };
+    if (this.entries.length < MAX_PAGES) {
+      this.entries.push(entry);
+      return;
+    }
+    this.entries[this.oldest] = entry;
+    this.oldest = (this.oldest + 1) % MAX_PAGES;
+  }
+
+  /** Forgets what nobody has asked for since the last time. Call it about once a second. */
+  sweep(): void {
+    this.entries = this.entries.filter(({ isUsed }) => isUsed);
+    for (const entry of this.entries) entry.isUsed = false;
+    this.oldest = 0;
+  }
+}
