@@ -44,6 +44,8 @@ export async function w1(plan: Plan): Promise<Section> {
       { server: 'raw-cork', label: `${BASE}, bytes of MessagePack`, payloadBytes: bytes.msgpack },
       { server: 'floor', label: 'C floor' },
       { server: 'bun', label: 'Bun' },
+      { server: 'bun', label: 'Bun, bytes of JSON', payloadBytes: bytes.json, rounds: 3 },
+      { server: 'bun', label: 'Bun, bytes of MessagePack', payloadBytes: bytes.msgpack, rounds: 3 },
       ...OURS,
       { server: 'nats', label: 'nats-server', rounds: 3 },
       { server: 'nchan', label: 'nginx + nchan', rounds: FEW_ROUNDS },
@@ -83,9 +85,11 @@ export async function w1(plan: Plan): Promise<Section> {
 
 export async function w1u(plan: Plan): Promise<Section> {
   plan.say('W1u: the same, 1 in flight');
+  const bytes = await frameBytes(plan);
   const entries = available(
     [
       { server: 'raw-cork', label: BASE },
+      { server: 'raw-cork', label: `${BASE}, bytes of JSON`, payloadBytes: bytes.json, rounds: 3 },
       { server: 'raw-native', label: 'raw native publish' },
       { server: 'floor', label: 'C floor' },
       { server: 'bun', label: 'Bun' },
@@ -99,7 +103,7 @@ export async function w1u(plan: Plan): Promise<Section> {
   const results = await alternate(
     entries,
     plan,
-    ({ server }) => fanOut(server, { ...shape(plan), payloadBytes: PAYLOAD, load: { inFlight: 1 } }),
+    ({ server, payloadBytes = PAYLOAD }) => fanOut(server, { ...shape(plan), payloadBytes, load: { inFlight: 1 } }),
     describe,
   );
   const over = (ours: string, theirs: string): number | null => ratio(results, ours, theirs, perCpuSecond);

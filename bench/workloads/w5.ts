@@ -67,7 +67,7 @@ export async function w5(plan: Plan): Promise<Section> {
   const pairs: Pair[] = [];
   for (let round = 0; round < plan.rounds; round += 1) pairs.push(await pair('65,536 messages', DEEP, plan));
   // What becomes of the stalled when the log does not reach back far enough: their gaps must add up.
-  const shallow = await pair(SHALLOW, {}, plan);
+  const shallow = await pair(SHALLOW, {}, plan, pairs.at(-1)?.without);
   const deep = [...pairs];
   pairs.push(shallow);
   const medianOf = (figure: (each: Pair) => number): number => median(deep.map(figure));
@@ -115,9 +115,9 @@ function ratioTarget(what: string, reached: number): Section['targets'][0] {
   return { text: `W5, healthy ${what}, × the same without stalled ones`, goal: 1.3, compare: '<=', reached };
 }
 
-/** The run without stalled ones right beside the one with them. */
-async function pair(log: string, settings: Settings, plan: Plan): Promise<Pair> {
-  const without = await run(0, settings, plan);
+/** The run without stalled ones right beside the one with them, unless it is known. */
+async function pair(log: string, settings: Settings, plan: Plan, known?: StallResult): Promise<Pair> {
+  const without = known ?? (await run(0, settings, plan));
   const stalled = await run(STALLED, settings, plan);
   plan.say(
     `  log of ${log}: p50/p99 ${latency(without.during)} without, ${latency(stalled.during)} with, ${latency(stalled.after)} while they catch up; ` +
