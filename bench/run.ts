@@ -1,6 +1,6 @@
 /**
  * The benchmarks. Each starts servers as processes of their own on one core and drives them from this process on
- * another. `--only w1,w4` chooses, `--rounds 5` and `--seconds 1.5` set how often and how long, `--quick` only checks that
+ * another. `--only w1,w4` chooses, `--rounds 5` and `--seconds 1` set how often and how long, `--quick` only checks that
  * everything works, `--servers raw-cork,signalbox-json` measures some of them; both write nothing. Results go to bench/results and docs/performance.md.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ const FLUSH_SLICE_MS = 5;
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '1.5' },
+    seconds: { type: 'string', default: '1' },
     only: { type: 'string' },
     servers: { type: 'string' },
     quick: { type: 'boolean', default: false },
@@ -43,7 +43,7 @@ const { values } = parseArgs({
 const plan: Plan = {
   rounds: values.quick ? 1 : Number(values.rounds),
   seconds: values.quick ? 0.5 : Number(values.seconds),
-  warmUpSeconds: values.quick ? 0.3 : 0.8,
+  warmUpSeconds: values.quick ? 0.3 : 1.5,
   isQuick: values.quick,
   servers: values.servers?.split(',') ?? null,
   say: (text) => process.stdout.write(`${text}\n`),
