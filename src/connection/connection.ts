@@ -71,7 +71,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   patterns: string[] | null = null;
   /** The `Subscribe` under way. */
   joining: Joining | null = null;
-  /** Subscriptions with something to write, in the order in which it came: see waiting-list.ts. */
+  /** Subscriptions with something to write, in the order of their turns: see waiting-list.ts. */
   firstWaiting: Subscription | null = null;
   lastWaiting: Subscription | null = null;
   /** Subscriptions that read the log, the longest lagging first. */
@@ -236,9 +236,14 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     subscription.queuedBytes += bytes;
     enqueue(this, subscription);
     if (!this.isScheduled && !this.isBlocked) this.schedule();
-    if (this.queuedCount <= limits.mailboxCapacity && this.queuedBytes <= limits.mailboxBytes) return;
-    if (!this.isBlocked) flusher.flush(this);
-    enforceBounds(this);
+    let left = Infinity;
+    const isFull = (): boolean => this.queuedCount > limits.mailboxCapacity || this.queuedBytes > limits.mailboxBytes;
+    // One flush is one write, which can be much less than a mailbox: on, as long as the socket takes something.
+    while (isFull() && !this.isBlocked && this.queuedCount < left) {
+      left = this.queuedCount;
+      flusher.flush(this);
+    }
+    if (isFull()) enforceBounds(this);
   }
 
   fellBehind(subscription: Subscription): void {

@@ -35,7 +35,7 @@ export interface FlusherOptions {
 export class Flusher implements FlushRequests {
   /** The monotonic clock at the start of the slice, in ms: near enough for what is measured per connection. */
   sliceStart = 0;
-  /** Who has a turn before anything is routed again. */
+  /** Who has a turn before anybody has a second one. */
   private round = new TurnList();
   /** Who has one in the next round. */
   private ready = new TurnList();
@@ -102,8 +102,9 @@ export class Flusher implements FlushRequests {
     });
   }
 
+  /** A tail is about to lose what waits in it: whole queues go out, as far as a slice reaches, and not one write each. */
   atOnce(): void {
-    this.run();
+    this.run(true);
   }
 
   /** Writes what waits for one connection, as far as its socket takes it. */
@@ -133,7 +134,7 @@ export class Flusher implements FlushRequests {
     this.scheduler.endOfTurn(() => this.run());
   }
 
-  private run(): void {
+  private run(isPressed = false): void {
     if (this.isRunning) return;
     this.isRunning = true;
     this.isArmed = false;
@@ -141,7 +142,9 @@ export class Flusher implements FlushRequests {
     const isRouting = this.isBehind || !this.isCoalescing;
     if (isRouting && this.router?.routeDirty() === true && !this.isBehind) this.routedAt = this.sliceStart;
     const isQuiet = this.round.length === 0 && this.ready.length === 0;
-    this.flushReady(this.sliceStart + this.options.sliceMs);
+    const deadline = this.sliceStart + this.options.sliceMs;
+    this.flushReady(deadline);
+    if (isPressed) while (this.ready.length > 0 && this.clock.elapsed() < deadline) this.flushReady(deadline);
     this.isBehind = this.round.length > 0;
     this.serveReaders(isQuiet);
     this.backlog?.relieve();
@@ -160,6 +163,8 @@ export class Flusher implements FlushRequests {
         this.flush(connection);
       } catch (error) {
         connection.faulted(error);
+        // What waits behind the failure goes on; failure after failure ends the connection.
+        if (connection.queuedCount > 0) connection.schedule();
       }
       turns += 1;
       if (turns % this.options.stride === 0 && this.clock.elapsed() >= deadline) return;

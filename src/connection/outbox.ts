@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts';
 import { CORK_BYTES } from './transport.ts';
 import { giveUpLost, leftTheTail } from './overflow.ts';
 import { gapFrame } from './replies.ts';
-import { dequeue } from './waiting-list.ts';
+import { dequeue, rotate } from './waiting-list.ts';
 
 /** One batch: its bytes are bounded like a page. */
 const BATCH: WriteShape = { isBatch: true, messages: 1_024, bytes: PAGE_BYTES };
@@ -32,18 +32,23 @@ export function writeOut(connection: Connection): boolean {
   let budget = shapeOf(connection).bytes;
   let isMore = false;
   let previous: Subscription | null = null;
+  /** The last one that had a turn and has something left. */
+  let served: Subscription | null = null;
   let subscription = connection.firstWaiting;
   while (subscription !== null) {
-    if (budget > 0 && subscription.holds === 0) budget -= writeSubscription(connection, subscription, budget);
+    const isServed = budget > 0;
+    if (isServed && subscription.holds === 0) budget -= writeSubscription(connection, subscription, budget);
     // A socket can break while it is written to; then the subscriptions are gone with it.
     if (connection.transport === null) return false;
     const next: Subscription | null = subscription.nextWaiting;
     if (subscription.queued > 0 || subscription.gap !== null) {
       previous = subscription;
+      if (isServed) served = subscription;
       if (subscription.holds === 0) isMore = true;
     } else dequeue(connection, subscription, previous);
     subscription = next;
   }
+  if (served !== null) rotate(connection, served);
   return isMore;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The subscriptions of a connection that have something to write, in the order in which it came. The list runs through the
+ * The subscriptions of a connection that have something to write, in the order of their turns. The list runs through the
  * subscriptions themselves, and its ends are fields of the connection: joining it costs no memory, and an idle connection
  * has no list.
  */
@@ -27,6 +27,15 @@ export function dequeue(list: Waiting, subscription: Subscription, previous: Sub
   if (list.lastWaiting === subscription) list.lastWaiting = previous;
   subscription.nextWaiting = null;
   subscription.isWaiting = false;
+}
+
+/** Everybody up to `last` goes behind the others: who had a turn is not the first to have the next one. */
+export function rotate(list: Waiting, last: Subscription): void {
+  if (last.nextWaiting === null || list.lastWaiting === null) return;
+  list.lastWaiting.nextWaiting = list.firstWaiting;
+  list.firstWaiting = last.nextWaiting;
+  list.lastWaiting = last;
+  last.nextWaiting = null;
 }
 
 /** The connection has ended: nothing is written any more. */

@@ -32,6 +32,13 @@ test('the oldest page gives way to a new one', () => {
   expect(held).toEqual(Array.from({ length: 32 }, (_, at) => at + 8));
 });
 
+test('a page that several have read at the same time has one place', () => {
+  const cache = new PageCache();
+  cache.add(topic, 'json', page(0));
+  for (let reader = 0; reader < 32; reader += 1) cache.add(topic, 'json', page(1));
+  expect(cache.find(topic, 'json', 0)).not.toBe(null);
+});
+
 test('a page that nobody asks for is forgotten', () => {
   const cache = new PageCache();
   cache.add(topic, 'json', page(0));

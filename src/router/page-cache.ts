@@ -7,7 +7,7 @@ import type { Format } from '../protocol/codec.ts';
 import type { PreparedRange } from './prepared-ranges.ts';
 import type { RoutedTopic } from './routed-topic.ts';
 
-/** Of all topics together: a page has at most 256 KiB, so they take 8 MiB. */
+/** Of all topics together: a page has about 256 KiB at most, twice that once a batching client had it, so they take 16 MiB. */
 const MAX_PAGES = 32;
 
 interface Entry {
@@ -37,6 +37,8 @@ export class PageCache {
 
   /** @param page frames without a hole, marked as replayed, of memory of their own */
   add(topic: RoutedTopic, format: Format, page: PreparedRange): void {
+    // Those who asked before the first answer was in all bring the same page.
+    if (this.find(topic, format, page.after) !== null) return;
     const entry = { topic, epochNumber: topic.epochNumber, format, page, isUsed: true };
     if (this.entries.length < MAX_PAGES) {
       this.entries.push(entry);

@@ -55,6 +55,15 @@ describe('prepared ranges', () => {
     expect(ranges.find(0, 9, MAX_MESSAGES, MAX_BYTES)).toBe(null);
   });
 
+  test('are found also when a single message is longer than a write', () => {
+    const ranges = new PreparedRanges();
+    const long = range(0, 1, 5);
+    ranges.add(long);
+    expect(ranges.find(0, 9, MAX_MESSAGES, 5)).toBe(long);
+    expect(ranges.find(0, 1, MAX_MESSAGES, 5)).toBe(long);
+    expect(ranges.find(0, 1, MAX_MESSAGES, 6)).toBe(null);
+  });
+
   test('are gone when they are cleared', () => {
     const ranges = new PreparedRanges();
     ranges.add(range(0, 5));

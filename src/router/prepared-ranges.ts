@@ -66,6 +66,7 @@ export class PreparedRanges {
 
 /** Whether a write of so much would be this range: it ends at the head, or where the limits end it. */
 function serves(range: TailRange, after: number, head: number, messages: number, bytes: number): boolean {
-  if (range.after !== after || range.bytes > bytes || range.frames.length > messages) return false;
-  return range.to === head || range.maxBytes === bytes;
+  if (range.after !== after || range.frames.length > messages) return false;
+  // The same limit gives the same range, also when it is a single message that is longer than the limit.
+  return range.maxBytes === bytes || (range.to === head && range.bytes <= bytes);
 }
