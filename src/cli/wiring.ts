@@ -233,7 +233,7 @@ export async function startNode(
       seen_at: clock.now(),
     }),
   );
-  views?.start(mode.instance, (request) => answerView(looking, request));
+  views?.start(mode.instance, (request) => answerView(looking, request, logs.room('http')));
   const transportLog = logs.room('transport');
   const servers = isWorker
     ? await listenAsWorker(config, node, routes, counters, transportLog)

@@ -4,6 +4,7 @@ import type { NodeViews, ViewAnswer, ViewRequest } from '../control/views.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpResponse } from '../node/route.ts';
 import { refusal } from '../protocol/errors.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { AdminRequest, AdminRoute } from './admin-access.ts';
 
 export interface Elsewhere {
@@ -37,11 +38,18 @@ export function onAnyNode(routes: readonly AdminRoute[], elsewhere: Elsewhere): 
   }));
 }
 
-/** Answers what another node asks. Whoever asked it was recognised there. */
-export async function answerView(
-  routes: readonly AdminRoute[],
-  { path, parameters, query }: ViewRequest,
-): Promise<ViewAnswer> {
+/** Answers what another node asks, whatever happens: a rejection that nobody looks at would end this node. */
+export async function answerView(routes: readonly AdminRoute[], request: ViewRequest, log: Log): Promise<ViewAnswer> {
+  try {
+    return await look(routes, request);
+  } catch (error) {
+    log.error('View for another node failed', { error: error instanceof Error ? error.stack : String(error) });
+    return refusalResponse(refusal('internal', 'the node that was asked failed to answer; its log says why'));
+  }
+}
+
+/** Whoever asked was recognised there. */
+async function look(routes: readonly AdminRoute[], { path, parameters, query }: ViewRequest): Promise<ViewAnswer> {
   const route = routes.find((candidate) => candidate.path === path);
   if (route === undefined) return refusalResponse(refusal('not_found', `expected a view of this version, got ${path}`));
   const header = (): undefined => undefined;
