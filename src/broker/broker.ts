@@ -14,6 +14,7 @@
 import type { Refusal } from '../protocol/errors.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
+import type { Segment } from '../segments/segment.ts';
 
 /** A message before it has a place. */
 export interface Draft {
@@ -92,7 +93,8 @@ export interface Broker {
 }
 
 export interface BrokerListener {
-  published(publication: Publication): void;
+  /** @param segment where a log of this process keeps the publication's JSON frame under its sequence: tails then share it */
+  published(publication: Publication, segment?: Segment | null): void;
   /** The topic goes on under another epoch whose first sequence is `first`; later ones of the old epoch are gone. */
   epochChanged(topic: Topic, epoch: string, first: number): void;
   /** The topic's owner began its own numbering on an empty log: who was at the head is now at `position`. */

@@ -1,6 +1,6 @@
 /** The contract's part on publishing: sequences, ids, times, and that what goes in comes out. */
 import { describe, expect, test } from 'vitest';
-import { messageId, messageTime } from '../protocol/position.ts';
+import { messageId, messageTime, type Publication } from '../protocol/position.ts';
 import { topicDigest } from '../protocol/topic.ts';
 import { count, draft, sequencesOf, type Open } from './contract-suite-probe.ts';
 
@@ -51,7 +51,7 @@ export function publishContract(open: Open): void {
       const { id, position } = await probe.publish('chat.a', draft('"x"', { clientId: 'c-1', trace }));
       const [notice] = await probe.toldOf('chat.a', 1);
       const [stored] = (await probe.read('chat.a')).publications;
-      expect(stored).toEqual(notice);
+      expect(partsOf(stored)).toEqual(partsOf(notice));
       expect(stored).toMatchObject({ topic: 'chat.a', id, position, from: 'ada', clientId: 'c-1', trace });
       expect(stored?.payload).toBe('"x"');
     });
@@ -125,4 +125,11 @@ export function publishContract(open: Open): void {
       expect(sequencesOf((await probe.read('owned.x')).publications)).toEqual(count(1, 30));
     });
   });
+}
+
+/** What a publication says, whether its parts lie ready or are taken out of a frame. */
+function partsOf(publication: Publication | undefined): Partial<Publication> {
+  if (publication === undefined) return {};
+  const { topic, id, position, from, clientId, trace, payload, timestamp } = publication;
+  return { topic, id, position, from, clientId, trace, payload, timestamp };
 }

@@ -1,10 +1,15 @@
-/** One topic of the memory broker: its stream's identity, its log, and how messages are laid down in it. */
+/**
+ * One topic of the memory broker: its stream's identity and its log. Messages are kept as the JSON frames that most
+ * clients are sent: a router's tail shares them, and a page of them needs no printing.
+ */
+import { publicationText, readPublication } from '../protocol/json-publication.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import { topicDigest, type Topic } from '../protocol/topic.ts';
 import { SegmentLog } from '../segments/segment-log.ts';
 import type { SegmentPool } from '../segments/segment-pool.ts';
 import type { Draft, History, ReadRequest } from './broker.ts';
-import { ephemeralPublication, layDown, pickUp, publicationOf, type Content } from './record.ts';
+import { FramedPublication } from './framed-publication.ts';
+import { ephemeralPublication, publicationOf } from './record.ts';
 import type { Retention } from './retention.ts';
 
 export class MemoryTopic {
@@ -49,9 +54,11 @@ export class MemoryTopic {
   append(draft: Draft, now: number): Publication {
     this.lastTimestamp = Math.max(this.lastTimestamp, now);
     const sequence = this.log.next;
-    this.log.append(layDown(draft), this.lastTimestamp);
+    const position = { epoch: this.epoch, sequence };
+    const publication = publicationOf(this.name, this.digest, position, draft, this.lastTimestamp);
+    this.log.append(publicationText(publication), this.lastTimestamp, this.usedAt);
     this.log.trim(this.retention.messages, this.retention.bytes);
-    return this.publication(sequence, draft, this.lastTimestamp);
+    return publication;
   }
 
   /** A publication that is not stored: no sequence, no id. */
@@ -61,7 +68,8 @@ export class MemoryTopic {
 
   /** Whether the message stored at a sequence has this content. It must be held. */
   holds(sequence: number, draft: Draft): boolean {
-    return Buffer.from(layDown(draft)).equals(this.log.record(sequence));
+    const { from, clientId, trace, payload } = readPublication(this.log.record(sequence));
+    return from === draft.from && clientId === draft.clientId && trace === draft.trace && payload === draft.payload;
   }
 
   /** Takes over an owner's numbering; only while the log is empty. */
@@ -106,25 +114,24 @@ export class MemoryTopic {
   private oldest(low: number, high: number, { limit, maxBytes }: ReadRequest): Publication[] {
     if (limit === 0 || low >= high) return [];
     const last = this.log.fit(low - 1, high - 1, limit, maxBytes);
-    return Array.from({ length: last - low + 1 }, (_, index) => this.stored(low + index));
+    return this.stored(low, last);
   }
 
   private newest(low: number, high: number, { limit, maxBytes }: ReadRequest): Publication[] {
-    const page: Publication[] = [];
-    let bytes = 0;
-    for (let sequence = high - 1; sequence >= low && page.length < limit; sequence -= 1) {
-      bytes += this.log.bytesBetween(sequence - 1, sequence);
-      if (bytes > maxBytes && page.length > 0) break;
-      page.push(this.stored(sequence));
-    }
-    return page;
+    if (limit === 0 || low >= high) return [];
+    let first = high - 1;
+    const lowest = Math.max(low, high - limit);
+    while (first > lowest && this.log.bytesBetween(first - 2, high - 1) <= maxBytes) first -= 1;
+    return this.stored(first, high - 1).toReversed();
   }
 
-  private stored(sequence: number): Publication {
-    return this.publication(sequence, pickUp(this.log.record(sequence)), this.log.stamp(sequence));
-  }
-
-  private publication(sequence: number, content: Content, timestamp: number): Publication {
-    return publicationOf(this.name, this.digest, { epoch: this.epoch, sequence }, content, timestamp);
+  /** Messages that are held, ascending. */
+  private stored(from: number, to: number): Publication[] {
+    const { log, name, digest, epoch } = this;
+    return log
+      .copies(from, to)
+      .map(
+        (frame, at) => new FramedPublication(name, digest, { epoch, sequence: from + at }, log.stamp(from + at), frame),
+      );
   }
 }

@@ -1,7 +1,7 @@
 /** The embedded broker: one node's topics in memory. A restart of the process begins new epochs. */
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import { MAX_PATTERN_POSITIONS } from '../protocol/limits.ts';
-import type { Position } from '../protocol/position.ts';
+import type { Position, Publication } from '../protocol/position.ts';
 import { looksLikePattern, matches, type Topic } from '../protocol/topic.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
 import type { Clock, Random } from '../telemetry/clock.ts';
@@ -132,7 +132,7 @@ export class MemoryBroker implements Broker {
       : topic.append(draft, this.clock.now());
     const published: Published = { id: publication.id, position: publication.position, duplicate: false };
     if (scope !== null) this.keys.remember(scope, draft.payload, published, this.clock.elapsed());
-    if (this.isRetained(topic)) this.listener?.published(publication);
+    this.tell(topic, publication);
     reply(published);
   }
 
@@ -147,8 +147,7 @@ export class MemoryBroker implements Broker {
       const known = position.sequence < topic.log.first || topic.holds(position.sequence, draft);
       return reply({ status: known ? 'duplicate' : 'conflict' });
     }
-    const publication = topic.append(draft, this.clock.now());
-    if (this.isRetained(topic)) this.listener?.published(publication);
+    this.tell(topic, topic.append(draft, this.clock.now()));
     reply({ status: 'appended' });
   }
 
@@ -200,6 +199,11 @@ export class MemoryBroker implements Broker {
   /** Topics, messages and bytes held. */
   usage(): { topics: number; bytes: number; idempotencyKeys: number } {
     return { topics: this.topics.size, bytes: this.pool.inUse, idempotencyKeys: this.keys.size };
+  }
+
+  private tell(topic: MemoryTopic, publication: Publication): void {
+    if (!this.isRetained(topic)) return;
+    this.listener?.published(publication, publication.position === null ? null : topic.log.newest);
   }
 
   private adopt(topic: MemoryTopic, position: Position): void {

@@ -229,21 +229,14 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   // As a subscriber
 
   queued(subscription: Subscription, count: number, bytes: number): void {
-    const { limits, backlog, flusher } = this.context;
+    const { backlog } = this.context;
     this.queuedCount += count;
     this.queuedBytes += bytes;
     backlog.bytes += bytes;
     subscription.queuedBytes += bytes;
     enqueue(this, subscription);
     if (!this.isScheduled && !this.isBlocked) this.schedule();
-    let left = Infinity;
-    const isFull = (): boolean => this.queuedCount > limits.mailboxCapacity || this.queuedBytes > limits.mailboxBytes;
-    // One flush is one write, which can be much less than a mailbox: on, as long as the socket takes something.
-    while (isFull() && !this.isBlocked && this.queuedCount < left) {
-      left = this.queuedCount;
-      flusher.flush(this);
-    }
-    if (isFull()) enforceBounds(this);
+    if (this.isFull) this.makeRoom();
   }
 
   fellBehind(subscription: Subscription): void {
@@ -373,6 +366,20 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     if (next === null) return false;
     this.lifecycle = next;
     return true;
+  }
+
+  private get isFull(): boolean {
+    const { limits } = this.context;
+    return this.queuedCount > limits.mailboxCapacity || this.queuedBytes > limits.mailboxBytes;
+  }
+
+  /** One flush is one write, which can be much less than a mailbox: on, as long as the socket takes something. */
+  private makeRoom(): void {
+    for (let left = Infinity; this.isFull && !this.isBlocked && this.queuedCount < left;) {
+      left = this.queuedCount;
+      this.context.flusher.flush(this);
+    }
+    if (this.isFull) enforceBounds(this);
   }
 
   private accept(frame: Decoded, size: number): void {

@@ -36,8 +36,8 @@ export class HeldBroker implements Broker {
 
   start(listener: BrokerListener): Promise<void> {
     return this.inner.start({
-      published: (publication) => {
-        if (!this.losesNotices) listener.published(publication);
+      published: (publication, segment) => {
+        if (!this.losesNotices) listener.published(publication, segment);
       },
       epochChanged: (topic, epoch, first) => listener.epochChanged(topic, epoch, first),
       renumbered: (topic, position) => listener.renumbered(topic, position),

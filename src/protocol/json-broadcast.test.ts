@@ -1,12 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { clientFrames } from '../../test/kit/client-frames.ts';
-import { readPlainBroadcast as readBytes } from './json-broadcast.ts';
+import { readPlainBroadcast } from './json-broadcast.ts';
 import { json } from './json.ts';
-
-function readPlainBroadcast(text: string): unknown {
-  return readBytes(text, Buffer.from(text));
-}
 
 /** A space in front keeps a text away from the short way. */
 function generally(text: string): unknown {

@@ -15,37 +15,41 @@ const DATA = '"data":{"topic":"';
 const PAYLOAD = '","payload":';
 /** The two braces that close `data` and the frame. */
 const TAIL = 2;
+/** What a JSON string may hold as it is. One run of the engine's own matcher is faster than any loop over characters. */
+const UNESCAPED = /[ -[\]-\uffff]*/y;
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
 const CLOSE_BRACE = 0x7d;
 const SPACE = 0x20;
 
-/**
- * @param bytes the same text as UTF-8
- * @returns the frame, or why it is refused, or `null` when the text is not of this shape
- */
-export function readPlainBroadcast(text: string, bytes: Uint8Array): Decoded | null {
+/** @returns the frame, or why it is refused, or `null` when the text is not of this shape */
+export function readPlainBroadcast(text: string): Decoded | null {
   if (!text.startsWith(HEAD)) return null;
   let at = HEAD.length;
   let id: string | undefined;
   if (text.startsWith(ID, at)) {
-    const end = plainEnd(text, at + ID.length);
-    if (end === -1 || text.charCodeAt(end + 1) !== 0x2c) return null;
+    const end = text.indexOf('"', at + ID.length);
+    if (end === -1 || text.charCodeAt(end + 1) !== COMMA) return null;
     id = text.slice(at + ID.length, end);
     if (id.length === 0 || id.length > MAX_FRAME_ID_LENGTH) return null;
     at = end + 2;
   }
   if (!text.startsWith(DATA, at)) return null;
-  const topicEnd = plainEnd(text, at + DATA.length);
+  const topicEnd = text.indexOf('"', at + DATA.length);
   if (topicEnd === -1 || !text.startsWith(PAYLOAD, topicEnd)) return null;
   const start = topicEnd + PAYLOAD.length;
   const end = text.length - TAIL;
   if (end <= start || text.charCodeAt(end) !== CLOSE_BRACE || text.charCodeAt(end + 1) !== CLOSE_BRACE) return null;
+  UNESCAPED.lastIndex = HEAD.length;
+  UNESCAPED.test(text);
+  const unescaped = UNESCAPED.lastIndex;
+  // Something in the id or the topic would need to be interpreted first.
+  if (unescaped < start) return null;
   const topic = text.slice(at + DATA.length, topicEnd);
   const payload = text.slice(start, end);
-  // Characters of ASCII stand where their bytes do, and bytes are looked at faster.
-  const isPlain = text.length === bytes.byteLength ? isPlainString(bytes, start, end) : false;
-  if (!isPlain) {
+  const isPlainString =
+    unescaped >= end && text.charCodeAt(start) === QUOTE && text.indexOf('"', start + 1) === end - 1;
+  if (!isPlainString) {
     const problem = valueProblem(payload);
     if (problem === NOT_A_VALUE) return null;
     if (problem !== null) return rejected(refusal('invalid_field', problem), id);
@@ -64,24 +68,4 @@ function valueProblem(payload: string): string | null {
   } catch {
     return NOT_A_VALUE;
   }
-}
-
-/** Whether the range is exactly one JSON string without escapes. */
-function isPlainString(bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start < 2 || bytes[start] !== QUOTE || bytes[end - 1] !== QUOTE) return false;
-  for (let at = start + 1; at < end - 1; at += 1) {
-    const code = bytes[at] as number;
-    if (code < SPACE || code === QUOTE || code === BACKSLASH) return false;
-  }
-  return true;
-}
-
-/** Where the quote stands that ends a string, or -1 when something in it would need to be interpreted first. */
-function plainEnd(text: string, from: number): number {
-  for (let at = from; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) return at;
-    if (code < SPACE || code === BACKSLASH) return -1;
-  }
-  return -1;
 }

@@ -50,7 +50,7 @@ function findMember(text: string, objectAt: number, name: string): Range | null 
   let found: Range | null = null;
   let at = skipSpace(text, objectAt + 1);
   while (text.charCodeAt(at) === QUOTE) {
-    const keyEnd = skipString(text, at);
+    const keyEnd = stringEnd(text, at);
     const isName = keyEnd - at === name.length + 2 && text.startsWith(name, at + 1);
     if (!isName && text.slice(at, keyEnd).includes('\\')) return null;
     at = skipSpace(text, keyEnd);
@@ -71,8 +71,8 @@ function skipSpace(text: string, from: number): number {
   return at;
 }
 
-/** From an opening quote to after the closing one. */
-function skipString(text: string, from: number): number {
+/** Where a string ends whose opening quote stands at `from`: after the closing one. */
+export function stringEnd(text: string, from: number): number {
   let at = from;
   for (;;) {
     at = text.indexOf('"', at + 1);
@@ -89,7 +89,7 @@ function skipValue(text: string, from: number): number {
   while (at < text.length) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
-      at = skipString(text, at);
+      at = stringEnd(text, at);
       if (depth === 0) return at;
       continue;
     }

@@ -4,9 +4,9 @@ import { refusal } from './errors.ts';
 import type { ControlFrame } from './frames.ts';
 import { readMessage } from './guard.ts';
 import { readPlainBroadcast } from './json-broadcast.ts';
+import { publicationText, utf8 } from './json-publication.ts';
 import { sliceMember } from './json-slice.ts';
 import type { Publication } from './position.ts';
-import { isDirectTopic, wireName } from './topic.ts';
 
 const REPLAYED = Buffer.from(',"replayed":true}}');
 const COMMA = 0x2c;
@@ -26,6 +26,9 @@ export const json: Codec = {
   acknowledgement({ replyTo, status, topic, id, position, recipients }): Payload {
     // Topics, message ids and epochs hold nothing that JSON escapes; what the client chose may.
     const name = replyTo === undefined ? '' : JSON.stringify(replyTo);
+    // Each part that is joined is an object until the text is written: the usual answer is one template.
+    if (name !== '' && topic !== undefined && position !== null)
+      return `{"type":"Ack","reply_to":${name},"data":{"message_id":${name},"status":"${status}","topic":"${topic}","id":"${id}","sequence":${position.sequence},"epoch":"${position.epoch}","recipients":${recipients}}}`;
     const head =
       name === '' ? '{"type":"Ack","data":{' : `{"type":"Ack","reply_to":${name},"data":{"message_id":${name},`;
     const subject = topic === undefined ? '' : `"topic":"${topic}",`;
@@ -33,7 +36,7 @@ export const json: Codec = {
     return `${head}"status":"${status}",${subject}${place}"recipients":${recipients}}}`;
   },
 
-  publication: publicationText,
+  publication: (publication) => publication.frame ?? publicationText(publication),
 
   replayed(frame: Uint8Array, replyTo?: string): Uint8Array {
     const tail =
@@ -64,9 +67,8 @@ export const json: Codec = {
   },
 
   decode(bytes: ArrayBuffer, batching: boolean): Decoded | readonly Decoded[] {
-    const buffer = Buffer.from(bytes);
-    const text = buffer.toString('utf8');
-    const plain = readPlainBroadcast(text, buffer);
+    const text = Buffer.from(bytes).toString('utf8');
+    const plain = readPlainBroadcast(text);
     if (plain !== null) return plain;
     let value: unknown;
     try {
@@ -81,23 +83,12 @@ export const json: Codec = {
 /** A page of publication frames: `details` plus `messages`. */
 export function pageText(details: Readonly<Record<string, unknown>>, messages: readonly Publication[]): string {
   const head = JSON.stringify(details).slice(0, -1);
-  return `${head}${head === '{' ? '' : ','}"messages":[${messages.map(publicationText).join(',')}]}`;
+  return `${head}${head === '{' ? '' : ','}"messages":[${messages.map(frameText).join(',')}]}`;
 }
 
-/**
- * The message id comes first, so the sequence inside it stands at a constant offset and can be checked without parsing;
- * `data` and in it `payload` are last, so that {@link json.replayed} can add its marks at the end.
- */
-function publicationText(publication: Publication): string {
-  const { topic, position, id, timestamp } = publication;
-  const direct = isDirectTopic(topic);
-  const place = position === null ? '' : `"sequence":${position.sequence},"epoch":"${position.epoch}",`;
-  const subject = direct ? '' : `"topic":"${wireName(topic)}",`;
-  const client = publication.clientId === undefined ? '' : `"client_id":${JSON.stringify(publication.clientId)},`;
-  const trace = publication.trace === undefined ? '' : `"trace":${JSON.stringify(publication.trace)},`;
-  const identity = id === '' ? '' : `"id":"${id}",`;
-  const from = `"${direct ? 'from_user' : 'from'}":${JSON.stringify(publication.from)},`;
-  return `{"type":"${direct ? 'DirectMessage' : 'Broadcast'}",${identity}"timestamp":${timestamp},${trace}"data":{${subject}${place}${from}${client}"payload":${publication.payload}}}`;
+function frameText(publication: Publication): string {
+  const { frame } = publication;
+  return frame === undefined ? publicationText(publication) : utf8(frame);
 }
 
 /** The parser's complaint without the input that it quotes: input may hold a token. */

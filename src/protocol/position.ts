@@ -26,6 +26,8 @@ export interface Publication {
   readonly payload: string;
   /** Milliseconds since 1970, never running back within a topic. */
   readonly timestamp: number;
+  /** Its JSON frame, when it comes from a log that keeps those. It is memory of its own, and stays as it is. */
+  readonly frame?: Uint8Array;
 }
 
 /** `<milliseconds>-<sequence>-<six characters of the topic's digest>`; see docs/protocol.md, "Positions". */

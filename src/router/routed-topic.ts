@@ -3,8 +3,9 @@ import type { Format } from '../protocol/codec.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import type { Publication } from '../protocol/position.ts';
 import { clientName, type Topic } from '../protocol/topic.ts';
-import { SegmentLog } from '../segments/segment-log.ts';
+import { NOT_SHARED, SegmentLog } from '../segments/segment-log.ts';
 import type { SegmentPool } from '../segments/segment-pool.ts';
+import type { Segment } from '../segments/segment.ts';
 import { PreparedRanges, type TailRange, type WriteLimits, type WriteShape } from './prepared-ranges.ts';
 import type { Subscription } from './subscription.ts';
 import type { TopicTrace } from './topic-trace.ts';
@@ -86,7 +87,7 @@ export class RoutedTopic {
 
   /** When the publication arrived here, by the monotonic clock, in ms. It must be in the tail. */
   arrivedAt(format: Format, sequence: number): number {
-    return this.tails[format]?.stamp(sequence) ?? 0;
+    return this.tails[format]?.arrivedAt(sequence) ?? 0;
   }
 
   /** Whether one more publication would push out what has not been routed yet. */
@@ -108,17 +109,23 @@ export class RoutedTopic {
     }
   }
 
-  /** Adds the publication that follows the head. */
-  add(publication: Publication, now: number): void {
+  /**
+   * Adds the publication that follows the head.
+   * @param segment where a log keeps its JSON frame, which the tail then shares
+   */
+  add(publication: Publication, now: number, segment: Segment | null = null): void {
     this.head += 1;
     this.activeAt = now;
-    for (const format of FORMATS) {
-      const tail = this.tails[format];
-      if (tail === null) continue;
-      this.unroutedBytes[format] += tail.append(CODECS[format].publication(publication), now);
-      const crowded = this.pool.inUse > this.limits.totalBytes;
-      // What has not been routed yet stays: `isPressed` sees to it that this is little.
-      tail.trim(crowded ? Math.ceil(tail.length / 2) : this.limits.messages, this.limits.bytes, this.routedHead + 1);
+    const { json, msgpack } = this.tails;
+    if (json !== null) {
+      const shared = segment === null ? NOT_SHARED : json.share(segment);
+      const size = shared === NOT_SHARED ? json.append(CODECS.json.publication(publication), now) : shared;
+      this.unroutedBytes.json += size;
+      this.trim(json);
+    }
+    if (msgpack !== null) {
+      this.unroutedBytes.msgpack += msgpack.append(CODECS.msgpack.publication(publication), now);
+      this.trim(msgpack);
     }
   }
 
@@ -198,6 +205,13 @@ export class RoutedTopic {
     }
   }
 
+  /** What has not been routed yet stays: `isPressed` sees to it that this is little. */
+  private trim(tail: SegmentLog): void {
+    const { messages, bytes, totalBytes } = this.limits;
+    const isCrowded = this.pool.inUse > totalBytes;
+    tail.trim(isCrowded ? Math.ceil(tail.length / 2) : messages, bytes, this.routedHead + 1);
+  }
+
   /** The last sequence of what one write may take. */
   private fit(format: Format, after: number, messages: number, bytes: number): number {
     return this.tails[format]?.fit(after, this.routedHead, messages, bytes) ?? this.routedHead;
@@ -212,7 +226,7 @@ export class RoutedTopic {
     }
     if (!this.isPrepared) this.onPrepared(this);
     this.isPrepared = true;
-    const [bytes, arrivedAt] = [tail.bytesBetween(after, to), tail.stamp(after + 1)];
+    const [bytes, arrivedAt] = [tail.bytesBetween(after, to), tail.arrivedAt(after + 1)];
     return { after, to, replayed, frames, batch: null, bytes, arrivedAt, maxBytes, next: null };
   }
 }

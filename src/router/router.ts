@@ -6,6 +6,7 @@ import type { Refusal } from '../protocol/errors.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import { firstSegment, matches, type Topic } from '../protocol/topic.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
+import type { Segment } from '../segments/segment.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { TraceLimits } from '../telemetry/message-trace.ts';
@@ -144,7 +145,7 @@ export class Router {
     return this.topics.get(name)?.subscriptions.length ?? 0;
   }
 
-  published(publication: Publication): void {
+  published(publication: Publication, segment: Segment | null = null): void {
     const known = this.find(publication.topic);
     if (known !== undefined && !known.isReady && this.retained.awaits(known))
       return this.early.published(known, publication);
@@ -163,7 +164,7 @@ export class Router {
       if (position.sequence <= topic.head) return;
       if (position.sequence > topic.head + 1) this.moves.jump(topic, position.sequence - 1);
     }
-    topic.add(publication, started);
+    topic.add(publication, started, segment);
     topic.trace?.routed(publication, topic.subscriptions.length);
     this.fanOut.add(topic);
     if (this.log.isEnabled('debug')) {

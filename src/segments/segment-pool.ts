@@ -38,12 +38,18 @@ export class SegmentPool {
     return Buffer.allocUnsafeSlow(own);
   }
 
-  release(segment: Buffer): void {
-    const bytes = segment.byteLength;
+  release(memory: Buffer): void {
+    const bytes = memory.byteLength;
     this.inUse -= bytes;
     const size = SEGMENT_SIZES.indexOf(bytes as (typeof SEGMENT_SIZES)[number]);
     if (size === -1 || this.kept + bytes > this.keepBytes) return;
     this.kept += bytes;
-    this.free[size]?.push(segment);
+    this.free[size]?.push(memory);
+  }
+
+  /** So many bytes in use count as another pool's from now on. */
+  handOver(bytes: number, to: SegmentPool): void {
+    this.inUse -= bytes;
+    to.inUse += bytes;
   }
 }

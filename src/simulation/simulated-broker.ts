@@ -16,6 +16,7 @@ import type { MemoryBroker } from '../broker/memory.ts';
 import { refusal } from '../protocol/errors.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
+import type { Segment } from '../segments/segment.ts';
 import type { Stored } from './ledger.ts';
 import type { WorldBroker } from './world-broker.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -94,10 +95,10 @@ export class SimulatedBroker implements WorldBroker, BrokerListener {
 
   // From the broker inside
 
-  published(publication: Publication): void {
+  published(publication: Publication, segment?: Segment | null): void {
     this.stored(publication);
     if (publication.position !== null && this.happens(this.faults.losesNotices)) return;
-    this.notice(publication.topic, () => this.listener?.published(publication));
+    this.notice(publication.topic, () => this.listener?.published(publication, segment));
   }
 
   epochChanged(topic: Topic, epoch: string, first: number): void {
