@@ -29,7 +29,9 @@ export class StalledClients {
     const child = spawn('chrt', ['--idle', '0', process.execPath, script], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    process.once('exit', () => child.kill('SIGKILL'));
+    const kill = (): boolean => child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
     const clients = new StalledClients(child);
     await clients.ask({ type: 'open', options });
     return clients;
