@@ -56,6 +56,24 @@ export function publishContract(open: Open): void {
       expect(stored?.payload).toBe('"x"');
     });
 
+    test('what came before anybody followed the topic, and after, is read alike', async () => {
+      const probe = await open();
+      const trace = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+      const message = draft('{"a":"}"}', { from: 'Zoë;1,2', clientId: 'c-"1"', trace });
+      const ids = [(await probe.publish('chat.a', message)).id];
+      await probe.retain('chat.a');
+      ids.push((await probe.publish('chat.a', message)).id);
+      const { publications } = await probe.read('chat.a');
+      const { from, clientId, payload } = message;
+      expect(publications.map(partsOf)).toEqual(
+        [1, 2].map((sequence, at) => ({
+          ...partsOf(publications[at]),
+          ...{ topic: 'chat.a', id: ids[at], from, clientId, trace, payload },
+          position: { epoch: publications[0]?.position?.epoch, sequence },
+        })),
+      );
+    });
+
     test('what a publisher leaves out stays out', async () => {
       const probe = await open();
       await probe.publish('chat.a', draft('1', { from: 'Zoë;1,2', clientId: undefined, trace: undefined }));

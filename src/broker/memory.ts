@@ -127,12 +127,13 @@ export class MemoryBroker implements Broker {
         refusal('log_unavailable', 'expected room in the logs of this node; old messages are being dropped', 1_000),
       );
     }
+    const isFollowed = this.isRetained(topic);
     const publication = topic.isEphemeral
       ? topic.ephemeral(draft, this.clock.now())
-      : topic.append(draft, this.clock.now());
+      : topic.append(draft, this.clock.now(), isFollowed);
     const published: Published = { id: publication.id, position: publication.position, duplicate: false };
     if (scope !== null) this.keys.remember(scope, draft.payload, published, this.clock.elapsed());
-    this.tell(topic, publication);
+    if (isFollowed) this.tell(topic, publication);
     reply(published);
   }
 
@@ -147,7 +148,9 @@ export class MemoryBroker implements Broker {
       const known = position.sequence < topic.log.first || topic.holds(position.sequence, draft);
       return reply({ status: known ? 'duplicate' : 'conflict' });
     }
-    this.tell(topic, topic.append(draft, this.clock.now()));
+    const isFollowed = this.isRetained(topic);
+    const publication = topic.append(draft, this.clock.now(), isFollowed);
+    if (isFollowed) this.tell(topic, publication);
     reply({ status: 'appended' });
   }
 
@@ -202,7 +205,6 @@ export class MemoryBroker implements Broker {
   }
 
   private tell(topic: MemoryTopic, publication: Publication): void {
-    if (!this.isRetained(topic)) return;
     this.listener?.published(publication, publication.position === null ? null : topic.log.newest);
   }
 
