@@ -68,7 +68,12 @@ export function publishContract(open: Open): void {
       expect(publications.map(partsOf)).toEqual(
         [1, 2].map((sequence, at) => ({
           ...partsOf(publications[at]),
-          ...{ topic: 'chat.a', id: ids[at], from, clientId, trace, payload },
+          topic: 'chat.a',
+          id: ids[at],
+          from,
+          clientId,
+          trace,
+          payload,
           position: { epoch: publications[0]?.position?.epoch, sequence },
         })),
       );
