@@ -29,7 +29,7 @@ import { handle } from './commands/commands.ts';
 import type { ConnectionContext } from './context.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
 import type { MissedMessages } from './missed-messages.ts';
-import { enforceBounds, fallBehind } from './overflow.ts';
+import { fallBehind, isFull, makeRoom } from './overflow.ts';
 import { errorFrame } from './replies.ts';
 import { saveSession } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
@@ -236,7 +236,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     subscription.queuedBytes += bytes;
     enqueue(this, subscription);
     if (!this.isScheduled && !this.isBlocked) this.schedule();
-    if (this.isFull) this.makeRoom();
+    if (isFull(this)) makeRoom(this);
   }
 
   fellBehind(subscription: Subscription): void {
@@ -366,20 +366,6 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     if (next === null) return false;
     this.lifecycle = next;
     return true;
-  }
-
-  private get isFull(): boolean {
-    const { limits } = this.context;
-    return this.queuedCount > limits.mailboxCapacity || this.queuedBytes > limits.mailboxBytes;
-  }
-
-  /** One flush is one write, which can be much less than a mailbox: on, as long as the socket takes something. */
-  private makeRoom(): void {
-    for (let left = Infinity; this.isFull && !this.isBlocked && this.queuedCount < left;) {
-      left = this.queuedCount;
-      this.context.flusher.flush(this);
-    }
-    if (this.isFull) enforceBounds(this);
   }
 
   private accept(frame: Decoded, size: number): void {

@@ -7,10 +7,24 @@ import { JOINING, LAGGING, LIVE, type Subscription } from '../router/subscriptio
 import type { Connection } from './connection.ts';
 import { waiting } from './waiting-list.ts';
 
+export function isFull({ queuedCount, queuedBytes, context: { limits } }: Connection): boolean {
+  return queuedCount > limits.mailboxCapacity || queuedBytes > limits.mailboxBytes;
+}
+
+/** What a full mailbox does: it is written while the socket takes something, and then the oldest entries give way. */
+export function makeRoom(connection: Connection): void {
+  let left = Infinity;
+  // One flush is one write, which can be much less than a mailbox.
+  while (isFull(connection) && !connection.isBlocked && connection.queuedCount < left) {
+    left = connection.queuedCount;
+    connection.context.flusher.flush(connection);
+  }
+  enforceBounds(connection);
+}
+
 /** Makes the oldest entries give way until the mailbox is within its bounds. */
 export function enforceBounds(connection: Connection): void {
-  const { mailboxCapacity, mailboxBytes } = connection.context.limits;
-  while (connection.queuedCount > mailboxCapacity || connection.queuedBytes > mailboxBytes) {
+  while (isFull(connection)) {
     const oldest = findOldest(connection);
     if (oldest === null) return;
     giveWay(connection, oldest);

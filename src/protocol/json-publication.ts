@@ -14,8 +14,8 @@ const SEQUENCE = '"sequence":';
 const EPOCH = '"epoch":"';
 const CLIENT_ID = '"client_id":';
 const PAYLOAD = '"payload":';
-/** The two braces that end every publication frame. */
-const TAIL = 2;
+/** The two braces that end every publication frame: `data` is its last member and holds no other object after the payload. */
+export const FRAME_END = 2;
 
 /**
  * The message id comes first, so the sequence inside it stands at a constant offset and can be checked without parsing;
@@ -26,12 +26,13 @@ export function publicationText(publication: Publication): string {
   const client = publication.clientId === undefined ? '' : `"client_id":${JSON.stringify(publication.clientId)},`;
   const trace = publication.trace === undefined ? '' : `"trace":${JSON.stringify(publication.trace)},`;
   const from = JSON.stringify(publication.from);
+  const direct = isDirectTopic(topic);
   // Each part that is joined is an object until the text is written, so the frame of nearly all publications is one template.
-  if (position !== null && !isDirectTopic(topic))
+  if (position !== null && !direct)
     return `{"type":"Broadcast","id":"${id}","timestamp":${timestamp},${trace}"data":{"topic":"${wireName(topic)}","sequence":${position.sequence},"epoch":"${position.epoch}","from":${from},${client}"payload":${payload}}}`;
   const place = position === null ? '' : `"sequence":${position.sequence},"epoch":"${position.epoch}",`;
-  const head = isDirectTopic(topic) ? `${place}"from_user"` : `"topic":"${wireName(topic)}","from"`;
-  const type = isDirectTopic(topic) ? 'DirectMessage' : 'Broadcast';
+  const head = direct ? `${place}"from_user"` : `"topic":"${wireName(topic)}","from"`;
+  const type = direct ? 'DirectMessage' : 'Broadcast';
   const identity = id === '' ? '' : `"id":"${id}",`;
   return `{"type":"${type}",${identity}"timestamp":${timestamp},${trace}"data":{${head}:${from},${client}"payload":${payload}}}`;
 }
@@ -63,7 +64,7 @@ export function readPublication(frame: Uint8Array): FrameContent {
     clientId = unquote(text.slice(at + CLIENT_ID.length, end));
     at = end + 1;
   }
-  return { from, clientId, trace, payload: text.slice(at + PAYLOAD.length, -TAIL) };
+  return { from, clientId, trace, payload: text.slice(at + PAYLOAD.length, -FRAME_END) };
 }
 
 /** Bytes of UTF-8 as text. */

@@ -4,7 +4,7 @@ import { refusal } from './errors.ts';
 import type { ControlFrame } from './frames.ts';
 import { readMessage } from './guard.ts';
 import { readPlainBroadcast } from './json-broadcast.ts';
-import { publicationText, utf8 } from './json-publication.ts';
+import { FRAME_END, publicationText, utf8 } from './json-publication.ts';
 import { sliceMember } from './json-slice.ts';
 import type { Publication } from './position.ts';
 
@@ -12,8 +12,6 @@ const REPLAYED = Buffer.from(',"replayed":true}}');
 const COMMA = 0x2c;
 const OPEN = 0x5b;
 const CLOSE = 0x5d;
-/** The two braces that end every publication frame: `data` is its last member and holds no other object after the payload. */
-const TAIL = 2;
 
 export const json: Codec = {
   name: 'json',
@@ -41,9 +39,9 @@ export const json: Codec = {
   replayed(frame: Uint8Array, replyTo?: string): Uint8Array {
     const tail =
       replyTo === undefined ? REPLAYED : Buffer.from(`,"replayed":true},"reply_to":${JSON.stringify(replyTo)}}`);
-    const marked = Buffer.allocUnsafe(frame.byteLength - TAIL + tail.byteLength);
-    marked.set(frame.subarray(0, frame.byteLength - TAIL));
-    marked.set(tail, frame.byteLength - TAIL);
+    const marked = Buffer.allocUnsafe(frame.byteLength - FRAME_END + tail.byteLength);
+    marked.set(frame.subarray(0, frame.byteLength - FRAME_END));
+    marked.set(tail, frame.byteLength - FRAME_END);
     return marked;
   },
 

@@ -192,9 +192,12 @@ export const METRICS: readonly MetricEntry[] = [
   gauge('routed_topics', 'Topics that somebody listens or lately listened to.', [], (_, { routedTopics }) => [
     one(routedTopics),
   ]),
-  gauge('tail_bytes', 'Memory of the tails from which subscribers are served.', [], (_, { tailBytes }) => [
-    one(tailBytes),
-  ]),
+  gauge(
+    'tail_bytes',
+    'Memory of the tails from which subscribers are served, without what they share with the logs of the in-memory broker.',
+    [],
+    (_, { tailBytes }) => [one(tailBytes)],
+  ),
   gauge('log_topics', 'Topics of the in-memory broker.', [], (_, { logTopics }) => [one(logTopics)]),
   gauge('log_bytes', 'Memory of the logs of the in-memory broker.', [], (_, { logBytes }) => [one(logBytes)]),
   gauge('idempotency_keys', 'Idempotency keys remembered.', [], (_, { idempotencyKeys }) => [one(idempotencyKeys)]),
