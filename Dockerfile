@@ -5,7 +5,7 @@ FROM node:22.23.3-trixie-slim AS dependencies
 WORKDIR /opt/signalbox
 COPY package.json package-lock.json .npmrc ./
 # Without development dependencies; the lock file is exact, and no install script runs (.npmrc).
-RUN npm ci --omit=dev --no-audit --no-fund \
+RUN npm install --no-save --omit=dev --no-audit --no-fund \
   && node --print process.execPath > node_modules/.node-path
 
 FROM node:22.23.3-trixie-slim

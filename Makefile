@@ -29,7 +29,6 @@ test: install system ## the whole suite
 	vitest run
 
 check: install ## types, lint, format, unused code, generated docs, lock file
-	node scripts/lock.mjs --check
 	tsc --noEmit
 	oxlint --type-aware
 	oxfmt --check .
@@ -66,7 +65,7 @@ bench-micro: install ## what single calls on the hot path cost
 
 # The servers that are compared with; nothing else needs them.
 $(PEERS): bench/peers/package.json bench/peers/package-lock.json $(NODE_STAMP)
-	npm ci --prefix bench/peers --no-audit --no-fund --loglevel=error
+	npm install --prefix bench/peers --no-save --no-audit --no-fund --loglevel=error
 	touch $@
 
 chaos: install system ## nodes, Redis and links fail for ten minutes; what then must hold is checked (CHAOS="--seconds 60 --seed 7")
@@ -75,7 +74,6 @@ chaos: install system ## nodes, Redis and links fail for ten minutes; what then 
 lock: $(NODE_STAMP) ## after a change of dependencies
 	npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
 	npm install --prefix bench/peers --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
-	node scripts/lock.mjs
 
 $(TC)/node-$(NODE_PIN).stamp:
 	mkdir -p $(TC)
@@ -85,7 +83,7 @@ $(TC)/node-$(NODE_PIN).stamp:
 
 # npm picks a binding by the Node it runs on, so it runs on the one that will run the server.
 $(STAMP): package.json package-lock.json $(NODE_STAMP)
-	npm ci --no-audit --no-fund --loglevel=error
+	npm install --no-save --no-audit --no-fund --loglevel=error
 	node -p process.execPath > node_modules/.node-path
 	touch $@
 
