@@ -28,7 +28,9 @@ start: install ## run a development server on port 8081 (PORT=... make start)
 test: install system ## the whole suite
 	vitest run
 
-check: install ## types, lint, format, unused code, generated docs, lock file
+check: install ## types, lint, format, unused code, generated docs, lock files, size of a production install
+	node scripts/check-lock.ts
+	node scripts/production-size.ts
 	tsc --noEmit
 	oxlint --type-aware
 	oxfmt --check .
@@ -65,7 +67,7 @@ bench-micro: install ## what single calls on the hot path cost
 
 # The servers that are compared with; nothing else needs them.
 $(PEERS): bench/peers/package.json bench/peers/package-lock.json $(NODE_STAMP)
-	npm install --prefix bench/peers --no-save --no-audit --no-fund --loglevel=error
+	node scripts/npm-install.mjs --prefix bench/peers
 	touch $@
 
 chaos: install system ## nodes, Redis and links fail for ten minutes; what then must hold is checked (CHAOS="--seconds 60 --seed 7")
@@ -77,13 +79,15 @@ lock: $(NODE_STAMP) ## after a change of dependencies
 
 $(TC)/node-$(NODE_PIN).stamp:
 	mkdir -p $(TC)
-	npm install --prefix $(TC) --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error $(NODE_PKG)@$(NODE_PIN)
+	node scripts/npm-install.mjs --prefix $(TC) --no-package-lock --ignore-scripts $(NODE_PKG)@$(NODE_PIN)
 	test "$$($(TC)/node_modules/.bin/node -v)" = v$(NODE_PIN)
 	touch $@
 
+# `npm install` and not `npm ci`: that one stops when the registry does not serve, or begins to serve, a package for another
+# platform. With --no-save it takes what is locked and leaves the lock as it is (test/install.test.ts).
 # npm picks a binding by the Node it runs on, so it runs on the one that will run the server.
 $(STAMP): package.json package-lock.json $(NODE_STAMP)
-	npm install --no-save --no-audit --no-fund --loglevel=error
+	node scripts/npm-install.mjs
 	node -p process.execPath > node_modules/.node-path
 	touch $@
 

@@ -12,6 +12,7 @@ import { buildReport, exitCodeOf, type LoadReport, type ReportContext } from '..
 import { LoadRun } from '../load/run.ts';
 import { findTarget, parseTarget, reachTarget, TargetError, type Candidates } from '../load/target.ts';
 import { mintTokens } from '../load/tokens.ts';
+import { missingPackage } from '../telemetry/optional-package.ts';
 import { UsageError, type Arguments, type ExitCode } from './command.ts';
 import { developmentSecret, hasDevelopmentSecret } from './config-options.ts';
 import { readHttpPlan, readPlan } from './load-options.ts';
@@ -66,6 +67,8 @@ async function loadSockets(args: Arguments, found: Candidates, context: ReportCo
 
 async function loadHttp(args: Arguments, url: URL, found: Candidates, context: ReportContext): Promise<ExitCode> {
   const { target } = found;
+  const missing = missingPackage('autocannon', 'load --http');
+  if (missing !== null) throw new Error(missing);
   const credentials = readCredentials(args, target, 1, 'service');
   const [token = null] = await mintTokens(credentials, { runId: 'http' }, [0]);
   const plan = readHttpPlan(args, url, token);

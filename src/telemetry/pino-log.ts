@@ -1,9 +1,10 @@
 /** The log on standard output, by pino: one JSON object a line, or readable lines for a terminal. */
 import pino, { type DestinationStream, type Logger } from 'pino';
-import pretty from 'pino-pretty';
+import type { PrettyOptions, PrettyStream } from 'pino-pretty';
 import { LogDestination } from './log-destination.ts';
 import { boundedFields, boundedMessage } from './log-bounds.ts';
 import type { Log, LogFields, LogLevel } from './log.ts';
+import { missingPackage, requirePackage } from './optional-package.ts';
 
 /** A default level, and levels of single rooms. */
 export interface LogLevels {
@@ -44,12 +45,15 @@ export class LogFactory {
       timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
       formatters: { level: (label: string) => ({ level: label.toUpperCase() }) },
     };
+    const missing = format === 'pretty' ? missingPackage('pino-pretty', 'logging.format = "pretty"') : null;
     this.root = pino(
       options,
-      format === 'pretty'
+      format === 'pretty' && missing === null
         ? readable(destination ?? pino.destination({ fd: 1, sync: true }))
         : (destination ?? this.output),
     );
+    // A node that serves with JSON lines is of more use than one that does not start for the look of its log.
+    if (missing !== null) this.room('telemetry').warn(`${missing}. The lines are JSON until then`);
     this.output.onResumed = (lost) => this.room('telemetry').warn('Log lines were lost: nobody took them', { lost });
   }
 
@@ -126,6 +130,7 @@ class PinoLog implements Log {
 }
 
 function readable(destination: DestinationStream): DestinationStream {
+  const pretty = requirePackage('pino-pretty') as (options: PrettyOptions) => PrettyStream;
   return pretty({
     messageKey: 'message',
     timestampKey: 'timestamp',
@@ -133,7 +138,7 @@ function readable(destination: DestinationStream): DestinationStream {
     ignore: 'node,target',
     messageFormat: '{target}: {message}',
     colorize: process.stdout.isTTY,
-    destination: destination as NodeJS.WritableStream & DestinationStream,
+    destination,
     sync: true,
   });
 }
