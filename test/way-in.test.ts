@@ -1,0 +1,172 @@
+/** What the README and the first pages show works as printed: the code for browsers, the file for production, the links. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { loadConfig } from '../src/config/load.ts';
+import { connect } from './harness/client.ts';
+import { signalbox } from './harness/process.ts';
+import { startServer, type TestServer } from './harness/server.ts';
+import { SECRET, tokenOf } from './harness/tokens.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)].filter((path) =>
+  path.endsWith('.md'),
+);
+const temporary = mkdtempSync(join(tmpdir(), 'signalbox-way-in-'));
+afterAll(() => rmSync(temporary, { recursive: true }));
+
+function read(page: string): string {
+  return readFileSync(join(ROOT, page), 'utf8');
+}
+
+/** The blocks of one language on a page. */
+function blocks(page: string, language: string): string[] {
+  return [...read(page).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
+    ([, code = '']) => code,
+  );
+}
+
+/** The sockets that the code of a page opens, so that a test can cut the newest one. */
+function recordedSockets(): { readonly opened: WebSocket[]; readonly Recorded: unknown } {
+  const opened: WebSocket[] = [];
+  class Recorded extends WebSocket {
+    constructor(url: string) {
+      super(url);
+      opened.push(this);
+    }
+  }
+  return { opened, Recorded };
+}
+
+/** Runs the README's code as a page would. Returns what it has shown, and its sockets. */
+async function runReadme(server: TestServer): Promise<{ readonly shown: unknown[]; readonly opened: WebSocket[] }> {
+  const [code = ''] = blocks('README.md', 'js');
+  const { opened, Recorded } = recordedSockets();
+  const shown: unknown[] = [];
+  let hasEnded = false;
+  const again = (then: () => void, ms: number): void => void setTimeout(() => hasEnded || then(), ms);
+  onTestFinished(() => {
+    hasEnded = true;
+    for (const socket of opened) socket.close();
+  });
+  const page = new Function(
+    'token',
+    'show',
+    'WebSocket',
+    'setTimeout',
+    code.replace('localhost:8081', `127.0.0.1:${server.port}`),
+  );
+  page(await tokenOf('alice'), (item: unknown) => shown.push(item), Recorded, again);
+  return { shown, opened };
+}
+
+async function publisher(server: TestServer): Promise<(payload: unknown) => Promise<void>> {
+  const token = await tokenOf('shop', { roles: ['service'] });
+  return async (payload) => {
+    const response = await fetch(`${server.url}/api/publish`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify({ topic: 'chat.lobby', payload }),
+    });
+    expect(response.status).toBe(200);
+  };
+}
+
+describe("the README's code for a browser", () => {
+  test('shows every message once and in order, also those sent while it was away', async () => {
+    const server = await startServer();
+    const publish = await publisher(server);
+    const { shown, opened } = await runReadme(server);
+    await vi.waitFor(async () => expect(await server.metric('signalbox_subscriptions')).toBe(1), 10_000);
+    await publish(1);
+    await vi.waitFor(() => expect(shown).toEqual([1]), 10_000);
+    opened.at(-1)?.close();
+    await vi.waitFor(() => expect(server.connections).toBe(0), 10_000);
+    await publish(2);
+    await publish(3);
+    await vi.waitFor(() => expect(shown).toEqual([1, 2, 3]), 10_000);
+    await publish(4);
+    await vi.waitFor(() => expect(shown).toEqual([1, 2, 3, 4]), 10_000);
+    expect(opened).toHaveLength(2);
+  });
+
+  test('says what the log no longer has', async () => {
+    const server = await startServer({ 'topics.history': '10', 'actor_system.mailbox_capacity': '10' });
+    const publish = await publisher(server);
+    const { shown, opened } = await runReadme(server);
+    await vi.waitFor(async () => expect(await server.metric('signalbox_subscriptions')).toBe(1), 10_000);
+    await publish(1);
+    await vi.waitFor(() => expect(shown).toEqual([1]), 10_000);
+    opened.at(-1)?.close();
+    await vi.waitFor(() => expect(server.connections).toBe(0), 10_000);
+    for (let payload = 2; payload <= 13; payload += 1) await publish(payload);
+    await vi.waitFor(() => expect(shown.slice(0, 3)).toEqual([1, '2 messages are gone: trimmed', 4]), 10_000);
+  });
+});
+
+describe('docs/browser.md', () => {
+  test('its publish is acknowledged, and repeated it is a duplicate; its renewal is accepted', async () => {
+    const server = await startServer();
+    const [publish = '', renew = ''] = blocks('docs/browser.md', 'js');
+    const token = await tokenOf('alice');
+    const client = await connect(server.port);
+    const sent: string[] = [];
+    const socket = { send: (text: string) => void sent.push(text) };
+    new Function('socket', 'text', 'crypto', publish)(socket, 'hello', crypto);
+    new Function('socket', 'token', renew)(socket, token);
+    const [frame = '', renewal = ''] = sent;
+    const { id } = JSON.parse(frame) as { id: string };
+    for (const status of ['delivered', 'duplicate']) {
+      client.sendRaw(frame);
+      expect((await client.replyTo(id)).data).toMatchObject({ status });
+    }
+    client.sendRaw(renewal);
+    expect((await client.replyTo('renew')).data).toMatchObject({ status: 'authenticated' });
+  });
+});
+
+describe('the file for production', () => {
+  const [file = ''] = blocks('README.md', 'toml');
+
+  test('README and docs/production.md show the same, and check-config calls it good', async () => {
+    expect(blocks('docs/production.md', 'toml')).toEqual([file]);
+    const path = join(temporary, 'signalbox.toml');
+    writeFileSync(path, file);
+    const { code, out, err } = await signalbox(['check-config', '--config', path], { JWT_SECRET: SECRET });
+    expect({ code, out, err }).toMatchObject({ code: 0, err: '' });
+  });
+
+  test('it opens what it names and nothing else', () => {
+    const path = join(temporary, 'opened.toml');
+    writeFileSync(path, file);
+    const { config } = loadConfig({
+      files: [join(ROOT, 'config/default.toml'), path],
+      environment: { JWT_SECRET: SECRET },
+      flags: new Map(),
+    });
+    expect(config.topics.rules.map(({ pattern }) => pattern)).toEqual(['chat.**']);
+    expect(config.topics.subscribe).toEqual([]);
+  });
+});
+
+describe('the pages', () => {
+  test.each(PAGES)('%s: its links lead somewhere', (page) => {
+    for (const [, link = ''] of read(page).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g))
+      expect([link, existsSync(join(ROOT, dirname(page), link))]).toEqual([link, true]);
+  });
+
+  test('docs/README.md names every page', () => {
+    const index = read('docs/README.md');
+    const missing = PAGES.filter((page) => page.startsWith('docs/') && page !== 'docs/README.md').filter(
+      (page) => !index.includes(`(${page.slice('docs/'.length)})`),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test.each(['README.md', 'docs/first-hour.md', 'docs/browser.md', 'docs/backend.md', 'docs/production.md'])(
+    '%s stays short enough to be read',
+    (page) => expect(read(page).split(/\s+/).length).toBeLessThan(page === 'README.md' ? 1_300 : 700),
+  );
+});
