@@ -13,7 +13,7 @@ import { LoadRun } from '../load/run.ts';
 import { findTarget, parseTarget, reachTarget, TargetError, type Candidates } from '../load/target.ts';
 import { mintTokens } from '../load/tokens.ts';
 import { UsageError, type Arguments, type ExitCode } from './command.ts';
-import { developmentSecret, hasDevelopmentSecret } from './config-options.ts';
+import { developmentSecret, hasDevelopmentSecret } from './development-secret.ts';
 import { readHttpPlan, readPlan } from './load-options.ts';
 import { version } from './version.ts';
 
