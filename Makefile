@@ -20,13 +20,16 @@ NODE_STAMP   := $(if $(NODE_BIN),$(TC)/node-$(NODE_PIN).stamp,)
 
 PEERS        := bench/peers/node_modules/.stamp
 
-.PHONY: start test check install system format docs lock bench bench-micro chaos clean
+.PHONY: start test unit check install system format docs lock bench bench-micro package chaos clean
 
 start: install ## run a development server on port 8081 (PORT=... make start)
 	exec ./signalbox serve --profile development
 
 test: install system ## the whole suite
 	vitest run
+
+unit: install ## what needs no services: seconds
+	vitest run src --exclude src/broker/redis.test.ts
 
 check: install ## types, lint, format, unused code, generated docs, lock files, size of a production install
 	node scripts/check-lock.ts
@@ -69,6 +72,9 @@ bench-micro: install ## what single calls on the hot path cost
 $(PEERS): bench/peers/package.json bench/peers/package-lock.json $(NODE_STAMP)
 	node scripts/npm-install.mjs --prefix bench/peers
 	touch $@
+
+package: install ## signalbox-<version>.tgz, which npm installs anywhere
+	npm pack --ignore-scripts=false --loglevel=error
 
 chaos: install system ## nodes, Redis and links fail for ten minutes; what then must hold is checked (CHAOS="--seconds 60 --seed 7")
 	node bench/chaos/main.ts $(CHAOS)

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runInNewContext } from 'node:vm';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { loadConfig } from '../src/config/load.ts';
 import { connect } from './harness/client.ts';
@@ -51,14 +52,12 @@ async function runReadme(server: TestServer): Promise<{ readonly shown: unknown[
     hasEnded = true;
     for (const socket of opened) socket.close();
   });
-  const page = new Function(
-    'token',
-    'show',
-    'WebSocket',
-    'setTimeout',
-    code.replace('localhost:8081', `127.0.0.1:${server.port}`),
-  );
-  page(await tokenOf('alice'), (item: unknown) => shown.push(item), Recorded, again);
+  runInNewContext(code.replace('localhost:8081', `127.0.0.1:${server.port}`), {
+    token: await tokenOf('alice'),
+    show: (item: unknown) => shown.push(item),
+    WebSocket: Recorded,
+    setTimeout: again,
+  });
   return { shown, opened };
 }
 
@@ -114,8 +113,8 @@ describe('docs/browser.md', () => {
     const client = await connect(server.port);
     const sent: string[] = [];
     const socket = { send: (text: string) => void sent.push(text) };
-    new Function('socket', 'text', 'crypto', publish)(socket, 'hello', crypto);
-    new Function('socket', 'token', renew)(socket, token);
+    runInNewContext(publish, { socket, text: 'hello', crypto });
+    runInNewContext(renew, { socket, token });
     const [frame = '', renewal = ''] = sent;
     const { id } = JSON.parse(frame) as { id: string };
     for (const status of ['delivered', 'duplicate']) {

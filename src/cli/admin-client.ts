@@ -1,7 +1,7 @@
 /** How the verbs for operators reach a running server: its URL, who asks, and what comes back. */
 import { SignJWT } from 'jose';
 import { UsageError, type Arguments, type ExitCode, type Option } from './command.ts';
-import { developmentSecret, hasDevelopmentSecret } from './config-options.ts';
+import { developmentSecret, hasDevelopmentSecret } from './development-secret.ts';
 
 const DEFAULT_URL = 'http://localhost:8081';
 const TIMEOUT_MS = 30_000;

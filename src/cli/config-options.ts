@@ -1,9 +1,9 @@
 /** The flags by which every verb finds its configuration. */
-import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { loadConfig, type Loaded } from '../config/load.ts';
 import { UsageError, type Arguments, type Option } from './command.ts';
+import { withDevelopmentSecret } from './development-secret.ts';
 
 export const CONFIG_OPTIONS: Readonly<Record<string, Option>> = {
   config: {
@@ -32,8 +32,8 @@ const FLAG_KEYS = {
   'log-format': 'logging.format',
   workers: 'server.workers',
 } as const;
-const CONFIG_DIRECTORY = fileURLToPath(new URL('../../config', import.meta.url));
-const SECRET_FILE = fileURLToPath(new URL('../../.signalbox-development-secret', import.meta.url));
+/** The files of the profiles, in a checkout and in a package. */
+export const CONFIG_DIRECTORY = fileURLToPath(new URL('../../config', import.meta.url));
 
 /** @throws ConfigError, UsageError */
 export function loadFromArguments(args: Arguments): Loaded {
@@ -51,25 +51,7 @@ export function loadFromArguments(args: Arguments): Loaded {
     if (equals === -1) throw new UsageError(`expected --set section.key=value, got ${JSON.stringify(assignment)}`);
     flags.set(assignment.slice(0, equals), assignment.slice(equals + 1));
   }
-  return withDevelopmentSecrets(
+  return withDevelopmentSecret(
     loadConfig({ files: [`${CONFIG_DIRECTORY}/default.toml`, file], environment: process.env, flags }),
   );
-}
-
-/** The secret of development servers on this machine, so that `token` in another terminal signs with the same one. */
-export function developmentSecret(): string {
-  if (!existsSync(SECRET_FILE))
-    writeFileSync(SECRET_FILE, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
-  return readFileSync(SECRET_FILE, 'utf8').trim();
-}
-
-export function hasDevelopmentSecret(): boolean {
-  return existsSync(SECRET_FILE);
-}
-
-function withDevelopmentSecrets(loaded: Loaded): Loaded {
-  const { config, origins } = loaded;
-  const { jwt_secret: secret, public_key: publicKey, jwks_url: keySet } = config.auth;
-  if (config.profile !== 'development' || (secret ?? publicKey ?? keySet) !== undefined) return loaded;
-  return { config: { ...config, auth: { ...config.auth, jwt_secret: developmentSecret() } }, origins };
 }

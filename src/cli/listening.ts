@@ -25,13 +25,20 @@ export async function listenAll(
     return { ...server, adminPort: server.port };
   }
   const own = await listenHttp(admin, { host, port: adminPort }, counters, log);
-  const server = await listen(node, routes, serverOptions(config), counters, log);
+  const server = await listen(node, routes, serverOptions(config), counters, log).catch((error: unknown) => {
+    own.end();
+    throw error;
+  });
   return {
     port: server.port,
     adminPort: own.port,
     close: () => {
       server.close();
       own.close();
+    },
+    end: () => {
+      server.end();
+      own.end();
     },
   };
 }

@@ -14,7 +14,7 @@ import { findTarget, parseTarget, reachTarget, TargetError, type Candidates } fr
 import { mintTokens } from '../load/tokens.ts';
 import { missingPackage } from '../telemetry/optional-package.ts';
 import { UsageError, type Arguments, type ExitCode } from './command.ts';
-import { developmentSecret, hasDevelopmentSecret } from './config-options.ts';
+import { developmentSecret, hasDevelopmentSecret } from './development-secret.ts';
 import { readHttpPlan, readPlan } from './load-options.ts';
 import { version } from './version.ts';
 

@@ -44,8 +44,9 @@ export const serve: Command = {
       broker: running.storage.name,
     });
     reportMemory(config, log);
+    const ended = waitForEnd(ending.signal);
     await welcome(config, running.port);
-    const reason = await waitForEnd(ending.signal);
+    const reason = await ended;
     log.info('Stopping', { reason, connections: running.node.connections.length });
     await running.stop();
     log.info('Stopped', {});

@@ -5,7 +5,8 @@ import { ConfigError } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Principal } from '../auth/principal.ts';
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
-import { CONFIG_OPTIONS, developmentSecret, hasDevelopmentSecret, loadFromArguments } from './config-options.ts';
+import { CONFIG_OPTIONS, loadFromArguments } from './config-options.ts';
+import { developmentSecret, hasDevelopmentSecret } from './development-secret.ts';
 import { buildAuthenticator, buildKeySet, buildRights } from './authentication.ts';
 import { silentLog } from '../telemetry/log.ts';
 
@@ -48,7 +49,9 @@ function loadForToken(args: Arguments): Config {
       error.problems.every(({ key, got }) => key === 'auth.jwt_secret' && got === 'nothing');
     if (!onlySecretMissing) throw error;
     if (!hasDevelopmentSecret())
-      throw new UsageError('expected JWT_SECRET, --profile, or a development server that ran here before (make start)');
+      throw new UsageError(
+        'expected JWT_SECRET, --profile, or a development server that ran here before (serve --profile development)',
+      );
     process.stderr.write('no secret is configured: using that of the development server\n');
     const text = (name: string): string | undefined => (name === 'profile' ? 'development' : args.text(name));
     const { config } = loadFromArguments({ ...args, text });

@@ -235,9 +235,15 @@ export async function startNode(
   );
   views?.start(mode.instance, (request) => answerView(looking, request, logs.room('http')));
   const transportLog = logs.room('transport');
-  const servers = isWorker
-    ? await listenAsWorker(config, node, routes, counters, transportLog)
-    : await listenAll(config, node, [...routes, ...metricRoutes], admin, counters, transportLog);
+  const listening = isWorker
+    ? listenAsWorker(config, node, routes, counters, transportLog)
+    : listenAll(config, node, [...routes, ...metricRoutes], admin, counters, transportLog);
+  const servers = await listening.catch(async (error: unknown) => {
+    // The process may go on without this node: nothing of it may be left.
+    await bus.stop();
+    await storage.stop();
+    throw error;
+  });
   port = servers.port;
   pulse.start();
   return {
@@ -281,6 +287,8 @@ async function stopNode(
   // The storage ends the link that both use.
   await bus.stop();
   await storage.stop();
+  // Clients of HTTP keep their connections: those would keep a process alive that goes on without the node.
+  server.end();
 }
 
 function buildSupervisor(config: Config, logs: LogFactory, counters: Counters, deadLetters: DeadLetters): Supervisor {

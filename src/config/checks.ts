@@ -70,7 +70,7 @@ function checkKeys({ profile, auth }: Config): Problem[] {
   if (secret === undefined && publicKey === undefined && keySet === undefined && profile === 'production') {
     problems.push({
       key: 'auth.jwt_secret',
-      expected: `a secret of at least ${MIN_SECRET_BYTES} bytes (JWT_SECRET or JWT_SECRET_FILE), auth.public_key or auth.jwks_url`,
+      expected: `a secret of at least ${MIN_SECRET_BYTES} bytes (JWT_SECRET or JWT_SECRET_FILE), auth.public_key or auth.jwks_url; to try things out: --profile development`,
       got: 'nothing',
     });
   }

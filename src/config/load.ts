@@ -1,4 +1,4 @@
-/** Puts the configuration together: flags over environment over files over defaults, and every problem at once. */
+/** Puts the configuration together: flags over environment over what a program gives over files over defaults, and every problem at once. */
 import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import { checkTogether } from './checks.ts';
@@ -15,6 +15,8 @@ export interface Problem {
 export interface Sources {
   /** Files, the later over the earlier. */
   readonly files: readonly string[];
+  /** What a program gives, in sections as in a file; over the files. */
+  readonly values?: Readonly<Record<string, unknown>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** `section.key` → text, as given on the command line. */
   readonly flags: ReadonlyMap<string, string>;
@@ -44,6 +46,7 @@ export function loadConfig(sources: Sources): Loaded {
   const origins = new Map<string, string>();
   const tree: Tree = {};
   for (const file of sources.files) merge(tree, readToml(file, problems), file, origins);
+  merge(tree, sources.values ?? {}, 'the program', origins);
   readEnvironment(tree, sources.environment, origins, problems);
   for (const [path, text] of sources.flags) readFlag(tree, path, text, origins, problems);
   const parsed = schema.safeParse(tree);
@@ -66,7 +69,7 @@ function readToml(file: string, problems: Problem[]): Tree {
   }
 }
 
-function merge(tree: Tree, added: Tree, origin: string, origins: Map<string, string>): void {
+function merge(tree: Tree, added: Readonly<Tree>, origin: string, origins: Map<string, string>): void {
   for (const [name, value] of Object.entries(added)) {
     if (!isTree(value)) {
       tree[name] = value;

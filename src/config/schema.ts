@@ -310,6 +310,8 @@ export const schema = z.strictObject({
 });
 
 export type Config = z.output<typeof schema>;
+/** The same as it may be written: every section and every key may be missing. */
+export type ConfigInput = z.input<typeof schema>;
 export type TopicRule = z.output<typeof topicRule>;
 
 /** The names that people try first, beside `SIGNALBOX_SECTION_KEY`. */

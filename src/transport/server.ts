@@ -34,6 +34,8 @@ export interface Server {
   readonly port: number;
   /** Stops listening; connections that are open stay. */
   close(): void;
+  /** Ends every connection too. */
+  end(): void;
 }
 
 /** `LIBUS_LISTEN_DEFAULT` and `LIBUS_LISTEN_EXCLUSIVE_PORT`; the library's types know them only for listening on all hosts. */
@@ -86,7 +88,12 @@ function listenOn(app: TemplatedApp, options: Pick<ServerOptions, 'host' | 'port
             `cannot listen on ${options.host}:${options.port}: the port is taken or the host is not an address of this machine`,
           ),
         );
-      else resolve({ port: uws.us_socket_local_port(socket), close: () => uws.us_listen_socket_close(socket) });
+      else
+        resolve({
+          port: uws.us_socket_local_port(socket),
+          close: () => uws.us_listen_socket_close(socket),
+          end: () => void app.close(),
+        });
     });
   });
 }

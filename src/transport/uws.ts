@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path';
 import type * as UWS from 'uWebSockets.js-compat';
 
 const require = createRequire(import.meta.url);
+// The library reads its limit for request heads from here when it is loaded: 16 KiB, as docs/protocol.md says.
+process.env['UWS_HTTP_MAX_HEADERS_SIZE'] ??= '16384';
 const PACKAGES = ['uWebSockets.js', 'uWebSockets.js-compat'] as const;
 
 interface Binding {

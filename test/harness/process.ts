@@ -30,10 +30,13 @@ export function signalbox(args: readonly string[], environment: Environment = {}
 }
 
 /** Runs a verb through another way to the launcher, from another directory. */
-export function runLauncher(path: string, args: readonly string[], directory: string): Promise<Outcome> {
-  return inTurn(() =>
-    outcomeOf(spawn(path, args, { env: CLEAN, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] }), args),
-  );
+export function runLauncher(
+  path: string,
+  args: readonly string[],
+  directory: string,
+  environment: Environment = {},
+): Promise<Outcome> {
+  return inTurn(() => outcomeOf(launch(args, environment, path, directory), args));
 }
 
 /** Verbs at the same time: as many as there are processors, or deadlines would depend on how many tests there are. */
@@ -162,11 +165,27 @@ export async function startProcess(
   return process;
 }
 
-/** The server of another copy of the repository, on a free port; waits until it serves. */
-export async function runServer(launcher: string, environment: Environment): Promise<ServerProcess> {
-  const process = new ServerProcess(launch(['serve', '--host', '127.0.0.1', '--port', '0'], environment, launcher));
+/** The server of another copy, on a free port; waits until it serves. */
+export async function runServer(
+  launcher: string,
+  environment: Environment,
+  args: readonly string[] = [],
+  directory?: string,
+): Promise<ServerProcess> {
+  const words = ['serve', '--host', '127.0.0.1', '--port', '0', ...args];
+  const process = launchServer(launcher, words, environment, directory);
   await process.serving();
   return process;
+}
+
+/** Through another way to the launcher, from another directory; waits for nothing. */
+export function launchServer(
+  launcher: string,
+  args: readonly string[],
+  environment: Environment,
+  directory?: string,
+): ServerProcess {
+  return new ServerProcess(launch(args, environment, launcher, directory));
 }
 
 /** Starts any verb, to be watched and ended. */
@@ -197,9 +216,14 @@ export function spawnWithOutput(
   return new ServerProcess(track(spawn(LAUNCHER, args, { env, stdio: ['ignore', output, 'pipe'] })));
 }
 
-function launch(args: readonly string[], environment: Environment, launcher = LAUNCHER): ChildProcess {
+function launch(
+  args: readonly string[],
+  environment: Environment,
+  launcher = LAUNCHER,
+  directory?: string,
+): ChildProcess {
   const env = { ...CLEAN, ...environment };
-  return track(spawn(launcher, args, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+  return track(spawn(launcher, args, { env, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] }));
 }
 
 function track<Child extends ChildProcess>(child: Child): Child {
