@@ -91,8 +91,9 @@ export const ERRORS = {
     code: 403,
     temporary: false,
     strike: false,
-    when: 'the Origin header is not in security.allowed_origins',
-    remedy: 'add the exact origin (scheme, host, port) to security.allowed_origins',
+    when: "a web page's Origin header is not in security.allowed_origins",
+    remedy:
+      'add the exact origin (scheme, host, port) to security.allowed_origins: the log of the server has the line, once per origin',
   },
   not_allowed: {
     code: 403,
