@@ -38,7 +38,7 @@ describe.concurrent('made', () => {
     expect(lines.get('user')).toBe('alice of tenant acme, roles: user, admin');
     expect(out).toContain('may        chat.**: subscribe, publish\n');
     expect(out).toContain('may        news.today: subscribe, publish\n');
-    expect(out).toContain('may        other topics: nothing;');
+    expect(out).toContain('may        other topics: nothing (subscribe: token, publish: token);');
     expect(lines.get('secret')).toBe(
       `auth.jwt_secret has SHA-256 ${createHash('sha256').update(SECRET).digest('hex')}`,
     );
@@ -108,8 +108,13 @@ describe.concurrent('checked', () => {
     const jwt = await tokenOf('alice');
     const rules = '[{"pattern":"chat.**","subscribe":["user"]},{"pattern":"staff.**","publish":["admin"]}]';
     const { out } = await token('--check', jwt, '--set', `topics.rules=${rules}`);
-    expect(out).toContain('may        chat.**: subscribe\n');
-    expect(out).toContain('may        staff.**: nothing\n');
-    expect(out).toContain('may        other topics: nothing; direct messages: send and read');
+    expect(out).toContain('may        chat.**: subscribe (publish: no_rule)\n');
+    expect(out).toContain('may        staff.**: nothing (subscribe: no_rule, publish: role)\n');
+    expect(out).toContain('may        other topics: nothing (subscribe: no_rule, publish: no_rule);');
+    expect(out).toContain('direct messages: send and read\n');
+    // What the words mean, where they occur.
+    expect(out).toContain('no_rule    no rule of [topics] lets anybody do this');
+    expect(out).toContain('role       the rule lets others do this');
+    expect(out).not.toContain('\ntoken      ');
   });
 });

@@ -109,13 +109,15 @@ describe('serve', () => {
     expect(err).toContain('auth.jwt_secret: expected a secret of at least 32 bytes (JWT_SECRET or JWT_SECRET_FILE)');
   });
 
-  test('production starts closed: what no rule allows is not allowed', async () => {
+  test('production starts closed and says so: what no rule allows is not allowed', async () => {
     const server = spawnServer([], { JWT_SECRET: SECRET });
     await server.serving();
+    await server.printed(/"level":"WARN".*pattern = .*Every topic is refused/);
     const client = await connect(server.port);
-    expect((await client.publish('chat.lobby', 1)).data).toMatchObject({ code: 403, reason: 'not_allowed' });
+    const refused = { code: 403, reason: 'not_allowed', details: { because: 'no_rule' } };
+    expect((await client.publish('chat.lobby', 1)).data).toMatchObject(refused);
     const { rejected } = await client.subscribe('chat.lobby', '@me');
-    expect(rejected.map(({ topic, reason }) => [topic, reason])).toEqual([['chat.lobby', 'not_allowed']]);
+    expect(rejected).toMatchObject([{ topic: 'chat.lobby', ...refused }]);
     const inQuery = connect(server.port, { token: null, query: { token: 'any' } });
     await expect(inQuery).rejects.toThrow('closed with 1006');
   });

@@ -20,7 +20,9 @@ const ENDPOINTS = [
 /** Status and reason of an answer whose body has the common shape and nothing else. */
 function refused({ status, body }: Answer): [number, string] {
   const { error } = body as Refused;
-  expect(body).toEqual({ error: { code: status, reason: expect.any(String), message: expect.any(String) } });
+  const { details, ...plain } = error as typeof error & { readonly details?: unknown };
+  expect(plain).toEqual({ code: status, reason: expect.any(String), message: expect.any(String) });
+  if (details !== undefined) expect(details).toEqual({ because: expect.stringMatching(/^(no_rule|role|token)$/) });
   return [status, error.reason];
 }
 
@@ -133,7 +135,9 @@ describe('rights', () => {
       claims: { topics: { publish: ['orders.eu'], subscribe: ['news.**'] } },
     });
     expect((await backend.post(ITEM)).status).toBe(200);
-    expect(refused(await backend.post({ ...ITEM, topic: 'orders.us' }))).toEqual([403, 'not_allowed']);
+    const foreign = await backend.post({ ...ITEM, topic: 'orders.us' });
+    expect(refused(foreign)).toEqual([403, 'not_allowed']);
+    expect((foreign.body as Refused).error).toMatchObject({ details: { because: 'token' } });
     expect(refused(await backend.post({ ...ITEM, topic: '@user.Ym9i' }))).toEqual([400, 'invalid_topic']);
     expect(refused(await backend.post({ target_user: 'bob', payload: 1 }))).toEqual([403, 'not_allowed']);
     expect((await backend.history('news.today')).status).toBe(200);

@@ -177,7 +177,9 @@ describe('an array', () => {
       'invalid_field',
       'queued',
     ]);
-    expect(body.results[1]).toEqual({ error: { code: 403, reason: 'not_allowed', message: expect.any(String) } });
+    expect(body.results[1]).toEqual({
+      error: { code: 403, reason: 'not_allowed', message: expect.any(String), details: expect.any(Object) },
+    });
     expect([body.results[0]?.sequence, body.results[3]?.sequence]).toEqual([1, 2]);
     expect((await client.take(2)).map(({ data }) => data.payload)).toEqual(['a', 'c']);
   });

@@ -259,8 +259,21 @@ describe('between formats and users', () => {
       ['bad topic', 400, 'invalid_topic'],
     ]);
     expect((await client.publish('chat.lobby', 1)).type).toBe('Ack');
-    for (const topic of ['chat.other', 'staff.only'])
-      expect((await client.publish(topic, 1)).data).toMatchObject({ code: 403, reason: 'not_allowed' });
+    // Whose no it was: the rule names other roles, the token names other topics.
+    expect(rejected.slice(0, 3).map(({ details }) => details)).toEqual([
+      { because: 'role' },
+      { because: 'token' },
+      undefined,
+    ]);
+    for (const [topic, because] of [
+      ['chat.other', 'token'],
+      ['staff.only', 'role'],
+    ] as const) {
+      const { data } = await client.publish(topic, 1);
+      expect(data).toMatchObject({ code: 403, reason: 'not_allowed', details: { because } });
+      // Neither the rule's pattern nor its roles are told.
+      for (const word of ['staff.**', 'admin']) expect(JSON.stringify([data, rejected])).not.toContain(word);
+    }
   });
 
   test('an idempotency key answers a repetition with the first outcome, and another payload with 409', async () => {

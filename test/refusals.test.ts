@@ -56,14 +56,23 @@ describe('refusals as HTTP', () => {
     await connect(server.port, { expiresIn: -40 });
   });
 
-  test('403 for an Origin that is not allowed, also when a close was asked for', async () => {
+  test('403 for an Origin that is not allowed, beyond the accept rate and while nobody is admitted', async () => {
+    const server = await startServer({ 'security.allowed_origins': ORIGIN, 'websocket.accepts_per_second': '1' });
+    const Authorization = `Bearer ${await tokenOf('alice')}`;
+    const from = (origin: string): ReturnType<typeof handshake> =>
+      handshake(server.port, { Authorization, Origin: origin }, '/ws?refuse=close');
+    expect((await from('https://evil.example')).status).toBe(101);
+    // The one accept of this second was spent on the page.
+    expect((await handshake(server.port, { Authorization })).status).toBe(503);
+    server.running.node.parts.mode.send({ type: 'REFUSE' });
+    const answer = await from('https://evil.example');
+    expect(answer.status).toBe(403);
+    expect(refusalIn(answer)).toMatchObject({ code: 403, reason: 'origin_not_allowed' });
+  });
+
+  test('an allowed Origin gets in', async () => {
     const server = await startServer({ 'security.allowed_origins': `${ORIGIN},https://*.trusted.example` });
     const Authorization = `Bearer ${await tokenOf('alice')}`;
-    for (const origin of ['https://evil.example', 'https://app.example.com.evil.example', 'https://trusted.example']) {
-      const answer = await handshake(server.port, { Authorization, Origin: origin }, '/ws?refuse=close');
-      expect(answer.status).toBe(403);
-      expect(refusalIn(answer)).toMatchObject({ code: 403, reason: 'origin_not_allowed' });
-    }
     for (const origin of [ORIGIN, 'https://a.b.trusted.example'])
       expect((await handshake(server.port, { Authorization, Origin: origin })).status).toBe(101);
   });
@@ -170,6 +179,28 @@ describe('refusals as close frames', () => {
       server.running.node.parts.mode.send({ type: 'ADMIT' });
       await connect(server.port, options);
     });
+  });
+
+  test('a page of a foreign origin is told so and closed with 4003, whatever its token', async () => {
+    const server = await startServer(settings);
+    for (const token of [undefined, null, 'not a token']) {
+      const given = token === undefined ? {} : { token };
+      const client = await dial(server.port, { ...given, headers: { origin: 'https://evil.example' } });
+      await expectTold(client, { reason: 'origin_not_allowed', code: 403, close: 4003 });
+      expect(client.frames[0]?.data).toMatchObject({
+        message:
+          'expected an Origin from security.allowed_origins, got "https://evil.example": the log has the line to add',
+      });
+    }
+    expect(server.connections).toBe(0);
+    const samples = await server.samples('signalbox_connections_refused_total');
+    expect(samples).toEqual([{ reason: 'origin_not_allowed', value: 3 }]);
+  });
+
+  test('on a developer’s machine the page is told what is allowed', async () => {
+    const server = await startServer({ ...settings, profile: 'development' });
+    const client = await dial(server.port, { headers: { origin: 'https://evil.example' } });
+    expect((await client.next('Error')).data).toMatchObject({ message: expect.stringContaining(`(${ORIGIN}), got`) });
   });
 
   test('in the negotiated format, to the platform’s own WebSocket', async () => {

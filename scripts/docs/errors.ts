@@ -1,6 +1,6 @@
 /** The reference of error reasons and close codes, from their tables. */
 import { CLOSE_CODES, CLOSE_RANGES } from '../../src/protocol/close-codes.ts';
-import { ERRORS } from '../../src/protocol/errors.ts';
+import { DENIALS, ERRORS } from '../../src/protocol/errors.ts';
 
 export function errorsPage(): string {
   return [
@@ -11,7 +11,7 @@ export function errorsPage(): string {
     '## Reasons',
     '',
     'An `Error` frame has `{code, reason, message, temporary, retry_after_ms?, details?}`, a refused HTTP request the body',
-    '`{"error": {code, reason, message}}`. The `reason` is stable and is what a program should look at; `code` follows HTTP; `message` says what',
+    '`{"error": {code, reason, message, details?}}`. The `reason` is stable and is what a program should look at; `code` follows HTTP; `message` says what',
     'was expected and what came. *Temporary* means that the same request can succeed later unchanged. *Strike* means that it counts towards close',
     'code 4010: only what a correct client never sends.',
     '',
@@ -23,6 +23,15 @@ export function errorsPage(): string {
       `What to do: ${remedy}.`,
       '',
     ]),
+    '## Who said no',
+    '',
+    'With `not_allowed` for a topic or action, `details.because` says which of the three that decide said no, in `Error`, in `rejected` of',
+    '`Status subscribed` and over HTTP. Neither the roles nor the pattern of the rule are told.',
+    '',
+    '| because | says |',
+    '| --- | --- |',
+    ...Object.entries(DENIALS).map(([name, says]) => `| \`${name}\` | ${says} |`),
+    '',
     '## Close codes',
     '',
     'The hundred says what the client does, so that an old client handles a new code:',

@@ -173,3 +173,39 @@ test('a pattern is allowed when all rules that overlap it agree, up to the first
     { numRuns: 1_000 },
   );
 });
+
+describe('whose no it is', () => {
+  const rights = rightsOf(
+    [
+      { pattern: 'staff.**', subscribe: ['user', 'admin'], publish: ['admin'] },
+      { pattern: 'closed.**' },
+      { pattern: 'chat.**', subscribe: ['user'], publish: ['user'] },
+    ],
+    { subscribe: [], publish: ['admin'] },
+  );
+  const narrow = principal(['user'], { subscribe: ['chat.lobby'], publish: [] });
+
+  test.each([
+    ['subscribe', 'other', principal(['user']), 'no_rule'],
+    ['publish', 'other', principal(['user']), 'role'],
+    ['subscribe', 'closed.a', principal(['user', 'admin']), 'no_rule'],
+    ['publish', 'staff.a', principal(['user']), 'role'],
+    ['subscribe', 'staff.a', narrow, 'token'],
+    ['publish', 'chat.lobby', narrow, 'token'],
+    ['subscribe', 'chat.**', narrow, 'token'],
+    ['publish', 'staff.a', narrow, 'role'],
+    ['subscribe', 'chat.**', principal([]), 'role'],
+    ['publish', '@me', principal(['user']), 'no_rule'],
+    ['subscribe', '@me', principal([]), null],
+    ['subscribe', 'chat.lobby', narrow, null],
+  ] as const)('%s %s', (action, name, who, denial) => {
+    expect(rights.denial(who, action, name)).toBe(denial);
+    expect(rights.allows(who, action, name)).toBe(denial === null);
+  });
+
+  test('for direct messages', () => {
+    const nobody = new Rights({ rules: [], fallback: { subscribe: [], publish: [] }, direct: [] });
+    const denials = [rights.directDenial(principal(['guest'])), nobody.directDenial(principal(['user']))];
+    expect(denials).toEqual(['role', 'no_rule']);
+  });
+});

@@ -2,6 +2,7 @@
  * What a principal may do, decided at subscribe and publish and never per recipient. A topic is allowed when the rule
  * for it names one of the principal's roles, and the token's own `topics` claim, if there is one, covers it.
  */
+import type { Denial } from '../protocol/errors.ts';
 import { covers, looksLikePattern, ME, overlaps } from '../protocol/topic.ts';
 import type { Principal } from './principal.ts';
 
@@ -31,24 +32,33 @@ export class Rights {
 
   /** @param name a topic, a pattern (for `subscribe`), or `@me` */
   allows(principal: Principal, action: Action, name: string): boolean {
-    if (name === ME) return action === 'subscribe';
-    return this.roleAllows(principal, action, name) && claimAllows(principal, action, name);
+    return this.denial(principal, action, name) === null;
+  }
+
+  /** Which of the three says no, or `null`. The rule and the role are asked before the token. */
+  denial(principal: Principal, action: Action, name: string): Denial | null {
+    if (name === ME) return action === 'subscribe' ? null : 'no_rule';
+    return this.ruleDenial(principal, action, name) ?? (claimAllows(principal, action, name) ? null : 'token');
   }
 
   allowsDirectMessages(principal: Principal): boolean {
-    return intersects(this.rules.direct, principal.roles);
+    return this.directDenial(principal) === null;
   }
 
-  private roleAllows(principal: Principal, action: Action, name: string): boolean {
+  directDenial(principal: Principal): Denial | null {
+    return roleDenial(this.rules.direct, principal.roles);
+  }
+
+  private ruleDenial(principal: Principal, action: Action, name: string): Denial | null {
     const { rules, fallback } = this.rules;
     // A pattern reaches into every rule that it overlaps: each of them must agree, up to the one that covers it whole.
     const isPattern = looksLikePattern(name);
     for (const rule of rules) {
       if (isPattern ? !overlaps(rule.pattern, name) : !covers(rule.pattern, name)) continue;
-      if (!intersects(rule[action], principal.roles)) return false;
-      if (covers(rule.pattern, name)) return true;
+      const denial = roleDenial(rule[action], principal.roles);
+      if (denial !== null || covers(rule.pattern, name)) return denial;
     }
-    return intersects(fallback[action], principal.roles);
+    return roleDenial(fallback[action], principal.roles);
   }
 }
 
@@ -56,6 +66,7 @@ function claimAllows({ topics }: Principal, action: Action, name: string): boole
   return topics === null || topics[action].some((pattern) => covers(pattern, name));
 }
 
-function intersects(left: readonly string[], right: readonly string[]): boolean {
-  return left.some((item) => right.includes(item));
+function roleDenial(asked: readonly string[], roles: readonly string[]): Denial | null {
+  for (const role of asked) if (roles.includes(role)) return null;
+  return asked.length === 0 ? 'no_rule' : 'role';
 }

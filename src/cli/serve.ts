@@ -1,5 +1,6 @@
 /** `signalbox serve`: runs a node, or several that share the port, until it is told to stop. */
 import type { Command, ExitCode } from './command.ts';
+import { reportClosedTopics } from './closed-topics.ts';
 import { CONFIG_OPTIONS, loadFromArguments } from './config-options.ts';
 import { reportMemory } from './memory-bounds.ts';
 import { endOnUnhandledRejection } from './unhandled.ts';
@@ -45,6 +46,7 @@ export const serve: Command = {
     });
     reportMemory(config, log);
     const ended = waitForEnd(ending.signal);
+    reportClosedTopics(config, log);
     await welcome(config, running.port);
     const reason = await ended;
     log.info('Stopping', { reason, connections: running.node.connections.length });

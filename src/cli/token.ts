@@ -4,6 +4,8 @@ import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
 import { ConfigError } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Principal } from '../auth/principal.ts';
+import type { Rights } from '../auth/rights.ts';
+import { DENIALS } from '../protocol/errors.ts';
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
 import { CONFIG_OPTIONS, loadFromArguments } from './config-options.ts';
 import { developmentSecret, hasDevelopmentSecret } from './development-secret.ts';
@@ -135,17 +137,27 @@ function abilities(principal: Principal, config: Config): string[] {
       ...config.topics.rules.map(({ pattern }) => pattern),
     ]),
   ];
-  const rows = patterns.map((pattern) => {
-    const words = (['subscribe', 'publish'] as const).filter((action) => rights.allows(principal, action, pattern));
-    return `may        ${pattern}: ${words.length === 0 ? 'nothing' : words.join(', ')}`;
-  });
-  const rest =
-    principal.topics === null
-      ? (['subscribe', 'publish'] as const).filter((action) => rights.allows(principal, action, 'any-other-topic'))
-      : [];
+  const direct = rights.directDenial(principal);
+  const others = allowances(rights, principal, 'any-other-topic');
+  const rows = [
+    ...patterns.map((pattern) => `may        ${pattern}: ${allowances(rights, principal, pattern)}`),
+    `may        other topics: ${others}; direct messages: ${direct === null ? 'send and read' : `read (send: ${direct})`}`,
+  ];
+  const legend = Object.entries(DENIALS).filter(([denial]) => rows.some((row) => row.includes(`: ${denial}`)));
   return [
     `user       ${principal.user}${principal.tenant === '' ? '' : ` of tenant ${principal.tenant}`}, roles: ${principal.roles.join(', ') || 'none'}`,
     ...rows,
-    `may        other topics: ${rest.length === 0 ? 'nothing' : rest.join(', ')}; direct messages: ${rights.allowsDirectMessages(principal) ? 'send and read' : 'read'}`,
+    ...legend.map(([denial, says]) => `${denial.padEnd(11)}${says}`),
   ];
+}
+
+/** What may be done, and in brackets whose no it is for what may not. */
+function allowances(rights: Rights, principal: Principal, name: string): string {
+  const answers = (['subscribe', 'publish'] as const).map((action) => ({
+    action,
+    denial: rights.denial(principal, action, name),
+  }));
+  const allowed = answers.filter(({ denial }) => denial === null).map(({ action }) => action);
+  const denied = answers.filter(({ denial }) => denial !== null).map(({ action, denial }) => `${action}: ${denial}`);
+  return `${allowed.join(', ') || 'nothing'}${denied.length === 0 ? '' : ` (${denied.join(', ')})`}`;
 }

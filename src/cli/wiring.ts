@@ -30,6 +30,7 @@ import { readGauges } from '../node/gauges.ts';
 import { NodeMode } from '../node/mode.ts';
 import { Node } from '../node/node.ts';
 import { Operations } from '../node/operations.ts';
+import { Origins } from '../node/origins.ts';
 import { Pulse } from '../node/pulse.ts';
 import type { Route } from '../node/route.ts';
 import { Router } from '../router/router.ts';
@@ -155,15 +156,19 @@ export async function startNode(
   };
   const failureRate = { perSecond: config.auth.failures_per_minute / 60, burst: config.auth.failures_per_minute };
   const failures = new KeyedBuckets(failureRate, FAILURE_ADDRESSES);
+  const origins = new Origins(
+    { allowed: config.security.allowed_origins, isTold: config.profile === 'development' },
+    clock,
+    logs.room('node'),
+  );
   const node: Node = new Node(
     {
       maxConnections: config.websocket.max_connections,
       acceptsPerSecond: config.websocket.accepts_per_second,
-      allowedOrigins: config.security.allowed_origins,
       trustedProxies: config.server.trusted_proxies,
       queryToken: config.auth.query_token,
     },
-    { context, mode, authenticator, failures },
+    { context, mode, authenticator, origins, failures },
   );
   const operations = new Operations(node, {
     authenticator,
@@ -200,7 +205,7 @@ export async function startNode(
     ...healthRoutes(node, storage),
     ...infoRoutes(node, build),
     ...openApiRoutes(version),
-    ...crossOrigin([...publishRoutes(node, proxies), ...topicRoutes(node, proxies)], config.security.allowed_origins),
+    ...crossOrigin([...publishRoutes(node, proxies), ...topicRoutes(node, proxies)], origins),
     ...(extensions.routes ?? []),
   ];
   const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];

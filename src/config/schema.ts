@@ -146,7 +146,9 @@ export const SECTIONS = {
       allowed_origins: z
         .array(z.string())
         .default([])
-        .describe('origins of web pages that may connect: exact, or https://*.example.com'),
+        .describe(
+          'origins of web pages that may connect: exact, or https://*.example.com; loopback is every port of this machine, null and file:// are pages opened as files',
+        ),
     })
     .describe('Web pages that may connect. Programs send no Origin and are known by their token.'),
 

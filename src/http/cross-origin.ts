@@ -3,10 +3,9 @@
  * may call, by name and never by `*`; others are refused, as they are at the handshake. No credentials are asked for:
  * a token travels in a header that pages set themselves.
  */
-import { isOriginAllowed } from '../node/handshake.ts';
+import type { Origins } from '../node/origins.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
-import { refusal } from '../protocol/errors.ts';
 import { RATE_HEADERS } from './rate-headers.ts';
 
 const EXPOSED = [...RATE_HEADERS, 'retry-after', 'link', 'www-authenticate'].join(', ');
@@ -17,33 +16,33 @@ const MAX_AGE = '600';
 type Head = Pick<HttpRequest, 'header'>;
 
 /** The routes with what pages need to call them, and an `OPTIONS` for each path. */
-export function crossOrigin(routes: readonly Route[], allowed: readonly string[]): Route[] {
+export function crossOrigin(routes: readonly Route[], origins: Origins): Route[] {
   const paths = new Map<string, string[]>();
   for (const { path, method } of routes) paths.set(path, [...(paths.get(path) ?? []), method]);
   return [
-    ...routes.map((route) => guarded(route, allowed)),
-    ...[...paths].map(([path, methods]) => preflight(path, methods, allowed)),
+    ...routes.map((route) => guarded(route, origins)),
+    ...[...paths].map(([path, methods]) => preflight(path, methods, origins)),
   ];
 }
 
-function guarded(route: Route, allowed: readonly string[]): Route {
+function guarded(route: Route, origins: Origins): Route {
   return {
     ...route,
-    headers: (request) => originHeaders(request, allowed),
-    handle: (request) => originProblem(request, allowed) ?? route.handle(request),
+    headers: (request) => originHeaders(request, origins),
+    handle: (request) => originProblem(request, origins) ?? route.handle(request),
   };
 }
 
-function preflight(path: string, methods: readonly string[], allowed: readonly string[]): Route {
+function preflight(path: string, methods: readonly string[], origins: Origins): Route {
   return {
     method: 'OPTIONS',
     path,
     headers: (request) => ({
-      ...originHeaders(request, allowed),
+      ...originHeaders(request, origins),
       vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
     }),
     handle: (request) =>
-      originProblem(request, allowed) ?? {
+      originProblem(request, origins) ?? {
         status: 204,
         headers: {
           allow: [...methods, 'OPTIONS'].join(', '),
@@ -62,15 +61,15 @@ function permissions(methods: readonly string[]): Record<string, string> {
   };
 }
 
-function originHeaders(request: Head, allowed: readonly string[]): Record<string, string> {
+function originHeaders(request: Head, origins: Origins): Record<string, string> {
   // Also without an origin: a cache must not give such an answer to a page.
   const vary = { vary: 'Origin' };
   const origin = request.header('origin');
-  if (origin === undefined || !isOriginAllowed(origin, allowed)) return vary;
+  if (origin === undefined || !origins.allows(origin)) return vary;
   return { ...vary, 'access-control-allow-origin': origin, 'access-control-expose-headers': EXPOSED };
 }
 
-function originProblem(request: Head, allowed: readonly string[]): HttpResponse | null {
-  if (isOriginAllowed(request.header('origin') ?? '', allowed)) return null;
-  return refusalResponse(refusal('origin_not_allowed', 'expected an Origin from security.allowed_origins'));
+function originProblem(request: Head, origins: Origins): HttpResponse | null {
+  const problem = origins.problem(request.header('origin') ?? '');
+  return problem === null ? null : refusalResponse(problem);
 }

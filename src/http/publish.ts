@@ -85,8 +85,9 @@ async function take(call: Call, value: unknown, text: string, headers: ItemHeade
   }
 }
 
-function errorOf({ reason, message, retryAfterMs }: Refusal): Record<string, unknown> {
-  return { code: ERRORS[reason].code, reason, message, ...(retryAfterMs && { retry_after_ms: retryAfterMs }) };
+function errorOf({ reason, message, retryAfterMs, details }: Refusal): Record<string, unknown> {
+  const more = { ...(retryAfterMs && { retry_after_ms: retryAfterMs }), ...(details && { details }) };
+  return { code: ERRORS[reason].code, reason, message, ...more };
 }
 
 function headersOf(request: HttpRequest): ItemHeaders {

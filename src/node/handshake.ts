@@ -63,21 +63,6 @@ export function handshakeProblem({
   return null;
 }
 
-/** Whether a page of this origin may connect. Programs send no origin and are known by their token alone. */
-export function isOriginAllowed(origin: string, allowed: readonly string[]): boolean {
-  if (origin === '') return true;
-  return allowed.some((entry) => {
-    // `*.example.com` or `https://*.example.com`: whole labels in front of exactly this host, any depth.
-    const star = entry.indexOf('*.');
-    if (star === -1) return entry === origin;
-    const scheme = entry.slice(0, star);
-    const host = entry.slice(star + 1);
-    const rest =
-      scheme === '' ? origin.replace(/^https?:\/\//, '') : origin.startsWith(scheme) ? origin.slice(scheme.length) : '';
-    return rest.endsWith(host) && rest.length > host.length && /^[A-Za-z0-9.-]+$/.test(rest.slice(0, -host.length));
-  });
-}
-
 /** The token in an `Authorization` header (RFC 6750 section 2.1), or `null`. */
 export function bearerToken(authorization: string): string | null {
   return /^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? null;

@@ -17,7 +17,6 @@ import {
   clientAddress,
   findToken,
   handshakeProblem,
-  isOriginAllowed,
   negotiate,
   wantsFramePings,
   wantsRefusalAsClose,
@@ -25,12 +24,12 @@ import {
   type Negotiated,
 } from './handshake.ts';
 import type { NodeMode } from './mode.ts';
+import type { Origins } from './origins.ts';
 import { verifyFrom } from './verification.ts';
 
 export interface NodeOptions {
   readonly maxConnections: number;
   readonly acceptsPerSecond: number;
-  readonly allowedOrigins: readonly string[];
   readonly trustedProxies: readonly string[];
   readonly queryToken: boolean;
 }
@@ -39,6 +38,7 @@ export interface NodeParts {
   readonly context: ConnectionContext;
   readonly mode: NodeMode;
   readonly authenticator: Authenticator;
+  readonly origins: Origins;
   /** Failed verifications per address. */
   readonly failures: KeyedBuckets;
 }
@@ -66,6 +66,7 @@ const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
   token_revoked: 'token_revoked',
   token_missing: 'token_revoked',
   not_allowed: 'forbidden',
+  origin_not_allowed: 'forbidden',
   over_capacity: 'over_capacity',
   connection_limit: 'over_capacity',
   rate_limited: 'over_capacity',
@@ -88,9 +89,12 @@ export class Node {
 
   /** Decides on a handshake, at once when the token is known. Checks in the order of docs/protocol.md, "Endpoint". */
   admit(handshake: Handshake, decide: (admission: Admission) => void): void {
-    const early = handshakeProblem(handshake) ?? this.originProblem(handshake);
+    const early = handshakeProblem(handshake);
     if (early !== null) return decide(this.refuse(handshake, early, false));
+    const foreign = this.parts.origins.problem(handshake.origin);
     const crowded = this.crowdProblem();
+    // A page sees nothing of an HTTP answer, so it is told on a socket that is closed at once: one of the accept rate.
+    if (foreign !== null) return decide(this.refuse(handshake, foreign, crowded === null));
     if (crowded !== null) return decide(this.refuse(handshake, crowded, crowded.reason !== 'over_capacity'));
     const token = findToken(handshake, this.options.queryToken);
     if (token === null)
@@ -153,11 +157,6 @@ export class Node {
     for (const { subscriptions } of this.connections)
       for (const subscription of subscriptions) sum += unaccounted(subscription);
     return sum;
-  }
-
-  private originProblem({ origin }: Handshake): Refusal | null {
-    if (isOriginAllowed(origin, this.options.allowedOrigins)) return null;
-    return refusal('origin_not_allowed', 'expected an Origin from security.allowed_origins');
   }
 
   private crowdProblem(): Refusal | null {

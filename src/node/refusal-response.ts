@@ -2,7 +2,7 @@
 import { ERRORS, type Refusal } from '../protocol/errors.ts';
 import type { HttpResponse } from './route.ts';
 
-export function refusalResponse({ reason, message, retryAfterMs }: Refusal): HttpResponse {
+export function refusalResponse({ reason, message, retryAfterMs, details }: Refusal): HttpResponse {
   const { code } = ERRORS[reason];
   return {
     status: code,
@@ -11,6 +11,6 @@ export function refusalResponse({ reason, message, retryAfterMs }: Refusal): Htt
       ...(code === 426 ? { 'sec-websocket-version': '13', upgrade: 'websocket' } : {}),
       ...(code === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     },
-    body: { error: { code, reason, message } },
+    body: { error: { code, reason, message, ...(details !== undefined && { details }) } },
   };
 }

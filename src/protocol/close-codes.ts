@@ -12,7 +12,7 @@ interface CloseEntry {
 export const CLOSE_CODES = {
   normal: { code: 1000, when: 'the client asked for it' },
   bad_request: { code: 4000, when: 'the handshake was contradictory (only with ?refuse=close or an Origin)' },
-  forbidden: { code: 4003, when: 'the token does not permit the connection' },
+  forbidden: { code: 4003, when: "the token does not permit the connection, or a web page's origin may not connect" },
   bad_subprotocol: { code: 4006, when: 'none of the offered subprotocols is served' },
   banned: { code: 4009, when: 'an operator closed the connection for good' },
   too_many_errors: { code: 4010, when: '20 malformed or invalid frames within 60 s' },

@@ -91,15 +91,17 @@ export const ERRORS = {
     code: 403,
     temporary: false,
     strike: false,
-    when: 'the Origin header is not in security.allowed_origins',
-    remedy: 'add the exact origin (scheme, host, port) to security.allowed_origins',
+    when: "a web page's Origin header is not in security.allowed_origins",
+    remedy:
+      'add the exact origin (scheme, host, port) to security.allowed_origins: the log of the server has the line, once per origin',
   },
   not_allowed: {
     code: 403,
     temporary: false,
     strike: false,
-    when: 'the token does not permit this topic or action',
-    remedy: 'ask for a token whose roles and topics claims cover it, or change the rule in [topics]',
+    when: 'this topic or action is not permitted; details.because says whether it was the rule, the role or the token',
+    remedy:
+      'ask for a token whose roles and topics claims cover it, or change the rule in [topics]; token --check says the same',
   },
   not_found: {
     code: 404,
@@ -231,6 +233,15 @@ export const ERRORS = {
 
 export type Reason = keyof typeof ERRORS;
 
+/** Which of the three said no when a topic or action is `not_allowed`: `details.because`. Stable, like the reasons. */
+export const DENIALS = {
+  no_rule: 'no rule of [topics] lets anybody do this: add one (production starts closed)',
+  role: 'the rule lets others do this, and the token has none of their roles',
+  token: "the roles would do, and the token's own topics claim does not cover it",
+} as const;
+
+export type Denial = keyof typeof DENIALS;
+
 /** Why something was refused, in a form that becomes an `Error` frame or an HTTP body. */
 export interface Refusal {
   readonly reason: Reason;
@@ -238,6 +249,11 @@ export interface Refusal {
   readonly message: string;
   readonly retryAfterMs?: number;
   readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** Nothing of the rule is told, neither its roles nor its pattern: only whose no it is. */
+export function notAllowed(message: string, because: Denial): Refusal {
+  return { reason: 'not_allowed', message: `${message} (${DENIALS[because]})`, details: { because } };
 }
 
 export function refusal(reason: Reason, message: string, retryAfterMs?: number): Refusal {

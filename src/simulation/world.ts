@@ -17,6 +17,7 @@ import { UserLimits } from '../limits/user-limits.ts';
 import type { Handshake } from '../node/handshake.ts';
 import { NodeMode } from '../node/mode.ts';
 import { Node } from '../node/node.ts';
+import { Origins } from '../node/origins.ts';
 import { Pulse } from '../node/pulse.ts';
 import type { Payload } from '../protocol/codec.ts';
 import { Router } from '../router/router.ts';
@@ -218,9 +219,10 @@ export class World {
       liveSession: (id) => this.node.bySession(id),
       ended: (connection) => this.node.forget(connection),
     };
+    const origins = new Origins({ allowed: [], isTold: false }, context.clock, silentLog);
     this.node = new Node(
-      { maxConnections: 100, acceptsPerSecond: 1e9, allowedOrigins: [], trustedProxies: [], queryToken: true },
-      { context, mode, authenticator, failures: new KeyedBuckets(rate, 10) },
+      { maxConnections: 100, acceptsPerSecond: 1e9, trustedProxies: [], queryToken: true },
+      { context, mode, authenticator, origins, failures: new KeyedBuckets(rate, 10) },
     );
     void this.broker.start(this.router);
     this.pulse = new Pulse(

@@ -52,10 +52,19 @@ export class Socket implements Transport {
   }
 
   close(reason: CloseReason, text: string): void {
-    this.ws?.end(CLOSE_CODES[reason].code, text.slice(0, MAX_CLOSE_TEXT));
+    this.ws?.end(CLOSE_CODES[reason].code, closeText(text));
   }
 
   terminate(): void {
     this.ws?.close();
   }
+}
+
+/** Cut between two characters: a client fails on half of one. */
+function closeText(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.byteLength <= MAX_CLOSE_TEXT) return text;
+  let end = MAX_CLOSE_TEXT;
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return bytes.toString('utf8', 0, end);
 }

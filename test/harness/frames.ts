@@ -68,7 +68,12 @@ export interface Subscribed {
   readonly active_subscriptions: number;
   readonly positions: Readonly<Record<string, Position>>;
   readonly recovery: Readonly<Record<string, Recovery>>;
-  readonly rejected: readonly { readonly topic: string; readonly code: number; readonly reason: string }[];
+  readonly rejected: readonly {
+    readonly topic: string;
+    readonly code: number;
+    readonly reason: string;
+    readonly details?: unknown;
+  }[];
 }
 
 export interface Missed {

@@ -10,6 +10,7 @@ import {
   systemScheduler as scheduler,
 } from '../../telemetry/system-clock.ts';
 import { listenHttp } from '../../transport/server.ts';
+import { reportClosedTopics } from '../closed-topics.ts';
 import type { ExitCode } from '../command.ts';
 import { reportMemory } from '../memory-bounds.ts';
 import { nodeName } from '../node-name.ts';
@@ -81,6 +82,7 @@ export async function serveWorkers(config: Config, reload: () => Config): Promis
       admin_port: admin.port,
     });
     reportMemory(config, log);
+    reportClosedTopics(config, log);
     await welcome(config, port);
   }
   const reason = await end;

@@ -1,6 +1,7 @@
 /** What several frame types check or count alike. */
+import type { Principal } from '../../auth/principal.ts';
 import type { Published } from '../../broker/broker.ts';
-import { quote, refusal, type Refusal } from '../../protocol/errors.ts';
+import { notAllowed, quote, refusal, type Refusal } from '../../protocol/errors.ts';
 import type { ClientFrame } from '../../protocol/frames.ts';
 import { ME, isTopicName } from '../../protocol/topic.ts';
 import type { Connection } from '../connection.ts';
@@ -29,11 +30,14 @@ export function readProblem(
   name: string,
 ): Refusal | null {
   if (name !== ME && !isTopicName(name)) return invalidTopic(name);
-  return context.rights.allows(principal, 'subscribe', name) ? null : notReadable(name);
+  return subscribeProblem(context, principal, name);
 }
 
-export function notReadable(name: string): Refusal {
-  return refusal('not_allowed', `expected a topic that this token may subscribe to, got ${quote(name)}`);
+/** Why the client may not subscribe to a topic or pattern, or `null`. */
+export function subscribeProblem({ rights }: ConnectionContext, principal: Principal, name: string): Refusal | null {
+  if (rights.allows(principal, 'subscribe', name)) return null;
+  const because = rights.denial(principal, 'subscribe', name) ?? 'no_rule';
+  return notAllowed(`expected a topic that this token may subscribe to, got ${quote(name)}`, because);
 }
 
 /** One read of the log at a time: `History` and `GetMissedMessages` share the turn. */

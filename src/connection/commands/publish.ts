@@ -2,7 +2,7 @@
 import type { Principal } from '../../auth/principal.ts';
 import type { Draft, Published } from '../../broker/broker.ts';
 import type { Acknowledgement } from '../../protocol/codec.ts';
-import { quote, refusal, type Refusal } from '../../protocol/errors.ts';
+import { notAllowed, quote, type Refusal } from '../../protocol/errors.ts';
 import type { BroadcastFrame, DirectMessageFrame } from '../../protocol/frames.ts';
 import { directTopic, isTopicName, qualify, type Topic } from '../../protocol/topic.ts';
 import type { ConnectionContext } from '../context.ts';
@@ -58,12 +58,12 @@ export function acknowledgementData(ack: Acknowledgement): Record<string, unknow
 
 function rightsProblem({ rights }: ConnectionContext, principal: Principal, frame: PublishFrame): Refusal | null {
   if (frame.type === 'DirectMessage') {
-    return rights.allowsDirectMessages(principal)
-      ? null
-      : refusal('not_allowed', 'expected a token with a role that may send direct messages (topics.direct_publish)');
+    const because = rights.directDenial(principal);
+    if (because === null) return null;
+    return notAllowed('expected a token with a role that may send direct messages (topics.direct_publish)', because);
   }
   if (!isTopicName(frame.topic)) return invalidTopic(frame.topic);
-  return rights.allows(principal, 'publish', frame.topic)
-    ? null
-    : refusal('not_allowed', `expected a topic that this token may publish to, got ${quote(frame.topic)}`);
+  if (rights.allows(principal, 'publish', frame.topic)) return null;
+  const because = rights.denial(principal, 'publish', frame.topic) ?? 'no_rule';
+  return notAllowed(`expected a topic that this token may publish to, got ${quote(frame.topic)}`, because);
 }

@@ -29,7 +29,7 @@ import {
   type Joining,
 } from '../subscriptions.ts';
 import { enqueue } from '../waiting-list.ts';
-import { notReadable, readProblem } from './checks.ts';
+import { readProblem, subscribeProblem } from './checks.ts';
 import { nodeName } from './names.ts';
 
 /**
@@ -60,7 +60,7 @@ class Request implements Joining {
   /** What was live and is to start anew, with the epoch's number then. */
   private readonly restarted = new Map<Subscription, number>();
   private readonly recovery: Record<string, Recovery> = {};
-  private readonly rejected: { topic: string; code: number; reason: string; message: string }[] = [];
+  private readonly rejected: ({ topic: string; code: number } & Refusal)[] = [];
 
   constructor(connection: Connection, frame: SubscribeFrame) {
     this.connection = connection;
@@ -111,7 +111,7 @@ class Request implements Joining {
       );
     }
     const { context, principal } = this.connection;
-    return context.rights.allows(principal, 'subscribe', topic) ? null : notReadable(topic);
+    return subscribeProblem(context, principal, topic);
   }
 
   private get isFull(): boolean {
@@ -282,9 +282,10 @@ class Request implements Joining {
     this.reject(topic, refused);
   }
 
-  private reject(topic: string, { reason, message }: Refusal): void {
+  private reject(topic: string, { reason, message, details }: Refusal): void {
     this.connection.context.counters.errors.add(reason);
-    this.rejected.push({ topic, code: ERRORS[reason].code, reason, message });
+    const more = details === undefined ? {} : { details };
+    this.rejected.push({ topic, code: ERRORS[reason].code, reason, message, ...more });
   }
 
   /** Goes on when a port has answered, unless the request has failed meanwhile. */

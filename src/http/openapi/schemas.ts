@@ -12,7 +12,12 @@ import {
 import { CLIENT_DATA } from '../../protocol/schema.ts';
 import { TOPIC_NAME } from '../../protocol/topic.ts';
 
-const error = { code: z.int(), reason: z.string(), message: z.string() };
+const error = {
+  code: z.int(),
+  reason: z.string(),
+  message: z.string(),
+  details: z.looseObject({ because: z.enum(['no_rule', 'role', 'token']).optional() }).optional(),
+};
 
 export const refusalBody = z
   .object({ error: z.object(error) })

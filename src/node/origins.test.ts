@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { isOriginAllowed } from './handshake.ts';
+import { describe, expect, test } from 'vitest';
+import { loadConfig } from '../config/load.ts';
+import { silentLog, type LogFields } from '../telemetry/log.ts';
+import { isOriginAllowed, Origins } from './origins.ts';
 
 const page = 'https://app.example.com';
 
@@ -97,4 +99,81 @@ test('a wildcard lets in exactly what a URL parser takes for a host below it', (
     }),
     { numRuns: 300 },
   );
+});
+
+describe('loopback', () => {
+  test.each([
+    'http://localhost',
+    'http://localhost:5500',
+    'https://localhost:65535',
+    'http://127.0.0.1:8081',
+    'http://[::1]:3000',
+  ])('lets %s in', (origin) => {
+    expect(isOriginAllowed(origin, ['loopback'])).toBe(true);
+  });
+
+  test.each([
+    'null',
+    'file://',
+    'loopback',
+    'http://localhost.evil.example',
+    'http://evil.localhost',
+    'http://localhost:',
+    'http://localhost:80@evil.example',
+    'http://localhost:3000/',
+    'http://127.0.0.1.evil.example',
+    'http://127.0.0.2',
+    'http://0.0.0.0:3000',
+    'http://[::1].evil.example',
+    'http://LOCALHOST:3000',
+    'ws://localhost:3000',
+    'chrome-extension://localhost',
+    'http://localhost:3000 http://evil.example',
+  ])('does not let %s in', (origin) => {
+    expect(isOriginAllowed(origin, ['loopback'])).toBe(false);
+  });
+
+  test('and files are what the development profile allows, and nothing else', () => {
+    const file = new URL('../../config/development.toml', import.meta.url).pathname;
+    const { config } = loadConfig({ files: [file], environment: {}, flags: new Map() });
+    const { allowed_origins: allowed } = config.security;
+    for (const origin of ['http://localhost:5500', 'http://127.0.0.1:1', 'http://[::1]:9', 'null', 'file://'])
+      expect([origin, isOriginAllowed(origin, allowed)]).toEqual([origin, true]);
+    expect(isOriginAllowed('http://192.168.1.5:8081', allowed)).toBe(false);
+  });
+});
+
+describe('a refused origin', () => {
+  function origins(allowed: readonly string[]): { readonly origins: Origins; readonly lines: LogFields[] } {
+    const lines: LogFields[] = [];
+    const log = { ...silentLog, warn: (_message: string, fields: LogFields = {}) => void lines.push(fields) };
+    const clock = { now: () => 0, elapsed: () => 0 };
+    return { origins: new Origins({ allowed, isTold: false }, clock, log), lines };
+  }
+
+  test('is logged once, with what came, what is allowed and the line to add', () => {
+    const { origins: known, lines } = origins([page]);
+    for (const origin of ['http://localhost:5500', 'http://localhost:5500', page, '', 'null']) known.problem(origin);
+    expect(lines).toEqual([
+      {
+        origin: 'http://localhost:5500',
+        allowed: [page],
+        to_allow_it: `[security] allowed_origins = ["${page}","http://localhost:5500"]`,
+      },
+      { origin: 'null', allowed: [page], to_allow_it: `[security] allowed_origins = ["${page}","null"]` },
+    ]);
+  });
+
+  test('that no browser sends comes without a line to add, and shortened', () => {
+    const { origins: known, lines } = origins([]);
+    known.problem(`https://evil.example"] #${'x'.repeat(10_000)}`);
+    expect(Object.keys(lines[0] ?? {})).toEqual(['origin', 'allowed']);
+    expect(JSON.stringify(lines).length).toBeLessThan(400);
+  });
+
+  test('that is invented anew each time does not fill the log', () => {
+    const { origins: known, lines } = origins([]);
+    for (let at = 0; at < 10_000; at += 1) known.problem(`https://${at}.example`);
+    expect(lines.length).toBeLessThanOrEqual(50);
+  });
 });
