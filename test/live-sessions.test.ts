@@ -25,7 +25,7 @@ test('asking for a session prints no other connection’s id, and finds only wha
 test('a connection that is over is not found', async () => {
   const server = await startServer();
   const client = await connect(server.port, { user: 'ada' });
-  const sessionId = String(client.connected.session_id);
+  const sessionId = client.connected.session_id;
   expect(server.running.node.bySession(sessionId)).toBeDefined();
   await client.close();
   await vi.waitFor(() => expect(server.connections).toBe(0));
