@@ -67,6 +67,7 @@ function subscriber(): Subscriber {
     faulted() {},
     announced() {},
     matched: () => null,
-    rested() {},
+    looked(): void {},
+  rested() {},
   };
 }

@@ -47,6 +47,8 @@ export interface Retained {
   readonly position: Position | null;
   /** For a pattern: heads of matching topics, at most as many as the protocol lists. */
   readonly matched: ReadonlyMap<Topic, Position>;
+  /** There may be more that match: not every name was looked at. */
+  readonly isPartial?: boolean;
 }
 
 export interface ReadRequest {

@@ -2,7 +2,9 @@
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import { MAX_PATTERN_POSITIONS } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
-import { firstSegment, matches, type Topic } from '../protocol/topic.ts';
+import { PatternIndex } from '../protocol/pattern-index.ts';
+import { TopicIndex } from '../protocol/topic-index.ts';
+import { firstSegment, type Topic } from '../protocol/topic.ts';
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
 import { isRefusal, type Reply, type Retained } from './broker.ts';
 import { FollowedTopic } from './followed-topic.ts';
@@ -36,8 +38,10 @@ const SUBSCRIBE_AT_ONCE = 1_000;
 
 export class Interests {
   readonly topics = new Map<Topic, FollowedTopic>();
-  private readonly patterns = new Map<string, FollowedPattern>();
-  private readonly bySegment = new Map<string, Set<FollowedPattern>>();
+  private readonly index = new TopicIndex<FollowedTopic>();
+  private readonly patterns = new PatternIndex<FollowedPattern>();
+  /** How many patterns there are under each first segment. */
+  private readonly bySegment = new Map<string, number>();
   readonly resting: RestingTopics;
   private wanted: FollowedTopic[] = [];
   private readonly parts: InterestParts;
@@ -54,9 +58,7 @@ export class Interests {
   }
 
   matchesAny(topic: Topic): boolean {
-    if (this.patterns.size === 0) return false;
-    for (const { pattern } of this.bySegment.get(firstSegment(topic)) ?? []) if (matches(pattern, topic)) return true;
-    return false;
+    return this.patterns.matchesAny(topic);
   }
 
   retainTopic(name: Topic, reply: Reply<Retained>): void {
@@ -98,15 +100,15 @@ export class Interests {
     if (followed.count > 0) return;
     this.patterns.delete(pattern);
     const segment = firstSegment(pattern);
-    const siblings = this.bySegment.get(segment);
-    siblings?.delete(followed);
-    if (siblings?.size === 0) {
+    const siblings = (this.bySegment.get(segment) ?? 1) - 1;
+    if (siblings > 0) this.bySegment.set(segment, siblings);
+    else {
       this.bySegment.delete(segment);
       this.parts.logs.unsubscribe([], [segment]);
     }
-    for (const topic of this.topics.values())
-      if (topic.count === 0 && matches(pattern, topic.name) && !this.matchesAny(topic.name)) this.forget(topic);
-    this.resting.keepOnly((topic) => this.matchesAny(topic));
+    for (const topic of this.index.matching(pattern))
+      if (topic.count === 0 && !this.matchesAny(topic.name)) this.forget(topic);
+    this.resting.leave(pattern, (topic) => this.matchesAny(topic));
   }
 
   /** Lets go of topics that only patterns bring and that are silent. Call it about once a second, while Redis answers. */
@@ -163,6 +165,7 @@ export class Interests {
     if (topic === undefined) {
       topic = new FollowedTopic(name);
       this.topics.set(name, topic);
+      this.index.set(name, topic);
       const rested = this.resting.take(name);
       if (rested !== undefined) this.parts.follower.begin(topic, rested, rested.top);
     }
@@ -180,9 +183,7 @@ export class Interests {
     const followed: FollowedPattern = { pattern, count: 0, isComplete: false, waiting: [] };
     this.patterns.set(pattern, followed);
     const segment = firstSegment(pattern);
-    const siblings = this.bySegment.get(segment);
-    if (siblings === undefined) this.bySegment.set(segment, new Set([followed]));
-    else siblings.add(followed);
+    this.bySegment.set(segment, (this.bySegment.get(segment) ?? 0) + 1);
     return followed;
   }
 
@@ -194,6 +195,7 @@ export class Interests {
 
   private forget(topic: FollowedTopic): void {
     this.topics.delete(topic.name);
+    this.index.delete(topic.name);
     topic.tail?.close();
     topic.isGone = true;
     const { waiting } = topic;
@@ -281,14 +283,16 @@ export class Interests {
 
   private matchedHere(pattern: string): ReadonlyMap<Topic, Position> {
     const matched = new Map<Topic, Position>();
-    for (const topic of this.topics.values()) {
-      if (matched.size >= MAX_PATTERN_POSITIONS) break;
-      if (topic.isKnown && matches(pattern, topic.name)) matched.set(topic.name, positionOf(topic));
-    }
-    for (const [name, { epoch, top }] of this.resting.entries()) {
-      if (matched.size >= MAX_PATTERN_POSITIONS) break;
-      if (matches(pattern, name)) matched.set(name, { epoch, sequence: top });
-    }
+    const hasRoom = (): boolean => matched.size < MAX_PATTERN_POSITIONS;
+    this.index.visit(pattern, (topic) => {
+      if (topic.isKnown) matched.set(topic.name, positionOf(topic));
+      return hasRoom();
+    });
+    if (hasRoom())
+      this.resting.visit(pattern, (name, { epoch, top }) => {
+        matched.set(name, { epoch, sequence: top });
+        return hasRoom();
+      });
     return matched;
   }
 }

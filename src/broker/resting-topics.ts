@@ -3,6 +3,7 @@
  * stand. Their notices still come, by the prefix; what a lost one would have said is found by asking where they stand.
  */
 import type { Clock } from '../telemetry/clock.ts';
+import { TopicIndex } from '../protocol/topic-index.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { isRefusal } from './broker.ts';
 import type { FollowedTopic } from './followed-topic.ts';
@@ -34,6 +35,7 @@ const COMPARE_AT_ONCE = 500;
 
 export class RestingTopics {
   private readonly places = new Map<Topic, Place>();
+  private readonly index = new TopicIndex<Topic>();
   private comparedAt = 0;
   private readonly parts: RestingParts;
 
@@ -53,8 +55,12 @@ export class RestingTopics {
     return this.places.get(topic);
   }
 
-  entries(): Iterable<[Topic, Head]> {
-    return this.places;
+  /** Hands over those that a pattern matches, until it is told to stop. */
+  visit(pattern: string, found: (topic: Topic, head: Head) => boolean): void {
+    this.index.visit(pattern, (topic) => {
+      const place = this.places.get(topic);
+      return place === undefined || found(topic, place);
+    });
   }
 
   /** Whether nothing was told of a followed topic for so long that it may rest. */
@@ -72,17 +78,19 @@ export class RestingTopics {
 
   add({ name, epoch, first, lineage, head, seen }: FollowedTopic): void {
     this.places.set(name, { epoch, first, lineage, top: head, silentSince: seen.at });
+    this.index.set(name, name);
   }
 
   /** Where it stood; it rests no longer. */
   take(topic: Topic): Head | undefined {
     const place = this.places.get(topic);
-    this.places.delete(topic);
+    if (place !== undefined) this.remove(topic);
     return place;
   }
 
-  keepOnly(isWanted: (topic: Topic) => boolean): void {
-    for (const topic of this.places.keys()) if (!isWanted(topic)) this.places.delete(topic);
+  /** A pattern is gone: forgets those that it matched and that nothing else brings. */
+  leave(pattern: string, isWanted: (topic: Topic) => boolean): void {
+    for (const topic of this.index.matching(pattern)) if (!isWanted(topic)) this.remove(topic);
   }
 
   compareIfDue(): void {
@@ -94,6 +102,11 @@ export class RestingTopics {
     this.comparedAt = this.parts.clock.elapsed();
     const names = [...this.places.keys()];
     for (let at = 0; at < names.length; at += COMPARE_AT_ONCE) this.compareSome(names.slice(at, at + COMPARE_AT_ONCE));
+  }
+
+  private remove(topic: Topic): void {
+    this.places.delete(topic);
+    this.index.delete(topic);
   }
 
   private compareSome(names: readonly Topic[]): void {
@@ -110,7 +123,7 @@ export class RestingTopics {
         const head = answer.get(name);
         if (head === undefined) {
           if (clock.elapsed() - place.silentSince < options.forgetMs) continue;
-          this.places.delete(name);
+          this.remove(name);
           this.parts.forgotten(name);
         } else if (head.epoch !== place.epoch || head.top !== place.top) this.parts.moved(name);
       }

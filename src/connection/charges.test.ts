@@ -154,7 +154,82 @@ describe('rates', () => {
     expect(Object.fromEntries(rig.counters.rateLimited.counts)).toEqual({ user: 2, global: 1 });
   });
 
-  test('Ack and one Ping a second cost nothing', () => {
+  const positions = (count: number): object =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`chat.${at}`, { epoch: 'e', sequence: 1 }]));
+
+  test.each([
+    ['an Ack of 20 positions', 2, 'Ack', { positions: positions(20) }],
+    ['an Ack of more than the bucket holds', 20, 'Ack', { positions: positions(500) }],
+    ['GetMissedMessages of 25 positions', 7, 'GetMissedMessages', { since: positions(25) }],
+    ['a pattern with 25 positions', 3, 'Subscribe', { topics: [{ topic: 'chat.*', positions: positions(25) }] }],
+  ])('%s costs %i', (_, cost, type, data) => {
+    const { rig, client } = limited(10, 20);
+    client.send(type, data);
+    rig.settle();
+    let left = 0;
+    while (client.ask('Ping').type === 'Pong') left += 1;
+    expect(left).toBe(20 - cost);
+  });
+
+  test('ten Acks of one position cost one', () => {
+    const { client } = limited(10, 20);
+    for (let at = 0; at < 10; at += 1) client.send('Ack', { positions: positions(1) });
+    let left = 0;
+    while (client.ask('Ping').type === 'Pong') left += 1;
+    expect(left).toBe(19);
+  });
+
+  test('the topics that a pattern looks at and brings are charged afterwards, and then no pattern is taken', () => {
+    const rig = new TestRig({
+      limits: { connectionRate: { perSecond: 10, burst: 10 }, maxMatchedTopics: 5_000 },
+      maxTopics: 5_000,
+    });
+    const names = Array.from({ length: 3_000 }, (_, at) => `chat.${at}.a`);
+    const [other, client] = [rig.connect('bob'), rig.connect()];
+    for (const name of names) rig.router.whenKept(rig.router.join(name, other.connection).topic, () => {});
+    rig.settle();
+    expect(client.askStatus('Subscribe', { topics: ['chat.7.*'] })).toMatchObject({ rejected: [] });
+    // Thirty tokens for the three thousand that it brings, three for looking at them.
+    const { topics, rejected } = client.askStatus('Subscribe', { topics: ['chat.**', 'chat.*.b', 'chat.*.c'] });
+    expect(topics).toEqual(['chat.**']);
+    expect(rejected).toMatchObject([
+      { topic: 'chat.*.b', code: 429, reason: 'rate_limited' },
+      { topic: 'chat.*.c', code: 429, reason: 'rate_limited' },
+    ]);
+    expect(client.ask('Ping').type).toBe('Pong');
+    expect(client.ask('Ping').data).toMatchObject({ reason: 'rate_limited' });
+    rig.clock.advance(2_000);
+    expect(client.ask('Ping').data).toMatchObject({ reason: 'rate_limited' });
+    rig.clock.advance(3_000);
+    expect(client.askStatus('Subscribe', { topics: ['chat.1.*'] })).toMatchObject({ topics: ['chat.1.*'] });
+  });
+
+  test('pings, pongs and empty Acks have a rate: a flood of them ends the connection', () => {
+    const rig = new TestRig({ limits: { connectionRate: { perSecond: 10, burst: 10 } } });
+    const client = rig.connect();
+    rig.pass(30, () => client.connection.ponged());
+    expect(client.link.isClosed).toBe(false);
+    rig.pass(12, () => {
+      for (let at = 0; at < 100; at += 1) {
+        client.connection.ponged();
+        client.connection.pinged(10);
+        client.send('Ack', { positions: {} });
+      }
+    });
+    expect(client.link.closeReason).toBe('rate_limited');
+  });
+
+  test('a large message of a client that has nothing left is refused unread', () => {
+    const { client } = limited(10, 5);
+    client.send('Ack', { positions: positions(50) });
+    client.take();
+    const id = client.send('Broadcast', { topic: 'chat.a', payload: 'x'.repeat(5_000) });
+    expect(client.repliesTo(id)).toEqual([]);
+    expect(flow(client.take())).toEqual(['Error rate_limited']);
+    expect(client.ask('Broadcast', { topic: 'chat.a', payload: 'x' }).data['reason']).toBe('rate_limited');
+  });
+
+  test('an Ack without positions and one Ping a second cost nothing', () => {
     const { rig, client } = limited(1, 2);
     for (let at = 0; at < 2; at += 1) expect(client.ask('Ping').type).toBe('Pong');
     for (let at = 0; at < 50; at += 1) client.send('Ack', { positions: {} });

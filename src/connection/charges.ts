@@ -1,18 +1,27 @@
 /** What frames cost, and what becomes of clients that send too many or too bad ones (docs/protocol.md, "Errors"). */
-import { takeTokens, waitFor } from '../limits/token-bucket.ts';
+import { oweTokens, takeTokens, waitFor } from '../limits/token-bucket.ts';
 import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
-import type { ClientFrame } from '../protocol/frames.ts';
+import type { ClientFrame, SubscribeFrame } from '../protocol/frames.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
 import type { Connection } from './connection.ts';
 import type { ConnectionContext } from './context.ts';
 
 const TOPICS_PER_TOKEN = 10;
+const POSITIONS_PER_TOKEN = 10;
+/** What a ping or pong of the protocol costs, or an empty `Ack`: a client that answers our pings never notices. */
+const FREE_FRAME_COST = 0.1;
 export const READ_COST = 5;
+/** What a pattern looks at, and what it subscribes to: a pattern that finds nothing among few topics costs nothing more. */
+const NAMES_PER_TOKEN = 1_000;
+const MATCHED_PER_TOKEN = 100;
 /** 20 strikes in 60 s close the connection; they decay one by one. */
 const STRIKES = { perSecond: 20 / 60, burst: 20 };
 /** Above this many times its rate, for so many beats on end, a connection is closed. */
 const FLOOD_FACTOR = 10;
 const FLOOD_BEATS = 10;
+
+/** Smaller messages are read, so that the refusal can name the frame. */
+const LARGE_BYTES = 4_096;
 
 /** Bytes of a pong besides what it echoes. */
 const PONG_HEADER = 2;
@@ -33,16 +42,25 @@ export interface Conduct {
 export function costOf(frame: ClientFrame): number {
   switch (frame.type) {
     case 'Ack':
-      return 0;
+      return frame.positions.size / POSITIONS_PER_TOKEN;
     case 'Subscribe':
+      return Math.ceil((frame.topics.length + positionsOf(frame)) / TOPICS_PER_TOKEN);
     case 'Unsubscribe':
       return Math.ceil(frame.topics.length / TOPICS_PER_TOKEN);
     case 'History':
-    case 'GetMissedMessages':
       return READ_COST;
+    case 'GetMissedMessages':
+      return READ_COST + (typeof frame.since === 'string' ? 0 : Math.floor(frame.since.size / POSITIONS_PER_TOKEN));
     default:
       return 1;
   }
+}
+
+/** Topics at which patterns resume: each is a read of the log. */
+function positionsOf({ topics }: SubscribeFrame): number {
+  let count = 0;
+  for (const { positions } of topics) count += positions?.size ?? 0;
+  return count;
 }
 
 /** Charges the connection, its user and the node. Returns why not, when a bucket is empty; `null` when all is paid. */
@@ -63,6 +81,65 @@ export function chargeFrame(connection: Connection, cost: number): Refusal | nul
   }
   connection.fullAt = next;
   return chargeUser(context, usage, cost);
+}
+
+/** What is answered by nothing is refused by nothing: too many of these frames count as the flood that they are. */
+export function chargeFreeFrame(connection: Connection): void {
+  const { limits, clock, users } = connection.context;
+  if (!limits.limitRates) return;
+  const now = clock.elapsed();
+  const next = takeTokens(connection.fullAt, limits.connectionRate, FREE_FRAME_COST, now);
+  if (next === -1) return countRefused(connection);
+  connection.fullAt = next;
+  users.owe(connection.usage, FREE_FRAME_COST, now);
+}
+
+/** Why this client gets nothing now, whatever it costs, or `null`. */
+export function overdraft(connection: Connection): Refusal | null {
+  const { limits, users, clock } = connection.context;
+  if (!limits.limitRates) return null;
+  const now = clock.elapsed();
+  const { connectionRate } = limits;
+  if (takeTokens(connection.fullAt, connectionRate, 0, now) === -1)
+    return limited('connection', connectionRate.perSecond, waitFor(connection.fullAt, connectionRate, 0, now));
+  if (takeTokens(connection.usage.fullAt, users.rate, 0, now) === -1)
+    return limited('user', users.rate.perSecond, users.wait(connection.usage, 0, now));
+  return null;
+}
+
+/**
+ * Why a large message is refused before it is read, or `null`: reading it is most of what it costs, and a client that
+ * has nothing left would have everybody pay for that.
+ */
+export function chargeUnread(connection: Connection, size: number): Refusal | null {
+  if (size < LARGE_BYTES || !isBroke(connection)) return null;
+  countRefused(connection);
+  const { limits, clock, counters } = connection.context;
+  counters.rateLimited.add('connection');
+  const wait = waitFor(connection.fullAt, limits.connectionRate, 1, clock.elapsed());
+  return limited('connection', limits.connectionRate.perSecond, wait);
+}
+
+function isBroke({ context, fullAt, usage }: Connection): boolean {
+  const { limits, users, clock } = context;
+  if (!limits.limitRates) return false;
+  const now = clock.elapsed();
+  return (
+    takeTokens(fullAt, limits.connectionRate, 1, now) === -1 || takeTokens(usage.fullAt, users.rate, 1, now) === -1
+  );
+}
+
+/**
+ * Charges for what a pattern cost the node beside its frame, which nobody knows before: the bucket may be overdrawn by it,
+ * and what comes then is refused.
+ */
+export function chargeLooking(connection: Connection, names: number, matched: number): void {
+  const { limits, users, clock } = connection.context;
+  const cost = Math.floor(names / NAMES_PER_TOKEN) + Math.floor(matched / MATCHED_PER_TOKEN);
+  if (!limits.limitRates || cost === 0) return;
+  const now = clock.elapsed();
+  connection.fullAt = oweTokens(connection.fullAt, limits.connectionRate, cost, now);
+  users.owe(connection.usage, cost, now);
 }
 
 /** Charges a user and the node: what all connections and HTTP requests of a user share. */

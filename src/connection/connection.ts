@@ -22,9 +22,18 @@ import { CODECS } from '../protocol/codecs.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { ClientFrame, ControlFrame } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
+import type { Topic } from '../protocol/topic.ts';
 import type { RoutedTopic } from '../router/routed-topic.ts';
 import { LAGGING, type Subscriber, type Subscription } from '../router/subscription.ts';
-import { chargeFrame, pongsPileUp, strike, type Conduct } from './charges.ts';
+import {
+  chargeFrame,
+  chargeFreeFrame,
+  chargeLooking,
+  chargeUnread,
+  pongsPileUp,
+  strike,
+  type Conduct,
+} from './charges.ts';
 import { handle } from './commands/commands.ts';
 import type { ConnectionContext } from './context.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
@@ -68,6 +77,8 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   slot = -1;
 
   subscriptions: Subscription[] = [];
+  /** The subscriptions by topic, once they are too many to be looked through. */
+  byTopic: Map<Topic, Subscription> | null = null;
   patterns: string[] | null = null;
   /** The `Subscribe` under way. */
   joining: Joining | null = null;
@@ -154,6 +165,12 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     const { counters, node } = this.context;
     this.seenBeat = node.beat;
     counters.receivedBytes += bytes.byteLength;
+    const unread = chargeUnread(this, bytes.byteLength);
+    if (unread !== null) {
+      if (hogsTurn(this) || !this.isOpen) return;
+      counters.received.add('invalid', this.format);
+      return this.reject(unread, undefined);
+    }
     const decoded = CODECS[binary ? 'msgpack' : 'json'].decode(bytes, this.batching);
     if (isBatch(decoded)) for (const frame of decoded) this.accept(frame, bytes.byteLength / decoded.length);
     else this.accept(decoded, bytes.byteLength);
@@ -170,6 +187,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   pinged(size: number): void {
     if (!this.isOpen || hogsTurn(this)) return;
     this.seenBeat = this.context.node.beat;
+    chargeFreeFrame(this);
     if (pongsPileUp(this, size)) this.close('control_overflow', 'pongs pile up: read faster');
   }
 
@@ -177,6 +195,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     if (!this.isOpen || hogsTurn(this)) return;
     const { node, counters, clock } = this.context;
     this.seenBeat = node.beat;
+    chargeFreeFrame(this);
     if (this.pingedAt > 0) counters.pingRoundTrip.observe((clock.elapsed() - this.pingedAt) / 1_000);
     this.pingedAt = 0;
   }
@@ -258,6 +277,10 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   matched(topic: RoutedTopic): Subscription | null {
     return matchedSubscription(this, topic);
+  }
+
+  looked(names: number, matched: number): void {
+    chargeLooking(this, names, matched);
   }
 
   rested(subscription: Subscription): void {

@@ -1,4 +1,5 @@
 /** The subscriptions of a connection: finding, adding and ending them, by name and by pattern. */
+import { PatternIndex } from '../protocol/pattern-index.ts';
 import { matches, qualify, type Topic } from '../protocol/topic.ts';
 import type { ClientFrame } from '../protocol/frames.ts';
 import { refusal } from '../protocol/errors.ts';
@@ -6,10 +7,18 @@ import { unaccounted } from '../router/audit.ts';
 import type { EndCause } from '../telemetry/message-trace.ts';
 import type { RoutedTopic } from '../router/routed-topic.ts';
 import { ENDED, LAGGING, LIVE, Subscription } from '../router/subscription.ts';
+import { chargeLooking } from './charges.ts';
 import type { Connection } from './connection.ts';
 import { unqueue } from './overflow.ts';
 import { errorFrame, statusFrame } from './replies.ts';
 import { clearWaiting, enqueue } from './waiting-list.ts';
+
+/** So many subscriptions are looked through; with more, a map of them is made. */
+const LOOKED_THROUGH = 16;
+/** So many patterns are tried one by one. */
+const TRIED = 4;
+/** The patterns of a connection by their segments. A list of patterns is never changed, only replaced. */
+const indexes = new WeakMap<readonly string[], PatternIndex<true>>();
 
 /** Subscriptions that the client named: topics and patterns, not what patterns matched. */
 export function activeSubscriptions(connection: Connection): number {
@@ -19,7 +28,10 @@ export function activeSubscriptions(connection: Connection): number {
 }
 
 export function findSubscription(connection: Connection, topic: Topic): Subscription | undefined {
-  return connection.subscriptions.find((subscription) => subscription.topic.name === topic);
+  const { subscriptions } = connection;
+  if (subscriptions.length <= LOOKED_THROUGH) return subscriptions.find((found) => found.topic.name === topic);
+  connection.byTopic ??= new Map(subscriptions.map((found) => [found.topic.name, found]));
+  return connection.byTopic.get(topic);
 }
 
 /** The subscription also where a pattern of the connection has it of a topic that rests: then it rests no longer. */
@@ -34,21 +46,49 @@ export function isMatched(connection: Connection, { topic }: Subscription): bool
 }
 
 export function isMatchedName({ patterns, principal }: Connection, topic: Topic): boolean {
-  return patterns?.some((pattern) => matches(qualify(principal.tenant, pattern), topic)) ?? false;
+  if (patterns === null) return false;
+  const { tenant } = principal;
+  if (patterns.length <= TRIED) return patterns.some((pattern) => matches(qualify(tenant, pattern), topic));
+  let index = indexes.get(patterns);
+  if (index === undefined) {
+    index = new PatternIndex<true>();
+    for (const pattern of patterns) index.set(qualify(tenant, pattern), true);
+    indexes.set(patterns, index);
+  }
+  return index.matchesAny(topic);
 }
 
 /** One-element literals and not a push into an empty array: that would reserve 17 slots for every connection. */
 export function addSubscription(connection: Connection, subscription: Subscription): void {
   if (connection.subscriptions.length === 0) connection.subscriptions = [subscription];
   else connection.subscriptions.push(subscription);
+  connection.byTopic?.set(subscription.topic.name, subscription);
 }
 
 /** Ends a subscription: what is queued is purged, nothing of the topic arrives any more. */
 export function endSubscription(connection: Connection, subscription: Subscription): void {
+  leave(connection, subscription);
+  const at = connection.subscriptions.indexOf(subscription);
+  if (at !== -1) connection.subscriptions.splice(at, 1);
+  forgetName(connection, subscription);
+}
+
+/** Many at once: the list is gone through once. */
+function endAll(connection: Connection, ended: ReadonlySet<Subscription>): void {
+  for (const subscription of ended) leave(connection, subscription);
+  connection.subscriptions = connection.subscriptions.filter((other) => !ended.has(other));
+  for (const subscription of ended) forgetName(connection, subscription);
+}
+
+function leave(connection: Connection, subscription: Subscription): void {
   settleBooks(connection, subscription);
   subscription.gap = null;
   connection.context.router.leave(subscription);
-  connection.subscriptions = connection.subscriptions.filter((other) => other !== subscription);
+}
+
+function forgetName({ byTopic }: Connection, subscription: Subscription): void {
+  const { name } = subscription.topic;
+  if (byTopic?.get(name) === subscription) byTopic.delete(name);
 }
 
 /** Ends everything, when the connection does. */
@@ -61,6 +101,7 @@ export function endSubscriptions(connection: Connection): void {
   for (const pattern of patterns ?? [])
     context.router.leavePattern(qualify(connection.principal.tenant, pattern), connection);
   connection.subscriptions = [];
+  connection.byTopic = null;
   connection.patterns = null;
   clearWaiting(connection);
   connection.lagging = null;
@@ -115,7 +156,7 @@ function dropPatterns(connection: Connection, topic: RoutedTopic): void {
   // Not from inside the router's walk over subscribers.
   connection.cell.answer(() => {
     if (!connection.isOpen) return;
-    for (const pattern of dropped) endPattern(connection, pattern);
+    endPatterns(connection, dropped);
     connection.send(
       errorFrame(
         refusal(
@@ -130,21 +171,25 @@ function dropPatterns(connection: Connection, topic: RoutedTopic): void {
   }, null);
 }
 
-/** Ends a pattern and the subscriptions that only it held. @param pattern as the client named it */
-export function endPattern(connection: Connection, pattern: string): void {
+/** Ends patterns and the subscriptions that only they held. @param patterns as the client named them */
+export function endPatterns(connection: Connection, patterns: readonly string[]): void {
   const { tenant } = connection.principal;
-  const rest = (connection.patterns ?? []).filter((other) => other !== pattern);
-  if (rest.length === (connection.patterns?.length ?? 0)) return;
+  const wanted = new Set(patterns);
+  const ended = (connection.patterns ?? []).filter((pattern) => wanted.has(pattern));
+  if (ended.length === 0) return;
+  const rest = (connection.patterns ?? []).filter((pattern) => !wanted.has(pattern));
   connection.patterns = rest.length === 0 ? null : rest;
   dropUnmatched(connection);
-  connection.context.router.leavePattern(qualify(tenant, pattern), connection);
+  for (const pattern of ended) connection.context.router.leavePattern(qualify(tenant, pattern), connection);
 }
 
 /** Ends the subscriptions that neither the client named nor a pattern of it matches any more. */
 export function dropUnmatched(connection: Connection): void {
-  for (const subscription of connection.subscriptions) {
-    if (!subscription.isExplicit && !isMatched(connection, subscription)) endSubscription(connection, subscription);
-  }
+  chargeLooking(connection, connection.subscriptions.length, 0);
+  const ended = connection.subscriptions.filter(
+    (subscription) => !subscription.isExplicit && !isMatched(connection, subscription),
+  );
+  if (ended.length > 0) endAll(connection, new Set(ended));
 }
 
 function settleBooks(connection: Connection, subscription: Subscription): void {

@@ -1,6 +1,6 @@
 /** Who may operate the node: the bearer token of the configuration, or a JWT with the role `admin`. */
 import { hash, timingSafeEqual } from 'node:crypto';
-import { clientAddress } from '../node/handshake.ts';
+import { bearerText, clientAddress } from '../node/handshake.ts';
 import type { NodeParts } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
@@ -62,8 +62,8 @@ export class AdminAccess {
   }
 
   private recognise(request: HttpRequest, reply: (answer: Operator | Refusal) => void): void {
-    const [, given] = /^Bearer +(.*\S) *$/i.exec(request.header('authorization') ?? '') ?? [];
-    if (given === undefined) return reply(refusal('token_missing', MISSING));
+    const given = bearerText(request.header('authorization') ?? '');
+    if (given === null) return reply(refusal('token_missing', MISSING));
     // Digests have the same length whatever was sent, so that the time tells nothing of the token.
     if (this.digest !== null && timingSafeEqual(hash('sha256', given, 'buffer'), this.digest))
       return reply({ who: 'admin.token' });

@@ -14,11 +14,23 @@ export interface Rate {
  */
 export type FullAt = number;
 
+const MAX_DEBT_MS = 60_000;
+
 /** Takes `cost` tokens. Returns the new state, or -1 when there are too few: then nothing is taken. */
 export function takeTokens(fullAt: FullAt, rate: Rate, cost: number, now: number): FullAt {
   const interval = 1_000 / rate.perSecond;
   const next = Math.max(fullAt, now) + cost * interval;
   return next - now > rate.burst * interval ? -1 : next;
+}
+
+/**
+ * Takes tokens that are owed for work already done, however many there are: the bucket is overdrawn, and gives nothing
+ * until it has caught up. Nobody owes for longer than `MAX_DEBT_MS`.
+ */
+export function oweTokens(fullAt: FullAt, rate: Rate, cost: number, now: number): FullAt {
+  const interval = 1_000 / rate.perSecond;
+  const start = Math.max(fullAt, now);
+  return Math.max(start, Math.min(start + cost * interval, now + rate.burst * interval + MAX_DEBT_MS));
 }
 
 /** Milliseconds until `cost` tokens are there: what a refused caller is told. Never 0. */

@@ -1,5 +1,5 @@
 /** What a node counts per user: connections and the rate that all of them share. */
-import { levelOf, takeTokens, waitFor, type FullAt, type Level, type Rate } from './token-bucket.ts';
+import { levelOf, oweTokens, takeTokens, waitFor, type FullAt, type Level, type Rate } from './token-bucket.ts';
 
 /** One user's state, shared by all connections of the user on this node. */
 export interface UserUsage {
@@ -62,6 +62,11 @@ export class UserLimits {
     if (next === -1) return false;
     usage.fullAt = next;
     return true;
+  }
+
+  /** Takes what is owed for work already done. */
+  owe(usage: UserUsage, cost: number, now: number): void {
+    usage.fullAt = oweTokens(usage.fullAt, this.rate, cost, now);
   }
 
   wait(usage: UserUsage, cost: number, now: number): number {

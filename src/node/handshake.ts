@@ -35,6 +35,8 @@ export interface Negotiated {
 }
 
 const TOKEN_ENTRY = 'access_token.';
+const BEARER_LENGTH = 'Bearer '.length;
+const SPACE = 0x20;
 
 /** RFC 6455 section 4.2.1, and no request body. */
 export function handshakeProblem({
@@ -66,6 +68,19 @@ export function handshakeProblem({
 /** The token in an `Authorization` header (RFC 6750 section 2.1), or `null`. */
 export function bearerToken(authorization: string): string | null {
   return /^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? null;
+}
+
+/**
+ * What stands after `Bearer`, also with spaces inside, as an operator's token may have. Loops instead of a pattern:
+ * `(.*\S) *$` tries every space of a header anew from every other one, and a header may be 16 kB of them.
+ */
+export function bearerText(authorization: string): string | null {
+  if (!/^Bearer /i.test(authorization)) return null;
+  let start = BEARER_LENGTH;
+  let end = authorization.length;
+  while (start < end && authorization.charCodeAt(start) === SPACE) start += 1;
+  while (start < end && authorization.charCodeAt(end - 1) === SPACE) end -= 1;
+  return start === end ? null : authorization.slice(start, end);
 }
 
 /** The token, from the first place that has one. `null` when there is none. */

@@ -39,7 +39,7 @@ export function listConnections(node: Node, { sort, offset, limit, user }: Page)
 
 /** Everything about one connection, or `null`. */
 export function inspectConnection(node: Node, id: string): Record<string, unknown> | null {
-  const connection = node.connections.find((candidate) => candidate.id === id);
+  const connection = node.byId(id);
   if (connection === undefined) return null;
   const { principal, control, transport } = connection;
   return {

@@ -77,6 +77,7 @@ const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
 export class Node {
   readonly parts: NodeParts;
   readonly connections: Connection[] = [];
+  private readonly byNumber = new Map<number, Connection>();
   private readonly options: NodeOptions;
   private readonly acceptBucket: TokenBucket;
   private lastNumber = 0;
@@ -113,9 +114,16 @@ export class Node {
     this.verify(handshake, token, decide);
   }
 
-  /** The connection with this session id, if it is still open. */
+  /** The connection with this session id, if it is still open: a client may ask as often as its tokens last. */
   bySession(sessionId: string): Connection | undefined {
-    return this.connections.find((connection) => connection.isOpen && connection.sessionId === sessionId);
+    const connection = this.numbered(sessionId);
+    return connection?.isOpen === true && connection.sessionId === sessionId ? connection : undefined;
+  }
+
+  /** The connection with this id, also one that is closing. */
+  byId(id: string): Connection | undefined {
+    const connection = this.numbered(id);
+    return connection?.id === id ? connection : undefined;
   }
 
   /** A second has passed in which the event loop was free: every connection looks at its deadlines. */
@@ -132,6 +140,7 @@ export class Node {
   forget(connection: Connection): void {
     const { context } = this.parts;
     if (connection.slot === -1) return;
+    this.byNumber.delete(connection.number);
     const last = this.connections.pop() as Connection;
     if (last !== connection) {
       this.connections[connection.slot] = last;
@@ -220,12 +229,18 @@ export class Node {
     };
   }
 
+  /** The one connection whose id could be this: ids end in its number, and printing all of them would cost a walk. */
+  private numbered(id: string): Connection | undefined {
+    return this.byNumber.get(Number.parseInt(id.slice(id.lastIndexOf('-') + 1), 36));
+  }
+
   private open(agreement: ConstructorParameters<typeof Connection>[1], transport: Transport): Connection {
     const { context } = this.parts;
     this.lastNumber += 1;
     const connection = new Connection(this.lastNumber, agreement, context);
     connection.slot = this.connections.length;
     this.connections.push(connection);
+    this.byNumber.set(connection.number, connection);
     connection.transport = transport;
     context.counters.accepted += 1;
     context.log.debug('Connection opened', {

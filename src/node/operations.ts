@@ -137,8 +137,8 @@ const PLANS: Plans = {
   }),
 
   disconnect: (self, { connection_id: id, reconnect }) => {
-    const connection = self.open().find((candidate) => candidate.id === id);
-    if (connection === undefined) return { problem: 'no open connection has this id here' };
+    const connection = self.node.byId(id);
+    if (connection?.isOpen !== true) return { problem: 'no open connection has this id here' };
     return { connections: 1, apply: () => dismiss(connection, reconnect) };
   },
 

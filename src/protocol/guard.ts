@@ -13,6 +13,7 @@ import {
   MAX_HISTORY_LIMIT,
   MAX_IDEMPOTENCY_KEY_LENGTH,
   MAX_MISSED_LIMIT,
+  MAX_POSITIONS_PER_FRAME,
   MAX_TOPIC_LENGTH,
   MAX_TOPICS_PER_FRAME,
   MAX_TRACE_LENGTH,
@@ -228,7 +229,8 @@ function readPositions(
     const position = isFields(entry) ? readPosition(entry) : null;
     if (position === null) return invalid(id, at, '{topic: {epoch, sequence}}', value);
     positions.set(topic, position);
-    if (positions.size > MAX_HISTORY_LIMIT) return invalid(id, at, `at most ${MAX_HISTORY_LIMIT} topics`, value);
+    if (positions.size > MAX_POSITIONS_PER_FRAME)
+      return invalid(id, at, `at most ${MAX_POSITIONS_PER_FRAME} topics`, value);
   }
   return positions;
 }

@@ -22,6 +22,8 @@ export const MAX_PUBLISH_ITEMS = 100;
 export const MAX_TOPICS_PER_FRAME = 100;
 /** Matched positions that the answer to a pattern lists. */
 export const MAX_PATTERN_POSITIONS = 100;
+/** Positions in one `Ack`, `GetMissedMessages`, or one pattern of a `Subscribe`. */
+export const MAX_POSITIONS_PER_FRAME = 1_000;
 /** Publications that one `History` may ask for. */
 export const MAX_HISTORY_LIMIT = 1_000;
 /** Publications that one `GetMissedMessages` may ask for. */

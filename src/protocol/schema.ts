@@ -7,6 +7,7 @@ import {
   MAX_HISTORY_LIMIT,
   MAX_IDEMPOTENCY_KEY_LENGTH,
   MAX_MISSED_LIMIT,
+  MAX_POSITIONS_PER_FRAME,
   MAX_TOPIC_LENGTH,
   MAX_TOPICS_PER_FRAME,
   MAX_TRACE_LENGTH,
@@ -15,7 +16,7 @@ import {
 
 const milliseconds = z.number();
 const position = z.object({ epoch: z.string().max(MAX_EPOCH_LENGTH), sequence: z.int().min(0) });
-const positions = z.record(z.string(), position).refine((map) => Object.keys(map).length <= MAX_HISTORY_LIMIT);
+const positions = z.record(z.string(), position).refine((map) => Object.keys(map).length <= MAX_POSITIONS_PER_FRAME);
 const payload = z.unknown().refine((value) => value !== undefined && isJsonValue(value, 2));
 const idempotencyKey = z.string().min(1).max(MAX_IDEMPOTENCY_KEY_LENGTH).optional();
 const topicList = z.array(z.string()).min(1).max(MAX_TOPICS_PER_FRAME);

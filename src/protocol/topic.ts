@@ -87,7 +87,8 @@ export function overlaps(left: string, right: string): boolean {
   }
 }
 
-function segmentEnd(text: string, from: number): number {
+/** Where the segment that begins at `from` ends: at the next dot, or at the end. */
+export function segmentEnd(text: string, from: number): number {
   const dot = text.indexOf('.', from);
   return dot === -1 ? text.length : dot;
 }

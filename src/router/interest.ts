@@ -8,7 +8,13 @@ export interface Interest {
   retain(
     filter: Topic,
     reply: (
-      answer: { readonly position: Position | null; readonly matched: ReadonlyMap<Topic, Position> } | Refusal,
+      answer:
+        | {
+            readonly position: Position | null;
+            readonly matched: ReadonlyMap<Topic, Position>;
+            readonly isPartial?: boolean;
+          }
+        | Refusal,
     ) => void,
   ): void;
   /** As often as `retain` was granted, and not before its answer: interest is counted, and a refused one does not count. */

@@ -1,12 +1,11 @@
-/** The topics that a node serves, by name, and by first segment: that is where patterns look for them. */
-import { firstSegment, type Topic } from '../protocol/topic.ts';
+/** The topics that a node serves, by name, and by segments: that is how patterns look for them. */
+import { TopicIndex } from '../protocol/topic-index.ts';
+import type { Topic } from '../protocol/topic.ts';
 import type { RoutedTopic } from './routed-topic.ts';
-
-const NONE: ReadonlySet<RoutedTopic> = new Set();
 
 export class OpenTopics {
   private readonly byName = new Map<Topic, RoutedTopic>();
-  private readonly bySegment = new Map<string, Set<RoutedTopic>>();
+  private readonly index = new TopicIndex<RoutedTopic>();
 
   get size(): number {
     return this.byName.size;
@@ -20,24 +19,20 @@ export class OpenTopics {
     return this.byName.values();
   }
 
-  /** Those that a pattern can match. */
-  underSegmentOf(pattern: string): ReadonlySet<RoutedTopic> {
-    return this.bySegment.get(firstSegment(pattern)) ?? NONE;
+  /** Those that a pattern matches, and how many names had to be looked at. */
+  matching(pattern: string): { readonly topics: readonly RoutedTopic[]; readonly looked: number } {
+    const topics: RoutedTopic[] = [];
+    const looked = this.index.visit(pattern, (topic) => topics.push(topic) > 0);
+    return { topics, looked };
   }
 
   add(topic: RoutedTopic): void {
     this.byName.set(topic.name, topic);
-    const segment = firstSegment(topic.name);
-    const siblings = this.bySegment.get(segment);
-    if (siblings === undefined) this.bySegment.set(segment, new Set([topic]));
-    else siblings.add(topic);
+    this.index.set(topic.name, topic);
   }
 
   remove(topic: RoutedTopic): void {
     this.byName.delete(topic.name);
-    const segment = firstSegment(topic.name);
-    const siblings = this.bySegment.get(segment);
-    siblings?.delete(topic);
-    if (siblings?.size === 0) this.bySegment.delete(segment);
+    this.index.delete(topic.name);
   }
 }

@@ -44,7 +44,7 @@ export class PatternInterest {
       }
       hold.isGranted = true;
       granted(answer.matched);
-      hold.isComplete = answer.matched.size < MAX_PATTERN_POSITIONS;
+      hold.isComplete = answer.matched.size < MAX_PATTERN_POSITIONS && answer.isPartial !== true;
       reply(null);
     });
   }

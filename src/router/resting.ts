@@ -3,7 +3,8 @@
  * all of them, and only their positions are remembered. With its next message a topic goes on from there.
  */
 import type { Position } from '../protocol/position.ts';
-import { firstSegment, type Topic } from '../protocol/topic.ts';
+import { TopicIndex } from '../protocol/topic-index.ts';
+import type { Topic } from '../protocol/topic.ts';
 import type { RoutedTopic } from './routed-topic.ts';
 import { LIVE } from './subscription.ts';
 
@@ -23,19 +24,19 @@ function canRest({ isReady, isDirty, head, routedHead, subscriptions }: RoutedTo
 }
 
 export class RestingTopics {
-  private readonly bySegment = new Map<string, Map<Topic, Position>>();
-  private count = 0;
+  private readonly places = new Map<Topic, Position>();
+  private readonly index = new TopicIndex<Topic>();
 
   get size(): number {
-    return this.count;
+    return this.places.size;
   }
 
   private get isFull(): boolean {
-    return this.count >= MAX_RESTING;
+    return this.places.size >= MAX_RESTING;
   }
 
   has(topic: Topic): boolean {
-    return this.bySegment.get(firstSegment(topic))?.has(topic) === true;
+    return this.places.has(topic);
   }
 
   /**
@@ -48,33 +49,26 @@ export class RestingTopics {
     const subscriptions = topic.subscriptions.slice();
     for (const subscription of subscriptions) subscription.owner.rested(subscription);
     drop(topic);
-    if (!topic.isEphemeral) this.add(name, { epoch, sequence: head });
+    if (!topic.isEphemeral) {
+      this.places.set(name, { epoch, sequence: head });
+      this.index.set(name, name);
+    }
     return subscriptions.length;
   }
 
   /** Where the topic stood; it rests no longer. */
   take(topic: Topic): Position | undefined {
-    if (this.count === 0) return undefined;
-    const segment = firstSegment(topic);
-    const siblings = this.bySegment.get(segment);
-    const position = siblings?.get(topic);
-    if (siblings === undefined || position === undefined) return undefined;
-    siblings.delete(topic);
-    this.count -= 1;
-    if (siblings.size === 0) this.bySegment.delete(segment);
+    if (this.places.size === 0) return undefined;
+    const position = this.places.get(topic);
+    if (position === undefined) return undefined;
+    this.places.delete(topic);
+    this.index.delete(topic);
     return position;
   }
 
-  /** Forgets those of a first segment that nothing brings any more. */
-  keepOnly(segment: string, isWanted: (topic: Topic) => boolean): void {
-    for (const topic of this.bySegment.get(segment)?.keys() ?? []) if (!isWanted(topic)) this.take(topic);
-  }
-
-  private add(topic: Topic, position: Position): void {
-    const segment = firstSegment(topic);
-    const siblings = this.bySegment.get(segment);
-    if (siblings === undefined) this.bySegment.set(segment, new Map([[topic, position]]));
-    else siblings.set(topic, position);
-    this.count += 1;
+  /** A pattern is gone: forgets those that it matched and that nothing else brings. */
+  leave(pattern: string, isWanted: (topic: Topic) => boolean): void {
+    if (this.places.size === 0) return;
+    for (const topic of this.index.matching(pattern)) if (!isWanted(topic)) this.take(topic);
   }
 }

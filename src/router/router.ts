@@ -4,7 +4,7 @@
  */
 import type { Refusal } from '../protocol/errors.ts';
 import type { Position, Publication } from '../protocol/position.ts';
-import { firstSegment, matches, type Topic } from '../protocol/topic.ts';
+import type { Topic } from '../protocol/topic.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
 import type { Segment } from '../segments/segment.ts';
 import type { Clock } from '../telemetry/clock.ts';
@@ -123,21 +123,23 @@ export class Router {
         if (topic.isReady) this.moves.learn(topic, position, asked);
         else this.becomeReady(topic, position);
       }
-      for (const topic of this.topics.underSegmentOf(pattern)) {
-        if (topic.isReady && matches(pattern, topic.name)) this.attachMatched(topic, owner, false);
-      }
+      const { topics, looked } = this.topics.matching(pattern);
+      for (const topic of topics) if (topic.isReady) this.attachMatched(topic, owner, false);
+      owner.looked(looked, topics.length);
     };
     this.patternInterest.join(pattern, owner, granted, reply);
   }
 
   leavePattern(pattern: string, owner: Subscriber): void {
     if (!this.patternInterest.leave(pattern, owner)) return;
-    for (const topic of this.topics.underSegmentOf(pattern)) {
+    const { topics, looked } = this.topics.matching(pattern);
+    owner.looked(looked, topics.length);
+    for (const topic of topics) {
       // Who still waits was refused in the same breath, and ends its subscription itself when it is told.
       const isAwaited = topic.subscriptions.some(({ state }) => state === JOINING);
       if (!isAwaited && !this.isFollowed(topic)) this.drop(topic);
     }
-    this.resting.keepOnly(firstSegment(pattern), (topic) => this.patterns.matchesAny(topic));
+    this.resting.leave(pattern, (topic) => this.patterns.matchesAny(topic));
   }
 
   /** Subscriptions of a topic on this node. */

@@ -19,6 +19,8 @@ export interface Subscriber {
   announced(subscription: Subscription): void;
   /** A pattern of this subscriber matches a topic that has just appeared. Answers its subscription, or `null` to decline. */
   matched(topic: RoutedTopic): Subscription | null;
+  /** So many names were looked at for a pattern of this subscriber, and so many topics matched: work that grows with the node. */
+  looked(names: number, matched: number): void;
   /** A topic that only patterns brought is let go of: everything of it is written, and it comes back by the pattern. */
   rested(subscription: Subscription): void;
 }

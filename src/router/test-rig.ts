@@ -37,6 +37,8 @@ export class TestSubscriber implements Subscriber {
   readonly resting: Topic[] = [];
   router: Router | null = null;
   readonly faults: unknown[] = [];
+  /** Names that were looked at for its patterns. */
+  names = 0;
   /** What patterns brought, by topic. */
   readonly brought = new Map<Topic, Subscription>();
   /** Declines what patterns bring. */
@@ -71,6 +73,10 @@ export class TestSubscriber implements Subscriber {
     const subscription = this.brought.get(topic.name) ?? new Subscription(this, topic);
     this.brought.set(topic.name, subscription);
     return subscription;
+  }
+
+  looked(names: number): void {
+    this.names += names;
   }
 
   rested(subscription: Subscription): void {

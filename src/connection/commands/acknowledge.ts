@@ -8,12 +8,14 @@ import { nodeName } from './names.ts';
 
 /** `Ack` remembers, for the session, how far the client has come. Topics that it is not subscribed to are ignored. */
 export function acknowledge(connection: Connection, frame: AckFrame): void {
+  let isChanged = false;
   for (const [name, position] of frame.positions) {
     const topic = nodeName(connection.principal, name);
     if (findSubscription(connection, topic) === undefined && !hasResting(connection, topic)) continue;
     remember(connection, name, position);
-    sessionChanged(connection);
+    isChanged = true;
   }
+  if (isChanged) sessionChanged(connection);
 }
 
 /** Whether a pattern of the connection has the topic, which rests and so has no subscription. */

@@ -4,7 +4,7 @@ import type { AuthenticateFrame } from '../../protocol/frames.ts';
 import { looksLikePattern } from '../../protocol/topic.ts';
 import type { Connection } from '../connection.ts';
 import { statusFrame } from '../replies.ts';
-import { endPattern, endSubscription } from '../subscriptions.ts';
+import { endPatterns, endSubscription } from '../subscriptions.ts';
 
 /** `Authenticate` swaps the claims of a live connection; user and tenant never change, and a failure changes nothing. */
 export function authenticate(connection: Connection, frame: AuthenticateFrame): void {
@@ -38,6 +38,6 @@ function endForbidden(connection: Connection): string[] {
   const topics = connection.subscriptions.filter(({ isExplicit, topic }) => isExplicit && !allowed(topic.clientName));
   const patterns = (connection.patterns ?? []).filter((pattern) => looksLikePattern(pattern) && !allowed(pattern));
   for (const subscription of topics) endSubscription(connection, subscription);
-  for (const pattern of patterns) endPattern(connection, pattern);
+  endPatterns(connection, patterns);
   return [...topics.map(({ topic }) => topic.clientName), ...patterns];
 }

@@ -1,6 +1,6 @@
 /** One handler per frame type, and what every frame goes through before its handler. */
 import type { ClientFrame } from '../../protocol/frames.ts';
-import { chargeFrame, costOf } from '../charges.ts';
+import { chargeFrame, chargeFreeFrame, costOf } from '../charges.ts';
 import type { Connection } from '../connection.ts';
 import { acknowledge } from './acknowledge.ts';
 import { authenticate } from './authenticate.ts';
@@ -15,7 +15,8 @@ import { unsubscribe } from './unsubscribe.ts';
 /** Handles one frame of a client. A promise keeps further frames waiting until it settles. */
 export function handle(connection: Connection, frame: ClientFrame): void | Promise<void> {
   if (!connection.isOpen) return;
-  const limited = chargeFrame(connection, frame.type === 'Ping' ? pingCost(connection) : costOf(frame));
+  if (frame.type === 'Ack' && frame.positions.size === 0) return chargeFreeFrame(connection);
+  const limited = chargeFrame(connection, frame.type === 'Ping' ? pingCost(connection) : affordable(connection, frame));
   if (limited !== null) return connection.refuse(frame, limited);
   return dispatch(connection, frame);
 }
@@ -43,6 +44,11 @@ function dispatch(connection: Connection, frame: ClientFrame): void | Promise<vo
     default:
       return extension(connection, frame);
   }
+}
+
+/** No frame costs more than a full bucket: it would never be taken. */
+function affordable({ context }: Connection, frame: ClientFrame): number {
+  return Math.min(costOf(frame), context.limits.connectionRate.burst);
 }
 
 /** One `Ping` a second is free. */

@@ -72,7 +72,8 @@ function targets(
   frame: GetMissedMessagesFrame,
   session: Session | null,
 ): [string, MissedTopic['from']][] {
-  const wanted = (name: string): boolean => frame.topics === undefined || frame.topics.includes(name);
+  const only = frame.topics === undefined ? null : new Set(frame.topics);
+  const wanted = (name: string): boolean => only === null || only.has(name);
   if (typeof frame.since !== 'string') return [...frame.since].filter(([name]) => wanted(name));
   const since = { since: (messageTime(frame.since) ?? 0) - OVERLAP_MS };
   const names = new Set([

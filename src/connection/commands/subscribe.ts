@@ -2,6 +2,7 @@ import { isRefusal, type History } from '../../broker/broker.ts';
 import { ERRORS, quote, refusal, type Refusal } from '../../protocol/errors.ts';
 import type { ClientFrame, SubscribeEntry, SubscribeFrame } from '../../protocol/frames.ts';
 import { MAX_PATTERN_POSITIONS } from '../../protocol/limits.ts';
+import { PatternIndex } from '../../protocol/pattern-index.ts';
 import type { Position } from '../../protocol/position.ts';
 import {
   clientName,
@@ -12,6 +13,7 @@ import {
   qualify,
 } from '../../protocol/topic.ts';
 import { ENDED, JOINING, LAGGING, type Subscription } from '../../router/subscription.ts';
+import { overdraft } from '../charges.ts';
 import type { Connection } from '../connection.ts';
 import { statusFrame, type Recovery } from '../replies.ts';
 import { sessionChanged } from '../sessions.ts';
@@ -19,7 +21,7 @@ import {
   activeSubscriptions,
   addSubscription,
   dropUnmatched,
-  endPattern,
+  endPatterns,
   endSubscription,
   awakeSubscription,
   hold,
@@ -44,6 +46,9 @@ export function subscribe(connection: Connection, frame: SubscribeFrame): void {
 interface Start extends SubscribeEntry {
   readonly pattern?: string;
 }
+
+/** Of one turn of the event loop, for the topics and patterns of one frame. */
+const SLICE_MS = 2;
 
 class Request implements Joining {
   readonly held: Subscription[] = [];
@@ -70,7 +75,17 @@ class Request implements Joining {
   begin(): void {
     this.connection.cell.suspend();
     this.connection.joining = this;
-    for (const entry of this.frame.topics) {
+    this.goOn(0);
+  }
+
+  /** In slices: a pattern may have to look at all topics of the node, and others want their turn between two of them. */
+  private goOn(from: number): void {
+    const { clock, scheduler } = this.connection.context;
+    const deadline = clock.elapsed() + SLICE_MS;
+    for (const [at, entry] of this.frame.topics.entries()) {
+      if (at < from) continue;
+      if (at > from && clock.elapsed() >= deadline)
+        return scheduler.endOfTurn(() => this.answered(() => this.goOn(at)));
       const refused = this.check(entry);
       if (refused !== null) this.reject(entry.topic, refused);
       else if (looksLikePattern(entry.topic)) this.joinPattern(entry);
@@ -84,7 +99,7 @@ class Request implements Joining {
     this.isAbandoned = true;
     for (const subscription of this.added) endSubscription(this.connection, subscription);
     for (const [subscription, epochNumber] of this.restarted) this.restore(subscription, epochNumber);
-    for (const pattern of this.addedPatterns) endPattern(this.connection, pattern);
+    endPatterns(this.connection, this.addedPatterns);
     this.end();
   }
 
@@ -220,6 +235,8 @@ class Request implements Joining {
     if (entry.position !== undefined) this.recovery[pattern] = { recovered: false, missed: 0, reason: 'pattern' };
     if (connection.patterns?.includes(pattern) === true) return this.joinedPattern(entry);
     if (this.isFull) return this.reject(pattern, this.tooMany());
+    const overdrawn = overdraft(connection);
+    if (overdrawn !== null) return this.reject(pattern, overdrawn);
     connection.patterns = [...(connection.patterns ?? []), pattern];
     this.addedPatterns.push(pattern);
     this.open += 1;
@@ -259,7 +276,7 @@ class Request implements Joining {
     this.refuse(topic, refused);
     // A pattern that cannot resume one of its topics would go on without it, and the client would not know.
     if (pattern !== undefined && this.topics.includes(pattern)) {
-      endPattern(this.connection, pattern);
+      endPatterns(this.connection, [pattern]);
       this.refuse(pattern, refused);
     }
     this.leaveToPattern(subscription);
@@ -327,13 +344,13 @@ class Request implements Joining {
     for (const [name, { topic, written, state }] of this.started) {
       if (!topic.isEphemeral && state !== ENDED) positions[name] = { epoch: topic.epoch, sequence: written };
     }
-    const patterns = this.topics
-      .filter(looksLikePattern)
-      .map((pattern) => qualify(connection.principal.tenant, pattern));
+    const patterns = new PatternIndex<true>();
+    for (const pattern of this.topics.filter(looksLikePattern))
+      patterns.set(qualify(connection.principal.tenant, pattern), true);
     let listed = 0;
     for (const { topic, written } of connection.subscriptions) {
-      if (listed >= MAX_PATTERN_POSITIONS || patterns.length === 0) break;
-      if (topic.isEphemeral || !patterns.some((pattern) => matches(pattern, topic.name))) continue;
+      if (listed >= MAX_PATTERN_POSITIONS || patterns.size === 0) break;
+      if (topic.isEphemeral || !patterns.matchesAny(topic.name)) continue;
       positions[clientName(topic.name)] ??= { epoch: topic.epoch, sequence: written };
       listed += 1;
     }

@@ -2,16 +2,14 @@ import type { UnsubscribeFrame } from '../../protocol/frames.ts';
 import { looksLikePattern } from '../../protocol/topic.ts';
 import type { Connection } from '../connection.ts';
 import { statusFrame } from '../replies.ts';
-import { activeSubscriptions, endPattern, endSubscription, findSubscription, isMatched } from '../subscriptions.ts';
+import { activeSubscriptions, endPatterns, endSubscription, findSubscription, isMatched } from '../subscriptions.ts';
 import { sessionChanged } from '../sessions.ts';
 import { nodeName } from './names.ts';
 
 /** `Unsubscribe` → `Status unsubscribed`. Names that were not subscribed are answered all the same. */
 export function unsubscribe(connection: Connection, frame: UnsubscribeFrame): void {
-  for (const name of frame.topics) {
-    if (looksLikePattern(name)) endPattern(connection, name);
-    else endTopic(connection, name);
-  }
+  for (const name of frame.topics) if (!looksLikePattern(name)) endTopic(connection, name);
+  endPatterns(connection, frame.topics);
   sessionChanged(connection);
   connection.reply(
     frame,
