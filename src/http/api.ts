@@ -8,7 +8,7 @@ import { bearerToken, clientAddress } from '../node/handshake.ts';
 import type { Node, NodeParts } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
-import { verifyFrom } from '../node/verification.ts';
+import { failFrom, verifyFrom } from '../node/verification.ts';
 import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
 import { addressRate, userRate } from './rate-headers.ts';
 
@@ -71,7 +71,10 @@ function authenticate(parts: NodeParts, address: string, request: HttpRequest): 
   const token = bearerToken(authorization ?? '');
   if (token === null) {
     const got = authorization === undefined ? 'no Authorization header' : 'an Authorization header of another form';
-    return Promise.resolve(refusal('token_missing', `expected Authorization: Bearer <jwt>, got ${got}`));
+    const missing = refusal('token_missing', `expected Authorization: Bearer <jwt>, got ${got}`);
+    return new Promise((resolve) => {
+      failFrom(parts, address, missing, resolve);
+    });
   }
   const known = parts.authenticator.cached(token);
   if (known !== undefined) return Promise.resolve(known);

@@ -73,6 +73,11 @@ export class TokenBucket {
     return true;
   }
 
+  /** Whether `take` would succeed, without taking. */
+  allows(cost: number, now: number): boolean {
+    return takeTokens(this.fullAt, this.rate, cost, now) !== -1;
+  }
+
   /** Milliseconds until `cost` tokens are there. */
   wait(cost: number, now: number): number {
     return waitFor(this.fullAt, this.rate, cost, now);

@@ -5,16 +5,21 @@ import { levelOf, oweTokens, takeTokens, waitFor, type FullAt, type Level, type 
 export interface UserUsage {
   connections: number;
   fullAt: FullAt;
+  /** The bucket of new connections, apart from that of frames. */
+  arrivals: FullAt;
 }
 
 export class UserLimits {
   private readonly users = new Map<string, UserUsage>();
   readonly rate: Rate;
   private readonly maxConnections: number;
+  private readonly arrivalRate: Rate;
 
   constructor(rate: Rate, maxConnections: number) {
     this.rate = rate;
     this.maxConnections = maxConnections;
+    // All connections of a user may come back at once, twice; only who connects to leave again notices the rate.
+    this.arrivalRate = { perSecond: Math.max(10, maxConnections / 2), burst: Math.max(20, maxConnections * 2) };
   }
 
   /** Users that are remembered: those with connections, and those whose bucket is not full yet. */
@@ -26,7 +31,7 @@ export class UserLimits {
   enter(user: string): UserUsage | null {
     const usage = this.users.get(user);
     if (usage === undefined) {
-      const first = { connections: 1, fullAt: 0 };
+      const first = { connections: 1, fullAt: 0, arrivals: 0 };
       this.users.set(user, first);
       return first;
     }
@@ -39,7 +44,7 @@ export class UserLimits {
   visit(user: string): UserUsage {
     const known = this.users.get(user);
     if (known !== undefined) return known;
-    const first = { connections: 0, fullAt: 0 };
+    const first = { connections: 0, fullAt: 0, arrivals: 0 };
     this.users.set(user, first);
     return first;
   }
@@ -49,12 +54,24 @@ export class UserLimits {
     const usage = this.users.get(user);
     if (usage === undefined) return;
     usage.connections -= 1;
-    if (usage.connections === 0 && usage.fullAt <= now) this.users.delete(user);
+    if (isForgettable(usage, now)) this.users.delete(user);
   }
 
   /** Forgets the users without connections whose buckets are full again. */
   sweep(now: number): void {
-    for (const [user, usage] of this.users) if (usage.connections === 0 && usage.fullAt <= now) this.users.delete(user);
+    for (const [user, usage] of this.users) if (isForgettable(usage, now)) this.users.delete(user);
+  }
+
+  /** Charges a new connection to its user. @returns whether that many may come */
+  arrive(usage: UserUsage, now: number): boolean {
+    const next = takeTokens(usage.arrivals, this.arrivalRate, 1, now);
+    if (next === -1) return false;
+    usage.arrivals = next;
+    return true;
+  }
+
+  arrivalWait(usage: UserUsage, now: number): number {
+    return waitFor(usage.arrivals, this.arrivalRate, 1, now);
   }
 
   take(usage: UserUsage, cost: number, now: number): boolean {
@@ -76,4 +93,8 @@ export class UserLimits {
   level(usage: UserUsage, now: number): Level {
     return levelOf(usage.fullAt, this.rate, now);
   }
+}
+
+function isForgettable({ connections, fullAt, arrivals }: UserUsage, now: number): boolean {
+  return connections === 0 && fullAt <= now && arrivals <= now;
 }

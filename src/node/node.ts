@@ -8,6 +8,7 @@ import { statusFrame } from '../connection/replies.ts';
 import type { Transport } from '../connection/transport.ts';
 import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
+import type { UserUsage } from '../limits/user-limits.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
 import { refusal, type Reason, type Refusal } from '../protocol/errors.ts';
 import { PROTOCOL_VERSION } from '../protocol/limits.ts';
@@ -25,7 +26,7 @@ import {
 } from './handshake.ts';
 import type { NodeMode } from './mode.ts';
 import type { Origins } from './origins.ts';
-import { verifyFrom } from './verification.ts';
+import { failFrom, verifyFrom } from './verification.ts';
 
 export interface NodeOptions {
   readonly maxConnections: number;
@@ -74,43 +75,46 @@ const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
   bad_handshake: 'bad_subprotocol',
 };
 
+const MISSING_TOKEN = refusal(
+  'token_missing',
+  'expected a token: Authorization: Bearer <jwt>, subprotocol access_token.<jwt>, or ?token=',
+);
+
 export class Node {
   readonly parts: NodeParts;
   readonly connections: Connection[] = [];
   private readonly byNumber = new Map<number, Connection>();
   private readonly options: NodeOptions;
   private readonly acceptBucket: TokenBucket;
+  /** Refusals told inside WebSocket, which cost more than an HTTP answer: as many a second, and none of those of newcomers. */
+  private readonly toldBucket: TokenBucket;
   private lastNumber = 0;
 
   constructor(options: NodeOptions, parts: NodeParts) {
     this.options = options;
     this.parts = parts;
-    this.acceptBucket = new TokenBucket({ perSecond: options.acceptsPerSecond, burst: options.acceptsPerSecond });
+    const rate = { perSecond: options.acceptsPerSecond, burst: options.acceptsPerSecond };
+    this.acceptBucket = new TokenBucket(rate);
+    this.toldBucket = new TokenBucket(rate);
   }
 
   /** Decides on a handshake, at once when the token is known. Checks in the order of docs/protocol.md, "Endpoint". */
   admit(handshake: Handshake, decide: (admission: Admission) => void): void {
     const early = handshakeProblem(handshake);
     if (early !== null) return decide(this.refuse(handshake, early, false));
+    const full = this.fullProblem();
+    // A page sees nothing of an HTTP answer, so it is told on a socket that is closed at once (toldBucket bounds how many).
     const foreign = this.parts.origins.problem(handshake.origin);
-    const crowded = this.crowdProblem();
-    // A page sees nothing of an HTTP answer, so it is told on a socket that is closed at once: one of the accept rate.
-    if (foreign !== null) return decide(this.refuse(handshake, foreign, crowded === null));
-    if (crowded !== null) return decide(this.refuse(handshake, crowded, crowded.reason !== 'over_capacity'));
-    const token = findToken(handshake, this.options.queryToken);
-    if (token === null)
-      return decide(
-        this.refuse(
-          handshake,
-          refusal(
-            'token_missing',
-            'expected a token: Authorization: Bearer <jwt>, subprotocol access_token.<jwt>, or ?token=',
-          ),
-        ),
-      );
-    if (typeof token !== 'string') return decide(this.refuse(handshake, token));
+    if (foreign !== null) return decide(this.refuse(handshake, foreign, full === null));
+    if (full !== null) return decide(this.refuse(handshake, full, full.reason !== 'over_capacity'));
+    const token = findToken(handshake, this.options.queryToken) ?? MISSING_TOKEN;
+    // A handshake without a token spends what its address may fail at, and nothing that honest handshakes need.
+    if (typeof token !== 'string') return this.refuseStranger(handshake, token, decide);
     const known = this.parts.authenticator.cached(token);
     if (known !== undefined) return decide(this.enter(handshake, known));
+    // Looked at here, because a crowd must not cost signatures; taken by those alone whose token is good.
+    const crowded = this.acceptProblem(false);
+    if (crowded !== null) return decide(this.refuse(handshake, crowded, false));
     this.verify(handshake, token, decide);
   }
 
@@ -168,8 +172,8 @@ export class Node {
     return sum;
   }
 
-  private crowdProblem(): Refusal | null {
-    const { mode, context } = this.parts;
+  private fullProblem(): Refusal | null {
+    const { mode } = this.parts;
     if (!mode.isAdmitting)
       return refusal('not_admitting', `expected a node that takes connections: this one is ${mode.mode}`, 2_000);
     if (this.connections.length >= this.options.maxConnections) {
@@ -179,8 +183,13 @@ export class Node {
         5_000,
       );
     }
-    const now = context.clock.elapsed();
-    if (this.acceptBucket.take(1, now)) return null;
+    return null;
+  }
+
+  /** Whether the node takes more connections now than in a second it may. @param takes charges one when there is room */
+  private acceptProblem(takes: boolean): Refusal | null {
+    const now = this.parts.context.clock.elapsed();
+    if (takes ? this.acceptBucket.take(1, now) : this.acceptBucket.allows(1, now)) return null;
     return refusal(
       'over_capacity',
       `expected at most ${this.options.acceptsPerSecond} new connections per second (websocket.accepts_per_second)`,
@@ -188,11 +197,25 @@ export class Node {
     );
   }
 
+  /** One user who connects to leave again must not spend the rate of all. */
+  private arrivalProblem(usage: UserUsage): Refusal | null {
+    const { users, clock } = this.parts.context;
+    const now = clock.elapsed();
+    if (users.arrive(usage, now)) return null;
+    return refusal('rate_limited', 'expected fewer new connections of this user', users.arrivalWait(usage, now));
+  }
+
   private verify(handshake: Handshake, token: string, decide: (admission: Admission) => void): void {
     const address = clientAddress(handshake, this.options.trustedProxies);
     verifyFrom(this.parts, address, token, (answer) =>
       decide('reason' in answer ? this.refuse(handshake, answer) : this.enter(handshake, answer)),
     );
+  }
+
+  private refuseStranger(handshake: Handshake, problem: Refusal, decide: (admission: Admission) => void): void {
+    if (problem.reason !== 'token_missing') return decide(this.refuse(handshake, problem));
+    const address = clientAddress(handshake, this.options.trustedProxies);
+    failFrom(this.parts, address, problem, (answer) => decide(this.refuse(handshake, answer)));
   }
 
   private enter(handshake: Handshake, principal: Principal): Admission {
@@ -217,6 +240,11 @@ export class Node {
     if ('reason' in negotiated) {
       leave();
       return this.refuse(handshake, negotiated);
+    }
+    const crowded = this.arrivalProblem(usage) ?? this.acceptProblem(true);
+    if (crowded !== null) {
+      leave();
+      return this.refuse(handshake, crowded, false);
     }
     const { format, batching, subprotocol } = negotiated;
     const framePings = wantsFramePings(handshake);
@@ -284,11 +312,12 @@ export class Node {
   }
 
   private refuse(handshake: Handshake, refused: Refusal, mayUpgrade = true): Admission {
-    this.parts.context.counters.refused.add(refused.reason);
+    const { counters, clock } = this.parts.context;
+    counters.refused.add(refused.reason);
     const negotiated = negotiate(handshake);
     const known = 'reason' in negotiated ? null : negotiated;
-    const close =
-      mayUpgrade && wantsRefusalAsClose(handshake) ? (CLOSE_BY_REASON[refused.reason] ?? 'bad_request') : null;
+    const isTold = mayUpgrade && wantsRefusalAsClose(handshake) && this.toldBucket.take(1, clock.elapsed());
+    const close = isTold ? (CLOSE_BY_REASON[refused.reason] ?? 'bad_request') : null;
     return {
       kind: 'refused',
       refusal: refused,

@@ -10,9 +10,9 @@ import {
   bearerToken,
   clientAddress,
   findToken,
-  isOriginAllowed,
   negotiate,
 } from '../../src/node/handshake.ts';
+import { isOriginAllowed } from '../../src/node/origins.ts';
 import { readPage } from '../../src/http/page-query.ts';
 import { readPlainBroadcast } from '../../src/protocol/json-broadcast.ts';
 import { CODECS } from '../../src/protocol/codecs.ts';
