@@ -75,6 +75,7 @@ export class Operations {
       delivered: json + msgpack,
     });
     this.reversions.run(clock.now());
+    this.parts.authenticator.beat();
     this.parts.authenticator.revocations.sweep(clock.now());
   }
 
