@@ -170,3 +170,43 @@ test('no refusal repeats the token or anything in it', () => {
     for (const part of token.split('.').filter((piece) => piece.length > 3)) expect(text).not.toContain(part);
   }
 });
+
+describe('a revocation', () => {
+  const revoke = ({ authenticator, clock }: Desk): void =>
+    authenticator.revocations.add({ user: 'ann', tenant: '' }, clock.now(), clock.now() + 1e9);
+  const ahead = (desk: Desk, seconds: number): string => desk.token(3_600, { iat: desk.clock.now() / 1_000 + seconds });
+
+  test.each([
+    ['within the leeway', 30],
+    ['by any more', 1e8],
+  ])('reaches a token whose iat is ahead %s, remembered or never seen', (_name, seconds) => {
+    const desk = new Desk();
+    const [seen, unseen] = [ahead(desk, seconds), ahead(desk, seconds + 1)];
+    const principal = desk.verify(seen);
+    if ('reason' in principal) throw new Error('expected a good token');
+    revoke(desk);
+    expect(desk.authenticator.problem(principal)).toMatchObject({ reason: 'token_revoked' });
+    for (const token of [seen, unseen]) expect(desk.verify(token)).toMatchObject({ reason: 'token_revoked' });
+    desk.clock.advance(31_000);
+    for (const token of [seen, unseen]) expect(desk.verify(token)).toMatchObject({ reason: 'token_revoked' });
+  });
+
+  test('asks nothing of who signs in again at once with an issuer whose clock is right', () => {
+    const desk = new Desk();
+    desk.verify(ahead(desk, 1));
+    revoke(desk);
+    desk.clock.advance(10);
+    expect(desk.verify(ahead(desk, 0))).toMatchObject({ user: 'ann' });
+  });
+});
+
+test('nobody is let in before it is known what was revoked, and it is no failure of the token', () => {
+  const desk = new Desk();
+  const token = desk.token();
+  desk.verify(token);
+  desk.authenticator.awaitsOrders = true;
+  expect(desk.authenticator.cached(token)).toBeUndefined();
+  expect(desk.verify(token)).toMatchObject({ reason: 'not_admitting', retryAfterMs: 2_000 });
+  desk.authenticator.awaitsOrders = false;
+  expect(desk.verify(token)).toMatchObject({ user: 'ann' });
+});

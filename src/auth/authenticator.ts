@@ -25,9 +25,14 @@ export interface Verified {
 }
 
 const MAX_TOKEN_BYTES = 8_192;
+const ORDERS_UNREAD =
+  'expected a node that has read from Redis what was revoked: this one has not yet (redis.start_without_orders)';
+const RETRY_MS = 2_000;
 
 export class Authenticator {
   readonly revocations: Revocations;
+  /** Whether it is not known yet what was revoked: nobody is let in on a token meanwhile. */
+  awaitsOrders = false;
   // In order of use: the least recently used principal leaves first. Digests, so that no token is kept in memory.
   private readonly cache = new Map<string, Principal>();
   private readonly options: AuthenticatorOptions;
@@ -36,17 +41,20 @@ export class Authenticator {
   constructor(options: AuthenticatorOptions, clock: Clock) {
     this.options = options;
     this.clock = clock;
-    this.revocations = options.revocations ?? new Revocations();
+    this.revocations = options.revocations ?? new Revocations(options.leewaySecs * 1_000);
   }
 
   /** The principal of a token that was verified before and still is good. */
   cached(token: string): Principal | undefined {
+    if (this.awaitsOrders) return undefined;
     const digest = hash('sha256', token, 'base64');
     const principal = this.cache.get(digest);
     if (principal === undefined) return undefined;
     this.cache.delete(digest);
     if (this.clock.now() >= principal.expiresAt + this.options.leewaySecs * 1_000) return undefined;
     if (this.problem(principal) !== null) return undefined;
+    // Remembered tokens are use of their key as well: without this nobody would ask whether it was withdrawn.
+    if (principal.keyId !== undefined) this.freshen();
     this.cache.set(digest, principal);
     return principal;
   }
@@ -56,6 +64,7 @@ export class Authenticator {
    * @param reply called before this returns, unless the token names a key that has to be fetched first
    */
   verify(token: string, reply: (answer: Principal | Refusal) => void): void {
+    if (this.awaitsOrders) return reply(refusal('not_admitting', ORDERS_UNREAD, RETRY_MS));
     const known = this.cached(token);
     if (known !== undefined) return reply(known);
     const { keySet } = this.options;
@@ -65,7 +74,7 @@ export class Authenticator {
       return keySet.refresh(() => reply(this.remember(token, this.decide(read))));
     }
     // Keys that are used are kept fresh beside the answer, so that nobody waits for a rotation.
-    if (keySet?.isOld() === true) keySet.refresh(() => undefined);
+    this.freshen();
     reply(this.remember(token, this.decide(read)));
   }
 
@@ -75,9 +84,22 @@ export class Authenticator {
     return 'reason' in read ? read : this.decide(read);
   }
 
+  /** About once a second: a key that its owner withdraws ends within the age of the set, also where no new token comes. */
+  beat(): void {
+    if ((this.options.keySet?.known.length ?? 0) > 0) this.freshen();
+  }
+
   /** Why a principal is not accepted any more, or `null`. */
   problem(principal: Principal): Refusal | null {
+    const { keySet } = this.options;
+    if (principal.keyId !== undefined && keySet?.has(principal.keyId) === false)
+      return refusal('token_revoked', 'the key that the token was signed with was withdrawn');
     return this.revocations.size === 0 ? null : this.revocations.problem(principal, this.clock.now());
+  }
+
+  private freshen(): void {
+    const { keySet } = this.options;
+    if (keySet?.isOld() === true) keySet.refresh(() => undefined);
   }
 
   private read(token: string): SignedToken | Refusal {
@@ -94,8 +116,11 @@ export class Authenticator {
   private decide(read: SignedToken): Verified | Refusal {
     const signed = this.match(read) ?? noKeyMatches();
     if ('reason' in signed) return signed;
-    const principal = readClaims(signed.claims, this.options, this.clock.now());
-    if ('reason' in principal) return principal;
+    const now = this.clock.now();
+    const claimed = readClaims(signed.claims, this.options, now);
+    if ('reason' in claimed) return claimed;
+    const principal = signed.keyId === undefined ? claimed : { ...claimed, keyId: signed.keyId };
+    this.revocations.seen(principal, now);
     return this.problem(principal) ?? { principal, key: signed.key };
   }
 

@@ -113,6 +113,29 @@ describe('a key set', () => {
     expect(await reasonOf(issuer.verify(await issuer.token(1)))).toBe('ann');
   });
 
+  test('ends, with a key that was withdrawn, the tokens that were seen before and their connections', async () => {
+    const issuer = new Issuer();
+    const [one, two] = [await issuer.token(0), await issuer.token(1)];
+    const first = issuer.verify(one);
+    issuer.publishes(0, 1);
+    const principal = await first;
+    const other = await issuer.verify(two);
+    if ('reason' in principal || 'reason' in other) throw new Error('expected good tokens');
+    issuer.authenticator.beat();
+    expect(issuer.asked).toHaveLength(0);
+    issuer.clock.advance(600_001);
+    // The age of the set is looked at by the node's beat, and by tokens that were seen before.
+    issuer.authenticator.beat();
+    expect(await reasonOf(issuer.verify(one))).toBe('ann');
+    expect(issuer.asked).toHaveLength(1);
+    issuer.publishes(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(issuer.authenticator.problem(principal)).toMatchObject({ reason: 'token_revoked' });
+    expect(await reasonOf(issuer.verify(one))).toBe('token_invalid');
+    expect(issuer.authenticator.problem(other)).toBeNull();
+    expect(await reasonOf(issuer.verify(two))).toBe('ann');
+  });
+
   test.each([
     ['cannot be fetched', (issuer: Issuer) => issuer.asked.shift()?.reject(new Error('no route'))],
     ['is not a key set', (issuer: Issuer) => issuer.asked.shift()?.resolve('<html>')],

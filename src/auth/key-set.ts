@@ -23,6 +23,7 @@ const MAX_KEYS = 100;
 
 export class KeySet {
   private keys: readonly VerificationKey[] = [];
+  private ids: ReadonlySet<string> = new Set();
   private triedAt = -Infinity;
   private fetchedAt = -Infinity;
   private waiting: (() => void)[] | null = null;
@@ -41,6 +42,11 @@ export class KeySet {
   /** Keys as last fetched. */
   get known(): readonly VerificationKey[] {
     return this.keys;
+  }
+
+  /** Whether a key is still published, by its {@link VerificationKey.id}. */
+  has(id: string): boolean {
+    return this.ids.has(id);
   }
 
   /** Whether a fetch could help a token with this key id, now. */
@@ -91,6 +97,7 @@ export class KeySet {
     this.fetchedAt = this.clock.elapsed();
     // Replaced as a whole: a key that its owner has withdrawn must not be accepted any longer.
     this.keys = list.slice(0, MAX_KEYS).flatMap((jwk: unknown) => this.read(jwk));
+    this.ids = new Set(this.keys.flatMap(({ id }) => id ?? []));
     this.log.info('Key set fetched', { url: this.options.url, keys: this.keys.length });
   }
 

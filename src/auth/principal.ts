@@ -13,6 +13,8 @@ export interface Principal {
   readonly issuedAt: number;
   /** Milliseconds since 1970; `Infinity` for a token without expiry, where the configuration permits it. */
   readonly expiresAt: number;
+  /** Fingerprint of the key that the token was signed with, when it is one of a key set, which may withdraw it. */
+  readonly keyId?: string | undefined;
 }
 
 /** A user among those of all tenants. `/` cannot occur in a tenant, so the first one ends it, whatever the user is called. */

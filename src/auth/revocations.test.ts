@@ -65,4 +65,37 @@ describe('a revocation', () => {
     expect(isRevoked(revocations, { tokenId: 't9' })).toBe(false);
     expect(isRevoked(revocations, { tokenId: 't100009' })).toBe(true);
   });
+
+  test('that is weaker takes nothing back, and one that is stronger adds to it', () => {
+    const revocations = new Revocations();
+    revocations.add({ user: 'ann', tenant: '' }, NOW, LATER);
+    revocations.add({ user: 'ann', tenant: '', issuedBefore: NOW / 1_000 - 60 }, NOW, NOW + 10);
+    expect(isRevoked(revocations, {}, NOW + 11)).toBe(true);
+    revocations.add({ jti: 't1', tenant: '' }, NOW, LATER);
+    revocations.add({ jti: 't1', tenant: '' }, NOW, NOW + 10);
+    expect(isRevoked(revocations, { user: 'bob' }, NOW + 11)).toBe(true);
+    revocations.add({ user: 'ann', tenant: '', issuedBefore: NOW / 1_000 + 2 }, NOW, NOW + 10);
+    expect(isRevoked(revocations, { tokenId: 't2', issuedAt: NOW + 2_000 }, LATER - 1)).toBe(true);
+  });
+
+  describe('where clocks differ', () => {
+    const ahead = { tokenId: 't2', issuedAt: NOW + 30_000 };
+
+    test('reaches tokens of an issuer whose clock is ahead, seen before or not, and those of its connections', () => {
+      const revocations = new Revocations(60_000);
+      revocations.seen(principal(ahead), NOW);
+      revocations.add({ user: 'ann', tenant: '' }, NOW, LATER);
+      expect(isRevoked(revocations, ahead)).toBe(true);
+      expect(revocations.covers({ user: 'ann', tenant: '' }, principal(ahead), NOW)).toBe(true);
+      expect(isRevoked(revocations, { ...ahead, issuedAt: NOW + 60_001 })).toBe(false);
+    });
+
+    test('asks nothing of those who sign in again where no clock is ahead', () => {
+      const revocations = new Revocations(60_000);
+      // Whole seconds: up to one of them is rounding.
+      revocations.seen(principal({ issuedAt: NOW + 1_000 }), NOW);
+      revocations.add({ user: 'ann', tenant: '' }, NOW, LATER);
+      expect(isRevoked(revocations, { tokenId: 't2', issuedAt: NOW + 1 })).toBe(false);
+    });
+  });
 });

@@ -1,7 +1,11 @@
 /**
  * Tokens that are no longer accepted although they are good: one token, all of a user issued until now, or all issued
  * before a time. A token without `iat` counts as issued at the beginning of time. Entries end when the last token that
- * they are about must have expired.
+ * they are about must have expired; until then they only grow stronger, in whatever order revocations come.
+ *
+ * An issuer whose clock is ahead writes an `iat` that is yet to come: what it issued before a revocation looks like
+ * issued after it. Once a good token was seen to do so, the leeway for clocks counts against tokens here. An `iat` further
+ * ahead than that says nothing, and its token counts as one without.
  */
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { Principal } from './principal.ts';
@@ -21,6 +25,11 @@ interface Entry {
   readonly until: number;
 }
 
+/** What `auth.leeway_secs` is when nobody says otherwise. */
+const LEEWAY_MS = 60_000;
+/** `iat` counts whole seconds: so much later than now is no clock that is ahead. */
+const GRANULARITY_MS = 1_000;
+
 /** Entries of each kind; the oldest leave first, which is logged by the caller. */
 const MAX_ENTRIES = 100_000;
 
@@ -28,6 +37,13 @@ export class Revocations {
   private readonly tokens = new Map<string, Entry>();
   private readonly users = new Map<string, Entry>();
   private everybody: Entry = { issuedUntil: 0, until: 0 };
+  private toleranceMs = 0;
+  private readonly leewayMs: number;
+
+  /** @param leewayMs how far clocks may differ */
+  constructor(leewayMs = LEEWAY_MS) {
+    this.leewayMs = leewayMs;
+  }
 
   get size(): number {
     return this.tokens.size + this.users.size + (this.everybody.until > 0 ? 1 : 0);
@@ -38,31 +54,32 @@ export class Revocations {
     const before = issuedBefore === undefined ? now : issuedBefore * 1_000;
     if (jti !== undefined) put(this.tokens, jti, { issuedUntil: Infinity, until });
     else if (user !== undefined) put(this.users, `${tenant}/${user}`, { issuedUntil: before, until });
-    else
-      this.everybody = {
-        issuedUntil: Math.max(before, this.everybody.issuedUntil),
-        until: Math.max(until, this.everybody.until),
-      };
+    else this.everybody = stronger(this.everybody, { issuedUntil: before, until });
+  }
+
+  /** A good token was seen, issued at this time as it says; before its own {@link problem} is asked for. */
+  seen({ issuedAt }: Principal, now: number): void {
+    if (issuedAt > now + GRANULARITY_MS) this.toleranceMs = this.leewayMs;
   }
 
   /** Whether a revocation would be about this principal. */
   covers({ jti, user, tenant, issuedBefore }: Revocation, principal: Principal, now: number): boolean {
     if (jti !== undefined) return principal.tokenId === jti;
     const isTheirs = user === undefined || (principal.user === user && principal.tenant === tenant);
-    return isTheirs && principal.issuedAt <= (issuedBefore === undefined ? now : issuedBefore * 1_000);
+    const before = issuedBefore === undefined ? now : issuedBefore * 1_000;
+    return isTheirs && this.earliest(principal, now) <= before;
   }
 
   /** Why a principal is not accepted any more, or `null`. */
   problem(principal: Principal, now: number): Refusal | null {
-    const { tokenId, tenant, user, issuedAt } = principal;
+    const { tokenId, tenant, user } = principal;
+    const issued = this.earliest(principal, now);
     const entries = [
       tokenId === undefined ? undefined : this.tokens.get(tokenId),
       this.users.get(`${tenant}/${user}`),
       this.everybody,
     ];
-    const isRevoked = entries.some(
-      (entry) => entry !== undefined && entry.until > now && issuedAt <= entry.issuedUntil,
-    );
+    const isRevoked = entries.some((entry) => entry !== undefined && entry.until > now && issued <= entry.issuedUntil);
     return isRevoked ? refusal('token_revoked', 'the token was revoked') : null;
   }
 
@@ -73,10 +90,23 @@ export class Revocations {
     }
     if (this.everybody.until <= now) this.everybody = { issuedUntil: 0, until: 0 };
   }
+
+  /** When a token may have been issued at the earliest. */
+  private earliest({ issuedAt }: Principal, now: number): number {
+    return issuedAt > now + this.leewayMs + GRANULARITY_MS ? 0 : issuedAt - this.toleranceMs;
+  }
 }
 
 function put(entries: Map<string, Entry>, key: string, entry: Entry): void {
+  const known = entries.get(key);
   entries.delete(key);
-  entries.set(key, entry);
+  entries.set(key, known === undefined ? entry : stronger(known, entry));
   if (entries.size > MAX_ENTRIES) entries.delete(entries.keys().next().value as string);
+}
+
+function stronger(one: Entry, other: Entry): Entry {
+  return {
+    issuedUntil: Math.max(one.issuedUntil, other.issuedUntil),
+    until: Math.max(one.until, other.until),
+  };
 }

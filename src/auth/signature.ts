@@ -21,6 +21,8 @@ export interface SignedClaims {
   readonly claims: Readonly<Record<string, unknown>>;
   /** Name of the key that the signature matches. */
   readonly key: string;
+  /** Of a key that may be withdrawn. */
+  readonly keyId?: string | undefined;
 }
 
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
@@ -66,7 +68,7 @@ export function matchKey(token: SignedToken, keys: readonly VerificationKey[]): 
     }
     if (!key.matches(algorithm, signed, signature)) continue;
     const claims = parseObject(token.payload);
-    return claims === null ? invalid('the claims of the token are not a JSON object') : { claims, key: key.name };
+    return claims === null ? invalid('the claims of the token are not a JSON object') : { claims, key: key.name, keyId: key.id };
   }
   return null;
 }

@@ -2,6 +2,7 @@
 import {
   createHmac,
   createPublicKey,
+  hash,
   timingSafeEqual,
   verify,
   constants,
@@ -14,6 +15,8 @@ export interface VerificationKey {
   readonly name: string;
   /** Key id of a key set; a token that names one is only checked with that key. */
   readonly kid: string | undefined;
+  /** Fingerprint of a key of a key set, under its key id; keys of the configuration stay and need none. */
+  readonly id?: string;
   readonly algorithms: readonly string[];
   /** @param algorithm one of {@link algorithms} */
   readonly matches: (algorithm: string, signed: Buffer, signature: Buffer) => boolean;
@@ -46,7 +49,9 @@ export function publicKeyFromPem(name: string, pem: string): VerificationKey {
 
 /** @throws when it is not a public key that tokens can be signed with */
 export function publicKeyFromJwk(name: string, jwk: JsonWebKey & { kid?: string }): VerificationKey {
-  return publicKey(name, jwk.kid, createPublicKey({ key: jwk, format: 'jwk' }));
+  const key = createPublicKey({ key: jwk, format: 'jwk' });
+  const fingerprint = hash('sha256', key.export({ type: 'spki', format: 'der' }), 'base64url');
+  return { ...publicKey(name, jwk.kid, key), id: `${fingerprint} ${jwk.kid ?? ''}` };
 }
 
 function publicKey(name: string, kid: string | undefined, key: KeyObject): VerificationKey {

@@ -222,6 +222,10 @@ export async function startNode(
   ].map((route) => access.guard(route));
   // Before the first client can come: what was decided for all nodes holds for this one too.
   mode.send({ type: 'STARTED' });
+  if (storage.link !== null && !config.redis.start_without_orders) {
+    mode.send({ type: 'AWAIT_ORDERS' });
+    authenticator.awaitsOrders = true;
+  }
   const startedAt = clock.now();
   let port = config.server.port;
   await bus.start(
@@ -237,6 +241,10 @@ export async function startNode(
       started_at: startedAt,
       seen_at: clock.now(),
     }),
+    () => {
+      authenticator.awaitsOrders = false;
+      mode.send({ type: 'ORDERS_READ' });
+    },
   );
   views?.start(mode.instance, (request) => answerView(looking, request, logs.room('http')));
   const transportLog = logs.room('transport');

@@ -216,6 +216,9 @@ export const SECTIONS = {
       breaker_open_ms: count(500, 10, 60_000).describe(
         'milliseconds that the breaker stays open before one call may try',
       ),
+      start_without_orders: flag(false).describe(
+        'whether a node takes clients before it could read from Redis what was revoked and ordered: revoked tokens too then',
+      ),
       wait_replicas: count(0, 0, 100).describe(
         'replicas that must have a message before it is acknowledged (WAIT); costs a round trip to them, not for a cluster',
       ),

@@ -121,7 +121,8 @@ export type Execute = (command: Command, dryRun: boolean) => Outcome;
 
 /** Brings commands to every node and the acknowledgements back. */
 export interface ControlBus {
-  start(execute: Execute, describe: () => Member): Promise<void>;
+  /** @param informed called, once or more often, when this node knows what holds for all of them */
+  start(execute: Execute, describe: () => Member, informed: () => void): Promise<void>;
   /**
    * Every live node's acknowledgement, or what is known of one that did not answer.
    * @param only the one node that shall do it; all when left out

@@ -5,9 +5,10 @@ export class MemoryControlBus implements ControlBus {
   private execute: Execute | null = null;
   private describe: (() => Member) | null = null;
 
-  start(execute: Execute, describe: () => Member): Promise<void> {
+  start(execute: Execute, describe: () => Member, informed: () => void): Promise<void> {
     this.execute = execute;
     this.describe = describe;
+    informed();
     return Promise.resolve();
   }
 

@@ -1,7 +1,7 @@
 /**
  * The control bus over Redis. Commands go to all nodes by pub/sub and their acknowledgements come back the same way;
- * who is there is a lease per node. What lasts is kept in a hash, whose version every node looks at when it renews its
- * lease: so a node that starts later, or missed a message, adopts it all the same.
+ * who is there is a lease per node. What lasts is kept (standing-orders.ts), and every node looks for changes before it
+ * renews its lease: so a node that starts later, or missed a message, adopts it all the same.
  */
 import type { Channels } from '../redis/channels.ts';
 import { isFailure, type Command as RedisCommand } from '../redis/command-client.ts';
@@ -9,7 +9,9 @@ import type { RedisLink } from '../redis/link.ts';
 import type { Clock, Random, Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Command, ControlBus, Execute, Member, Outcome } from './command.ts';
-import { endedBy, isTemporary, ordersOf, readCommand, readOrder, remaining } from './standing.ts';
+import { RedisOrderStore } from './redis-order-store.ts';
+import { StandingOrders, type Given } from './standing-orders.ts';
+import { readCommand } from './standing.ts';
 
 /** What goes over the channels. */
 type Message =
@@ -20,16 +22,13 @@ type Message =
       readonly only: string | null;
       readonly dry: boolean;
       readonly command: unknown;
+      /** By the service's time; an earlier version does not say it. */
+      readonly at?: number;
     }
+  /** Redis was emptied: write back what you know, and say when it is done. */
+  | { readonly kind: 'recall'; readonly id: string; readonly from: string }
+  | { readonly kind: 'recalled'; readonly id: string; readonly instance: string }
   | { readonly kind: 'outcome'; readonly id: string; readonly instance: string; readonly outcome: Outcome };
-
-/** What Redis is to keep of a command. */
-interface Kept {
-  readonly place: string;
-  /** The place that it clears. */
-  readonly ended: string | null;
-  readonly commands: readonly RedisCommand[];
-}
 
 interface Waiting {
   readonly outcomes: Map<string, Outcome>;
@@ -41,19 +40,19 @@ interface Waiting {
 const RENEW_MS = 5_000;
 const LEASE_MS = 15_000;
 const ANSWER_MS = 2_000;
-/** Orders that a node remembers; only revocations can be so many, and the oldest are forgotten first. */
-const MAX_ORDERS = 100_000;
 const ALL = 'all';
-const VERSION = 'version';
+const KINDS: ReadonlySet<string> = new Set<Message['kind']>(['command', 'outcome', 'recall', 'recalled']);
+const NOT_KEPT = 'Redis did not keep it (is it full?): it is tried again, and until then who starts does not know it';
+const SUPERSEDED = 'a newer command holds here';
 
 export class RedisControlBus implements ControlBus {
   private readonly channels: Channels;
   private readonly waiting = new Map<string, Waiting>();
-  /** Ids of the orders that this node has carried out, by place. */
-  private readonly adopted = new Map<string, string>();
-  private version = '';
-  /** Orders that Redis has not taken yet, by place: it was away. */
-  private readonly unsaved = new Map<string, readonly RedisCommand[]>();
+  /** Answers to a recall that are still to come, by its id. */
+  private readonly recalls = new Map<string, { left: number; readonly done: () => void }>();
+  private readonly standing: StandingOrders;
+  private isSubscribed = false;
+  private isRenewing = false;
   private renewal: Timer | null = null;
   private execute: Execute = () => {
     throw new Error('the control bus was not started');
@@ -61,6 +60,7 @@ export class RedisControlBus implements ControlBus {
   private describe: () => Member = () => {
     throw new Error('the control bus was not started');
   };
+  private informed: () => void = () => {};
   private instance = '';
   private readonly link: RedisLink;
   private readonly clock: Clock;
@@ -77,27 +77,38 @@ export class RedisControlBus implements ControlBus {
     this.log = log;
     this.channels = link.channels('control', {
       message: (_name, bytes) => this.received(bytes),
-      reconnected: () => this.listen(),
+      reconnected: () => void this.listen(),
+    });
+    this.standing = new StandingOrders({
+      store: new RedisOrderStore(link, random),
+      clock,
+      scheduler,
+      log,
+      execute: (command) => this.execute(command, false).problem,
+      askOthers: () => this.recall(),
     });
   }
 
-  async start(execute: Execute, describe: () => Member): Promise<void> {
+  async start(execute: Execute, describe: () => Member, informed: () => void): Promise<void> {
     this.execute = execute;
     this.describe = describe;
+    this.informed = informed;
     this.instance = describe().instance;
     this.link.onAvailable(() => void this.renew());
     this.renewal = this.scheduler.every(RENEW_MS, () => void this.renew());
-    this.listen();
+    await this.listen();
     await this.renew();
   }
 
   async send(command: Command, dryRun: boolean, only?: string): Promise<readonly Outcome[]> {
-    const id = this.random.id();
+    const given = this.standing.date(this.random.id(), command);
     const isForUs = only === undefined || only === this.describe().node;
-    const own = isForUs ? this.execute(command, dryRun) : null;
+    const own = isForUs ? this.execute(given.command, dryRun) : null;
     if (own?.problem !== undefined && only === undefined && isRefusedEverywhere(command)) return [own];
-    const orders = own?.applied === true || !isForUs ? this.keep(id, command, only, dryRun) : [];
-    const others = await this.ask(id, { command, dryRun, only: only ?? null, orders });
+    // What is for one node only ends with it.
+    const isKept = own?.applied === true && only === undefined && !dryRun;
+    const isSaved = !isKept || (await this.standing.give(given));
+    const others = await this.ask(given, { dryRun, only: only ?? null, isSaved });
     return own === null ? others : [own, ...others];
   }
 
@@ -121,91 +132,92 @@ export class RedisControlBus implements ControlBus {
     });
   }
 
-  private listen(): void {
-    // Before the start there is no name to listen under.
-    if (this.instance === '') return;
-    this.channels.subscribe([ALL, this.instance], [], () => {});
+  private listen(): Promise<void> {
+    this.isSubscribed = false;
+    return new Promise((resolve) => {
+      // Before the start there is no name to listen under.
+      if (this.instance === '') return resolve();
+      this.channels.subscribe([ALL, this.instance], [], (failure) => {
+        this.isSubscribed = failure === null;
+        resolve();
+      });
+    });
   }
 
-  /** Renews the lease, and adopts what was decided meanwhile. */
+  /** Adopts what was decided meanwhile, then renews the lease: nobody is a member who does not know what holds. */
   private async renew(): Promise<void> {
+    if (this.isRenewing) return;
+    this.isRenewing = true;
+    try {
+      await this.standing.refresh();
+      if (!this.standing.isRead) return;
+      this.informed();
+      await this.renewLease();
+    } finally {
+      this.isRenewing = false;
+    }
+  }
+
+  private renewLease(): Promise<unknown> {
     const now = this.clock.now();
-    const unsaved = [...this.unsaved];
     const commands: RedisCommand[] = [
       ['SET', this.leaseKey(this.instance), JSON.stringify(this.describe()), 'PX', LEASE_MS],
       ['ZADD', this.membersKey(), now, this.instance],
       // Leases have their own expiry; this only keeps the index from growing.
       ['ZREMRANGEBYSCORE', this.membersKey(), '-inf', now - 10 * LEASE_MS],
-      ...unsaved.flatMap(([, order]) => order),
-      ['HGET', this.ordersKey(), VERSION],
     ];
-    const results = await new Promise<readonly unknown[]>((resolve) => this.link.write(commands, resolve));
-    if (results.some(isFailure)) return;
-    for (const [place, order] of unsaved) if (this.unsaved.get(place) === order) this.unsaved.delete(place);
-    const version = results.at(-1);
-    if (typeof version !== 'string' || version === this.version) return;
-    const orders = await this.read([['HGETALL', this.ordersKey()]]);
-    if (isFailure(orders[0])) return;
-    this.version = version;
-    this.adopt(orders[0] as readonly string[]);
+    return new Promise((resolve) => this.link.write(commands, resolve));
   }
 
-  /** @param fields alternating names and values of the hash */
-  private adopt(fields: readonly string[]): void {
-    const over: string[] = [];
-    const places = pairs(fields).filter(([place]) => place !== VERSION);
-    // What stays first: a temporary change reverts to it.
-    for (const [place, text] of places.sort(([a], [b]) => Number(isTemporary(a)) - Number(isTemporary(b)))) {
-      const order = readOrder(text);
-      if (order === null || this.adopted.get(place) === order.id) continue;
-      const command = remaining(order, this.clock.now());
-      if (command === null) {
-        over.push(place);
-        continue;
-      }
-      this.adopted.set(place, order.id);
-      const { problem } = this.execute(command, false);
-      this.log.info('Standing order adopted', { audit: true, command: command.name, until: order.until, problem });
-    }
-    if (over.length > 0) this.link.write([['HDEL', this.ordersKey(), ...over]], () => {});
-  }
-
-  /** What Redis is to keep of a command, by place. */
-  private keep(id: string, command: Command, only: string | undefined, dryRun: boolean): readonly Kept[] {
-    // What is for one node only ends with it.
-    if (only !== undefined || dryRun) return [];
-    return [...ordersOf(id, command, this.clock.now())].map(([place, order]): Kept => {
-      this.remember(place, id);
-      const ended = endedBy(place, order);
-      const commands: RedisCommand[] = [
-        ['HSET', this.ordersKey(), place, JSON.stringify(order)],
-        ...(ended === null ? [] : [['HDEL', this.ordersKey(), ended] as const]),
-        ['HINCRBY', this.ordersKey(), VERSION, 1],
-      ];
-      return { place, ended, commands };
+  /** Asks those who are there for what they know, and waits until they have written it back or the time is over. */
+  private async recall(): Promise<void> {
+    const id = this.random.id();
+    const results = await this.publish(ALL, { kind: 'recall', id, from: this.instance });
+    const left = Number(results[0]) - Number(this.isSubscribed);
+    if (results.some(isFailure) || left <= 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.scheduler.after(ANSWER_MS, () => done());
+      const done = (): void => {
+        timer.cancel();
+        this.recalls.delete(id);
+        resolve();
+      };
+      this.recalls.set(id, { left, done });
     });
   }
 
-  private remember(place: string, id: string): void {
-    this.adopted.set(place, id);
-    if (this.adopted.size > MAX_ORDERS) this.adopted.delete(this.adopted.keys().next().value as string);
+  private async recalled({ id, from }: Message & { readonly kind: 'recall' }): Promise<void> {
+    if (from === this.instance) return;
+    // Who has not read yet has nothing to say, and may be waiting for the same.
+    if (this.standing.isRead) await this.standing.refresh();
+    await this.publish(from, { kind: 'recalled', id, instance: this.instance });
+  }
+
+  private countRecalled(id: string): void {
+    const recall = this.recalls.get(id);
+    if (recall === undefined) return;
+    recall.left -= 1;
+    if (recall.left <= 0) recall.done();
   }
 
   /** Asks all other nodes, and waits until every live one has answered or the time is over. */
   private async ask(
-    id: string,
-    what: { command: Command; dryRun: boolean; only: string | null; orders: readonly Kept[] },
+    { id, command, at }: Given,
+    what: { dryRun: boolean; only: string | null; isSaved: boolean },
   ): Promise<readonly Outcome[]> {
-    const { command, dryRun, only, orders } = what;
-    const message: Message = { kind: 'command', id, from: this.instance, only, dry: dryRun, command };
+    const { dryRun, only, isSaved } = what;
     const answered = this.expect(id);
-    const publish: RedisCommand = ['PUBLISH', this.link.keys.key('control', '', ALL), JSON.stringify(message)];
-    const results = await new Promise<readonly unknown[]>((resolve) =>
-      this.link.write([...orders.flatMap(({ commands }) => commands), publish], resolve),
-    );
+    const results = await this.publish(ALL, {
+      kind: 'command',
+      id,
+      from: this.instance,
+      only,
+      dry: dryRun,
+      command,
+      at,
+    });
     if (results.some(isFailure)) {
       this.waiting.get(id)?.finish();
-      for (const kept of orders) this.keepUnsaved(kept);
       return [notTold('other nodes', 'Redis is away: other nodes were not told')];
     }
     const members = (await this.members()).filter((member) => only === null || member.node === only);
@@ -219,16 +231,9 @@ export class RedisControlBus implements ControlBus {
     const silent = others.filter(({ instance }) => !outcomes.has(instance));
     return [
       ...outcomes.values(),
+      ...(isSaved ? [] : [notTold('nodes that start later', NOT_KEPT)]),
       ...silent.map(({ node }) => notTold(node, `did not answer within ${ANSWER_MS} ms; it will adopt what lasts`)),
     ];
-  }
-
-  private keepUnsaved({ place, ended, commands }: Kept): void {
-    // They are sent in their order: the newest last.
-    this.unsaved.delete(place);
-    if (ended !== null) this.unsaved.delete(ended);
-    this.unsaved.set(place, commands);
-    if (this.unsaved.size > MAX_ORDERS) this.unsaved.delete(this.unsaved.keys().next().value as string);
   }
 
   private expect(id: string): Promise<Map<string, Outcome>> {
@@ -248,17 +253,20 @@ export class RedisControlBus implements ControlBus {
     const message = parse(bytes);
     if (message === null) return;
     if (message.kind === 'outcome') return this.answered(message);
-    if (message.from === this.instance || (message.only !== null && message.only !== this.describe().node)) return;
-    const command = readCommand(message.command);
-    if (command === null) return this.log.warn('Command of another version not understood', { id: message.id });
-    const isKept = !message.dry && message.only === null;
-    const places = isKept ? ordersOf(message.id, command, this.clock.now()).keys() : [];
-    for (const place of places) this.remember(place, message.id);
-    const outcome = this.execute(command, message.dry);
+    if (message.kind === 'recall') return void this.recalled(message);
+    if (message.kind === 'recalled') return this.countRecalled(message.id);
+    if (message.from !== this.instance) this.obey(message);
+  }
+
+  private obey({ id, from, only, dry, command: sent, at }: Message & { readonly kind: 'command' }): void {
+    if (only !== null && only !== this.describe().node) return;
+    const command = readCommand(sent);
+    if (command === null) return this.log.warn('Command of another version not understood', { id });
+    const given = at === undefined ? this.standing.date(id, command) : { id, command, at };
+    const isSuperseded = !dry && only === null && !this.standing.hear(given);
+    const outcome = isSuperseded ? notTold(this.describe().node, SUPERSEDED) : this.execute(given.command, dry);
     this.log.info('Command of another node', { audit: true, command: command.name, applied: outcome.applied });
-    const answer: Message = { kind: 'outcome', id: message.id, instance: this.instance, outcome };
-    const channel = this.link.keys.key('control', '', message.from);
-    this.link.write([['PUBLISH', channel, JSON.stringify(answer)]], () => {});
+    void this.publish(from, { kind: 'outcome', id, instance: this.instance, outcome });
   }
 
   private answered({ id, instance, outcome }: Message & { readonly kind: 'outcome' }): void {
@@ -275,6 +283,11 @@ export class RedisControlBus implements ControlBus {
     return Array.isArray(ids) ? (ids as string[]) : null;
   }
 
+  private publish(to: string, message: Message): Promise<readonly unknown[]> {
+    const command: RedisCommand = ['PUBLISH', this.link.keys.key('control', '', to), JSON.stringify(message)];
+    return new Promise((resolve) => this.link.write([command], resolve));
+  }
+
   private read(commands: readonly RedisCommand[]): Promise<readonly unknown[]> {
     return new Promise((resolve) => this.link.read(commands, resolve));
   }
@@ -286,19 +299,11 @@ export class RedisControlBus implements ControlBus {
   private membersKey(): string {
     return this.link.keys.key('nodes', '', ALL);
   }
-
-  private ordersKey(): string {
-    return this.link.keys.key('orders', '', ALL);
-  }
 }
 
 /** A fault of the command itself: the other nodes would say the same. */
 function isRefusedEverywhere({ name }: Command): boolean {
   return name === 'log_level' || name === 'trace';
-}
-
-function pairs(fields: readonly string[]): [name: string, value: string][] {
-  return fields.flatMap((name, at): [string, string][] => (at % 2 === 0 ? [[name, fields[at + 1] ?? '']] : []));
 }
 
 function notTold(node: string, problem: string): Outcome {
@@ -308,7 +313,7 @@ function notTold(node: string, problem: string): Outcome {
 function parse(bytes: Buffer): Message | null {
   try {
     const value = JSON.parse(bytes.toString('utf8')) as Message;
-    return value.kind === 'command' || value.kind === 'outcome' ? value : null;
+    return KINDS.has(value.kind) ? value : null;
   } catch {
     return null;
   }

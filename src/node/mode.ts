@@ -8,6 +8,9 @@ export type ModeEvent =
   | { readonly type: 'NORMAL' }
   | { readonly type: 'ADMIT' }
   | { readonly type: 'REFUSE' }
+  /** Nobody is admitted until what was decided for all nodes is known here too. */
+  | { readonly type: 'AWAIT_ORDERS' }
+  | { readonly type: 'ORDERS_READ' }
   | { readonly type: 'DRAIN' }
   | { readonly type: 'STOPPED' };
 
@@ -34,6 +37,13 @@ const modeMachine = setup({ types: { events: {} as ModeEvent } }).createMachine(
         ended: {},
       },
     },
+    orders: {
+      initial: 'read',
+      states: {
+        read: { on: { AWAIT_ORDERS: 'awaited' } },
+        awaited: { on: { ORDERS_READ: 'read' } },
+      },
+    },
   },
 });
 
@@ -46,6 +56,9 @@ export class NodeMode implements NodeFacts {
   mode: Service = 'starting';
   isReadOnly = false;
   isAdmitting = false;
+  /** Whether it would admit as soon as it serves. */
+  isOpen = true;
+  awaitsOrders = false;
   beat = 0;
   private readonly actor = createActor(modeMachine);
   private readonly changed: (mode: Service) => void;
@@ -59,7 +72,10 @@ export class NodeMode implements NodeFacts {
       const before = this.mode;
       this.mode = value.service;
       this.isReadOnly = value.service === 'read_only';
-      this.isAdmitting = value.admission === 'open' && (value.service === 'running' || value.service === 'read_only');
+      const isServing = value.service === 'running' || value.service === 'read_only';
+      this.awaitsOrders = value.orders === 'awaited';
+      this.isOpen = value.admission === 'open';
+      this.isAdmitting = this.isOpen && isServing && !this.awaitsOrders;
       if (before !== this.mode) this.changed(this.mode);
     });
     this.actor.start();

@@ -174,8 +174,7 @@ export class Node {
 
   private fullProblem(): Refusal | null {
     const { mode } = this.parts;
-    if (!mode.isAdmitting)
-      return refusal('not_admitting', `expected a node that takes connections: this one is ${mode.mode}`, 2_000);
+    if (!mode.isAdmitting) return notAdmitting(mode);
     if (this.connections.length >= this.options.maxConnections) {
       return refusal(
         'over_capacity',
@@ -220,11 +219,7 @@ export class Node {
 
   private enter(handshake: Handshake, principal: Principal): Admission {
     const { context, mode } = this.parts;
-    if (!mode.isAdmitting)
-      return this.refuse(
-        handshake,
-        refusal('not_admitting', `expected a node that takes connections: this one is ${mode.mode}`, 2_000),
-      );
+    if (!mode.isAdmitting) return this.refuse(handshake, notAdmitting(mode));
     const usage = context.users.enter(userKey(principal));
     if (usage === null)
       return this.refuse(
@@ -326,4 +321,9 @@ export class Node {
       format: known?.format ?? 'json',
     };
   }
+}
+
+function notAdmitting({ mode, awaitsOrders }: NodeMode): Refusal {
+  const state = awaitsOrders ? 'waits to read from Redis what was revoked and ordered' : `is ${mode}`;
+  return refusal('not_admitting', `expected a node that takes connections: this one ${state}`, 2_000);
 }

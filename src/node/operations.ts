@@ -75,6 +75,7 @@ export class Operations {
       delivered: json + msgpack,
     });
     this.reversions.run(clock.now());
+    this.parts.authenticator.beat();
     this.parts.authenticator.revocations.sweep(clock.now());
   }
 
@@ -105,7 +106,7 @@ const PLANS: Plans = {
 
   admission: ({ node }, { admits }) => ({
     apply: () => {
-      const before = node.parts.mode.isAdmitting ? 'ADMIT' : 'REFUSE';
+      const before = node.parts.mode.isOpen ? 'ADMIT' : 'REFUSE';
       node.parts.mode.send({ type: admits ? 'ADMIT' : 'REFUSE' });
       return () => node.parts.mode.send({ type: before });
     },

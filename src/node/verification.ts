@@ -33,7 +33,8 @@ export function attemptFrom<T extends object>(
     );
   }
   attempt((answer) => {
-    if ('reason' in answer) {
+    // A node that does not know yet what was revoked has not looked at the token.
+    if ('reason' in answer && answer.reason !== 'not_admitting') {
       failures.take(address, 1, now);
       context.counters.authenticationFailures.add(answer.reason);
     }
