@@ -5,7 +5,7 @@ import { RedisBroker } from '../broker/redis.ts';
 import { RedisTopicLogs } from '../broker/redis-topic-logs.ts';
 import type { RetentionRules } from '../broker/retention.ts';
 import type { Config } from '../config/schema.ts';
-import { RedisLink, type LinkOptions } from '../redis/link.ts';
+import { RedisLink, type LinkOptions, type LinkTrouble } from '../redis/link.ts';
 import { parseRedisUrl } from '../redis/url.ts';
 import { MemorySessionStore } from '../session/memory.ts';
 import { RedisSessionStore } from '../session/redis.ts';
@@ -24,8 +24,8 @@ export interface Storage {
   readonly sessions: SessionStore;
   /** The link, for others who want to use it; `null` without Redis. */
   readonly link: RedisLink | null;
-  /** Whether logs and sessions can be reached. A node whose storage is away is not ready. */
-  isReady(): boolean;
+  /** Why logs and sessions cannot be relied on, or `null`. A node whose storage is in trouble is not ready. */
+  trouble(): LinkTrouble | null;
   /** Writes what is still to be written, then lets go of Redis. */
   stop(): Promise<void>;
   /** Call it about once a second. */
@@ -66,7 +66,7 @@ function inMemory(config: Config): Storage {
     broker,
     sessions,
     link: null,
-    isReady: () => true,
+    trouble: () => null,
     stop: () => broker.stop(),
     sweep: () => {
       broker.sweep();
@@ -123,7 +123,7 @@ function inRedis(config: Config, url: string, nodeName: string, logs: LogFactory
     broker,
     sessions,
     link,
-    isReady: () => link.isAvailable && link.isListening,
+    trouble: () => link.trouble,
     stop: async () => {
       await sessions.flush();
       await broker.stop();
@@ -134,6 +134,7 @@ function inRedis(config: Config, url: string, nodeName: string, logs: LogFactory
       const redisGauges: RedisGauges = {
         state: link.state,
         isListening: link.isListening,
+        trouble: link.trouble,
         ...link.counts,
         followedTopics,
         tailBytes,
