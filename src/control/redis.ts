@@ -54,6 +54,8 @@ export class RedisControlBus implements ControlBus {
   private version = '';
   /** Orders that Redis has not taken yet, by place: it was away. */
   private readonly unsaved = new Map<string, readonly RedisCommand[]>();
+  /** Whether members could write themselves into the index lately. */
+  private isIndexTrusted = false;
   private renewal: Timer | null = null;
   private execute: Execute = () => {
     throw new Error('the control bus was not started');
@@ -134,14 +136,19 @@ export class RedisControlBus implements ControlBus {
     const commands: RedisCommand[] = [
       ['SET', this.leaseKey(this.instance), JSON.stringify(this.describe()), 'PX', LEASE_MS],
       ['ZADD', this.membersKey(), now, this.instance],
-      // Leases have their own expiry; this only keeps the index from growing.
-      ['ZREMRANGEBYSCORE', this.membersKey(), '-inf', now - 10 * LEASE_MS],
+      // Leases have their own expiry; this only keeps the index from growing. Members that cannot write themselves into
+      // it, because Redis is full, are not old.
+      ...(this.isIndexTrusted
+        ? [['ZREMRANGEBYSCORE', this.membersKey(), '-inf', now - 10 * LEASE_MS] as const]
+        : []),
       ...unsaved.flatMap(([, order]) => order),
       ['HGET', this.ordersKey(), VERSION],
     ];
     const results = await new Promise<readonly unknown[]>((resolve) => this.link.write(commands, resolve));
-    if (results.some(isFailure)) return;
-    for (const [place, order] of unsaved) if (this.unsaved.get(place) === order) this.unsaved.delete(place);
+    // Full: what is there already can still be kept alive, so that the members stay known.
+    if (isFailure(results[0])) this.link.write([['PEXPIRE', this.leaseKey(this.instance), LEASE_MS]], () => {});
+    this.isIndexTrusted = !isFailure(results[1]);
+    if (!results.some(isFailure)) for (const [place, order] of unsaved) if (this.unsaved.get(place) === order) this.unsaved.delete(place);
     const version = results.at(-1);
     if (typeof version !== 'string' || version === this.version) return;
     const orders = await this.read([['HGETALL', this.ordersKey()]]);
@@ -203,9 +210,11 @@ export class RedisControlBus implements ControlBus {
     const results = await new Promise<readonly unknown[]>((resolve) =>
       this.link.write([...orders.flatMap(({ commands }) => commands), publish], resolve),
     );
-    if (results.some(isFailure)) {
+    const failure = results.find(isFailure);
+    if (failure !== undefined) for (const kept of orders) this.keepUnsaved(kept);
+    // What cannot be kept, because Redis is full, is told all the same.
+    if (isFailure(results.at(-1))) {
       this.waiting.get(id)?.finish();
-      for (const kept of orders) this.keepUnsaved(kept);
       return [notTold('other nodes', 'Redis is away: other nodes were not told')];
     }
     const members = (await this.members()).filter((member) => only === null || member.node === only);
@@ -219,6 +228,9 @@ export class RedisControlBus implements ControlBus {
     const silent = others.filter(({ instance }) => !outcomes.has(instance));
     return [
       ...outcomes.values(),
+      ...(failure === undefined
+        ? []
+        : [notTold('Redis', `not kept for nodes that start later, sent again every few seconds: ${failure.message}`)]),
       ...silent.map(({ node }) => notTold(node, `did not answer within ${ANSWER_MS} ms; it will adopt what lasts`)),
     ];
   }

@@ -45,7 +45,7 @@ export const TIMED_OUT = new RedisFailure('unknown', true, 'timeout', 'Redis did
 
 /** Redis says that the user of `redis.url` may not do this; in a script it says so in other words. */
 export function isForbidden({ code, message }: RedisFailure): boolean {
-  return code === 'NOPERM' || /^ERR The user executing the script can't /.test(message);
+  return code === 'NOPERM' || message.startsWith("ERR The user executing the script can't ");
 }
 
 /** Sorts an error of the client library. */
