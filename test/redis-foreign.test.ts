@@ -7,6 +7,7 @@ import { eventually } from './harness/deadline.ts';
 import { startProcess } from './harness/process.ts';
 import { startRedis, type RedisServer } from './harness/redis-server.ts';
 import { startServer, type TestServer } from './harness/server.ts';
+import { SECRET } from './harness/tokens.ts';
 
 const TOPIC = 'chat.lobby';
 
@@ -89,6 +90,62 @@ describe('login and database', () => {
     const redis = await startRedis();
     await expectToServe(await startServer(settingsFor(`${redis.url}/3`)));
     expect(await redis.redis.dbsize()).toBe(0);
+  });
+});
+
+describe('others on the same Redis', () => {
+  const OTHER_SECRET = 'the secret of another service, of 32 bytes and more';
+
+  test('two services in two databases hear nothing of each other', async () => {
+    const redis = await startRedis();
+    const admin = { 'admin.token': ADMIN_TOKEN };
+    const one = await startServer({ ...settingsFor(`${redis.url}/1`), ...admin });
+    const two = await startServer({ ...settingsFor(`${redis.url}/2`), ...admin });
+    const reader = await connect(two.port, { user: 'reader' });
+    await reader.subscribe(TOPIC, 'room.*');
+    const publisher = await connect(one.port, { user: 'publisher' });
+    await publisher.publishAll(TOPIC, [1, 2]);
+    await publisher.publishAll('room.a', [1, 2]);
+    await new Admin(one.port).post('/admin/emergency-mode', { mode: 'read_only', ttl_secs: 60 });
+    // Two would have got all that before its own: it comes by the same connection.
+    const own = await connect(two.port, { user: 'publisher' });
+    expect((await own.publish(TOPIC, 'own')).data).toMatchObject({ sequence: 1 });
+    await own.publish('room.a', 'own');
+    expect((await reader.take(2)).map(({ data }) => data.payload)).toEqual(['own', 'own']);
+    expect(reader.untaken('Broadcast')).toEqual([]);
+    expect(await (await two.get('/health')).json()).toMatchObject({ mode: 'running' });
+    expect(await (await one.get('/health')).json()).toMatchObject({ mode: 'read_only' });
+  });
+
+  test('a service with other keys and the same names is refused', async () => {
+    const redis = await startRedis();
+    await startServer(settingsFor(redis.url));
+    const other = { ...settingsFor(redis.url), 'auth.jwt_secret': OTHER_SECRET };
+    await expect(startServer(other)).rejects.toThrow(/expected data of this service.*another service.*redis\.prefix/);
+    // Its secret is nowhere to be seen.
+    expect(await redis.redis.get('signalbox:deployment:{all}')).not.toContain(SECRET);
+    for (const apart of [{ 'redis.prefix': 'other' }, { 'redis.url': `${redis.url}/1` }])
+      await expectToServe(await startServer({ ...settingsFor(redis.url), ...apart }));
+  });
+
+  test('a service whose keys are rotated stays the same', async () => {
+    const redis = await startRedis();
+    const settings = settingsFor(redis.url);
+    await startServer(settings);
+    await startServer({ ...settings, 'auth.jwt_secret': OTHER_SECRET, 'auth.jwt_previous_secret': SECRET });
+    // Nodes of before that start again meanwhile, and nodes of after.
+    await startServer(settings);
+    await startServer({ ...settings, 'auth.jwt_secret': OTHER_SECRET });
+  });
+
+  test('a name decides, whatever the keys', async () => {
+    const redis = await startRedis();
+    const settings = { ...settingsFor(redis.url), 'redis.deployment': 'shop' };
+    await startServer(settings);
+    await startServer({ ...settings, 'auth.jwt_secret': OTHER_SECRET });
+    await expect(startServer({ ...settings, 'redis.deployment': 'forum' })).rejects.toThrow(
+      /got that of service "shop", this is "forum"/,
+    );
   });
 });
 

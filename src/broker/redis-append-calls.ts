@@ -136,7 +136,7 @@ export class AppendCalls {
 
   /** @param candidate the epoch of topics that begin one */
   private commandOf(call: LogCall, candidate: string): Command {
-    const channel = this.key('live', call.topic);
+    const channel = this.link.keys.channel('live', tenantOf(call.topic), wireName(call.topic));
     if (call.kind === 'ephemeral') return this.ephemeralCommand(call, channel);
     const { topic, retention } = call;
     const [stream, meta] = this.keysOf(topic);

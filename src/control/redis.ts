@@ -138,9 +138,7 @@ export class RedisControlBus implements ControlBus {
       ['ZADD', this.membersKey(), now, this.instance],
       // Leases have their own expiry; this only keeps the index from growing. Members that cannot write themselves into
       // it, because Redis is full, are not old.
-      ...(this.isIndexTrusted
-        ? [['ZREMRANGEBYSCORE', this.membersKey(), '-inf', now - 10 * LEASE_MS] as const]
-        : []),
+      ...(this.isIndexTrusted ? [['ZREMRANGEBYSCORE', this.membersKey(), '-inf', now - 10 * LEASE_MS] as const] : []),
       ...unsaved.flatMap(([, order]) => order),
       ['HGET', this.ordersKey(), VERSION],
     ];
@@ -148,7 +146,8 @@ export class RedisControlBus implements ControlBus {
     // Full: what is there already can still be kept alive, so that the members stay known.
     if (isFailure(results[0])) this.link.write([['PEXPIRE', this.leaseKey(this.instance), LEASE_MS]], () => {});
     this.isIndexTrusted = !isFailure(results[1]);
-    if (!results.some(isFailure)) for (const [place, order] of unsaved) if (this.unsaved.get(place) === order) this.unsaved.delete(place);
+    if (!results.some(isFailure))
+      for (const [place, order] of unsaved) if (this.unsaved.get(place) === order) this.unsaved.delete(place);
     const version = results.at(-1);
     if (typeof version !== 'string' || version === this.version) return;
     const orders = await this.read([['HGETALL', this.ordersKey()]]);
@@ -206,7 +205,7 @@ export class RedisControlBus implements ControlBus {
     const { command, dryRun, only, orders } = what;
     const message: Message = { kind: 'command', id, from: this.instance, only, dry: dryRun, command };
     const answered = this.expect(id);
-    const publish: RedisCommand = ['PUBLISH', this.link.keys.key('control', '', ALL), JSON.stringify(message)];
+    const publish: RedisCommand = ['PUBLISH', this.link.keys.channel('control', '', ALL), JSON.stringify(message)];
     const results = await new Promise<readonly unknown[]>((resolve) =>
       this.link.write([...orders.flatMap(({ commands }) => commands), publish], resolve),
     );
@@ -269,7 +268,7 @@ export class RedisControlBus implements ControlBus {
     const outcome = this.execute(command, message.dry);
     this.log.info('Command of another node', { audit: true, command: command.name, applied: outcome.applied });
     const answer: Message = { kind: 'outcome', id: message.id, instance: this.instance, outcome };
-    const channel = this.link.keys.key('control', '', message.from);
+    const channel = this.link.keys.channel('control', '', message.from);
     this.link.write([['PUBLISH', channel, JSON.stringify(answer)]], () => {});
   }
 

@@ -1,6 +1,7 @@
 /** Looks whether this Redis can carry the service: login and database, version and policy, scripts, rights. */
 import type { CommandClient, Command, Results } from './command-client.ts';
 import { isFailure } from './command-client.ts';
+import { foreignDeployment, type Deployment } from './deployment.ts';
 import { isForbidden, type RedisFailure } from './failure.ts';
 import { fitnessOf, type Fitness } from './fitness.ts';
 import type { Keys } from './keys.ts';
@@ -17,6 +18,7 @@ export type Verdict =
 
 export interface Examined {
   readonly address: RedisAddress;
+  readonly deployment: Deployment;
   readonly keys: Keys;
   readonly writer: CommandClient;
   readonly reader: CommandClient;
@@ -52,13 +54,17 @@ export async function examine(subject: Examined): Promise<Verdict> {
   // Without it nothing comes, which readiness says by itself; with it is known what it may hear.
   if (await subject.subscriber.whenReady(subject.patienceMs))
     for (const right of await missingChannels(subject.subscriber, subject.keys, subject.name())) missing.add(right);
-  return missing.size > 0 ? unfit(rightsProblem(missing)) : verdictOf(fitness);
+  if (missing.size > 0) return unfit(rightsProblem(missing));
+  const foreign = await foreignDeployment(writer, subject.keys, subject.deployment);
+  return foreign === null ? verdictOf(fitness) : unfit(foreign);
 }
 
-/** What can change under a service that runs: by one call. */
-export async function lookAgain(writer: CommandClient): Promise<Verdict> {
+/** What can change under a service that runs, by few calls. Data that was deleted is marked again. */
+export async function lookAgain({ writer, keys, deployment }: Examined): Promise<Verdict> {
   const fitness = await fitnessNow(writer);
-  return fitness instanceof Error ? { kind: 'unknown', why: fitness.message } : verdictOf(fitness);
+  if (fitness instanceof Error) return { kind: 'unknown', why: fitness.message };
+  const foreign = await foreignDeployment(writer, keys, deployment);
+  return foreign === null ? verdictOf(fitness) : unfit(foreign);
 }
 
 /** @returns what an attempt to load them ended with, or `null` */

@@ -8,6 +8,7 @@ import type { Log } from '../telemetry/log.ts';
 import { Channels, type ChannelListener } from './channels.ts';
 import { CommandClient, isFailure, type Command, type Results } from './command-client.ts';
 import { Condition } from './condition.ts';
+import type { Deployment } from './deployment.ts';
 import { examine, isRefusedLogin, loadScripts, lookAgain, type Examined, type Verdict } from './examination.ts';
 import { NOT_CONNECTED } from './failure.ts';
 import { Keys } from './keys.ts';
@@ -19,6 +20,7 @@ import type { RedisAddress } from './url.ts';
 export interface LinkOptions {
   readonly address: RedisAddress;
   readonly prefix: string;
+  readonly deployment: Deployment;
   /** Shown by `CLIENT LIST`. */
   readonly name: string;
   readonly commandTimeoutMs: number;
@@ -80,7 +82,7 @@ export class RedisLink {
     this.options = options;
     this.scheduler = scheduler;
     this.log = log;
-    this.keys = new Keys(options.prefix);
+    this.keys = new Keys(options.prefix, 'db' in options.address ? options.address.db : 0);
     this.condition = new Condition(log);
     const connection = { ...options, random: () => random.fraction() };
     const events = {
@@ -102,6 +104,7 @@ export class RedisLink {
     );
     this.subject = {
       address: options.address,
+      deployment: options.deployment,
       keys: this.keys,
       writer: this.writer,
       reader: this.reader,
@@ -277,7 +280,7 @@ export class RedisLink {
     if (this.state !== 'closed') return;
     const { isDoubted } = this.condition;
     this.condition.isDoubted = false;
-    const verdict = isDoubted ? await examine(this.subject) : await lookAgain(this.writer);
+    const verdict = isDoubted ? await examine(this.subject) : await lookAgain(this.subject);
     // In between the connection may have become another, which is checked by itself.
     if (this.state === 'closed') this.act(verdict);
   }

@@ -7,7 +7,7 @@ import { isForbidden, type RedisFailure } from './failure.ts';
 import type { Keys } from './keys.ts';
 import type { Subscriber } from './subscriber.ts';
 
-const KEY_KINDS = ['stream', 'topic', 'index', 'once', 'session', 'node', 'nodes', 'orders'];
+const KEY_KINDS = ['stream', 'topic', 'index', 'once', 'session', 'node', 'nodes', 'orders', 'deployment'];
 const CHANNEL_KINDS = ['live', 'control', 'view'];
 /** Nothing has this digest: a user who may run scripts is told that there is no such script. */
 const NO_SCRIPT = '0'.repeat(40);
@@ -49,7 +49,7 @@ function tries(keys: Keys, name: string): readonly Command[] {
       ['PTTL', keys.key(kind, '', name)],
       ['PEXPIRE', keys.key(kind, '', name), 1],
     ]),
-    ...CHANNEL_KINDS.map((kind): Command => ['PUBLISH', keys.key(kind, '', name), '']),
+    ...CHANNEL_KINDS.map((kind): Command => ['PUBLISH', keys.channel(kind, '', name), '']),
   ];
 }
 
@@ -80,9 +80,9 @@ export async function missingChannels(subscriber: Subscriber, keys: Keys, name: 
         resolve();
       });
     });
-  for (const kind of CHANNEL_KINDS) await attempt('subscribe', [keys.key(kind, '', name)], []);
+  for (const kind of CHANNEL_KINDS) await attempt('subscribe', [keys.channel(kind, '', name)], []);
   // A pattern is allowed only to who may use every channel.
-  await attempt('psubscribe', [], [`${keys.start('live')}${name}.*`]);
+  await attempt('psubscribe', [], [`${keys.channelStart('live')}${name}.*`]);
   return missing;
 }
 
