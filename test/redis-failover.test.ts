@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { connect, type Connection } from './harness/client.ts';
 import { eventually } from './harness/deadline.ts';
 import type { Frame } from './harness/frames.ts';
-import { freePort, startCluster, startRedis, startReplica, startSentinel } from './harness/redis-server.ts';
+import { freePort, startCluster, startDurableRedis, startRedis, startReplica, startSentinel } from './harness/redis-server.ts';
 import { startServer, type TestServer } from './harness/server.ts';
 
 const TOPIC = 'chat.lobby';
@@ -111,3 +111,34 @@ test(
     }, 'the session to be known');
   },
 );
+
+test('a message has one position, whether it is heard live or read after the epoch has changed', async () => {
+  const redis = await startDurableRedis();
+  const a = await startNode(redis.url, 'a');
+  const live = await connect(a.port, { user: 'live' });
+  await live.subscribe(TOPIC);
+  const publisher = await connect(a.port, { user: 'publisher' });
+  await publisher.publishAll(TOPIC, [1, 2, 3]);
+  // Another identity of the server, as after a restart or when a replica takes over: another epoch, and nothing is lost.
+  await redis.kill();
+  await redis.start();
+  await publishAtLast(publisher, 4);
+  const b = await startNode(redis.url, 'b');
+  await publishAtLast(publisher, 5);
+  const positionOf = ({ id, data }: Frame): unknown[] => [id, data.payload, data.epoch, data.sequence];
+  const heard = (await live.take(5)).map(positionOf);
+  expect(new Set(heard.map(([, , epoch]) => epoch)).size).toBe(2);
+  for (const node of [a, b]) {
+    const late = await connect(node.port, { user: 'late' });
+    await late.subscribe({ topic: TOPIC, from: 'earliest' });
+    expect((await late.take(5)).map(positionOf)).toEqual(heard);
+    // From any of these positions it goes on, whatever epoch it names.
+    for (const at of [1, 3, 4]) {
+      const [, , epoch, sequence] = heard[at - 1] as [string, number, string, number];
+      const back = await connect(node.port, { user: `back-${at}` });
+      await back.subscribe({ topic: TOPIC, epoch, sequence });
+      expect((await back.take(5 - at)).map(positionOf)).toEqual(heard.slice(at));
+      expect(back.untaken('Gap')).toEqual([]);
+    }
+  }
+});

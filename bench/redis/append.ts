@@ -39,6 +39,7 @@ const redis = await RedisProcess.start();
 const link = new RedisLink(
   {
     address: parseRedisUrl(redis.url),
+    deployment: { name: '', fingerprints: [] },
     prefix: 'bench',
     name: 'bench',
     commandTimeoutMs: 10_000,

@@ -5,6 +5,7 @@
 import { topicDigest, type Topic } from '../protocol/topic.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { isRefusal, type History, type ReadRequest, type Reply } from './broker.ts';
+import { epochAt } from './eras.ts';
 import type { FollowedTopic } from './followed-topic.ts';
 import type { PacedReads } from './paced-reads.ts';
 import { pickUp, publicationOf } from './record.ts';
@@ -140,10 +141,11 @@ export class LogReader {
   }
 }
 
-function historyOf(topic: Topic, { epoch, first, top, oldest, after, lost, records }: LogPage): History {
+function historyOf(topic: Topic, page: LogPage): History {
+  const { epoch, first, top, oldest, after, lost, records } = page;
   const digest = topicDigest(topic);
   const publications = records.map(({ sequence, time, record }) =>
-    publicationOf(topic, digest, { epoch, sequence }, pickUp(record), time),
+    publicationOf(topic, digest, { epoch: epochAt(sequence, page), sequence }, pickUp(record), time),
   );
   return { epoch, epochFirst: first, top, first: oldest, after, lost, publications };
 }

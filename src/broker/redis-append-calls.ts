@@ -67,6 +67,12 @@ export class AppendCalls {
     const { wait } = this.options;
     if (wait !== null) commands.push(['WAIT', wait.replicas, wait.timeoutMs]);
     this.link.write(commands, (results) => {
+      for (let at = 0; at < offset; at += 1) {
+        if (!isFailure(results[at])) continue;
+        // Not in the index, so patterns would not find them: the next message tries again.
+        for (const { topic } of calls) this.indexed.delete(topic);
+        break;
+      }
       const replicas = wait === null ? null : results.at(-1);
       const doubt =
         wait !== null && !isFailure(replicas) && Number(replicas) < wait.replicas
@@ -130,7 +136,7 @@ export class AppendCalls {
 
   /** @param candidate the epoch of topics that begin one */
   private commandOf(call: LogCall, candidate: string): Command {
-    const channel = this.key('live', call.topic);
+    const channel = this.link.keys.channel('live', tenantOf(call.topic), wireName(call.topic));
     if (call.kind === 'ephemeral') return this.ephemeralCommand(call, channel);
     const { topic, retention } = call;
     const [stream, meta] = this.keysOf(topic);

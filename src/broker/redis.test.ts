@@ -22,6 +22,7 @@ beforeAll(async () => {
 function linkOptions(prefix: string): LinkOptions {
   return {
     prefix,
+    deployment: { name: '', fingerprints: [] },
     address: parseRedisUrl(server.url),
     name: 'test',
     commandTimeoutMs: 2_000,

@@ -3,6 +3,7 @@ import type { Topic } from '../protocol/topic.ts';
 import { SegmentLog } from '../segments/segment-log.ts';
 import type { SegmentPool } from '../segments/segment-pool.ts';
 import type { History, ReadRequest } from './broker.ts';
+import { epochAt, type Eras } from './eras.ts';
 import { pickUp, publicationOf } from './record.ts';
 import type { StoredRecord } from './topic-logs.ts';
 
@@ -98,7 +99,7 @@ export class TopicTail {
   page(
     topic: Topic,
     digest: string,
-    era: { readonly epoch: string; readonly first: number },
+    eras: Eras,
     after: number,
     { before, limit, maxBytes }: ReadRequest,
     deadline: number,
@@ -113,12 +114,12 @@ export class TopicTail {
       return publicationOf(
         topic,
         digest,
-        { epoch: era.epoch, sequence },
+        { epoch: epochAt(sequence, eras), sequence },
         pickUp(log.record(sequence)),
         log.stamp(sequence),
       );
     });
-    return { epoch: era.epoch, epochFirst: era.first, top: log.next - 1, first, after, lost: null, publications };
+    return { epoch: eras.epoch, epochFirst: eras.first, top: log.next - 1, first, after, lost: null, publications };
   }
 
   private oldest(deadline: number): number {

@@ -5,7 +5,8 @@ import { RedisBroker } from '../broker/redis.ts';
 import { RedisTopicLogs } from '../broker/redis-topic-logs.ts';
 import type { RetentionRules } from '../broker/retention.ts';
 import type { Config } from '../config/schema.ts';
-import { RedisLink, type LinkOptions } from '../redis/link.ts';
+import { fingerprint, type Deployment } from '../redis/deployment.ts';
+import { RedisLink, type LinkOptions, type LinkTrouble } from '../redis/link.ts';
 import { parseRedisUrl } from '../redis/url.ts';
 import { MemorySessionStore } from '../session/memory.ts';
 import { RedisSessionStore } from '../session/redis.ts';
@@ -24,8 +25,8 @@ export interface Storage {
   readonly sessions: SessionStore;
   /** The link, for others who want to use it; `null` without Redis. */
   readonly link: RedisLink | null;
-  /** Whether logs and sessions can be reached. A node whose storage is away is not ready. */
-  isReady(): boolean;
+  /** Why logs and sessions cannot be relied on, or `null`. A node whose storage is in trouble is not ready. */
+  trouble(): LinkTrouble | null;
   /** Writes what is still to be written, then lets go of Redis. */
   stop(): Promise<void>;
   /** Call it about once a second. */
@@ -66,7 +67,7 @@ function inMemory(config: Config): Storage {
     broker,
     sessions,
     link: null,
-    isReady: () => true,
+    trouble: () => null,
     stop: () => broker.stop(),
     sweep: () => {
       broker.sweep();
@@ -123,7 +124,7 @@ function inRedis(config: Config, url: string, nodeName: string, logs: LogFactory
     broker,
     sessions,
     link,
-    isReady: () => link.isAvailable && link.isListening,
+    trouble: () => link.trouble,
     stop: async () => {
       await sessions.flush();
       await broker.stop();
@@ -134,6 +135,7 @@ function inRedis(config: Config, url: string, nodeName: string, logs: LogFactory
       const redisGauges: RedisGauges = {
         state: link.state,
         isListening: link.isListening,
+        trouble: link.trouble,
         ...link.counts,
         followedTopics,
         tailBytes,
@@ -150,10 +152,12 @@ function inRedis(config: Config, url: string, nodeName: string, logs: LogFactory
 }
 
 /** @throws Error when the URL is not one */
-export function buildLink({ redis }: Config, url: string, nodeName: string, logs: LogFactory): RedisLink {
+export function buildLink(config: Config, url: string, nodeName: string, logs: LogFactory): RedisLink {
+  const { redis } = config;
   const options: LinkOptions = {
     address: parseRedisUrl(url),
     prefix: redis.prefix,
+    deployment: deploymentOf(config),
     name: `signalbox-${nodeName}`,
     commandTimeoutMs: redis.command_timeout_ms,
     connectTimeoutMs: redis.connect_timeout_ms,
@@ -162,6 +166,15 @@ export function buildLink({ redis }: Config, url: string, nodeName: string, logs
     breakerOpenMs: redis.breaker_open_ms,
   };
   return new RedisLink(options, scheduler, random, logs.room('redis'));
+}
+
+/** What nodes of one service have in common, and services beside it do not. */
+function deploymentOf({ auth, redis }: Config): Deployment {
+  const { jwt_secret: secret, jwt_previous_secret: previous, public_key: publicKey, jwks_url: url } = auth;
+  const fingerprints = [secret, previous, publicKey].flatMap((key) => (key === undefined ? [] : [fingerprint(key)]));
+  // Several services may share the keys of one issuer, each with an audience of its own.
+  if (url !== undefined) fingerprints.push(fingerprint(url, auth.issuer ?? '', auth.audience ?? ''));
+  return { name: redis.deployment ?? '', fingerprints };
 }
 
 function retentionRules({ topics }: Config): RetentionRules {

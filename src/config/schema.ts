@@ -207,6 +207,13 @@ export const SECTIONS = {
         .regex(/^[A-Za-z0-9_.-]{1,64}$/, '1 to 64 characters [A-Za-z0-9_.-]')
         .default('signalbox')
         .describe('what all keys and channels begin with; nodes of one service share it'),
+      deployment: z
+        .string()
+        .regex(/^[A-Za-z0-9_.-]{1,64}$/, '1 to 64 characters [A-Za-z0-9_.-]')
+        .optional()
+        .describe(
+          'name of the service, left in Redis so that another with the same prefix and database is refused; default: services are told apart by the keys of their tokens',
+        ),
       command_timeout_ms: count(1_000, 10, 60_000).describe('milliseconds after which a command counts as unanswered'),
       connect_timeout_ms: count(2_000, 10, 60_000).describe(
         'milliseconds to connect; a node starts without Redis then',

@@ -68,7 +68,7 @@ export class RedisNodeViews implements NodeViews {
   }
 
   private send(instance: string, message: Message, failed: () => void): void {
-    const channel = this.link.keys.key(KIND, '', instance);
+    const channel = this.link.keys.channel(KIND, '', instance);
     this.link.write([['PUBLISH', channel, JSON.stringify(message)]], (results) => {
       if (results.some(isFailure)) failed();
     });

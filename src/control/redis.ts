@@ -53,6 +53,8 @@ export class RedisControlBus implements ControlBus {
   private readonly standing: StandingOrders;
   private isSubscribed = false;
   private isRenewing = false;
+  /** Whether members could write themselves into the index lately. */
+  private isIndexTrusted = false;
   private renewal: Timer | null = null;
   private execute: Execute = () => {
     throw new Error('the control bus was not started');
@@ -158,15 +160,19 @@ export class RedisControlBus implements ControlBus {
     }
   }
 
-  private renewLease(): Promise<unknown> {
+  private async renewLease(): Promise<void> {
     const now = this.clock.now();
     const commands: RedisCommand[] = [
       ['SET', this.leaseKey(this.instance), JSON.stringify(this.describe()), 'PX', LEASE_MS],
       ['ZADD', this.membersKey(), now, this.instance],
-      // Leases have their own expiry; this only keeps the index from growing.
-      ['ZREMRANGEBYSCORE', this.membersKey(), '-inf', now - 10 * LEASE_MS],
+      // Leases have their own expiry; this only keeps the index from growing. Members that cannot write themselves into
+      // it, because Redis is full, are not old.
+      ...(this.isIndexTrusted ? [['ZREMRANGEBYSCORE', this.membersKey(), '-inf', now - 10 * LEASE_MS] as const] : []),
     ];
-    return new Promise((resolve) => this.link.write(commands, resolve));
+    const results = await new Promise<readonly unknown[]>((resolve) => this.link.write(commands, resolve));
+    // Full: what is there already can still be kept alive, so that the members stay known.
+    if (isFailure(results[0])) this.link.write([['PEXPIRE', this.leaseKey(this.instance), LEASE_MS]], () => {});
+    this.isIndexTrusted = !isFailure(results[1]);
   }
 
   /** Asks those who are there for what they know, and waits until they have written it back or the time is over. */
@@ -284,7 +290,7 @@ export class RedisControlBus implements ControlBus {
   }
 
   private publish(to: string, message: Message): Promise<readonly unknown[]> {
-    const command: RedisCommand = ['PUBLISH', this.link.keys.key('control', '', to), JSON.stringify(message)];
+    const command: RedisCommand = ['PUBLISH', this.link.keys.channel('control', '', to), JSON.stringify(message)];
     return new Promise((resolve) => this.link.write([command], resolve));
   }
 

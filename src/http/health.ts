@@ -5,7 +5,8 @@ import type { HttpResponse, Route } from '../node/route.ts';
 /** Where topics and sessions are kept. */
 interface StorageHealth {
   readonly name: string;
-  isReady(): boolean;
+  /** Why they cannot be relied on, or `null`. */
+  trouble(): string | null;
 }
 
 export function healthRoutes(node: Node, storage: StorageHealth): Route[] {
@@ -29,17 +30,23 @@ function health(node: Node, storage: StorageHealth): HttpResponse {
       active_connections: node.connections.length,
       uptime_secs: Math.floor(context.clock.elapsed() / 1_000),
       broker: storage.name,
-      ...(storage.isReady() ? {} : { broker_state: 'away' }),
+      ...brokerState(storage),
     },
   };
 }
 
-/** A node whose storage is away keeps its clients, but is no place for new ones. */
+/** A node whose storage is in trouble keeps its clients, but is no place for new ones. */
 function readiness(node: Node, storage: StorageHealth): HttpResponse {
   const { mode } = node.parts;
-  const ready = mode.isAdmitting && storage.isReady();
-  const why = storage.isReady() ? {} : { broker: storage.name, broker_state: 'away' };
+  const trouble = brokerState(storage);
+  const ready = mode.isAdmitting && trouble.broker_state === undefined;
+  const why = trouble.broker_state === undefined ? {} : { broker: storage.name, ...trouble };
   return { status: ready ? 200 : 503, body: { ready, mode: mode.mode, ...why } };
+}
+
+function brokerState(storage: StorageHealth): { readonly broker_state?: string } {
+  const trouble = storage.trouble();
+  return trouble === null ? {} : { broker_state: trouble };
 }
 
 function isServing({ parts }: Node): boolean {

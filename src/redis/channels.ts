@@ -16,7 +16,7 @@ export class Channels {
   readonly listener: ChannelListener;
 
   constructor(kind: string, keys: Keys, subscriber: Subscriber, listener: ChannelListener) {
-    this.start = keys.start(kind);
+    this.start = keys.channelStart(kind);
     this.subscriber = subscriber;
     this.listener = listener;
   }

@@ -86,6 +86,11 @@ export class CommandClient {
     return Promise.all(nodes.map((node) => node.call(name, ...args).catch(failureOf)));
   }
 
+  /** Sends commands in order, each to every server that takes writes; one list of results for each command. */
+  async sendAllToAll(commands: readonly Command[]): Promise<readonly Results[]> {
+    return Promise.all(commands.map((command) => this.sendToAll(command)));
+  }
+
   /** In a cluster, the servers as they are now; else nothing. */
   masters(): readonly { readonly host: string; readonly port: number }[] {
     if (!(this.client instanceof Cluster)) return [];

@@ -43,6 +43,11 @@ export const NOT_CONNECTED = new RedisFailure('unavailable', false, 'not_connect
 
 export const TIMED_OUT = new RedisFailure('unknown', true, 'timeout', 'Redis did not answer in time');
 
+/** Redis says that the user of `redis.url` may not do this; in a script it says so in other words. */
+export function isForbidden({ code, message }: RedisFailure): boolean {
+  return code === 'NOPERM' || message.startsWith("ERR The user executing the script can't ");
+}
+
 /** Sorts an error of the client library. */
 export function failureOf(error: unknown): RedisFailure {
   const text = error instanceof Error ? error.message : String(error);

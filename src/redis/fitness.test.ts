@@ -6,7 +6,12 @@ const info = (version: string, policy: string, role = 'master'): string =>
 
 test('Redis 7.0 or later that throws nothing away is fit', () => {
   for (const version of ['7.0.0', '7.2.4', '8.0.2', '10.0.0'])
-    expect(fitnessOf(info(version, 'noeviction'))).toEqual({ problem: null, isReplica: false, version });
+    expect(fitnessOf(info(version, 'noeviction'))).toMatchObject({
+      problem: null,
+      isReplica: false,
+      isFull: false,
+      version,
+    });
 });
 
 test.each([
@@ -20,4 +25,15 @@ test.each([
 
 test('a replica is known as one', () => {
   expect(fitnessOf(info('7.0.15', 'noeviction', 'slave')).isReplica).toBe(true);
+});
+
+test.each([
+  [1_001, 1_000, 0, true],
+  [1_000, 1_000, 0, false],
+  [1_100, 1_000, 100, false],
+  [1_101, 1_000, 100, true],
+  [1_000_000, 0, 0, false],
+])('%i bytes of %i, %i of them not counted: full is %s', (used, limit, apart, full) => {
+  const memory = `used_memory:${used}\r\nmaxmemory:${limit}\r\nmem_not_counted_for_evict:${apart}\r\n`;
+  expect(fitnessOf(`${info('7.0.15', 'noeviction')}${memory}`).isFull).toBe(full);
 });

@@ -16,6 +16,12 @@ test('commands are sent only after connecting and checking', () => {
   expect(after('CHECKED')).toBe('connecting');
 });
 
+test('what was judged unfit is looked at again, and what is in use can become unfit', () => {
+  expect(after('CONNECTED', 'UNFIT', 'DOUBTED')).toBe('checking');
+  expect(after('CONNECTED', 'UNFIT', 'DOUBTED', 'CHECKED')).toBe('closed');
+  expect(after('CONNECTED', 'CHECKED', 'UNFIT')).toBe('unfit');
+});
+
 test('so many failures in a row open the breaker, a success in between does not', () => {
   expect(after('CONNECTED', 'CHECKED', 'FAILED', 'FAILED')).toBe('closed');
   expect(after('CONNECTED', 'CHECKED', 'FAILED', 'FAILED', 'FAILED')).toBe('open');

@@ -8,8 +8,10 @@ export type LinkEvent =
   | { readonly type: 'LOST' }
   /** Redis is one that we can work with, and knows our scripts. */
   | { readonly type: 'CHECKED' }
-  /** It is not: too old, or it throws keys away. */
+  /** It is not: too old, it throws keys away, or it refuses what we have to do. */
   | { readonly type: 'UNFIT' }
+  /** What was judged unfit is to be looked at again. */
+  | { readonly type: 'DOUBTED' }
   /** A call was not answered in time. */
   | { readonly type: 'FAILED' }
   | { readonly type: 'SUCCEEDED' }
@@ -35,11 +37,15 @@ export function linkMachine(failureLimit: number) {
     states: {
       connecting: { on: { CONNECTED: 'checking' } },
       checking: { on: { CHECKED: 'closed', UNFIT: 'unfit' } },
-      // Whoever mends Redis restarts it or fails over; both break the connections.
-      unfit: {},
+      // Whoever mends Redis need not restart it.
+      unfit: { on: { DOUBTED: 'checking' } },
       closed: {
         entry: 'forget',
-        on: { FAILED: [{ guard: 'isLast', target: 'open' }, { actions: 'count' }], SUCCEEDED: { actions: 'forget' } },
+        on: {
+          UNFIT: 'unfit',
+          FAILED: [{ guard: 'isLast', target: 'open' }, { actions: 'count' }],
+          SUCCEEDED: { actions: 'forget' },
+        },
       },
       open: { on: { COOLED: 'half_open' } },
       half_open: { on: { SUCCEEDED: 'closed', FAILED: 'open' } },

@@ -7,8 +7,10 @@ import type { Random, Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Channels, type ChannelListener } from './channels.ts';
 import { CommandClient, isFailure, type Command, type Results } from './command-client.ts';
+import { Condition } from './condition.ts';
+import type { Deployment } from './deployment.ts';
+import { examine, isRefusedLogin, loadScripts, lookAgain, type Examined, type Verdict } from './examination.ts';
 import { NOT_CONNECTED } from './failure.ts';
-import { fitnessOf } from './fitness.ts';
 import { Keys } from './keys.ts';
 import { linkMachine, type LinkEvent, type LinkState } from './link-machine.ts';
 import type { Script } from './script.ts';
@@ -18,6 +20,7 @@ import type { RedisAddress } from './url.ts';
 export interface LinkOptions {
   readonly address: RedisAddress;
   readonly prefix: string;
+  readonly deployment: Deployment;
   /** Shown by `CLIENT LIST`. */
   readonly name: string;
   readonly commandTimeoutMs: number;
@@ -37,7 +40,14 @@ export interface LinkCounts {
   refused: number;
 }
 
+/** Why a node on this Redis is no place for new clients. */
+export type LinkTrouble = 'away' | 'unfit' | 'full';
+
 const PROBE_MS = 1_000;
+/** Between two looks at settings that can be changed, and memory that fills, while Redis is in use. */
+const WATCH_MS = 3_000;
+/** How long a check waits for the subscribing connection. */
+const SUBSCRIBER_MS = 1_000;
 /** Probes without an answer after which a connection is given up: a broken path is not told by TCP for minutes. */
 const SILENT_PROBES = 3;
 
@@ -56,8 +66,14 @@ export class RedisLink {
   private readonly channelSets: Channels[] = [];
   private readonly whenAvailable: (() => void)[] = [];
   private readonly silent = { writer: 0, reader: 0, subscriber: 0 };
+  private readonly condition: Condition;
+  private readonly subject: Examined;
   private failures = 0;
+  /** Counts checks: the answer of an older one is of no interest. */
+  private check = 0;
+  private hasServed = false;
   private probing: Timer | null = null;
+  private watching: Timer | null = null;
   private settle: { readonly fit: () => void; readonly unfit: (error: Error) => void } | null = null;
   private lastTrouble = '';
   private isStopped = false;
@@ -66,12 +82,13 @@ export class RedisLink {
     this.options = options;
     this.scheduler = scheduler;
     this.log = log;
-    this.keys = new Keys(options.prefix);
+    this.keys = new Keys(options.prefix, 'db' in options.address ? options.address.db : 0);
+    this.condition = new Condition(log);
     const connection = { ...options, random: () => random.fraction() };
     const events = {
       ready: () => this.connected(),
       lost: () => this.lost(),
-      failed: (error: Error) => this.troubled(error.message),
+      failed: (error: Error) => this.notConnected(error),
     };
     this.writer = new CommandClient(connection, 'write', events, scheduler);
     this.reader = new CommandClient(connection, 'read', events, scheduler);
@@ -85,6 +102,17 @@ export class RedisLink {
       },
       scheduler,
     );
+    this.subject = {
+      address: options.address,
+      deployment: options.deployment,
+      keys: this.keys,
+      writer: this.writer,
+      reader: this.reader,
+      subscriber: this.subscriber,
+      scripts: this.scripts,
+      patienceMs: SUBSCRIBER_MS,
+      name: () => `probe-${random.id()}`,
+    };
     this.actor = createLinkActor(options.breakerFailures);
     this.actor.subscribe(({ value, context }) => {
       this.failures = context.failures;
@@ -100,6 +128,13 @@ export class RedisLink {
   /** Whether messages come. */
   get isListening(): boolean {
     return this.subscriber.isReady;
+  }
+
+  /** What is wrong, or `null`. */
+  get trouble(): LinkTrouble | null {
+    if (this.condition.problem !== '') return 'unfit';
+    if (!this.isAvailable || !this.isListening) return 'away';
+    return this.condition.isFull ? 'full' : null;
   }
 
   /** Scripts have to be known before {@link start}. */
@@ -138,14 +173,21 @@ export class RedisLink {
     this.reader.connect();
     this.subscriber.connect();
     this.probing = this.scheduler.every(PROBE_MS, () => this.probe());
-    await settled.finally(() => {
+    this.watching = this.scheduler.every(WATCH_MS, () => void this.watch());
+    try {
+      await settled;
+    } catch (error) {
+      this.stop();
+      throw error;
+    } finally {
       this.settle = null;
-    });
+    }
   }
 
   stop(): void {
     this.isStopped = true;
     this.probing?.cancel();
+    this.watching?.cancel();
     this.actor.stop();
     this.writer.close();
     this.reader.close();
@@ -183,7 +225,8 @@ export class RedisLink {
     for (const result of results) {
       if (!isFailure(result)) continue;
       if (result.code === 'timeout') this.counts.timeouts += 1;
-      if (result.code === 'NOSCRIPT') void this.loadScripts();
+      if (result.code === 'NOSCRIPT') void loadScripts(this.writer, this.scripts);
+      this.condition.failed(result);
       isOut ||= result.isOutage;
       this.lastTrouble = result.message;
     }
@@ -208,46 +251,59 @@ export class RedisLink {
     this.state = state;
     const fields = { state, before, why: state === 'closed' ? undefined : this.lastTrouble };
     if (state === 'closed') this.log.info('Redis is available', fields);
-    else if (before === 'closed') this.log.warn('Redis is away: publishes are refused until it answers', fields);
-    if (state === 'checking') void this.check();
+    else if (before === 'closed' && state !== 'unfit')
+      this.log.warn('Redis is away: publishes are refused until it answers', fields);
+    if (state === 'checking') void this.examine();
     if (state === 'open') this.scheduler.after(this.options.breakerOpenMs, () => this.tell({ type: 'COOLED' }));
     if (state === 'half_open') this.try();
     if (state !== 'closed') return;
+    this.hasServed = true;
     this.settle?.fit();
     for (const listener of this.whenAvailable) listener();
   }
 
-  private async check(): Promise<void> {
-    const [info] = await new Promise<Results>((resolve) => this.writer.send([['INFO', 'all']], resolve));
-    if (this.state !== 'checking') return;
-    const { problem, isReplica } = isFailure(info) ? { problem: null, isReplica: true } : fitnessOf(String(info));
-    if (problem !== null) {
-      this.log.error('This Redis cannot carry the service', { problem });
+  private async examine(): Promise<void> {
+    this.check += 1;
+    const { check } = this;
+    const verdict = await examine(this.subject);
+    if (this.state !== 'checking' || this.check !== check) return;
+    this.act(verdict);
+    if (verdict.kind !== 'unknown') return;
+    this.scheduler.after(this.options.maxRetryMs, () => {
+      if (this.state === 'checking' && this.check === check) void this.examine();
+    });
+  }
+
+  /** Settings can be changed, rights withdrawn and memory used up without a connection that breaks. */
+  private async watch(): Promise<void> {
+    if (this.state === 'unfit') return this.tell({ type: 'DOUBTED' });
+    if (this.state !== 'closed') return;
+    const { isDoubted } = this.condition;
+    this.condition.isDoubted = false;
+    const verdict = isDoubted ? await examine(this.subject) : await lookAgain(this.subject);
+    // In between the connection may have become another, which is checked by itself.
+    if (this.state === 'closed') this.act(verdict);
+  }
+
+  private act(verdict: Verdict): void {
+    if (verdict.kind === 'unknown') return this.troubled(verdict.why);
+    const { kind, problem, isFull } = verdict;
+    // A service that runs goes on with what can be borne: to stop would be worse than the danger.
+    if (kind === 'unfit' || (kind === 'bearable' && !this.hasServed)) {
+      this.condition.refused(problem);
       this.tell({ type: 'UNFIT' });
-      this.settle?.unfit(new Error(`Redis: ${problem}`));
-      return;
+      return this.settle?.unfit(new Error(`Redis: ${problem}`));
     }
-    const isLoaded = !isReplica && (await this.connectNodes()) && (await this.loadScripts());
-    if (this.state !== 'checking') return;
-    if (isLoaded) this.tell({ type: 'CHECKED' });
-    else this.scheduler.after(this.options.maxRetryMs, () => this.state === 'checking' && void this.check());
+    this.condition.used(problem, isFull);
+    if (this.state === 'checking') this.tell({ type: 'CHECKED' });
   }
 
-  private async connectNodes(): Promise<boolean> {
-    try {
-      await Promise.all([this.writer.connectAll(), this.reader.connectAll()]);
-      return true;
-    } catch (error) {
-      this.troubled(String(error));
-      return false;
-    }
-  }
-
-  private async loadScripts(): Promise<boolean> {
-    const all = await Promise.all(this.scripts.map(({ source }) => this.writer.sendToAll(['SCRIPT', 'LOAD', source])));
-    const failure = all.flat().find(isFailure);
-    if (failure !== undefined) this.troubled(failure.message);
-    return failure === undefined;
+  private notConnected(error: Error & { readonly lastNodeError?: Error }): void {
+    const { message } = error.lastNodeError ?? error;
+    if (!isRefusedLogin(message)) return this.troubled(message);
+    const problem = `expected Redis to take user and password of redis.url, it says: ${message}`;
+    this.condition.refused(problem);
+    this.settle?.unfit(new Error(`Redis: ${problem}`));
   }
 
   /** The one call of a half-open breaker. */

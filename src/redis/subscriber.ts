@@ -18,6 +18,8 @@ export class Subscriber {
   isReady = false;
   private client: Redis | null = null;
   private isClosed = false;
+  /** Told when the connection is up. */
+  private readonly waiting = new Set<() => void>();
   private readonly options: ConnectionOptions;
   private readonly choose: () => readonly { readonly host: string; readonly port: number }[];
   private readonly events: SubscriberEvents;
@@ -74,6 +76,20 @@ export class Subscriber {
     if (patterns.length > 0) client.punsubscribe(...patterns).catch(() => {});
   }
 
+  /** Resolves with whether the connection is up, at the latest after so long. */
+  whenReady(withinMs: number): Promise<boolean> {
+    if (this.isReady) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        timer.cancel();
+        this.waiting.delete(settle);
+        resolve(this.isReady);
+      };
+      const timer = this.scheduler.after(withinMs, settle);
+      this.waiting.add(settle);
+    });
+  }
+
   /** Whether the connection still answers. */
   ping(answered: (isAlive: boolean) => void): void {
     const { client } = this;
@@ -90,6 +106,7 @@ export class Subscriber {
     client.on('ready', () => {
       this.isReady = true;
       this.events.ready();
+      for (const settle of this.waiting) settle();
     });
     client.on('close', () => {
       this.isReady = false;

@@ -48,7 +48,23 @@ test.each([
   'redis+sentinel://a:26379',
   'redis+cluster://a/1',
   'redis+other://a',
+  // Parts that nobody would read.
+  'redis://host?db=3',
+  'redis://host/1?db=3',
+  'redis://host/1/2',
+  'redis://host/-1',
+  'redis://host/0#3',
+  'redis://a@b',
+  'redis+cluster://a?db=0',
+  'redis+sentinel://a/main/0/1',
+  'redis+sentinel://a/main?db=3',
+  'redis+sentinel://a/main?sentinel_password=x&sentinel_password=y',
 ])('%s is refused, without showing it', (url) => {
   expect(() => parseRedisUrl(url.replace('//', '//:hunter2@'))).toThrow(/^expected /);
   expect(() => parseRedisUrl(url.replace('//', '//:hunter2@'))).not.toThrow(/hunter2/);
+});
+
+test('a percent sign that means nothing is told, without showing the password', () => {
+  expect(() => parseRedisUrl('redis://:100%hunter2@host')).toThrow(/^expected .*%25/);
+  expect(() => parseRedisUrl('redis://:100%hunter2@host')).not.toThrow(/hunter2/);
 });

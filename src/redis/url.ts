@@ -34,14 +34,15 @@ export function parseRedisUrl(url: string): RedisAddress {
   if (match === null) throw new RangeError(`expected ${FORMS}`);
   const [, s, kind = 'standalone', userInfo, hosts = '', path = '', query = ''] = match;
   const login = { ...loginOf(userInfo), tls: s === 's' };
+  const { sentinelPassword } = settingsOf(query, kind === 'sentinel');
   if (kind === 'cluster') {
     if (path !== '' && path !== '0') throw new RangeError('expected no database after the hosts: a cluster has only 0');
     return { kind, ...login, nodes: addresses(hosts, 6_379) };
   }
   if (kind === 'sentinel') {
-    const [master = '', db = ''] = path.split('/');
+    const [master = '', db = '', ...rest] = path.split('/');
+    if (rest.length > 0) throw new RangeError(`expected nothing after the database: ${FORMS}`);
     if (master === '') throw new RangeError('expected the name of the master after the hosts: …host:26379/mymaster');
-    const sentinelPassword = new URLSearchParams(query).get('sentinel_password') ?? undefined;
     return { kind, ...login, sentinels: addresses(hosts, 26_379), master, db: database(db), sentinelPassword };
   }
   const [address, ...others] = addresses(hosts, 6_379);
@@ -54,14 +55,33 @@ function loginOf(userInfo: string | undefined): Pick<Login, 'username' | 'passwo
   if (userInfo === undefined) return { username: undefined, password: undefined };
   const [username = '', ...password] = userInfo.split(':');
   return {
-    username: username === '' ? undefined : decodeURIComponent(username),
-    password: password.length === 0 ? undefined : decodeURIComponent(password.join(':')),
+    username: username === '' ? undefined : decoded(username),
+    password: password.length === 0 ? undefined : decoded(password.join(':')),
   };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new RangeError('expected user and password with every % written as %25, and other signs as %XX');
+  }
+}
+
+/** What nobody reads is refused: who writes `?db=3` believes that it holds. */
+function settingsOf(query: string, isSentinel: boolean): { readonly sentinelPassword: string | undefined } {
+  const settings = new URLSearchParams(query);
+  const known = isSentinel ? ['sentinel_password'] : [];
+  for (const name of settings.keys()) {
+    if (!known.includes(name) || settings.getAll(name).length > 1)
+      throw new RangeError(`expected no other settings after the question mark, each once: ${FORMS}`);
+  }
+  return { sentinelPassword: settings.get('sentinel_password') ?? undefined };
 }
 
 function addresses(hosts: string, defaultPort: number): Address[] {
   return hosts.split(',').map((entry) => {
-    const match = /^(\[[0-9a-f:]+\]|[^:[\]]+)(?::(\d{1,5}))?$/i.exec(entry);
+    const match = /^(\[[0-9a-f:]+\]|[^:[\]@%\s]+)(?::(\d{1,5}))?$/i.exec(entry);
     const port = Number(match?.[2] ?? defaultPort);
     if (match === null || port < 1 || port > 65_535) throw new RangeError(`expected host[:port],…: ${FORMS}`);
     return { host: (match[1] ?? '').replaceAll(/[[\]]/g, ''), port };

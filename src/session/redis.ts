@@ -63,7 +63,10 @@ export class RedisSessionStore implements SessionStore {
 
   /** Resolves when everything is written, or when it cannot be. */
   async flush(): Promise<void> {
-    while (this.unsaved.size > 0 && this.link.isAvailable) await new Promise<void>((resolve) => this.write(resolve));
+    let isTaken = true;
+    // A Redis that is full refuses them: a node that ends does not wait for room.
+    while (isTaken && this.unsaved.size > 0 && this.link.isAvailable)
+      isTaken = await new Promise<boolean>((resolve) => this.write(resolve));
   }
 
   private keyOf(id: string): string {
@@ -79,7 +82,8 @@ export class RedisSessionStore implements SessionStore {
     });
   }
 
-  private write(written: () => void = () => {}): void {
+  /** @param written told whether Redis took them */
+  private write(written: (isTaken: boolean) => void = () => {}): void {
     const sessions = [...this.unsaved.values()].slice(0, WRITE_AT_ONCE);
     const commands = sessions.map((session): Command => [
       'SET',
@@ -96,7 +100,7 @@ export class RedisSessionStore implements SessionStore {
       }
       // After a failure the next save or the link's return tries again; writing a session twice does no harm.
       if (!isStopped) this.schedule();
-      written();
+      written(!isStopped);
     });
   }
 

@@ -8,6 +8,7 @@ import type { Counters, FrameTally, Histogram, Tally } from './counters.ts';
 export interface RedisGauges {
   readonly state: string;
   readonly isListening: boolean;
+  readonly trouble: string | null;
   readonly lost: number;
   readonly timeouts: number;
   readonly refused: number;
@@ -218,6 +219,14 @@ export const METRICS: readonly MetricEntry[] = [
     fromRedis(({ isListening }) => Number(isListening)),
     'min',
   ),
+  gauge(
+    'redis_trouble',
+    'Why the node is not ready although it may be up: 1 for what is wrong with Redis now (away, unfit, full).',
+    ['trouble'],
+    (_, { redis }) =>
+      redis === null ? [] : TROUBLES.map((name) => one(name === redis.trouble ? 1 : 0, { trouble: name })),
+    'max',
+  ),
   counter(
     'redis_connections_lost_total',
     'Connections for commands that broke.',
@@ -348,6 +357,7 @@ export const METRICS: readonly MetricEntry[] = [
   ),
 ];
 
+const TROUBLES = ['away', 'unfit', 'full'];
 const LINK_STATES = ['connecting', 'checking', 'unfit', 'closed', 'open', 'half_open'];
 const MODES = ['starting', 'running', 'read_only', 'draining', 'stopped'];
 

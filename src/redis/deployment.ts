@@ -1,0 +1,79 @@
+/**
+ * Which service the data belongs to. Two services with the same prefix in the same database would get each other's
+ * messages, sessions and operators' commands: so the first one leaves a mark, and another is refused.
+ */
+import { createHash } from 'node:crypto';
+import type { CommandClient, Command, Results } from './command-client.ts';
+import type { Keys } from './keys.ts';
+
+export interface Deployment {
+  /** As configured; the empty text when it is not: then only the keys tell services apart. */
+  readonly name: string;
+  /** Fingerprints of what verifies tokens. While keys are rotated, two nodes of a service have one of them in common. */
+  readonly fingerprints: readonly string[];
+}
+
+/** Enough for many rotations; the oldest are forgotten. */
+const MAX_FINGERPRINTS = 16;
+/** So short that nobody can tell from it whether a guess at a secret is right. */
+const FINGERPRINT_LENGTH = 8;
+
+export function fingerprint(...parts: readonly string[]): string {
+  // What is joined is written with its length, as JSON does.
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, FINGERPRINT_LENGTH);
+}
+
+/** Leaves the mark, or compares with the one that is there. @returns what is wrong, or `null` */
+export async function foreignDeployment(writer: CommandClient, keys: Keys, own: Deployment): Promise<string | null> {
+  if (own.name === '' && own.fingerprints.length === 0) return null;
+  const key = keys.key('deployment', '', 'all');
+  const send = (command: Command): Promise<unknown> =>
+    new Promise<Results>((resolve) => writer.send([command], resolve)).then(([result]) => result);
+  let found = await send(['GET', key]);
+  // The first one wins, also when two start at the same time.
+  if (found === null) found = await send(['SET', key, textOf(own), 'NX', 'GET']);
+  // Left, or Redis is full or has gone: the next connection looks again.
+  if (typeof found !== 'string') return null;
+  const mark = readMark(found);
+  if (!isSame(mark, own)) return problem(key, mark, own);
+  const text = textOf({
+    name: own.name === '' ? mark.name : own.name,
+    fingerprints: [...new Set([...own.fingerprints, ...mark.fingerprints])].slice(0, MAX_FINGERPRINTS),
+  });
+  if (text !== found) await send(['SET', key, text]);
+  return null;
+}
+
+/** A name decides where both have one; else one key in common does. */
+export function isSame(mark: Deployment, own: Deployment): boolean {
+  if (mark.name !== '' && own.name !== '') return mark.name === own.name;
+  // A service that cannot be told from others by its keys.
+  if (mark.fingerprints.length === 0 || own.fingerprints.length === 0) return mark.name === own.name;
+  return own.fingerprints.some((it) => mark.fingerprints.includes(it));
+}
+
+function textOf({ name, fingerprints }: Deployment): string {
+  return JSON.stringify({ name, fingerprints });
+}
+
+/** What is not readable is of a later version: it is left to that to refuse. */
+function readMark(text: string): Deployment {
+  try {
+    const { name, fingerprints } = JSON.parse(text) as Partial<Deployment>;
+    return {
+      name: typeof name === 'string' ? name : '',
+      fingerprints: Array.isArray(fingerprints) ? fingerprints.filter((it) => typeof it === 'string') : [],
+    };
+  } catch {
+    return { name: '', fingerprints: [] };
+  }
+}
+
+function problem(key: string, mark: Deployment, own: Deployment): string {
+  const theirs =
+    mark.name === ''
+      ? 'another service, whose tokens are signed with other keys'
+      : `service ${JSON.stringify(mark.name)}`;
+  const ours = own.name === '' ? '' : `, this is ${JSON.stringify(own.name)} (redis.deployment)`;
+  return `expected data of this service under redis.prefix, got that of ${theirs}${ours}: give each service its own redis.prefix or database; if it is the same and all its keys were changed at once, set redis.deployment on every node and delete ${key}`;
+}
