@@ -29,6 +29,11 @@ export function configurationPage(): string {
     'Environment: every key is `SIGNALBOX_SECTION_KEY`; some have a short name as well, and the long one wins. Secrets can be read from a file:',
     '`JWT_SECRET_FILE=/run/secrets/jwt`. Lists are comma-separated; `topics.rules` is JSON.',
     '',
+    'A secret is what you gave, to the byte. The file of `JWT_SECRET` may hold any bytes, and a file that is no UTF-8 text is the key as it is;',
+    'text in a file loses the line ends behind it and nothing else. A byte order mark, white space around a key or token (also a line end in',
+    'a variable: `printf %s`, not `echo`), U+FFFD and an `ADMIN_TOKEN` that is not printable ASCII refuse to start: whoever signs tokens',
+    'does not see them.',
+    '',
   ];
   for (const { name, description, keys } of sections()) {
     lines.push(name === '' ? '## The profile' : `## [${name}]`, '');

@@ -4,7 +4,9 @@
  * 20 µs, and the handshake is decided in its own turn, which a reconnecting crowd feels and uWebSockets.js needs
  * (transport/server.ts). signature.test.ts and authenticator.jose.test.ts hold this against jose, token by token.
  */
+import { isUtf8 } from 'node:buffer';
 import { refusal, type Refusal } from '../protocol/errors.ts';
+import { loneSurrogateAt } from '../protocol/text.ts';
 import type { VerificationKey } from './verification-key.ts';
 
 export interface SignedToken {
@@ -68,7 +70,9 @@ export function matchKey(token: SignedToken, keys: readonly VerificationKey[]): 
     }
     if (!key.matches(algorithm, signed, signature)) continue;
     const claims = parseObject(token.payload);
-    return claims === null ? invalid('the claims of the token are not a JSON object') : { claims, key: key.name, keyId: key.id };
+    return claims === null
+      ? invalid('the claims of the token are not a JSON object in UTF-8 with whole characters')
+      : { claims, key: key.name, keyId: key.id };
   }
   return null;
 }
@@ -77,9 +81,14 @@ export function noKeyMatches(): Refusal {
   return invalid('the signature does not match any configured key');
 }
 
+/** Bytes that are no text would be replaced, and two users be one: RFC 7519 section 7.2 asks for UTF-8. */
 function parseObject(part: string): Record<string, unknown> | null {
+  const bytes = Buffer.from(part, 'base64url');
+  if (!isUtf8(bytes)) return null;
+  const text = bytes.toString('utf8');
+  if (loneSurrogateAt(text) !== -1) return null;
   try {
-    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : null;

@@ -29,6 +29,18 @@ export function idempotencyContract(open: Open): void {
       expect((await probe.read('chat.a')).top).toBe(1);
     });
 
+    test('two users are never one, whatever their names and keys hold', async () => {
+      const probe = await open();
+      for (const [from, key] of [
+        ['a\nb', 'c'],
+        ['a', 'b\nc'],
+        ['a', '1:bc'],
+        ['a1:b', 'c'],
+      ] as const)
+        expect(await probe.publish('chat.a', keyed('1', key, from))).toMatchObject({ duplicate: false });
+      expect((await probe.read('chat.a')).top).toBe(4);
+    });
+
     test('the same key with another payload is a conflict and is not stored', async () => {
       const probe = await open();
       const first = await probe.publish('chat.a', keyed('{"n":1}'));

@@ -2,6 +2,7 @@
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import { MAX_PATTERN_POSITIONS } from '../protocol/limits.ts';
 import { PatternIndex } from '../protocol/pattern-index.ts';
+import { joinParts } from '../protocol/parts.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import { TopicIndex } from '../protocol/topic-index.ts';
 import { looksLikePattern, matches, type Topic } from '../protocol/topic.ts';
@@ -107,7 +108,7 @@ export class MemoryBroker implements Broker {
     const topic = this.open(name);
     if (isRefusal(topic)) return reply(topic);
     const { idempotencyKey } = draft;
-    const scope = idempotencyKey === undefined ? null : `${name}\n${draft.from}\n${idempotencyKey}`;
+    const scope = idempotencyKey === undefined ? null : joinParts(name, draft.from, idempotencyKey);
     if (scope !== null) {
       const earlier = this.keys.find(scope, draft.payload, this.clock.elapsed());
       if (earlier === 'conflict')

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { refusal } from '../protocol/errors.ts';
+import { joinParts } from '../protocol/parts.ts';
 import { messageId, type Position } from '../protocol/position.ts';
 import { looksLikePattern, matches, topicDigest, type Topic } from '../protocol/topic.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
@@ -261,7 +262,7 @@ export class RedisBroker implements Broker, TopicLogsListener {
 
 function onceOf({ idempotencyKey, from, payload }: Draft): NewRecord['once'] {
   if (idempotencyKey === undefined) return null;
-  return { key: digestOf(`${from}\n${idempotencyKey}`), digest: digestOf(payload) };
+  return { key: digestOf(joinParts(from, idempotencyKey)), digest: digestOf(payload) };
 }
 
 function digestOf(text: string): string {

@@ -4,6 +4,7 @@ import { KeySet } from '../auth/key-set.ts';
 import { Rights } from '../auth/rights.ts';
 import { publicKeyFromPem, secretKey, type VerificationKey } from '../auth/verification-key.ts';
 import type { Config } from '../config/schema.ts';
+import { secretBytes } from '../config/secrets.ts';
 import { fetchDocument } from '../http/fetch-document.ts';
 import type { Log } from '../telemetry/log.ts';
 import { systemClock as clock } from '../telemetry/system-clock.ts';
@@ -15,7 +16,7 @@ function verificationKeys({ auth }: Config): VerificationKey[] {
     ['jwt_previous_secret', auth.jwt_previous_secret],
   ] as const;
   const keys = secrets.flatMap(([name, secret]) =>
-    secret === undefined ? [] : [secretKey(name, new TextEncoder().encode(secret))],
+    secret === undefined ? [] : [secretKey(name, secretBytes(secret))],
   );
   return auth.public_key === undefined ? keys : [...keys, publicKeyFromPem('public_key', auth.public_key)];
 }

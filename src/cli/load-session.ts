@@ -1,6 +1,7 @@
 /** What `signalbox load` does: the plan, the question, the run, the reports. */
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
+import { secretText } from '../config/secrets.ts';
 import { describeHttpPlan, httpTable, type HttpReport } from '../load/http-report.ts';
 import { HttpRun } from '../load/http-run.ts';
 import { describePlan } from '../load/plan-text.ts';
@@ -133,7 +134,7 @@ function findSecret(args: Arguments, { isLoopback }: Target): string | undefined
   const { JWT_SECRET: fromEnvironment, JWT_SECRET_FILE: file } = process.env;
   const given = args.text('secret') ?? (fromEnvironment === '' ? undefined : fromEnvironment);
   if (given !== undefined) return given;
-  if (file !== undefined && file !== '') return readFileSync(file, 'utf8').trim();
+  if (file !== undefined && file !== '') return secretText(readFileSync(file));
   // It belongs to servers of this machine and to no other.
   return isLoopback && hasDevelopmentSecret() ? developmentSecret() : undefined;
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
 import { ConfigError } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import { secretBytes } from '../config/secrets.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Rights } from '../auth/rights.ts';
 import { DENIALS } from '../protocol/errors.ts';
@@ -82,7 +83,7 @@ async function make(args: Arguments, config: Config): Promise<ExitCode> {
     .setExpirationTime(ttl);
   if (config.auth.issuer !== undefined) jwt.setIssuer(config.auth.issuer);
   if (config.auth.audience !== undefined) jwt.setAudience(config.auth.audience);
-  process.stdout.write(`${await jwt.sign(new TextEncoder().encode(config.auth.jwt_secret))}\n`);
+  process.stdout.write(`${await jwt.sign(secretBytes(config.auth.jwt_secret))}\n`);
   return 0;
 }
 
@@ -107,7 +108,9 @@ async function check(jwt: string, config: Config): Promise<ExitCode> {
   for (const name of ['jwt_secret', 'jwt_previous_secret', 'public_key'] as const) {
     const value = config.auth[name];
     if (value !== undefined)
-      lines.push(`secret     auth.${name} has SHA-256 ${createHash('sha256').update(value).digest('hex')}`);
+      lines.push(
+        `secret     auth.${name} has SHA-256 ${createHash('sha256').update(secretBytes(value)).digest('hex')}`,
+      );
   }
   if (config.auth.jwks_url !== undefined)
     lines.push(`key set    ${config.auth.jwks_url}: ${keySet?.known.length ?? 0} keys usable`);

@@ -1,10 +1,11 @@
 /** What a development server greets with: its address, tokens that work, and lines to paste. */
 import { SignJWT } from 'jose';
 import type { Config } from '../config/schema.ts';
+import { secretBytes } from '../config/secrets.ts';
 
 export async function welcome(config: Config, port: number): Promise<void> {
   if (config.profile !== 'development' || config.auth.jwt_secret === undefined) return;
-  const secret = new TextEncoder().encode(config.auth.jwt_secret);
+  const secret = secretBytes(config.auth.jwt_secret);
   const sign = (user: string, roles: string[]): Promise<string> =>
     new SignJWT({ roles })
       .setProtectedHeader({ alg: config.auth.algorithms.find((name) => name.startsWith('HS')) ?? 'HS256' })

@@ -5,6 +5,7 @@ import { isSupportedPattern, isTopicName } from '../protocol/topic.ts';
 import { MAX_TRACED, tracePattern } from '../protocol/trace-pattern.ts';
 import type { Problem } from './load.ts';
 import type { Config, TopicRule } from './schema.ts';
+import { secretBytes } from './secrets.ts';
 
 const MIN_SECRET_BYTES = 32;
 
@@ -125,7 +126,7 @@ function checkSecrets({ profile, auth, admin }: Config): Problem[] {
     ['admin.token', admin.token],
   ] as const) {
     if (value === undefined) continue;
-    const bytes = Buffer.byteLength(value);
+    const bytes = secretBytes(value).byteLength;
     if (bytes < MIN_SECRET_BYTES)
       problems.push({
         key,

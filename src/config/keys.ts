@@ -1,6 +1,6 @@
 /** The keys of the configuration as a flat list, with what each of them takes: read from the schema. */
 import type { z } from 'zod';
-import { PREFIX, schema, SECTIONS, SHORT_NAMES } from './schema.ts';
+import { PREFIX, schema, SECTIONS, SHORT_NAMES, type SecretKind } from './schema.ts';
 
 type ValueKind = 'text' | 'whole number' | 'number' | 'true or false' | 'list' | 'list of tables';
 
@@ -9,6 +9,8 @@ export interface Key {
   readonly path: string;
   readonly kind: ValueKind;
   readonly isSecret: boolean;
+  /** `undefined` for what is no secret. */
+  readonly secret: SecretKind | undefined;
   readonly description: string;
   /** `undefined` when there is none. */
   readonly fallback: unknown;
@@ -53,13 +55,15 @@ export const KEYS_BY_VARIABLE: ReadonlyMap<string, Key> = new Map(
 function describeKey(path: string, type: z.ZodType): Key {
   const { core, fallback } = unwrap(type.def);
   const json = jsonOf(type);
+  const secret = type.meta()?.['secret'] as SecretKind | undefined;
   const short = Object.entries(SHORT_NAMES)
     .filter(([, target]) => target === path)
     .map(([name]) => name);
   return {
     path,
     kind: kindOf(core, json),
-    isSecret: type.meta()?.['secret'] === true,
+    isSecret: secret !== undefined,
+    secret,
     description: type.description ?? '',
     fallback,
     bounds: boundsOf(json),

@@ -1,9 +1,11 @@
 /** Puts the configuration together: flags over environment over what a program gives over files over defaults, and every problem at once. */
+import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import { checkTogether } from './checks.ts';
 import { KEYS, KEYS_BY_PATH, KEYS_BY_VARIABLE, type Key } from './keys.ts';
 import { PREFIX, schema, type Config } from './schema.ts';
+import { secretProblem, secretText } from './secrets.ts';
 
 /** One thing that is wrong, in three parts: where, what was expected, what came. */
 export interface Problem {
@@ -51,14 +53,30 @@ export function loadConfig(sources: Sources): Loaded {
   for (const [path, text] of sources.flags) readFlag(tree, path, text, origins, problems);
   const parsed = schema.safeParse(tree);
   if (parsed.error !== undefined) problems.push(...parsed.error.issues.flatMap((issue) => explain(issue, tree)));
-  else problems.push(...checkTogether(parsed.data));
+  else problems.push(...checkTogether(parsed.data), ...checkSecretTexts(parsed.data, origins));
   if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems);
   return { config: deepFreeze(parsed.data), origins };
 }
 
+/** Each secret is what its owner thinks it is, wherever it came from. */
+function checkSecretTexts(config: Config, origins: ReadonlyMap<string, string>): Problem[] {
+  const tree = config as unknown as Tree;
+  return KEYS.flatMap((key) => {
+    const [section = '', name = ''] = key.path.split('.');
+    const value = key.isSecret ? (tree[section] as Tree)[name] : undefined;
+    const problem = typeof value === 'string' ? secretProblem(key, value) : null;
+    if (problem === null) return [];
+    const origin = origins.get(key.path);
+    return [{ key: key.path, ...problem, got: `${problem.got}${origin === undefined ? '' : ` (from ${origin})`}` }];
+  });
+}
+
 function readToml(file: string, problems: Problem[]): Tree {
   try {
-    return parse(readFileSync(file, 'utf8'));
+    const bytes = readFileSync(file);
+    if (isUtf8(bytes)) return parse(bytes.toString('utf8'));
+    problems.push({ key: file, expected: 'a TOML file in UTF-8', got: 'bytes that are no text' });
+    return {};
   } catch (error) {
     const got =
       error instanceof TomlError
@@ -142,7 +160,7 @@ function putFile(
   problems: Problem[],
 ): void {
   try {
-    put(tree, key, readFileSync(file, 'utf8').trimEnd(), origin, origins, problems);
+    put(tree, key, secretText(readFileSync(file)), origin, origins, problems);
   } catch (error) {
     problems.push({
       key: key.path,

@@ -20,7 +20,9 @@ const count = (fallback: number, min = 1, max = 1_000_000_000) => z.int().min(mi
 const perSecond = (fallback: number) => z.number().positive().max(1_000_000_000).default(fallback);
 const flag = (fallback: boolean) => z.boolean().default(fallback);
 const roles = () => z.array(z.string().min(1)).default([...ROLES]);
-const secret = () => z.string().min(1).optional().meta({ secret: true });
+/** What a secret is taken for: a key of any bytes, a token that travels in a header, or text with a form of its own. */
+export type SecretKind = 'key' | 'token' | 'text';
+const secret = (kind: SecretKind) => z.string().min(1).optional().meta({ secret: kind });
 
 const topicRule = z.strictObject({
   pattern: z.string().min(1).describe('topics that the rule is for: a name, or a pattern with a literal first segment'),
@@ -113,9 +115,9 @@ export const SECTIONS = {
 
   auth: z
     .strictObject({
-      jwt_secret: secret().describe('secret of HS256, HS384 and HS512 tokens; at least 32 bytes in production'),
-      jwt_previous_secret: secret().describe('a second secret that is still accepted, while keys are rotated'),
-      public_key: secret().describe(
+      jwt_secret: secret('key').describe('secret of HS256, HS384 and HS512 tokens; at least 32 bytes in production'),
+      jwt_previous_secret: secret('key').describe('a second secret that is still accepted, while keys are rotated'),
+      public_key: secret('text').describe(
         'public key (PEM) of RS, PS, ES or EdDSA tokens; name their algorithms in auth.algorithms',
       ),
       jwks_url: z
@@ -199,7 +201,7 @@ export const SECTIONS = {
 
   redis: z
     .strictObject({
-      url: secret().describe(
+      url: secret('text').describe(
         'Redis 7.0 or later for several nodes: redis://host:6379/0, redis+sentinel://host:26379,…/master, redis+cluster://host:6379,…; rediss for TLS; default: the in-memory broker',
       ),
       prefix: z
@@ -250,7 +252,7 @@ export const SECTIONS = {
 
   admin: z
     .strictObject({
-      token: secret().describe('bearer token of operators; at least 32 bytes in production'),
+      token: secret('token').describe('bearer token of operators; at least 32 bytes in production'),
       port: z
         .int()
         .min(0)

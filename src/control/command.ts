@@ -1,6 +1,7 @@
 /** What operators can tell a node, and what a node answers. The same whether it comes by HTTP here or from another node. */
 import { z } from 'zod';
 import { MAX_USER_LENGTH } from '../protocol/limits.ts';
+import { isTenant } from '../protocol/topic.ts';
 
 const DAY_SECS = 86_400;
 
@@ -12,7 +13,8 @@ const ttl = z
   .optional()
   .describe('seconds after which the change reverts by itself');
 const user = z.string().min(1).max(MAX_USER_LENGTH);
-const tenant = z.string().max(64).default('');
+/** As in tokens: another one could hold the `/` that ends it in the key of a user. */
+const tenant = z.string().refine(isTenant, 'expected at most 64 characters [A-Za-z0-9_:-]').default('');
 const reconnect = z
   .boolean()
   .default(false)

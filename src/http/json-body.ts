@@ -2,21 +2,28 @@
 import type { z } from 'zod';
 import type { HttpResponse } from '../node/route.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
+import { surrogateProblem } from '../protocol/text.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 
+type Answer<T> = { readonly value: T } | { readonly response: HttpResponse };
+
 /** The value, or the refusal that says what was expected. */
-export function readBody<T extends z.ZodType>(
-  body: string,
-  schema: T,
-): { readonly value: z.output<T> } | { readonly response: HttpResponse } {
-  let parsed: unknown;
+export function readBody<T extends z.ZodType>(body: string, schema: T): Answer<z.output<T>> {
+  const half = surrogateProblem(body);
+  if (half !== null) return { response: refusalResponse(refusal('invalid_field', `body: ${half}`)) };
+  const parsed = parseBody(body);
+  if ('response' in parsed) return parsed;
+  const result = schema.safeParse(parsed.value);
+  return result.success ? { value: result.data } : { response: refusalResponse(explain(result.error)) };
+}
+
+/** The value that a body is, whatever it is; what strings in it hold is still to be looked at. */
+export function parseBody(body: string): Answer<unknown> {
   try {
-    parsed = body === '' ? {} : JSON.parse(body);
+    return { value: body === '' ? {} : JSON.parse(body) };
   } catch {
     return { response: refusalResponse(refusal('malformed', 'expected a JSON body')) };
   }
-  const result = schema.safeParse(parsed);
-  return result.success ? { value: result.data } : { response: refusalResponse(explain(result.error)) };
 }
 
 function explain(error: z.ZodError): Refusal {

@@ -1,5 +1,4 @@
 /** `POST /api/publish`: one message, or an array of them, each answered on its own and in order. */
-import { z } from 'zod';
 import { isRefusal } from '../broker/broker.ts';
 import { writeProblem } from '../connection/commands/checks.ts';
 import type { Node } from '../node/node.ts';
@@ -7,8 +6,9 @@ import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
 import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
 import { sliceElements } from '../protocol/json-slice.ts';
 import { MAX_PUBLISH_ITEMS } from '../protocol/limits.ts';
+import { surrogateProblem } from '../protocol/text.ts';
 import { apiRoute, refused, type Call } from './api.ts';
-import { readBody } from './json-body.ts';
+import { parseBody } from './json-body.ts';
 import { publishItem, readItem, type ItemHeaders } from './publish-item.ts';
 
 /** Bytes of a body, where one message may not be larger anyway. */
@@ -24,7 +24,7 @@ function publish(call: Call): Promise<HttpResponse> | HttpResponse {
   const { request, parts } = call;
   const problem = writeProblem(parts.context);
   if (problem !== null) return refused(problem);
-  const body = readBody(request.body, z.unknown());
+  const body = parseBody(request.body);
   if ('response' in body) return body.response;
   return Array.isArray(body.value) ? publishAll(call, body.value) : publishOne(call, body.value);
 }
@@ -72,6 +72,8 @@ async function take(call: Call, value: unknown, text: string, headers: ItemHeade
       'payload_too_large',
       `expected at most ${maxMessageSize} bytes a message (websocket.max_message_size), got ${size}`,
     );
+  const half = surrogateProblem(text);
+  if (half !== null) return refusal('invalid_field', `message: ${half}`);
   const frame = readItem(value, text, headers);
   if (isRefusal(frame)) return frame;
   try {

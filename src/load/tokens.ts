@@ -1,5 +1,6 @@
 /** Tokens for the users of a run. */
 import { SignJWT } from 'jose';
+import { secretBytes } from '../config/secrets.ts';
 import type { Credentials, LoadPlan } from './plan.ts';
 
 /** The name of a user: of constant width, because it stands in every publication. */
@@ -16,7 +17,7 @@ export async function mintTokens(
   if (credentials.kind === 'none') return connections.map(() => null);
   if (credentials.kind === 'token') return connections.map(() => credentials.token);
   const { secret, roles, users } = credentials;
-  const key = new TextEncoder().encode(secret);
+  const key = secretBytes(secret);
   const byUser = new Map<number, Promise<string>>();
   return Promise.all(
     connections.map((connection) => {

@@ -8,6 +8,7 @@ import { rejected, type Decoded } from './codec.ts';
 import { refusal } from './errors.ts';
 import { payloadProblem } from './guard.ts';
 import { MAX_FRAME_ID_LENGTH } from './limits.ts';
+import { loneSurrogateAt } from './text.ts';
 
 const HEAD = '{"type":"Broadcast",';
 const ID = '"id":"';
@@ -50,6 +51,8 @@ export function readPlainBroadcast(text: string): Decoded | null {
   const isPlainString =
     unescaped >= end && text.charCodeAt(start) === QUOTE && text.indexOf('"', start + 1) === end - 1;
   if (!isPlainString) {
+    // Half a character is for the general reader to refuse. Without a backslash there is none.
+    if (unescaped < end && loneSurrogateAt(payload) !== -1) return null;
     const problem = valueProblem(payload);
     if (problem === NOT_A_VALUE) return null;
     if (problem !== null) return rejected(refusal('invalid_field', problem), id);

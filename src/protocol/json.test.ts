@@ -92,7 +92,7 @@ describe('a payload keeps the characters of its publisher', () => {
     '1E5',
     '{ "b" : 1,\n "a" : [ ] }',
     String.raw`"\u0041\/\ud83d\ude00"`,
-    String.raw`"\ud800"`,
+    String.raw`"\\ud800"`,
     '"é😀"',
   ])('%s', (payload) => {
     const frame = decode(broadcast(payload)) as BroadcastFrame;

@@ -5,8 +5,9 @@ import type { ControlFrame } from './frames.ts';
 import { readMessage } from './guard.ts';
 import { readPlainBroadcast } from './json-broadcast.ts';
 import { FRAME_END, publicationText, utf8 } from './json-publication.ts';
-import { sliceMember } from './json-slice.ts';
+import { sliceElements, sliceMember } from './json-slice.ts';
 import type { Publication } from './position.ts';
+import { loneSurrogateAt, surrogateProblem } from './text.ts';
 
 const REPLAYED = Buffer.from(',"replayed":true}}');
 const COMMA = 0x2c;
@@ -74,9 +75,32 @@ export const json: Codec = {
     } catch (error) {
       return rejected(refusal('malformed', `expected JSON, got ${describe(error)}`));
     }
-    return readMessage(value, batching, (payload) => sliceMember(text, 'data', 'payload') ?? JSON.stringify(payload));
+    const decoded = readMessage(
+      value,
+      batching,
+      (payload) => sliceMember(text, 'data', 'payload') ?? JSON.stringify(payload),
+    );
+    return loneSurrogateAt(text) === -1 ? decoded : refuseHalves(decoded, text);
   },
 };
+
+/** Halves of characters have no UTF-8, so MessagePack cannot carry them: the frames of a message that hold one are refused. */
+function refuseHalves(decoded: Decoded | readonly Decoded[], text: string): Decoded | readonly Decoded[] {
+  if (!isBatch(decoded)) return refuseHalf(decoded, text);
+  const texts = sliceElements(text);
+  return decoded.map((frame, at) => refuseHalf(frame, texts[at] ?? ''));
+}
+
+function refuseHalf(frame: Decoded, text: string): Decoded {
+  const problem = frame.type === 'rejected' ? null : surrogateProblem(text);
+  const id = frame.id?.isWellFormed() === true ? frame.id : undefined;
+  if (problem !== null) return rejected(refusal('invalid_field', `frame: ${problem}`), id);
+  return frame.type === 'rejected' ? { ...frame, id } : frame;
+}
+
+function isBatch(decoded: Decoded | readonly Decoded[]): decoded is readonly Decoded[] {
+  return Array.isArray(decoded);
+}
 
 /** A page of publication frames: `details` plus `messages`. */
 export function pageText(details: Readonly<Record<string, unknown>>, messages: readonly Publication[]): string {

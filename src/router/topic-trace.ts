@@ -3,6 +3,7 @@
  * that is not traced has none of these, so a range costs the hot path one look at `null`.
  */
 import { hash } from 'node:crypto';
+import { joinParts } from '../protocol/parts.ts';
 import { messageTime, type Position, type Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Clock } from '../telemetry/clock.ts';
@@ -220,5 +221,5 @@ export class TopicTrace {
 }
 
 function digestOf({ from, clientId = '', payload }: Content): string {
-  return hash('sha1', `${from}\n${clientId}\n${payload}`, 'base64');
+  return hash('sha1', joinParts(from, clientId, payload), 'base64');
 }

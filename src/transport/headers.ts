@@ -22,6 +22,23 @@ const SINGLE = new Set([
   'transfer-encoding',
 ]);
 
+/** Headers whose value names something, where two different ones must never be read as one. All of them are ASCII. */
+const NAMES = ['authorization', 'idempotency-key', 'traceparent', 'sec-websocket-protocol'];
+const NOT_ASCII = /[^\t -~]/;
+
+/**
+ * The library replaces bytes that are no UTF-8 by U+FFFD (and cuts off what is not ASCII at the end of a value, which
+ * cannot be seen from here), so such a value may not be what was sent. Other headers may hold what they like (RFC 9110
+ * section 5.5).
+ */
+export function textProblem({ values }: Headers): string | null {
+  for (const name of NAMES) {
+    const at = values.get(name)?.search(NOT_ASCII) ?? -1;
+    if (at !== -1) return `${name}: expected printable ASCII, got another character at ${at}`;
+  }
+  return null;
+}
+
 /** Whether it is uncertain where such a request ends: then nothing behind it may be read as a request. */
 export function isAmbiguous({ repeated }: Headers): boolean {
   return repeated === 'content-length' || repeated === 'transfer-encoding';

@@ -5,8 +5,9 @@ import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { HttpRequest, HttpResponse, Method, Route } from '../node/route.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
-import { BodyBudget, readBody } from './request-body.ts';
-import { isAmbiguous, readHeaders, type Headers } from './headers.ts';
+import { percentProblem } from '../protocol/text.ts';
+import { BodyBudget, readBody, type Body } from './request-body.ts';
+import { isAmbiguous, readHeaders, textProblem, type Headers } from './headers.ts';
 
 /** Bytes of a request body, where the route does not say. */
 const MAX_BODY = 1_048_576;
@@ -99,6 +100,7 @@ function serve(route: Route, res: UwsResponse, req: UwsRequest, { counters, log,
   let aborted = false;
   const headers = readHeaders(req);
   if (headers.repeated !== '') return refuseRepeated(res, headers);
+  const problem = percentProblem(req.getUrl()) ?? percentProblem(req.getQuery() ?? '') ?? textProblem(headers);
   const request = copyRequest(route, res, req, headers.values);
   const send = (response: HttpResponse): void => {
     if (aborted) return;
@@ -109,7 +111,8 @@ function serve(route: Route, res: UwsResponse, req: UwsRequest, { counters, log,
   const maxBytes = route.maxBody ?? MAX_BODY;
   const reading = readBody(res, maxBytes, bodies, (body) => {
     if (aborted) return;
-    if ('problem' in body) return send(refusalResponse(bodyRefusal(body.problem, maxBytes)));
+    if (problem !== null) return send(refusalResponse(refusal('malformed', problem)));
+    if ('problem' in body) return send(refusalResponse(bodyRefusal(body, maxBytes)));
     answer(route, { ...request, body: body.text }, log)
       .then(send)
       .catch((error: unknown) => {
@@ -123,8 +126,10 @@ function serve(route: Route, res: UwsResponse, req: UwsRequest, { counters, log,
   });
 }
 
-function bodyRefusal(problem: 'too_large' | 'too_many', maxBytes: number): Refusal {
-  return problem === 'too_large'
+function bodyRefusal(body: Exclude<Body, { text: string }>, maxBytes: number): Refusal {
+  if (body.problem === 'not_text')
+    return refusal('malformed', `expected a body in UTF-8, got something else at byte ${body.at}`);
+  return body.problem === 'too_large'
     ? refusal('payload_too_large', `expected a body of at most ${maxBytes} bytes`)
     : refusal('over_capacity', 'expected fewer large requests at the same time', 1_000);
 }
@@ -156,6 +161,7 @@ function copyRequest(
   };
 }
 
+/** What cannot be decoded is refused before a handler sees it. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -1,8 +1,12 @@
 /** Reads the bodies of HTTP requests: each up to a bound, and all that are still arriving together up to another. */
 import type { HttpResponse } from 'uWebSockets.js-compat';
+import { notUtf8At } from '../protocol/text.ts';
 
-/** A whole body, or why there is none. */
-export type Body = { readonly text: string } | { readonly problem: 'too_large' | 'too_many' };
+/** A whole body, or why there is none: of bytes that are no text, where the first one is. */
+export type Body =
+  | { readonly text: string }
+  | { readonly problem: 'too_large' | 'too_many' }
+  | { readonly problem: 'not_text'; readonly at: number };
 
 /** What bodies that are still arriving hold together, in bytes. */
 export class BodyBudget {
@@ -63,19 +67,24 @@ export function readBody(
     if (size > maxBytes) return fail('too_large');
     if (isLast && start === 0) {
       isOver = true;
-      return done({ text: Buffer.from(chunk).toString('utf8') });
+      return done(textOf(Buffer.from(chunk)));
     }
     if (size > held.byteLength && !grow()) return fail('too_many');
     // Copied: the chunk's memory belongs to the library and is gone after this call.
     held.set(new Uint8Array(chunk), start);
     if (!isLast) return;
-    const text = held.toString('utf8', 0, size);
+    const body = textOf(held.subarray(0, size));
     end();
-    done({ text });
+    done(body);
   });
   return {
     abandon: () => {
       if (!isOver) end();
     },
   };
+}
+
+function textOf(bytes: Buffer): Body {
+  const at = notUtf8At(bytes);
+  return at === -1 ? { text: bytes.toString('utf8') } : { problem: 'not_text', at };
 }
