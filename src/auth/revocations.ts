@@ -18,6 +18,16 @@ export interface Revocation {
   readonly issuedBefore?: number | undefined;
 }
 
+/** An entry as operators see it. */
+export interface RevocationView {
+  readonly of: 'token' | 'user' | 'everybody';
+  /** The token's id, `tenant/user`, or nothing. */
+  readonly who: string;
+  /** Tokens issued until then; `null` for all. ISO 8601, like its end. */
+  readonly issued_until: string | null;
+  readonly until: string;
+}
+
 interface Entry {
   /** Tokens issued until here are revoked, in ms since 1970. */
   readonly issuedUntil: number;
@@ -47,6 +57,14 @@ export class Revocations {
 
   get size(): number {
     return this.tokens.size + this.users.size + (this.everybody.until > 0 ? 1 : 0);
+  }
+
+  /** The newest entries of each kind, as many together at most: those that operators have just made. */
+  newest(limit: number): readonly RevocationView[] {
+    const everybody = this.everybody.until > 0 ? [view('everybody', '', this.everybody)] : [];
+    const users = last(this.users, limit).map(([who, entry]) => view('user', who, entry));
+    const tokens = last(this.tokens, limit).map(([who, entry]) => view('token', who, entry));
+    return [...everybody, ...users, ...tokens].slice(0, limit);
   }
 
   /** @param until when the entry ends; @param now both in ms since 1970 */
@@ -95,6 +113,26 @@ export class Revocations {
   private earliest({ issuedAt }: Principal, now: number): number {
     return issuedAt > now + this.leewayMs + GRANULARITY_MS ? 0 : issuedAt - this.toleranceMs;
   }
+}
+
+/** The last entries of a map, the newest first. */
+function last(entries: ReadonlyMap<string, Entry>, limit: number): [string, Entry][] {
+  const found: [string, Entry][] = [];
+  let skip = entries.size - limit;
+  for (const entry of entries) {
+    skip -= 1;
+    if (skip < 0) found.push(entry);
+  }
+  return found.toReversed();
+}
+
+function view(of: RevocationView['of'], who: string, { issuedUntil, until }: Entry): RevocationView {
+  return {
+    of,
+    who,
+    issued_until: Number.isFinite(issuedUntil) ? new Date(issuedUntil).toISOString() : null,
+    until: new Date(until).toISOString(),
+  };
 }
 
 function put(entries: Map<string, Entry>, key: string, entry: Entry): void {

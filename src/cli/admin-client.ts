@@ -46,6 +46,32 @@ export async function ask(args: Arguments, method: string, path: string, body?: 
   return { status: response.status, body: readAnswer(text, response.status) };
 }
 
+/** For verbs that ask every node. */
+export const NODES_OPTION: Option = { ...NODE_OPTION, help: 'only of this node (default: all nodes are asked)' };
+
+/** The query of a view, for the node of `--node`, else for all. */
+export function ofNodes(args: Arguments): URLSearchParams {
+  return new URLSearchParams({ node: args.text('node') ?? '*' });
+}
+
+/** The nodes of an answer that did not answer in their turn, a line each. */
+export function problemsOf(body: Readonly<Record<string, unknown>>): readonly string[] {
+  const nodes = (body['nodes'] ?? []) as readonly { readonly node: string; readonly problem?: string | null }[];
+  return nodes.flatMap(({ node, problem }) => (typeof problem === 'string' ? [`${node} ${problem}`] : []));
+}
+
+/** Whether a node did not answer: then what is printed is not all. */
+export function isIncomplete(body: Readonly<Record<string, unknown>>): boolean {
+  return problemsOf(body).length > 0;
+}
+
+/** Of which nodes a list is: the one that was named, or all that answered. */
+export function nodesOf(body: Readonly<Record<string, unknown>>): string {
+  const nodes = body['nodes'] as readonly { readonly node: string; readonly problem?: string | null }[] | undefined;
+  if (nodes === undefined) return String(body['node']);
+  return nodes.flatMap(({ node, problem }) => (typeof problem === 'string' ? [] : [node])).join(', ');
+}
+
 /** The query of a view, for the node of `--node`. */
 export function ofNode(args: Arguments): URLSearchParams {
   const node = args.text('node');
@@ -57,6 +83,7 @@ export function show(
   args: Arguments,
   { status, body }: Answer,
   render: (body: Readonly<Record<string, unknown>>) => string,
+  isIncomplete: (body: Readonly<Record<string, unknown>>) => boolean = () => false,
 ): ExitCode {
   if (args.flag('json')) process.stdout.write(`${JSON.stringify(body, null, 2)}\n`);
   else if (status < 400) process.stdout.write(`${render(body)}\n`);
@@ -64,7 +91,7 @@ export function show(
     const { reason, message } = (body['error'] ?? {}) as { reason?: string; message?: string };
     process.stderr.write(`refused (${status} ${reason ?? ''}): ${message ?? JSON.stringify(body)}\n`);
   }
-  return status < 400 ? 0 : 1;
+  return status < 400 && !isIncomplete(body) ? 0 : 1;
 }
 
 /** `30s`, `15m`, `1h`, `7d` in seconds. @throws UsageError */

@@ -1,5 +1,16 @@
 /** `signalbox connections`: who is connected, who is behind, and everything about one of them. */
-import { ADMIN_OPTIONS, NODE_OPTION, ask, ofNode, show, table } from './admin-client.ts';
+import {
+  ADMIN_OPTIONS,
+  NODES_OPTION,
+  ask,
+  isIncomplete,
+  nodesOf,
+  ofNode,
+  ofNodes,
+  problemsOf,
+  show,
+  table,
+} from './admin-client.ts';
 import { UsageError, type Command, type ExitCode } from './command.ts';
 import { describeChange } from './emergency.ts';
 
@@ -15,20 +26,20 @@ export const connections: Command = {
     limit: { type: 'string', value: 'N', help: 'how many (default: 20)' },
     offset: { type: 'string', value: 'N', help: 'from where on' },
     user: { type: 'string', value: 'NAME', help: 'only those of this user' },
-    node: NODE_OPTION,
+    node: NODES_OPTION,
     reconnect: { type: 'boolean', help: 'of close: the client may come back' },
     ...ADMIN_OPTIONS,
   },
   async run(args): Promise<ExitCode> {
     const [action = 'list', id] = args.positionals;
     if (action === 'list') {
-      const query = ofNode(args);
+      const query = ofNodes(args);
       query.set('limit', args.text('limit') ?? '20');
       for (const name of ['sort', 'offset', 'user']) {
         const text = args.text(name);
         if (text !== undefined) query.set(name, text);
       }
-      return show(args, await ask(args, 'GET', `/admin/connections?${query.toString()}`), describeList);
+      return show(args, await ask(args, 'GET', `/admin/connections?${query.toString()}`), describeList, isIncomplete);
     }
     if ((action !== 'show' && action !== 'close') || id === undefined)
       throw new UsageError(`expected list, show ID or close ID, got ${args.positionals.join(' ')}`);
@@ -40,7 +51,9 @@ export const connections: Command = {
 };
 
 function describeList(body: Row): string {
+  const isOfAll = body['node'] === '*';
   const rows = (body['connections'] as readonly Row[]).map((row) => [
+    ...(isOfAll ? [row['node']] : []),
     row['id'],
     row['user'],
     row['format'],
@@ -53,8 +66,25 @@ function describeList(body: Row): string {
     row['lag'],
     row['blocked'] === true ? 'yes' : 'no',
   ]);
-  const titles = ['id', 'user', 'format', 'state', 'since', 'subs', 'mailbox', 'bytes', 'oldest', 'lag', 'blocked'];
-  return `${table(titles, rows)}\n${rows.length} of ${String(body['total'])} connections of ${String(body['node'])}`;
+  const titles = [
+    ...(isOfAll ? ['node'] : []),
+    'id',
+    'user',
+    'format',
+    'state',
+    'since',
+    'subs',
+    'mailbox',
+    'bytes',
+    'oldest',
+    'lag',
+    'blocked',
+  ];
+  return [
+    table(titles, rows),
+    `${rows.length} of ${String(body['total'])} connections of ${nodesOf(body)}`,
+    ...problemsOf(body).map((problem) => `not all: ${problem}`),
+  ].join('\n');
 }
 
 function describe(body: Row): string {

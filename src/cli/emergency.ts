@@ -1,5 +1,6 @@
 /** `signalbox emergency`: what to do when something is on fire, one word each. */
-import { ADMIN_OPTIONS, ask, readDuration, show } from './admin-client.ts';
+import { ADMIN_OPTIONS, NODES_OPTION, ask, isIncomplete, ofNodes, readDuration, show } from './admin-client.ts';
+import { statusText } from './emergency-status.ts';
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
 
 interface Action {
@@ -82,6 +83,7 @@ export const emergency: Command = {
   positionals: 2,
   notes: [
     'actions:',
+    `  ${'status'.padEnd(20)}list what is in force now, per node: mode, rates, levels, revocations, traced topics`,
     ...Object.entries(ACTIONS).map(([name, { word = '', help }]) => `  ${`${name} ${word}`.padEnd(20)}${help}`),
   ],
   options: {
@@ -96,13 +98,15 @@ export const emergency: Command = {
     user: { type: 'string', value: 'NAME', help: "revoke this user's tokens issued until now" },
     tenant: { type: 'string', value: 'NAME', help: 'the tenant of --user' },
     'issued-before': { type: 'string', value: 'TIME', help: 'revoke what was issued before this (ISO 8601)' },
+    node: { ...NODES_OPTION, help: 'of status: only this node (default: all)' },
     ...ADMIN_OPTIONS,
   },
   async run(args): Promise<ExitCode> {
     const [name = '', word = ''] = args.positionals;
-    const action = ACTIONS[name];
+    if (name === 'status') return status(args, word);
+    const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
     if (action === undefined)
-      throw new UsageError(`expected one of ${Object.keys(ACTIONS).join(', ')}, got ${JSON.stringify(name)}`);
+      throw new UsageError(`expected one of ${Object.keys(ACTIONS).join(', ')}, status, got ${JSON.stringify(name)}`);
     if ((action.word !== undefined) !== (word !== ''))
       throw new UsageError(`expected ${name} ${action.word ?? 'and no further word'}, got ${JSON.stringify(word)}`);
     const ttl = args.text('ttl');
@@ -116,14 +120,21 @@ export const emergency: Command = {
   },
 };
 
+async function status(args: Arguments, word: string): Promise<ExitCode> {
+  if (word !== '') throw new UsageError(`expected status and no further word, got ${JSON.stringify(word)}`);
+  const answer = await ask(args, 'GET', `/admin/emergency-status?${ofNodes(args).toString()}`);
+  return show(args, answer, statusText, isIncomplete);
+}
+
 /** What a command did on each node, in lines. */
 export function describeChange(body: Readonly<Record<string, unknown>>): string {
   const nodes = body['nodes'] as readonly { node: string; applied: boolean; connections: number; problem?: string }[];
-  const head = body['dry_run'] === true ? 'would touch' : 'done:';
+  const isDry = body['dry_run'] === true;
+  const head = isDry ? 'would touch' : 'done:';
+  const done = (applied: boolean): string => (isDry ? 'would be applied' : applied ? 'applied' : 'not applied');
   const until = typeof body['until'] === 'string' ? `, until ${body['until']}` : '';
   const lines = nodes.map(
-    ({ node, applied, connections, problem }) =>
-      `  ${node}: ${problem ?? (applied ? 'applied' : 'not applied')}, ${connections} connections`,
+    ({ node, applied, connections, problem }) => `  ${node}: ${problem ?? done(applied)}, ${connections} connections`,
   );
   return [
     `${String(body['command'])}: ${head} ${String(body['connections'])} connections, ${String(body['messages_per_second'])} messages per second${until}`,

@@ -1,5 +1,15 @@
 /** `signalbox topics`: what a node serves, and to how many. */
-import { ADMIN_OPTIONS, NODE_OPTION, ask, ofNode, show, table } from './admin-client.ts';
+import {
+  ADMIN_OPTIONS,
+  NODE_OPTION,
+  ask,
+  isIncomplete,
+  nodesOf,
+  ofNode,
+  problemsOf,
+  show,
+  table,
+} from './admin-client.ts';
 import type { Command, ExitCode } from './command.ts';
 
 export const topics: Command = {
@@ -11,7 +21,7 @@ export const topics: Command = {
     prefix: { type: 'string', value: 'TEXT', help: 'only topics whose names begin like this' },
     limit: { type: 'string', value: 'N', help: 'how many (default: 20)' },
     offset: { type: 'string', value: 'N', help: 'from where on' },
-    node: NODE_OPTION,
+    node: { ...NODE_OPTION, help: `${NODE_OPTION.help}; * for all` },
     ...ADMIN_OPTIONS,
   },
   async run(args): Promise<ExitCode> {
@@ -21,11 +31,18 @@ export const topics: Command = {
       const text = args.text(name);
       if (text !== undefined) query.set(name, text);
     }
-    return show(args, await ask(args, 'GET', `/admin/topics?${query.toString()}`), (body) => {
-      const list = body['topics'] as readonly Readonly<Record<string, unknown>>[];
-      const titles = ['topic', 'epoch', 'sequence', 'subscribers', 'lagging', 'routed'] as const;
-      const rows = list.map((topic) => titles.map((title) => topic[title]));
-      return `${table(titles, rows)}\n${rows.length} of ${String(body['total'])} topics of ${String(body['node'])}`;
-    });
+    return show(args, await ask(args, 'GET', `/admin/topics?${query.toString()}`), describe, isIncomplete);
   },
 };
+
+function describe(body: Readonly<Record<string, unknown>>): string {
+  const isOfAll = body['node'] === '*';
+  const list = body['topics'] as readonly Readonly<Record<string, unknown>>[];
+  const titles = [...(isOfAll ? ['node'] : []), 'topic', 'epoch', 'sequence', 'subscribers', 'lagging', 'routed'];
+  const rows = list.map((topic) => titles.map((title) => topic[title]));
+  return [
+    table(titles, rows),
+    `${rows.length} of ${String(body['total'])} topics of ${nodesOf(body)}`,
+    ...problemsOf(body).map((problem) => `not all: ${problem}`),
+  ].join('\n');
+}

@@ -1,8 +1,19 @@
 /** `signalbox trace` and `signalbox why`: what became of a message, and why a user did or did not get it. */
 import type { TraceAnswer } from '../http/trace.ts';
-import { ADMIN_OPTIONS, NODE_OPTION, ask, ofNode, readDuration, show } from './admin-client.ts';
+import {
+  ADMIN_OPTIONS,
+  NODES_OPTION,
+  ask,
+  isIncomplete,
+  ofNode,
+  ofNodes,
+  problemsOf,
+  readDuration,
+  show,
+} from './admin-client.ts';
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
 import { describeChange } from './emergency.ts';
+import { expectedMessageId, messagePlace } from '../protocol/position.ts';
 import { traceText, whyText } from './why.ts';
 
 export const trace: Command = {
@@ -12,7 +23,7 @@ export const trace: Command = {
   positionals: 2,
   options: {
     ttl: { type: 'string', value: 'TIME', help: 'of on: tracing ends by itself after this: 30s, 15m, 1h, 7d' },
-    node: NODE_OPTION,
+    node: NODES_OPTION,
     ...ADMIN_OPTIONS,
   },
   async run(args): Promise<ExitCode> {
@@ -22,8 +33,12 @@ export const trace: Command = {
     if (pattern !== undefined) throw new UsageError(`expected one message id, got ${args.positionals.join(' ')}`);
     if (first === 'list')
       return show(args, await ask(args, 'GET', `/admin/trace?${ofNode(args).toString()}`), describePatterns);
-    const answer = await ask(args, 'GET', `/admin/trace/${encodeURIComponent(first)}?${ofNode(args).toString()}`);
-    return show(args, answer, (body) => traceText(body as unknown as TraceAnswer));
+    const answer = await ask(args, 'GET', `/admin/trace/${messageIdOf(first)}?${ofNodes(args).toString()}`);
+    const text = (body: Body): string =>
+      [traceText(body as unknown as TraceAnswer), ...problemsOf(body).map((problem) => `not all: ${problem}`)].join(
+        '\n',
+      );
+    return show(args, answer, text, isIncomplete);
   },
 };
 
@@ -34,19 +49,30 @@ export const why: Command = {
   positionals: 1,
   options: {
     user: { type: 'string', value: 'USER', help: 'the recipient to explain it for' },
-    node: NODE_OPTION,
+    node: NODES_OPTION,
     ...ADMIN_OPTIONS,
   },
   async run(args): Promise<ExitCode> {
     const [id] = args.positionals;
     const user = args.text('user');
     if (id === undefined || user === undefined) throw new UsageError('expected MESSAGE_ID --user USER');
-    const query = ofNode(args);
+    const query = ofNodes(args);
     query.set('user', user);
-    const path = `/admin/trace/${encodeURIComponent(id)}?${query.toString()}`;
-    return show(args, await ask(args, 'GET', path), (body) => whyText(body as unknown as TraceAnswer));
+    const path = `/admin/trace/${messageIdOf(id)}?${query.toString()}`;
+    // Whoever got it, got it, whatever other nodes would say.
+    const isOpen = (body: Body): boolean =>
+      isIncomplete(body) && (body as unknown as TraceAnswer).why?.verdict !== 'delivered';
+    return show(args, await ask(args, 'GET', path), (body) => whyText(body as unknown as TraceAnswer), isOpen);
   },
 };
+
+type Body = Readonly<Record<string, unknown>>;
+
+/** @throws UsageError */
+function messageIdOf(text: string): string {
+  if (messagePlace(text) === null) throw new UsageError(expectedMessageId(text));
+  return text;
+}
 
 async function turn(args: Arguments, enabled: boolean, pattern: string | undefined): Promise<ExitCode> {
   if (pattern === undefined) throw new UsageError(`expected ${enabled ? 'on' : 'off'} PATTERN`);

@@ -1,5 +1,6 @@
 /** What `signalbox trace` and `signalbox why` print. */
 import type { TraceAnswer } from '../http/trace.ts';
+import { printable } from './printable.ts';
 
 const STAGES = ['received', 'validated', 'stored', 'routed', 'queued', 'delivered', 'failed'] as const;
 
@@ -9,12 +10,14 @@ export function whyText({ why, note }: TraceAnswer): string {
 }
 
 /** The stages of a message and its end per recipient. */
-export function traceText({ message, note, why }: TraceAnswer): string {
+export function traceText({ message, note, why, nodes = [] }: TraceAnswer): string {
   const last = why === null ? [] : [printable(why.sentence)];
   if (message === null) return [printable(note ?? ''), ...last].filter((line) => line !== '').join('\n');
   const { id, topic, epoch, sequence, from, subscriptions, recipients, others, traced_until: until } = message;
   const count =
-    subscriptions === null ? 'not routed on this node' : `${subscriptions} subscriptions when it was routed`;
+    subscriptions === null
+      ? `not routed on ${nodes.length > 1 ? 'any node that answered' : 'this node'}`
+      : `${subscriptions} subscriptions when it was routed`;
   const rest = Object.entries(others).map(([end, number]) => `${number} ${end}`);
   return [
     row('message', id),
@@ -65,9 +68,4 @@ function row(name: string, text: string): string {
 
 function clock(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-/** User ids are what tokens say: nothing of them may steer a terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\uFFFD');
 }

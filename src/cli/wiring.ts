@@ -173,6 +173,7 @@ export async function startNode(
   const operations = new Operations(node, {
     authenticator,
     setLogLevels: (text) => logs.setLevels(parseLevels(text)),
+    logLevels: () => logs.levelsText,
     drain: () => onEnd('drain'),
     log: logs.room('control'),
   });
@@ -214,7 +215,7 @@ export async function startNode(
     node.parts,
     logs.room('http'),
   );
-  const looking = adminViewRoutes(node, bus);
+  const looking = adminViewRoutes(node, bus, operations);
   const admin = [
     ...onAnyNode(looking, { own: name, bus, views }),
     ...adminCommandRoutes(bus, isWorker ? null : name, logs.room('control')),

@@ -8,8 +8,7 @@ import { ActorCell } from '../actor/actor-cell.ts';
 import { Mailbox } from '../actor/mailbox.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
-import type { CloseReason } from '../protocol/close-codes.ts';
-import { CLOSE_CODES } from '../protocol/close-codes.ts';
+import { CLOSE_CODES, countedAs, type CloseReason } from '../protocol/close-codes.ts';
 import {
   byteLength,
   type Acknowledgement,
@@ -209,7 +208,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   closed(code: number): void {
     if (!this.step('GONE')) return;
     this.transport = null;
-    this.context.counters.closed.add(String(code));
+    this.context.counters.closed.add(countedAs(code));
     this.context.log.debug('Connection closed', { connection_id: this.id, code });
     this.release();
     this.cell.stop('finished');

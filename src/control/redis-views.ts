@@ -33,6 +33,10 @@ export class RedisNodeViews implements NodeViews {
     });
   }
 
+  get isReachable(): boolean {
+    return this.link.isAvailable;
+  }
+
   start(instance: string, answer: AnswerView): void {
     this.instance = instance;
     this.answer = answer;

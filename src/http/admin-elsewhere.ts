@@ -6,6 +6,9 @@ import type { HttpResponse } from '../node/route.ts';
 import { refusal } from '../protocol/errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { AdminRequest, AdminRoute } from './admin-access.ts';
+import { askAll } from './all-nodes.ts';
+import { MERGED, ofOneNode, pageOfEach, type View } from './merged-views.ts';
+import { MAX_PAGE } from './page-size.ts';
 
 export interface Elsewhere {
   /** The name of this node. */
@@ -18,7 +21,13 @@ export interface Elsewhere {
 /** Its ids begin with the name of their node, so that nobody has to know where a connection is. */
 const BY_ID = '/admin/connections/:id';
 
-/** The same routes, for whichever node `?node=` names; without, for this one, or the one that has the connection. */
+/** `?node=*`: every node. */
+const ALL = '*';
+
+/**
+ * The same routes, for whichever node `?node=` names, or for all of them; without, for this one, or the one that has the
+ * connection. What became of a message and what is in force are asked of all.
+ */
 export function onAnyNode(routes: readonly AdminRoute[], elsewhere: Elsewhere): AdminRoute[] {
   return routes.map((route) => ({
     ...route,
@@ -27,6 +36,9 @@ export function onAnyNode(routes: readonly AdminRoute[], elsewhere: Elsewhere): 
       const query = new URLSearchParams(given.query);
       query.delete('node');
       const request = { ...given, query };
+      const view = MERGED[route.path];
+      if (view !== undefined && (node === ALL || (node === null && view.byDefault)))
+        return askEvery(elsewhere, route, request, view);
       if (node === elsewhere.own) return route.handle(request);
       if (node !== null) return askNode(elsewhere, node, route, request);
       const answer = await route.handle(request);
@@ -55,6 +67,31 @@ async function look(routes: readonly AdminRoute[], { path, parameters, query }: 
   const header = (): undefined => undefined;
   const request = { method: 'GET', path, query: new URLSearchParams(query), header, parameters } as const;
   return route.handle({ ...request, body: '', address: '', who: 'another node' });
+}
+
+async function askEvery(
+  elsewhere: Elsewhere,
+  route: AdminRoute,
+  request: AdminRequest,
+  view: View,
+): Promise<HttpResponse> {
+  // What is wrong with the question is the same on every node.
+  const refused = await route.handle(request);
+  if (refused.status >= 400) return refused;
+  // A node that is alone answers pages however far they reach.
+  if (view.isPaged && elsewhere.views === null) return { status: 200, body: ofOneNode(refused.body) };
+  const query = view.isPaged ? pageOfEach(request.query) : request.query;
+  if (query === null)
+    return refusalResponse(
+      refusal(
+        'invalid_field',
+        `query offset: expected offset + limit of at most ${MAX_PAGE} over all nodes; name one with ?node=`,
+      ),
+    );
+  const own = view.isPaged ? await route.handle({ ...request, query }) : refused;
+  const { path } = route;
+  const answers = await askAll(elsewhere, own, { path, parameters: request.parameters, query: query.toString() });
+  return { status: 200, body: view.merge(answers, request.query) };
 }
 
 async function askNode(

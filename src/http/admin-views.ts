@@ -1,15 +1,17 @@
 /** The admin endpoints that only look. */
 import { z } from 'zod';
 import type { ControlBus } from '../control/command.ts';
+import { inForce } from '../node/in-force.ts';
 import { inspectConnection, listConnections, listTopics, SORTS, type Sort } from '../node/inspection.ts';
 import type { Node } from '../node/node.ts';
+import type { Operations } from '../node/operations.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpResponse } from '../node/route.ts';
 import { refusal } from '../protocol/errors.ts';
+import { expectedMessageId, messagePlace } from '../protocol/position.ts';
+import { MAX_PAGE } from './page-size.ts';
 import { traceAnswer } from './trace.ts';
 import type { AdminRequest, AdminRoute } from './admin-access.ts';
-
-const MAX_PAGE = 1_000;
 
 const PAGING = {
   offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
@@ -22,7 +24,7 @@ export const CONNECTIONS_QUERY = z.strictObject({
 });
 export const TOPICS_QUERY = z.strictObject({ ...PAGING, prefix: z.string().default('') });
 
-export function adminViewRoutes(node: Node, bus: ControlBus): AdminRoute[] {
+export function adminViewRoutes(node: Node, bus: ControlBus, operations: Operations): AdminRoute[] {
   return [
     { method: 'GET', path: '/admin/nodes', handle: () => nodes(bus) },
     {
@@ -41,16 +43,14 @@ export function adminViewRoutes(node: Node, bus: ControlBus): AdminRoute[] {
     {
       method: 'GET',
       path: '/admin/trace/:id',
-      handle: ({ parameters, query }) => ({
-        status: 200,
-        body: traceAnswer(
-          { connections: node.connections, context: node.parts.context },
-          parameters['id'] ?? '',
-          query.get('user'),
-        ),
-      }),
+      handle: (request) => messageTrace(node, request),
     },
     { method: 'GET', path: '/admin/trace', handle: () => tracedPatterns(node) },
+    {
+      method: 'GET',
+      path: '/admin/emergency-status',
+      handle: () => ({ status: 200, body: inForce(operations) }),
+    },
     { method: 'GET', path: '/admin/dead-letters', handle: () => deadLetters(node) },
   ];
 }
@@ -72,6 +72,12 @@ function connection(node: Node, { parameters }: AdminRequest): HttpResponse {
   return refusalResponse(
     refusal('not_found', 'expected the id of a connection of this node: see GET /admin/connections'),
   );
+}
+
+function messageTrace({ connections, parts }: Node, { parameters, query: given }: AdminRequest): HttpResponse {
+  const id = parameters['id'] ?? '';
+  if (messagePlace(id) === null) return refusalResponse(refusal('invalid_field', expectedMessageId(id)));
+  return { status: 200, body: traceAnswer({ connections, context: parts.context }, id, given.get('user')) };
 }
 
 async function nodes(bus: ControlBus): Promise<HttpResponse> {

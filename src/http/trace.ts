@@ -1,5 +1,5 @@
 /** The answer to `GET /admin/trace/{message_id}[?user=U]`, as it is sent. */
-import { shownTopic } from '../node/fate.ts';
+import { shownTopic, type Verdict } from '../node/fate.ts';
 import { explainFor, locate, type Located, type TraceParts } from '../node/why.ts';
 import type { Recipient, TracedMessage } from '../telemetry/message-trace.ts';
 
@@ -9,6 +9,8 @@ export interface TraceAnswer {
   readonly note: string | null;
   /** Only for the user who was asked about. */
   readonly why: WhyView | null;
+  /** Where all nodes were asked: each, and why it did not answer. */
+  readonly nodes?: readonly { readonly node: string; readonly problem: string | null }[];
 }
 
 interface MessageView {
@@ -28,6 +30,8 @@ interface MessageView {
 }
 
 interface RecipientView {
+  /** Where all nodes were asked. */
+  readonly node?: string;
   readonly connection_id: string;
   readonly user: string;
   readonly end: Recipient['end'];
@@ -40,9 +44,20 @@ interface RecipientView {
 
 interface WhyView {
   readonly user: string;
-  readonly verdict: string;
+  /** The node that knows it, where all were asked; `null` when none has anything of the user. */
+  readonly node?: string | null;
+  readonly verdict: Verdict;
   readonly sentence: string;
-  readonly connections: readonly { readonly connection_id: string; readonly verdict: string; readonly text: string }[];
+  /** Where the message is for a user who has no connection here; `null` when there is one, or nothing is known. */
+  readonly absent: string | null;
+  readonly connections: readonly FateView[];
+}
+
+interface FateView {
+  readonly node?: string;
+  readonly connection_id: string;
+  readonly verdict: Verdict;
+  readonly text: string;
 }
 
 /** @param user the user id to explain it for, in the tenant of the topic; `null` for nobody in particular */
@@ -77,11 +92,12 @@ function messageView({ id, topic, epoch, sequence, from, timestamp, ...rest }: T
 }
 
 function whyView(parts: TraceParts, located: Located, user: string): WhyView {
-  const { verdict, sentence, fates } = explainFor(parts, located, user);
+  const { verdict, sentence, absent, fates } = explainFor(parts, located, user);
   return {
     user,
     verdict,
     sentence,
+    absent,
     connections: fates.map(({ connection, ...fate }) => ({ connection_id: connection, ...fate })),
   };
 }

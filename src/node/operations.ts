@@ -13,6 +13,8 @@ export interface OperationParts {
   readonly authenticator: Authenticator;
   /** Sets the levels of the log and returns the way back. @throws when a level is unknown */
   readonly setLogLevels: (text: string) => () => void;
+  /** The levels that hold now, in the form of logging.level. */
+  readonly logLevels: () => string;
   /** Begins the end of the process: the same as SIGTERM. */
   readonly drain: () => void;
   readonly log: Log;
@@ -36,10 +38,18 @@ export class Operations {
   readonly parts: OperationParts;
   readonly traffic = new Traffic();
   readonly reversions = new Reversions();
+  /** The rates as the configuration has them, whatever operators have changed since. */
+  readonly configured: { readonly connection_rps: number; readonly user_rps: number; readonly global_rps: number };
 
   constructor(node: Node, parts: OperationParts) {
     this.node = node;
     this.parts = parts;
+    const { limits, users, nodeBucket } = node.parts.context;
+    this.configured = {
+      connection_rps: limits.connectionRate.perSecond,
+      user_rps: users.rate.perSecond,
+      global_rps: nodeBucket.rate.perSecond,
+    };
   }
 
   execute(command: Command, dryRun: boolean): Outcome {

@@ -1,9 +1,8 @@
 /** Why a user did or did not get a message, in one sentence. */
 import type { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
-import { messagePlace } from '../protocol/position.ts';
+import { expectedMessageId, messagePlace } from '../protocol/position.ts';
 import { tenantOf, topicDigest, type Topic } from '../protocol/topic.ts';
-import { quote } from '../protocol/errors.ts';
 import type { Router } from '../router/router.ts';
 import {
   recordedFate,
@@ -35,6 +34,8 @@ export interface Why {
   readonly user: string;
   readonly verdict: Verdict;
   readonly sentence: string;
+  /** Where the message is, when the user has no connection to this node: half a sentence. */
+  readonly absent: string | null;
   /** Per connection of the user that is open or was written down. */
   readonly fates: readonly Fate[];
 }
@@ -49,11 +50,7 @@ export function locate(parts: TraceParts, id: string): Located {
   if (message !== undefined)
     return { place: { topic: message.topic, sequence: message.sequence, message }, note: null };
   const named = messagePlace(id);
-  if (named === null)
-    return {
-      place: null,
-      note: `expected a message id (<milliseconds>-<sequence>-<digest of the topic>, the id of a publication and of its Ack), got ${quote(id)}`,
-    };
+  if (named === null) return { place: null, note: expectedMessageId(id) };
   const topic = topicOf(router, named.digest);
   const note = `the message is not in the trace: ${missingBecause(router, named.timestamp, topic)}`;
   return { place: topic === null ? null : { topic, sequence: named.sequence, message: null }, note };
@@ -61,12 +58,14 @@ export function locate(parts: TraceParts, id: string): Located {
 
 /** Why a user did or did not get a message, from what this node knows. */
 export function explainFor(parts: TraceParts, { place, note }: Located, user: string): Why {
-  if (place === null) return { user, verdict: 'unknown', sentence: `${note}.`, fates: [] };
+  if (place === null) return { user, verdict: 'unknown', sentence: `${note}.`, absent: null, fates: [] };
   const fates = fatesOf(parts, place, user);
   const [best] = fates.toSorted((a, b) => RANK.indexOf(a.verdict) - RANK.indexOf(b.verdict));
-  const { verdict, text } = best ?? { verdict: 'not_delivered', text: absent(parts, place) };
+  const { verdict, text } = best ?? { verdict: absentVerdict(place), text: '' };
   const more = note === null || verdict === 'pending' ? stopped(place) : `; ${note}`;
-  return { user, verdict, sentence: `${user} ${text}${more}.`, fates };
+  if (best !== undefined) return { user, verdict, sentence: `${user} ${text}${more}.`, absent: null, fates };
+  const absent = `${whereItWaits(parts, place)}${more}`;
+  return { user, verdict, sentence: `${user} is not connected to this node; ${absent}.`, absent, fates };
 }
 
 function topicOf(router: Router, digest: string): Topic | null {
@@ -98,10 +97,16 @@ function fatesOf({ connections }: TraceParts, place: MessagePlace, user: string)
   ];
 }
 
-function absent({ context }: TraceParts, { topic, sequence, message }: MessagePlace): string {
+/** Whoever was here and left without having been written down may have got it. */
+function absentVerdict({ message }: MessagePlace): Verdict {
+  const isComplete = message !== null && message.tracedUntil === null && Object.keys(message.others).length === 0;
+  return isComplete ? 'not_delivered' : 'unknown';
+}
+
+function whereItWaits({ context }: TraceParts, { topic, sequence, message }: MessagePlace): string {
   const head = [...context.router.openTopics()].find(({ name }) => name === topic);
   const epoch = message?.epoch ?? head?.epoch ?? '';
-  return `is not connected to this node; the message ${waits({ sequence, epoch })}`;
+  return `the message ${waits({ sequence, epoch })}`;
 }
 
 function stopped({ topic, message }: MessagePlace): string {

@@ -34,6 +34,13 @@ export const CLOSE_CODES = {
 
 export type CloseReason = keyof typeof CLOSE_CODES;
 
+const OWN = new Set<number>(Object.values(CLOSE_CODES).map(({ code }) => code));
+
+/** By what a close counts in the metrics: clients close with any code they like, and each label is kept for ever. */
+export function countedAs(code: number): string {
+  return OWN.has(code) || (code >= 1000 && code <= 1015) ? String(code) : 'other';
+}
+
 /** The ranges of application close codes and what a client does on any code in them. */
 export const CLOSE_RANGES = [
   { from: 4000, to: 4099, client: 'stop' },

@@ -42,6 +42,11 @@ export function messageTime(id: string): number | null {
   return messagePlace(id)?.timestamp ?? null;
 }
 
+/** What is said to whoever gives something else for a message id. */
+export function expectedMessageId(got: string): string {
+  return `expected a message id (<milliseconds>-<sequence>-<six characters of the topic's digest>, the id of a publication and of its Ack), got ${JSON.stringify(got.slice(0, 100))}`;
+}
+
 /** What a message id says of its message, or `null` when the text is not one. */
 export function messagePlace(id: string): { timestamp: number; sequence: number; digest: string } | null {
   const match = MESSAGE_ID.exec(id);

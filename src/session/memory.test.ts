@@ -100,3 +100,32 @@ test('the store does what a list in order of saving does', () => {
     }),
   );
 });
+
+describe('the bound that all share', () => {
+  function of(user: string, id: string): Session {
+    return { ...session(id), user };
+  }
+
+  test('is made room in by the user who has the most, the oldest first; nobody else loses one', () => {
+    const store = new MemorySessionStore(1_000, 10, new VirtualClock());
+    for (let at = 0; at < 4; at += 1) store.save(of(`victim${at}`, `v${at}`));
+    for (let at = 0; at < 1_000; at += 1) store.save(of('mallory', `m${at}`));
+    expect(store.size).toBe(10);
+    for (let at = 0; at < 4; at += 1) expect(load(store, `v${at}`)).not.toBeNull();
+    expect(load(store, 'm993')).toBeNull();
+    expect(load(store, 'm994')).not.toBeNull();
+  });
+
+  test('has one per user beside it, and the same name in another tenant is another user', () => {
+    const store = new MemorySessionStore(1_000, 10, new VirtualClock(), 2);
+    for (const id of ['a', 'b', 'c']) store.save(of('mallory', id));
+    store.save({ ...of('mallory', 'd'), tenant: 'acme' });
+    expect(['a', 'b', 'c', 'd'].map((id) => load(store, id) !== null)).toEqual([false, true, true, true]);
+  });
+
+  test('without hoarders loses the oldest of all', () => {
+    const store = new MemorySessionStore(1_000, 2, new VirtualClock());
+    for (const name of ['a', 'b', 'c']) store.save(of(name, name));
+    expect(['a', 'b', 'c'].map((id) => load(store, id) !== null)).toEqual([false, true, true]);
+  });
+});

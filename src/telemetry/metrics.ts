@@ -85,7 +85,7 @@ export const METRICS: readonly MetricEntry[] = [
   ),
   counter(
     'connections_closed_total',
-    'Connections closed, by close code of docs/errors.md; 1006 is a socket that broke.',
+    'Connections closed, by close code of docs/errors.md; 1006 is a socket that broke, other a code that only a client made up.',
     ['code'],
     ({ closed }) => tally(closed, 'code'),
   ),

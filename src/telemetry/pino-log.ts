@@ -76,6 +76,12 @@ export class LogFactory {
     return room;
   }
 
+  /** The levels that hold now, in the form of logging.level. */
+  get levelsText(): string {
+    const { fallback, rooms } = this.levels;
+    return [fallback, ...[...rooms].map(([room, level]) => `${room}=${level}`)].join(',');
+  }
+
   /** Changes the levels of all rooms at once. Returns the way back. */
   setLevels(levels: LogLevels): () => void {
     const before = this.levels;

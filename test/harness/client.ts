@@ -160,8 +160,8 @@ export class Client {
     return acks;
   }
 
-  async close(): Promise<Closed> {
-    this.wire.close();
+  async close(code?: number): Promise<Closed> {
+    this.wire.close(code);
     return within(this.closed, 'the closing handshake');
   }
 

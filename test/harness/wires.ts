@@ -11,7 +11,7 @@ export interface WireEvents {
 
 export interface Wire {
   send(data: string | Uint8Array): void;
-  close(): void;
+  close(code?: number): void;
   /** Drops the connection without a word where the library can, else closes it. */
   drop(): void;
 }
@@ -39,7 +39,7 @@ function openWs({ url, protocols, headers = {}, autoPong = true }: WireOptions, 
   socket.on('error', () => {});
   return {
     send: (data) => socket.send(data),
-    close: () => socket.close(),
+    close: (code) => socket.close(code),
     drop: () => socket.terminate(),
   };
 }
@@ -54,7 +54,7 @@ function openPlatform({ url, protocols }: WireOptions, events: WireEvents): Wire
   socket.addEventListener('close', ({ code, reason }) => events.closed(code, reason));
   return {
     send: (data) => socket.send(data),
-    close: () => socket.close(),
+    close: (code) => socket.close(code),
     drop: () => socket.close(),
   };
 }

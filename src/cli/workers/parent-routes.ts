@@ -98,10 +98,10 @@ function forwarded({ supervisor }: ParentParts, method: Method, path: string): R
       const wanted = request.query.get('node');
       const own = choose(serving, wanted, request.parameters['id'] ?? '');
       // No worker of ours: what only looks can be of any node of the service, which each of them knows how to ask.
-      const isElsewhere = own === undefined && method === 'GET' && path.startsWith('/admin/');
-      const slot = isElsewhere ? serving[0] : own;
+      const isView = method === 'GET' && path.startsWith('/admin/');
+      const slot = own === undefined && isView ? serving[0] : own;
       if (slot === undefined || slot.worker === null) return nobody(serving, wanted);
-      const plainRequest = plain(request, isElsewhere ? wanted : null);
+      const plainRequest = plain(request, isView ? wanted : null);
       try {
         return await slot.worker.call({ what: 'route', route: path, request: plainRequest }, FORWARD_MS);
       } catch (error) {
@@ -125,7 +125,7 @@ function nobody(serving: readonly WorkerSlot[], wanted: string | null): HttpResp
   return refusalResponse(refusal('not_found', `expected node to be one of ${names}, got ${JSON.stringify(wanted)}`));
 }
 
-/** @param node the one that the worker is to ask; `null` for its own answer */
+/** @param node the one that the worker is to ask, which may be itself; `null` where that is no question of nodes */
 function plain(request: HttpRequest, node: string | null): ForwardedRequest {
   const { method, path, parameters, body, address } = request;
   const query = new URLSearchParams(request.query);

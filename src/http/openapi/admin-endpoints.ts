@@ -54,8 +54,45 @@ const member = z
   })
   .meta({ id: 'Member', description: 'A live node, as it says of itself.' });
 
-const paging = {
+/** Of an answer that was put together from those of all nodes. */
+const nodeAnswer = z
+  .object({
+    node: z.string(),
+    total: z.int().optional(),
+    problem: z.string().nullable().describe('why this node gave no answer; null when it did'),
+  })
+  .meta({ id: 'NodeAnswer', description: 'Whether a node answered, where all are asked.' });
+
+const until = z.iso.datetime().nullable().describe('when it ends by itself; null when it stays');
+const rate = z.object({ per_second: z.number(), configured: z.number(), until });
+const inForce = z.object({
   node: z.string(),
+  problem: z.string().nullable().optional().describe('why this node gave no answer: then nothing else is there'),
+  mode: z.object({ is: z.string(), until }).optional(),
+  admission: z.object({ admits: z.boolean(), until }).optional(),
+  rates: z.object({ connection_rps: rate, user_rps: rate, global_rps: rate }).optional(),
+  log_level: z.object({ level: z.string(), until }).optional(),
+  revocations: z
+    .object({
+      total: z.int(),
+      newest: z
+        .array(
+          z.object({
+            of: z.enum(['token', 'user', 'everybody']),
+            who: z.string(),
+            issued_until: z.iso.datetime().nullable(),
+            until: z.iso.datetime(),
+          }),
+        )
+        .describe('the newest 50'),
+    })
+    .optional(),
+  traced: z.array(z.object({ pattern: z.string(), until })).optional(),
+});
+
+const paging = {
+  node: z.string().describe('* when all nodes were asked'),
+  nodes: z.array(nodeAnswer).optional().describe('where all nodes were asked'),
   total: z.int(),
   offset: z.int(),
   next_offset: z.int().nullable().describe('offset of the next page; null on the last one'),
@@ -77,7 +114,7 @@ const VIEWS: readonly Endpoint[] = [
     method: 'GET',
     path: '/admin/connections',
     operation: 'connections',
-    summary: 'Open connections of a node, the worst first.',
+    summary: 'Open connections of a node, or of all with node=*, the worst first.',
     query: CONNECTIONS_QUERY,
     response: z.object({ ...paging, sort: z.string(), connections: z.array(connection) }),
     reasons: ['invalid_field'],
@@ -96,7 +133,7 @@ const VIEWS: readonly Endpoint[] = [
     method: 'GET',
     path: '/admin/topics',
     operation: 'topics',
-    summary: 'Topics that a node serves, the most subscribed first.',
+    summary: 'Topics that a node serves, or all with node=*, the most subscribed first.',
     query: TOPICS_QUERY,
     response: z.object({ ...paging, topics: z.array(z.looseObject({ topic: z.string(), subscribers: z.int() })) }),
     reasons: ['invalid_field'],
@@ -120,13 +157,24 @@ const VIEWS: readonly Endpoint[] = [
     method: 'GET',
     path: '/admin/trace/:id',
     operation: 'messageTrace',
-    summary: 'What became of a message, recipient by recipient; with user, why that user did or did not get it.',
+    summary:
+      'What became of a message on all nodes, recipient by recipient; with user, why that user did or did not get it.',
     query: z.object({ user: z.string().optional() }),
     response: z.object({
       message: z.looseObject({ id: z.string(), topic: z.string(), sequence: z.int() }).nullable(),
       note: z.string().nullable().describe('why the message is not in the trace'),
       why: z.looseObject({ user: z.string(), verdict: z.string(), sentence: z.string() }).nullable(),
+      nodes: z.array(nodeAnswer).optional().describe('where all nodes were asked'),
     }),
+    reasons: ['invalid_field'],
+  },
+  {
+    ...ADMIN,
+    method: 'GET',
+    path: '/admin/emergency-status',
+    operation: 'emergencyStatus',
+    summary: 'What is in force now, on all nodes: mode, admission, rates, log levels, revocations, traced topics.',
+    response: z.object({ node: z.string(), nodes: z.array(inForce) }).or(inForce),
   },
   {
     ...ADMIN,
@@ -162,7 +210,14 @@ const COMMANDS = ADMIN_COMMANDS.map((endpoint): Endpoint => ({
   reasons: ['malformed', 'invalid_field', 'not_found'],
 }));
 
-const ANY_NODE = { node: z.string().optional().describe('the node that is meant; without, the one that is asked') };
+const ANY_NODE = {
+  node: z
+    .string()
+    .optional()
+    .describe(
+      'the node that is meant, or * for all; without, the one that is asked, or all for /admin/trace/{id} and /admin/emergency-status',
+    ),
+};
 
 /** What only looks can be of any node (admin-elsewhere.ts). */
 const VIEWS_OF_ANY_NODE = VIEWS.map((view): Endpoint => {

@@ -67,7 +67,12 @@ const acknowledgement = z
     id: z.string().optional().describe('not for ephemeral topics'),
     sequence: sequence.optional().describe('not for ephemeral topics'),
     epoch: epoch.optional(),
-    recipients: z.int().min(0).describe('subscribed connections of the answering node'),
+    recipients: z
+      .int()
+      .min(0)
+      .describe(
+        'subscribed connections of the node that answers; those of other nodes are not counted, so 0 does not mean nobody',
+      ),
   })
   .meta({ id: 'Acknowledgement', description: 'The message is stored (on an ephemeral topic: routed).' });
 

@@ -1,0 +1,2 @@
+/** Rows of a view's page, whether one node gives them or all together. */
+export const MAX_PAGE = 1_000;
