@@ -28,8 +28,9 @@ start: install ## run a development server on port 8081 (PORT=... make start)
 test: install system ## the whole suite
 	vitest run
 
+# Without a process for every file: starting those would take longer than the tests. The simulator searches for half a minute.
 unit: install ## what needs no services: seconds
-	vitest run src --exclude src/broker/redis.test.ts
+	vitest run src --no-isolate --exclude src/broker/redis.test.ts --exclude 'src/simulation/simulate*.test.ts'
 
 check: install ## types, lint, format, unused code, generated docs, lock files, size of a production install
 	node scripts/check-lock.ts
