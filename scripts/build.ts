@@ -18,7 +18,7 @@ for (const file of globSync('dist/**/*.{js,d.ts}', { cwd: ROOT })) {
   const built = withBuiltNames(text);
   if (built !== text) writeFileSync(join(ROOT, file), built);
 }
-for (const file of globSync('**/*.lua', { cwd: join(ROOT, 'src') }))
+for (const file of globSync('**/*.{lua,html}', { cwd: join(ROOT, 'src') }))
   cpSync(join(ROOT, 'src', file), join(ROOT, 'dist', file));
 
 /**

@@ -1,7 +1,10 @@
 /** `signalbox health` against real nodes, and against what is none. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createServer as createTcpServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { readArguments, UsageError } from '../src/cli/command.ts';
 import { health } from '../src/cli/health.ts';
@@ -69,6 +72,23 @@ describe('health', () => {
     // The server listens on 0.0.0.0 by default: nobody can ask there.
     const byPort = await signalbox(['health', '--json', '--port', String(port)], { JWT_SECRET: SECRET });
     expect(byPort).toEqual({ code: 0, out: `${JSON.stringify(report)}\n`, err: '' });
+  });
+
+  test('looks where the configuration says, with no secret at hand: by PORT, by a file, by --set', async () => {
+    const { port, url } = await startServer();
+    const file = join(mkdtempSync(join(tmpdir(), 'signalbox-')), 'node.toml');
+    writeFileSync(file, `[server]\nhost = "127.0.0.1"\nport = ${port}\n`);
+    for (const [args, environment] of [
+      [[], { PORT: String(port) }],
+      [['--config', file], {}],
+      [[], { SIGNALBOX_CONFIG: file }],
+      [['--set', `server.port=${port}`], {}],
+    ] as const) {
+      const { code, out, err } = await signalbox(['health', '--json', ...args], environment);
+      expect([code, err, (JSON.parse(out) as Report).url]).toEqual([0, '', `${url}/health/ready`]);
+    }
+    const any = await signalbox(['health'], { PORT: '0' });
+    expect([any.code, any.err]).toEqual([2, expect.stringContaining('expected --url: server.port is 0')]);
   });
 
   test('of a node that admits nobody is 1, and --live is still 0', async () => {

@@ -98,9 +98,20 @@ describe('serve', () => {
     const args = ['serve', '--host', '127.0.0.1', '--port', String(first.port)];
     const { code, err } = await signalbox(args, { JWT_SECRET: SECRET });
     expect(code).toBe(1);
-    expect(err).toContain(`cannot listen on 127.0.0.1:${first.port}`);
+    expect(err).toContain(`cannot listen on 127.0.0.1:${first.port}: port ${first.port} is taken`);
     expect(err).toContain('taken');
     await connect(first.port);
+  });
+
+  test('a port or a host that cannot be had is told by its own name', async () => {
+    const environment = { JWT_SECRET: SECRET };
+    const other = await signalbox(['serve', '--host', '192.0.2.1', '--port', '0'], environment);
+    expect([other.code, other.err]).toEqual([
+      1,
+      expect.stringContaining('192.0.2.1 is not an address of this machine'),
+    ]);
+    const name = await signalbox(['serve', '--host', 'no-such-host.invalid', '--port', '0'], environment);
+    expect([name.code, name.err]).toEqual([1, expect.stringMatching(/the name no-such-host\.invalid .*resolve/)]);
   });
 
   test('production without a secret does not start', async () => {
@@ -120,6 +131,13 @@ describe('serve', () => {
     expect(rejected).toMatchObject([{ topic: 'chat.lobby', ...refused }]);
     const inQuery = connect(server.port, { token: null, query: { token: 'any' } });
     await expect(inQuery).rejects.toThrow('closed with 1006');
+  });
+
+  test('the greeting names the address that the server listens on', async () => {
+    const server = spawnServer(['--profile', 'development', '--host', '127.0.0.2'], {});
+    const [text] = await server.printed(/ready at .*?Ctrl-C drains and stops\./s);
+    expect(text).toMatch(/ready at ws:\/\/127\.0\.0\.2:\d+\/ws \(metrics: http:\/\/127\.0\.0\.2:/);
+    expect(text).not.toContain('localhost');
   });
 
   test('--profile development greets with the address, tokens that work, and a line for wscat', async () => {

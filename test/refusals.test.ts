@@ -218,6 +218,15 @@ describe('refusals as close frames', () => {
     await expectTold(client, { reason: 'bad_handshake', code: 400, close: 4006 });
   });
 
+  test('a long text of the close is cut between two characters', async () => {
+    const server = await startServer();
+    const token = await tokenOf('alice');
+    for (const format of ['é'.repeat(60), `a${'é'.repeat(60)}`]) {
+      const client = await dial(server.port, { protocols: [], query: { refuse: 'close', format, token } });
+      await expectTold(client, { reason: 'bad_handshake', code: 400, close: 4006 });
+    }
+  });
+
   test('a token of another user on a live connection is closed with 4003', async () => {
     const server = await startServer();
     const client = await connect(server.port);

@@ -1,20 +1,26 @@
 /** How the verbs for operators reach a running server: its URL, who asks, and what comes back. */
 import { SignJWT } from 'jose';
 import { UsageError, type Arguments, type ExitCode, type Option } from './command.ts';
+import { WHERE_OPTIONS } from './config-options.ts';
 import { developmentSecret, hasDevelopmentSecret } from './development-secret.ts';
+import { configuredAddress, readUrl } from './node-address.ts';
 
-const DEFAULT_URL = 'http://localhost:8081';
 const TIMEOUT_MS = 30_000;
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 export const ADMIN_OPTIONS: Readonly<Record<string, Option>> = {
-  url: { type: 'string', value: 'URL', help: `the server (default: ADMIN_URL, or ${DEFAULT_URL})` },
+  url: {
+    type: 'string',
+    value: 'URL',
+    help: 'the server (default: ADMIN_URL, else this machine, where the configuration says)',
+  },
   token: {
     type: 'string',
     value: 'TOKEN',
     help: 'the admin token or a JWT with role admin (default: ADMIN_TOKEN; for a development server here, its own)',
   },
   json: { type: 'boolean', help: 'print the answer as JSON' },
+  ...WHERE_OPTIONS,
 };
 
 export const NODE_OPTION: Option = {
@@ -30,8 +36,8 @@ export interface Answer {
 
 /** @throws UsageError when the server cannot be reached or there is no token */
 export async function ask(args: Arguments, method: string, path: string, body?: unknown): Promise<Answer> {
-  const base = args.text('url') ?? process.env['ADMIN_URL'] ?? DEFAULT_URL;
-  const url = parse(base);
+  const given = args.text('url') ?? process.env['ADMIN_URL'];
+  const url = given === undefined ? configuredAddress(args, 'admin') : readUrl(given);
   const headers = { authorization: `Bearer ${await findToken(args, url)}` };
   const payload = body === undefined ? {} : { body: JSON.stringify(body) };
   const request = { method, headers, ...payload, signal: AbortSignal.timeout(TIMEOUT_MS) };
@@ -40,7 +46,9 @@ export async function ask(args: Arguments, method: string, path: string, body?: 
     response = await fetch(new URL(path, url), request);
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    throw new Error(`expected a server at ${base}, got: ${cause} (--url says where it is)`, { cause: error });
+    throw new Error(`expected a server at ${given ?? url.origin}, got: ${cause} (--url says where it is)`, {
+      cause: error,
+    });
   }
   const text = await response.text();
   return { status: response.status, body: readAnswer(text, response.status) };
@@ -120,16 +128,6 @@ export function table(titles: readonly string[], rows: readonly (readonly unknow
 function textOf(cell: unknown): string {
   if (cell === null || cell === undefined) return '-';
   return typeof cell === 'string' ? cell : JSON.stringify(cell);
-}
-
-function parse(text: string): URL {
-  try {
-    const url = new URL(text);
-    if (url.protocol === 'http:' || url.protocol === 'https:') return url;
-  } catch {
-    // Said below, as for a wrong scheme.
-  }
-  throw new UsageError(`expected --url like ${DEFAULT_URL}, got ${JSON.stringify(text)}`);
 }
 
 async function findToken(args: Arguments, url: URL): Promise<string> {

@@ -1,11 +1,13 @@
 /** The flags by which every verb finds its configuration. */
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { loadConfig, type Loaded } from '../config/load.ts';
+import { ConfigError, loadConfig, type Loaded } from '../config/load.ts';
 import { UsageError, type Arguments, type Option } from './command.ts';
 import { withDevelopmentSecret } from './development-secret.ts';
 
-export const CONFIG_OPTIONS: Readonly<Record<string, Option>> = {
+/** Enough to say where a node listens. */
+export const WHERE_OPTIONS: Readonly<Record<string, Option>> = {
   config: {
     type: 'string',
     short: 'c',
@@ -21,6 +23,10 @@ export const CONFIG_OPTIONS: Readonly<Record<string, Option>> = {
   },
   port: { type: 'string', short: 'p', value: 'PORT', help: 'same as --set server.port=PORT' },
   host: { type: 'string', value: 'HOST', help: 'same as --set server.host=HOST' },
+};
+
+export const CONFIG_OPTIONS: Readonly<Record<string, Option>> = {
+  ...WHERE_OPTIONS,
   'log-level': { type: 'string', value: 'LEVEL', help: 'same as --set logging.level=LEVEL' },
   'log-format': { type: 'string', value: 'FORMAT', help: 'same as --set logging.format=FORMAT' },
 };
@@ -53,5 +59,24 @@ export function loadFromArguments(args: Arguments): Loaded {
   }
   return withDevelopmentSecret(
     loadConfig({ files: [`${CONFIG_DIRECTORY}/default.toml`, file], environment: process.env, flags }),
+  );
+}
+
+/** For verbs that ask a node and verify nothing: they run where its secret is not. @throws ConfigError, UsageError */
+export function loadWithoutSecret(args: Arguments): Loaded {
+  try {
+    return loadFromArguments(args);
+  } catch (error) {
+    if (!isOnlySecretMissing(error)) throw error;
+    const standIn = `auth.jwt_secret=${randomBytes(32).toString('base64url')}`;
+    const list = (name: string): readonly string[] => [...args.list(name), ...(name === 'set' ? [standIn] : [])];
+    return loadFromArguments({ ...args, list });
+  }
+}
+
+export function isOnlySecretMissing(error: unknown): boolean {
+  return (
+    error instanceof ConfigError &&
+    error.problems.every(({ key, got }) => key === 'auth.jwt_secret' && got === 'nothing')
   );
 }

@@ -1,10 +1,9 @@
 /** `signalbox health`: asks a node whether it is well. For health checks of containers, and for scripts. */
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
-import { CONFIG_OPTIONS, loadFromArguments } from './config-options.ts';
+import { CONFIG_OPTIONS } from './config-options.ts';
+import { configuredAddress, readUrl } from './node-address.ts';
 
 const DEFAULT_TIMEOUT_SECS = 3;
-/** Addresses on which a server listens but at which nobody can reach it, and what to ask instead. */
-const UNSPECIFIED: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '[::1]' };
 
 interface Report {
   readonly healthy: boolean;
@@ -18,10 +17,10 @@ interface Report {
 export const health: Command = {
   name: 'health',
   summary: 'Asks a node whether it takes connections (/health/ready): exit code 0 when it says 200, else 1.',
-  usage: '[--url http://127.0.0.1:8081] [--live] [--json]',
+  usage: '[--url URL] [--live] [--json]',
   positionals: 0,
   options: {
-    url: { type: 'string', value: 'URL', help: "the node; default: this machine, at the configuration's port" },
+    url: { type: 'string', value: 'URL', help: 'the node; default: this machine, where the configuration says' },
     live: { type: 'boolean', help: 'ask only whether the process lives (/health/live)' },
     timeout: { type: 'string', value: 'SECS', help: `how long to wait, default ${DEFAULT_TIMEOUT_SECS}` },
     json: { type: 'boolean', help: 'print the answer as JSON' },
@@ -38,15 +37,7 @@ export const health: Command = {
 /** @throws UsageError, ConfigError */
 function addressOf(args: Arguments): URL {
   const text = args.text('url');
-  if (text === undefined) {
-    const { server, admin } = loadFromArguments(args).config;
-    // Behind server.port any of the workers would answer for itself; their parent answers for all.
-    const { host, port = server.port } = server.workers > 1 ? admin : server;
-    return new URL(`http://${UNSPECIFIED[host] ?? host}:${port}`);
-  }
-  if (!/^https?:\/\//.test(text) || !URL.canParse(text))
-    throw new UsageError(`expected --url like http://127.0.0.1:8081, got ${JSON.stringify(text)}`);
-  return new URL(text);
+  return text === undefined ? configuredAddress(args, 'server') : readUrl(text);
 }
 
 function timeoutOf(args: Arguments): number {

@@ -1,6 +1,6 @@
 import type { NetworkInterfaceInfo } from 'node:os';
 import { expect, test } from 'vitest';
-import { reachableHost } from './reachable-host.ts';
+import { nearHost, reachableHost } from './reachable-host.ts';
 
 function at(address: string, internal = false): NetworkInterfaceInfo {
   const common = { address, netmask: '', mac: '', internal, cidr: null };
@@ -22,4 +22,14 @@ test.each([
   ['::1', BOTH, '[::1]'],
 ])('who listens on %s of %j is reached at %s', (host, interfaces, reached) => {
   expect(reachableHost(host, interfaces)).toBe(reached);
+});
+
+test.each([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '[::1]'],
+  ['::1', '[::1]'],
+  ['10.0.0.5', '10.0.0.5'],
+  ['node.example', 'node.example'],
+])('who listens on %s is reached from the same machine at %s', (host, reached) => {
+  expect(nearHost(host)).toBe(reached);
 });

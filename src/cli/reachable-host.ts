@@ -10,6 +10,11 @@ export function reachableHost(host: string, interfaces: Interfaces = networkInte
   return inUrl(EVERYWHERE.has(host) ? (outerAddress(interfaces, host === '::') ?? host) : host);
 }
 
+/** As it stands in a URL, for somebody on the same machine. */
+export function nearHost(host: string): string {
+  return inUrl(host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host);
+}
+
 function outerAddress(interfaces: Interfaces, takesIpv6: boolean): string | undefined {
   const all = Object.values(interfaces).flatMap((addresses) => addresses ?? []);
   const outer = all.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'));

@@ -1,14 +1,13 @@
 /** `signalbox token`: makes tokens for trying things out, and says what is wrong with one. */
 import { createHash } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
-import { ConfigError } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { secretBytes } from '../config/secrets.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Rights } from '../auth/rights.ts';
 import { DENIALS } from '../protocol/errors.ts';
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
-import { CONFIG_OPTIONS, loadFromArguments } from './config-options.ts';
+import { CONFIG_OPTIONS, isOnlySecretMissing, loadFromArguments } from './config-options.ts';
 import { developmentSecret, hasDevelopmentSecret } from './development-secret.ts';
 import { buildAuthenticator, buildKeySet, buildRights } from './authentication.ts';
 import { silentLog } from '../telemetry/log.ts';
@@ -47,10 +46,7 @@ function loadForToken(args: Arguments): Config {
   try {
     return loadFromArguments(args).config;
   } catch (error) {
-    const onlySecretMissing =
-      error instanceof ConfigError &&
-      error.problems.every(({ key, got }) => key === 'auth.jwt_secret' && got === 'nothing');
-    if (!onlySecretMissing) throw error;
+    if (!isOnlySecretMissing(error)) throw error;
     if (!hasDevelopmentSecret())
       throw new UsageError(
         'expected JWT_SECRET, --profile, or a development server that ran here before (serve --profile development)',

@@ -15,6 +15,7 @@ import { adminCommandRoutes } from '../http/admin-commands.ts';
 import { answerView, onAnyNode } from '../http/admin-elsewhere.ts';
 import { adminViewRoutes } from '../http/admin-views.ts';
 import { crossOrigin } from '../http/cross-origin.ts';
+import { developmentPageRoute } from '../http/development-page/route.ts';
 import { TurnGuard } from '../connection/turn-guard.ts';
 import { healthRoutes } from '../http/health.ts';
 import { infoRoutes } from '../http/info.ts';
@@ -47,6 +48,7 @@ import type { Server } from '../transport/server.ts';
 import { uwsVersion } from '../transport/uws.ts';
 import { buildAuthenticator, buildKeySet, buildRights } from './authentication.ts';
 import { connectionLimits, connectionPolicy } from './connection-limits.ts';
+import { developmentSigner } from './development-token.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
 import { nodeName } from './node-name.ts';
 import { reachableHost } from './reachable-host.ts';
@@ -207,6 +209,7 @@ export async function startNode(
     ...infoRoutes(node, build),
     ...openApiRoutes(version),
     ...crossOrigin([...publishRoutes(node, proxies), ...topicRoutes(node, proxies)], origins),
+    ...developmentRoutes(config),
     ...(extensions.routes ?? []),
   ];
   const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
@@ -270,6 +273,12 @@ export async function startNode(
     metrics,
     stop: (options) => stopNode(config, node, storage, bus, pulse, servers, options),
   };
+}
+
+/** A page to try it with, for which production has no route. */
+function developmentRoutes(config: Config): Route[] {
+  const sign = developmentSigner(config);
+  return sign === null ? [] : [developmentPageRoute((user) => sign(user, ['user']))];
 }
 
 /** The number at the end of a name, as a StatefulSet gives it to its pods. */

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -213,7 +214,7 @@ describe('what is wrong', () => {
 });
 
 test('the files in config/ are good', () => {
-  const config = (name: string): string => new URL(`../../config/${name}.toml`, import.meta.url).pathname;
+  const config = (name: string): string => fileURLToPath(new URL(`../../config/${name}.toml`, import.meta.url));
   for (const name of ['development', 'production']) {
     const { config: loaded } = load({ files: [config('default'), config(name)] });
     expect(loaded.profile).toBe(name);

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../config/load.ts';
@@ -134,7 +135,7 @@ describe('loopback', () => {
   });
 
   test('and files are what the development profile allows, and nothing else', () => {
-    const file = new URL('../../config/development.toml', import.meta.url).pathname;
+    const file = fileURLToPath(new URL('../../config/development.toml', import.meta.url));
     const { config } = loadConfig({ files: [file], environment: {}, flags: new Map() });
     const { allowed_origins: allowed } = config.security;
     for (const origin of ['http://localhost:5500', 'http://127.0.0.1:1', 'http://[::1]:9', 'null', 'file://'])

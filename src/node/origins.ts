@@ -5,7 +5,7 @@ import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** The entry for every page of this machine, whatever its port. */
-export const LOOPBACK = 'loopback';
+const LOOPBACK = 'loopback';
 
 const LOOPBACK_ORIGIN = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/;
 /** What a browser sends, so that it makes sense as an entry. */

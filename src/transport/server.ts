@@ -18,6 +18,7 @@ import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isAmbiguous, readHeaders, textProblem, type Headers } from './headers.ts';
 import { registerRoutes, respond } from './http.ts';
+import { listenProblem } from './listen-problem.ts';
 import { Socket, type SocketData } from './socket.ts';
 import { uws } from './uws.ts';
 
@@ -52,7 +53,7 @@ const OVERSIZE_FACTOR = 4;
 /** Far above what one flush or one batch of replies writes, because above it the library drops the newest message silently. */
 const MAX_BACKPRESSURE = 64 * 1024 * 1024;
 
-/** @throws when the port is taken or the host is not an address of this machine */
+/** @throws with what is wrong with the host or the port, and what to do */
 export function listen(
   node: Node,
   routes: readonly Route[],
@@ -83,12 +84,7 @@ function listenOn(app: TemplatedApp, options: Pick<ServerOptions, 'host' | 'port
     // Exclusive unless it is asked otherwise, because the library shares ports silently by default: two servers would each get half of the clients.
     const mode = options.sharesPort ? SHARED_PORT : EXCLUSIVE_PORT;
     (app as unknown as ListensOnHost).listen(options.host, options.port, mode, (socket) => {
-      if (socket === false)
-        reject(
-          new Error(
-            `cannot listen on ${options.host}:${options.port}: the port is taken or the host is not an address of this machine`,
-          ),
-        );
+      if (socket === false) void listenProblem(options.host, options.port).then(reject);
       else
         resolve({
           port: uws.us_socket_local_port(socket),

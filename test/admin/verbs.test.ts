@@ -70,6 +70,22 @@ describe('emergency', () => {
   });
 });
 
+test('every verb that asks a node looks where the configuration says', async () => {
+  const server = await startServer({ 'admin.token': ADMIN_TOKEN });
+  const apart = await startServer({ 'admin.token': ADMIN_TOKEN, 'admin.port': '0' });
+  const verbs = [['nodes'], ['connections'], ['topics'], ['emergency', 'normal', '--dry-run'], ['trace', 'list']];
+  for (const verb of verbs) {
+    const { code, err } = await signalbox(verb, { ADMIN_TOKEN, PORT: String(server.port) });
+    expect([verb, code, err]).toEqual([verb, 0, '']);
+  }
+  // Operators have a door of their own there.
+  const ports = ['--port', String(apart.port), '--set', `admin.port=${apart.running.adminPort}`];
+  const { code, err } = await signalbox(['nodes', ...ports], { ADMIN_TOKEN });
+  expect([code, err]).toEqual([0, '']);
+  const elsewhere = await signalbox(['nodes', '--port', '1'], { ADMIN_TOKEN });
+  expect(elsewhere.err).toContain('expected a server at http://127.0.0.1:1, got');
+});
+
 test('connections and topics: lists, one in detail, closing one; --json is the answer of the endpoint', async () => {
   const server = await startServer({ 'admin.token': ADMIN_TOKEN });
   const alice = await connect(server.port);

@@ -1,12 +1,13 @@
 /** Finds out whether the port is free, before processes share it: they would share it with a stranger as well. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import { listenError } from '../../transport/listen-problem.ts';
 
 /**
  * Listens for a moment, alone.
  * @param port 0 takes any free one
  * @returns the port, for the workers to listen on
- * @throws when it is taken or the host is not an address of this machine
+ * @throws with what is wrong with the host or the port, and what to do
  */
 export async function claimPort(host: string, port: number): Promise<number> {
   const server = createServer();
@@ -14,10 +15,7 @@ export async function claimPort(host: string, port: number): Promise<number> {
     server.listen({ host, port, exclusive: true });
     await once(server, 'listening');
   } catch (error) {
-    throw new Error(
-      `cannot listen on ${host}:${port}: the port is taken or the host is not an address of this machine`,
-      { cause: error },
-    );
+    throw listenError(host, port, error);
   }
   const claimed = (server.address() as AddressInfo).port;
   server.close();

@@ -1,0 +1,81 @@
+/**
+ * `/` of a development server: a chat in one HTML file. It holds tokens, so they are given to browsers of this machine
+ * alone, and only under a name of this machine: else a foreign site could read them by a name of its own that it
+ * lets resolve to 127.0.0.1 (DNS rebinding).
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { HttpRequest, Route } from '../../node/route.ts';
+
+const FILE = new URL('page.html', import.meta.url);
+/** Data, which no policy keeps from being read; without tokens it is an empty object. */
+const TOKENS = /(<script type="application\/json" id="tokens">)[^<]*(<\/script>)/;
+const USERS = ['alice', 'bob'];
+
+const LOCAL_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i;
+/** As the socket library writes addresses: whole, and IPv4 within IPv6 where a socket takes both. */
+const LOCAL_ADDRESS = /^(?:127\.\d+\.\d+\.\d+|::1|(?:0000:){7}0001|(?:0000:){5}ffff:7f[0-9a-f]{2}:[0-9a-f]{4})$/;
+/** What proxies add: then the peer is the proxy and not the browser. */
+const FORWARDED = ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip'];
+
+/** @param sign makes a token of the role user */
+export function developmentPageRoute(sign: (user: string) => Promise<string>): Route {
+  const html = readFileSync(FILE, 'utf8');
+  const policy = policyOf(html);
+  return {
+    method: 'GET',
+    path: '/',
+    handle: async (request) => ({
+      status: 200,
+      headers: {
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': `${policy}; connect-src 'self'${socketsOf(request)}`,
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'DENY',
+        'referrer-policy': 'no-referrer',
+        'cross-origin-resource-policy': 'same-origin',
+      },
+      body: isLocal(request) ? withTokens(html, await tokensOf(sign)) : html,
+    }),
+  };
+}
+
+async function tokensOf(sign: (user: string) => Promise<string>): Promise<Readonly<Record<string, string>>> {
+  const pairs = await Promise.all(USERS.map(async (user) => [user, await sign(user)] as const));
+  return Object.fromEntries(pairs);
+}
+
+function withTokens(html: string, tokens: Readonly<Record<string, string>>): string {
+  return html.replace(TOKENS, (_all, start: string, end: string) => `${start}${JSON.stringify(tokens)}${end}`);
+}
+
+function isLocal(request: Pick<HttpRequest, 'header' | 'address'>): boolean {
+  return (
+    LOCAL_ADDRESS.test(request.address) &&
+    LOCAL_HOST.test(request.header('host') ?? '') &&
+    FORWARDED.every((name) => request.header(name) === undefined)
+  );
+}
+
+/** Older browsers do not take 'self' for WebSockets. */
+function socketsOf(request: Pick<HttpRequest, 'header'>): string {
+  const host = request.header('host') ?? '';
+  return /^[A-Za-z0-9.[\]:-]+$/.test(host) ? ` ws://${host} wss://${host}` : '';
+}
+
+/** Its own script and style and nothing else: they are named by their digests. */
+function policyOf(html: string): string {
+  const digest = (pattern: RegExp): string =>
+    `'sha256-${createHash('sha256')
+      .update(pattern.exec(html)?.[1] ?? '')
+      .digest('base64')}'`;
+  return [
+    "default-src 'none'",
+    `script-src ${digest(/<script>([\s\S]*?)<\/script>/)}`,
+    `style-src ${digest(/<style>([\s\S]*?)<\/style>/)}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+}
