@@ -68,6 +68,6 @@ function subscriber(): Subscriber {
     announced() {},
     matched: () => null,
     looked(): void {},
-  rested() {},
+    rested() {},
   };
 }
