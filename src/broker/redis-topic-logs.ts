@@ -1,6 +1,6 @@
 /** Topic logs in Redis: streams, hashes and scripts behind the broker's port. */
 import { refusal, type Refusal } from '../protocol/errors.ts';
-import { matches, tenantOf, wireName, type Topic } from '../protocol/topic.ts';
+import type { Topic } from '../protocol/topic.ts';
 import type { Channels } from '../redis/channels.ts';
 import { isFailure, type Command } from '../redis/command-client.ts';
 import type { RedisFailure } from '../redis/failure.ts';
@@ -8,6 +8,7 @@ import type { RedisLink } from '../redis/link.ts';
 import type { Clock, Random } from '../telemetry/clock.ts';
 import type { ReadRequest, Reply } from './broker.ts';
 import { AppendCalls, type WaitOptions } from './redis-append-calls.ts';
+import { RedisIndexWalks } from './redis-index-walks.ts';
 import { readHead, readPage, readState } from './redis-replies.ts';
 import { readNotice, type Origin } from './redis-notices.ts';
 import { readTopicScripts } from './redis-scripts.ts';
@@ -22,7 +23,6 @@ export interface RedisTopicLogsOptions {
 
 /** Hashes of topics that were never published to are kept so long after somebody last asked. */
 const EMPTY_TTL_MS = 3_600_000;
-const INDEX_PAGE = 1_000;
 
 export class RedisTopicLogs implements TopicLogs {
   private listener: TopicLogsListener | null = null;
@@ -32,6 +32,7 @@ export class RedisTopicLogs implements TopicLogs {
   private readonly channels: Channels;
   private readonly scripts = readTopicScripts();
   private readonly calls: AppendCalls;
+  private readonly walks: RedisIndexWalks;
   /** Names this process among the nodes, for the length of its life. */
   private readonly node: string;
   private last: { readonly name: string; readonly origin: Origin } | null = null;
@@ -47,6 +48,11 @@ export class RedisTopicLogs implements TopicLogs {
       reconnected: () => this.listener?.reconnected(),
     });
     this.calls = new AppendCalls(options, link, this.scripts, random, clock, this.node);
+    this.walks = new RedisIndexWalks({
+      link,
+      indexKeys: (pattern) => this.calls.indexKeys(pattern),
+      states: (topics, done) => this.states(topics, done),
+    });
     link.onAvailable(() => {
       this.calls.forgetIndex();
       this.listener?.available();
@@ -119,29 +125,8 @@ export class RedisTopicLogs implements TopicLogs {
     this.states(topics, (states) => reply(isFailure(states) ? refusedRead(states) : states));
   }
 
-  /** Walks the indexes of the pattern's first segment, page by page. */
   matching(pattern: string, limit: number, reply: Reply<ReadonlyMap<Topic, Head>>): void {
-    const found = new Map<Topic, Head>();
-    const literal = wireName(pattern.slice(0, pattern.indexOf('*')));
-    const tenant = tenantOf(pattern);
-    const indexes = this.calls.indexKeys(pattern);
-    const page = (index: string, from: string): void => {
-      const range: Command = ['ZRANGE', index, from, `[${literal}\xff`, 'BYLEX', 'LIMIT', 0, INDEX_PAGE];
-      this.link.read([range], ([result]) => {
-        if (isFailure(result)) return reply(refusedRead(result));
-        const names = result as string[];
-        const topics = names.map((name) => (tenant === '' ? name : `${tenant}/${name}`));
-        const wanted = topics.filter((topic) => !found.has(topic) && matches(pattern, topic));
-        this.states(wanted.slice(0, limit - found.size), (states) => {
-          if (isFailure(states)) return reply(refusedRead(states));
-          for (const [topic, head] of states) found.set(topic, head);
-          const next = names.length < INDEX_PAGE ? indexes.shift() : index;
-          if (next === undefined || found.size >= limit) reply(found);
-          else page(next, next === index ? `(${names.at(-1)}` : `[${literal}`);
-        });
-      });
-    };
-    page(indexes.shift() ?? '', `[${literal}`);
+    this.walks.find(pattern, limit, (answer) => reply(isFailure(answer) ? refusedRead(answer) : answer));
   }
 
   subscribe(topics: readonly Topic[], prefixes: readonly string[], reply: (refused: Refusal | null) => void): void {

@@ -164,7 +164,9 @@ export const SECTIONS = {
       global_rps: perSecond(10_000).describe('frames per second of the node'),
       global_burst: count(20_000).describe('frames that the node takes at once'),
     })
-    .describe('Token buckets. One token a frame; History and GetMissedMessages cost 5, Subscribe one per 10 topics.'),
+    .describe(
+      'Token buckets. One token a frame; History and GetMissedMessages cost 5, Subscribe one per 10 topics, a position a tenth.',
+    ),
 
   topics: z
     .strictObject({
