@@ -170,7 +170,7 @@ describe('with 20,000 revocations, kept by an earlier version', () => {
       Number(/total_net_output_bytes:(\d+)/.exec(await redis.redis.info('stats'))?.[1]);
     // Nodes look before they renew their lease: its time in the index says when.
     const looked = async (): Promise<number> => {
-      const times = await redis.redis.zrange('signalbox:nodes:{all}', 0, -1, 'WITHSCORES');
+      const times = await redis.redis.zrange('signalbox:nodes:{all}', '0', '-1', 'WITHSCORES');
       return Math.min(...times.filter((_, at) => at % 2 === 1).map(Number));
     };
     await new Admin(a.port).post('/admin/tokens/revoke', { jti: 'one-more' });
