@@ -117,6 +117,12 @@ export class StandingOrders {
     return holds;
   }
 
+  /** The store was emptied, and somebody asks for what is known here; at once, whatever else is under way. */
+  async recall(): Promise<void> {
+    for (const place of this.known.keys()) this.unsaved.add(place);
+    await this.writeBack();
+  }
+
   /**
    * Adopts what changed, and writes back what is missing; one after the other, however often it is called.
    * @returns whether the store could be read
@@ -142,7 +148,7 @@ export class StandingOrders {
   }
 
   private async readChanges(reading: Reading): Promise<boolean> {
-    let hasAsked = this.isRead;
+    let hasAsked = false;
     for (;;) {
       const page = await this.parts.store.read(this.version, PAGE);
       if (page === null) return false;
