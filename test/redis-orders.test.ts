@@ -59,8 +59,7 @@ describe('a revocation of a user', () => {
       ttl_secs: 1,
     });
     await eventually(() => new Promise((resolve) => setTimeout(() => resolve(true), 1_100)), 'the weaker one to end');
-    for (const server of [a, b, await node(redis, 'late')])
-      expect(await reasonOf(server, token)).toBe('token_revoked');
+    for (const server of [a, b, await node(redis, 'late')]) expect(await reasonOf(server, token)).toBe('token_revoked');
   });
 
   test('reaches a token whose iat is ahead within the leeway, and its connection', async () => {
@@ -125,7 +124,9 @@ describe('a node that starts', () => {
     for (const token of [revoked, good]) expect(await reasonOf(late, token)).toBe('not_admitting');
     expect((await late.get('/health/live')).status).toBe(200);
     expect((await late.get('/health/ready')).status).toBe(503);
-    const position = await fetch(`${late.url}/api/topics/chat.lobby/position`, { headers: { authorization: `Bearer ${revoked}` } });
+    const position = await fetch(`${late.url}/api/topics/chat.lobby/position`, {
+      headers: { authorization: `Bearer ${revoked}` },
+    });
     expect(position.status).toBe(503);
     expect(await reasonOf(hasty, revoked)).toBe('accepted');
     await redis.start();
@@ -135,16 +136,20 @@ describe('a node that starts', () => {
   });
 });
 
-test('live nodes write back what a Redis that was emptied has lost, without being asked', { timeout: 20_000 }, async () => {
-  const redis = await startRedis();
-  const a = await node(redis, 'a');
-  await new Admin(a.port).post('/admin/tokens/revoke', { user: 'alice' });
-  const kept = async (): Promise<string | null> => redis.redis.hget('signalbox:orders:{all}', 'revoke user /alice');
-  const before = await kept();
-  expect(before).toContain('"revoke"');
-  await redis.redis.flushall();
-  await eventually(async () => (await kept()) === before, 'the order to be written back', 10_000);
-});
+test(
+  'live nodes write back what a Redis that was emptied has lost, without being asked',
+  { timeout: 20_000 },
+  async () => {
+    const redis = await startRedis();
+    const a = await node(redis, 'a');
+    await new Admin(a.port).post('/admin/tokens/revoke', { user: 'alice' });
+    const kept = async (): Promise<string | null> => redis.redis.hget('signalbox:orders:{all}', 'revoke user /alice');
+    const before = await kept();
+    expect(before).toContain('"revoke"');
+    await redis.redis.flushall();
+    await eventually(async () => (await kept()) === before, 'the order to be written back', 10_000);
+  },
+);
 
 describe('with 20,000 revocations, kept by an earlier version', () => {
   const COUNT = 20_000;

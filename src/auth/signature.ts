@@ -68,7 +68,9 @@ export function matchKey(token: SignedToken, keys: readonly VerificationKey[]): 
     }
     if (!key.matches(algorithm, signed, signature)) continue;
     const claims = parseObject(token.payload);
-    return claims === null ? invalid('the claims of the token are not a JSON object') : { claims, key: key.name, keyId: key.id };
+    return claims === null
+      ? invalid('the claims of the token are not a JSON object')
+      : { claims, key: key.name, keyId: key.id };
   }
   return null;
 }

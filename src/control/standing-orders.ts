@@ -133,7 +133,13 @@ export class StandingOrders {
   }
 
   private async refreshOnce(): Promise<boolean> {
-    const reading: Reading = { adopted: new Map(), problem: undefined, missing: null, isUnsettled: false, isPartial: false };
+    const reading: Reading = {
+      adopted: new Map(),
+      problem: undefined,
+      missing: null,
+      isUnsettled: false,
+      isPartial: false,
+    };
     let isComplete = await this.readChanges(reading);
     // Before anybody is let in: what an earlier version has kept can be read once it is settled.
     if (isComplete && reading.isUnsettled && !this.isRead)
