@@ -8,8 +8,10 @@ export interface OrderPage {
   readonly newest: number;
   /** The service's time, in ms since 1970. */
   readonly now: number;
-  /** Something waits to be settled: orders that are over, or of an earlier version. */
-  readonly isUntidy: boolean;
+  /** Orders of an earlier version are no changes before they are settled. */
+  readonly hasEarlier: boolean;
+  /** Orders that are over and can be removed. */
+  readonly over: number;
   readonly changes: readonly OrderChange[];
 }
 
@@ -43,6 +45,10 @@ export interface OrderStore {
    * @returns whether it is known that they were kept
    */
   save(orders: readonly OrderToSave[], isGiven: boolean): Promise<boolean>;
-  /** Says that what is kept is all that is known, and removes some orders that are over. */
+  /**
+   * Says that what is kept is all that is known, takes over what an earlier version has kept, and removes some orders
+   * that are over.
+   * @returns whether that is known to be done
+   */
   settle(): Promise<boolean>;
 }

@@ -6,7 +6,7 @@ import type { Random } from '../telemetry/clock.ts';
 import type { OrderChange, OrderPage, OrderStore, OrderToSave } from './order-store.ts';
 
 /** Values of a page before its changes, and of each change. */
-const HEAD = 4;
+const HEAD = 5;
 const CHANGE = 3;
 
 export class RedisOrderStore implements OrderStore {
@@ -32,16 +32,23 @@ export class RedisOrderStore implements OrderStore {
     );
     const values = results[0];
     if (isFailure(values) || !Array.isArray(values)) return null;
-    const [epoch, newest, now, isUntidy] = values as readonly unknown[];
+    const [epoch, newest, now, isEarlier, over] = values as readonly unknown[];
     const changes: OrderChange[] = [];
     for (let at = HEAD; at < values.length; at += CHANGE) {
       const [version, place, text] = values.slice(at, at + CHANGE) as unknown[];
       changes.push({ version: Number(version), place: String(place), text: String(text) });
     }
-    return { epoch: String(epoch), newest: Number(newest), now: Number(now), isUntidy: isUntidy === 1, changes };
+    return {
+      epoch: String(epoch),
+      newest: Number(newest),
+      now: Number(now),
+      hasEarlier: isEarlier === 1,
+      over: Number(over),
+      changes,
+    };
   }
 
-  save(orders: readonly OrderToSave[], isGiven: boolean): Promise<boolean> {
+  async save(orders: readonly OrderToSave[], isGiven: boolean): Promise<boolean> {
     const fields = orders.flatMap(({ place, text, growsStronger, ends, endedBy }) => [
       place,
       text,
@@ -49,18 +56,21 @@ export class RedisOrderStore implements OrderStore {
       ends,
       endedBy,
     ]);
-    return this.write(['', isGiven ? 1 : 0, ...fields]);
+    return !isFailure(await this.write(['', isGiven ? 1 : 0, ...fields]));
   }
 
-  settle(): Promise<boolean> {
-    return this.write([this.random.id(), 0]);
+  async settle(): Promise<boolean> {
+    for (;;) {
+      const isMore = await this.write([this.random.id(), 0]);
+      if (isMore !== 1) return isMore === 0;
+    }
   }
 
-  private async write(args: readonly (string | number)[]): Promise<boolean> {
-    const results = await new Promise<readonly unknown[]>((resolve) =>
+  private async write(args: readonly (string | number)[]): Promise<unknown> {
+    const [result] = await new Promise<readonly unknown[]>((resolve) =>
       this.link.write([['EVALSHA', this.saveScript.digest, ...this.keys(), ...args]], resolve),
     );
-    return !results.some(isFailure);
+    return result;
   }
 
   private keys(): readonly (string | number)[] {

@@ -194,8 +194,7 @@ export class RedisControlBus implements ControlBus {
 
   private async recalled({ id, from }: Message & { readonly kind: 'recall' }): Promise<void> {
     if (from === this.instance) return;
-    // Who has not read yet has nothing to say, and may be waiting for the same.
-    if (this.standing.isRead) await this.standing.refresh();
+    await this.standing.recall();
     await this.publish(from, { kind: 'recalled', id, instance: this.instance });
   }
 

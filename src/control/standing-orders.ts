@@ -52,6 +52,8 @@ interface Reading {
   /** Places that this node knows and the store was not seen to have; `null` where only changes were read. */
   missing: Set<string> | null;
   isUnsettled: boolean;
+  /** There was more than could be read. */
+  isPartial: boolean;
 }
 
 /** Orders that a node remembers; only revocations can be so many, and the oldest are forgotten first. */
@@ -115,6 +117,12 @@ export class StandingOrders {
     return holds;
   }
 
+  /** The store was emptied, and somebody asks for what is known here; at once, whatever else is under way. */
+  async recall(): Promise<void> {
+    for (const place of this.known.keys()) this.unsaved.add(place);
+    await this.writeBack();
+  }
+
   /**
    * Adopts what changed, and writes back what is missing; one after the other, however often it is called.
    * @returns whether the store could be read
@@ -125,11 +133,17 @@ export class StandingOrders {
   }
 
   private async refreshOnce(): Promise<boolean> {
-    const reading: Reading = { adopted: new Map(), problem: undefined, missing: null, isUnsettled: false };
+    const reading: Reading = {
+      adopted: new Map(),
+      problem: undefined,
+      missing: null,
+      isUnsettled: false,
+      isPartial: false,
+    };
     let isComplete = await this.readChanges(reading);
     // Before anybody is let in: what an earlier version has kept can be read once it is settled.
-    if (isComplete && reading.isUnsettled && !this.isRead && (await this.parts.store.settle()))
-      isComplete = await this.readChanges(reading);
+    if (isComplete && reading.isUnsettled && !this.isRead)
+      isComplete = (await this.parts.store.settle()) ? await this.readChanges(reading) : !reading.isPartial;
     this.report(reading);
     if (!isComplete) return false;
     this.isRead = true;
@@ -140,12 +154,13 @@ export class StandingOrders {
   }
 
   private async readChanges(reading: Reading): Promise<boolean> {
-    let hasAsked = this.isRead;
+    let hasAsked = false;
     for (;;) {
       const page = await this.parts.store.read(this.version, PAGE);
       if (page === null) return false;
       this.offsetMs = page.now - this.parts.clock.now();
-      reading.isUnsettled ||= page.isUntidy || page.epoch === '';
+      reading.isUnsettled ||= page.hasEarlier || page.over > 0 || page.epoch === '';
+      reading.isPartial ||= page.hasEarlier;
       if (page.epoch === '' && !hasAsked) {
         hasAsked = true;
         await this.parts.askOthers();

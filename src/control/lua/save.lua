@@ -1,9 +1,8 @@
 -- Keeps orders. ARGV[1] an epoch, in case there is none and all is kept that is known, else ''; ARGV[2] 1 when they are given now, 0 when they are written
 -- back; then for each order: place, order, 1 if it is merged, the place that it clears, the place that may have ended it.
--- Removed at once at most: a call must be short.
+-- Answers 1 when there is more of an earlier version to take over.
+-- Looked at besides: a call must be short.
 local SOME = 100
-
-if ARGV[1] ~= '' and not redis.call('HGET', META, 'e') then redis.call('HSET', META, 'e', ARGV[1]) end
 
 -- Versions are microseconds of the clock, or more where the clock stands still or steps back: after all data was lost
 -- they do not begin again where they once were.
@@ -39,13 +38,21 @@ local function dated(order, at, ends)
   return '{"at":' .. text(at) .. ',"until":' .. (ends == math.huge and 'null' or text(ends)) .. ',' .. rest
 end
 
--- What an earlier version has kept gets a version of its own, once.
-if redis.call('HDEL', ORDERS, EARLIER) == 1 then
-  for _, place in ipairs(redis.call('HKEYS', ORDERS)) do
-    local _, ends = times(redis.call('HGET', ORDERS, place))
-    if ends ~= math.huge then redis.call('ZADD', ENDS, text(ends), place) end
-    changed(place)
+-- What an earlier version has kept gets a version of its own, some with every call; c is how far that has come.
+local isLeft = false
+if redis.call('HEXISTS', ORDERS, EARLIER) == 1 then
+  local cursor, fields = unpack(redis.call('HSCAN', ORDERS, redis.call('HGET', META, 'c') or '0', 'COUNT', SOME))
+  for at = 1, #fields, 2 do
+    local place = fields[at]
+    if place ~= EARLIER and not redis.call('ZSCORE', CHANGES, place) then
+      local _, ends = times(fields[at + 1])
+      if ends ~= math.huge then redis.call('ZADD', ENDS, text(ends), place) end
+      changed(place)
+    end
   end
+  isLeft = cursor ~= '0'
+  redis.call('HSET', META, 'c', cursor)
+  if not isLeft then redis.call('HDEL', ORDERS, EARLIER) end
 end
 
 for _, place in ipairs(redis.call('ZRANGE', ENDS, '-inf', text(now), 'BYSCORE', 'LIMIT', 0, SOME)) do drop(place) end
@@ -72,4 +79,5 @@ for i = 3, #ARGV, 5 do
   end
 end
 redis.call('HSET', META, 'v', text(version))
-return 1
+if ARGV[1] ~= '' and not isLeft and not redis.call('HGET', META, 'e') then redis.call('HSET', META, 'e', ARGV[1]) end
+return isLeft and 1 or 0
