@@ -163,17 +163,6 @@ describe('policy', () => {
     expect(await troubleOf(node)).toBeUndefined();
   });
 
-  test('judged unfit when Redis came, then mended without a restart: ready', async () => {
-    const redis = await startRedis();
-    const node = await startServer(settingsFor(redis.url));
-    await redis.kill();
-    await expectReadiness(node, { status: 503, state: 'away' });
-    const { port } = redis;
-    await redis.start();
-    await expectReadiness(node, READY);
-    expect(port).toBe(redis.port);
-  });
-
   test('a node that started without Redis refuses one that is unfit, and takes it when it is mended', async () => {
     const redis = await startRedis(['--maxmemory-policy', 'allkeys-lru']);
     await redis.kill();
@@ -218,7 +207,11 @@ describe('full', () => {
       await redis.redis.pexpire(lease, 6_500);
       await eventually(async () => (await redis.redis.pttl(lease)) > 7_000, 'the lease to be renewed');
     }
+    // A session that finds no room waits for it.
+    await (await connect(b.port, { user: 'gone' })).close();
+    await eventually(async () => (await b.metric('signalbox_redis_sessions_waiting')) > 0, 'a session to wait');
     await redis.redis.config('SET', 'maxmemory', '0');
+    await eventually(async () => (await b.metric('signalbox_redis_sessions_waiting')) === 0, 'it to be written');
     await expectReadiness(a, READY);
     await expectReadiness(b, READY);
     await admin.post('/admin/emergency-mode', { mode: 'normal' });
@@ -228,6 +221,15 @@ describe('full', () => {
     // A node ends although its sessions find no room.
     await redis.redis.config('SET', 'maxmemory', '1');
     await b.stop();
+  });
+
+  test('a node that starts on a full Redis is not ready, and is when there is room', async () => {
+    const redis = await startRedis(['--maxmemory', '1']);
+    const node = await startServer(settingsFor(redis.url));
+    expect(await readiness(node)).toEqual({ status: 503, state: 'full' });
+    await redis.redis.config('SET', 'maxmemory', '0');
+    await expectReadiness(node, READY);
+    await expectToServe(node);
   });
 
   test('logged when it comes and when it has gone', async () => {
