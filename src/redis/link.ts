@@ -19,7 +19,7 @@ import { Subscriber } from './subscriber.ts';
 
 const PROBE_MS = 1_000;
 /** Between two looks at settings that can be changed, and memory that fills, while Redis is in use. */
-const WATCH_MS = 3_000;
+const WATCH_MS = 2_000;
 /** How long a check waits for the subscribing connection. */
 const SUBSCRIBER_MS = 1_000;
 
