@@ -10,6 +10,8 @@ import { startServer, type TestServer } from './harness/server.ts';
 import { SECRET } from './harness/tokens.ts';
 
 const TOPIC = 'chat.lobby';
+/** Nodes look at Redis every two seconds. */
+const SLOW_MS = 60_000;
 
 function settingsFor(url: string): Record<string, string> {
   return {
@@ -150,29 +152,22 @@ describe('others on the same Redis', () => {
 });
 
 describe('policy', () => {
-  test('changed while serving: not ready, those who are there go on; mended: ready again', async () => {
-    const redis = await startRedis();
-    const node = await startServer(settingsFor(redis.url));
-    expect(await readiness(node)).toEqual(READY);
-    await redis.redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    await expectReadiness(node, { status: 503, state: 'unfit' });
-    expect(await troubleOf(node)).toBe('unfit');
-    await expectToServe(node);
-    await redis.redis.config('SET', 'maxmemory-policy', 'noeviction');
-    await expectReadiness(node, READY);
-    expect(await troubleOf(node)).toBeUndefined();
-  });
-
-  test('judged unfit when Redis came, then mended without a restart: ready', async () => {
-    const redis = await startRedis();
-    const node = await startServer(settingsFor(redis.url));
-    await redis.kill();
-    await expectReadiness(node, { status: 503, state: 'away' });
-    const { port } = redis;
-    await redis.start();
-    await expectReadiness(node, READY);
-    expect(port).toBe(redis.port);
-  });
+  test(
+    'changed while serving: not ready, those who are there go on; mended: ready again',
+    { timeout: SLOW_MS },
+    async () => {
+      const redis = await startRedis();
+      const node = await startServer(settingsFor(redis.url));
+      expect(await readiness(node)).toEqual(READY);
+      await redis.redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+      await expectReadiness(node, { status: 503, state: 'unfit' });
+      expect(await troubleOf(node)).toBe('unfit');
+      await expectToServe(node);
+      await redis.redis.config('SET', 'maxmemory-policy', 'noeviction');
+      await expectReadiness(node, READY);
+      expect(await troubleOf(node)).toBeUndefined();
+    },
+  );
 
   test('a node that started without Redis refuses one that is unfit, and takes it when it is mended', async () => {
     const redis = await startRedis(['--maxmemory-policy', 'allkeys-lru']);
@@ -187,50 +182,67 @@ describe('policy', () => {
 });
 
 describe('full', () => {
-  test('said in health and metrics; leases stay, and commands tell what became of them', async () => {
-    const redis = await startRedis();
-    const shared = { ...settingsFor(redis.url), 'admin.token': ADMIN_TOKEN };
-    const [a, b] = await Promise.all(['a', 'b'].map((name) => startServer({ ...shared, 'server.node_name': name })));
-    if (a === undefined || b === undefined) throw new Error('expected two nodes');
-    const admin = new Admin(a.port);
-    const reader = await connect(b.port, { user: 'reader' });
-    await reader.subscribe(TOPIC);
-    const publisher = await connect(a.port, { user: 'publisher' });
-    await publisher.publish(TOPIC, 'before');
-    await redis.redis.config('SET', 'maxmemory', '1');
-    await expectReadiness(a, { status: 503, state: 'full' });
-    await expectReadiness(b, { status: 503, state: 'full' });
-    expect(await troubleOf(a)).toBe('full');
-    expect(await (await a.get('/health')).json()).toMatchObject({ broker_state: 'full' });
-    expect((await publisher.publish(TOPIC, 'no')).data).toMatchObject({ reason: 'log_unavailable' });
-    expect((await publisher.publish('room.new', 'no')).data).toMatchObject({ reason: 'log_unavailable' });
-    // The other node is told, does it and says so; what is not kept is said as well.
-    const { body } = await admin.post('/admin/emergency-mode', { mode: 'read_only', ttl_secs: 60 });
-    expect(body['nodes']).toMatchObject([
-      { node: 'a', applied: true },
-      { node: 'b', applied: true },
-      { node: 'nodes that start later', applied: false, problem: expect.stringMatching(/did not keep it/) as string },
-    ]);
-    // Leases are renewed all the same: by their time alone, which needs no memory.
-    const leases = await redis.redis.keys('signalbox:node:*');
-    expect(leases.length).toBe(2);
-    for (const lease of leases) {
-      await redis.redis.pexpire(lease, 6_500);
-      await eventually(async () => (await redis.redis.pttl(lease)) > 7_000, 'the lease to be renewed');
-    }
+  test(
+    'said in health and metrics; leases stay, and commands tell what became of them',
+    { timeout: SLOW_MS },
+    async () => {
+      const redis = await startRedis();
+      const shared = { ...settingsFor(redis.url), 'admin.token': ADMIN_TOKEN };
+      const [a, b] = await Promise.all(['a', 'b'].map((name) => startServer({ ...shared, 'server.node_name': name })));
+      if (a === undefined || b === undefined) throw new Error('expected two nodes');
+      const admin = new Admin(a.port);
+      const reader = await connect(b.port, { user: 'reader' });
+      await reader.subscribe(TOPIC);
+      const publisher = await connect(a.port, { user: 'publisher' });
+      await publisher.publish(TOPIC, 'before');
+      await redis.redis.config('SET', 'maxmemory', '1');
+      await expectReadiness(a, { status: 503, state: 'full' });
+      await expectReadiness(b, { status: 503, state: 'full' });
+      expect(await troubleOf(a)).toBe('full');
+      expect(await (await a.get('/health')).json()).toMatchObject({ broker_state: 'full' });
+      expect((await publisher.publish(TOPIC, 'no')).data).toMatchObject({ reason: 'log_unavailable' });
+      expect((await publisher.publish('room.new', 'no')).data).toMatchObject({ reason: 'log_unavailable' });
+      // The other node is told, does it and says so; what is not kept is said as well.
+      const { body } = await admin.post('/admin/emergency-mode', { mode: 'read_only', ttl_secs: 60 });
+      expect(body['nodes']).toMatchObject([
+        { node: 'a', applied: true },
+        { node: 'b', applied: true },
+        { node: 'nodes that start later', applied: false, problem: expect.stringMatching(/did not keep it/) as string },
+      ]);
+      // Leases are renewed all the same: by their time alone, which needs no memory.
+      const leases = await redis.redis.keys('signalbox:node:*');
+      expect(leases.length).toBe(2);
+      for (const lease of leases) {
+        await redis.redis.pexpire(lease, 6_500);
+        await eventually(async () => (await redis.redis.pttl(lease)) > 7_000, 'the lease to be renewed');
+      }
+      // A session that finds no room waits for it.
+      await (await connect(b.port, { user: 'gone' })).close();
+      await eventually(async () => (await b.metric('signalbox_redis_sessions_waiting')) > 0, 'a session to wait');
+      await redis.redis.config('SET', 'maxmemory', '0');
+      await eventually(async () => (await b.metric('signalbox_redis_sessions_waiting')) === 0, 'it to be written');
+      await expectReadiness(a, READY);
+      await expectReadiness(b, READY);
+      await admin.post('/admin/emergency-mode', { mode: 'normal' });
+      // A topic that could not be put into the index of patterns is put there with its next message.
+      await publisher.publish('room.new', 'yes');
+      expect((await reader.subscribe('room.*')).positions).toHaveProperty(['room.new']);
+      // A node ends although its sessions find no room.
+      await redis.redis.config('SET', 'maxmemory', '1');
+      await b.stop();
+    },
+  );
+
+  test('a node that starts on a full Redis is not ready, and is when there is room', async () => {
+    const redis = await startRedis(['--maxmemory', '1']);
+    const node = await startServer(settingsFor(redis.url));
+    expect(await readiness(node)).toEqual({ status: 503, state: 'full' });
     await redis.redis.config('SET', 'maxmemory', '0');
-    await expectReadiness(a, READY);
-    await expectReadiness(b, READY);
-    await admin.post('/admin/emergency-mode', { mode: 'normal' });
-    // A topic that could not be put into the index of patterns is put there with its next message.
-    await publisher.publish('room.new', 'yes');
-    expect((await reader.subscribe('room.*')).positions).toHaveProperty(['room.new']);
-    // A node ends although its sessions find no room.
-    await redis.redis.config('SET', 'maxmemory', '1');
-    await b.stop();
+    await expectReadiness(node, READY);
+    await expectToServe(node);
   });
 
-  test('logged when it comes and when it has gone', async () => {
+  test('logged when it comes and when it has gone', { timeout: SLOW_MS }, async () => {
     const redis = await startRedis();
     const node = await startProcess(['--set', `redis.url=${redis.url}`]);
     await redis.redis.config('SET', 'maxmemory', '1');
@@ -269,27 +281,31 @@ describe('rights', () => {
     expect(await redis.redis.call('ACL', 'LOG')).toEqual([]);
   });
 
-  test('every right of the line is needed: without any of them the start stops and names it', async () => {
-    const redis = await startRedis();
-    const named: string[] = [];
-    await setUser(redis, (rules) => (named.push(...rules.filter((rule) => /^[+]/.test(rule))), rules));
-    // What the library and backups use, and what only a cluster has.
-    const others = new Set([
-      '+auth',
-      '+client|setname',
-      '+scan',
-      '+cluster|slots',
-      '+cluster|info',
-      '+cluster|shards',
-      '+unsubscribe',
-      '+punsubscribe',
-      '+select',
-    ]);
-    for (const right of named.filter((it) => !others.has(it))) {
-      const url = await setUser(redis, (rules) => ['reset', ...rules.filter((rule) => rule !== right)]);
-      await expect(startServer(settingsFor(url)), right).rejects.toThrow(`missing are ${right} (docs/redis.md`);
-    }
-  });
+  test(
+    'every right of the line is needed: without any of them the start stops and names it',
+    { timeout: SLOW_MS },
+    async () => {
+      const redis = await startRedis();
+      const named: string[] = [];
+      await setUser(redis, (rules) => (named.push(...rules.filter((rule) => /^[+]/.test(rule))), rules));
+      // What the library and backups use, and what only a cluster has.
+      const others = new Set([
+        '+auth',
+        '+client|setname',
+        '+scan',
+        '+cluster|slots',
+        '+cluster|info',
+        '+cluster|shards',
+        '+unsubscribe',
+        '+punsubscribe',
+        '+select',
+      ]);
+      for (const right of named.filter((it) => !others.has(it))) {
+        const url = await setUser(redis, (rules) => ['reset', ...rules.filter((rule) => rule !== right)]);
+        await expect(startServer(settingsFor(url)), right).rejects.toThrow(`missing are ${right} (docs/redis.md`);
+      }
+    },
+  );
 
   test.each([
     ['channels', ['resetchannels'], /missing are &\* \(publish signalbox:live:\*\).*&\* \(subscribe signalbox:live/],
@@ -302,7 +318,7 @@ describe('rights', () => {
     await expect(startServer(settingsFor(url))).rejects.toThrow(problem);
   });
 
-  test('withdrawn while serving: not ready; given back: ready again', async () => {
+  test('withdrawn while serving: not ready; given back: ready again', { timeout: SLOW_MS }, async () => {
     const redis = await startRedis();
     const node = await startServer(settingsFor(await setUser(redis, (rules) => rules)));
     const publisher = await connect(node.port, { user: 'publisher' });

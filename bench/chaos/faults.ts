@@ -95,6 +95,9 @@ const HOW: Readonly<Record<FaultName, Fault>> = {
     healed();
     await cluster.redis.isWhole();
   },
+  // One byte is less than what is there already.
+  'redis-full': (stage) => setting(stage, 'maxmemory', '1', '0'),
+  'redis-policy': (stage) => setting(stage, 'maxmemory-policy', 'allkeys-lru', 'noeviction'),
   'replica-restart': async ({ cluster, lasts, healed }) => {
     const { primary, replica } = await cluster.redis.roles();
     await replica.kill();
@@ -108,6 +111,18 @@ const HOW: Readonly<Record<FaultName, Fault>> = {
   'link-redis-slow': (stage) => slow(stage, 'redis'),
   'link-clients-slow': (stage) => slow(stage, 'clients'),
 };
+
+/** Sets something at the primary, and back again at whoever it was set at. */
+async function setting({ cluster, lasts, healed }: Stage, name: string, value: string, before: string): Promise<void> {
+  const { primary } = await cluster.redis.roles();
+  await primary.client.config('SET', name, value);
+  try {
+    await pause(lasts);
+  } finally {
+    await primary.client.config('SET', name, before);
+  }
+  healed();
+}
 
 async function failover(cluster: Cluster, lasts: number, healed: () => void): Promise<void> {
   const { primary } = await cluster.redis.roles();

@@ -38,6 +38,10 @@ export const FAULTS = {
   'redis-switch': redis(500, 1_500, true),
   /** SIGKILL of the primary, started again at once, and empty. */
   'redis-empty': redis(50, 300, true),
+  /** Nothing more can be stored, and nothing is thrown away. */
+  'redis-full': redis(500, 4_000, false),
+  /** An operator sets a policy under which logs may be thrown away; memory does not run short. */
+  'redis-policy': redis(500, 4_000, false),
   /** The replica goes and comes back: nobody should notice. */
   'replica-restart': redis(500, 2_000, false),
   /** Nothing passes between a node and Redis; no connection is closed. */

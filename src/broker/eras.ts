@@ -13,6 +13,6 @@ export interface Eras extends Era {
  */
 export function epochAt(sequence: number, { epoch, first, lineage }: Eras): string {
   if (sequence >= first || lineage.length === 0) return epoch;
-  const era = lineage.find((older) => sequence >= older.first) ?? (lineage.at(-1) as Era);
-  return era.epoch;
+  const era = lineage.find((older) => sequence >= older.first) ?? lineage.at(-1);
+  return era?.epoch ?? epoch;
 }

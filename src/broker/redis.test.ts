@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll } from 'vitest';
 import { startRedis, type RedisServer } from '../../test/harness/redis-server.ts';
-import { RedisLink, type LinkOptions } from '../redis/link.ts';
+import { RedisLink } from '../redis/link.ts';
+import type { LinkOptions } from '../redis/link-options.ts';
 import { parseRedisUrl } from '../redis/url.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { systemClock, systemRandom, systemScheduler } from '../telemetry/system-clock.ts';

@@ -8,48 +8,20 @@ import type { Log } from '../telemetry/log.ts';
 import { Channels, type ChannelListener } from './channels.ts';
 import { CommandClient, isFailure, type Command, type Results } from './command-client.ts';
 import { Condition } from './condition.ts';
-import type { Deployment } from './deployment.ts';
 import { examine, isRefusedLogin, loadScripts, lookAgain, type Examined, type Verdict } from './examination.ts';
 import { NOT_CONNECTED } from './failure.ts';
 import { Keys } from './keys.ts';
+import type { LinkCounts, LinkOptions, LinkTrouble } from './link-options.ts';
 import { linkMachine, type LinkEvent, type LinkState } from './link-machine.ts';
 import type { Script } from './script.ts';
+import { Silence } from './silence.ts';
 import { Subscriber } from './subscriber.ts';
-import type { RedisAddress } from './url.ts';
-
-export interface LinkOptions {
-  readonly address: RedisAddress;
-  readonly prefix: string;
-  readonly deployment: Deployment;
-  /** Shown by `CLIENT LIST`. */
-  readonly name: string;
-  readonly commandTimeoutMs: number;
-  readonly connectTimeoutMs: number;
-  readonly maxRetryMs: number;
-  /** Failures in a row that open the breaker, and how long it stays open before one call may try. */
-  readonly breakerFailures: number;
-  readonly breakerOpenMs: number;
-}
-
-export interface LinkCounts {
-  /** Times that a connection for commands was lost. */
-  lost: number;
-  /** Calls without an answer in time. */
-  timeouts: number;
-  /** Calls that were not sent because the link was down. */
-  refused: number;
-}
-
-/** Why a node on this Redis is no place for new clients. */
-export type LinkTrouble = 'away' | 'unfit' | 'full';
 
 const PROBE_MS = 1_000;
 /** Between two looks at settings that can be changed, and memory that fills, while Redis is in use. */
-const WATCH_MS = 3_000;
+const WATCH_MS = 2_000;
 /** How long a check waits for the subscribing connection. */
 const SUBSCRIBER_MS = 1_000;
-/** Probes without an answer after which a connection is given up: a broken path is not told by TCP for minutes. */
-const SILENT_PROBES = 3;
 
 export class RedisLink {
   readonly keys: Keys;
@@ -65,7 +37,7 @@ export class RedisLink {
   private readonly scripts: Script[] = [];
   private readonly channelSets: Channels[] = [];
   private readonly whenAvailable: (() => void)[] = [];
-  private readonly silent = { writer: 0, reader: 0, subscriber: 0 };
+  private readonly silence: Silence;
   private readonly condition: Condition;
   private readonly subject: Examined;
   private failures = 0;
@@ -113,6 +85,9 @@ export class RedisLink {
       patienceMs: SUBSCRIBER_MS,
       name: () => `probe-${random.id()}`,
     };
+    this.silence = new Silence(this.subject, log, (results) => {
+      if (this.state === 'closed') this.judge(results);
+    });
     this.actor = createLinkActor(options.breakerFailures);
     this.actor.subscribe(({ value, context }) => {
       this.failures = context.failures;
@@ -172,7 +147,10 @@ export class RedisLink {
     this.writer.connect();
     this.reader.connect();
     this.subscriber.connect();
-    this.probing = this.scheduler.every(PROBE_MS, () => this.probe());
+    this.probing = this.scheduler.every(PROBE_MS, () => {
+      this.silence.look();
+      if (this.state === 'connecting') this.connected();
+    });
     this.watching = this.scheduler.every(WATCH_MS, () => void this.watch());
     try {
       await settled;
@@ -309,33 +287,6 @@ export class RedisLink {
   /** The one call of a half-open breaker. */
   private try(): void {
     this.writer.send([['PING']], ([result]) => this.tell({ type: isFailure(result) ? 'FAILED' : 'SUCCEEDED' }));
-  }
-
-  /** Looks after connections that nothing is heard of. */
-  private probe(): void {
-    for (const [name, client] of [
-      ['writer', this.writer],
-      ['reader', this.reader],
-    ] as const) {
-      if (client.isReady)
-        client.send([['PING']], (results) => this.heard(name, !results.some(isFailure), client, results));
-    }
-    this.subscriber.ping((isAlive) => this.heard('subscriber', isAlive, this.subscriber, []));
-    if (this.state === 'connecting') this.connected();
-  }
-
-  private heard(
-    name: keyof typeof this.silent,
-    isAlive: boolean,
-    connection: { reconnect(): void },
-    results: Results,
-  ): void {
-    if (this.state === 'closed') this.judge(results);
-    this.silent[name] = isAlive ? 0 : this.silent[name] + 1;
-    if (this.silent[name] < SILENT_PROBES) return;
-    this.silent[name] = 0;
-    this.log.warn('Connection to Redis is silent and given up', { connection: name });
-    connection.reconnect();
   }
 
   private tell(event: LinkEvent): void {

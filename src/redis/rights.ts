@@ -7,7 +7,7 @@ import { isForbidden, type RedisFailure } from './failure.ts';
 import type { Keys } from './keys.ts';
 import type { Subscriber } from './subscriber.ts';
 
-const KEY_KINDS = ['stream', 'topic', 'index', 'once', 'session', 'node', 'nodes', 'orders', 'deployment'];
+const KEY_KINDS = ['stream', 'topic', 'index', 'once', 'session', 'node', 'nodes', 'orders', 'changes', 'ends', 'standing', 'deployment'];
 const CHANNEL_KINDS = ['live', 'control', 'view'];
 /** Nothing has this digest: a user who may run scripts is told that there is no such script. */
 const NO_SCRIPT = '0'.repeat(40);

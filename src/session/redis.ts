@@ -2,11 +2,13 @@
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import { isFailure, type Command } from '../redis/command-client.ts';
 import type { RedisLink } from '../redis/link.ts';
-import type { Scheduler } from '../telemetry/clock.ts';
+import type { Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import { readSession } from './session-json.ts';
 import type { Session, SessionStore } from './session-store.ts';
 
+/** What a full Redis has refused is tried again after so long. */
+const AGAIN_MS = 3_000;
 /** Sessions written by one call. */
 const WRITE_AT_ONCE = 500;
 
@@ -18,6 +20,7 @@ export class RedisSessionStore implements SessionStore {
   /** What is to be written, the newest state of each. While Redis is away it waits here, up to a bound. */
   private readonly unsaved = new Map<string, Session>();
   private isScheduled = false;
+  private again: Timer | null = null;
   private readonly ttlMs: number;
   private readonly capacity: number;
   private readonly link: RedisLink;
@@ -82,6 +85,11 @@ export class RedisSessionStore implements SessionStore {
     });
   }
 
+  private tryAgain(): void {
+    this.again = null;
+    this.schedule();
+  }
+
   /** @param written told whether Redis took them */
   private write(written: (isTaken: boolean) => void = () => {}): void {
     const sessions = [...this.unsaved.values()].slice(0, WRITE_AT_ONCE);
@@ -98,8 +106,9 @@ export class RedisSessionStore implements SessionStore {
         if (isFailure(results[at])) isStopped = true;
         else if (this.unsaved.get(session.id) === session) this.unsaved.delete(session.id);
       }
-      // After a failure the next save or the link's return tries again; writing a session twice does no harm.
+      // After a failure the next save, the link's return or some time tries again; writing a session twice does no harm.
       if (!isStopped) this.schedule();
+      else this.again ??= this.scheduler.after(AGAIN_MS, () => this.tryAgain());
       written(!isStopped);
     });
   }
