@@ -7,7 +7,20 @@ import { isForbidden, type RedisFailure } from './failure.ts';
 import type { Keys } from './keys.ts';
 import type { Subscriber } from './subscriber.ts';
 
-const KEY_KINDS = ['stream', 'topic', 'index', 'once', 'session', 'node', 'nodes', 'orders', 'changes', 'ends', 'standing', 'deployment'];
+const KEY_KINDS = [
+  'stream',
+  'topic',
+  'index',
+  'once',
+  'session',
+  'node',
+  'nodes',
+  'orders',
+  'changes',
+  'ends',
+  'standing',
+  'deployment',
+];
 const CHANNEL_KINDS = ['live', 'control', 'view'];
 /** Nothing has this digest: a user who may run scripts is told that there is no such script. */
 const NO_SCRIPT = '0'.repeat(40);
@@ -31,12 +44,14 @@ function tries(keys: Keys, name: string): readonly Command[] {
     ['HSET', key, 'f', ''],
     ['HGET', key, 'f'],
     ['HMGET', key, 'f'],
-    ['HGETALL', key],
+    ['HEXISTS', key, 'f'],
+    ['HSCAN', key, 0],
     ['HDEL', key, 'f'],
-    ['HINCRBY', key, 'f', 1],
     ['ZADD', key, 0, 'm'],
     ['ZREM', key, 'm'],
     ['ZRANGE', key, 0, -1],
+    ['ZCOUNT', key, 0, 0],
+    ['ZSCORE', key, 'm'],
     ['ZREMRANGEBYSCORE', key, 0, 0],
     ['XADD', key, '1-0', 'f', ''],
     ['XRANGE', key, '-', '+', 'COUNT', 1],
