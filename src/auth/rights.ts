@@ -35,8 +35,9 @@ export class Rights {
     return this.roleAllows(principal, action, name) && claimAllows(principal, action, name);
   }
 
-  allowsDirectMessages(principal: Principal): boolean {
-    return intersects(this.rules.direct, principal.roles);
+  /** A token that narrows what may be published to nothing publishes nothing, to nobody. */
+  allowsDirectMessages({ roles, topics }: Principal): boolean {
+    return intersects(this.rules.direct, roles) && (topics === null || topics.publish.length > 0);
   }
 
   private roleAllows(principal: Principal, action: Action, name: string): boolean {

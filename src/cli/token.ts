@@ -9,6 +9,7 @@ import { UsageError, type Arguments, type Command, type ExitCode } from './comma
 import { CONFIG_OPTIONS, developmentSecret, hasDevelopmentSecret, loadFromArguments } from './config-options.ts';
 import { buildAuthenticator, buildKeySet, buildRights } from './authentication.ts';
 import { silentLog } from '../telemetry/log.ts';
+import { redactUrls } from '../telemetry/redact.ts';
 
 export const token: Command = {
   name: 'token',
@@ -103,10 +104,12 @@ async function check(jwt: string, config: Config): Promise<ExitCode> {
   for (const name of ['jwt_secret', 'jwt_previous_secret', 'public_key'] as const) {
     const value = config.auth[name];
     if (value !== undefined)
-      lines.push(`secret     auth.${name} has SHA-256 ${createHash('sha256').update(secretBytes(value)).digest('hex')}`);
+      lines.push(
+        `secret     auth.${name} has SHA-256 ${createHash('sha256').update(secretBytes(value)).digest('hex')}`,
+      );
   }
   if (config.auth.jwks_url !== undefined)
-    lines.push(`key set    ${config.auth.jwks_url}: ${keySet?.known.length ?? 0} keys usable`);
+    lines.push(`key set    ${redactUrls(config.auth.jwks_url)}: ${keySet?.known.length ?? 0} keys usable`);
   process.stdout.write(`${lines.join('\n')}\n`);
   return accepted ? 0 : 1;
 }

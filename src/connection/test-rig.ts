@@ -132,7 +132,7 @@ export class TestRig {
   readonly alerts: Alert[] = [];
   readonly rights = new TestRights();
   readonly sessions = new TestSessions();
-  readonly node = { name: 'rig', instance: 'i', mode: 'running', isReadOnly: false, beat: 0 };
+  readonly node = { name: 'rig', instance: 'i', sessionKey: 'key', mode: 'running', isReadOnly: false, beat: 0 };
   readonly broker: HeldBroker;
   readonly router: Router;
   readonly backlog: Backlog;

@@ -165,7 +165,8 @@ export class TopicTrace {
   private add(
     id: string,
     { epoch, sequence }: Position,
-    { timestamp, ...content }: Content & Pick<Publication, 'timestamp'>,
+    /** Not taken apart by a rest pattern: what a log has kept as a frame has its parts behind getters of its class. */
+    content: Content & Pick<Publication, 'timestamp'>,
   ): TracedMessage {
     const message: TracedMessage = {
       id,
@@ -173,7 +174,7 @@ export class TopicTrace {
       epoch,
       sequence,
       from: content.from,
-      timestamp,
+      timestamp: content.timestamp,
       content: digestOf(content),
       stages: {},
       subscriptions: null,

@@ -33,17 +33,19 @@ export function getMissedMessages(connection: Connection, frame: GetMissedMessag
     connection.cell.answer(() => {
       connection.isAsking = false;
       if (answer !== null && 'reason' in answer) return connection.refuse(frame, answer);
-      if (answer === null)
+      // The same for what belongs to somebody else: who asks learns nothing of sessions that are not theirs.
+      if (answer === null || !isTheirs(answer, connection))
         return connection.refuse(
           frame,
-          refusal('not_found', `expected the id of a session of the last hour, got ${quote(id)}`),
+          refusal('not_found', `expected the id of a session of this user of the last hour, got ${quote(id)}`),
         );
-      if (answer.user !== connection.principal.user || answer.tenant !== connection.principal.tenant) {
-        return connection.refuse(frame, refusal('not_allowed', 'expected a session of the same user'));
-      }
       begin(connection, frame, answer);
     }, frame);
   });
+}
+
+function isTheirs({ user, tenant }: Session, { principal }: Connection): boolean {
+  return user === principal.user && tenant === principal.tenant;
 }
 
 /** Also of a connection that is still open: a client often comes back before its old socket is found dead. */

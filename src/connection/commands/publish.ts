@@ -60,7 +60,10 @@ function rightsProblem({ rights }: ConnectionContext, principal: Principal, fram
   if (frame.type === 'DirectMessage') {
     return rights.allowsDirectMessages(principal)
       ? null
-      : refusal('not_allowed', 'expected a token with a role that may send direct messages (topics.direct_publish)');
+      : refusal(
+          'not_allowed',
+          'expected a token with a role that may send direct messages (topics.direct_publish) and with a topics.publish claim that is not empty, if it has one',
+        );
   }
   if (!isTopicName(frame.topic)) return invalidTopic(frame.topic);
   return rights.allows(principal, 'publish', frame.topic)
