@@ -68,7 +68,9 @@ export function matchKey(token: SignedToken, keys: readonly VerificationKey[]): 
     }
     if (!key.matches(algorithm, signed, signature)) continue;
     const claims = parseObject(token.payload);
-    return claims === null ? invalid('the claims of the token are not a JSON object in UTF-8 with whole characters') : { claims, key: key.name };
+    return claims === null
+      ? invalid('the claims of the token are not a JSON object in UTF-8 with whole characters')
+      : { claims, key: key.name };
   }
   return null;
 }

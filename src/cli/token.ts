@@ -1,4 +1,5 @@
 /** `signalbox token`: makes tokens for trying things out, and says what is wrong with one. */
+import { isRefusal } from '../protocol/errors.ts';
 import { createHash } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
 import { ConfigError } from '../config/load.ts';
@@ -98,7 +99,7 @@ async function check(jwt: string, config: Config): Promise<ExitCode> {
   const keySet = buildKeySet(config, silentLog);
   if (keySet !== undefined) await new Promise<void>((done) => keySet.refresh(done));
   const answer = buildAuthenticator(config, keySet).check(jwt);
-  const accepted = !('reason' in answer);
+  const accepted = !isRefusal(answer);
   if (accepted) lines.push(`accepted   signed with auth.${answer.key}`, ...abilities(answer.principal, config));
   else lines.push(`rejected   ${answer.reason}: ${answer.message}`);
   for (const name of ['jwt_secret', 'jwt_previous_secret', 'public_key'] as const) {

@@ -231,8 +231,12 @@ export const ERRORS = {
 
 export type Reason = keyof typeof ERRORS;
 
+/** Marks what {@link refusal} has made: an answer that merely has the same fields is an answer. */
+const REFUSAL = Symbol('refusal');
+
 /** Why something was refused, in a form that becomes an `Error` frame or an HTTP body. */
 export interface Refusal {
+  readonly [REFUSAL]: true;
   readonly reason: Reason;
   /** What was expected and what came. Never holds a token. */
   readonly message: string;
@@ -241,7 +245,13 @@ export interface Refusal {
 }
 
 export function refusal(reason: Reason, message: string, retryAfterMs?: number): Refusal {
-  return retryAfterMs === undefined ? { reason, message } : { reason, message, retryAfterMs };
+  return retryAfterMs === undefined
+    ? { [REFUSAL]: true, reason, message }
+    : { [REFUSAL]: true, reason, message, retryAfterMs };
+}
+
+export function isRefusal(answer: object): answer is Refusal {
+  return REFUSAL in answer;
 }
 
 /** Untrusted text shortened and escaped for an error message: at most 40 characters, quoted, no control characters. */

@@ -91,7 +91,8 @@ describe('halves of surrogate pairs in JSON', () => {
 });
 
 test('percent-encoding of what is no text, and characters that should have been encoded', () => {
-  for (const good of ['', '/a/b.c', 'a=b&c=%C3%A9', '%F0%9F%98%80', '%EF%BF%BD']) expect(percentProblem(good)).toBeNull();
+  for (const good of ['', '/a/b.c', 'a=b&c=%C3%A9', '%F0%9F%98%80', '%EF%BF%BD'])
+    expect(percentProblem(good)).toBeNull();
   for (const [bad, where] of [
     ['/a/%ff', '%ff'],
     ['a=%C3%A9%80&b', '%80'],

@@ -1,4 +1,4 @@
-import type { Refusal } from '../../protocol/errors.ts';
+import { isRefusal, type Refusal } from '../../protocol/errors.ts';
 import { quote, refusal } from '../../protocol/errors.ts';
 import type { GetMissedMessagesFrame } from '../../protocol/frames.ts';
 import { messageTime } from '../../protocol/position.ts';
@@ -32,7 +32,7 @@ export function getMissedMessages(connection: Connection, frame: GetMissedMessag
   loadSession(connection, id, (answer) => {
     connection.cell.answer(() => {
       connection.isAsking = false;
-      if (answer !== null && 'reason' in answer) return connection.refuse(frame, answer);
+      if (answer !== null && isRefusal(answer)) return connection.refuse(frame, answer);
       // The same for what belongs to somebody else: who asks learns nothing of sessions that are not theirs.
       if (answer === null || !isTheirs(answer, connection))
         return connection.refuse(

@@ -1,5 +1,5 @@
-import { isRefusal, type History } from '../../broker/broker.ts';
-import { ERRORS, quote, refusal, type Refusal } from '../../protocol/errors.ts';
+import type { History } from '../../broker/broker.ts';
+import { ERRORS, isRefusal, quote, refusal, type Refusal } from '../../protocol/errors.ts';
 import type { ClientFrame, SubscribeEntry, SubscribeFrame } from '../../protocol/frames.ts';
 import { MAX_PATTERN_POSITIONS } from '../../protocol/limits.ts';
 import type { Position } from '../../protocol/position.ts';
