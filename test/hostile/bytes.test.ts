@@ -13,7 +13,9 @@ const HALF = String.raw`\ud800`;
 /** A request on a bare socket, where libraries would not send such bytes. */
 async function rawRequest(port: number, head: string, body: Uint8Array | string = ''): Promise<string> {
   const socket = await RawSocket.open(port);
-  socket.write(Buffer.from(`${head}\r\nHost: x\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`, 'latin1'));
+  socket.write(
+    Buffer.from(`${head}\r\nHost: x\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`, 'latin1'),
+  );
   socket.write(body);
   await socket.outcome();
   await socket.until(() => /\r\n\r\n[^]/.test(socket.text), 'the body').catch(() => {});
