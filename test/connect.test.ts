@@ -23,7 +23,7 @@ describe('the first frame', () => {
     expect(connected.server_time).toBeLessThanOrEqual(Date.now());
     expect(connected).toMatchObject({
       node: 'test-node',
-      session_id: `s-${connected.connection_id}`,
+      session_id: expect.stringMatching(/^s-[A-Za-z0-9_-]{22}-[a-z0-9]+$/),
       protocol_version: 1,
       mode: 'running',
       heartbeat_interval_ms: 7_000,

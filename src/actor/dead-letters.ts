@@ -6,11 +6,13 @@ export interface DeadLetter {
   readonly actor: string;
   /** Error with stack. */
   readonly error: string;
-  /** The message as its actor describes it: shortened, without secrets. */
+  /** The message as its actor describes it: shortened, without what it carried and without secrets. */
   readonly message: string | null;
 }
 
 const MAX_TEXT = 4_096;
+/** What the JSON parser could not read it quotes, and that may be anybody's. */
+const QUOTED_INPUT = /"[^\n]*" is not valid JSON/;
 
 export class DeadLetters {
   /** All that were ever put aside, including those the ring no longer holds. */
@@ -25,7 +27,7 @@ export class DeadLetters {
   add(letter: DeadLetter): void {
     this.ring[this.total % this.capacity] = {
       ...letter,
-      error: letter.error.slice(0, MAX_TEXT),
+      error: letter.error.replace(QUOTED_INPUT, '"…" is not valid JSON').slice(0, MAX_TEXT),
       message: letter.message?.slice(0, MAX_TEXT) ?? null,
     };
     this.total += 1;

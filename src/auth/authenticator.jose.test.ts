@@ -1,4 +1,5 @@
 /** Our verification against jose's, token by token: what one accepts the other accepts, with the same claims. */
+import { isRefusal } from '../protocol/errors.ts';
 import * as fc from 'fast-check';
 import { jwtVerify, SignJWT, type JWTVerifyOptions } from 'jose';
 import { expect, test } from 'vitest';
@@ -48,7 +49,7 @@ async function joseAccepts(token: string, given: Rules): Promise<Record<string, 
 function weAccept(token: string, given: Rules): Principal | null {
   const authenticator = new Authenticator({ ...given, keys: [secretKey('k', SECRET)], cacheSize: 1 }, clock);
   const answer = authenticator.check(token);
-  return 'reason' in answer ? null : answer.principal;
+  return isRefusal(answer) ? null : answer.principal;
 }
 
 const seen = { accepted: 0, refused: 0 };

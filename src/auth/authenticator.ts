@@ -1,6 +1,6 @@
 /** Verifies tokens, and remembers by their digest those that were good, until they expire. */
 import { hash } from 'node:crypto';
-import { refusal, type Refusal } from '../protocol/errors.ts';
+import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { readClaims, type ClaimRules } from './claims.ts';
 import type { KeySet } from './key-set.ts';
@@ -69,7 +69,7 @@ export class Authenticator {
     if (known !== undefined) return reply(known);
     const { keySet } = this.options;
     const read = this.read(token);
-    if ('reason' in read) return reply(read);
+    if (isRefusal(read)) return reply(read);
     if (keySet !== undefined && this.match(read) === null && keySet.mayHelp(read.kid)) {
       return keySet.refresh(() => reply(this.remember(token, this.decide(read))));
     }
@@ -81,7 +81,7 @@ export class Authenticator {
   /** Verifies a token with the keys known now, and says which of them it was signed with; nothing is remembered. */
   check(token: string): Verified | Refusal {
     const read = this.read(token);
-    return 'reason' in read ? read : this.decide(read);
+    return isRefusal(read) ? read : this.decide(read);
   }
 
   /** About once a second: a key that its owner withdraws ends within the age of the set, also where no new token comes. */
@@ -115,17 +115,17 @@ export class Authenticator {
 
   private decide(read: SignedToken): Verified | Refusal {
     const signed = this.match(read) ?? noKeyMatches();
-    if ('reason' in signed) return signed;
+    if (isRefusal(signed)) return signed;
     const now = this.clock.now();
     const claimed = readClaims(signed.claims, this.options, now);
-    if ('reason' in claimed) return claimed;
+    if (isRefusal(claimed)) return claimed;
     const principal = signed.keyId === undefined ? claimed : { ...claimed, keyId: signed.keyId };
     this.revocations.seen(principal, now);
     return this.problem(principal) ?? { principal, key: signed.key };
   }
 
   private remember(token: string, verified: Verified | Refusal): Principal | Refusal {
-    if ('reason' in verified) return verified;
+    if (isRefusal(verified)) return verified;
     this.cache.set(hash('sha256', token, 'base64'), verified.principal);
     if (this.cache.size > this.options.cacheSize) this.cache.delete(this.cache.keys().next().value as string);
     return verified.principal;

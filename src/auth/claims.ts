@@ -1,5 +1,5 @@
 /** Reads the claims of a token whose signature is good. Nothing in them is believed to have the right type. */
-import { refusal, type Refusal } from '../protocol/errors.ts';
+import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { MAX_TOPICS_PER_FRAME, MAX_USER_LENGTH } from '../protocol/limits.ts';
 import { isSupportedPattern, isTenant, isTopicName } from '../protocol/topic.ts';
 import type { Principal } from './principal.ts';
@@ -35,7 +35,7 @@ export function readClaims(claims: Claims, rules: ClaimRules, now: number): Prin
     return invalid(`jti: expected at most ${MAX_TOKEN_ID} characters`);
   }
   const topics = readTopics(claims['topics']);
-  if (topics !== null && 'reason' in topics) return topics;
+  if (topics !== null && isRefusal(topics)) return topics;
   return {
     tenant,
     user,

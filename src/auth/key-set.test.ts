@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, SignJWT, type JWK, type CryptoKey } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Refusal } from '../protocol/errors.ts';
+import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import { VirtualClock } from '../simulation/virtual-clock.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { Authenticator } from './authenticator.ts';
@@ -66,7 +66,7 @@ class Issuer {
 
 async function reasonOf(answer: Promise<Principal | Refusal>): Promise<string> {
   const settled = await answer;
-  return 'reason' in settled ? settled.reason : settled.user;
+  return isRefusal(settled) ? settled.reason : settled.user;
 }
 
 describe('a key set', () => {

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
+import { redactUrls } from '../telemetry/redact.ts';
 import { publicKeyFromJwk, type VerificationKey } from './verification-key.ts';
 
 /** Gets the document behind a URL, parsed. */
@@ -37,6 +38,10 @@ export class KeySet {
     this.fetchDocument = fetchDocument;
     this.clock = clock;
     this.log = log;
+  }
+
+  private get shownUrl(): string {
+    return redactUrls(this.options.url);
   }
 
   /** Keys as last fetched. */
@@ -77,8 +82,8 @@ export class KeySet {
         (document) => this.fetched(document),
         (error: unknown) =>
           this.log.warn('Key set not fetched; known keys stay in use', {
-            url: this.options.url,
-            error: error instanceof Error ? error.message : String(error),
+            url: this.shownUrl,
+            error: redactUrls(error instanceof Error ? error.message : String(error)),
           }),
       )
       .finally(() => {
@@ -91,14 +96,14 @@ export class KeySet {
   private fetched(document: unknown): void {
     const list = typeof document === 'object' && document !== null ? (document as { keys?: unknown }).keys : undefined;
     if (!Array.isArray(list)) {
-      this.log.warn('Key set not understood: expected {"keys": […]}', { url: this.options.url });
+      this.log.warn('Key set not understood: expected {"keys": […]}', { url: this.shownUrl });
       return;
     }
     this.fetchedAt = this.clock.elapsed();
     // Replaced as a whole: a key that its owner has withdrawn must not be accepted any longer.
     this.keys = list.slice(0, MAX_KEYS).flatMap((jwk: unknown) => this.read(jwk));
     this.ids = new Set(this.keys.flatMap(({ id }) => id ?? []));
-    this.log.info('Key set fetched', { url: this.options.url, keys: this.keys.length });
+    this.log.info('Key set fetched', { url: this.shownUrl, keys: this.keys.length });
   }
 
   /** Keys for encryption, symmetric ones and those of unknown kinds are not for us. */

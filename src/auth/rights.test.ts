@@ -103,6 +103,13 @@ describe('direct messages', () => {
     expect(rightsOf([]).allowsDirectMessages(principal(['guest']))).toBe(false);
     expect(rightsOf([]).allowsDirectMessages(principal([]))).toBe(false);
   });
+
+  test('sending takes a topics claim that allows to publish anything at all, where there is one', () => {
+    const claiming = (publish: string[]): boolean =>
+      rightsOf([]).allowsDirectMessages({ ...principal(['user']), topics: { subscribe: ['a.**'], publish } });
+    expect(claiming([])).toBe(false);
+    expect(claiming(['a.b'])).toBe(true);
+  });
 });
 
 const first = fc.constantFrom('a', 'b');

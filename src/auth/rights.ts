@@ -45,8 +45,9 @@ export class Rights {
     return this.directDenial(principal) === null;
   }
 
-  directDenial(principal: Principal): Denial | null {
-    return roleDenial(this.rules.direct, principal.roles);
+  /** A token that narrows what may be published to nothing publishes nothing, to nobody. */
+  directDenial({ roles, topics }: Principal): Denial | null {
+    return roleDenial(this.rules.direct, roles) ?? (topics?.publish.length === 0 ? 'token' : null);
   }
 
   private ruleDenial(principal: Principal, action: Action, name: string): Denial | null {

@@ -1,3 +1,4 @@
+import { isRefusal } from '../protocol/errors.ts';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { base64url, SECRET, signature, signToken } from '../../test/kit/tokens.ts';
@@ -10,8 +11,8 @@ const CLAIMS = { sub: 'ann', exp: 5 };
 
 function verify(token: string, algorithms: readonly string[] = ['HS256', 'HS384', 'HS512']): unknown {
   const read = readToken(token, algorithms);
-  const result = 'reason' in read ? read : (matchKey(read, KEYS) ?? noKeyMatches());
-  return 'reason' in result ? result.reason : result;
+  const result = isRefusal(read) ? read : (matchKey(read, KEYS) ?? noKeyMatches());
+  return isRefusal(result) ? result.reason : result;
 }
 
 describe('a good token', () => {
@@ -162,5 +163,5 @@ test('a signature of another text is refused', () => {
 
 test('without keys nothing is accepted', () => {
   const read = readToken(signToken({ claims: CLAIMS }), ['HS256']);
-  expect('reason' in read ? read : matchKey(read, [])).toBeNull();
+  expect(isRefusal(read) ? read : matchKey(read, [])).toBeNull();
 });

@@ -1,3 +1,4 @@
+import { isRefusal } from '../protocol/errors.ts';
 import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { exportJWK, exportSPKI, generateKeyPair, importSPKI, SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
@@ -10,9 +11,9 @@ const ALL = [...ALGORITHMS, 'HS256', 'HS384', 'HS512', 'Ed25519'];
 
 function verdict(token: string, keys: readonly VerificationKey[], algorithms = ALL): unknown {
   const read = readToken(token, algorithms);
-  if ('reason' in read) return read.message;
+  if (isRefusal(read)) return read.message;
   const match = matchKey(read, keys);
-  return match === null ? 'no key' : 'reason' in match ? match.message : match.claims;
+  return match === null ? 'no key' : isRefusal(match) ? match.message : match.claims;
 }
 
 describe.each(ALGORITHMS)('%s', (alg) => {

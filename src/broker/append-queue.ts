@@ -1,9 +1,9 @@
 /** Collects what is published during a turn of the event loop; at its end it goes to the logs together. */
-import { refusal, type Refusal } from '../protocol/errors.ts';
+import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Scheduler } from '../telemetry/clock.ts';
-import { isRefusal, type Appended, type Reply } from './broker.ts';
+import type { Appended, Reply } from './broker.ts';
 import type { Retention } from './retention.ts';
 import type { LogCall, NewRecord, Stored, TopicLogs } from './topic-logs.ts';
 

@@ -116,7 +116,3 @@ export interface HistorySource {
     reply: Reply<{ first: number; publications: readonly Publication[] }>,
   ): void;
 }
-
-export function isRefusal(answer: object): answer is Refusal {
-  return 'reason' in answer;
-}

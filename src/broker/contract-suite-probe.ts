@@ -1,19 +1,9 @@
 /** What the contract's tests see of a broker: promises instead of callbacks, and everything that its listener was told. */
 import { expect } from 'vitest';
-import type { Refusal } from '../protocol/errors.ts';
+import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
-import {
-  isRefusal,
-  type Appended,
-  type BrokerListener,
-  type Draft,
-  type History,
-  type Published,
-  type ReadRequest,
-  type Reply,
-  type Retained,
-} from './broker.ts';
+import type { Appended, BrokerListener, Draft, History, Published, ReadRequest, Reply, Retained } from './broker.ts';
 import type { BrokerSettings, BrokerUnderTest } from './contract-suite.ts';
 
 /** Something that the listener was told. */

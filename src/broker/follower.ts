@@ -2,8 +2,9 @@
  * Keeps followed topics in step with their logs: notices are told in order of their sequences, a hole is read from the
  * log, a change of epoch is told once with the sequence at which it begins, and what was silent is compared.
  */
+import { isRefusal } from '../protocol/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
-import { isRefusal, type BrokerListener } from './broker.ts';
+import type { BrokerListener } from './broker.ts';
 import type { FollowedTopic } from './followed-topic.ts';
 import type { PacedReads } from './paced-reads.ts';
 import { pickUp, publicationOf } from './record.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Refusal } from '../protocol/errors.ts';
+import { refusal, type Refusal } from '../protocol/errors.ts';
 import { messageId, type Publication } from '../protocol/position.ts';
 import { topicDigest, type Topic } from '../protocol/topic.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
@@ -170,7 +170,7 @@ describe('forward', () => {
 
   test('an owner that fails leaves the answer of the log', async () => {
     const table = new Table(count(1, TOP));
-    table.refusal = { reason: 'log_unavailable', message: 'the table is away' };
+    table.refusal = refusal('log_unavailable', 'the table is away');
     const probe = await open(table);
     const history = await probe.read(TOPIC, after(5));
     expect(table.asked).toHaveLength(1);
@@ -232,7 +232,7 @@ describe('reversed', () => {
 
   test('an owner that fails leaves the answer of the log', async () => {
     const table = new Table(count(1, TOP));
-    table.refusal = { reason: 'log_unavailable', message: 'the table is away' };
+    table.refusal = refusal('log_unavailable', 'the table is away');
     const probe = await open(table);
     const history = await probe.read(TOPIC, { ...after(0), reverse: true, limit: 15 });
     expect(table.asked).toHaveLength(1);

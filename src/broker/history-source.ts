@@ -1,7 +1,8 @@
 /** Reads on past the end of a log into what the topic's owner keeps, under the same sequences. */
+import { isRefusal } from '../protocol/errors.ts';
 import type { Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
-import { isRefusal, type History, type HistorySource, type ReadRequest, type Reply } from './broker.ts';
+import type { History, HistorySource, ReadRequest, Reply } from './broker.ts';
 
 /**
  * Completes a page of the log with the owner's older messages, when the request starts before the log does. A source

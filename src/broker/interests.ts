@@ -1,12 +1,12 @@
 /** What this node wants to hear of: topics and patterns, counted, and the subscriptions that bring them. */
-import { refusal, type Refusal } from '../protocol/errors.ts';
+import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { MAX_PATTERN_POSITIONS } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
 import { PatternIndex } from '../protocol/pattern-index.ts';
 import { TopicIndex } from '../protocol/topic-index.ts';
 import { firstSegment, type Topic } from '../protocol/topic.ts';
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
-import { isRefusal, type Reply, type Retained } from './broker.ts';
+import type { Reply, Retained } from './broker.ts';
 import { FollowedTopic } from './followed-topic.ts';
 import type { Follower } from './follower.ts';
 import { RestingTopics, type RestOptions } from './resting-topics.ts';

@@ -2,9 +2,10 @@
  * Answers reads: from a topic's tail when it reaches back far enough, else from the log. The first who stands before the
  * tail makes it longer, so that of a crowd that comes back together only one asks Redis.
  */
+import { isRefusal } from '../protocol/errors.ts';
 import { topicDigest, type Topic } from '../protocol/topic.ts';
 import type { Clock } from '../telemetry/clock.ts';
-import { isRefusal, type History, type ReadRequest, type Reply } from './broker.ts';
+import type { History, ReadRequest, Reply } from './broker.ts';
 import { epochAt } from './eras.ts';
 import type { FollowedTopic } from './followed-topic.ts';
 import type { PacedReads } from './paced-reads.ts';

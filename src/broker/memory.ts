@@ -1,5 +1,5 @@
 /** The embedded broker: one node's topics in memory. A restart of the process begins new epochs. */
-import { refusal, type Refusal } from '../protocol/errors.ts';
+import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { MAX_PATTERN_POSITIONS } from '../protocol/limits.ts';
 import { PatternIndex } from '../protocol/pattern-index.ts';
 import { joinParts } from '../protocol/parts.ts';
@@ -8,18 +8,17 @@ import { TopicIndex } from '../protocol/topic-index.ts';
 import { looksLikePattern, matches, type Topic } from '../protocol/topic.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
 import type { Clock, Random } from '../telemetry/clock.ts';
-import {
-  isRefusal,
-  type Appended,
-  type Broker,
-  type BrokerListener,
-  type Draft,
-  type History,
-  type HistorySource,
-  type Published,
-  type ReadRequest,
-  type Reply,
-  type Retained,
+import type {
+  Appended,
+  Broker,
+  BrokerListener,
+  Draft,
+  History,
+  HistorySource,
+  Published,
+  ReadRequest,
+  Reply,
+  Retained,
 } from './broker.ts';
 import { readThrough } from './history-source.ts';
 import { IdempotencyWindow } from './idempotency.ts';

@@ -3,25 +3,24 @@
  * is asked stands behind `TopicLogs`, so that all of this also runs in the simulator.
  */
 import { createHash } from 'node:crypto';
-import { refusal } from '../protocol/errors.ts';
+import { isRefusal, refusal } from '../protocol/errors.ts';
 import { joinParts } from '../protocol/parts.ts';
 import { messageId, type Position } from '../protocol/position.ts';
 import { looksLikePattern, matches, topicDigest, type Topic } from '../protocol/topic.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
 import { AppendQueue, type AppendLimits } from './append-queue.ts';
-import {
-  isRefusal,
-  type Appended,
-  type Broker,
-  type BrokerListener,
-  type Draft,
-  type History,
-  type HistorySource,
-  type Published,
-  type ReadRequest,
-  type Reply,
-  type Retained,
+import type {
+  Appended,
+  Broker,
+  BrokerListener,
+  Draft,
+  History,
+  HistorySource,
+  Published,
+  ReadRequest,
+  Reply,
+  Retained,
 } from './broker.ts';
 import type { FollowedTopic } from './followed-topic.ts';
 import { Follower, type FollowerCounts } from './follower.ts';

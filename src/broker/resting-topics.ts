@@ -2,10 +2,10 @@
  * Topics that only patterns bring and that were silent for long: of these a node remembers no more than where they
  * stand. Their notices still come, by the prefix; what a lost one would have said is found by asking where they stand.
  */
+import { isRefusal } from '../protocol/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { TopicIndex } from '../protocol/topic-index.ts';
 import type { Topic } from '../protocol/topic.ts';
-import { isRefusal } from './broker.ts';
 import type { FollowedTopic } from './followed-topic.ts';
 import type { Head, TopicLogs } from './topic-logs.ts';
 

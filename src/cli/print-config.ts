@@ -1,5 +1,6 @@
 /** `signalbox print-config`: the effective values, and where each comes from. */
-import { KEYS } from '../config/keys.ts';
+import { KEYS, type Key } from '../config/keys.ts';
+import { redactUrls } from '../telemetry/redact.ts';
 import type { Command, ExitCode } from './command.ts';
 import { CONFIG_OPTIONS, loadFromArguments } from './config-options.ts';
 
@@ -20,7 +21,7 @@ export const printConfig: Command = {
         path: key.path,
         section,
         name: name ?? section,
-        value: key.isSecret && value !== undefined ? '[redacted]' : value,
+        value: shown(key, value),
         origin: origins.get(key.path),
       };
     });
@@ -44,3 +45,9 @@ export const printConfig: Command = {
     return 0;
   },
 };
+
+/** Whoever is shown the configuration is not meant to be shown what opens something. */
+function shown({ isSecret, urlPaths }: Key, value: unknown): unknown {
+  if (isSecret && value !== undefined) return '[redacted]';
+  return typeof value === 'string' && urlPaths !== undefined ? redactUrls(value, urlPaths) : value;
+}

@@ -1,4 +1,5 @@
 /** `signalbox token`: makes tokens for trying things out, and says what is wrong with one. */
+import { isRefusal } from '../protocol/errors.ts';
 import { createHash } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
 import type { Config } from '../config/schema.ts';
@@ -11,6 +12,7 @@ import { CONFIG_OPTIONS, isOnlySecretMissing, loadFromArguments } from './config
 import { developmentSecret, hasDevelopmentSecret } from './development-secret.ts';
 import { buildAuthenticator, buildKeySet, buildRights } from './authentication.ts';
 import { silentLog } from '../telemetry/log.ts';
+import { redactUrls } from '../telemetry/redact.ts';
 
 export const token: Command = {
   name: 'token',
@@ -98,7 +100,7 @@ async function check(jwt: string, config: Config): Promise<ExitCode> {
   const keySet = buildKeySet(config, silentLog);
   if (keySet !== undefined) await new Promise<void>((done) => keySet.refresh(done));
   const answer = buildAuthenticator(config, keySet).check(jwt);
-  const accepted = !('reason' in answer);
+  const accepted = !isRefusal(answer);
   if (accepted) lines.push(`accepted   signed with auth.${answer.key}`, ...abilities(answer.principal, config));
   else lines.push(`rejected   ${answer.reason}: ${answer.message}`);
   for (const name of ['jwt_secret', 'jwt_previous_secret', 'public_key'] as const) {
@@ -109,7 +111,7 @@ async function check(jwt: string, config: Config): Promise<ExitCode> {
       );
   }
   if (config.auth.jwks_url !== undefined)
-    lines.push(`key set    ${config.auth.jwks_url}: ${keySet?.known.length ?? 0} keys usable`);
+    lines.push(`key set    ${redactUrls(config.auth.jwks_url)}: ${keySet?.known.length ?? 0} keys usable`);
   process.stdout.write(`${lines.join('\n')}\n`);
   return accepted ? 0 : 1;
 }

@@ -105,7 +105,7 @@ export async function startNode(
   const counters = new Counters();
   const deadLetters = new DeadLetters(config.actor_system.dead_letters);
   const supervisor = buildSupervisor(config, logs, counters, deadLetters);
-  const mode = new NodeMode(name, random.id().slice(0, 6), (current) =>
+  const mode = new NodeMode(name, random.id().slice(0, 6), random.id() + random.id(), (current) =>
     logs.room('node').info('Mode changed', { mode: current }),
   );
   const storage = buildStorage(config, name, logs);

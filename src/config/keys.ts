@@ -1,6 +1,6 @@
 /** The keys of the configuration as a flat list, with what each of them takes: read from the schema. */
 import type { z } from 'zod';
-import { PREFIX, schema, SECTIONS, SHORT_NAMES, type SecretKind } from './schema.ts';
+import { PREFIX, schema, SECTIONS, SHORT_NAMES, type SecretKind, type UrlPaths } from './schema.ts';
 
 type ValueKind = 'text' | 'whole number' | 'number' | 'true or false' | 'list' | 'list of tables';
 
@@ -11,6 +11,8 @@ export interface Key {
   readonly isSecret: boolean;
   /** `undefined` for what is no secret. */
   readonly secret: SecretKind | undefined;
+  /** For URLs, which may hold secrets: what their paths are. */
+  readonly urlPaths: UrlPaths | undefined;
   readonly description: string;
   /** `undefined` when there is none. */
   readonly fallback: unknown;
@@ -64,6 +66,7 @@ function describeKey(path: string, type: z.ZodType): Key {
     kind: kindOf(core, json),
     isSecret: secret !== undefined,
     secret,
+    urlPaths: type.meta()?.['urlPaths'] as UrlPaths | undefined,
     description: type.description ?? '',
     fallback,
     bounds: boundsOf(json),

@@ -244,7 +244,10 @@ function explain(issue: Issue, tree: Tree): Problem[] {
     key === undefined || issue.path.length > 2 || isInWords
       ? issue.message
       : `a ${key.kind}${key.bounds === '' ? '' : ` (${key.bounds})`}`;
-  return [{ key: path, expected, got: key?.isSecret === true ? '(a secret)' : (JSON.stringify(value) ?? 'nothing') }];
+  if (key?.isSecret === true) return [{ key: path, expected, got: '(a secret)' }];
+  // What is no URL cannot be redacted like one, and may hold a password all the same.
+  if (key?.urlPaths !== undefined) return [{ key: path, expected, got: 'something else' }];
+  return [{ key: path, expected, got: JSON.stringify(value) ?? 'nothing' }];
 }
 
 /** The most similar key, when one is near enough to be a slip. */

@@ -22,6 +22,9 @@ const flag = (fallback: boolean) => z.boolean().default(fallback);
 const roles = () => z.array(z.string().min(1)).default([...ROLES]);
 /** What a secret is taken for: a key of any bytes, a token that travels in a header, or text with a form of its own. */
 export type SecretKind = 'key' | 'token' | 'text';
+/** What the path of a URL is: an address, or a secret as in the URLs of webhooks. */
+export type UrlPaths = 'address' | 'secret';
+const urlWith = (urlPaths: UrlPaths) => z.url().optional().meta({ urlPaths });
 const secret = (kind: SecretKind) => z.string().min(1).optional().meta({ secret: kind });
 
 const topicRule = z.strictObject({
@@ -120,12 +123,9 @@ export const SECTIONS = {
       public_key: secret('text').describe(
         'public key (PEM) of RS, PS, ES or EdDSA tokens; name their algorithms in auth.algorithms',
       ),
-      jwks_url: z
-        .url()
-        .optional()
-        .describe(
-          'URL of a key set (RFC 7517) whose keys tokens may be signed with; fetched again for unknown key ids',
-        ),
+      jwks_url: urlWith('address').describe(
+        'URL of a key set (RFC 7517) whose keys tokens may be signed with; fetched again for unknown key ids',
+      ),
       jwks_min_interval_secs: seconds(30).describe('between two fetches of the key set at least'),
       jwks_max_age_secs: seconds(600).describe('a key set older than this is fetched again when it is used'),
       algorithms: z
@@ -262,7 +262,7 @@ export const SECTIONS = {
         .optional()
         .describe('serve /admin only on this port; default: on server.port, 0 takes any free one'),
       host: z.string().min(1).default('127.0.0.1').describe('address of admin.port'),
-      alert_webhook: z.url().optional().describe('URL that gets a POST when an actor was stopped'),
+      alert_webhook: urlWith('secret').describe('URL that gets a POST when an actor was stopped'),
     })
     .describe('Operators.'),
 

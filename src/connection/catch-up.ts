@@ -3,7 +3,8 @@
  * while that reaches back far enough, else from the broker's log, until it has caught up with what was routed. It is the
  * same after an overflow, a resume with a position, and a disturbed broker.
  */
-import { isRefusal, type History } from '../broker/broker.ts';
+import { isRefusal } from '../protocol/errors.ts';
+import type { History } from '../broker/broker.ts';
 import type { Publication } from '../protocol/position.ts';
 import type { PreparedRange } from '../router/prepared-ranges.ts';
 import { LAGGING, type Subscription } from '../router/subscription.ts';

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TestRig } from './test-rig.ts';
 import { flow, type TestClient } from './test-rig-client.ts';
+import { refusal } from '../protocol/errors.ts';
 
 describe('strikes', () => {
   let rig: TestRig;
@@ -76,7 +77,7 @@ describe('strikes', () => {
       'log_unavailable',
       503,
       (): void => {
-        rig.broker.refuses.set('publish', { reason: 'log_unavailable', message: 'away' });
+        rig.broker.refuses.set('publish', refusal('log_unavailable', 'away'));
         client.ask('Broadcast', { topic: 'chat.b', payload: 1 });
       },
     ],

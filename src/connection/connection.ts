@@ -35,11 +35,12 @@ import {
 } from './charges.ts';
 import { handle } from './commands/commands.ts';
 import type { ConnectionContext } from './context.ts';
+import { describeFrame } from './frame-description.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
 import type { MissedMessages } from './missed-messages.ts';
 import { fallBehind, isFull, makeRoom } from './overflow.ts';
 import { errorFrame } from './replies.ts';
-import { saveSession } from './sessions.ts';
+import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
 import type { Transport, TransportListener } from './transport.ts';
 import { hogsTurn } from './turn-guard.ts';
@@ -145,8 +146,9 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     return `${name}-${instance}-${this.number.toString(36)}`;
   }
 
+  /** Nobody can guess it from another one; the number at its end is where the node finds the connection. */
   get sessionId(): string {
-    return `s-${this.id}`;
+    return sessionIdOf(this.context.node.sessionKey, this.number);
   }
 
   get codec(): Codec {
@@ -241,7 +243,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   }
 
   describe(frame: ClientFrame): string {
-    return frame.type === 'Authenticate' ? JSON.stringify({ ...frame, token: '[redacted]' }) : JSON.stringify(frame);
+    return describeFrame(frame);
   }
 
   // As a subscriber

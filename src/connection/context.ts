@@ -54,6 +54,8 @@ export interface NodeFacts {
   readonly name: string;
   /** Tells this run of the node from others of the same name: ids must not repeat after a restart. */
   readonly instance: string;
+  /** What makes session ids of this run unguessable; told nobody. */
+  readonly sessionKey: string;
   /** `running`, `read_only`, `draining` …: the first Status says it. */
   readonly mode: string;
   readonly isReadOnly: boolean;

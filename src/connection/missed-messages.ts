@@ -2,7 +2,8 @@
  * The answer to one `GetMissedMessages`: pages of the log, topic after topic, then a `Status`. It stands outside the
  * order of live delivery and moves no subscription; live publications of its topics wait until it is done.
  */
-import { isRefusal, type History } from '../broker/broker.ts';
+import { isRefusal } from '../protocol/errors.ts';
+import type { History } from '../broker/broker.ts';
 import type { ClientFrame, GetMissedMessagesFrame } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Position } from '../protocol/position.ts';
+import { sessionIdOf } from './sessions.ts';
 import { TestRig } from './test-rig.ts';
 import type { TestClient } from './test-rig-client.ts';
 
@@ -55,7 +56,7 @@ describe('GetMissedMessages with a session', () => {
     for (const close of [false, true]) {
       if (close) client.link.break();
       const reply = stranger.ask('GetMissedMessages', { since: '1-1-abcdef', session_id: session });
-      expect(reply).toMatchObject({ type: 'Error', data: { code: 403, reason: 'not_allowed' } });
+      expect(reply).toMatchObject({ type: 'Error', data: { code: 404, reason: 'not_found' } });
     }
   });
 
@@ -66,7 +67,7 @@ describe('GetMissedMessages with a session', () => {
       since: '1-1-abcdef',
       session_id: client.connection.sessionId,
     });
-    expect(reply).toMatchObject({ type: 'Error', data: { code: 403 } });
+    expect(reply).toMatchObject({ type: 'Error', data: { code: 404 } });
   });
 
   test('that is still being looked up keeps a second request waiting', () => {
@@ -106,4 +107,17 @@ describe('GetMissedMessages with a session', () => {
       'chat.b': { epoch: rig.position('chat.b').epoch, sequence: 0 },
     });
   });
+});
+
+test('session ids have 132 bits that nothing else of the connection tells', () => {
+  const keys = ['one key of a node', 'another'];
+  const ids = keys.flatMap((key) =>
+    [1, 2, 3].map((number) => sessionIdOf(key, number).split('-').slice(1, -1).join('-')),
+  );
+  expect(new Set(ids).size).toBe(6);
+  for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]{22}$/);
+  const [first, second] = [rig.connect('ada').connection, rig.connect('ada').connection];
+  expect(first.sessionId).toBe(first.sessionId);
+  expect(second.sessionId).not.toContain(second.id);
+  expect(second.sessionId.slice(0, 24)).not.toBe(first.sessionId.slice(0, 24));
 });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { TestRig } from './test-rig.ts';
 import { flow, run, type TestClient } from './test-rig-client.ts';
+import { refusal } from '../protocol/errors.ts';
 
 const TOPIC = 'chat.a';
 const CAPACITY = 4;
@@ -124,7 +125,7 @@ describe('a full mailbox of a logged topic', () => {
   test('a log that cannot be read for a while is read when it can', () => {
     client.stop();
     rig.publish(TOPIC, 12);
-    rig.broker.refuses.set('read', { reason: 'log_unavailable', message: 'the log is away' });
+    rig.broker.refuses.set('read', refusal('log_unavailable', 'the log is away'));
     client.resume();
     expect(flow(client.take())).toEqual(run(TOPIC, 1, 1));
     rig.publish(TOPIC, 2);

@@ -34,6 +34,32 @@ describe('a frame whose handling throws', () => {
     expect(flow(client.take())).toEqual([...run(TOPIC, 1, 1), 'Pong']);
   });
 
+  test('is put aside without what it carried', () => {
+    const planted = 'PLANTED "x\n';
+    client.send('Broadcast', { topic: BOOM, payload: { a: [planted] } });
+    client.send('DirectMessage', { target_user: 'bob', payload: planted });
+    for (const frame of [
+      { type: 'Broadcast', id: 'i', trace: undefined, topic: BOOM, payload: '"PLANTED"', idempotencyKey: undefined },
+      { type: 'DirectMessage', id: 'i', trace: undefined, targetUser: 'b', payload: '"PLANTED"', idempotencyKey: 'k' },
+      { type: 'X-a', id: 'i', trace: undefined, data: { b: 'PLANTED' } },
+      { type: 'Authenticate', id: 'i', trace: undefined, token: 'PLANTED' },
+    ] as const) {
+      const text = client.connection.describe(frame);
+      expect(text).not.toContain('PLANTED');
+      expect(JSON.parse(text)).toMatchObject({ type: frame.type, id: 'i' });
+      expect(text).toMatch(/\[\d+ bytes\]/);
+    }
+    expect(JSON.stringify(rig.deadLetters.list())).not.toContain('PLANTED');
+    let quoted: unknown;
+    try {
+      JSON.parse('PLANTED');
+    } catch (error) {
+      quoted = error;
+    }
+    rig.deadLetters.add({ at: 0, actor: 'a', error: String(quoted), message: null });
+    expect(JSON.stringify(rig.deadLetters.list())).not.toContain('PLANTED');
+  });
+
   test('does not hold up the frames behind it', () => {
     rig.broker.holds.add('retain');
     client.send('Subscribe', { topics: [TOPIC] });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { refusal } from '../protocol/errors.ts';
 import type { FrameHandler } from './context.ts';
 import { TestRig } from './test-rig.ts';
 import type { TestClient } from './test-rig-client.ts';
@@ -7,7 +8,7 @@ const TOPIC = 'chat.a';
 
 const extensions = new Map<string, FrameHandler>([
   ['X-echo', { writes: true, handle: (frame) => Promise.resolve({ got: frame.data ?? null }) }],
-  ['X-refuses', { writes: false, handle: () => Promise.resolve({ reason: 'not_allowed', message: 'no' } as const) }],
+  ['X-refuses', { writes: false, handle: () => Promise.resolve(refusal('not_allowed', 'no')) }],
   ['X-fails', { writes: false, handle: () => Promise.reject(new Error('planted')) }],
 ]);
 

@@ -1,4 +1,5 @@
 /** What is remembered of a connection for the time after it. */
+import { createHmac } from 'node:crypto';
 import type { Position } from '../protocol/position.ts';
 import type { Session } from '../session/session-store.ts';
 import type { Connection } from './connection.ts';
@@ -7,6 +8,15 @@ import { isMatchedName } from './subscriptions.ts';
 
 /** A changed session is written after so many beats, and so at most so often. */
 const SAVE_AFTER_BEATS = 5;
+
+/** Characters of base64url: 132 bits. */
+const SECRET_LENGTH = 22;
+
+/** Made from the number when it is asked for: as a random id it would cost every connection its own string. */
+export function sessionIdOf(key: string, number: number): string {
+  const digest = createHmac('sha256', key).update(String(number)).digest('base64url');
+  return `s-${digest.slice(0, SECRET_LENGTH)}-${number.toString(36)}`;
+}
 
 /** The session as it stands: per topic the position last acknowledged, else the one at subscribe. */
 export function sessionOf(connection: Connection): Session {

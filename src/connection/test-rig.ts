@@ -7,7 +7,7 @@ import type { Retention, RetentionRule } from '../broker/retention.ts';
 import { TokenBucket, type Rate } from '../limits/token-bucket.ts';
 import { UserLimits } from '../limits/user-limits.ts';
 import type { Format } from '../protocol/codec.ts';
-import type { Refusal } from '../protocol/errors.ts';
+import { refusal, isRefusal, type Refusal } from '../protocol/errors.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { unaccounted } from '../router/audit.ts';
@@ -132,7 +132,7 @@ export class TestRig {
   readonly alerts: Alert[] = [];
   readonly rights = new TestRights();
   readonly sessions = new TestSessions();
-  readonly node = { name: 'rig', instance: 'i', mode: 'running', isReadOnly: false, beat: 0 };
+  readonly node = { name: 'rig', instance: 'i', sessionKey: 'key', mode: 'running', isReadOnly: false, beat: 0 };
   readonly broker: HeldBroker;
   readonly router: Router;
   readonly backlog: Backlog;
@@ -215,7 +215,7 @@ export class TestRig {
       node: this.node,
       revoked: () => null,
       verify: (token, reply) => {
-        const answer = this.tokens.get(token) ?? ({ reason: 'token_invalid', message: 'not a token' } as const);
+        const answer = this.tokens.get(token) ?? refusal('token_invalid', 'not a token');
         if (answer instanceof Error) throw answer;
         reply(answer);
       },
@@ -297,7 +297,7 @@ export class TestRig {
   private store(topic: Topic, payload: string): void {
     const draft = { payload, from: 'publisher', clientId: undefined, trace: undefined, idempotencyKey: undefined };
     this.broker.inner.publish(topic, draft, (answer) => {
-      if ('reason' in answer) throw new Error(answer.message);
+      if (isRefusal(answer)) throw new Error(answer.message);
     });
   }
 }

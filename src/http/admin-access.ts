@@ -5,7 +5,7 @@ import type { NodeParts } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
 import { attemptFrom } from '../node/verification.ts';
-import { refusal, type Refusal } from '../protocol/errors.ts';
+import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import type { Log } from '../telemetry/log.ts';
 
 export interface AdminAccessOptions {
@@ -55,7 +55,7 @@ export class AdminAccess {
         const operator = await new Promise<Operator | Refusal>((resolve) => {
           attemptFrom<Operator>(this.parts, address, (answered) => this.recognise(request, answered), resolve);
         });
-        if ('reason' in operator) return this.refuse(request, address, operator);
+        if (isRefusal(operator)) return this.refuse(request, address, operator);
         return route.handle({ ...request, ...operator, address });
       },
     };
@@ -70,7 +70,7 @@ export class AdminAccess {
     if (given.split('.').length !== 3)
       return reply(refusal('token_invalid', `this is not the admin token: ${MISSING}`));
     this.parts.authenticator.verify(given, (principal) => {
-      if ('reason' in principal) return reply(principal);
+      if (isRefusal(principal)) return reply(principal);
       if (principal.roles.includes('admin') && principal.tenant === '') return reply({ who: principal.user });
       reply(refusal('not_allowed', 'expected a JWT with the role admin, and of no tenant'));
     });

@@ -9,7 +9,7 @@ import type { Node, NodeParts } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
 import { failFrom, verifyFrom } from '../node/verification.ts';
-import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
+import { ERRORS, isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { addressRate, userRate } from './rate-headers.ts';
 
 /** A request whose sender is known and has paid for it. */
@@ -43,7 +43,7 @@ export function apiRoute(node: Node, trustedProxies: readonly string[], endpoint
       trustedProxies,
     );
     const principal = await authenticate(parts, address, request);
-    if ('reason' in principal) return withHeaders(refused(principal), addressRate(parts, address));
+    if (isRefusal(principal)) return withHeaders(refused(principal), addressRate(parts, address));
     const usage = parts.context.users.visit(userKey(principal));
     const charge = (cost: number): Refusal | null => chargeUser(parts.context, usage, cost);
     const problem = charge(endpoint.cost) ?? roleProblem(principal);

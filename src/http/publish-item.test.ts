@@ -1,4 +1,5 @@
 /** One message of the publish API: held against its schema, and against the frame that a socket would send. */
+import { isRefusal } from '../protocol/errors.ts';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readFrame } from '../protocol/guard.ts';
@@ -15,7 +16,7 @@ function read(value: unknown, headers: ItemHeaders = NO_HEADERS): ReturnType<typ
 /** What is beyond the guard is judged with the rights. */
 function isTaken(value: unknown): boolean {
   const frame = read(value);
-  return !('reason' in frame) && (frame.type !== 'Broadcast' || isTopicName(frame.topic));
+  return !isRefusal(frame) && (frame.type !== 'Broadcast' || isTopicName(frame.topic));
 }
 
 describe('a message', () => {
@@ -80,7 +81,7 @@ describe('a message', () => {
     for (const levels of [29, 30, 31]) {
       const payload = nested(levels);
       const frame = readFrame({ type: 'Broadcast', data: { topic: 'a', payload } }, JSON.stringify);
-      expect('reason' in read({ topic: 'a', payload })).toBe(frame.type === 'rejected');
+      expect(isRefusal(read({ topic: 'a', payload }))).toBe(frame.type === 'rejected');
     }
     expect(isTaken({ topic: 'a', payload: nested(30) })).toBe(true);
     expect(isTaken({ topic: 'a', payload: nested(31) })).toBe(false);

@@ -1,8 +1,7 @@
 /** One message of the publish API: what it must look like, and its way to the broker, the same as from a socket. */
-import { isRefusal } from '../broker/broker.ts';
 import { countPublished } from '../connection/commands/checks.ts';
 import { acknowledgement, acknowledgementData, prepare, type PublishFrame } from '../connection/commands/publish.ts';
-import { refusal, type Refusal } from '../protocol/errors.ts';
+import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { readFrame } from '../protocol/guard.ts';
 import { sliceField } from '../protocol/json-slice.ts';
 import { MAX_TRACE_LENGTH } from '../protocol/limits.ts';

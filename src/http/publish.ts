@@ -1,9 +1,8 @@
 /** `POST /api/publish`: one message, or an array of them, each answered on its own and in order. */
-import { isRefusal } from '../broker/broker.ts';
 import { writeProblem } from '../connection/commands/checks.ts';
 import type { Node } from '../node/node.ts';
 import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
-import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
+import { ERRORS, isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { sliceElements } from '../protocol/json-slice.ts';
 import { MAX_PUBLISH_ITEMS } from '../protocol/limits.ts';
 import { surrogateProblem } from '../protocol/text.ts';

@@ -1,5 +1,5 @@
 /** What a backend can ask of a topic: a page of its log, as `History` gives it on the wire, and where its head is. */
-import { isRefusal } from '../broker/broker.ts';
+import { isRefusal } from '../protocol/errors.ts';
 import { READ_COST } from '../connection/charges.ts';
 import { readProblem } from '../connection/commands/checks.ts';
 import { pageDetails, pageRequest } from '../connection/commands/history.ts';

@@ -4,7 +4,7 @@ import { NodeMode, type ModeEvent, type Service } from './mode.ts';
 
 class Watched {
   readonly changes: Service[] = [];
-  readonly mode = new NodeMode('node-a', 'abc123', (service) => this.changes.push(service));
+  readonly mode = new NodeMode('node-a', 'abc123', 'key', (service) => this.changes.push(service));
 
   send(...events: readonly ModeEvent['type'][]): this {
     for (const type of events) this.mode.send({ type });

@@ -53,6 +53,7 @@ export type Service = 'starting' | 'running' | 'read_only' | 'draining' | 'stopp
 export class NodeMode implements NodeFacts {
   readonly name: string;
   readonly instance: string;
+  readonly sessionKey: string;
   mode: Service = 'starting';
   isReadOnly = false;
   isAdmitting = false;
@@ -63,9 +64,13 @@ export class NodeMode implements NodeFacts {
   private readonly actor = createActor(modeMachine);
   private readonly changed: (mode: Service) => void;
 
-  /** @param changed told after every change of the service */
-  constructor(name: string, instance: string, changed: (mode: Service) => void) {
+  /**
+   * @param sessionKey random, at least 128 bits
+   * @param changed told after every change of the service
+   */
+  constructor(name: string, instance: string, sessionKey: string, changed: (mode: Service) => void) {
     this.name = name;
+    this.sessionKey = sessionKey;
     this.instance = instance;
     this.changed = changed;
     this.actor.subscribe(({ value }) => {

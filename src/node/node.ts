@@ -10,7 +10,7 @@ import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
-import { refusal, type Reason, type Refusal } from '../protocol/errors.ts';
+import { isRefusal, refusal, type Reason, type Refusal } from '../protocol/errors.ts';
 import { PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { unaccounted } from '../router/audit.ts';
 import { drainConnections, type DrainOptions } from './drain.ts';
@@ -207,7 +207,7 @@ export class Node {
   private verify(handshake: Handshake, token: string, decide: (admission: Admission) => void): void {
     const address = clientAddress(handshake, this.options.trustedProxies);
     verifyFrom(this.parts, address, token, (answer) =>
-      decide('reason' in answer ? this.refuse(handshake, answer) : this.enter(handshake, answer)),
+      decide(isRefusal(answer) ? this.refuse(handshake, answer) : this.enter(handshake, answer)),
     );
   }
 
@@ -232,7 +232,7 @@ export class Node {
       );
     const leave = (): void => context.users.leave(userKey(principal), context.clock.elapsed());
     const negotiated = negotiate(handshake);
-    if ('reason' in negotiated) {
+    if (isRefusal(negotiated)) {
       leave();
       return this.refuse(handshake, negotiated);
     }
@@ -310,7 +310,7 @@ export class Node {
     const { counters, clock } = this.parts.context;
     counters.refused.add(refused.reason);
     const negotiated = negotiate(handshake);
-    const known = 'reason' in negotiated ? null : negotiated;
+    const known = isRefusal(negotiated) ? null : negotiated;
     const isTold = mayUpgrade && wantsRefusalAsClose(handshake) && this.toldBucket.take(1, clock.elapsed());
     const close = isTold ? (CLOSE_BY_REASON[refused.reason] ?? 'bad_request') : null;
     return {

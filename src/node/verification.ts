@@ -1,6 +1,6 @@
 /** Verifies who asks, address by address: where too many attempts were bad, more are not looked at for a while. */
 import type { Principal } from '../auth/principal.ts';
-import { refusal, type Refusal } from '../protocol/errors.ts';
+import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import type { NodeParts } from './node.ts';
 
 type Answer<T> = (answer: T | Refusal) => void;
@@ -34,7 +34,7 @@ export function attemptFrom<T extends object>(
   }
   attempt((answer) => {
     // A node that does not know yet what was revoked has not looked at the token.
-    if ('reason' in answer && answer.reason !== 'not_admitting') {
+    if (isRefusal(answer) && answer.reason !== 'not_admitting') {
       failures.take(address, 1, now);
       context.counters.authenticationFailures.add(answer.reason);
     }

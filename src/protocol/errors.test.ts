@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { characters } from '../../test/kit/characters.ts';
-import { ERRORS, quote, refusal } from './errors.ts';
+import { ERRORS, isRefusal, quote, refusal } from './errors.ts';
 
 const entries = Object.entries(ERRORS);
 
@@ -35,8 +35,17 @@ describe('the table of errors', () => {
 });
 
 test('a refusal has a time to wait only when it was given one', () => {
-  expect(refusal('internal', 'x')).toStrictEqual({ reason: 'internal', message: 'x' });
-  expect(refusal('internal', 'x', 0)).toStrictEqual({ reason: 'internal', message: 'x', retryAfterMs: 0 });
+  expect(JSON.stringify(refusal('internal', 'x'))).toBe('{"reason":"internal","message":"x"}');
+  expect(JSON.stringify(refusal('internal', 'x', 0))).toBe('{"reason":"internal","message":"x","retryAfterMs":0}');
+});
+
+test('a refusal is what was made as one, also when something is added; nothing else is', () => {
+  const made = refusal('internal', 'x');
+  expect([made, { retryAfterMs: 1, ...made }].map(isRefusal)).toEqual([true, true]);
+  expect([{ reason: 'internal', message: 'x' }, JSON.parse(JSON.stringify(made)) as object].map(isRefusal)).toEqual([
+    false,
+    false,
+  ]);
 });
 
 describe('quoting untrusted text', () => {

@@ -242,8 +242,12 @@ export const DENIALS = {
 
 export type Denial = keyof typeof DENIALS;
 
+/** Marks what {@link refusal} has made: an answer that merely has the same fields is an answer. */
+const REFUSAL = Symbol('refusal');
+
 /** Why something was refused, in a form that becomes an `Error` frame or an HTTP body. */
 export interface Refusal {
+  readonly [REFUSAL]: true;
   readonly reason: Reason;
   /** What was expected and what came. Never holds a token. */
   readonly message: string;
@@ -253,11 +257,17 @@ export interface Refusal {
 
 /** Nothing of the rule is told, neither its roles nor its pattern: only whose no it is. */
 export function notAllowed(message: string, because: Denial): Refusal {
-  return { reason: 'not_allowed', message: `${message} (${DENIALS[because]})`, details: { because } };
+  return { ...refusal('not_allowed', `${message} (${DENIALS[because]})`), details: { because } };
 }
 
 export function refusal(reason: Reason, message: string, retryAfterMs?: number): Refusal {
-  return retryAfterMs === undefined ? { reason, message } : { reason, message, retryAfterMs };
+  return retryAfterMs === undefined
+    ? { [REFUSAL]: true, reason, message }
+    : { [REFUSAL]: true, reason, message, retryAfterMs };
+}
+
+export function isRefusal(answer: object): answer is Refusal {
+  return REFUSAL in answer;
 }
 
 /** Untrusted text shortened and escaped for an error message: at most 40 characters, quoted, no control characters. */

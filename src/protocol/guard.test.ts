@@ -178,7 +178,7 @@ test('fields that nobody knows are ignored', () => {
 describe('a refused frame', () => {
   test('names the field, what was expected and what came', () => {
     const topics = ['a', { topic: 'b' }, { topic: 'c', from: 'middle' }];
-    expect(refused({ type: 'Subscribe', data: { topics } }).refusal).toEqual({
+    expect(refused({ type: 'Subscribe', data: { topics } }).refusal).toMatchObject({
       reason: 'invalid_field',
       message: 'data.topics[2].from: expected "latest" or "earliest", got "middle"',
     });

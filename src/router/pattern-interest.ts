@@ -2,7 +2,7 @@
  * The broker's interest in patterns. It is counted per subscriber, not per node: then the broker's answer, with the
  * positions of topics that exist, comes to each of them.
  */
-import type { Refusal } from '../protocol/errors.ts';
+import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import { MAX_PATTERN_POSITIONS } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
@@ -34,10 +34,10 @@ export class PatternInterest {
     interest.retain(pattern, (answer) => {
       if (patterns.holdOf(pattern, owner) !== hold) {
         // The owner has left meanwhile, when it was open whether there would be anything to release.
-        if (!('reason' in answer)) interest.release(pattern);
-        return reply('reason' in answer ? answer : null);
+        if (!isRefusal(answer)) interest.release(pattern);
+        return reply(isRefusal(answer) ? answer : null);
       }
-      if ('reason' in answer) {
+      if (isRefusal(answer)) {
         patterns.remove(pattern, owner);
         reply(answer);
         return;

@@ -2,7 +2,7 @@
  * Topics whose interest the broker counts for themselves, as opposed to those that a pattern brings and takes along; and
  * who waits for the broker's answer.
  */
-import type { Refusal } from '../protocol/errors.ts';
+import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Interest } from './interest.ts';
 import type { RoutedTopic } from './routed-topic.ts';
@@ -58,16 +58,16 @@ export class RetainedTopics {
     this.interest.retain(topic.name, (answer) => {
       // The topic was dropped meanwhile and its subscribers are gone; only now there is something to release.
       if (this.waiting.get(topic) !== waiting) {
-        if (!('reason' in answer)) this.interest.release(topic.name);
+        if (!isRefusal(answer)) this.interest.release(topic.name);
         return;
       }
       this.waiting.delete(topic);
-      if ('reason' in answer) this.answered.refused(topic);
+      if (isRefusal(answer)) this.answered.refused(topic);
       else {
         this.retained.add(topic);
         this.answered.granted(topic, answer.position, asked);
       }
-      for (const ready of waiting) ready('reason' in answer ? answer : null);
+      for (const ready of waiting) ready(isRefusal(answer) ? answer : null);
     });
   }
 }

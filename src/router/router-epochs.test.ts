@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { Refusal } from '../protocol/errors.ts';
+import { refusal, type Refusal } from '../protocol/errors.ts';
 import { unaccounted } from './audit.ts';
 import { JOINING, LAGGING, LIVE, type Subscription } from './subscription.ts';
 import { publication, RouterRig, TestSubscriber } from './test-rig.ts';
 
 const TOPIC = 'chat.a';
-const REFUSAL: Refusal = { reason: 'log_unavailable', message: 'the broker is away' };
+const REFUSAL: Refusal = refusal('log_unavailable', 'the broker is away');
 
 interface Placed {
   readonly owner: TestSubscriber;

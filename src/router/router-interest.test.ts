@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { Refusal } from '../protocol/errors.ts';
+import { refusal, type Refusal } from '../protocol/errors.ts';
 import { JOINING, LAGGING, LIVE } from './subscription.ts';
 import { LINGER_MS, RouterRig, TestSubscriber } from './test-rig.ts';
 
-const REFUSAL: Refusal = { reason: 'log_unavailable', message: 'the broker is away' };
+const REFUSAL: Refusal = refusal('log_unavailable', 'the broker is away');
 
 describe('interest in a topic', () => {
   test('the broker is asked once, however many ask and wait', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { Refusal } from '../protocol/errors.ts';
+import { refusal, type Refusal } from '../protocol/errors.ts';
 import { JOINING, LAGGING, LIVE, type SubscriptionState } from './subscription.ts';
 import { LINGER_MS, publication, RouterRig, TestSubscriber } from './test-rig.ts';
 
-const REFUSAL: Refusal = { reason: 'log_unavailable', message: 'the broker is away' };
+const REFUSAL: Refusal = refusal('log_unavailable', 'the broker is away');
 
 describe('patterns', () => {
   test('bring the topics that exist, at their heads', () => {

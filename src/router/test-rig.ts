@@ -2,7 +2,7 @@
 import { MemoryBroker } from '../broker/memory.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import type { Format } from '../protocol/codec.ts';
-import type { Refusal } from '../protocol/errors.ts';
+import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import { messageId, type Position, type Publication } from '../protocol/position.ts';
 import { topicDigest, type Topic } from '../protocol/topic.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
@@ -184,7 +184,7 @@ export class RouterRig {
         topic,
         { payload: '1', from: 'ada', clientId: undefined, trace: undefined, idempotencyKey: undefined },
         (answer) => {
-          if ('reason' in answer) throw new Error(answer.message);
+          if (isRefusal(answer)) throw new Error(answer.message);
         },
       );
   }

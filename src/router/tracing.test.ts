@@ -5,6 +5,7 @@ import type { TracedMessage } from '../telemetry/message-trace.ts';
 import { publication, RouterRig, TestSubscriber } from './test-rig.ts';
 import type { Content } from './topic-trace.ts';
 import type { Tracing } from './tracing.ts';
+import { refusal } from '../protocol/errors.ts';
 
 const TOPIC = 'chat.a';
 const TIMES = { received: 3, validated: 4 };
@@ -388,7 +389,7 @@ describe('a change of epoch', () => {
 test('an epoch of which only the broker’s answer tells, because nobody listened, is a new beginning', () => {
   tracing.enable('chat.**', null);
   const answer = { isRefused: true };
-  rig.interest.refusal = { reason: 'log_unavailable', message: 'the broker is away' };
+  rig.interest.refusal = refusal('log_unavailable', 'the broker is away');
   rig.interest.holds = 'answers';
   rig.router.joinPattern('chat.*', new TestSubscriber(), (refused) => {
     answer.isRefused = refused !== null;

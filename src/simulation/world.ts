@@ -174,7 +174,7 @@ export class World {
     for (const pattern of traced?.patterns ?? []) this.router.tracing.enable(pattern, untilOf(traced, clock));
     const backlog = parts.backlog(conditions.totalBytes);
     this.flusher.serve(this.router, backlog);
-    const mode = new NodeMode('sim', 'x', () => {});
+    const mode = new NodeMode('sim', 'x', 'key', () => {});
     const authenticator = new Authenticator(
       {
         keys: [secretKey('jwt_secret', Buffer.from(SECRET))],

@@ -1,5 +1,6 @@
 /** Tells somebody: a critical log line, and a webhook where one is configured. */
 import type { Log } from './log.ts';
+import { redactUrls } from './redact.ts';
 
 /** Webhook calls under way at most; further alerts are only logged. */
 const MAX_PENDING = 10;
@@ -32,7 +33,9 @@ export class Alerts {
       });
       if (!response.ok) this.log.warn('Alert webhook did not accept the alert', { status: response.status });
     } catch (error) {
-      this.log.warn('Alert webhook not reached', { error: error instanceof Error ? error.message : String(error) });
+      this.log.warn('Alert webhook not reached', {
+        error: redactUrls(error instanceof Error ? error.message : String(error), 'secret'),
+      });
     } finally {
       this.pending -= 1;
     }

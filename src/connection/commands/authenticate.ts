@@ -1,5 +1,5 @@
 import type { Principal } from '../../auth/principal.ts';
-import { refusal } from '../../protocol/errors.ts';
+import { isRefusal, refusal } from '../../protocol/errors.ts';
 import type { AuthenticateFrame } from '../../protocol/frames.ts';
 import { looksLikePattern } from '../../protocol/topic.ts';
 import type { Connection } from '../connection.ts';
@@ -11,7 +11,7 @@ export function authenticate(connection: Connection, frame: AuthenticateFrame): 
   connection.cell.suspend();
   connection.context.verify(frame.token, (answer) => {
     connection.cell.answer(() => {
-      if ('reason' in answer) connection.refuse(frame, answer);
+      if (isRefusal(answer)) connection.refuse(frame, answer);
       else swapClaims(connection, frame, answer);
       connection.cell.resume();
     }, frame);

@@ -1,4 +1,4 @@
-import { isRefusal } from '../../broker/broker.ts';
+import { isRefusal } from '../../protocol/errors.ts';
 import type { Connection } from '../connection.ts';
 import { countPublished } from './checks.ts';
 import { acknowledgement, prepare, type PublishFrame } from './publish.ts';

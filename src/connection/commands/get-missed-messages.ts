@@ -1,4 +1,4 @@
-import type { Refusal } from '../../protocol/errors.ts';
+import { isRefusal, type Refusal } from '../../protocol/errors.ts';
 import { quote, refusal } from '../../protocol/errors.ts';
 import type { GetMissedMessagesFrame } from '../../protocol/frames.ts';
 import { messageTime } from '../../protocol/position.ts';
@@ -32,18 +32,20 @@ export function getMissedMessages(connection: Connection, frame: GetMissedMessag
   loadSession(connection, id, (answer) => {
     connection.cell.answer(() => {
       connection.isAsking = false;
-      if (answer !== null && 'reason' in answer) return connection.refuse(frame, answer);
-      if (answer === null)
+      if (answer !== null && isRefusal(answer)) return connection.refuse(frame, answer);
+      // The same for what belongs to somebody else: who asks learns nothing of sessions that are not theirs.
+      if (answer === null || !isTheirs(answer, connection))
         return connection.refuse(
           frame,
-          refusal('not_found', `expected the id of a session of the last hour, got ${quote(id)}`),
+          refusal('not_found', `expected the id of a session of this user of the last hour, got ${quote(id)}`),
         );
-      if (answer.user !== connection.principal.user || answer.tenant !== connection.principal.tenant) {
-        return connection.refuse(frame, refusal('not_allowed', 'expected a session of the same user'));
-      }
       begin(connection, frame, answer);
     }, frame);
   });
+}
+
+function isTheirs({ user, tenant }: Session, { principal }: Connection): boolean {
+  return user === principal.user && tenant === principal.tenant;
 }
 
 /** Also of a connection that is still open: a client often comes back before its old socket is found dead. */

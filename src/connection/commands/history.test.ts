@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Position } from '../../protocol/position.ts';
 import { TestRig } from '../test-rig.ts';
 import type { Frame, TestClient } from '../test-rig-client.ts';
+import { refusal } from '../../protocol/errors.ts';
 
 const TOPIC = 'chat.a';
 
@@ -151,7 +152,7 @@ describe('what cannot be read', () => {
 
   test('a log that is away is refused, and the next request is served', () => {
     rig.publish(TOPIC);
-    rig.broker.refuses.set('read', { reason: 'log_unavailable', message: 'away' });
+    rig.broker.refuses.set('read', refusal('log_unavailable', 'away'));
     expect(client.ask('History', { topic: TOPIC, limit: 1 }).data['reason']).toBe('log_unavailable');
     rig.broker.refuses.clear();
     expect(sequences(ask({ limit: 1 }))).toEqual([1]);

@@ -1,4 +1,5 @@
-import { isRefusal, type History, type ReadRequest } from '../../broker/broker.ts';
+import { isRefusal } from '../../protocol/errors.ts';
+import type { History, ReadRequest } from '../../broker/broker.ts';
 import type { HistoryFrame } from '../../protocol/frames.ts';
 import { PAGE_BYTES } from '../../protocol/limits.ts';
 import type { Position } from '../../protocol/position.ts';

@@ -3,6 +3,7 @@ import { MAX_PATTERN_POSITIONS } from '../../protocol/limits.ts';
 import type { Position } from '../../protocol/position.ts';
 import { TestRig } from '../test-rig.ts';
 import { flow, run, type TestClient } from '../test-rig-client.ts';
+import { refusal } from '../../protocol/errors.ts';
 
 let rig: TestRig;
 let client: TestClient;
@@ -46,7 +47,7 @@ describe('a pattern', () => {
 
   test('that the broker refuses is rejected, and can be asked for again', () => {
     client.subscribe('room.*');
-    rig.broker.refuses.set('retain', { reason: 'log_unavailable', message: 'away' });
+    rig.broker.refuses.set('retain', refusal('log_unavailable', 'away'));
     expect(client.askStatus('Subscribe', { topics: ['chat.*'] })).toMatchObject({
       topics: [],
       active_subscriptions: 1,
@@ -193,7 +194,7 @@ describe('a pattern that resumes', () => {
 
   test('is rejected as a whole when one of its topics cannot be resumed: it would go on without it', () => {
     rig.publish('chat.a', 3);
-    rig.broker.refuses.set('read', { reason: 'log_unavailable', message: 'away' });
+    rig.broker.refuses.set('read', refusal('log_unavailable', 'away'));
     const positions = { 'chat.a': at('chat.a', 1) };
     const details = client.askStatus('Subscribe', { topics: [{ topic: 'chat.*', positions }, 'room.a'] });
     expect(details).toMatchObject({ topics: ['room.a'], active_subscriptions: 1, recovery: {} });

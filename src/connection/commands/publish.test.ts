@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { FrameHandler } from '../context.ts';
 import { TestRig } from '../test-rig.ts';
 import { flow, type TestClient } from '../test-rig-client.ts';
+import { refusal } from '../../protocol/errors.ts';
 
 const TOPIC = 'chat.a';
 
@@ -89,7 +90,7 @@ describe('Broadcast', () => {
 
   test('whose outcome is not known says so, and a retry with its key is safe', () => {
     const message = { topic: TOPIC, payload: 1, idempotency_key: 'k' };
-    rig.broker.refuses.set('publish', { reason: 'outcome_unknown', message: 'the answer was lost' });
+    rig.broker.refuses.set('publish', refusal('outcome_unknown', 'the answer was lost'));
     expect(client.ask('Broadcast', message)).toMatchObject({
       type: 'Error',
       data: { code: 503, reason: 'outcome_unknown', temporary: true },

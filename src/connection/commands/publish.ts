@@ -60,7 +60,10 @@ function rightsProblem({ rights }: ConnectionContext, principal: Principal, fram
   if (frame.type === 'DirectMessage') {
     const because = rights.directDenial(principal);
     if (because === null) return null;
-    return notAllowed('expected a token with a role that may send direct messages (topics.direct_publish)', because);
+    return notAllowed(
+      'expected a token with a role that may send direct messages (topics.direct_publish) and with a topics.publish claim that is not empty, if it has one',
+      because,
+    );
   }
   if (!isTopicName(frame.topic)) return invalidTopic(frame.topic);
   if (rights.allows(principal, 'publish', frame.topic)) return null;

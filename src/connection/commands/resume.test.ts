@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Position } from '../../protocol/position.ts';
 import { TestRig } from '../test-rig.ts';
 import { flow, run, type TestClient } from '../test-rig-client.ts';
+import { refusal } from '../../protocol/errors.ts';
 
 const TOPIC = 'chat.a';
 
@@ -132,7 +133,7 @@ describe('a resume with a position', () => {
 
   test('of a log that cannot be read is rejected, and nothing half-made stays', () => {
     rig.publish(TOPIC, 3);
-    rig.broker.refuses.set('read', { reason: 'log_unavailable', message: 'away' });
+    rig.broker.refuses.set('read', refusal('log_unavailable', 'away'));
     const details = client.askStatus('Subscribe', { topics: [{ topic: TOPIC, ...at(TOPIC, 1) }, 'chat.b'] });
     expect(details).toMatchObject({
       topics: ['chat.b'],

@@ -1,5 +1,5 @@
-import { isRefusal, type History } from '../../broker/broker.ts';
-import { ERRORS, quote, refusal, type Refusal } from '../../protocol/errors.ts';
+import type { History } from '../../broker/broker.ts';
+import { ERRORS, isRefusal, quote, refusal, type Refusal } from '../../protocol/errors.ts';
 import type { ClientFrame, SubscribeEntry, SubscribeFrame } from '../../protocol/frames.ts';
 import { MAX_PATTERN_POSITIONS } from '../../protocol/limits.ts';
 import { PatternIndex } from '../../protocol/pattern-index.ts';
@@ -65,7 +65,7 @@ class Request implements Joining {
   /** What was live and is to start anew, with the epoch's number then. */
   private readonly restarted = new Map<Subscription, number>();
   private readonly recovery: Record<string, Recovery> = {};
-  private readonly rejected: ({ topic: string; code: number } & Refusal)[] = [];
+  private readonly rejected: ({ topic: string; code: number } & Pick<Refusal, 'reason' | 'message' | 'details'>)[] = [];
 
   constructor(connection: Connection, frame: SubscribeFrame) {
     this.connection = connection;
