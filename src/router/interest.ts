@@ -10,6 +10,7 @@ export interface Interest {
     reply: (
       answer: { readonly position: Position | null; readonly matched: ReadonlyMap<Topic, Position> } | Refusal,
     ) => void,
+    by?: string,
   ): void;
   /** As often as `retain` was granted, and not before its answer: interest is counted, and a refused one does not count. */
   release(filter: Topic): void;
