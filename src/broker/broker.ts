@@ -84,8 +84,11 @@ export type Reply<T> = (answer: T | Refusal) => void;
 export interface Broker {
   start(listener: BrokerListener): Promise<void>;
   stop(): Promise<void>;
-  /** Registers this node's interest in a topic or pattern; counted, so release as often. */
-  retain(filter: Topic, reply: Reply<Retained>): void;
+  /**
+   * Registers this node's interest in a topic or pattern; counted, so release as often.
+   * @param by the user who subscribes, whose bound a new topic counts towards; '' for the server itself
+   */
+  retain(filter: Topic, reply: Reply<Retained>, by?: string): void;
   release(filter: Topic): void;
   /** Stores a message and mints its sequence. Calls of one caller take effect in order. */
   publish(topic: Topic, draft: Draft, reply: Reply<Published>): void;

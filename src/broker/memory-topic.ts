@@ -5,12 +5,13 @@
  */
 import { publicationText, readPublication } from '../protocol/json-publication.ts';
 import type { Position, Publication } from '../protocol/position.ts';
-import { topicDigest, type Topic } from '../protocol/topic.ts';
+import { isDirectTopic, topicDigest, type Topic } from '../protocol/topic.ts';
 import { SegmentLog } from '../segments/segment-log.ts';
 import type { SegmentPool } from '../segments/segment-pool.ts';
 import type { Draft, History, ReadRequest } from './broker.ts';
 import { FramedPublication } from './framed-publication.ts';
 import { ephemeralPublication, layDown, pickUp, publicationOf, type Content } from './record.ts';
+import { InboxSenders } from './inbox-senders.ts';
 import type { Retention } from './retention.ts';
 
 const OPEN_BRACE = 0x7b;
@@ -18,6 +19,10 @@ const OPEN_BRACE = 0x7b;
 export class MemoryTopic {
   readonly name: Topic;
   readonly retention: Retention;
+  /** The user who made it, of its tenant; '' for the server itself. */
+  readonly owner: string;
+  /** Of direct messages: who has sent what waits. */
+  readonly senders: InboxSenders | null;
   epoch: string;
   epochFirst = 1;
   /** How often this node's interest in exactly this topic is counted. */
@@ -30,10 +35,14 @@ export class MemoryTopic {
   readonly log: SegmentLog;
   private readonly digest: string;
   private lastTimestamp = 0;
+  /** Whether somebody else than its owner has published to it. */
+  private isShared = false;
 
-  constructor(name: Topic, retention: Retention, epoch: string, pool: SegmentPool, now: number) {
+  constructor(name: Topic, owner: string, retention: Retention, epoch: string, pool: SegmentPool, now: number) {
     this.name = name;
+    this.owner = owner;
     this.retention = retention;
+    this.senders = isDirectTopic(name) && retention.messages > 0 ? new InboxSenders() : null;
     this.epoch = epoch;
     this.digest = topicDigest(name);
     this.log = new SegmentLog(pool, 1);
@@ -59,6 +68,7 @@ export class MemoryTopic {
    */
   append(draft: Draft, now: number, asFrame: boolean): Publication {
     this.lastTimestamp = Math.max(this.lastTimestamp, now);
+    if (!this.isShared && draft.from !== this.owner) this.isShared = true;
     const sequence = this.log.next;
     const position = { epoch: this.epoch, sequence };
     const publication = publicationOf(this.name, this.digest, position, draft, this.lastTimestamp);
@@ -76,6 +86,11 @@ export class MemoryTopic {
   holds(sequence: number, draft: Draft): boolean {
     const { from, clientId, trace, payload } = contentOf(this.log.record(sequence));
     return from === draft.from && clientId === draft.clientId && trace === draft.trace && payload === draft.payload;
+  }
+
+  /** Whether it holds nothing that anybody but its owner has published. */
+  get isOnlyOfOwner(): boolean {
+    return !this.isShared || this.log.length === 0;
   }
 
   /** Takes over an owner's numbering; only while the log is empty. */

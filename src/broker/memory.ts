@@ -5,7 +5,7 @@ import { PatternIndex } from '../protocol/pattern-index.ts';
 import { joinParts } from '../protocol/parts.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import { TopicIndex } from '../protocol/topic-index.ts';
-import { looksLikePattern, matches, type Topic } from '../protocol/topic.ts';
+import { isDirectTopic, looksLikePattern, matches, tenantOf, type Topic } from '../protocol/topic.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
 import type { Clock, Random } from '../telemetry/clock.ts';
 import type {
@@ -22,12 +22,16 @@ import type {
 } from './broker.ts';
 import { readThrough } from './history-source.ts';
 import { IdempotencyWindow } from './idempotency.ts';
+import type { InboxSenders } from './inbox-senders.ts';
 import { MemoryTopic } from './memory-topic.ts';
 import { retentionOf, type RetentionRules } from './retention.ts';
+import { TopicShares } from './topic-shares.ts';
 
 export interface MemoryBrokerOptions {
   readonly retention: RetentionRules;
   readonly maxTopics: number;
+  /** Bounds of each tenant and user beside the one that all share, and of inboxes; without, only `maxTopics` counts. */
+  readonly shares?: BrokerShares;
   /** All logs together; above it the largest logs are shortened, which subscribers that needed it learn by a `Gap`. */
   readonly maxBytes: number;
   readonly idempotencyWindowMs: number;
@@ -36,9 +40,25 @@ export interface MemoryBrokerOptions {
   readonly forgetAfterMs: number;
 }
 
+export interface BrokerShares {
+  /** Without: half of all for each tenant. */
+  readonly perTenant: number | undefined;
+  /** Without: a quarter of all for each user. */
+  readonly perUser: number | undefined;
+  /** Inboxes of direct messages, which do not count as topics. */
+  readonly inboxes: number;
+  /** Unread direct messages of one sender in an inbox that has those of others. */
+  readonly directPerSender: number;
+}
+
 const NOTHING_MATCHED: ReadonlyMap<Topic, Position> = new Map();
 /** Names looked at for one pattern: half a millisecond. The next message brings a topic that was not reached. */
 const MAX_LOOKED = 10_000;
+/** No hoarder has so few topics, however small the bound that all share. */
+const FEW = 10;
+/** When whoever was refused a new topic may come back. */
+const TOPIC_RETRY_MS = 1_000;
+const INBOX_RETRY_MS = 60_000;
 /** Above this share of `maxBytes` publishing is refused until the sweep has made room. */
 const REFUSE_ABOVE = 1.1;
 
@@ -51,6 +71,8 @@ export class MemoryBroker implements Broker {
   private readonly sources: { readonly pattern: string; readonly source: HistorySource }[] = [];
   private readonly keys: IdempotencyWindow;
   private readonly pool: SegmentPool;
+  private readonly named: TopicShares;
+  private readonly inboxes: TopicShares;
   private readonly options: MemoryBrokerOptions;
   private readonly clock: Clock;
   private readonly random: Random;
@@ -61,6 +83,8 @@ export class MemoryBroker implements Broker {
     this.random = random;
     this.keys = new IdempotencyWindow(options.idempotencyWindowMs, options.idempotencyKeys);
     this.pool = new SegmentPool(options.maxBytes / 8);
+    this.named = this.sharesOf(options.maxTopics, 'topics.max_topics');
+    this.inboxes = this.sharesOf(options.shares?.inboxes ?? options.maxTopics, 'topics.max_inboxes');
   }
 
   start(listener: BrokerListener): Promise<void> {
@@ -78,16 +102,17 @@ export class MemoryBroker implements Broker {
     this.sources.push({ pattern, source });
   }
 
-  retain(filter: Topic, reply: Reply<Retained>): void {
+  retain(filter: Topic, reply: Reply<Retained>, by = ''): void {
     if (looksLikePattern(filter)) {
       this.patterns.set(filter, (this.patterns.get(filter) ?? 0) + 1);
       this.patternsVersion += 1;
       reply(this.matching(filter));
       return;
     }
-    const topic = this.open(filter);
+    const topic = this.open(filter, by);
     if (isRefusal(topic)) return reply(topic);
     topic.retained += 1;
+    topic.senders?.clear();
     reply({ position: topic.isEphemeral ? null : topic.position, matched: NOTHING_MATCHED });
   }
 
@@ -104,7 +129,7 @@ export class MemoryBroker implements Broker {
   }
 
   publish(name: Topic, draft: Draft, reply: Reply<Published>): void {
-    const topic = this.open(name);
+    const topic = this.open(name, draft.from);
     if (isRefusal(topic)) return reply(topic);
     const { idempotencyKey } = draft;
     const scope = idempotencyKey === undefined ? null : joinParts(name, draft.from, idempotencyKey);
@@ -133,6 +158,8 @@ export class MemoryBroker implements Broker {
       );
     }
     const isFollowed = this.isRetained(topic);
+    const crowded = topic.senders === null || isFollowed ? null : this.crowding(topic, topic.senders, draft);
+    if (crowded !== null) return reply(crowded);
     const publication = topic.isEphemeral
       ? topic.ephemeral(draft, this.clock.now())
       : topic.append(draft, this.clock.now(), isFollowed);
@@ -143,7 +170,7 @@ export class MemoryBroker implements Broker {
   }
 
   append(name: Topic, position: Position, draft: Draft, reply: Reply<Appended>): void {
-    const topic = this.open(name);
+    const topic = this.open(name, draft.from);
     if (isRefusal(topic)) return reply(topic);
     if (topic.log.length === 0 && (topic.epoch !== position.epoch || topic.log.next !== position.sequence))
       this.adopt(topic, position);
@@ -193,21 +220,21 @@ export class MemoryBroker implements Broker {
   sweep(): void {
     const now = this.clock.now();
     const elapsed = this.clock.elapsed();
-    for (const [name, topic] of this.topics) {
+    for (const topic of this.topics.values()) {
       topic.expire(now);
       const idle =
         topic.retained === 0 && topic.log.length === 0 && elapsed - topic.usedAt > this.options.forgetAfterMs;
       if (!idle) continue;
-      this.topics.delete(name);
-      this.index.delete(name);
-      this.listener?.forgotten(name);
+      this.drop(topic);
     }
     if (this.pool.inUse > this.options.maxBytes) this.shortenLargest();
   }
 
   /** Topics, messages and bytes held. */
-  usage(): { topics: number; bytes: number; idempotencyKeys: number } {
-    return { topics: this.topics.size, bytes: this.pool.inUse, idempotencyKeys: this.keys.size };
+  usage(): { topics: number; inboxes: number; evicted: number; bytes: number; idempotencyKeys: number } {
+    const evicted = this.named.evicted + this.inboxes.evicted;
+    const inboxes = this.inboxes.size;
+    return { topics: this.topics.size, inboxes, evicted, bytes: this.pool.inUse, idempotencyKeys: this.keys.size };
   }
 
   private tell(topic: MemoryTopic, publication: Publication): void {
@@ -219,23 +246,58 @@ export class MemoryBroker implements Broker {
     if (this.isRetained(topic)) this.listener?.renumbered(topic.name, topic.position);
   }
 
-  private open(name: Topic): MemoryTopic | Refusal {
+  /** @param by the user for whom it is opened */
+  private open(name: Topic, by: string): MemoryTopic | Refusal {
     const now = this.clock.elapsed();
     const known = this.topics.get(name);
     if (known !== undefined) {
       known.usedAt = now;
       return known;
     }
-    if (this.topics.size >= this.options.maxTopics) {
-      return refusal(
-        'topic_limit',
-        `expected at most ${this.options.maxTopics} topics on this node (topics.max_topics), and this would be one more`,
-      );
-    }
-    const topic = new MemoryTopic(name, retentionOf(name, this.options.retention), this.random.id(), this.pool, now);
+    const shares = isDirectTopic(name) ? this.inboxes : this.named;
+    const full = shares.makeRoom(tenantOf(name), by);
+    if (full !== null) return noRoom(full.key, full.bound);
+    const retention = retentionOf(name, this.options.retention);
+    const topic = new MemoryTopic(name, by, retention, this.random.id(), this.pool, now);
+    shares.add(topic);
     this.topics.set(name, topic);
     this.index.set(name, topic);
     return topic;
+  }
+
+  private sharesOf(total: number, key: string): TopicShares {
+    const { shares } = this.options;
+    const perTenant = shares === undefined ? Infinity : (shares.perTenant ?? Math.max(FEW, Math.floor(total / 2)));
+    const perUser = shares === undefined ? Infinity : (shares.perUser ?? Math.max(FEW, Math.floor(total / 4)));
+    const names = { total: key, perTenant: 'topics.max_topics_per_tenant', perUser: 'topics.max_topics_per_user' };
+    return new TopicShares(
+      { total, perTenant, perUser },
+      names,
+      (topic) => shares !== undefined && !this.isRetained(topic) && topic.isOnlyOfOwner,
+      (topic) => this.drop(topic),
+    );
+  }
+
+  private drop(topic: MemoryTopic): void {
+    topic.log.dropBefore(topic.log.next);
+    this.topics.delete(topic.name);
+    this.index.delete(topic.name);
+    (isDirectTopic(topic.name) ? this.inboxes : this.named).remove(topic);
+    this.listener?.forgotten(topic.name);
+  }
+
+  /** Why a direct message would push out what others have sent and nobody has read, or `null`: then it is counted. */
+  private crowding({ log, retention }: MemoryTopic, senders: InboxSenders, { from }: Draft): Refusal | null {
+    const share = this.options.shares?.directPerSender ?? Infinity;
+    const isFull = log.length >= retention.messages;
+    if (share !== Infinity && !senders.admits(from, log.first, isFull, share))
+      return refusal(
+        'inbox_full',
+        `expected at most ${share} unread messages of one sender beside those of others (topics.direct_per_sender), and none that would push out what others have sent`,
+        INBOX_RETRY_MS,
+      );
+    senders.add(log.next, from);
+    return null;
   }
 
   private isRetained(topic: MemoryTopic): boolean {
@@ -265,4 +327,12 @@ export class MemoryBroker implements Broker {
       log.trim(Math.ceil(log.length / 2), Infinity);
     }
   }
+}
+
+function noRoom(key: string, bound: number): Refusal {
+  return refusal(
+    'topic_limit',
+    `expected at most ${bound} topics on this node (${key}), and this would be one more; those that nobody uses make room`,
+    TOPIC_RETRY_MS,
+  );
 }

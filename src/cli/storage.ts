@@ -34,6 +34,8 @@ export interface Storage {
   sweep(): void;
   usage(): {
     readonly logTopics: number;
+    readonly logInboxes: number;
+    readonly logTopicsEvicted: number;
     readonly logBytes: number;
     readonly idempotencyKeys: number;
     readonly sessions: number;
@@ -56,13 +58,19 @@ function inMemory(config: Config): Storage {
   const options = {
     retention: retentionRules(config),
     maxTopics: topics.max_topics,
+    shares: {
+      perTenant: topics.max_topics_per_tenant,
+      perUser: topics.max_topics_per_user,
+      inboxes: topics.max_inboxes,
+      directPerSender: topics.direct_per_sender,
+    },
     maxBytes: topics.total_bytes,
     idempotencyWindowMs: topics.idempotency_window_secs * 1_000,
     idempotencyKeys: topics.idempotency_keys,
     forgetAfterMs: FORGET_TOPIC_MS,
   };
   const broker = new MemoryBroker(options, clock, random);
-  const sessions = new MemorySessionStore(session.ttl_secs * 1_000, session.capacity, clock);
+  const sessions = new MemorySessionStore(session.ttl_secs * 1_000, session.capacity, clock, session.per_user);
   return {
     name: 'memory',
     broker,
@@ -75,8 +83,9 @@ function inMemory(config: Config): Storage {
       sessions.sweep();
     },
     usage: () => {
-      const { topics: logTopics, bytes: logBytes, idempotencyKeys } = broker.usage();
-      return { logTopics, logBytes, idempotencyKeys, sessions: sessions.size, redis: null };
+      const { topics: logTopics, inboxes, evicted, bytes: logBytes, idempotencyKeys } = broker.usage();
+      const counts = { logTopics, logInboxes: inboxes, logTopicsEvicted: evicted };
+      return { ...counts, logBytes, idempotencyKeys, sessions: sessions.size, redis: null };
     },
   };
 }
@@ -147,7 +156,15 @@ function inRedis(config: Config, url: string, nodeName: string, logs: LogFactory
         sessionsWaiting: sessions.waiting,
         sessionsDropped: sessions.dropped,
       };
-      return { logTopics: 0, logBytes: 0, idempotencyKeys: 0, sessions: 0, redis: redisGauges };
+      return {
+        logTopics: 0,
+        logInboxes: 0,
+        logTopicsEvicted: 0,
+        logBytes: 0,
+        idempotencyKeys: 0,
+        sessions: 0,
+        redis: redisGauges,
+      };
     },
   };
 }

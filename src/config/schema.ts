@@ -176,7 +176,22 @@ export const SECTIONS = {
       total_bytes: count(1_073_741_824, 65_536, 1_099_511_627_776).describe(
         'bytes kept for all topics of the in-memory broker; the largest logs are shortened first',
       ),
-      max_topics: count(100_000).describe('topics of the in-memory broker'),
+      max_topics: count(100_000).describe('topics of the in-memory broker, without inboxes of direct messages'),
+      max_topics_per_user: z
+        .int()
+        .min(1)
+        .optional()
+        .describe(
+          'topics of the in-memory broker, and in the same way inboxes, that one user has made; beyond, the oldest of them that nobody uses is forgotten; default: a quarter of max_topics, of max_inboxes',
+        ),
+      max_topics_per_tenant: z
+        .int()
+        .min(1)
+        .optional()
+        .describe(
+          'the same for one tenant, except those without a tenant; default: half of max_topics, of max_inboxes',
+        ),
+      max_inboxes: count(100_000).describe('inboxes of direct messages of the in-memory broker'),
       rest_secs: seconds(600).describe(
         'silence after which a node lets go of a topic that only patterns bring; it goes on with its next message',
       ),
@@ -184,6 +199,9 @@ export const SECTIONS = {
       subscribe: roles().describe('roles that may subscribe'),
       publish: roles().describe('roles that may publish'),
       direct_history: count(100).describe('direct messages kept per user'),
+      direct_per_sender: count(50).describe(
+        'unread direct messages of one sender in an inbox that also has unread ones of others (in-memory broker)',
+      ),
       direct_age_secs: seconds(86_400).describe('how long direct messages are kept'),
       direct_publish: roles().describe('roles that may send direct messages'),
       idempotency_window_secs: seconds(300).describe('how long an idempotency_key is remembered'),
@@ -197,7 +215,10 @@ export const SECTIONS = {
   session: z
     .strictObject({
       ttl_secs: seconds(3_600).describe('how long a session is kept after its connection ended'),
-      capacity: count(100_000).describe('sessions kept in memory; the oldest leave first'),
+      capacity: count(100_000).describe(
+        'sessions kept in memory; beyond, the oldest of the user who has the most leave first',
+      ),
+      per_user: count(1_000).describe('sessions of one user kept in memory; their oldest leave first'),
     })
     .describe('What is remembered of a connection after its end.'),
 

@@ -6,6 +6,8 @@ import type { Node } from './node.ts';
 /** What only the wiring knows. */
 export interface OutsideGauges {
   readonly logTopics: number;
+  readonly logInboxes: number;
+  readonly logTopicsEvicted: number;
   readonly logBytes: number;
   readonly idempotencyKeys: number;
   readonly sessions: number;

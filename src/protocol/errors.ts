@@ -154,10 +154,18 @@ export const ERRORS = {
   },
   topic_limit: {
     code: 429,
-    temporary: false,
+    temporary: true,
     strike: false,
-    when: 'the connection already has max_subscriptions subscriptions, or the node holds max_topics topics',
-    remedy: 'unsubscribe from something first, or use a pattern',
+    when: 'the connection already has max_subscriptions subscriptions, or the node holds as many topics as it may, in all or of this user or tenant, and all are in use',
+    remedy:
+      'unsubscribe from something first, use a pattern, or retry after retry_after_ms: topics that nobody uses make room',
+  },
+  inbox_full: {
+    code: 429,
+    temporary: true,
+    strike: false,
+    when: 'a direct message would push out what others have sent and its user has not read, or its sender has direct_per_sender unread ones there beside those of others',
+    remedy: 'retry after retry_after_ms; there is room when the user has connected, or the oldest have expired',
   },
   connection_limit: {
     code: 429,

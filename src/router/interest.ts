@@ -16,6 +16,7 @@ export interface Interest {
           }
         | Refusal,
     ) => void,
+    by?: string,
   ): void;
   /** As often as `retain` was granted, and not before its answer: interest is counted, and a refused one does not count. */
   release(filter: Topic): void;

@@ -55,19 +55,23 @@ export class RetainedTopics {
   private retain(topic: RoutedTopic, first: Ready, asked: number): void {
     const waiting = [first];
     this.waiting.set(topic, waiting);
-    this.interest.retain(topic.name, (answer) => {
-      // The topic was dropped meanwhile and its subscribers are gone; only now there is something to release.
-      if (this.waiting.get(topic) !== waiting) {
-        if (!isRefusal(answer)) this.interest.release(topic.name);
-        return;
-      }
-      this.waiting.delete(topic);
-      if (isRefusal(answer)) this.answered.refused(topic);
-      else {
-        this.retained.add(topic);
-        this.answered.granted(topic, answer.position, asked);
-      }
-      for (const ready of waiting) ready(isRefusal(answer) ? answer : null);
-    });
+    this.interest.retain(
+      topic.name,
+      (answer) => {
+        // The topic was dropped meanwhile and its subscribers are gone; only now there is something to release.
+        if (this.waiting.get(topic) !== waiting) {
+          if (!isRefusal(answer)) this.interest.release(topic.name);
+          return;
+        }
+        this.waiting.delete(topic);
+        if (isRefusal(answer)) this.answered.refused(topic);
+        else {
+          this.retained.add(topic);
+          this.answered.granted(topic, answer.position, asked);
+        }
+        for (const ready of waiting) ready(isRefusal(answer) ? answer : null);
+      },
+      topic.subscriptions.at(-1)?.owner.principal.user,
+    );
   }
 }

@@ -111,11 +111,11 @@ export class TestInterest implements Interest {
     this.inner = inner;
   }
 
-  retain(filter: Topic, reply: RetainReply): void {
+  retain(filter: Topic, reply: RetainReply, by?: string): void {
     this.retained.push(filter);
     const { refusal, holds } = this;
     const late: RetainReply = holds === 'answers' ? (answer) => this.held.push(() => reply(answer)) : reply;
-    const call = (): void => (refusal === null ? this.inner.retain(filter, late) : late(refusal));
+    const call = (): void => (refusal === null ? this.inner.retain(filter, late, by) : late(refusal));
     if (holds === 'calls') this.held.push(call);
     else call();
   }

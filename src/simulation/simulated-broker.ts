@@ -66,8 +66,8 @@ export class SimulatedBroker implements WorldBroker, BrokerListener {
     return this.inner.stop();
   }
 
-  retain(filter: Topic, reply: Reply<Retained>): void {
-    this.call(() => this.inner.retain(filter, (answer) => this.answer(() => reply(answer))), reply);
+  retain(filter: Topic, reply: Reply<Retained>, by?: string): void {
+    this.call(() => this.inner.retain(filter, (answer) => this.answer(() => reply(answer)), by), reply);
   }
 
   release(filter: Topic): void {

@@ -42,6 +42,8 @@ export interface Gauges {
   readonly restingTopics: number;
   readonly tailBytes: number;
   readonly logTopics: number;
+  readonly logInboxes: number;
+  readonly logTopicsEvicted: number;
   readonly logBytes: number;
   readonly idempotencyKeys: number;
   readonly sessions: number;
@@ -199,7 +201,21 @@ export const METRICS: readonly MetricEntry[] = [
     [],
     (_, { tailBytes }) => [one(tailBytes)],
   ),
-  gauge('log_topics', 'Topics of the in-memory broker.', [], (_, { logTopics }) => [one(logTopics)]),
+  gauge(
+    'log_topics',
+    'Topics of the in-memory broker, inboxes of direct messages included.',
+    [],
+    (_, { logTopics }) => [one(logTopics)],
+  ),
+  gauge('log_inboxes', 'Inboxes of direct messages of the in-memory broker.', [], (_, { logInboxes }) => [
+    one(logInboxes),
+  ]),
+  counter(
+    'log_topics_evicted_total',
+    'Topics that nobody used and that went to make room, because their user, tenant or the node had too many.',
+    [],
+    (_, { logTopicsEvicted }) => [one(logTopicsEvicted)],
+  ),
   gauge('log_bytes', 'Memory of the logs of the in-memory broker.', [], (_, { logBytes }) => [one(logBytes)]),
   gauge('idempotency_keys', 'Idempotency keys remembered.', [], (_, { idempotencyKeys }) => [one(idempotencyKeys)]),
   gauge('sessions', 'Sessions remembered in memory.', [], (_, { sessions }) => [one(sessions)]),

@@ -46,7 +46,7 @@ async function published([a, b]: readonly [TestServer, TestServer]): Promise<str
   await alice.subscribe(TOPIC);
   const { data } = await bob.publish(TOPIC, 'x');
   await alice.take(1);
-  return String(data.id);
+  return data.id ?? '';
 }
 
 describe('a message that a user got on another node', () => {
@@ -112,7 +112,7 @@ describe('a node that does not answer', () => {
     const bob = await connect(a.port, { user: 'bob' });
     await bob.subscribe(TOPIC);
     const { data } = await bob.publish(TOPIC, 'x');
-    const why = await run(a, 'why', String(data.id), '--user', 'alice');
+    const why = await run(a, 'why', data.id ?? '', '--user', 'alice');
     expect([why.code, why.out]).toEqual([1, expect.stringContaining('b did not answer within two seconds')]);
     const list = await run(a, 'connections');
     expect([list.code, list.out]).toEqual([1, expect.stringContaining('not all: b did not answer')]);

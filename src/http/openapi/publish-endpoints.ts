@@ -32,6 +32,7 @@ export const PUBLISH_ENDPOINTS: readonly Endpoint[] = [
       'idempotency_conflict',
       'payload_too_large',
       'topic_limit',
+      'inbox_full',
       'read_only',
       'log_unavailable',
       'outcome_unknown',
