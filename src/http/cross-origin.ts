@@ -5,7 +5,7 @@
  */
 import { isOriginAllowed } from '../node/handshake.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
-import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
+import { allowHeader, type HttpRequest, type HttpResponse, type Method, type Route } from '../node/route.ts';
 import { refusal } from '../protocol/errors.ts';
 import { RATE_HEADERS } from './rate-headers.ts';
 
@@ -18,7 +18,7 @@ type Head = Pick<HttpRequest, 'header'>;
 
 /** The routes with what pages need to call them, and an `OPTIONS` for each path. */
 export function crossOrigin(routes: readonly Route[], allowed: readonly string[]): Route[] {
-  const paths = new Map<string, string[]>();
+  const paths = new Map<string, Method[]>();
   for (const { path, method } of routes) paths.set(path, [...(paths.get(path) ?? []), method]);
   return [
     ...routes.map((route) => guarded(route, allowed)),
@@ -34,7 +34,7 @@ function guarded(route: Route, allowed: readonly string[]): Route {
   };
 }
 
-function preflight(path: string, methods: readonly string[], allowed: readonly string[]): Route {
+function preflight(path: string, methods: readonly Method[], allowed: readonly string[]): Route {
   return {
     method: 'OPTIONS',
     path,
@@ -46,7 +46,7 @@ function preflight(path: string, methods: readonly string[], allowed: readonly s
       originProblem(request, allowed) ?? {
         status: 204,
         headers: {
-          allow: [...methods, 'OPTIONS'].join(', '),
+          allow: allowHeader([...methods, 'OPTIONS']),
           ...(request.header('origin') === undefined ? {} : permissions(methods)),
         },
         body: null,

@@ -16,7 +16,7 @@ import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isAmbiguous, readHeaders, type Headers } from './headers.ts';
-import { registerRoutes, respond } from './http.ts';
+import { asksForHead, registerRoutes, respond } from './http.ts';
 import { Socket, type SocketData } from './socket.ts';
 import { uws } from './uws.ts';
 
@@ -119,7 +119,8 @@ function registerWebSocket(app: TemplatedApp, node: Node, options: ServerOptions
     const headers = readHeaders(req);
     const refused = req.getMethod() === 'get' ? strayProblem(copyHandshake(res, req, headers)) : NOT_GET;
     if (isAmbiguous(headers)) res.close();
-    else respond(res, refusalResponse(refused), ERRORS[refused.reason].code === 400);
+    else
+      respond(res, refusalResponse(refused), { isHead: asksForHead(req), ends: ERRORS[refused.reason].code === 400 });
   });
 }
 
@@ -159,7 +160,7 @@ function upgrade(
       if (admission.kind === 'refused' && admission.close === null) {
         const response = refusalResponse(admission.refusal);
         // Who sends a handshake that is none is not worth a connection kept alive.
-        respond(res, response, response.status === 400);
+        respond(res, response, { isHead: false, ends: response.status === 400 });
       }
       // In the request's own turn this is corked already. Not inside res.cork, as the library's examples do it for
       // later turns: when the socket keeps its address while it is upgraded, the end of that cork takes it for an HTTP
