@@ -31,7 +31,7 @@ export function networkOf(address: string): string {
 }
 
 /** @returns the one spelling of an address, or `null` for what is none */
-export function normalAddress(text: string): string | null {
+function normalAddress(text: string): string | null {
   const given = text.trim();
   const [, inBrackets] = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(given) ?? [];
   const bare = (inBrackets ?? given.replace(/^(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}$/, '$1')).split('%')[0] ?? '';

@@ -102,11 +102,13 @@ export function respond(
     if (headers['content-type'] === undefined)
       res.writeHeader('content-type', typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json');
     const text = typeof body === 'string' ? body : JSON.stringify(body);
-    if (!isHead) return void res.end(text, ends);
-    if (ends) return void res.endWithoutBody(0, true);
-    // Not as an argument of the end: the library would wait for the bytes of that length.
-    res.writeHeader('content-length', String(Buffer.byteLength(text)));
-    res.endWithoutBody();
+    if (!isHead) res.end(text, ends);
+    else if (ends) res.endWithoutBody(0, true);
+    else {
+      // Not as an argument of the end: the library would wait for the bytes of that length.
+      res.writeHeader('content-length', String(Buffer.byteLength(text)));
+      res.endWithoutBody();
+    }
   });
 }
 
