@@ -116,6 +116,19 @@ describe('failed tokens', () => {
     expect(refused(await from('192.0.2.2').post(ITEM))[0]).toBe(401);
   });
 
+  test('other spellings of one address, and text that is none, are no new addresses', async () => {
+    const server = await startServer({ 'auth.failures_per_minute': '1', 'server.trusted_proxies': '127.0.0.1' });
+    const status = async (address: string): Promise<number> =>
+      (await new Backend(server, { authorization: 'Bearer nonsense', 'x-forwarded-for': address }).post(ITEM)).status;
+    expect(await status('192.0.2.1')).toBe(401);
+    for (const same of ['192.0.2.1:5000', '::ffff:192.0.2.1', '[::ffff:c000:201]:1'])
+      expect(await status(same)).toBe(429);
+    expect(await status('2001:db8::1')).toBe(401);
+    for (const same of ['[2001:db8::2]:80', '2001:DB8:0:0:1::']) expect(await status(same)).toBe(429);
+    expect(await status('made up')).toBe(401);
+    expect(await status('made up again')).toBe(429);
+  });
+
   test('an address that nobody trusts says nothing of others', async () => {
     const server = await startServer({ 'auth.failures_per_minute': '1' });
     const from = (address: string): Backend =>

@@ -1,6 +1,7 @@
 /** Who may operate the node: the bearer token of the configuration, or a JWT with the role `admin`. */
 import { hash, timingSafeEqual } from 'node:crypto';
-import { bearerText, clientAddress } from '../node/handshake.ts';
+import { clientAddress } from '../node/client-address.ts';
+import { bearerText } from '../node/handshake.ts';
 import type { NodeParts } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';

@@ -4,7 +4,8 @@
  */
 import { userKey, type Principal } from '../auth/principal.ts';
 import { chargeUser } from '../connection/charges.ts';
-import { bearerToken, clientAddress } from '../node/handshake.ts';
+import { clientAddress } from '../node/client-address.ts';
+import { bearerToken } from '../node/handshake.ts';
 import type { Node, NodeParts } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';

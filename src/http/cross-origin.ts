@@ -5,7 +5,7 @@
  */
 import type { Origins } from '../node/origins.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
-import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
+import { allowHeader, type HttpRequest, type HttpResponse, type Method, type Route } from '../node/route.ts';
 import { RATE_HEADERS } from './rate-headers.ts';
 
 const EXPOSED = [...RATE_HEADERS, 'retry-after', 'link', 'www-authenticate'].join(', ');
@@ -17,7 +17,7 @@ type Head = Pick<HttpRequest, 'header'>;
 
 /** The routes with what pages need to call them, and an `OPTIONS` for each path. */
 export function crossOrigin(routes: readonly Route[], origins: Origins): Route[] {
-  const paths = new Map<string, string[]>();
+  const paths = new Map<string, Method[]>();
   for (const { path, method } of routes) paths.set(path, [...(paths.get(path) ?? []), method]);
   return [
     ...routes.map((route) => guarded(route, origins)),
@@ -33,7 +33,7 @@ function guarded(route: Route, origins: Origins): Route {
   };
 }
 
-function preflight(path: string, methods: readonly string[], origins: Origins): Route {
+function preflight(path: string, methods: readonly Method[], origins: Origins): Route {
   return {
     method: 'OPTIONS',
     path,
@@ -45,7 +45,7 @@ function preflight(path: string, methods: readonly string[], origins: Origins): 
       originProblem(request, origins) ?? {
         status: 204,
         headers: {
-          allow: [...methods, 'OPTIONS'].join(', '),
+          allow: allowHeader([...methods, 'OPTIONS']),
           ...(request.header('origin') === undefined ? {} : permissions(methods)),
         },
         body: null,

@@ -5,6 +5,7 @@
 import type { ConnectionContext } from '../connection/context.ts';
 import type { Level } from '../limits/token-bucket.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
+import { networkOf } from '../node/client-address.ts';
 import type { NodeParts } from '../node/node.ts';
 import type { Clock } from '../telemetry/clock.ts';
 
@@ -22,7 +23,7 @@ export function userRate({ clock, users, nodeBucket, limits }: ConnectionContext
 
 /** Of the bucket of failed tokens from an address, for who is not known yet. */
 export function addressRate({ failures, context }: NodeParts, address: string): RateHeaders {
-  return headersOf(failures.level(address, context.clock.elapsed()), context.clock);
+  return headersOf(failures.level(networkOf(address), context.clock.elapsed()), context.clock);
 }
 
 function headersOf({ limit, remaining, fullInMs }: Level, clock: Clock): RateHeaders {

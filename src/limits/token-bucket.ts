@@ -20,7 +20,8 @@ const MAX_DEBT_MS = 60_000;
 export function takeTokens(fullAt: FullAt, rate: Rate, cost: number, now: number): FullAt {
   const interval = 1_000 / rate.perSecond;
   const next = Math.max(fullAt, now) + cost * interval;
-  return next - now > rate.burst * interval ? -1 : next;
+  // The small part keeps rounding from refusing a token that is there (`now + interval - now` may exceed `interval`).
+  return next - now > rate.burst * interval + 1e-6 ? -1 : next;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { clientAddress, networkOf } from './client-address.ts';
 import {
-  clientAddress,
   findToken,
   handshakeProblem,
   negotiate,
@@ -209,10 +209,31 @@ describe('the address of a client', () => {
     ['11.0.0.1', '203.0.113.9', '11.0.0.1'],
     ['fd00::1', '2001:db8::9, fd12:3456::7', '2001:db8::9'],
     ['::ffff:10.0.0.1', '203.0.113.9', '203.0.113.9'],
-    ['10.1.2.3', '203.0.113.9, 10.0.0.1.evil.example', '10.0.0.1.evil.example'],
+    ['10.1.2.3', '203.0.113.9, 10.0.0.1.evil.example', '10.1.2.3'],
   ])('networks: peer %s with X-Forwarded-For %j is %s', (peer, forwardedFor, address) => {
     const networks = ['10.0.0.0/8', 'fd00::/8'];
     expect(clientAddress(handshake({ peer, forwardedFor }), networks)).toBe(address);
+  });
+
+  test.each([
+    ['203.0.113.9:51234', '203.0.113.9'],
+    ['[2001:db8::9]:443', '2001:db8::9'],
+    ['[2001:db8::9]', '2001:db8::9'],
+    ['2001:0DB8:0:0::0009', '2001:db8::9'],
+    ['::ffff:203.0.113.9', '203.0.113.9'],
+    ['0:0:0:0:0:ffff:cb00:7109', '203.0.113.9'],
+    ['any text', '10.0.0.1'],
+    ['203.0.113.9:x', '10.0.0.1'],
+    ['203.0.113.7, unknown', '10.0.0.1'],
+    ['203.0.113.9, 10.0.0.2:8080', '203.0.113.9'],
+  ])('has one spelling: %j is %s', (forwardedFor, address) => {
+    expect(clientAddress(handshake({ peer: '::ffff:10.0.0.1', forwardedFor }), trusted)).toBe(address);
+  });
+
+  test('limits count IPv6 by its /64, and IPv4 by the address', () => {
+    expect(networkOf('2001:db8:1:2::9')).toBe('2001:db8:1:2::/64');
+    expect(networkOf('2001:db8:1:2:ffff:1:2:3')).toBe('2001:db8:1:2::/64');
+    expect(networkOf('203.0.113.9')).toBe('203.0.113.9');
   });
 
   test('is the peer where no proxy is trusted', () => {

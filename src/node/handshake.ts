@@ -5,7 +5,6 @@
 import type { Format } from '../protocol/codec.ts';
 import { SUBPROTOCOLS } from '../protocol/codecs.ts';
 import { quote, refusal, type Refusal } from '../protocol/errors.ts';
-import { isTrusted } from './trusted-proxies.ts';
 
 /** A handshake as the transport copied it: header values as they came, `''` when absent. */
 export interface Handshake {
@@ -133,19 +132,6 @@ export function wantsRefusalAsClose(handshake: Handshake): boolean {
 
 export function wantsFramePings(handshake: Handshake): boolean {
   return queryOf(handshake).get('heartbeat') === 'frame';
-}
-
-/** Whose request it is: the peer, or what a trusted proxy says of it (the last address that is not itself trusted). */
-export function clientAddress(
-  { peer, forwardedFor }: Pick<Handshake, 'peer' | 'forwardedFor'>,
-  trustedProxies: readonly string[],
-): string {
-  if (!isTrusted(peer, trustedProxies)) return peer;
-  const hops = forwardedFor
-    .split(',')
-    .map((hop) => hop.trim())
-    .filter((hop) => hop !== '');
-  return hops.findLast((hop) => !isTrusted(hop, trustedProxies)) ?? peer;
 }
 
 function offered({ protocol }: Handshake): string[] {

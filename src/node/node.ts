@@ -13,9 +13,9 @@ import type { CloseReason } from '../protocol/close-codes.ts';
 import { isRefusal, refusal, type Reason, type Refusal } from '../protocol/errors.ts';
 import { PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { unaccounted } from '../router/audit.ts';
+import { clientAddress } from './client-address.ts';
 import { drainConnections, type DrainOptions } from './drain.ts';
 import {
-  clientAddress,
   findToken,
   handshakeProblem,
   negotiate,

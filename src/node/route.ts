@@ -23,6 +23,11 @@ export interface HttpResponse {
   readonly body: unknown;
 }
 
+/** What `Allow` says of a path with these routes. `HEAD` is answered wherever `GET` is (RFC 9110 section 9.3.2). */
+export function allowHeader(methods: readonly Method[]): string {
+  return methods.flatMap((method) => (method === 'GET' ? [method, 'HEAD'] : [method])).join(', ');
+}
+
 /** One HTTP endpoint. A handler that throws is answered with 500. */
 export interface Route {
   readonly method: Method;

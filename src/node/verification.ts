@@ -1,6 +1,7 @@
 /** Verifies who asks, address by address: where too many attempts were bad, more are not looked at for a while. */
 import type { Principal } from '../auth/principal.ts';
 import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
+import { networkOf } from './client-address.ts';
 import type { NodeParts } from './node.ts';
 
 type Answer<T> = (answer: T | Refusal) => void;
@@ -26,16 +27,15 @@ export function attemptFrom<T extends object>(
   reply: Answer<T>,
 ): void {
   const now = context.clock.elapsed();
-  if (!failures.allows(address, 1, now)) {
+  const key = networkOf(address);
+  if (!failures.allows(key, 1, now)) {
     context.counters.authenticationFailures.add('rate_limited');
-    return reply(
-      refusal('rate_limited', 'expected fewer failed tokens from this address', failures.wait(address, 1, now)),
-    );
+    return reply(refusal('rate_limited', 'expected fewer failed tokens from this address', failures.wait(key, 1, now)));
   }
   attempt((answer) => {
     // A node that does not know yet what was revoked has not looked at the token.
     if (isRefusal(answer) && answer.reason !== 'not_admitting') {
-      failures.take(address, 1, now);
+      failures.take(key, 1, now);
       context.counters.authenticationFailures.add(answer.reason);
     }
     reply(answer);

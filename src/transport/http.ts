@@ -2,7 +2,7 @@
 import type { HttpRequest as UwsRequest, HttpResponse as UwsResponse, TemplatedApp } from 'uWebSockets.js-compat';
 import { refusalResponse } from '../node/refusal-response.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
-import type { HttpRequest, HttpResponse, Method, Route } from '../node/route.ts';
+import { allowHeader, type HttpRequest, type HttpResponse, type Method, type Route } from '../node/route.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { percentProblem } from '../protocol/text.ts';
@@ -48,13 +48,17 @@ interface Surroundings {
 
 export function registerRoutes(app: TemplatedApp, routes: readonly Route[], counters: Counters, log: Log): void {
   const around = { counters, log, bodies: new BodyBudget(MAX_BODIES) };
-  for (const route of routes) app[REGISTER[route.method]](route.path, (res, req) => serve(route, res, req, around));
+  for (const route of routes) {
+    app[REGISTER[route.method]](route.path, (res, req) => serve(route, res, req, around));
+    if (route.method === 'GET') app.head(route.path, (res, req) => serve(route, res, req, around));
+  }
   app.any('/*', (res, req) => {
     const headers = readHeaders(req);
-    if (headers.repeated !== '') return refuseRepeated(res, headers);
+    const isHead = asksForHead(req);
+    if (headers.repeated !== '') return refuseRepeated(res, headers, isHead);
     const response = strayResponse(routes, req.getUrl());
     count(counters, 'other', response);
-    respond(res, response);
+    respond(res, response, { isHead });
   });
 }
 
@@ -64,7 +68,7 @@ function strayResponse(routes: readonly Route[], path: string): HttpResponse {
   if (methods.length === 0)
     return refusalResponse(refusal('not_found', 'expected a path that this server has: see docs/http.md'));
   const response = refusalResponse(refusal('method_not_allowed', `expected ${methods.join(' or ')}`));
-  return { ...response, headers: { allow: methods.join(', ') } };
+  return { ...response, headers: { allow: allowHeader(methods) } };
 }
 
 /** By route and class of status: both come from our own tables. */
@@ -72,11 +76,23 @@ function count({ httpRequests }: Counters, route: string, { status }: HttpRespon
   httpRequests.add(`${route} ${Math.floor(status / 100)}xx`);
 }
 
-/**
- * Must be called in the request's own turn, or after `res` was checked not to be aborted.
- * @param ends closes the connection after the answer: when it is not certain where the next request begins
- */
-export function respond(res: UwsResponse, { status, headers = {}, body }: HttpResponse, ends = false): void {
+export interface AnswerTo {
+  /** The request was `HEAD`: the client reads no body, and takes one for the head of the next answer. */
+  readonly isHead: boolean;
+  /** Closes the connection after the answer: when it is not certain where the next request begins. */
+  readonly ends?: boolean;
+}
+
+export function asksForHead(req: UwsRequest): boolean {
+  return req.getMethod() === 'head';
+}
+
+/** Must be called in the request's own turn, or after `res` was checked not to be aborted. */
+export function respond(
+  res: UwsResponse,
+  { status, headers = {}, body }: HttpResponse,
+  { isHead, ends = false }: AnswerTo,
+): void {
   res.cork(() => {
     res.writeStatus(`${status} ${STATUS_TEXT[status] ?? ''}`.trim());
     for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
@@ -86,27 +102,36 @@ export function respond(res: UwsResponse, { status, headers = {}, body }: HttpRe
     }
     if (headers['content-type'] === undefined)
       res.writeHeader('content-type', typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json');
-    res.end(typeof body === 'string' ? body : JSON.stringify(body), ends);
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    if (!isHead) res.end(text, ends);
+    else if (ends) res.endWithoutBody(0, true);
+    else {
+      // Not as an argument of the end: the library would wait for the bytes of that length.
+      res.writeHeader('content-length', String(Buffer.byteLength(text)));
+      res.endWithoutBody();
+    }
   });
 }
 
 /** Cut off without an answer when anything behind it could be taken for a request: the library reads on after one. */
-function refuseRepeated(res: UwsResponse, headers: Headers): void {
+function refuseRepeated(res: UwsResponse, headers: Headers, isHead: boolean): void {
   if (isAmbiguous(headers)) return void res.close();
-  respond(res, refusalResponse(refusal('invalid_field', `expected one ${headers.repeated} header, got several`)), true);
+  const problem = refusal('invalid_field', `expected one ${headers.repeated} header, got several`);
+  respond(res, refusalResponse(problem), { isHead, ends: true });
 }
 
 function serve(route: Route, res: UwsResponse, req: UwsRequest, { counters, log, bodies }: Surroundings): void {
   let aborted = false;
   const headers = readHeaders(req);
-  if (headers.repeated !== '') return refuseRepeated(res, headers);
+  const isHead = asksForHead(req);
+  if (headers.repeated !== '') return refuseRepeated(res, headers, isHead);
   const problem = percentProblem(req.getUrl()) ?? percentProblem(req.getQuery() ?? '') ?? textProblem(headers);
   const request = copyRequest(route, res, req, headers.values);
   const send = (response: HttpResponse): void => {
     if (aborted) return;
     count(counters, route.path, response);
     const always = route.headers?.(request) ?? {};
-    respond(res, { ...response, headers: { ...always, ...response.headers } });
+    respond(res, { ...response, headers: { ...always, ...response.headers } }, { isHead });
   };
   const maxBytes = route.maxBody ?? MAX_BODY;
   const reading = readBody(res, maxBytes, bodies, (body) => {

@@ -17,7 +17,7 @@ import { percentProblem } from '../protocol/text.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isAmbiguous, readHeaders, textProblem, type Headers } from './headers.ts';
-import { registerRoutes, respond } from './http.ts';
+import { asksForHead, registerRoutes, respond } from './http.ts';
 import { listenProblem } from './listen-problem.ts';
 import { Socket, type SocketData } from './socket.ts';
 import { uws } from './uws.ts';
@@ -123,7 +123,8 @@ function registerWebSocket(app: TemplatedApp, node: Node, options: ServerOptions
     const headers = readHeaders(req);
     const refused = req.getMethod() === 'get' ? strayProblem(copyHandshake(res, req, headers)) : NOT_GET;
     if (isAmbiguous(headers)) res.close();
-    else respond(res, refusalResponse(refused), ERRORS[refused.reason].code === 400);
+    else
+      respond(res, refusalResponse(refused), { isHead: asksForHead(req), ends: ERRORS[refused.reason].code === 400 });
   });
 }
 
@@ -153,7 +154,8 @@ function upgrade(
   const headers = readHeaders(req);
   if (isAmbiguous(headers)) return void res.close();
   const problem = percentProblem(req.getQuery() ?? '') ?? textProblem(headers);
-  if (problem !== null) return respond(res, refusalResponse(refusal('bad_handshake', problem)), true);
+  if (problem !== null)
+    return respond(res, refusalResponse(refusal('bad_handshake', problem)), { isHead: asksForHead(req), ends: true });
   const handshake = copyHandshake(res, req, headers);
   const key = handshake.key;
   const extensions = headers.values.get('sec-websocket-extensions') ?? '';
@@ -165,7 +167,7 @@ function upgrade(
       if (admission.kind === 'refused' && admission.close === null) {
         const response = refusalResponse(admission.refusal);
         // Who sends a handshake that is none is not worth a connection kept alive.
-        respond(res, response, response.status === 400);
+        respond(res, response, { isHead: false, ends: response.status === 400 });
       }
       // In the request's own turn this is corked already. Not inside res.cork, as the library's examples do it for
       // later turns: when the socket keeps its address while it is upgraded, the end of that cork takes it for an HTTP

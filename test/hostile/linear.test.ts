@@ -5,7 +5,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { bearerText, bearerToken, clientAddress, findToken, negotiate } from '../../src/node/handshake.ts';
+import { bearerText, bearerToken, findToken, negotiate } from '../../src/node/handshake.ts';
+import { clientAddress } from '../../src/node/client-address.ts';
 import { isOriginAllowed } from '../../src/node/origins.ts';
 import { readPage } from '../../src/http/page-query.ts';
 import { readPlainBroadcast } from '../../src/protocol/json-broadcast.ts';
