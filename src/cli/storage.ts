@@ -13,7 +13,7 @@ import { MemorySessionStore } from '../session/memory.ts';
 import { RedisSessionStore } from '../session/redis.ts';
 import type { SessionStore } from '../session/session-store.ts';
 import type { LogFactory } from '../telemetry/pino-log.ts';
-import type { RedisGauges } from '../telemetry/metrics.ts';
+import type { RedisGauges } from '../telemetry/gauges.ts';
 import {
   systemClock as clock,
   systemRandom as random,

@@ -1,5 +1,5 @@
 /** What a node looks like at this moment, for metrics and the health answer. */
-import type { Gauges, RedisGauges } from '../telemetry/metrics.ts';
+import type { Gauges, RedisGauges } from '../telemetry/gauges.ts';
 import { oldestAgeMs } from './inspection.ts';
 import type { Node } from './node.ts';
 

@@ -3,58 +3,7 @@
  * table. Labels take their values from our own tables only, so the number of series is bounded.
  */
 import type { Counters, FrameTally, Histogram, Tally } from './counters.ts';
-
-/** What is read off the link to Redis and the broker behind it. */
-export interface RedisGauges {
-  readonly state: string;
-  readonly isListening: boolean;
-  readonly trouble: string | null;
-  readonly lost: number;
-  readonly timeouts: number;
-  readonly refused: number;
-  readonly followedTopics: number;
-  readonly tailBytes: number;
-  readonly pending: number;
-  readonly reads: number;
-  readonly tailReads: number;
-  readonly holes: number;
-  readonly filled: number;
-  readonly skipped: number;
-  readonly epochChanges: number;
-  readonly compared: number;
-  readonly sessionsWaiting: number;
-  readonly sessionsDropped: number;
-}
-
-/** What is read off a node when metrics are asked for. */
-export interface Gauges {
-  readonly connections: { readonly json: number; readonly msgpack: number };
-  readonly users: number;
-  readonly subscriptions: number;
-  readonly mailboxMessages: number;
-  readonly mailboxBytes: number;
-  readonly mailboxLargestMessages: number;
-  readonly mailboxOldestSeconds: number;
-  readonly connectionsBlocked: number;
-  readonly subscriptionsLagging: number;
-  readonly unaccounted: number;
-  readonly routedTopics: number;
-  readonly restingTopics: number;
-  readonly tailBytes: number;
-  readonly logTopics: number;
-  readonly logInboxes: number;
-  readonly logTopicsEvicted: number;
-  readonly logBytes: number;
-  readonly idempotencyKeys: number;
-  readonly sessions: number;
-  /** `null` when the node keeps its topics in memory. */
-  readonly redis: RedisGauges | null;
-  readonly deadLetters: number;
-  readonly eventLoopLagSeconds: number;
-  readonly logLinesLost: number;
-  readonly mode: string;
-  readonly build: Readonly<Record<string, string>>;
-}
+import type { Gauges, RedisGauges } from './gauges.ts';
 
 export interface Sample {
   readonly value: number;
