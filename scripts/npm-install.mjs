@@ -1,7 +1,8 @@
 // Runs `npm install` with the arguments given, and ends a failure with one line that says which package and what to do.
 // Plain JavaScript without dependencies: it also runs on the system's Node 20, before anything is installed.
 import { spawn } from 'node:child_process';
-import { pathToFileURL } from 'node:url';
+import { realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 const FLAGS = ['--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
 const ADVICE = {
@@ -38,7 +39,7 @@ function packageOfAddress(address) {
   return tarball === null ? /\/((?:@[^/]+(?:\/|%2f))?[^/]+)$/i.exec(address)?.[1] : `${tarball[1]}@${tarball[2]}`;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (fileURLToPath(import.meta.url) === realpathSync(process.argv[1])) {
   const npm = spawn('npm', ['install', ...FLAGS, ...process.argv.slice(2)], { stdio: ['ignore', 'inherit', 'pipe'] });
   let printed = '';
   npm.stderr.on('data', (bytes) => {

@@ -22,6 +22,9 @@ const PINNED = /^NODE_PIN\s*:= (\S+)$/m.exec(readFileSync(join(ROOT, 'Makefile')
 /** Says the pinned version, and is this Node for everything else. */
 const NODE = `#!/bin/bash\n[ "$1" = -v ] && { echo v${PINNED}; exit; }\nexec "${process.execPath}" "$@"\n`;
 
+/** Runs scripts, and answers the Makefile's question about versions like one that is too old. */
+const OLD_NODE = `#!/bin/bash\n[ "$1" = -e ] && exit 1\nexec "${process.execPath}" "$@"\n`;
+
 /** Writes down what it was asked, and puts a Node where the toolchain is asked for. */
 const NPM = `#!/bin/bash
 printf '%s|' "$PWD" "$@" >> "$CALLS"; echo >> "$CALLS"
@@ -68,7 +71,7 @@ function checkout(systemNode: string): Checkout {
 }
 
 test.each([
-  { way: 'with the pinned Node', systemNode: '#!/bin/bash\nexit 1\n', toolchain: true },
+  { way: 'with the pinned Node', systemNode: OLD_NODE, toolchain: true },
   { way: 'with the Node of the system', systemNode: NODE, toolchain: false },
 ])('make install and the launcher work $way', ({ systemNode, toolchain }) => {
   const { directory, calls, run } = checkout(systemNode);

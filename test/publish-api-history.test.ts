@@ -238,7 +238,7 @@ describe('what is no page', () => {
     expect(body.error.message).toContain(name);
   });
 
-  test.each(['a..b', 'a.', 'a%20b', '@user.Ym9i', 'a.*', '%40', 'x'.repeat(257), 'a%2Fb', '%E0%A4%A'])(
+  test.each(['a..b', 'a.', 'a%20b', '@user.Ym9i', 'a.*', '%40', 'x'.repeat(257), 'a%2Fb'])(
     'the topic %s is 400',
     async (topic) => {
       const backend = await withMessages(0);
@@ -246,6 +246,12 @@ describe('what is no page', () => {
         expect([answer.status, answer.body.error.reason]).toEqual([400, 'invalid_topic']);
     },
   );
+
+  test('a topic whose percent-encoding is no text is 400', async () => {
+    const backend = await withMessages(0);
+    for (const answer of [await backend.history<Refused>('%E0%A4%A'), await backend.position<Refused>('%E0%A4%A')])
+      expect([answer.status, answer.body.error.reason]).toEqual([400, 'malformed']);
+  });
 
   test('an ephemeral topic has none: 422', async () => {
     const backend = await withMessages(0, { 'topics.rules': '[{"pattern":"typing.**","history":0}]' });

@@ -11,8 +11,8 @@ export interface DeadLetter {
 }
 
 const MAX_TEXT = 4_096;
-/** What the JSON parser could not read it quotes, and that may be anybody's. */
-const QUOTED_INPUT = /"[^\n]*" is not valid JSON/;
+/** How the JSON parser ends an error that quotes what it could not read. */
+const END_OF_QUOTE = '" is not valid JSON';
 
 export class DeadLetters {
   /** All that were ever put aside, including those the ring no longer holds. */
@@ -27,7 +27,7 @@ export class DeadLetters {
   add(letter: DeadLetter): void {
     this.ring[this.total % this.capacity] = {
       ...letter,
-      error: letter.error.replace(QUOTED_INPUT, '"…" is not valid JSON').slice(0, MAX_TEXT),
+      error: withoutInput(letter.error).slice(0, MAX_TEXT),
       message: letter.message?.slice(0, MAX_TEXT) ?? null,
     };
     this.total += 1;
@@ -39,4 +39,11 @@ export class DeadLetters {
     const newest = this.total % this.capacity;
     return [...this.ring.slice(0, newest).toReversed(), ...this.ring.slice(newest).toReversed()];
   }
+}
+
+/** Without what the JSON parser quotes, which may be anybody's. By place: a pattern over it backtracks. */
+function withoutInput(error: string): string {
+  const start = error.indexOf('"');
+  const end = error.indexOf(END_OF_QUOTE);
+  return start === -1 || end <= start ? error : `${error.slice(0, start)}"…${error.slice(end)}`;
 }

@@ -145,7 +145,9 @@ describe('compression', () => {
 test('a thousand connections that are cut off in their first frame, beside the witness', async () => {
   await campaign.besideWitness(async () => {
     for (let round = 0; round < 20; round += 1) {
-      const sockets = await Promise.all(Array.from({ length: 50 }, () => RawSocket.upgraded(campaign.port)));
+      // Of several users: the new connections of one have a rate of their own.
+      const upgraded = (): Promise<RawSocket> => RawSocket.upgraded(campaign.port, `mallory-${round}`);
+      const sockets = await Promise.all(Array.from({ length: 50 }, upgraded));
       for (const socket of sockets) socket.send({ opcode: text, reserved: 7, payload: 'x' });
       await Promise.all(sockets.map(({ closed }) => within(closed, 'the end')));
     }

@@ -228,7 +228,6 @@ describe('names', () => {
       '\u001b]0;owned\u0007',
       'a\r\nb',
       '"}\n{"level":"ERROR"}',
-      '\ud800',
       '\u009b2J',
       '\u2028',
       '😀'.repeat(60),
