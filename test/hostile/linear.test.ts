@@ -105,7 +105,7 @@ test('the patterns are found where they stand', () => {
 });
 
 test('a pattern that backtracks would be noticed', () => {
-  expect(worstGrowth(/^Bearer +(.*\S) *$/i, HEAD / 8)).toBeGreaterThan(LINEAR);
+  expect(worstGrowth(/^Bearer +(.*\S) *$/i, HEAD / 4)).toBeGreaterThan(LINEAR);
 });
 
 test.each(LITERALS)('$where is linear', ({ pattern }) => {
