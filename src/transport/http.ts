@@ -148,6 +148,10 @@ function serve(route: Route, res: UwsResponse, req: UwsRequest, { counters, log,
         if (!aborted) res.close();
       });
   };
+  const maxBytes = route.maxBody ?? MAX_BODY;
+  // Nothing is kept of a body that says itself that it is too large.
+  if (problem === null && Number(headers.values.get('content-length') ?? 0) > maxBytes)
+    return send(refusalResponse(bodyRefusal({ problem: 'too_large' }, maxBytes)));
   // Before the body: whoever has no token could let one arrive for as long as the library waits. The library drops the rest.
   if (problem === null && hasBody(request) && route.lacksToken?.(request) === true) {
     res.onAborted(() => {
@@ -155,7 +159,6 @@ function serve(route: Route, res: UwsResponse, req: UwsRequest, { counters, log,
     });
     return handle('');
   }
-  const maxBytes = route.maxBody ?? MAX_BODY;
   const share = bodies.shareOf(() => route.senderOf?.(request) ?? request.address, maxBytes);
   const reading = readBody(res, maxBytes, share, (body) => {
     if (aborted) return;
