@@ -4,7 +4,7 @@ import { clientAddress } from '../node/client-address.ts';
 import { bearerText } from '../node/handshake.ts';
 import type { NodeParts } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
-import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
+import type { HttpRequest, HttpResponse, RequestHead, Route } from '../node/route.ts';
 import { attemptFrom } from '../node/verification.ts';
 import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -51,6 +51,8 @@ export class AdminAccess {
     return {
       method: route.method,
       path: route.path,
+      lacksToken: (head) => bearerText(head.header('authorization') ?? '') === null,
+      senderOf: (head) => this.addressOf(head),
       handle: async (request) => {
         const address = this.addressOf(request);
         const operator = await new Promise<Operator | Refusal>((resolve) => {
@@ -82,7 +84,7 @@ export class AdminAccess {
     return refusalResponse(refused);
   }
 
-  private addressOf(request: HttpRequest): string {
+  private addressOf(request: RequestHead): string {
     const forwardedFor = request.header('x-forwarded-for') ?? '';
     return clientAddress({ peer: request.address, forwardedFor }, this.options.trustedProxies);
   }

@@ -8,7 +8,7 @@ import { clientAddress } from '../node/client-address.ts';
 import { bearerToken } from '../node/handshake.ts';
 import type { Node, NodeParts } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
-import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
+import type { HttpRequest, HttpResponse, RequestHead, Route } from '../node/route.ts';
 import { failFrom, verifyFrom } from '../node/verification.ts';
 import { ERRORS, isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { addressRate, userRate } from './rate-headers.ts';
@@ -36,13 +36,13 @@ const DEFAULT_RETRY_MS = 1_000;
 export function apiRoute(node: Node, trustedProxies: readonly string[], endpoint: ApiEndpoint): Route {
   const { parts } = node;
   const { method, path, maxBody } = endpoint;
+  const senderOf = (head: RequestHead): string =>
+    clientAddress({ peer: head.address, forwardedFor: head.header('x-forwarded-for') ?? '' }, trustedProxies);
+  const lacksToken = (head: RequestHead): boolean => bearerToken(head.header('authorization') ?? '') === null;
   const handle = async (request: HttpRequest): Promise<HttpResponse> => {
     const away = servingProblem(parts);
     if (away !== null) return refused(away);
-    const address = clientAddress(
-      { peer: request.address, forwardedFor: request.header('x-forwarded-for') ?? '' },
-      trustedProxies,
-    );
+    const address = senderOf(request);
     const principal = await authenticate(parts, address, request);
     if (isRefusal(principal)) return withHeaders(refused(principal), addressRate(parts, address));
     const usage = parts.context.users.visit(userKey(principal));
@@ -51,7 +51,7 @@ export function apiRoute(node: Node, trustedProxies: readonly string[], endpoint
     const response = problem === null ? await endpoint.answer({ parts, request, principal, charge }) : refused(problem);
     return withHeaders(response, userRate(parts.context, usage));
   };
-  return { method, path, handle, ...(maxBody === undefined ? {} : { maxBody }) };
+  return { method, path, lacksToken, senderOf, handle, ...(maxBody === undefined ? {} : { maxBody }) };
 }
 
 /** A refusal as an answer. Who may try again is always told when. */

@@ -28,6 +28,9 @@ export function allowHeader(methods: readonly Method[]): string {
   return methods.flatMap((method) => (method === 'GET' ? [method, 'HEAD'] : [method])).join(', ');
 }
 
+/** What is known of a request before its body. */
+export type RequestHead = Omit<HttpRequest, 'body'>;
+
 /** One HTTP endpoint. A handler that throws is answered with 500. */
 export interface Route {
   readonly method: Method;
@@ -37,5 +40,12 @@ export interface Route {
   readonly maxBody?: number;
   /** Headers of every answer, also of those that the transport gives itself: a body that is too large, a handler that throws. */
   headers?(request: Pick<HttpRequest, 'header'>): Readonly<Record<string, string>>;
+  /**
+   * Whether the handler refuses such a request whatever its body is, because nothing in it says who asks. It is then
+   * handled at once, with an empty body, and nothing of its body is kept.
+   */
+  lacksToken?(head: RequestHead): boolean;
+  /** Whose share of what arrives a body takes; without, the peer's. */
+  senderOf?(head: RequestHead): string;
   handle(request: HttpRequest): Promise<HttpResponse> | HttpResponse;
 }

@@ -2,7 +2,14 @@
 import type { HttpRequest as UwsRequest, HttpResponse as UwsResponse, TemplatedApp } from 'uWebSockets.js-compat';
 import { refusalResponse } from '../node/refusal-response.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
-import { allowHeader, type HttpRequest, type HttpResponse, type Method, type Route } from '../node/route.ts';
+import {
+  allowHeader,
+  type HttpRequest,
+  type HttpResponse,
+  type Method,
+  type RequestHead,
+  type Route,
+} from '../node/route.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { percentProblem } from '../protocol/text.ts';
@@ -133,22 +140,40 @@ function serve(route: Route, res: UwsResponse, req: UwsRequest, { counters, log,
     const always = route.headers?.(request) ?? {};
     respond(res, { ...response, headers: { ...always, ...response.headers } }, { isHead });
   };
-  const maxBytes = route.maxBody ?? MAX_BODY;
-  const reading = readBody(res, maxBytes, bodies, (body) => {
-    if (aborted) return;
-    if (problem !== null) return send(refusalResponse(refusal('malformed', problem)));
-    if ('problem' in body) return send(refusalResponse(bodyRefusal(body, maxBytes)));
-    answer(route, { ...request, body: body.text }, log)
+  const handle = (body: string): void => {
+    answer(route, { ...request, body }, log)
       .then(send)
       .catch((error: unknown) => {
         log.error('HTTP answer failed', { path: route.path, error: String(error) });
         if (!aborted) res.close();
       });
+  };
+  const maxBytes = route.maxBody ?? MAX_BODY;
+  // Nothing is kept of a body that says itself that it is too large.
+  if (problem === null && Number(headers.values.get('content-length') ?? 0) > maxBytes)
+    return send(refusalResponse(bodyRefusal({ problem: 'too_large' }, maxBytes)));
+  // Before the body: whoever has no token could let one arrive for as long as the library waits. The library drops the rest.
+  if (problem === null && hasBody(request) && route.lacksToken?.(request) === true) {
+    res.onAborted(() => {
+      aborted = true;
+    });
+    return handle('');
+  }
+  const share = bodies.shareOf(() => route.senderOf?.(request) ?? request.address, maxBytes);
+  const reading = readBody(res, maxBytes, share, (body) => {
+    if (aborted) return;
+    if (problem !== null) return send(refusalResponse(refusal('malformed', problem)));
+    if ('problem' in body) return send(refusalResponse(bodyRefusal(body, maxBytes)));
+    handle(body.text);
   });
   res.onAborted(() => {
     aborted = true;
     reading.abandon();
   });
+}
+
+function hasBody({ header }: RequestHead): boolean {
+  return header('transfer-encoding') !== undefined || (header('content-length') ?? '0') !== '0';
 }
 
 function bodyRefusal(body: Exclude<Body, { text: string }>, maxBytes: number): Refusal {
@@ -174,7 +199,7 @@ function copyRequest(
   res: UwsResponse,
   req: UwsRequest,
   headers: ReadonlyMap<string, string>,
-): Omit<HttpRequest, 'body'> {
+): RequestHead {
   const names = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name as string);
   return {
     method: route.method,

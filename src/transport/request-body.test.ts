@@ -116,3 +116,22 @@ describe('bounds', () => {
     expect(100_000 - free(budget, 100_000)).toBeLessThanOrEqual(40_000);
   });
 });
+
+test('one network holds an eighth of the whole, in any of its addresses, and what it gives back it may take again', () => {
+  const budget = new BodyBudget(8_000);
+  const first = budget.shareOf(() => '2001:db8::1', 100);
+  const second = budget.shareOf(() => '2001:db8::2', 100);
+  const other = budget.shareOf(() => '192.0.2.1', 100);
+  expect([first.take(600), second.take(401), second.take(400), other.take(1_000)]).toEqual([true, false, true, true]);
+  expect(free(budget, 8_000)).toBe(6_000);
+  first.give(600);
+  expect([second.take(601), second.take(600)]).toEqual([false, true]);
+  second.give(1_000);
+  other.give(1_000);
+  expect(free(budget, 8_000)).toBe(8_000);
+});
+
+test('there is room for one body of the largest size, also where that is more than a share', () => {
+  const budget = new BodyBudget(8_000);
+  expect(budget.shareOf(() => '192.0.2.1', 3_000).take(3_000)).toBe(true);
+});

@@ -1,5 +1,9 @@
-/** Reads the bodies of HTTP requests: each up to a bound, and all that are still arriving together up to another. */
+/**
+ * Reads the bodies of HTTP requests: each up to a bound, those of one network that are still arriving up to a second, and
+ * all that are still arriving up to a third.
+ */
 import type { HttpResponse } from 'uWebSockets.js-compat';
+import { networkOf } from '../node/client-address.ts';
 import { notUtf8At } from '../protocol/text.ts';
 
 /** A whole body, or why there is none: of bytes that are no text, where the first one is. */
@@ -8,16 +12,26 @@ export type Body =
   | { readonly problem: 'too_large' | 'too_many' }
   | { readonly problem: 'not_text'; readonly at: number };
 
+/** What a body takes its bytes from while it arrives. */
+export interface Allowance {
+  /** @returns whether there was room */
+  take(bytes: number): boolean;
+  give(bytes: number): void;
+}
+
+/** The part of the whole that one network may hold. */
+const SHARE = 1 / 8;
+
 /** What bodies that are still arriving hold together, in bytes. */
-export class BodyBudget {
+export class BodyBudget implements Allowance {
   private inUse = 0;
+  private readonly byNetwork = new Map<string, number>();
   private readonly total: number;
 
   constructor(total: number) {
     this.total = total;
   }
 
-  /** @returns whether there was room */
   take(bytes: number): boolean {
     if (this.inUse + bytes > this.total) return false;
     this.inUse += bytes;
@@ -26,6 +40,32 @@ export class BodyBudget {
 
   give(bytes: number): void {
     this.inUse -= bytes;
+  }
+
+  /**
+   * The share of one network, out of the whole.
+   * @param addressOf asked for once bytes are held, which most bodies never are
+   * @param maxBytes of one body: there is always room for one
+   */
+  shareOf(addressOf: () => string, maxBytes: number): Allowance {
+    const most = Math.max(this.total * SHARE, maxBytes);
+    let network = '';
+    return {
+      take: (bytes) => {
+        if (network === '') network = networkOf(addressOf());
+        const held = this.byNetwork.get(network) ?? 0;
+        if (held + bytes > most || !this.take(bytes)) return false;
+        this.byNetwork.set(network, held + bytes);
+        return true;
+      },
+      give: (bytes) => {
+        if (bytes === 0) return;
+        this.give(bytes);
+        const left = (this.byNetwork.get(network) ?? 0) - bytes;
+        if (left > 0) this.byNetwork.set(network, left);
+        else this.byNetwork.delete(network);
+      },
+    };
   }
 }
 
@@ -36,7 +76,7 @@ export class BodyBudget {
 export function readBody(
   res: HttpResponse,
   maxBytes: number,
-  budget: BodyBudget,
+  budget: Allowance,
   done: (body: Body) => void,
 ): { abandon: () => void } {
   // One buffer that grows, not a list of chunks: a body in chunks of one byte would cost a hundred times its size.
