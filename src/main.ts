@@ -1,4 +1,5 @@
 /** Entry point: the first word is the verb. */
+import { endWhileStarting } from './cli/early-signals.ts';
 import { helpOf, readArguments, UsageError, type Command, type ExitCode } from './cli/command.ts';
 import { ConfigError } from './config/load.ts';
 
@@ -44,6 +45,8 @@ async function main([verb, ...argv]: string[]): Promise<ExitCode> {
   return command.run(args);
 }
 
+// Before the server is imported, which takes the most of the start.
+if (process.argv[2] === 'serve') endWhileStarting();
 try {
   process.exit(await main(process.argv.slice(2)));
 } catch (error) {

@@ -1,11 +1,13 @@
 /** The end of a real server: it says so, loses nothing that was acknowledged, and lets its clients go in turn. */
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { connect, type Connection } from './harness/client.ts';
 import { eventually, within } from './harness/deadline.ts';
-import { startProcess, type ServerProcess } from './harness/process.ts';
+import { spawnServer, startProcess, type ServerProcess } from './harness/process.ts';
 import { RawReader } from './harness/raw-reader.ts';
 import { handshake, refusalIn } from './harness/raw.ts';
-import { tokenOf } from './harness/tokens.ts';
+import { SECRET, tokenOf } from './harness/tokens.ts';
 
 const TOPIC = 'chat.lobby';
 
@@ -103,6 +105,30 @@ test('SIGINT does the same', async () => {
   expect((await ended).map(({ code }) => code)).toEqual([4101, 4101, 4101, 4101, 4101]);
   const stopping = server.lines().find(({ message }) => message === 'Stopping');
   expect(stopping).toMatchObject({ reason: 'SIGINT', connections: 5 });
+});
+
+test('SIGHUP drains too, and SIGUSR1 opens no inspector', async () => {
+  const server = await startProcess();
+  const { closed } = await connect(server.port, { token: await tokenOf('alice') });
+  server.child.kill('SIGUSR1');
+  expect(await ready(server)).toBe(200);
+  server.child.kill('SIGHUP');
+  expect((await within(closed, 'the close')).code).toBe(4101);
+  expect(await within(server.exited, 'the end')).toBe(0);
+  expect(server.errors).toBe('');
+});
+
+test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s while it starts ends it, exit code 0', async (signal) => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const asked = once(silent, 'connection');
+  const server = spawnServer([], { JWT_SECRET: SECRET, REDIS_URL: `redis://127.0.0.1:${port}` });
+  await within(asked, 'the start to come to Redis', 15_000);
+  server.child.kill(signal);
+  expect(await within(server.exited, 'the end', 15_000)).toBe(0);
+  expect(server.output).not.toContain('"message":"Serving"');
+  silent.close();
 });
 
 test('without clients it ends at once', async () => {

@@ -2,6 +2,7 @@
 import type { Command, ExitCode } from './command.ts';
 import { reportClosedTopics } from './closed-topics.ts';
 import { CONFIG_OPTIONS, loadFromArguments } from './config-options.ts';
+import { keepThroughHangup } from './early-signals.ts';
 import { reportMemory } from './memory-bounds.ts';
 import { endOnUnhandledRejection } from './unhandled.ts';
 import { waitForEnd } from './wait-for-end.ts';
@@ -13,7 +14,7 @@ const FATAL = 'the node cannot go on';
 
 export const serve: Command = {
   name: 'serve',
-  summary: 'Runs a node until SIGTERM or SIGINT; then it drains and exits 0.',
+  summary: 'Runs a node until SIGTERM, SIGINT or SIGHUP; then it drains and exits 0.',
   usage: '[--profile development] [--port PORT] [--workers N]',
   positionals: 0,
   options: {
@@ -31,7 +32,10 @@ export const serve: Command = {
   ],
   async run(args): Promise<ExitCode> {
     const { config } = loadFromArguments(args);
-    if (config.server.workers > 1) return serveWorkers(config, () => loadFromArguments(args).config);
+    if (config.server.workers > 1) {
+      keepThroughHangup();
+      return serveWorkers(config, () => loadFromArguments(args).config);
+    }
     const ending = new AbortController();
     const running = await startNode(config, (reason) =>
       ending.abort(reason === 'fatal' ? FATAL : 'an operator told it to drain'),
@@ -45,7 +49,7 @@ export const serve: Command = {
       broker: running.storage.name,
     });
     reportMemory(config, log);
-    const ended = waitForEnd(ending.signal);
+    const ended = waitForEnd(ending.signal, ['SIGTERM', 'SIGINT', 'SIGHUP']);
     reportClosedTopics(config, log);
     await welcome(config, running.port);
     const reason = await ended;

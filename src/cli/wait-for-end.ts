@@ -1,10 +1,16 @@
 /** What ends a server: a signal, or itself. */
+import { hasStarted } from './early-signals.ts';
 
 /**
  * Resolves with the first signal, or the reason of `ending`. A second one ends the process at once.
+ * @param signals what ends it
  * @param beforeAbruptEnd what must not be left behind then
  */
-export function waitForEnd(ending: AbortSignal, beforeAbruptEnd: () => void = () => {}): Promise<string> {
+export function waitForEnd(
+  ending: AbortSignal,
+  signals: readonly NodeJS.Signals[],
+  beforeAbruptEnd: () => void = () => {},
+): Promise<string> {
   return new Promise((resolve) => {
     let isEnding = false;
     const end = (reason: string): void => {
@@ -15,8 +21,8 @@ export function waitForEnd(ending: AbortSignal, beforeAbruptEnd: () => void = ()
       isEnding = true;
       resolve(reason);
     };
-    process.on('SIGTERM', end);
-    process.on('SIGINT', end);
+    for (const signal of signals) process.on(signal, end);
+    hasStarted();
     ending.addEventListener('abort', () => end(String(ending.reason)));
   });
 }

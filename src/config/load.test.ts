@@ -146,6 +146,34 @@ describe('what is wrong', () => {
     ).toEqual([]);
   });
 
+  test('the links of any Service are ignored, by name and value, also when one has the name of a key', () => {
+    const links = {
+      SIGNALBOX_SERVICE_PORT: '8081',
+      SIGNALBOX_SERVICE_PORT_WS: '8081',
+      SIGNALBOX_PORT_8081_TCP_ADDR: 'fd00::1',
+      SIGNALBOX_REDIS_SERVICE_HOST: '10.0.0.2',
+      SIGNALBOX_REDIS_SERVICE_PORT_SENTINEL: '26379',
+      SIGNALBOX_REDIS_PORT: 'tcp://10.0.0.2:6379',
+      SIGNALBOX_REDIS_PORT_6379_TCP: 'tcp://[fd00::2]:6379',
+      SIGNALBOX_REDIS_PORT_6379_TCP_PROTO: 'tcp',
+      SIGNALBOX_REDIS_PORT_6379_TCP_PORT: '6379',
+      SIGNALBOX_REDIS_PORT_6379_TCP_ADDR: '10.0.0.2',
+      SIGNALBOX_SERVER_PORT: 'tcp://10.0.0.3:8081',
+    };
+    expect(problems({ environment: links })).toEqual([]);
+    const wrong = {
+      SIGNALBOX_REDIS_PORT: '6379',
+      SIGNALBOX_REDIS_SERVICE_HOST: 'redis.example',
+      SIGNALBOX_REDIS_PORT_TCP: 'tcp://10.0.0.2:6379',
+      SIGNALBOX_SERVER_PORT: 'tcp://example',
+    };
+    expect(
+      problems({ environment: wrong })
+        .map(({ key }) => key)
+        .toSorted(),
+    ).toEqual(['SIGNALBOX_REDIS_PORT', 'SIGNALBOX_REDIS_PORT_TCP', 'SIGNALBOX_REDIS_SERVICE_HOST', 'server.port']);
+  });
+
   test('production needs a secret of 32 bytes, and says how long the given one is, not what it is', () => {
     expect(problems({ environment: { JWT_SECRET: 'short' } })).toEqual([
       { key: 'auth.jwt_secret', expected: 'at least 32 bytes in production (RFC 7518 section 3.2)', got: '5 bytes' },

@@ -6,6 +6,7 @@ import { checkTogether } from './checks.ts';
 import { KEYS, KEYS_BY_PATH, KEYS_BY_VARIABLE, type Key } from './keys.ts';
 import { PREFIX, schema, type Config } from './schema.ts';
 import { secretProblem, secretText } from './secrets.ts';
+import { isServiceLink } from './service-links.ts';
 
 /** One thing that is wrong, in three parts: where, what was expected, what came. */
 export interface Problem {
@@ -119,13 +120,13 @@ function readEnvironment(
     // The systematic name last, so that it wins over the short one.
     for (const name of key.variables.toReversed()) {
       const text = environment[name];
-      if (text !== undefined) put(tree, key, text, name, origins, problems);
+      if (text !== undefined && !isServiceLink(name, text)) put(tree, key, text, name, origins, problems);
       const file = key.isSecret ? environment[`${name}_FILE`] : undefined;
       if (file !== undefined) putFile(tree, key, file, `${name}_FILE`, origins, problems);
     }
   }
-  for (const name of Object.keys(environment)) {
-    if (!name.startsWith(PREFIX) || OWN_VARIABLES.has(name) || SERVICE_LINK.test(name)) continue;
+  for (const [name, text = ''] of Object.entries(environment)) {
+    if (!name.startsWith(PREFIX) || OWN_VARIABLES.has(name) || isServiceLink(name, text)) continue;
     const base = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : name;
     const key = KEYS_BY_VARIABLE.get(name) ?? KEYS_BY_VARIABLE.get(base);
     if (key === undefined || (base !== name && !KEYS_BY_VARIABLE.has(name) && !key.isSecret)) {
@@ -140,9 +141,6 @@ function readEnvironment(
 
 /** Variables with our prefix that are not keys: what the launcher and the command line read themselves. */
 const OWN_VARIABLES: ReadonlySet<string> = new Set([`${PREFIX}CONFIG`]);
-
-/** What Kubernetes sets in every pod of a namespace that has a Service named signalbox. */
-const SERVICE_LINK = /^SIGNALBOX_(SERVICE_(HOST|PORT)|PORT)(_|$)/;
 
 function readFlag(tree: Tree, path: string, text: string, origins: Map<string, string>, problems: Problem[]): void {
   const key = KEYS_BY_PATH.get(path);

@@ -66,7 +66,7 @@ export async function serveWorkers(config: Config, reload: () => Config): Promis
     current = reloaded(reload, current, log);
     void supervisor.roll(current.shutdown.grace_secs * 1_000);
   });
-  const end = waitForEnd(ending.signal, () => supervisor.kill());
+  const end = waitForEnd(ending.signal, ['SIGTERM', 'SIGINT'], () => supervisor.kill());
   const serving = await Promise.race([supervisor.start(), end]);
   if (serving === 0)
     throw new Error(`none of ${config.server.workers} workers began to serve: what they said is above`);

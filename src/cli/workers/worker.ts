@@ -8,8 +8,8 @@ import type { Call, ForwardedRequest, FromWorker, ToWorker } from './messages.ts
 let started: Promise<RunningNode> | null = null;
 let isEnding = false;
 
-// Ctrl-C goes to all processes of a terminal: who drains when is for the parent to say.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+// Ctrl-C goes to all processes of a terminal: who drains when is for the parent to say. SIGUSR1 would open the inspector.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const) process.on(signal, () => {});
 // A parent that is gone can start nobody again and report nothing: the port must be free for the next one.
 process.on('disconnect', () => void end({ listenerFirst: true }, 0));
 process.on('message', (message: ToWorker) => {
