@@ -11,8 +11,8 @@ const STRANGER = '127.0.0.2';
 /** Together more than bodies may hold; the smaller ones fill what the larger ones leave. */
 const WAVES = [
   { count: 110, bytes: 350_000 },
-  { count: 12, bytes: 50_000 },
-  { count: 16, bytes: 8_000 },
+  { count: 60, bytes: 50_000 },
+  { count: 60, bytes: 8_000 },
 ];
 
 interface Upload {
