@@ -123,8 +123,8 @@ describe('requests', () => {
     expect([status, granted(headers), headers.get('vary')]).toEqual([200, [], 'Origin']);
   });
 
-  test.each(['', '*'])('allowed_origins = "%s" opens the API to no page', async (origins) => {
-    const server = await startServer({ 'security.allowed_origins': origins });
+  test('no allowed_origins open the API to no page', async () => {
+    const server = await startServer({ 'security.allowed_origins': '' });
     const backend = (await Backend.on(server)).with({ origin: APP });
     expect((await backend.post(ITEM)).status).toBe(403);
     expect((await preflight(server, APP)).status).toBe(403);

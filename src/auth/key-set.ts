@@ -106,12 +106,12 @@ export class KeySet {
     this.log.info('Key set fetched', { url: this.shownUrl, keys: this.keys.length });
   }
 
-  /** Keys for encryption, symmetric ones and those of unknown kinds are not for us. */
+  /** Keys for encryption, symmetric ones and those of unknown kinds are not for us; the log says which and why. */
   private read(jwk: unknown): VerificationKey[] {
     if (typeof jwk !== 'object' || jwk === null) return [];
-    const { use, kid } = jwk as { use?: unknown; kid?: unknown };
-    if ((use !== undefined && use !== 'sig') || (kid !== undefined && typeof kid !== 'string')) return [];
+    const { kid } = jwk as { kid?: unknown };
     try {
+      if (kid !== undefined && typeof kid !== 'string') throw new Error('expected "kid" to be text');
       return [publicKeyFromJwk('jwks_url', jwk as Parameters<typeof publicKeyFromJwk>[1])];
     } catch (error) {
       this.log.warn('Key of the key set left out', {

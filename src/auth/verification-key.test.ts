@@ -71,3 +71,31 @@ test.each([
   const pem = make().export({ type: 'spki', format: 'pem' }).toString();
   expect(() => publicKeyFromPem('pem', pem)).toThrow(/expected an RSA key of at least 2048 bits/);
 });
+
+describe('what the owner of a key says it is for (RFC 7517 sections 4.2 to 4.4)', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+  const jwk = publicKey.export({ format: 'jwk' });
+  const signed = (alg: string): Promise<string> =>
+    new SignJWT({ sub: 'ann' }).setProtectedHeader({ alg }).sign(privateKey);
+
+  test.each([
+    [{ alg: 'RSA-OAEP' }, /"alg" to be one of RS256.*got "RSA-OAEP"/],
+    [{ alg: 'ES256' }, /"alg" to be one of RS256/],
+    [{ use: 'enc' }, /"use": "sig", got "enc"/],
+    [{ key_ops: ['encrypt', 'wrapKey'] }, /"key_ops" with "verify", got "encrypt,wrapKey"/],
+    [{ key_ops: [] }, /"key_ops" with "verify"/],
+  ])('%o is left out', (fields, says) => {
+    expect(() => publicKeyFromJwk('jwk', { ...jwk, ...fields })).toThrow(says);
+  });
+
+  test('an algorithm of its own is the only one', async () => {
+    const key = publicKeyFromJwk('jwk', { ...jwk, alg: 'PS256', use: 'sig', key_ops: ['verify'] });
+    expect(verdict(await signed('PS256'), [key])).toEqual({ sub: 'ann' });
+    expect(verdict(await signed('RS256'), [key])).not.toEqual({ sub: 'ann' });
+  });
+
+  test('Ed25519 has two names', () => {
+    const ed = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
+    expect(publicKeyFromJwk('jwk', { ...ed, alg: 'Ed25519' }).algorithms).toEqual(['EdDSA', 'Ed25519']);
+  });
+});

@@ -9,6 +9,7 @@ import {
   type JsonWebKey,
   type KeyObject,
 } from 'node:crypto';
+import { quote } from '../protocol/errors.ts';
 
 export interface VerificationKey {
   /** What operators call it: `jwt_secret`, `public_key`, `jwks_url`. */
@@ -47,11 +48,24 @@ export function publicKeyFromPem(name: string, pem: string): VerificationKey {
   return publicKey(name, undefined, createPublicKey(pem));
 }
 
-/** @throws when it is not a public key that tokens can be signed with */
+/** @throws when it is not a public key that tokens can be signed with, or says itself that it is for something else */
 export function publicKeyFromJwk(name: string, jwk: JsonWebKey & { kid?: string }): VerificationKey {
   const key = createPublicKey({ key: jwk, format: 'jwk' });
   const fingerprint = hash('sha256', key.export({ type: 'spki', format: 'der' }), 'base64url');
-  return { ...publicKey(name, jwk.kid, key), id: `${fingerprint} ${jwk.kid ?? ''}` };
+  const made = publicKey(name, jwk.kid, key);
+  return { ...made, algorithms: intended(jwk, made.algorithms), id: `${fingerprint} ${jwk.kid ?? ''}` };
+}
+
+/** What the owner of a key lets it be used for (RFC 7517 sections 4.2 to 4.4). @throws when that is not verifying tokens */
+function intended({ use, key_ops: operations, alg }: JsonWebKey, able: readonly string[]): readonly string[] {
+  if (use !== undefined && use !== 'sig') throw new Error(`expected "use": "sig", got ${quote(String(use))}`);
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify')))
+    throw new Error(`expected "key_ops" with "verify", got ${quote(String(operations))}`);
+  if (alg === undefined) return able;
+  if (typeof alg !== 'string' || !able.includes(alg))
+    throw new Error(`expected "alg" to be one of ${able.join(', ')} for this key, got ${quote(String(alg))}`);
+  // Two names of one algorithm.
+  return alg.startsWith('Ed') ? able : [alg];
 }
 
 function publicKey(name: string, kid: string | undefined, key: KeyObject): VerificationKey {

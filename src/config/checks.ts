@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { isSupportedPattern, isTopicName } from '../protocol/topic.ts';
 import { MAX_TRACED, tracePattern } from '../protocol/trace-pattern.ts';
 import type { Problem } from './load.ts';
+import { originEntryProblem } from './origin-entries.ts';
 import type { Config, TopicRule } from './schema.ts';
 import { secretBytes } from './secrets.ts';
 
@@ -14,6 +15,8 @@ export function checkTogether(config: Config): Problem[] {
     ...checkTimes(config),
     ...checkKeys(config),
     ...checkProxies(config),
+    ...checkOrigins(config),
+    ...checkClaims(config),
     ...checkSecrets(config),
     ...checkBroker(config),
     ...checkWorkers(config),
@@ -45,6 +48,24 @@ function checkTimes({ websocket }: Config): Problem[] {
       got: String(timeout),
     },
   ];
+}
+
+function checkOrigins({ security }: Config): Problem[] {
+  return security.allowed_origins.flatMap((entry) => {
+    const expected = originEntryProblem(entry);
+    return expected === null ? [] : [{ key: 'security.allowed_origins', expected, got: JSON.stringify(entry) }];
+  });
+}
+
+/** An empty one would ask every token for an empty claim. */
+function checkClaims({ auth }: Config): Problem[] {
+  return (['issuer', 'audience'] as const)
+    .filter((name) => auth[name] === '')
+    .map((name) => ({
+      key: `auth.${name}`,
+      expected: 'text, or no such key: then the claim is not asked for',
+      got: '""',
+    }));
 }
 
 function checkProxies({ server }: Config): Problem[] {

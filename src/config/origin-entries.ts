@@ -1,0 +1,30 @@
+/**
+ * Entries of `security.allowed_origins`. A browser sends scheme, host and port in lower case, and no default port
+ * (RFC 6454 section 6.2): an entry in any other form would allow nobody, silently.
+ */
+
+/** What pages without an origin of their own send, and the word for every port of this machine. */
+const WORDS: ReadonlySet<string> = new Set(['loopback', 'null', 'file://']);
+const ENTRY = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(\*\.)?([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?$/;
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443', ws: '80', wss: '443' };
+const MAX_ENTRY = 300;
+
+/** What was expected instead of an entry that can never match; `null` when it can. */
+export function originEntryProblem(entry: string): string | null {
+  if (WORDS.has(entry)) return null;
+  if (entry === '*')
+    return 'no "*", which would let every page in: name the pages, or whole domains as "*.example.com"';
+  const parts = entry.length > MAX_ENTRY ? null : ENTRY.exec(entry);
+  if (parts === null) return `what browsers send, such as ${suggestion(entry)}: scheme, host and port, in lower case`;
+  const [, scheme, star, host = '', port] = parts;
+  if (scheme === undefined && star === undefined) return `a scheme, such as "https://${entry}"`;
+  if (port !== undefined && DEFAULT_PORTS[scheme ?? ''] === port)
+    return `no default port, which browsers leave out: "${scheme}://${star ?? ''}${host}"`;
+  return null;
+}
+
+/** The entry as it was probably meant. */
+function suggestion(entry: string): string {
+  const origin = /[a-z][a-z0-9+.-]*:\/\/[^/\s"'?#]{1,100}/i.exec(entry.slice(0, MAX_ENTRY))?.[0].toLowerCase();
+  return JSON.stringify(origin !== undefined && ENTRY.test(origin) ? origin : 'https://app.example.com');
+}
