@@ -82,7 +82,7 @@ describe('what the owner of a key says it is for (RFC 7517 sections 4.2 to 4.4)'
     [{ alg: 'RSA-OAEP' }, /"alg" to be one of RS256.*got "RSA-OAEP"/],
     [{ alg: 'ES256' }, /"alg" to be one of RS256/],
     [{ use: 'enc' }, /"use": "sig", got "enc"/],
-    [{ key_ops: ['encrypt', 'wrapKey'] }, /"key_ops" with "verify", got "encrypt,wrapKey"/],
+    [{ key_ops: ['encrypt', 'wrapKey'] }, /"key_ops" with "verify", got .*wrapKey/],
     [{ key_ops: [] }, /"key_ops" with "verify"/],
   ])('%o is left out', (fields, says) => {
     expect(() => publicKeyFromJwk('jwk', { ...jwk, ...fields })).toThrow(says);

@@ -58,14 +58,18 @@ export function publicKeyFromJwk(name: string, jwk: JsonWebKey & { kid?: string 
 
 /** What the owner of a key lets it be used for (RFC 7517 sections 4.2 to 4.4). @throws when that is not verifying tokens */
 function intended({ use, key_ops: operations, alg }: JsonWebKey, able: readonly string[]): readonly string[] {
-  if (use !== undefined && use !== 'sig') throw new Error(`expected "use": "sig", got ${quote(String(use))}`);
+  if (use !== undefined && use !== 'sig') throw new Error(`expected "use": "sig", got ${shown(use)}`);
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify')))
-    throw new Error(`expected "key_ops" with "verify", got ${quote(String(operations))}`);
+    throw new Error(`expected "key_ops" with "verify", got ${shown(operations)}`);
   if (alg === undefined) return able;
   if (typeof alg !== 'string' || !able.includes(alg))
-    throw new Error(`expected "alg" to be one of ${able.join(', ')} for this key, got ${quote(String(alg))}`);
+    throw new Error(`expected "alg" to be one of ${able.join(', ')} for this key, got ${shown(alg)}`);
   // Two names of one algorithm.
   return alg.startsWith('Ed') ? able : [alg];
+}
+
+function shown(value: unknown): string {
+  return quote(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
 function publicKey(name: string, kid: string | undefined, key: KeyObject): VerificationKey {
