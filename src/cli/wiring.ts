@@ -302,7 +302,7 @@ async function stopNode(
   server: Server,
   { graceMs = config.shutdown.grace_secs * 1_000, listenerFirst = false }: StopOptions = {},
 ): Promise<void> {
-  // Alone, the listener stays until the end: who comes now is told 503 with Retry-After, and readiness says why.
+  // Alone, the listener stays until the end: clients that come now get 503 with Retry-After, and readiness says why.
   const spentMs = listenerFirst ? await leavePort(server, scheduler) : 0;
   await node.drain({ graceMs: graceMs - spentMs, closesPerSecond: config.shutdown.closes_per_second });
   if (!listenerFirst) server.close();
