@@ -25,6 +25,6 @@ export function originEntryProblem(entry: string): string | null {
 
 /** The entry as it was probably meant. */
 function suggestion(entry: string): string {
-  const origin = /[a-z][a-z0-9+.-]*:\/\/[^/\s"'?#]{1,100}/i.exec(entry.slice(0, MAX_ENTRY))?.[0].toLowerCase();
+  const origin = /^["']?([a-z][a-z0-9+.-]*:\/\/[^/\s"'?#]{1,100})/i.exec(entry.slice(0, MAX_ENTRY))?.[1]?.toLowerCase();
   return JSON.stringify(origin !== undefined && ENTRY.test(origin) ? origin : 'https://app.example.com');
 }
