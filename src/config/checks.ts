@@ -60,11 +60,11 @@ function checkOrigins({ security }: Config): Problem[] {
 /** An empty one would ask every token for an empty claim. */
 function checkClaims({ auth }: Config): Problem[] {
   return (['issuer', 'audience'] as const)
-    .filter((name) => auth[name] === '')
+    .filter((name) => auth[name]?.trim() === '')
     .map((name) => ({
       key: `auth.${name}`,
       expected: 'text, or no such key: then the claim is not asked for',
-      got: '""',
+      got: JSON.stringify(auth[name]),
     }));
 }
 

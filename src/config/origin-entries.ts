@@ -6,7 +6,9 @@
 /** What pages without an origin of their own send, and the word for every port of this machine. */
 const WORDS: ReadonlySet<string> = new Set(['loopback', 'null', 'file://']);
 const ENTRY = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(\*\.)?([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?$/;
-const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443', ws: '80', wss: '443' };
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
+/** A page is loaded by http or https, whatever the sockets that it opens. */
+const PAGE_SCHEMES: Readonly<Record<string, string>> = { ws: 'http', wss: 'https' };
 const MAX_ENTRY = 300;
 
 /** What was expected instead of an entry that can never match; `null` when it can. */
@@ -18,6 +20,10 @@ export function originEntryProblem(entry: string): string | null {
   if (parts === null) return `what browsers send, such as ${suggestion(entry)}: scheme, host and port, in lower case`;
   const [, scheme, star, host = '', port] = parts;
   if (scheme === undefined && star === undefined) return `a scheme, such as "https://${entry}"`;
+  const ofPage = PAGE_SCHEMES[scheme ?? ''];
+  if (ofPage !== undefined) return `the origin of the page, not of the socket: ${ofPage}:// instead of ${scheme}://`;
+  if (port !== undefined && (String(Number(port)) !== port || Number(port) > 65_535))
+    return 'a port from 0 to 65535 without zeros in front, as browsers send it';
   if (port !== undefined && DEFAULT_PORTS[scheme ?? ''] === port)
     return `no default port, which browsers leave out: "${scheme}://${star ?? ''}${host}"`;
   return null;
