@@ -41,24 +41,37 @@ function recordedSockets(): { readonly opened: WebSocket[]; readonly Recorded: u
   return { opened, Recorded };
 }
 
-/** Runs the README's code as a page would. Returns what it has shown, and its sockets. */
-async function runReadme(server: TestServer): Promise<{ readonly shown: unknown[]; readonly opened: WebSocket[] }> {
+interface Page {
+  readonly shown: unknown[];
+  readonly opened: WebSocket[];
+  /** What it would do when its delay is over: the test says when that is. */
+  readonly delayed: (() => void)[];
+}
+
+/** Runs the README's code as a page would, until it has subscribed. */
+async function runReadme(server: TestServer): Promise<Page> {
   const [code = ''] = blocks('README.md', 'js');
   const { opened, Recorded } = recordedSockets();
-  const shown: unknown[] = [];
-  let hasEnded = false;
-  const again = (then: () => void, ms: number): void => void setTimeout(() => hasEnded || then(), ms);
+  const page: Page = { shown: [], opened, delayed: [] };
   onTestFinished(() => {
-    hasEnded = true;
     for (const socket of opened) socket.close();
   });
   runInNewContext(code.replace('localhost:8081', `127.0.0.1:${server.port}`), {
     token: await tokenOf('alice'),
-    show: (item: unknown) => shown.push(item),
+    show: (item: unknown) => page.shown.push(item),
     WebSocket: Recorded,
-    setTimeout: again,
+    setTimeout: (then: () => void) => page.delayed.push(then),
   });
-  return { shown, opened };
+  await vi.waitFor(async () => expect(await server.metric('signalbox_subscriptions')).toBe(1), 10_000);
+  return page;
+}
+
+/** Cuts its connection, and does what happens meanwhile before the page comes back. */
+async function whileAway(server: TestServer, page: Page, happens: () => Promise<void>): Promise<void> {
+  page.opened.at(-1)?.close();
+  await vi.waitFor(() => expect([server.connections, page.delayed.length]).toEqual([0, 1]), 10_000);
+  await happens();
+  page.delayed.pop()?.();
 }
 
 async function publisher(server: TestServer): Promise<(payload: unknown) => Promise<void>> {
@@ -77,31 +90,28 @@ describe("the README's code for a browser", () => {
   test('shows every message once and in order, also those sent while it was away', async () => {
     const server = await startServer();
     const publish = await publisher(server);
-    const { shown, opened } = await runReadme(server);
-    await vi.waitFor(async () => expect(await server.metric('signalbox_subscriptions')).toBe(1), 10_000);
+    const page = await runReadme(server);
     await publish(1);
-    await vi.waitFor(() => expect(shown).toEqual([1]), 10_000);
-    opened.at(-1)?.close();
-    await vi.waitFor(() => expect(server.connections).toBe(0), 10_000);
-    await publish(2);
-    await publish(3);
-    await vi.waitFor(() => expect(shown).toEqual([1, 2, 3]), 10_000);
+    await vi.waitFor(() => expect(page.shown).toEqual([1]), 10_000);
+    await whileAway(server, page, async () => {
+      for (const payload of [2, 3]) await publish(payload);
+    });
+    await vi.waitFor(() => expect(page.shown).toEqual([1, 2, 3]), 10_000);
     await publish(4);
-    await vi.waitFor(() => expect(shown).toEqual([1, 2, 3, 4]), 10_000);
-    expect(opened).toHaveLength(2);
+    await vi.waitFor(() => expect(page.shown).toEqual([1, 2, 3, 4]), 10_000);
+    expect(page.opened).toHaveLength(2);
   });
 
   test('says what the log no longer has', async () => {
     const server = await startServer({ 'topics.history': '10', 'actor_system.mailbox_capacity': '10' });
     const publish = await publisher(server);
-    const { shown, opened } = await runReadme(server);
-    await vi.waitFor(async () => expect(await server.metric('signalbox_subscriptions')).toBe(1), 10_000);
+    const page = await runReadme(server);
     await publish(1);
-    await vi.waitFor(() => expect(shown).toEqual([1]), 10_000);
-    opened.at(-1)?.close();
-    await vi.waitFor(() => expect(server.connections).toBe(0), 10_000);
-    for (let payload = 2; payload <= 13; payload += 1) await publish(payload);
-    await vi.waitFor(() => expect(shown.slice(0, 3)).toEqual([1, '2 messages are gone: trimmed', 4]), 10_000);
+    await vi.waitFor(() => expect(page.shown).toEqual([1]), 10_000);
+    await whileAway(server, page, async () => {
+      for (let payload = 2; payload <= 13; payload += 1) await publish(payload);
+    });
+    await vi.waitFor(() => expect(page.shown.slice(0, 3)).toEqual([1, '2 messages are gone: trimmed', 4]), 10_000);
   });
 });
 

@@ -68,6 +68,11 @@ export function problemsOf(body: Readonly<Record<string, unknown>>): readonly st
   return nodes.flatMap(({ node, problem }) => (typeof problem === 'string' ? [`${node} ${problem}`] : []));
 }
 
+/** What is printed of several nodes, and a line for each that is missing in it. */
+export function withProblems(text: string, body: Readonly<Record<string, unknown>>): string {
+  return [text, ...problemsOf(body).map((problem) => `not all: ${problem}`)].join('\n');
+}
+
 /** Whether a node did not answer: then what is printed is not all. */
 export function isIncomplete(body: Readonly<Record<string, unknown>>): boolean {
   return problemsOf(body).length > 0;

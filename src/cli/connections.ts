@@ -7,9 +7,9 @@ import {
   nodesOf,
   ofNode,
   ofNodes,
-  problemsOf,
   show,
   table,
+  withProblems,
 } from './admin-client.ts';
 import { UsageError, type Command, type ExitCode } from './command.ts';
 import { describeChange } from './emergency.ts';
@@ -80,11 +80,8 @@ function describeList(body: Row): string {
     'lag',
     'blocked',
   ];
-  return [
-    table(titles, rows),
-    `${rows.length} of ${String(body['total'])} connections of ${nodesOf(body)}`,
-    ...problemsOf(body).map((problem) => `not all: ${problem}`),
-  ].join('\n');
+  const count = `${rows.length} of ${String(body['total'])} connections of ${nodesOf(body)}`;
+  return withProblems(`${table(titles, rows)}\n${count}`, body);
 }
 
 function describe(body: Row): string {

@@ -6,9 +6,9 @@ import {
   isIncomplete,
   nodesOf,
   ofNode,
-  problemsOf,
   show,
   table,
+  withProblems,
 } from './admin-client.ts';
 import type { Command, ExitCode } from './command.ts';
 
@@ -40,9 +40,6 @@ function describe(body: Readonly<Record<string, unknown>>): string {
   const list = body['topics'] as readonly Readonly<Record<string, unknown>>[];
   const titles = [...(isOfAll ? ['node'] : []), 'topic', 'epoch', 'sequence', 'subscribers', 'lagging', 'routed'];
   const rows = list.map((topic) => titles.map((title) => topic[title]));
-  return [
-    table(titles, rows),
-    `${rows.length} of ${String(body['total'])} topics of ${nodesOf(body)}`,
-    ...problemsOf(body).map((problem) => `not all: ${problem}`),
-  ].join('\n');
+  const count = `${rows.length} of ${String(body['total'])} topics of ${nodesOf(body)}`;
+  return withProblems(`${table(titles, rows)}\n${count}`, body);
 }

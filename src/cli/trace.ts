@@ -7,9 +7,9 @@ import {
   isIncomplete,
   ofNode,
   ofNodes,
-  problemsOf,
   readDuration,
   show,
+  withProblems,
 } from './admin-client.ts';
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
 import { describeChange } from './emergency.ts';
@@ -34,10 +34,7 @@ export const trace: Command = {
     if (first === 'list')
       return show(args, await ask(args, 'GET', `/admin/trace?${ofNode(args).toString()}`), describePatterns);
     const answer = await ask(args, 'GET', `/admin/trace/${messageIdOf(first)}?${ofNodes(args).toString()}`);
-    const text = (body: Body): string =>
-      [traceText(body as unknown as TraceAnswer), ...problemsOf(body).map((problem) => `not all: ${problem}`)].join(
-        '\n',
-      );
+    const text = (body: Body): string => withProblems(traceText(body as unknown as TraceAnswer), body);
     return show(args, answer, text, isIncomplete);
   },
 };
