@@ -230,6 +230,21 @@ describe('rates', () => {
     expect(client.ask('Broadcast', { topic: 'chat.a', payload: 'x' }).data['reason']).toBe('rate_limited');
   });
 
+  test('a large message that comes before its sender was told to come back is refused unread, a small one is read', () => {
+    const { rig, client } = limited(10, 10);
+    client.send('Ack', { positions: positions(50) });
+    // Ten tokens, and five are left: those are not taken, so the bucket alone would have every repetition read.
+    client.send('Ack', { positions: positions(1_000) });
+    expect(flow(client.take())).toEqual(['Error rate_limited']);
+    const early = client.send('Broadcast', { topic: 'chat.a', payload: 'x'.repeat(5_000) });
+    expect(client.repliesTo(early)).toEqual([]);
+    const [refused] = client.take();
+    expect(refused?.data).toMatchObject({ reason: 'rate_limited', retry_after_ms: 500 });
+    expect(client.ask('Broadcast', { topic: 'chat.a', payload: 'x' }).type).toBe('Ack');
+    rig.clock.advance(500);
+    expect(client.ask('Broadcast', { topic: 'chat.a', payload: 'x'.repeat(5_000) }).type).toBe('Ack');
+  });
+
   test('an Ack without positions and one Ping a second cost nothing', () => {
     const { rig, client } = limited(1, 2);
     for (let at = 0; at < 2; at += 1) expect(client.ask('Ping').type).toBe('Pong');

@@ -36,6 +36,8 @@ export interface Conduct {
   floodBeats: number;
   /** Bytes of pongs since the socket last had nothing to send. */
   pongBytes: number;
+  /** When the frame that was refused last may be sent again, in ms of the monotonic clock. */
+  refusedUntil: number;
 }
 
 /** Tokens that a frame costs. */
@@ -70,17 +72,20 @@ export function chargeFrame(connection: Connection, cost: number): Refusal | nul
   if (!limits.limitRates || cost === 0) return null;
   const now = clock.elapsed();
   const next = takeTokens(connection.fullAt, limits.connectionRate, cost, now);
-  if (next === -1) {
-    countRefused(connection);
-    counters.rateLimited.add('connection');
-    return limited(
-      'connection',
-      limits.connectionRate.perSecond,
-      waitFor(connection.fullAt, limits.connectionRate, cost, now),
-    );
+  if (next !== -1) {
+    connection.fullAt = next;
+    return told(connection, chargeUser(context, usage, cost), now);
   }
-  connection.fullAt = next;
-  return chargeUser(context, usage, cost);
+  countRefused(connection);
+  counters.rateLimited.add('connection');
+  const wait = waitFor(connection.fullAt, limits.connectionRate, cost, now);
+  return told(connection, limited('connection', limits.connectionRate.perSecond, wait), now);
+}
+
+/** Remembers what a client is told: a large message that comes before that is not read ({@link chargeUnread}). */
+function told(connection: Connection, refused: Refusal | null, now: number): Refusal | null {
+  if (refused !== null) conductOf(connection).refusedUntil = now + (refused.retryAfterMs ?? 0);
+  return refused;
 }
 
 /** What is answered by nothing is refused by nothing: too many of these frames count as the flood that they are. */
@@ -109,24 +114,22 @@ export function overdraft(connection: Connection): Refusal | null {
 
 /**
  * Why a large message is refused before it is read, or `null`: reading it is most of what it costs, and a client that
- * has nothing left would have everybody pay for that.
+ * has nothing left, or does not wait as it was told, would have everybody pay for that. A refused frame takes nothing
+ * from the bucket, so a client whose frames cost more than is left would never have nothing.
  */
 export function chargeUnread(connection: Connection, size: number): Refusal | null {
-  if (size < LARGE_BYTES || !isBroke(connection)) return null;
-  countRefused(connection);
-  const { limits, clock, counters } = connection.context;
-  counters.rateLimited.add('connection');
-  const wait = waitFor(connection.fullAt, limits.connectionRate, 1, clock.elapsed());
-  return limited('connection', limits.connectionRate.perSecond, wait);
-}
-
-function isBroke({ context, fullAt, usage }: Connection): boolean {
-  const { limits, users, clock } = context;
-  if (!limits.limitRates) return false;
+  const { context, conduct, fullAt, usage } = connection;
+  const { limits, users, clock, counters } = context;
+  if (size < LARGE_BYTES || !limits.limitRates) return null;
   const now = clock.elapsed();
-  return (
-    takeTokens(fullAt, limits.connectionRate, 1, now) === -1 || takeTokens(usage.fullAt, users.rate, 1, now) === -1
-  );
+  const isBroke =
+    takeTokens(fullAt, limits.connectionRate, 1, now) === -1 || takeTokens(usage.fullAt, users.rate, 1, now) === -1;
+  const early = Math.ceil((conduct?.refusedUntil ?? 0) - now);
+  if (!isBroke && early <= 0) return null;
+  countRefused(connection);
+  counters.rateLimited.add('connection');
+  const wait = Math.max(early, waitFor(fullAt, limits.connectionRate, 1, now), users.wait(usage, 1, now));
+  return limited('connection', limits.connectionRate.perSecond, wait);
 }
 
 /**
@@ -188,7 +191,14 @@ export function pongsPileUp(connection: Connection, pingBytes: number): boolean 
 }
 
 function conductOf(connection: Connection): Conduct {
-  return (connection.conduct ??= { strikesFullAt: 0, refused: 0, beat: 0, floodBeats: 0, pongBytes: 0 });
+  return (connection.conduct ??= {
+    strikesFullAt: 0,
+    refused: 0,
+    beat: 0,
+    floodBeats: 0,
+    pongBytes: 0,
+    refusedUntil: 0,
+  });
 }
 
 function limited(scope: string, perSecond: number, retryAfterMs: number): Refusal {
