@@ -63,7 +63,7 @@ export function ofNodes(args: Arguments): URLSearchParams {
 }
 
 /** The nodes of an answer that did not answer in their turn, a line each. */
-export function problemsOf(body: Readonly<Record<string, unknown>>): readonly string[] {
+function problemsOf(body: Readonly<Record<string, unknown>>): readonly string[] {
   const nodes = (body['nodes'] ?? []) as readonly { readonly node: string; readonly problem?: string | null }[];
   return nodes.flatMap(({ node, problem }) => (typeof problem === 'string' ? [`${node} ${problem}`] : []));
 }
