@@ -5,14 +5,14 @@ import { readProblem } from '../connection/commands/checks.ts';
 import { pageDetails, pageRequest } from '../connection/commands/history.ts';
 import { nodeName } from '../connection/commands/names.ts';
 import type { Node } from '../node/node.ts';
-import type { HttpResponse, Route } from '../node/route.ts';
+import type { GuardedRoute, HttpResponse } from '../node/route.ts';
 import type { HistoryFrame } from '../protocol/frames.ts';
 import { pageText } from '../protocol/json.ts';
 import type { Position } from '../protocol/position.ts';
 import { apiRoute, refused, type Call } from './api.ts';
 import { positionText, readPage } from './page-query.ts';
 
-export function topicRoutes(node: Node, trustedProxies: readonly string[]): Route[] {
+export function topicRoutes(node: Node, trustedProxies: readonly string[]): GuardedRoute[] {
   return [
     apiRoute(node, trustedProxies, {
       method: 'GET',
