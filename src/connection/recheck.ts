@@ -12,7 +12,7 @@ import { affects, isOf, type RightsChange } from '../service/rights-change.ts';
 import type { Connection } from './connection.ts';
 import { rejection, statusFrame } from './replies.ts';
 import { sessionChanged } from './sessions.ts';
-import { activeSubscriptions, endPatterns, endTopic, hold, release } from './subscriptions.ts';
+import { activeSubscriptions, endPatterns, endTopic, hold, holdFor, release } from './subscriptions.ts';
 
 type Refused = ReadonlyMap<string, Refusal>;
 
@@ -88,8 +88,7 @@ export class Recheck {
       (name) => name === clientName || (looksLikePattern(name) && matches(name, clientName)),
     );
     if (!isUnknown) return;
-    subscription.holds += 1;
-    this.held.push(subscription);
+    holdFor(this.held, subscription);
   }
 
   private answered(name: string, problem: Refusal | null): void {
