@@ -17,7 +17,7 @@ import {
   type Format,
   type Payload,
 } from '../protocol/codec.ts';
-import { CODECS } from '../protocol/codecs.ts';
+import { codecOfKind } from '../protocol/codecs.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { ClientFrame, ControlFrame } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
@@ -52,7 +52,7 @@ import { enqueue } from './waiting-list.ts';
 export interface Agreement {
   readonly principal: Principal;
   readonly usage: UserUsage;
-  readonly format: Format;
+  readonly codec: Codec;
   readonly batching: boolean;
   /** The client wants `Ping` frames beside the protocol's own pings. */
   readonly framePings: boolean;
@@ -64,7 +64,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   readonly number: number;
   readonly context: ConnectionContext;
   readonly cell: ActorCell<ClientFrame>;
-  readonly format: Format;
+  readonly codec: Codec;
   readonly batching: boolean;
   readonly framePings: boolean;
   readonly address: string;
@@ -74,37 +74,11 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   // What changes, by the file that writes it: see test/owners.test.ts. Objects for each owner would cost memory.
 
-  principal: Principal;
-  lifecycle: LifecycleState = 'open';
-  /** The socket has no room: wait for it to drain. */
-  isBlocked = false;
-  /** While the socket is blocked: how much it held, and the beat in which that last became less. */
-  progress: { beat: number; buffered: number } | null = null;
-  /** Beat of the last sign of life; of the close frame, once one was sent. */
-  seenBeat: number;
-
   // node.ts
   /** The only reference to the socket; cleared when it is gone. */
   transport: Transport | null = null;
   /** Place in the node's dense array. */
   slot = -1;
-
-  // subscriptions.ts
-  subscriptions: Subscription[] = [];
-  /** The subscriptions by topic, once they are too many to be looked through. */
-  byTopic: Map<Topic, Subscription> | null = null;
-  patterns: string[] | null = null;
-
-  // commands/ and recheck.ts
-  /** The `Subscribe` under way. */
-  joining: Joining | null = null;
-  /** Live subscriptions whose right is asked for anew. */
-  rechecks: Recheck[] | null = null;
-  /** A `History` or `GetMissedMessages` waits for an answer. */
-  isAsking = false;
-  /** Positions that the client acknowledged, for the session. */
-  acknowledged: Map<string, Position> | null = null;
-  freePingBeat = -1;
 
   // mailbox-sums.ts
   queuedCount = 0;
@@ -127,6 +101,32 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   isReading = false;
   /** The answer to `GetMissedMessages` that is under way. */
   missed: MissedMessages | null = null;
+
+  lifecycle: LifecycleState = 'open';
+  /** The socket has no room: wait for it to drain. */
+  isBlocked = false;
+  /** While the socket is blocked: how much it held, and the beat in which that last became less. */
+  progress: { beat: number; buffered: number } | null = null;
+  principal: Principal;
+  /** Beat of the last sign of life; of the close frame, once one was sent. */
+  seenBeat: number;
+
+  // subscriptions.ts
+  subscriptions: Subscription[] = [];
+  /** The subscriptions by topic, once they are too many to be looked through. */
+  byTopic: Map<Topic, Subscription> | null = null;
+  patterns: string[] | null = null;
+
+  // commands/ and recheck.ts
+  /** The `Subscribe` under way. */
+  joining: Joining | null = null;
+  /** Live subscriptions whose right is asked for anew. */
+  rechecks: Recheck[] | null = null;
+  /** A `History` or `GetMissedMessages` waits for an answer. */
+  isAsking = false;
+  /** Positions that the client acknowledged, for the session. */
+  acknowledged: Map<string, Position> | null = null;
+  freePingBeat = -1;
 
   // liveness.ts and sessions.ts
   /** When the ping was sent that is not answered yet, by the monotonic clock, in ms; 0 when none is. */
@@ -152,7 +152,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.context = context;
     this.principal = agreement.principal;
     this.usage = agreement.usage;
-    this.format = agreement.format;
+    this.codec = agreement.codec;
     this.batching = agreement.batching;
     this.framePings = agreement.framePings;
     this.address = agreement.address;
@@ -172,8 +172,8 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     return sessionIdOf(this.context.node.sessionKey, this.number);
   }
 
-  get codec(): Codec {
-    return CODECS[this.format];
+  get format(): Format {
+    return this.codec.name;
   }
 
   get isOpen(): boolean {
@@ -190,10 +190,10 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     const unread = chargeUnread(this, bytes.byteLength);
     if (unread !== null) {
       if (hogsTurn(this) || !this.isOpen) return;
-      counters.received.add('invalid', this.format);
+      counters.received.add('invalid', this.codec.index);
       return this.reject(unread, undefined);
     }
-    const decoded = CODECS[binary ? 'msgpack' : 'json'].decode(bytes, this.batching);
+    const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(bytes, this.batching);
     if (isBatch(decoded)) for (const frame of decoded) this.accept(frame, bytes.byteLength / decoded.length);
     else this.accept(decoded, bytes.byteLength);
   }
@@ -201,7 +201,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   oversized(size: number): void {
     if (!this.isOpen || hogsTurn(this)) return;
     this.seenBeat = this.context.node.beat;
-    this.context.counters.received.add('invalid', this.format);
+    this.context.counters.received.add('invalid', this.codec.index);
     const message = `expected at most ${this.context.limits.maxMessageSize} bytes (websocket.max_message_size), got ${size}`;
     this.reject(refusal('payload_too_large', message), undefined);
   }
@@ -351,7 +351,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   replyPayload(frame: ClientFrame, payload: Payload): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
-    this.context.counters.controlSent.add('Status', this.format);
+    this.context.counters.controlSent.add('Status', this.codec.index);
     this.sendPayload(payload);
   }
 
@@ -359,7 +359,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   acknowledge(frame: ClientFrame, ack: Acknowledgement): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
-    this.context.counters.controlSent.add('Ack', this.format);
+    this.context.counters.controlSent.add('Ack', this.codec.index);
     this.sendPayload(this.codec.acknowledgement(ack));
   }
 
@@ -371,7 +371,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   /** Sends a control frame: at once when the socket has room, else through the control lane. */
   send(frame: ControlFrame): void {
-    this.context.counters.controlSent.add(frame.type, this.format);
+    this.context.counters.controlSent.add(frame.type, this.codec.index);
     this.sendPayload(this.codec.encode(frame));
   }
 
@@ -419,12 +419,12 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     const { counters } = this.context;
     if (!this.isOpen || hogsTurn(this)) return;
     if (frame.type === 'rejected') {
-      counters.received.add('invalid', this.format);
+      counters.received.add('invalid', this.codec.index);
       const over = chargeFrame(this, 1);
       this.reject(over ?? frame.refusal, frame.id);
       return;
     }
-    counters.received.add(frame.type.startsWith('X-') ? 'X-' : frame.type, this.format);
+    counters.received.add(frame.type.startsWith('X-') ? 'X-' : frame.type, this.codec.index);
     if (this.context.router.tracing.isOn) this.context.router.tracing.arrived(frame);
     const taken = this.cell.tell(frame, size);
     if (!taken && this.isOpen)

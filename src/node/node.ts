@@ -10,6 +10,8 @@ import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
+import type { Codec } from '../protocol/codec.ts';
+import { DEFAULT_CODEC } from '../protocol/codecs.ts';
 import { isRefusal, refusal, type Reason, type Refusal } from '../protocol/errors.ts';
 import { PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { unaccounted } from '../router/audit.ts';
@@ -22,7 +24,6 @@ import {
   wantsFramePings,
   wantsRefusalAsClose,
   type Handshake,
-  type Negotiated,
 } from './handshake.ts';
 import type { NodeMode } from './mode.ts';
 import type { Origins } from './origins.ts';
@@ -58,7 +59,7 @@ export type Admission =
       /** Upgrade, send the refusal as an `Error` frame, then close with this: for clients that cannot see an HTTP answer. */
       readonly close: CloseReason | null;
       readonly subprotocol: string | undefined;
-      readonly format: Negotiated['format'];
+      readonly codec: Codec;
     };
 
 const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
@@ -242,14 +243,14 @@ export class Node {
       leave();
       return this.refuse(handshake, crowded, false);
     }
-    const { format, batching, subprotocol } = negotiated;
+    const { codec, batching, subprotocol } = negotiated;
     const framePings = wantsFramePings(handshake);
     const address = clientAddress(handshake, this.options.trustedProxies);
     return {
       kind: 'accepted',
       subprotocol,
       abandon: leave,
-      open: (transport) => this.open({ principal, usage, format, batching, framePings, address }, transport),
+      open: (transport) => this.open({ principal, usage, codec, batching, framePings, address }, transport),
     };
   }
 
@@ -270,7 +271,7 @@ export class Node {
     context.log.debug('Connection opened', {
       connection_id: connection.id,
       user: agreement.principal.user,
-      format: agreement.format,
+      format: connection.format,
     });
     connection.send(statusFrame('connected', this.greeting(connection)));
     return connection;
@@ -319,7 +320,7 @@ export class Node {
       refusal: refused,
       close,
       subprotocol: known?.subprotocol,
-      format: known?.format ?? 'json',
+      codec: known?.codec ?? DEFAULT_CODEC,
     };
   }
 }
