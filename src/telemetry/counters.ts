@@ -23,7 +23,7 @@ export class Tally {
 }
 
 /** Counts by wire format: formats have numbers here, and the names stand in the table of codecs. */
-export class FormatCounts {
+class FormatCounts {
   private readonly counts: number[] = [];
 
   add(format: number, count: number): void {
