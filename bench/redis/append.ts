@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { layDown } from '../../src/broker/record.ts';
-import { RedisBroker } from '../../src/broker/redis.ts';
+import { DistributedBroker } from '../../src/broker/distributed.ts';
 import { readTopicScripts } from '../../src/broker/redis-scripts.ts';
 import { RedisTopicLogs } from '../../src/broker/redis-topic-logs.ts';
 import { RedisLink } from '../../src/redis/link.ts';
@@ -58,7 +58,7 @@ const logs = new RedisTopicLogs(
   systemClock,
   systemRandom,
 );
-const broker = new RedisBroker(
+const broker = new DistributedBroker(
   {
     retention: { rules: [], fallback: KEEP, direct: KEEP },
     append: { pendingMessages: 100_000, pendingBytes: 1e9 },

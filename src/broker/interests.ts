@@ -111,7 +111,7 @@ export class Interests {
     this.resting.leave(pattern, (topic) => this.matchesAny(topic));
   }
 
-  /** Lets go of topics that only patterns bring and that are silent. Call it about once a second, while Redis answers. */
+  /** Lets go of topics that only patterns bring and that are silent. Call it about once a second, while the logs answer. */
   rest(): void {
     for (const topic of this.topics.values()) {
       if (!this.resting.isDue(topic)) continue;
@@ -151,7 +151,11 @@ export class Interests {
       for (const reply of waiting) reply({ position: positionOf(topic), matched: NOTHING_MATCHED });
       return;
     }
-    const refused = refusal('log_unavailable', 'expected Redis to say where the topic stands; it did not', 1_000);
+    const refused = refusal(
+      'log_unavailable',
+      `expected ${this.parts.logs.store} to say where the topic stands; it did not`,
+      1_000,
+    );
     for (const reply of waiting) this.refuse(topic, reply, refused);
   }
 
@@ -200,7 +204,11 @@ export class Interests {
     topic.isGone = true;
     const { waiting } = topic;
     topic.waiting = [];
-    const refused = refusal('log_unavailable', 'expected interest in the topic to last until Redis answered', 100);
+    const refused = refusal(
+      'log_unavailable',
+      `expected interest in the topic to last until ${this.parts.logs.store} answered`,
+      100,
+    );
     for (const reply of waiting) reply(refused);
   }
 

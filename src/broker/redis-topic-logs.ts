@@ -59,6 +59,10 @@ export class RedisTopicLogs implements TopicLogs {
     });
   }
 
+  get store(): string {
+    return 'Redis';
+  }
+
   get isAvailable(): boolean {
     return this.link.isAvailable;
   }

@@ -7,7 +7,7 @@ import { parseRedisUrl } from '../redis/url.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { systemClock, systemRandom, systemScheduler } from '../telemetry/system-clock.ts';
 import { brokerContract, type BrokerSettings, type BrokerUnderTest } from './contract-suite.ts';
-import { RedisBroker } from './redis.ts';
+import { DistributedBroker } from './distributed.ts';
 import { RedisTopicLogs } from './redis-topic-logs.ts';
 
 /** Redis trims whole nodes of a stream, of up to a hundred entries. */
@@ -55,7 +55,7 @@ async function make({ retention, idempotencyWindowMs }: BrokerSettings): Promise
     topicTtlMs: 3_600_000,
   };
   return {
-    broker: new RedisBroker(options, logs, systemClock, systemScheduler),
+    broker: new DistributedBroker(options, logs, systemClock, systemScheduler),
     slack: NODE_ENTRIES,
     now: () => systemClock.now(),
     pass: (ms) => sleep(ms),

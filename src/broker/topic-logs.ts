@@ -1,6 +1,6 @@
 /**
- * What the Redis broker needs of Redis: the logs of topics and notices of what is published. It knows no client library
- * and no keys, so that the broker's logic runs in the simulator over logs of its own.
+ * What the distributed broker needs of a store that nodes share: the logs of topics and notices of what is published.
+ * The port knows no client library and no keys, so that the broker's logic runs in the simulator over logs of its own.
  */
 import type { Refusal } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/topic.ts';
@@ -105,6 +105,8 @@ export interface TopicLogsListener {
 }
 
 export interface TopicLogs {
+  /** What keeps the logs, as refusals call it. */
+  readonly store: string;
   /** Whether calls have a chance. While not, they are refused at once. */
   readonly isAvailable: boolean;
   start(listener: TopicLogsListener): Promise<void>;

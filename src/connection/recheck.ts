@@ -13,7 +13,7 @@ import type { Connection } from './connection.ts';
 import { tellUnsubscribed } from './events.ts';
 import { rejection, statusFrame } from './replies.ts';
 import { sessionChanged } from './sessions.ts';
-import { activeSubscriptions, endPatterns, endTopic, hold, release } from './subscriptions.ts';
+import { activeSubscriptions, endPatterns, endTopic, hold, holdFor, release } from './subscriptions.ts';
 
 type Refused = ReadonlyMap<string, Refusal>;
 
@@ -88,8 +88,7 @@ export class Recheck {
       (name) => name === clientName || (looksLikePattern(name) && matches(name, clientName)),
     );
     if (!isUnknown) return;
-    subscription.holds += 1;
-    this.held.push(subscription);
+    holdFor(this.held, subscription);
   }
 
   private learn(name: string, problem: Refusal | null | undefined): void {

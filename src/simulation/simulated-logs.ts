@@ -59,6 +59,7 @@ class Lane {
 }
 
 export class SimulatedLogs implements TopicLogs {
+  readonly store = 'the simulated store';
   private listener: TopicLogsListener | null = null;
   private readonly writes = new Lane();
   private readonly reads = new Lane();
