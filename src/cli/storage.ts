@@ -4,6 +4,7 @@ import type { Broker } from '../broker/broker.ts';
 import { RedisBroker } from '../broker/redis.ts';
 import { RedisTopicLogs } from '../broker/redis-topic-logs.ts';
 import type { RetentionRules } from '../broker/retention.ts';
+import type { BrokerShares } from '../broker/topic-bounds.ts';
 import type { Config } from '../config/schema.ts';
 import { fingerprint, type Deployment } from '../redis/deployment.ts';
 import { RedisLink } from '../redis/link.ts';
@@ -58,12 +59,7 @@ function inMemory(config: Config): Storage {
   const options = {
     retention: retentionRules(config),
     maxTopics: topics.max_topics,
-    shares: {
-      perTenant: topics.max_topics_per_tenant,
-      perUser: topics.max_topics_per_user,
-      inboxes: topics.max_inboxes,
-      directPerSender: topics.direct_per_sender,
-    },
+    shares: sharesOf(config),
     maxBytes: topics.total_bytes,
     idempotencyWindowMs: topics.idempotency_window_secs * 1_000,
     idempotencyKeys: topics.idempotency_keys,
@@ -99,6 +95,7 @@ function inRedis(config: Config, url: string, nodeName: string, logs: LogFactory
       idempotencyWindowMs: topics.idempotency_window_secs * 1_000,
       metaTtlMs: redis.topic_ttl_secs * 1_000,
       wait,
+      limits: { ...sharesOf(config), maxTopics: topics.max_topics },
     },
     link,
     clock,
@@ -123,8 +120,7 @@ function inRedis(config: Config, url: string, nodeName: string, logs: LogFactory
     scheduler,
   );
   const sessions = new RedisSessionStore(
-    session.ttl_secs * 1_000,
-    session.capacity,
+    { ttlMs: session.ttl_secs * 1_000, capacity: session.capacity, perUser: session.per_user },
     link,
     scheduler,
     logs.room('session'),
@@ -159,7 +155,7 @@ function inRedis(config: Config, url: string, nodeName: string, logs: LogFactory
       return {
         logTopics: 0,
         logInboxes: 0,
-        logTopicsEvicted: 0,
+        logTopicsEvicted: topicLogs.evicted,
         logBytes: 0,
         idempotencyKeys: 0,
         sessions: 0,
@@ -193,6 +189,15 @@ function deploymentOf({ auth, redis }: Config): Deployment {
   // Several services may share the keys of one issuer, each with an audience of its own.
   if (url !== undefined) fingerprints.push(fingerprint(url, auth.issuer ?? '', auth.audience ?? ''));
   return { name: redis.deployment ?? '', fingerprints };
+}
+
+function sharesOf({ topics }: Config): BrokerShares {
+  return {
+    perTenant: topics.max_topics_per_tenant,
+    perUser: topics.max_topics_per_user,
+    inboxes: topics.max_inboxes,
+    directPerSender: topics.direct_per_sender,
+  };
 }
 
 function retentionRules({ topics }: Config): RetentionRules {
