@@ -53,7 +53,12 @@ const link = new RedisLink(
   silentLog,
 );
 const logs = new RedisTopicLogs(
-  { idempotencyWindowMs: 300_000, metaTtlMs: HOUR, wait: null },
+  {
+    idempotencyWindowMs: 300_000,
+    metaTtlMs: HOUR,
+    wait: null,
+    limits: { maxTopics: 100_000, perTenant: undefined, perUser: 100_000, inboxes: 100_000, directPerSender: 50 },
+  },
   link,
   systemClock,
   systemRandom,
@@ -134,6 +139,8 @@ async function throughPipelines(topics: number, ms: number): Promise<number> {
           KEEP.ageMs,
           HOUR,
           300_000,
+          '=',
+          '',
         ] as const;
         pipeline.evalsha(append.digest, 2, ...keys, ...settings, record, 0, '');
       }

@@ -91,7 +91,7 @@ export class DistributedBroker implements Broker, TopicLogsListener {
       },
       newTail: (head) => new TopicTail(this.pool, options.tail, head),
       ageOf: ({ name }) => this.retention(name).ageMs,
-      settled: (topic) => this.interests.settled(topic),
+      settled: (topic, refused) => this.interests.settled(topic, refused),
     });
     this.interests = new Interests({
       logs,
@@ -127,9 +127,9 @@ export class DistributedBroker implements Broker, TopicLogsListener {
     this.sourceOf = sourceOf;
   }
 
-  retain(filter: Topic, reply: Reply<Retained>): void {
+  retain(filter: Topic, reply: Reply<Retained>, by = ''): void {
     if (looksLikePattern(filter)) this.interests.retainPattern(filter, reply);
-    else this.interests.retainTopic(filter, reply);
+    else this.interests.retainTopic(filter, by, reply);
   }
 
   release(filter: Topic): void {
@@ -139,7 +139,7 @@ export class DistributedBroker implements Broker, TopicLogsListener {
 
   publish(topic: Topic, draft: Draft, reply: Reply<Published>): void {
     const { retention, digest } = this.settings(topic);
-    const message = { record: layDown(draft), once: onceOf(draft) };
+    const message = { record: layDown(draft), from: draft.from, once: onceOf(draft) };
     if (retention.messages === 0) return this.publishEphemeral(topic, draft, message, reply);
     this.queue.append(topic, retention, message, (answer) => {
       if (isRefusal(answer)) return reply(answer);

@@ -35,12 +35,12 @@ function linkOptions(prefix: string): LinkOptions {
 }
 
 /** Every test has keys of its own. */
-async function make({ retention, idempotencyWindowMs }: BrokerSettings): Promise<BrokerUnderTest> {
+async function make({ retention, idempotencyWindowMs, limits }: BrokerSettings): Promise<BrokerUnderTest> {
   lastPrefix += 1;
   const prefix = `t${lastPrefix}`;
   const link = new RedisLink(linkOptions(prefix), systemScheduler, systemRandom, silentLog);
   const logs = new RedisTopicLogs(
-    { idempotencyWindowMs, metaTtlMs: 3_600_000, wait: null },
+    { idempotencyWindowMs, metaTtlMs: 3_600_000, wait: null, limits },
     link,
     systemClock,
     systemRandom,

@@ -17,6 +17,7 @@ import {
   systemScheduler as scheduler,
 } from '../../telemetry/system-clock.ts';
 import { retentionRules } from './retention-rules.ts';
+import { sharesOf } from './shares.ts';
 import type { Storage } from './storage.ts';
 
 /** Reads of logs that may wait for their turn. */
@@ -32,6 +33,7 @@ export function redisStorage(config: Config, url: string, nodeName: string, logs
       idempotencyWindowMs: topics.idempotency_window_secs * 1_000,
       metaTtlMs: redis.topic_ttl_secs * 1_000,
       wait,
+      limits: { ...sharesOf(config), maxTopics: topics.max_topics },
     },
     link,
     clock,
@@ -56,8 +58,7 @@ export function redisStorage(config: Config, url: string, nodeName: string, logs
     scheduler,
   );
   const sessions = new RedisSessionStore(
-    session.ttl_secs * 1_000,
-    session.capacity,
+    { ttlMs: session.ttl_secs * 1_000, capacity: session.capacity, perUser: session.per_user },
     link,
     scheduler,
     logs.room('session'),
@@ -96,7 +97,7 @@ export function redisStorage(config: Config, url: string, nodeName: string, logs
       return {
         logTopics: 0,
         logInboxes: 0,
-        logTopicsEvicted: 0,
+        logTopicsEvicted: topicLogs.evicted,
         logBytes: 0,
         idempotencyKeys: 0,
         sessions: 0,
