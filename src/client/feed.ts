@@ -1,6 +1,6 @@
 /** One topic as it comes over the wire: one subscription, however many read it. */
 import type { Position } from '../protocol/position.ts';
-import type { ServerData } from '../protocol/wire.ts';
+import type { ServerData, SubscribedDetails } from '../protocol/wire.ts';
 import type { Consumer } from './consumer.ts';
 import type { SignalboxError } from './errors.ts';
 import { hole, lostHistory, type Item, type Live } from './items.ts';
@@ -27,6 +27,7 @@ export class Feed {
   cancelLinger: () => void = () => {};
   /** Where it was the head of the topic when the subscription was confirmed. */
   private head = 0;
+  private awaitsGap = false;
 
   constructor(name: string) {
     this.name = name;
@@ -58,14 +59,20 @@ export class Feed {
     this.isLive = false;
   }
 
-  confirmed(link: Link, position: Position | undefined, missed: number): void {
+  confirmed(
+    link: Link,
+    position: Position | undefined,
+    recovery: SubscribedDetails['recovery'][string] | undefined,
+  ): void {
     const isMoved = this.link !== null && this.isLive;
     this.link = link;
     this.asked = link;
     this.isEphemeral = position === undefined;
     // On a topic that is resumed nothing moves: what is missing follows, or a Gap in its place.
     this.last ??= position ?? null;
-    this.head = (position?.sequence ?? 0) + missed;
+    this.head = (position?.sequence ?? 0) + (recovery?.missed ?? 0);
+    // The Gap that says where it goes on is still to come.
+    this.awaitsGap = recovery?.recovered === false && !['trimmed', 'no_history'].includes(recovery.reason ?? '');
     if (!isMoved) this.isLive = false;
     this.goLive();
   }
@@ -93,6 +100,7 @@ export class Feed {
     }
     if (cause === 'history_lost') {
       this.last = { epoch, sequence };
+      this.awaitsGap = false;
       this.deliver(lostHistory(this.name, this.last), 0);
     } else {
       const first = Number(from);
@@ -110,7 +118,7 @@ export class Feed {
   }
 
   private goLive(): void {
-    if (this.isLive || (this.last?.sequence ?? 0) < this.head) return;
+    if (this.isLive || this.awaitsGap || (this.last?.sequence ?? 0) < this.head) return;
     this.isLive = true;
     this.deliver(this.live(), 0);
   }

@@ -24,8 +24,8 @@ export interface QueuePorts {
   readonly keyPrefix: string;
   readonly options: QueueOptions;
   /** The connection, when it can be written to. */
-  link(): Link | null;
-  serverTime(): number;
+  readonly link: () => Link | null;
+  readonly serverTime: () => number;
   /** An entry is new, was sent for the first time, or is gone. */
   changed(key: string, saved: SavedEntry | null): void;
 }

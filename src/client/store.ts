@@ -79,7 +79,7 @@ export function createStore<S, P>(
       return become({ ...snapshot, value: apply(snapshot.value as S, item as Message<P>), position });
     }
     if (item.kind === 'gap') become({ ...snapshot, status: 'stale' });
-    else if (snapshot.status === 'live') return;
+    else if (snapshot.status === 'live') return undefined;
     // Nothing is applied before it is there: the reader waits for its handler.
     return reload(item.position);
   };

@@ -25,7 +25,7 @@ export interface SubscriptionPorts {
   link(): Link | null;
   /** Where a topic was left. */
   stored(topic: string): Position | undefined;
-  isMine(key: string): boolean;
+  readonly isMine: (key: string) => boolean;
   /** Everything has been asked for and answered there. */
   settled(link: Link): void;
   /** A hole came that nobody announced, which must never be. */
@@ -211,7 +211,7 @@ export class Subscriptions {
     for (const name of topics) {
       const feed = this.feeds.get(name);
       if (feed?.asked !== link) continue;
-      feed.confirmed(link, positions[name], recovery[name]?.missed ?? 0);
+      feed.confirmed(link, positions[name], recovery[name]);
       this.ports.changed(name);
       for (const consumer of feed.consumers) this.catchUp.go(feed, consumer);
     }

@@ -64,7 +64,7 @@ export interface ServerData extends WireError {
   readonly cause: 'overflow' | 'trimmed' | 'no_history' | 'history_lost';
   readonly client_id?: string;
   readonly replayed?: boolean;
-  readonly id: string;
+  readonly id?: string;
   readonly recipients: number;
   readonly expires_at: number;
 }

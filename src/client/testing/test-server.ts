@@ -314,7 +314,11 @@ export class TestServer implements SocketEvents {
       if (isLost)
         gaps.push({ type: 'Gap', data: { topic: name, cause: 'history_lost', ...log.head } as unknown as ServerData });
       if (sequence !== undefined || from !== undefined)
-        recovery[name] = { recovered: !isLost && log.first <= start + 1, missed: log.top - start };
+        recovery[name] = isLost
+          ? { recovered: false, missed: 0, reason: 'unknown_epoch' }
+          : log.first <= start + 1
+            ? { recovered: true, missed: log.top - start }
+            : { recovered: false, missed: log.top - start, reason: 'trimmed' };
     }
     connection.socket.deliver(answer(id, status('subscribed', { topics: names, positions, recovery, rejected })));
     for (const gap of gaps) connection.socket.deliver(gap);
