@@ -1,5 +1,5 @@
 /**
- * One topic of the memory broker: its stream's identity and its log. What somebody on this node follows is kept as the
+ * One topic of the memory broker: its stream's identity and its log. Topics that somebody on this node follows are kept as the
  * JSON frames that most clients are sent: a router's tail shares them, and a page of them needs no printing. The rest is
  * kept as content alone, which is half as long: frames that nobody is sent cost a tenth of a publish (W4).
  */

@@ -56,7 +56,7 @@ const NOTHING_MATCHED: ReadonlyMap<Topic, Position> = new Map();
 const MAX_LOOKED = 10_000;
 /** No hoarder has so few topics, however small the bound that all share. */
 const FEW = 10;
-/** When whoever was refused a new topic may come back. */
+/** When a client that was refused a new topic may come back. */
 const TOPIC_RETRY_MS = 1_000;
 const INBOX_RETRY_MS = 60_000;
 /** Above this share of `maxBytes` publishing is refused until the sweep has made room. */

@@ -158,7 +158,7 @@ function pageArrived(connection: Connection, subscription: Subscription, history
   writePage(connection, subscription, range);
 }
 
-/** What the log no longer has is announced once and skipped. */
+/** Announces once what the log no longer has, and skips it. */
 function skipLost(connection: Connection, subscription: Subscription, history: History): boolean {
   const { topic, written } = subscription;
   const to = Math.min(history.first - 1, topic.routedHead);

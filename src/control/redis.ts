@@ -107,7 +107,7 @@ export class RedisControlBus implements ControlBus {
     const isForUs = only === undefined || only === this.describe().node;
     const own = isForUs ? this.execute(given.command, dryRun) : null;
     if (own?.problem !== undefined && only === undefined && isRefusedEverywhere(command)) return [own];
-    // What is for one node only ends with it.
+    // A command for one node only ends with it.
     const isKept = own?.applied === true && only === undefined && !dryRun;
     const isSaved = !isKept || (await this.standing.give(given));
     const others = await this.ask(given, { dryRun, only: only ?? null, isSaved });

@@ -71,7 +71,7 @@ function checkRecipient(world: World, message: TracedMessage, recipient: Recipie
   );
 }
 
-/** Whoever received it has it as its end, or is among those that are only counted. */
+/** A client that received it has it as its end, or is among those that are only counted. */
 function checkReceipts({ ledger }: World, message: TracedMessage): void {
   const { others, recipients } = message;
   const listed = new Map([...recipients.values()].map((recipient) => [recipient.connection, recipient]));

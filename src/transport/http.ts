@@ -152,7 +152,7 @@ function serve(route: Route, res: UwsResponse, req: UwsRequest, { counters, log,
   // Nothing is kept of a body that says itself that it is too large.
   if (problem === null && Number(headers.values.get('content-length') ?? 0) > maxBytes)
     return send(refusalResponse(bodyRefusal({ problem: 'too_large' }, maxBytes)));
-  // Before the body: whoever has no token could let one arrive for as long as the library waits. The library drops the rest.
+  // Before the body: a client without a token could let one arrive for as long as the library waits. The library drops the rest.
   if (problem === null && hasBody(request) && route.lacksToken?.(request) === true) {
     res.onAborted(() => {
       aborted = true;
@@ -211,7 +211,7 @@ function copyRequest(
   };
 }
 
-/** What cannot be decoded is refused before a handler sees it. */
+/** A text that cannot be decoded is refused before a handler sees it. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

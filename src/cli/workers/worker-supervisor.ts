@@ -10,7 +10,7 @@ export class WorkerSupervisor {
   private readonly ports: SlotPorts;
   private readonly allGone: () => void;
   private checks: Timer | null = null;
-  /** Whoever is emptying places at the moment knows himself when nobody is left. */
+  /** A caller that is emptying places at the moment knows itself when nobody is left. */
   private rolling: Promise<void> | null = null;
   private isEnding = false;
 
