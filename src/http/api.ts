@@ -54,7 +54,7 @@ export function apiRoute(node: Node, trustedProxies: readonly string[], endpoint
   return { method, path, lacksToken, senderOf, handle, ...(maxBody === undefined ? {} : { maxBody }) };
 }
 
-/** A refusal as an answer. Who may try again is always told when. */
+/** A refusal as an answer. Callers that may try again are always told when. */
 export function refused(problem: Refusal): HttpResponse {
   const { code } = ERRORS[problem.reason];
   const isTemporary = code === 429 || code === 503;
@@ -89,7 +89,7 @@ function roleProblem({ roles }: Principal): Refusal | null {
   return refusal('not_allowed', `expected a token with the role ${ROLE}`);
 }
 
-/** What is said of one user's messages and limits is nobody else's to cache. */
+/** Answers about one user's messages and limits are nobody else's to cache. */
 function withHeaders(response: HttpResponse, rate: Readonly<Record<string, string>>): HttpResponse {
   return { ...response, headers: { 'cache-control': 'no-store', ...rate, ...response.headers } };
 }
