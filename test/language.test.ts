@@ -35,6 +35,8 @@ describe('the lint of sentences', () => {
     ['What all connections of a node share: ports and limits.', false],
     ['Whoever asks is told.', true],
     ['A busy machine would else measure the compiler.', true],
+    ['The server closes who is silent for a minute.', true],
+    ['A user who is away comes back.', false],
     ['Clients that come now get 503.', false],
   ])('%s', (sentence, isFaulty) => {
     expect(FAULTS.some(({ isIn }) => isIn(sentence))).toBe(isFaulty);

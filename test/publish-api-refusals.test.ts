@@ -83,7 +83,7 @@ describe.each(ENDPOINTS)('$method $path without a good token', ({ method, path, 
 });
 
 describe('failed tokens', () => {
-  test('are counted and limited per address; who was known before goes on', async () => {
+  test('are counted and limited per address; callers known before go on', async () => {
     const server = await startServer({ 'auth.failures_per_minute': '3' });
     const known = await Backend.on(server);
     await known.publish(TOPIC, 1);

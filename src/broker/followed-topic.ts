@@ -49,7 +49,7 @@ export class FollowedTopic {
     return this.tail !== null;
   }
 
-  /** The tail may not answer: who has been told of the next epoch must not hear of this one again. */
+  /** The tail may not answer: readers that know of the next epoch must not hear of this one again. */
   get isOutdated(): boolean {
     return this.isKnown && this.endedEpoch === this.epoch;
   }

@@ -21,7 +21,7 @@ export class MemoryTopic {
   readonly retention: Retention;
   /** The user who made it, of its tenant; '' for the server itself. */
   readonly owner: string;
-  /** Of direct messages: who has sent what waits. */
+  /** Of direct messages: the senders of those that wait. */
   readonly senders: InboxSenders | null;
   epoch: string;
   epochFirst = 1;

@@ -59,7 +59,7 @@ function next(connection: Connection): Subscription | null {
   return lagging.find(({ holds }) => holds === 0) ?? null;
 }
 
-/** Round robin: who has had a page goes to the end. */
+/** Round robin: a subscription that has had a page goes to the end. */
 function rotate(connection: Connection, subscription: Subscription): void {
   const lagging = (connection.lagging ?? []).filter((other) => other !== subscription);
   lagging.push(subscription);

@@ -51,7 +51,7 @@ export class HeadMoves {
     }
   }
 
-  /** The topic's owner began its own numbering: who was at the head is now at `position`, and who was not has lost the rest. */
+  /** The topic's owner began its own numbering: subscribers at the head are now at `position`, and the others have lost the rest. */
   renumbered(topic: RoutedTopic, position: Position): void {
     if (!topic.isReady)
       return this.early.renumbered(topic, () => {

@@ -109,7 +109,7 @@ export class Router {
     subscription.generation += 1;
     const { topic } = subscription;
     topic.detach(subscription, this.clock.elapsed());
-    // What nobody tells of does not linger: who came back would find it where it was then.
+    // A topic that nobody tells of does not linger: clients that come back would find it where it was then.
     if (topic.subscriptions.length === 0 && !topic.isDropped && !this.isFollowed(topic)) this.drop(topic);
   }
 

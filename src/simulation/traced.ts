@@ -26,7 +26,7 @@ export function drawTraced(seed: number): Traced | null {
   };
 }
 
-/** To be called when everything is at rest: who is connected has read what it was sent. */
+/** To be called when everything is at rest: connected clients have read what they were sent. */
 export function checkTraced(world: World): void {
   const { tracing } = world.router;
   const { kept, messages } = tracing.usage;

@@ -172,7 +172,7 @@ export class MessageTrace {
   }
 }
 
-/** The id of a connection is printed when it is asked for: only who is listed pays for it. */
+/** The id of a connection is printed when it is asked for: only listed recipients pay for it. */
 function newRecipient(
   { id, principal }: TraceOwner,
   end: End,

@@ -35,11 +35,19 @@ const JOINED = new Set([
   'would',
 ]);
 
+const MISSING_NOUN =
+  /\b(?:closes|gives|tells|sends|lets|for|to|than|by|only) who (?:is|was|were|has|had|comes|came|asks|reads|sends|may|needs|wants)\b|[;:] who (?:is|was|were|has|had|comes|came|asks|reads|sends|may|needs|wants)\b(?!.*,)/;
+
 export const FAULTS: readonly Fault[] = [
   {
     name: 'Who … as a subject',
     cure: 'name who: "Clients that come now get 503", not "Who comes now is told 503"',
     isIn: (sentence) => /^Who (?!.*\?)/.test(sentence),
+  },
+  {
+    name: 'who … without a noun before it',
+    cure: 'name who: "closes clients that are silent", not "closes who is silent"',
+    isIn: (sentence) => MISSING_NOUN.test(sentence) && !sentence.endsWith('?'),
   },
   {
     name: 'whoever',

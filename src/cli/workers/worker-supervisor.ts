@@ -36,7 +36,7 @@ export class WorkerSupervisor {
 
   /**
    * Drains one after the other, so that the clients of one find the others. The last keeps its listener to the end, and
-   * tells who comes to try again.
+   * tells new clients to try again.
    * @param totalMs for all of them together
    */
   async drainAll(totalMs: number): Promise<void> {

@@ -33,7 +33,7 @@ export function getMissedMessages(connection: Connection, frame: GetMissedMessag
     connection.cell.answer(() => {
       connection.isAsking = false;
       if (answer !== null && isRefusal(answer)) return connection.refuse(frame, answer);
-      // The same for what belongs to somebody else: who asks learns nothing of sessions that are not theirs.
+      // The same for what belongs to somebody else: clients learn nothing of sessions that are not theirs.
       if (answer === null || !isTheirs(answer, connection))
         return connection.refuse(
           frame,
