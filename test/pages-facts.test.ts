@@ -76,7 +76,15 @@ describe('docs/architecture.md', () => {
     expect(missing.map(({ name }) => name)).toEqual([]);
   });
 
-  test('its files and folders of the core are there', () => {
+  test('the parts of rooms that it names are there', () => {
+    const names = new Set(rooms.map(({ name }) => name));
+    const named = [...read('docs/architecture.md').matchAll(/`([a-z]+)((?:\/[a-z-]+)+)(?:\.ts)?\/?`/g)];
+    const parts = named.filter(([, room = '']) => names.has(room)).map(([, room, part]) => `${room}${part}`);
+    expect(parts.length).toBeGreaterThan(20);
+    expect(parts.filter((part) => globSync(`src/${part}{,.ts}`, { cwd: ROOT }).length === 0)).toEqual([]);
+  });
+
+  test('its other folders are there', () => {
     const named = [...picture.matchAll(/^(\w[\w-]*)\/ /gm)].map(([, folder = '']) => folder);
     expect(named.filter((folder) => !existsSync(join(ROOT, folder)))).toEqual([]);
   });

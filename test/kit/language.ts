@@ -13,7 +13,7 @@ const VERBS = new Set(
 );
 /** Words after which another clause begins, with verbs of its own. */
 const CLAUSE =
-  /[.;:(—]|\b(?:that|which|who|whose|when|where|if|whether|how|why|because|so|while|as|once|in case|and what)\b/;
+  /[.;:(—]|\b(?:that|which|who|whose|when|where|if|whether|how|why|because|so|while|as|once|in case|and what|before it)\b/;
 /** Words before a verb that belong to another one. */
 const JOINED = new Set([
   'is',
