@@ -7,7 +7,7 @@ interface Fault {
 }
 
 const VERBS = new Set(
-  'is are was were has have had does do can may must cannot will would stays stay ends goes comes gets takes gives costs waits wants counts depends leaves identifies makes matters says holds knows needs need loses answers means begins follows shows fails works differs serves survives fits brings belongs stands happens'.split(
+  'is are was were has have had does do can may must cannot will would stays stay ends goes comes gets takes gives costs waits wants counts depends leaves identifies makes matters says holds knows needs need loses answers means begins follows shows fails works differs serves survives fits brings belongs stands happens allow allows reaches arrives passes gone'.split(
     ' ',
   ),
 );
