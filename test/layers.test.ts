@@ -19,7 +19,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['cli', 'simulation', 'load', 'main.ts', 'index.ts'],
 ];
 
-/** Within a layer: who may import whom all the same. */
+/** Within a layer: the rooms that may import others all the same. */
 const ALLOWED: readonly (readonly [string, string])[] = [
   // The configuration checks names against the limits of the protocol.
   ['config', 'protocol'],

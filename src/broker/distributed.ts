@@ -169,7 +169,7 @@ export class DistributedBroker implements Broker, TopicLogsListener {
     const topic = this.interests.topics.get(name) ?? this.interests.found(name);
     if (topic === null || topic === undefined) return;
     const [oldest] = notice.records;
-    // What a pattern brings is followed from its first message on.
+    // A topic that a pattern brings is followed from its first message on.
     if (!topic.isKnown && topic.count === 0 && oldest !== undefined)
       this.follower.begin(topic, { epoch: notice.epoch, first: notice.first, lineage: [] }, oldest.sequence - 1);
     this.follower.noticed(topic, notice);

@@ -70,7 +70,7 @@ export class Interests {
       this.wanted.push(topic);
     }
     if (this.parts.isEphemeral(name)) return reply({ position: null, matched: NOTHING_MATCHED });
-    // What happens until the subscription stands is found by comparing.
+    // Messages that come before the subscription stands are found by comparing.
     if (topic.isKnown) return reply({ position: positionOf(topic), matched: NOTHING_MATCHED });
     topic.waiting.push(reply);
   }

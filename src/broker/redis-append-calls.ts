@@ -167,7 +167,7 @@ export class AppendCalls {
     );
   }
 
-  /** What is in Redis may be another one now: topics are put into the index again. */
+  /** The data in Redis may be other data now: topics are put into the index again. */
   forgetIndex(): void {
     this.indexed.clear();
   }

@@ -1,4 +1,4 @@
-/** The scripts of the broker. What all scripts of a topic have in common stands in topic.lua. */
+/** The scripts of the broker. topic.lua has what all scripts of a topic have in common. */
 import { readScript, type Script } from '../redis/script.ts';
 
 export interface TopicScripts {

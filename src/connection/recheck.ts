@@ -121,7 +121,7 @@ export class Recheck {
     const { connection } = this;
     const rest = (connection.rechecks ?? []).filter((other) => other !== this);
     connection.rechecks = rest.length === 0 ? null : rest;
-    // Asked for other claims than the present ones: whoever has changed them has asked anew.
+    // Asked for other claims than the present ones: the change of claims has asked anew.
     const ended =
       this.principal === connection.principal ? endRefused(connection, this.refused) : new Map<string, Refusal>();
     for (const subscription of this.held) release(connection, subscription);

@@ -243,7 +243,7 @@ function settleBooks(connection: Connection, subscription: Subscription): void {
   purge(connection, subscription, connection.isOpen ? 'unsubscribed' : 'closed');
 }
 
-/** What waits for a subscription, in the mailbox or in the log, is not written to it any more. */
+/** Messages that wait for a subscription, in the mailbox or in the log, are not written to it any more. */
 export function purge(connection: Connection, subscription: Subscription, cause: EndCause): void {
   const { topic, written, state } = subscription;
   if (topic.trace !== null && (state === LIVE || state === LAGGING))

@@ -2,7 +2,7 @@
 import type { Format } from '../protocol/codec.ts';
 import type { RoutedTopic } from './routed-topic.ts';
 
-/** Whoever listens: a connection. */
+/** A listener: a connection. */
 export interface Subscriber {
   /** Unique on the node. */
   readonly number: number;

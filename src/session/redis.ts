@@ -9,7 +9,7 @@ import type { Log } from '../telemetry/log.ts';
 import { readSession } from './session-json.ts';
 import type { Session, SessionStore } from './session-store.ts';
 
-/** What a full Redis has refused is tried again after so long. */
+/** Writes that a full Redis has refused are tried again after so long. */
 const AGAIN_MS = 3_000;
 /** Sessions written by one call. */
 const WRITE_AT_ONCE = 500;

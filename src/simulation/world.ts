@@ -264,7 +264,7 @@ export class World {
     return this.node.connections.find(({ transport }) => transport === client.link);
   }
 
-  /** What a client finds wrong is kept until the step is over: thrown here, it would look like a fault of the node. */
+  /** Keeps what a client finds wrong until the step is over: thrown here, it would look like a fault of the node. */
   private deliver(client: SimulatedClient, payload: Payload, binary: boolean): void {
     try {
       client.received(payload, binary);
