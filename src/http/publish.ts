@@ -1,4 +1,5 @@
 /** `POST /api/publish`: one message, or an array of them, each answered on its own and in order. */
+import { mostOfUser, readingCost } from '../connection/charges.ts';
 import { writeProblem } from '../connection/commands/checks.ts';
 import type { Node } from '../node/node.ts';
 import type { GuardedRoute, HttpRequest, HttpResponse } from '../node/route.ts';
@@ -21,11 +22,17 @@ export function publishRoutes(node: Node, trustedProxies: readonly string[]): Gu
 
 function publish(call: Call): Promise<HttpResponse> | HttpResponse {
   const { request, parts } = call;
-  const problem = writeProblem(parts.context);
+  const problem = writeProblem(parts.context) ?? chargeReading(call);
   if (problem !== null) return refused(problem);
   const body = parseBody(request.body);
   if ('response' in body) return body.response;
   return Array.isArray(body.value) ? publishAll(call, body.value) : publishOne(call, body.value);
+}
+
+/** Before it is parsed, as a message of a socket is. One is paid with the request: no more than a full bucket together. */
+function chargeReading({ request, parts, charge }: Call): Refusal | null {
+  const cost = Math.min(readingCost(Buffer.byteLength(request.body)), mostOfUser(parts.context) - 1);
+  return cost <= 0 ? null : charge(cost);
 }
 
 async function publishOne(call: Call, value: unknown): Promise<HttpResponse> {
