@@ -8,7 +8,7 @@ import type { Config } from '../config/schema.ts';
 import { fingerprint, type Deployment } from '../redis/deployment.ts';
 import { RedisLink } from '../redis/link.ts';
 import type { LinkOptions, LinkTrouble } from '../redis/link-options.ts';
-import { parseRedisUrl } from '../redis/url.ts';
+import { parseRedisUrl } from '../config/redis-url.ts';
 import { MemorySessionStore } from '../session/memory.ts';
 import { RedisSessionStore } from '../session/redis.ts';
 import type { SessionStore } from '../session/session-store.ts';
