@@ -17,7 +17,8 @@ import { Requests } from './requests.ts';
 import type { ClientStorage } from './storage.ts';
 import { ME, Subscriptions } from './subscriptions.ts';
 import { Tokens, type TokenSource } from './tokens.ts';
-import { Topic, type Reader, type TopicPorts } from './topic.ts';
+import type { Reader, TopicPorts } from './topic-ports.ts';
+import { Topic } from './topic.ts';
 
 export interface ClientOptions {
   /** Of the WebSocket endpoint, as `wss://example.com/ws`. */

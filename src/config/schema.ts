@@ -323,6 +323,16 @@ export const SECTIONS = {
       closes_per_second: count(500).describe('connections closed per second, unless grace_secs asks for more'),
     })
     .describe('The end of a node.'),
+
+  apps: z
+    .strictObject({
+      decision_timeout_ms: count(2_000, 10, 60_000).describe(
+        'milliseconds in which the owner of a topic decides who may act; without an answer it is a refusal for now',
+      ),
+      decision_age_secs: seconds(60, 0).describe('how long such a decision is remembered'),
+      decisions: count(100_000).describe('decisions remembered at most; the oldest leave first'),
+    })
+    .describe('Applications (docs/applications.md). Each has a section of its own beside these keys: [apps.NAME].'),
 } as const;
 
 export const schema = z.strictObject({
@@ -344,6 +354,7 @@ export const schema = z.strictObject({
   metrics: SECTIONS.metrics.prefault({}),
   trace: SECTIONS.trace.prefault({}),
   shutdown: SECTIONS.shutdown.prefault({}),
+  apps: SECTIONS.apps.prefault({}),
 });
 
 export type Config = z.output<typeof schema>;

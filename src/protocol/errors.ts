@@ -223,6 +223,13 @@ export const ERRORS = {
     when: 'the node is in read-only mode and the request writes',
     remedy: 'wait retry_after_ms; reading goes on',
   },
+  rights_unavailable: {
+    code: 503,
+    temporary: true,
+    strike: false,
+    when: 'the application that decides who may act on this topic, or who may connect, did not answer in time',
+    remedy: 'wait retry_after_ms, then send it again; nothing was done, and what is not decided is not allowed',
+  },
   log_unavailable: {
     code: 503,
     temporary: true,
