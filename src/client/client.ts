@@ -1,12 +1,12 @@
 /** The client: everything of one connection, put together. It does nothing before the first topic or publish. */
-import type { ConnectedDetails, HistoryDetails, ServerFrame } from '../protocol/wire.ts';
+import type { ConnectedDetails, HistoryDetails, ServerFrame, WireError } from '../protocol/wire.ts';
 import type { BackOffOptions } from './back-off.ts';
 import { jsonCodec, type ClientCodec } from './codec.ts';
 import type { ConnectionState } from './connection-state.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type BufferBounds } from './consumer.ts';
 import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
-import { SignalboxError } from './errors.ts';
+import { refused, SignalboxError } from './errors.ts';
 import { Histories } from './histories.ts';
 import { messageOf } from './items.ts';
 import { Keeper } from './keeper.ts';
@@ -249,7 +249,7 @@ export class Client<T = Record<string, unknown>> {
     this.keeper.loaded(() => this.connection.start());
   }
 
-  private read(topic: string, { handler, refused, threw, since }: Reader): () => void {
+  private read(topic: string, { handler, refused: ended, threw, since }: Reader): () => void {
     const consumer = new Consumer(handler, since === 'stored', this.ports.bounds, {
       committed: ({ isStored, done }) => {
         if (isStored && done !== null) this.keeper.commit(topic, done);
@@ -260,14 +260,14 @@ export class Client<T = Record<string, unknown>> {
         if (threw === undefined) this.tell('error', error);
         else threw(error);
       },
-      refused,
+      refused: ended,
     });
     let stop = (): void => consumer.end();
     // It may find out at once that it cannot connect.
     this.start();
     this.keeper.loaded(() => {
       const { state } = this;
-      if (state.status === 'closed') refused(state.error ?? null);
+      if (state.status === 'closed') ended(state.error ?? null);
       else if (!consumer.isEnded) stop = this.subscriptions.add(topic, consumer, since);
     });
     return () => stop();
@@ -304,6 +304,10 @@ export class Client<T = Record<string, unknown>> {
       if (!this.publishes.answered(frame)) this.requests.answered(frame);
     } else if (type === 'Status' && data.status === 'draining')
       this.connection.draining(link, Number(data.details['reconnect_after_ms']));
+    else if (type === 'Status' && data.status === 'unsubscribed')
+      // The rights have changed meanwhile.
+      for (const entry of (data.details['rejected'] ?? []) as readonly (WireError & { readonly topic: string })[])
+        this.subscriptions.dropped([entry.topic], refused(entry));
     else if (type === 'AuthStatus') this.renew(link);
     else if (type === 'SystemNotification') this.tell('notification', data as unknown as Notification);
   }
