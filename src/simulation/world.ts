@@ -337,6 +337,7 @@ function limitsOf(conditions: Conditions): ConnectionContext['limits'] {
     pageMessages: conditions.pageMessages,
     pageBytes: conditions.mailboxBytes,
     maxMessageSize: 10_000,
+    idempotencyWindowMs: 10_000,
     maxSubscriptions: 10,
     maxMatchedTopics: 100,
     heartbeatBeats: 3,
