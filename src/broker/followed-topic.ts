@@ -10,6 +10,8 @@ const MAX_HELD = 1_000;
 export class FollowedTopic {
   readonly name: Topic;
   readonly digest: string;
+  /** The user who was the first to ask for it here: if it does not exist, it begins for them. '' when a pattern brings it. */
+  by = '';
   /** How often interest in exactly this topic is counted; without any a pattern brings it. */
   count = 0;
   /** Whether its notices come: a subscription was confirmed, and the link has not been lost since. */

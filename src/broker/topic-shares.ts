@@ -5,19 +5,7 @@
 import { Ranking } from '../actor/ranking.ts';
 import { tenantOf } from '../protocol/topic.ts';
 import type { MemoryTopic } from './memory-topic.ts';
-
-export interface TopicBounds {
-  readonly total: number;
-  readonly perTenant: number;
-  readonly perUser: number;
-}
-
-/** The keys of the configuration that the bounds come from, for the refusal. */
-export interface BoundNames {
-  readonly total: string;
-  readonly perTenant: string;
-  readonly perUser: string;
-}
+import type { BoundNames, TopicBounds } from './topic-bounds.ts';
 
 interface Tenant {
   readonly users: Ranking;

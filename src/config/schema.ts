@@ -176,13 +176,15 @@ export const SECTIONS = {
       total_bytes: count(1_073_741_824, 65_536, 1_099_511_627_776).describe(
         'bytes kept for all topics of the in-memory broker; the largest logs are shortened first',
       ),
-      max_topics: count(100_000).describe('topics of the in-memory broker, without inboxes of direct messages'),
+      max_topics: count(100_000).describe(
+        'topics, without inboxes of direct messages: of this node, with Redis of all nodes together',
+      ),
       max_topics_per_user: z
         .int()
         .min(1)
         .optional()
         .describe(
-          'topics of the in-memory broker, and in the same way inboxes, that one user has made; beyond, the oldest of them that nobody uses is forgotten; default: a quarter of max_topics, of max_inboxes',
+          'topics, and in the same way inboxes, that one user has made; beyond, the oldest of them that nobody uses is forgotten; default: a quarter of max_topics, of max_inboxes',
         ),
       max_topics_per_tenant: z
         .int()
@@ -191,7 +193,9 @@ export const SECTIONS = {
         .describe(
           'the same for one tenant, except those without a tenant; default: half of max_topics, of max_inboxes',
         ),
-      max_inboxes: count(100_000).describe('inboxes of direct messages of the in-memory broker'),
+      max_inboxes: count(100_000).describe(
+        'inboxes of direct messages: of this node, with Redis of all nodes together',
+      ),
       rest_secs: seconds(600).describe(
         'silence after which a node lets go of a topic that only patterns bring; it goes on with its next message',
       ),
@@ -200,7 +204,7 @@ export const SECTIONS = {
       publish: roles().describe('roles that may publish'),
       direct_history: count(100).describe('direct messages kept per user'),
       direct_per_sender: count(50).describe(
-        'unread direct messages of one sender in an inbox that also has unread ones of others (in-memory broker)',
+        'unread direct messages of one sender in an inbox that also has unread ones of others',
       ),
       direct_age_secs: seconds(86_400).describe('how long direct messages are kept'),
       direct_publish: roles().describe('roles that may send direct messages'),
@@ -218,7 +222,9 @@ export const SECTIONS = {
       capacity: count(100_000).describe(
         'sessions kept in memory; beyond, the oldest of the user who has the most leave first',
       ),
-      per_user: count(1_000).describe('sessions of one user kept in memory; their oldest leave first'),
+      per_user: count(1_000).describe(
+        'sessions of one user that are kept, with Redis those of all nodes; their oldest leave first',
+      ),
     })
     .describe('What is remembered of a connection after its end.'),
 

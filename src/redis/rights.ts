@@ -13,6 +13,8 @@ const KEY_KINDS = [
   'index',
   'once',
   'session',
+  'sessions',
+  'shares',
   'node',
   'nodes',
   'orders',

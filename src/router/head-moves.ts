@@ -45,7 +45,7 @@ export class HeadMoves {
       if (subscription.state === JOINING) continue;
       if (subscription.written >= first) {
         subscription.startAt(first - 1, LAGGING);
-        subscription.gap = { cause: 'history_lost', epoch, sequence: first - 1 };
+        subscription.openGap({ cause: 'history_lost', epoch, sequence: first - 1 });
       }
       subscription.owner.announced(subscription);
     }
@@ -70,7 +70,7 @@ export class HeadMoves {
       if (subscription.state === JOINING) continue;
       subscription.startAt(position.sequence, LIVE);
       if (!behind.has(subscription)) continue;
-      subscription.gap = { cause: 'history_lost', epoch: position.epoch, sequence: position.sequence };
+      subscription.openGap({ cause: 'history_lost', epoch: position.epoch, sequence: position.sequence });
       subscription.owner.announced(subscription);
     }
   }

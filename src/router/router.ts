@@ -105,8 +105,7 @@ export class Router {
 
   leave(subscription: Subscription): void {
     if (subscription.state === ENDED) return;
-    subscription.state = ENDED;
-    subscription.generation += 1;
+    subscription.end();
     const { topic } = subscription;
     topic.detach(subscription, this.clock.elapsed());
     // A topic that nobody tells of does not linger: clients that come back would find it where it was then.

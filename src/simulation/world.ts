@@ -5,7 +5,7 @@ import { Supervisor } from '../actor/supervisor.ts';
 import { Authenticator } from '../auth/authenticator.ts';
 import { secretKey } from '../auth/verification-key.ts';
 import { MemoryBroker } from '../broker/memory.ts';
-import { RedisBroker } from '../broker/redis.ts';
+import { DistributedBroker } from '../broker/distributed.ts';
 import {
   buildContext,
   CONTEXT_PARTS,
@@ -32,7 +32,7 @@ import { FaultyRights, PLANTED_FAULT } from './faulty-rights.ts';
 import { Ledger } from './ledger.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedBroker, type BrokerFaults } from './simulated-broker.ts';
-import { SimulatedRedisBroker, type MakeRedisBroker } from './simulated-redis-broker.ts';
+import { SimulatedRedisBroker, type MakeDistributedBroker } from './simulated-redis-broker.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { SimulatedLink } from './simulated-link.ts';
 import { drawTraced, type Traced } from './traced.ts';
@@ -45,7 +45,7 @@ export interface Parts extends ContextParts {
   readonly broker: (...args: ConstructorParameters<typeof MemoryBroker>) => MemoryBroker;
   readonly supervisor: (...args: ConstructorParameters<typeof Supervisor>) => Supervisor;
   /** Instead of the in-memory broker: the distributed one, over a simulated Redis. */
-  readonly redis?: MakeRedisBroker;
+  readonly distributed?: MakeDistributedBroker;
 }
 
 export const REAL_PARTS: Parts = {
@@ -54,7 +54,7 @@ export const REAL_PARTS: Parts = {
   supervisor: (...args) => new Supervisor(...args),
 };
 
-export const REDIS_PARTS: Parts = { ...REAL_PARTS, redis: (...args) => new RedisBroker(...args) };
+export const DISTRIBUTED_PARTS: Parts = { ...REAL_PARTS, distributed: (...args) => new DistributedBroker(...args) };
 
 /** What is different from world to world. */
 export interface Conditions {
@@ -145,12 +145,12 @@ export class World {
     };
     const tail = { messages: conditions.mailboxCapacity, bytes: conditions.mailboxBytes, totalBytes: 1_000_000 };
     this.broker =
-      parts.redis === undefined
+      parts.distributed === undefined
         ? new SimulatedBroker(parts.broker(options, clock, random), conditions.broker, random, (publication) =>
             this.ledger.record(publication),
           )
         : new SimulatedRedisBroker(
-            parts.redis,
+            parts.distributed,
             {
               retention: options.retention,
               append: APPENDS,

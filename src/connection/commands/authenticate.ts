@@ -24,8 +24,7 @@ function swapClaims(connection: Connection, frame: AuthenticateFrame, claims: Pr
     connection.refuse(frame, refusal('not_allowed', 'expected a token of the same user and tenant'));
     return connection.close('forbidden', 'a token of another user was presented');
   }
-  connection.principal = claims;
-  connection.wasWarned = false;
+  connection.present(claims);
   recheck(
     connection,
     () => true,
