@@ -1,6 +1,6 @@
 /** What the pages name exists: files, configuration keys, environment variables, metrics, rooms. */
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join, matchesGlob } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { KEYS } from '../src/config/keys.ts';
@@ -23,13 +23,16 @@ function read(page: string): string {
   return readFileSync(join(ROOT, page), 'utf8');
 }
 
-/** Where a page may mean a file to be: it names files of src/ without the room's parent. */
-function isFile(page: string, name: string): boolean {
-  const bases = ['', 'src', 'docs', dirname(page)];
-  if (bases.some((base) => globSync(join(base, name), { cwd: ROOT }).length > 0)) return true;
-  return (
-    !name.includes('/') && globSync(`{src,test,bench,scripts,deploy,k8s,config}/**/${name}`, { cwd: ROOT }).length > 0
-  );
+const FILES = globSync('{*,{src,test,bench,docs,deploy,k8s,scripts,config,bin,examples}/**}', {
+  cwd: ROOT,
+  exclude: (path) => path.includes('node_modules'),
+});
+
+/** A page may leave the folders before a file away. */
+function isFile(name: string): boolean {
+  const path = name.replace(/\/$/, '');
+  if (path.includes('*')) return FILES.some((file) => matchesGlob(file, path) || matchesGlob(file, `**/${path}`));
+  return FILES.some((file) => file === path || file.endsWith(`/${path}`));
 }
 
 describe.each(PAGES)('%s', (page) => {
@@ -39,7 +42,7 @@ describe.each(PAGES)('%s', (page) => {
   test('its files are there', () => {
     const named = quoted.filter((word) => new RegExp(`^[\\w./*-]+\\.(${EXTENSIONS})$`).test(word) && /^\w/.test(word));
     const folders = quoted.filter((word) => /^(src|test|bench|docs|deploy|k8s|scripts|config)\/[\w./*-]*$/.test(word));
-    expect([...named, ...folders].filter((name) => !ELSEWHERE.has(name) && !isFile(page, name))).toEqual([]);
+    expect([...named, ...folders].filter((name) => !ELSEWHERE.has(name) && !isFile(name))).toEqual([]);
   });
 
   test('its configuration keys are there', () => {

@@ -157,7 +157,7 @@ export class AppendCalls {
     return this.link.keys.channel('live', tenantOf(topic), wireName(topic));
   }
 
-  /** Another one may have made room with it: whoever makes it again has to put it there again. */
+  /** Another one may have made room with it: the node that makes it again has to put it there again. */
   private leaveIndex(topic: Topic): void {
     this.indexed.delete(topic);
     const name = wireName(topic);
