@@ -272,7 +272,7 @@ function refused({ outcome, code, message }: RedisFailure): Refusal {
 function notReplicated({ replicas, timeoutMs }: WaitOptions, reached: number): Refusal {
   return refusal(
     'outcome_unknown',
-    `expected ${replicas} replicas to have the message within ${timeoutMs} ms (redis.wait_replicas), ${reached} have`,
+    `expected ${replicas} replicas to have the message within ${timeoutMs} ms (redis.wait_replicas), got ${reached}`,
     1_000,
   );
 }
