@@ -182,9 +182,9 @@ export class Router {
     if (topic !== undefined) this.moves.epochChanged(topic, epoch, first);
   }
 
-  renumbered(name: Topic, position: Position): void {
+  renumbered(name: Topic, position: Position, hasHistory = false): void {
     const topic = this.find(name);
-    if (topic !== undefined) this.moves.renumbered(topic, position);
+    if (topic !== undefined) this.moves.renumbered(topic, position, hasHistory);
   }
 
   rests(name: Topic): boolean {
