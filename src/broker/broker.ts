@@ -49,6 +49,8 @@ export interface Retained {
   readonly matched: ReadonlyMap<Topic, Position>;
   /** There may be more that match: not every name was looked at. */
   readonly isPartial?: boolean;
+  /** Names that were looked at for the pattern outside of this node's memory: who has it looked is charged for that. */
+  readonly looked?: number;
 }
 
 export interface ReadRequest {
