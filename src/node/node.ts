@@ -218,7 +218,7 @@ export class Node {
     );
   }
 
-  /** Whoever wants to be asked who may connect is; an answer that does not come in time is a no. */
+  /** Applications that want a say in who may connect are asked; an answer that does not come in time is a no. */
   private ask(handshake: Handshake, principal: Principal, decide: (admission: Admission) => void): void {
     const { context, authenticator } = this.parts;
     const connecting = context.events?.connecting ?? null;

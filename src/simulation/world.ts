@@ -118,7 +118,7 @@ export class World {
   readonly flusher: Flusher;
   readonly rights = new FaultyRights();
   readonly decisions: Decisions;
-  /** Who owns a topic and decides about it, in half of the worlds. */
+  /** The owner of a topic, who decides about it, in half of the worlds. */
   readonly owner: SimulatedOwner | null;
   readonly clients: SimulatedClient[] = [];
   /** Failures per connection, for the restart budget. */
@@ -279,7 +279,7 @@ export class World {
     changeRights(this.node.parts.context, touchedBy(change, this.node.connections), change);
   }
 
-  /** What the node gives the log is of a sender that is still there, and may publish it. */
+  /** A message that the node gives the log is of a sender that is still there, and may publish it. */
   private watchPublishes(): void {
     const publish = this.broker.publish.bind(this.broker);
     this.broker.publish = (topic, draft, reply) => {

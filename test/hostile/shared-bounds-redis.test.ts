@@ -100,7 +100,7 @@ test('direct messages: nodes full of topics take them, and one sender does not p
   expect(senders).toHaveLength(51);
 });
 
-test('sessions: whoever reconnects again and again keeps the newest of the own, and those of others stay', async () => {
+test('sessions: a user who reconnects again and again keeps the newest of the own, and those of others stay', async () => {
   const [a, b] = await two({ 'session.per_user': '10' });
   const ann = await connect(a.port, { user: 'ann' });
   await ann.subscribe('chat.a');
