@@ -8,6 +8,7 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url));
 /** Rooms in the order of docs/architecture.md: a room may import those before it, and of its own layer none but its own. */
 const LAYERS: readonly (readonly string[])[] = [
   ['protocol', 'config', 'telemetry'],
+  ['client'],
   ['actor', 'segments'],
   ['redis'],
   ['broker', 'router', 'auth', 'limits', 'session', 'control'],
@@ -18,7 +19,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['cli', 'simulation', 'load', 'main.ts', 'index.ts'],
 ];
 
-/** Within a layer: who may import whom all the same. */
+/** Within a layer: the rooms that may import others all the same. */
 const ALLOWED: readonly (readonly [string, string])[] = [
   // The configuration checks names against the limits of the protocol.
   ['config', 'protocol'],
@@ -64,6 +65,22 @@ describe('rooms import only what stands before them', () => {
   test('no import goes up, or across within a layer', () => {
     const wrong = imports.filter(({ from, to }) => from !== to && layerOf(to) >= layerOf(from) && !isAllowed(from, to));
     expect(wrong.map(({ file, to }) => `${file} imports ${to}/`)).toEqual([]);
+  });
+
+  test('the client library takes nothing of the server but its types and tables, and no package', () => {
+    const tables = ['close-codes', 'errors', 'limits', 'position', 'wire'].map((name) => `protocol/${name}.ts`);
+    const files = sourceFiles().filter((file) => file.startsWith('client/') && !isTest(file));
+    expect(files.length).toBeGreaterThan(10);
+    const foreign = files.flatMap((file) =>
+      [...read(file).matchAll(/(?:from|import)\s+'([^']+)'/g)]
+        .map(([, specifier = '']) => specifier)
+        .filter((specifier) => {
+          const target = relative(SRC, resolve(SRC, dirname(file), specifier));
+          return !specifier.startsWith('.') || !(target.startsWith('client/') || tables.includes(target));
+        })
+        .map((specifier) => `${file} imports ${specifier}`),
+    );
+    expect(foreign).toEqual([]);
   });
 
   test('connections know ports, not implementations', () => {

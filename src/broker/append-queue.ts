@@ -17,7 +17,7 @@ export interface AppendLimits {
 const CALL_MESSAGES = 100;
 const CALL_BYTES = 262_144;
 
-type StoredReply = Reply<Exclude<Stored, 'conflict'>>;
+type StoredReply = Reply<Exclude<Stored, 'conflict' | Refusal>>;
 
 /** A call that still takes messages of its topic. */
 interface OpenCall {

@@ -94,7 +94,7 @@ class Rig {
   /** Publishes, and loses the notice on the way. */
   publishUnheard(): void {
     const record = layDown({ payload: '1', from: 'ada', clientId: undefined, trace: undefined });
-    const draft = { record, once: null };
+    const draft = { record, from: 'ada', once: null };
     this.redis.call({ kind: 'append', topic: TOPIC, retention: KEEP, records: [draft], reply: () => {} }, this)();
     this.logs.loseNotice();
   }

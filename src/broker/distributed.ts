@@ -24,7 +24,7 @@ import type {
 } from './broker.ts';
 import type { FollowedTopic } from './followed-topic.ts';
 import { Follower, type FollowerCounts } from './follower.ts';
-import { readThrough } from './history-source.ts';
+import { readThrough, retainedAt } from './history-source.ts';
 import { Interests } from './interests.ts';
 import { LogReader } from './log-reader.ts';
 import { PacedReads, type ReadLimits } from './paced-reads.ts';
@@ -86,12 +86,12 @@ export class DistributedBroker implements Broker, TopicLogsListener {
       listener: {
         published: (publication) => this.listener?.published(publication),
         epochChanged: (topic, epoch, first) => this.listener?.epochChanged(topic, epoch, first),
-        renumbered: (topic, position) => this.listener?.renumbered(topic, position),
+        renumbered: (topic, position) => this.listener?.renumbered(topic, position, this.sourceOf(topic) !== null),
         forgotten: (topic) => this.listener?.forgotten(topic),
       },
       newTail: (head) => new TopicTail(this.pool, options.tail, head),
       ageOf: ({ name }) => this.retention(name).ageMs,
-      settled: (topic) => this.interests.settled(topic),
+      settled: (topic, refused) => this.interests.settled(topic, refused),
     });
     this.interests = new Interests({
       logs,
@@ -127,9 +127,9 @@ export class DistributedBroker implements Broker, TopicLogsListener {
     this.sourceOf = sourceOf;
   }
 
-  retain(filter: Topic, reply: Reply<Retained>): void {
+  retain(filter: Topic, reply: Reply<Retained>, by = ''): void {
     if (looksLikePattern(filter)) this.interests.retainPattern(filter, reply);
-    else this.interests.retainTopic(filter, reply);
+    else this.interests.retainTopic(filter, by, this.standing(filter, reply));
   }
 
   release(filter: Topic): void {
@@ -137,9 +137,16 @@ export class DistributedBroker implements Broker, TopicLogsListener {
     else this.interests.releaseTopic(filter);
   }
 
+  /** Where a topic stands whose log is new, or was lost, its owner knows. */
+  private standing(topic: Topic, reply: Reply<Retained>): Reply<Retained> {
+    const source = this.sourceOf(topic);
+    if (source === null) return reply;
+    return (retained) => (isRefusal(retained) ? reply(retained) : retainedAt(source, topic, retained, reply));
+  }
+
   publish(topic: Topic, draft: Draft, reply: Reply<Published>): void {
     const { retention, digest } = this.settings(topic);
-    const message = { record: layDown(draft), once: onceOf(draft) };
+    const message = { record: layDown(draft), from: draft.from, once: onceOf(draft) };
     if (retention.messages === 0) return this.publishEphemeral(topic, draft, message, reply);
     this.queue.append(topic, retention, message, (answer) => {
       if (isRefusal(answer)) return reply(answer);
@@ -169,7 +176,7 @@ export class DistributedBroker implements Broker, TopicLogsListener {
     const topic = this.interests.topics.get(name) ?? this.interests.found(name);
     if (topic === null || topic === undefined) return;
     const [oldest] = notice.records;
-    // What a pattern brings is followed from its first message on.
+    // A topic that a pattern brings is followed from its first message on.
     if (!topic.isKnown && topic.count === 0 && oldest !== undefined)
       this.follower.begin(topic, { epoch: notice.epoch, first: notice.first, lineage: [] }, oldest.sequence - 1);
     this.follower.noticed(topic, notice);

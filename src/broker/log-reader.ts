@@ -19,7 +19,7 @@ const PAGE_BYTES = 262_144;
 export class LogReader {
   /** Reads that the log was not asked for. */
   fromTails = 0;
-  /** Who waits for a tail to become longer. */
+  /** The readers that wait for a tail to become longer. */
   private readonly warming = new Map<FollowedTopic, (() => void)[]>();
   private readonly reads: PacedReads;
   private readonly clock: Clock;

@@ -3,7 +3,7 @@ import { beforeAll } from 'vitest';
 import { startRedis, type RedisServer } from '../../test/harness/redis-server.ts';
 import { RedisLink } from '../redis/link.ts';
 import type { LinkOptions } from '../redis/link-options.ts';
-import { parseRedisUrl } from '../redis/url.ts';
+import { parseRedisUrl } from '../config/redis-url.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { systemClock, systemRandom, systemScheduler } from '../telemetry/system-clock.ts';
 import { brokerContract, type BrokerSettings, type BrokerUnderTest } from './contract-suite.ts';
@@ -35,12 +35,12 @@ function linkOptions(prefix: string): LinkOptions {
 }
 
 /** Every test has keys of its own. */
-async function make({ retention, idempotencyWindowMs }: BrokerSettings): Promise<BrokerUnderTest> {
+async function make({ retention, idempotencyWindowMs, limits }: BrokerSettings): Promise<BrokerUnderTest> {
   lastPrefix += 1;
   const prefix = `t${lastPrefix}`;
   const link = new RedisLink(linkOptions(prefix), systemScheduler, systemRandom, silentLog);
   const logs = new RedisTopicLogs(
-    { idempotencyWindowMs, metaTtlMs: 3_600_000, wait: null },
+    { idempotencyWindowMs, metaTtlMs: 3_600_000, wait: null, limits },
     link,
     systemClock,
     systemRandom,

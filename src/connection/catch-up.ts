@@ -78,7 +78,7 @@ function next(connection: Connection): Subscription | null {
   return lagging.find(({ holds }) => holds === 0) ?? null;
 }
 
-/** Round robin: who has had a page goes to the end. */
+/** Round robin: a subscription that has had a page goes to the end. */
 function rotate(connection: Connection, subscription: Subscription): void {
   const lagging = (connection.lagging ?? []).filter((other) => other !== subscription);
   lagging.push(subscription);
@@ -170,7 +170,7 @@ function pageArrived(connection: Connection, subscription: Subscription, history
   writePage(connection, subscription, range);
 }
 
-/** What the log no longer has is announced once and skipped. */
+/** Announces once what the log no longer has, and skips it. */
 function skipLost(connection: Connection, subscription: Subscription, history: History): boolean {
   const { topic, written } = subscription;
   const to = Math.min(history.first - 1, topic.routedHead);

@@ -35,6 +35,7 @@ import {
 } from './charges.ts';
 import { handle } from './commands/commands.ts';
 import type { ConnectionContext } from './context.ts';
+import { factsOf } from './events.ts';
 import { describeFrame } from './frame-description.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
 import { countIn } from './mailbox-sums.ts';
@@ -45,7 +46,7 @@ import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
 import type { Transport, TransportListener } from './transport.ts';
-import { hogsTurn } from './turn-guard.ts';
+import { hogsTurn, overruns } from './turn-guard.ts';
 import { enqueue } from './waiting-list.ts';
 
 /** What was agreed at the handshake. */
@@ -184,13 +185,15 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   received(bytes: ArrayBuffer, binary: boolean): void {
     if (!this.isOpen) return;
-    const { counters, node } = this.context;
+    const { counters, node, turnGuard } = this.context;
     this.seenBeat = node.beat;
     counters.receivedBytes += bytes.byteLength;
     const unread = chargeUnread(this, bytes.byteLength);
     if (unread !== null) {
-      if (hogsTurn(this) || !this.isOpen) return;
+      if (hogsTurn(this, bytes.byteLength) || !this.isOpen) return;
       counters.received.add('invalid', this.codec.index);
+      // One answer for all that a turn brings too much: no answer could name its frame, and printing costs as much as reading.
+      if (overruns(this) && turnGuard.wasTold(this)) return void counters.errors.add(unread.reason);
       return this.reject(unread, undefined);
     }
     const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(bytes, this.batching);
@@ -199,7 +202,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   }
 
   oversized(size: number): void {
-    if (!this.isOpen || hogsTurn(this)) return;
+    if (!this.isOpen || hogsTurn(this, size)) return;
     this.seenBeat = this.context.node.beat;
     this.context.counters.received.add('invalid', this.codec.index);
     const message = `expected at most ${this.context.limits.maxMessageSize} bytes (websocket.max_message_size), got ${size}`;
@@ -235,6 +238,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.context.log.debug('Connection closed', { connection_id: this.id, code });
     this.release();
     this.cell.stop('finished');
+    this.context.events?.disconnected(factsOf(this), code);
     this.context.ended(this);
   }
 
@@ -417,7 +421,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   private accept(frame: Decoded, size: number): void {
     const { counters } = this.context;
-    if (!this.isOpen || hogsTurn(this)) return;
+    if (!this.isOpen || hogsTurn(this, size)) return;
     if (frame.type === 'rejected') {
       counters.received.add('invalid', this.codec.index);
       const over = chargeFrame(this, 1);

@@ -1,5 +1,5 @@
 /**
- * What gives way when a mailbox is full (docs/protocol.md, "Overflow, lag and replay are one path"): the oldest entry.
+ * The part that gives way when a mailbox is full (docs/protocol.md, "Overflow, lag and replay are one path"): the oldest entry.
  * A logged topic then leaves the mailbox as a whole and goes on from its log; keeping its younger entries queued would
  * deliver them out of order. Of an ephemeral topic only that entry goes, and is counted into an open gap.
  */

@@ -25,7 +25,7 @@ export class HeldBroker implements Broker {
   readonly refuses = new Map<Call, Refusal>();
   /** Publications do not reach the node: notices that got lost. */
   losesNotices = false;
-  /** What a log answers instead of what it holds. */
+  /** The answer of a log in place of what it holds. */
   pretends: (history: History) => History = (history) => history;
   /** How often each call was made. */
   readonly calls: Record<Call, number> = { retain: 0, publish: 0, read: 0 };
@@ -41,7 +41,7 @@ export class HeldBroker implements Broker {
         if (!this.losesNotices) listener.published(publication, segment);
       },
       epochChanged: (topic, epoch, first) => listener.epochChanged(topic, epoch, first),
-      renumbered: (topic, position) => listener.renumbered(topic, position),
+      renumbered: (topic, position, hasHistory) => listener.renumbered(topic, position, hasHistory),
       forgotten: (topic) => listener.forgotten(topic),
     });
   }

@@ -73,6 +73,7 @@ const LIMITS: ConnectionLimits = {
   pageMessages: 100,
   pageBytes: 256 * 1_024,
   maxMessageSize: 65_536,
+  idempotencyWindowMs: 300_000,
   maxSubscriptions: 50,
   maxMatchedTopics: 200,
   heartbeatBeats: 25,

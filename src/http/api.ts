@@ -1,5 +1,5 @@
 /**
- * What every request to the API for backends goes through before its body is received, in this order: a node that
+ * The checks of every request to the API for backends before its body is received, in this order: a node that
  * serves, a token, the rates of its user and of the node, the role `service`.
  */
 import { userKey, type Principal } from '../auth/principal.ts';
@@ -66,7 +66,7 @@ function admit(parts: NodeParts, endpoint: ApiEndpoint, principal: Principal): V
   };
 }
 
-/** A refusal as an answer. Who may try again is always told when. */
+/** A refusal as an answer. Callers that may try again are always told when. */
 export function refused(problem: Refusal): HttpResponse {
   const { code } = ERRORS[problem.reason];
   const isTemporary = code === 429 || code === 503;
@@ -106,7 +106,7 @@ function roleProblem({ roles }: Principal): Refusal | null {
   return refusal('not_allowed', `expected a token with the role ${ROLE}`);
 }
 
-/** What is said of one user's messages and limits is nobody else's to cache. */
+/** Answers about one user's messages and limits are nobody else's to cache. */
 function withHeaders(response: HttpResponse, rate: Readonly<Record<string, string>>): HttpResponse {
   return { ...response, headers: { 'cache-control': 'no-store', ...rate, ...response.headers } };
 }

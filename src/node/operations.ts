@@ -5,6 +5,7 @@ import type { ArgumentsOf, Command, CommandName, Outcome } from '../control/comm
 import type { Rate } from '../limits/token-bucket.ts';
 import type { Log } from '../telemetry/log.ts';
 import { announce } from './announce.ts';
+import { changeRights, touchedBy } from './change-rights.ts';
 import type { Node } from './node.ts';
 import { Reversions } from './reversions.ts';
 import { Traffic } from './traffic.ts';
@@ -22,7 +23,7 @@ export interface OperationParts {
 
 const DRAIN_DELAY_MS = 100;
 
-/** What a command would do: nothing has happened yet. */
+/** The effect of a command, before anything has happened. */
 interface Effect {
   readonly connections?: number;
   readonly messages?: number;
@@ -174,6 +175,14 @@ const PLANS: Plans = {
         // At once, and again at every beat for those that are just being admitted.
         for (const connection of touched) connection.close('token_revoked', 'the token was revoked: sign in again');
       },
+    };
+  },
+
+  rights_changed: (self, change) => {
+    const touched = touchedBy(change, self.node.connections);
+    return {
+      connections: touched.length,
+      apply: () => changeRights(self.node.parts.context, touched, change),
     };
   },
 

@@ -35,7 +35,7 @@ export class FormattedTail {
   allRouted(): number {
     const bytes = this.unroutedBytes;
     this.unroutedBytes = 0;
-    // Whoever is written next gets longer ranges; the old ones would only be kept by each other.
+    // The next subscribers get longer ranges; the old ones would only be kept by each other.
     this.singles.clear();
     this.batches.clear();
     return bytes;

@@ -51,13 +51,21 @@ export class HeadMoves {
     }
   }
 
-  /** The topic's owner began its own numbering: who was at the head is now at `position`, and who was not has lost the rest. */
-  renumbered(topic: RoutedTopic, position: Position): void {
+  /** The topic's owner began its own numbering: subscribers at the head are now at `position`, and the others have lost the rest. */
+  renumbered(topic: RoutedTopic, position: Position, hasHistory: boolean): void {
     if (!topic.isReady)
       return this.early.renumbered(topic, () => {
-        if (topic.epoch !== position.epoch) this.renumbered(topic, position);
+        if (topic.epoch !== position.epoch) this.renumbered(topic, position, hasHistory);
       });
+    // Known from the owner before its log was: the log begins again within the same numbers.
+    if (topic.epoch === position.epoch) return this.reach(topic, position.sequence);
     this.fanOut.route(topic);
+    if (hasHistory && topic.head === 0 && topic.epochNumber === 0) {
+      // Nobody has had anything of a topic that was new: what comes before this position is theirs, too.
+      topic.trace?.startAt(position.epoch);
+      this.enter(topic, position.epoch);
+      return this.reach(topic, position.sequence);
+    }
     const behind = new Set<Subscription>();
     for (const subscription of topic.subscriptions) {
       if (subscription.state === LIVE && subscription.queued > 0) subscription.owner.fellBehind(subscription);
@@ -75,6 +83,11 @@ export class HeadMoves {
     }
   }
 
+  /** The head is there: subscribers that are behind go on from the log. */
+  private reach(topic: RoutedTopic, sequence: number): void {
+    if (sequence > topic.head) this.jump(topic, sequence);
+  }
+
   /**
    * An answer that was asked for before the topic's newest epoch was heard of can be about one that has ended.
    * @param asked how many changes of epoch there had been when the broker was asked
@@ -85,7 +98,7 @@ export class HeadMoves {
     } else if (topic.epochNumber <= asked) this.relearn(topic, position);
   }
 
-  /** A topic that nobody listened to for a while was not told of its new epoch. Who listens is told by the broker. */
+  /** A topic that nobody listened to for a while was not told of its new epoch. The broker tells those that listen. */
   private relearn(topic: RoutedTopic, position: Position): void {
     if (topic.isEphemeral || topic.subscriptions.some(({ state }) => state !== JOINING)) return;
     topic.trace?.startAt(position.epoch);

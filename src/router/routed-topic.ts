@@ -181,7 +181,7 @@ export class RoutedTopic {
     return this.tails[index] as FormattedTail;
   }
 
-  /** What has not been routed yet stays: `isPressed` sees to it that this is little. */
+  /** Messages that have not been routed yet stay: `isPressed` sees to it that they are few. */
   private trim(tail: FormattedTail['log']): void {
     const { messages, bytes, totalBytes } = this.limits;
     const isCrowded = this.pool.inUse > totalBytes;

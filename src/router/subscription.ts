@@ -2,7 +2,7 @@
 import type { Codec } from '../protocol/codec.ts';
 import type { RoutedTopic } from './routed-topic.ts';
 
-/** Whoever listens: a connection. */
+/** A listener: a connection. */
 export interface Subscriber {
   /** Unique on the node. */
   readonly number: number;
@@ -126,7 +126,7 @@ export class Subscription {
     this.written = to;
   }
 
-  /** What the log no longer has is skipped, up to this publication. */
+  /** Skips what the log no longer has, up to this publication. */
   lose(to: number): void {
     this.lost += to - this.written;
     this.written = to;

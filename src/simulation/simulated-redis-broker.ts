@@ -137,8 +137,8 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
     this.listener?.epochChanged(topic, epoch, first);
   }
 
-  renumbered(topic: Topic, position: Position): void {
-    this.listener?.renumbered(topic, position);
+  renumbered(topic: Topic, position: Position, hasHistory: boolean): void {
+    this.listener?.renumbered(topic, position, hasHistory);
   }
 
   forgotten(topic: Topic): void {
@@ -168,7 +168,7 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
 
   disturb(choice: number, detail: number, payload: () => string): void {
     if (choice < 0.5) return this.publishElsewhere(detail, payload());
-    // What is broken is mended sooner than the next thing breaks, mostly.
+    // A fault is mended sooner than the next thing breaks, mostly.
     if (choice > 0.8 || this.faults.length === 0) return this.mendAll();
     this.faults[Math.floor(((choice - 0.5) / 0.3) * this.faults.length)]?.(detail);
   }

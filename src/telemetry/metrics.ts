@@ -140,7 +140,7 @@ export const METRICS: readonly MetricEntry[] = [
   ]),
   counter(
     'log_topics_evicted_total',
-    'Topics that nobody used and that went to make room, because their user, tenant or the node had too many.',
+    'Topics that nobody used and that this node let go to make room, because their user, their tenant or all had too many.',
     [],
     (_, { logTopicsEvicted }) => [one(logTopicsEvicted)],
   ),

@@ -86,7 +86,7 @@ export class Exchange {
     const waiting = this.shareOf(this.around.bodies.waiting);
     this.body = new IncomingBody(res, this.maxBytes, waiting, (body) => this.arrived(body));
     if (this.handle !== null) return this.admit(this.body);
-    // What is in the library's buffer already still comes; the rest waits in the network.
+    // Bytes that are in the library's buffer already still come; the rest waits in the network.
     this.isPaused = true;
     res.pause();
   }

@@ -73,7 +73,7 @@ function copyRequest(
   };
 }
 
-/** What cannot be decoded is refused before a handler sees it. */
+/** A text that cannot be decoded is refused before a handler sees it. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -166,7 +166,7 @@ function upgrade(
     try {
       if (admission.kind === 'refused' && admission.close === null) {
         const response = refusalResponse(admission.refusal);
-        // Who sends a handshake that is none is not worth a connection kept alive.
+        // A client whose handshake is none is not worth a connection kept alive.
         respond(res, response, { isHead: false, ends: response.status === 400 });
       }
       // In the request's own turn this is corked already. Not inside res.cork, as the library's examples do it for

@@ -10,6 +10,15 @@ const details = z.looseObject({
   because: z.enum(Object.keys(DENIALS) as [Denial, ...Denial[]]).optional(),
 });
 const reason = z.string();
+const rejection = z.strictObject({
+  topic: z.string(),
+  code: count,
+  reason,
+  message: z.string(),
+  temporary: z.boolean(),
+  retry_after_ms: z.number().optional(),
+  details: z.looseObject({}).optional(),
+});
 
 /** `data` by the heading of the page; of a `Status` with an event its `details`. */
 export const SERVER_DATA = {
@@ -24,11 +33,16 @@ export const SERVER_DATA = {
     heartbeat_interval_ms: count,
     client_timeout_ms: count,
     max_message_size: count,
+    token_expires_at: count.nullable(),
     limits: z.strictObject({
       max_subscriptions: count,
       connection_rps: z.number(),
       connection_burst: z.number(),
       user_rps: z.number(),
+      max_topics_per_frame: count,
+      max_batch: count,
+      history_limit: count,
+      idempotency_window_ms: count,
     }),
     mailbox: z.strictObject({ capacity: count, bytes: count, overflow_strategy: z.literal('drop_oldest') }),
     features: z.array(z.string()),
@@ -41,17 +55,13 @@ export const SERVER_DATA = {
       z.string(),
       z.strictObject({ recovered: z.boolean(), missed: count, reason: reason.optional() }),
     ),
-    rejected: z.array(
-      z.strictObject({
-        topic: z.string(),
-        code: count,
-        reason,
-        message: z.string(),
-        details: z.looseObject({}).optional(),
-      }),
-    ),
+    rejected: z.array(rejection),
   }),
-  'Status unsubscribed': z.strictObject({ topics: z.array(z.string()), active_subscriptions: count }),
+  'Status unsubscribed': z.strictObject({
+    topics: z.array(z.string()),
+    active_subscriptions: count,
+    rejected: z.array(rejection).optional(),
+  }),
   'Status authenticated': z.strictObject({
     expires_at: z.number().nullable(),
     unsubscribed: z.array(z.string()),

@@ -5,21 +5,18 @@ import { MemoryControlBus } from '../../control/memory.ts';
 import { MemorySessionStore } from '../../session/memory.ts';
 import { systemClock as clock, systemRandom as random } from '../../telemetry/system-clock.ts';
 import { retentionRules } from './retention-rules.ts';
+import { sharesOf } from './shares.ts';
 import type { Storage } from './storage.ts';
 
 /** How long a topic without messages and subscribers keeps its epoch and sequence. */
 const FORGET_TOPIC_MS = 24 * 3_600_000;
+
 export function memoryStorage(config: Config): Storage {
   const { topics, session } = config;
   const options = {
     retention: retentionRules(config),
     maxTopics: topics.max_topics,
-    shares: {
-      perTenant: topics.max_topics_per_tenant,
-      perUser: topics.max_topics_per_user,
-      inboxes: topics.max_inboxes,
-      directPerSender: topics.direct_per_sender,
-    },
+    shares: sharesOf(config),
     maxBytes: topics.total_bytes,
     idempotencyWindowMs: topics.idempotency_window_secs * 1_000,
     idempotencyKeys: topics.idempotency_keys,

@@ -7,7 +7,7 @@ import { RedisNodeViews } from '../../control/redis-views.ts';
 import { fingerprint, type Deployment } from '../../redis/deployment.ts';
 import { RedisLink } from '../../redis/link.ts';
 import type { LinkOptions } from '../../redis/link-options.ts';
-import { parseRedisUrl } from '../../redis/url.ts';
+import { parseRedisUrl } from '../../config/redis-url.ts';
 import { RedisSessionStore } from '../../session/redis.ts';
 import type { SharedStoreGauges } from '../../telemetry/gauges.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
@@ -17,6 +17,7 @@ import {
   systemScheduler as scheduler,
 } from '../../telemetry/system-clock.ts';
 import { retentionRules } from './retention-rules.ts';
+import { sharesOf } from './shares.ts';
 import type { Storage } from './storage.ts';
 
 /** Reads of logs that may wait for their turn. */
@@ -32,6 +33,7 @@ export function redisStorage(config: Config, url: string, nodeName: string, logs
       idempotencyWindowMs: topics.idempotency_window_secs * 1_000,
       metaTtlMs: redis.topic_ttl_secs * 1_000,
       wait,
+      limits: { ...sharesOf(config), maxTopics: topics.max_topics },
     },
     link,
     clock,
@@ -56,8 +58,7 @@ export function redisStorage(config: Config, url: string, nodeName: string, logs
     scheduler,
   );
   const sessions = new RedisSessionStore(
-    session.ttl_secs * 1_000,
-    session.capacity,
+    { ttlMs: session.ttl_secs * 1_000, capacity: session.capacity, perUser: session.per_user },
     link,
     scheduler,
     logs.room('session'),
@@ -96,7 +97,7 @@ export function redisStorage(config: Config, url: string, nodeName: string, logs
       return {
         logTopics: 0,
         logInboxes: 0,
-        logTopicsEvicted: 0,
+        logTopicsEvicted: topicLogs.evicted,
         logBytes: 0,
         idempotencyKeys: 0,
         sessions: 0,
@@ -123,7 +124,7 @@ export function buildLink(config: Config, url: string, nodeName: string, logs: L
   return new RedisLink(options, scheduler, random, logs.room('redis'));
 }
 
-/** What nodes of one service have in common, and services beside it do not. */
+/** The part of the configuration that nodes of one service share, and services beside it do not. */
 function deploymentOf({ auth, redis }: Config): Deployment {
   const { jwt_secret: secret, jwt_previous_secret: previous, public_key: publicKey, jwks_url: url } = auth;
   const fingerprints = [secret, previous, publicKey].flatMap((key) => (key === undefined ? [] : [fingerprint(key)]));

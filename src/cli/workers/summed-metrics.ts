@@ -5,7 +5,7 @@ import { METRICS } from '../../telemetry/metrics.ts';
 import { asJson, type MetricSnapshot } from '../../telemetry/metrics-registry.ts';
 import { WORKER_METRICS, type WorkerGauges } from '../../telemetry/worker-metrics.ts';
 
-/** Asks the workers. Who ends meanwhile is in what it gives, and not yet among the retired. */
+/** Asks the workers. A worker that ends meanwhile is in what it gives, and not yet among the retired. */
 type Collect = () => Promise<readonly MetricSnapshot[]>;
 
 export class SummedMetrics {

@@ -17,7 +17,7 @@ export function authenticate(connection: Connection, frame: AuthenticateFrame): 
   });
 }
 
-/** What the new claims no longer allow ends before the answer, which lists it. */
+/** Subscriptions that the new claims no longer allow end before the answer, which lists them. */
 function swapClaims(connection: Connection, frame: AuthenticateFrame, claims: Principal): void {
   const { principal } = connection;
   if (claims.user !== principal.user || claims.tenant !== principal.tenant) {

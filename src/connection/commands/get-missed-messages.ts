@@ -31,7 +31,7 @@ export function getMissedMessages(connection: Connection, frame: GetMissedMessag
   const load = (reply: (answer: Session | null | Refusal) => void): void => loadSession(connection, id, reply);
   ask(connection, frame, load, (answer) => {
     if (answer !== null && isRefusal(answer)) return connection.refuse(frame, answer);
-    // The same for what belongs to somebody else: who asks learns nothing of sessions that are not theirs.
+    // The same for what belongs to somebody else: clients learn nothing of sessions that are not theirs.
     if (answer === null || !isTheirs(answer, connection))
       return connection.refuse(
         frame,
