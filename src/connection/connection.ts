@@ -5,7 +5,7 @@
  */
 import type { Actor, StopReason } from '../actor/actor.ts';
 import { ActorCell } from '../actor/actor-cell.ts';
-import { Mailbox } from '../actor/mailbox.ts';
+import { BoundedQueue } from '../actor/bounded-queue.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
 import { CLOSE_CODES, countedAs, type CloseReason } from '../protocol/close-codes.ts';
@@ -91,7 +91,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   // outbox.ts and flusher.ts
   /** The control lane: replies that the socket had no room for. */
-  control: Mailbox<Payload> | null = null;
+  control: BoundedQueue<Payload> | null = null;
   isScheduled = false;
   isScheduledToRead = false;
 
@@ -263,7 +263,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   }
 
   stopped(reason: StopReason): void {
-    if (reason === 'restart_limit')
+    if (reason === 'failure_limit')
       this.close('actor_stopped', 'the server gave up on this connection after repeated failures');
   }
 
@@ -388,8 +388,8 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
       return;
     }
     const { controlCapacity, controlBytes } = context.limits;
-    this.control ??= new Mailbox<Payload>({ capacity: controlCapacity, bytes: controlBytes, strategy: 'refuse' });
-    if (this.control.offer(payload, byteLength(payload)) === 'refused')
+    this.control ??= new BoundedQueue<Payload>({ capacity: controlCapacity, bytes: controlBytes });
+    if (!this.control.offer(payload, byteLength(payload)))
       this.close('control_overflow', 'replies pile up: read faster');
     else this.schedule();
   }

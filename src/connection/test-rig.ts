@@ -184,7 +184,7 @@ export class TestRig {
       random,
       scheduler: clock,
       supervisor: new Supervisor(clock, clock, this.deadLetters, {
-        restarted: () => {},
+        wentOn: () => {},
         alert: (alert) => this.alerts.push(alert),
       }),
       log: silentLog,
@@ -192,8 +192,8 @@ export class TestRig {
       broker: this.broker,
       deadLetters: this.deadLetters,
       policy: {
-        inbox: { capacity: options.inboxCapacity ?? 100, bytes: 1_000_000, strategy: 'refuse' },
-        maxRestarts: 5,
+        inbox: { capacity: options.inboxCapacity ?? 100, bytes: 1_000_000 },
+        maxFailures: 5,
         windowMs: 60_000,
         atLimit: 'stop',
       },

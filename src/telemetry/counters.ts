@@ -119,7 +119,8 @@ export class Counters {
   /** HTTP requests answered, by `route class`. */
   readonly httpRequests = new Tally();
 
-  restarts = 0;
+  /** Failures after which an actor went on. */
+  actorFailures = 0;
   actorsStopped = 0;
 
   /** Seconds from a publication's arrival at this node to its write to a socket. */

@@ -150,7 +150,9 @@ export const METRICS: readonly MetricEntry[] = [
 
   ...REDIS_METRICS,
 
-  counter('actor_restarts_total', 'Failures after which an actor went on.', [], ({ restarts }) => [one(restarts)]),
+  counter('actor_restarts_total', 'Failures after which an actor went on.', [], ({ actorFailures }) => [
+    one(actorFailures),
+  ]),
   counter(
     'actors_stopped_total',
     'Actors stopped because they failed too often. Each is a critical alert.',
