@@ -92,12 +92,12 @@ class EmbeddedNode implements Signalbox {
   }
 
   private async begin(): Promise<void> {
-    this.running = await startNode(
-      this.config,
+    this.running = await startNode({
+      config: this.config,
       // Its failure is told by `stopped`.
-      (reason) => void this.end(reason, {}).catch(() => {}),
-      this.extensions,
-    );
+      onEnd: (reason) => void this.end(reason, {}).catch(() => {}),
+      extensions: this.extensions,
+    });
   }
 
   private end(reason: StopReason, options: { readonly graceMs?: number }): Promise<void> {
