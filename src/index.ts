@@ -6,7 +6,8 @@ import { startNode, type Extensions, type RunningNode } from './cli/wiring.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
 import type { Config, ConfigInput } from './config/schema.ts';
 
-export { ConfigError, type Problem } from './config/load.ts';
+export { ConfigError } from './config/load.ts';
+export type { Problem } from './config/problem.ts';
 export type { ConfigInput } from './config/schema.ts';
 export type { FrameHandler } from './connection/context.ts';
 export type { Extensions } from './cli/wiring.ts';

@@ -7,17 +7,11 @@ import { checkTogether } from './checks.ts';
 import { convert } from './convert.ts';
 import { explain, suggest } from './explain.ts';
 import { KEYS, KEYS_BY_PATH, KEYS_BY_VARIABLE, type Key } from './keys.ts';
+import type { Problem } from './problem.ts';
 import { PREFIX, schema, type Config } from './schema.ts';
 import { secretProblem, secretText } from './secrets.ts';
 import { isServiceLink } from './service-links.ts';
 import { isTree, type Tree } from './tree.ts';
-
-/** One thing that is wrong, in three parts: where, what was expected, what came. */
-export interface Problem {
-  readonly key: string;
-  readonly expected: string;
-  readonly got: string;
-}
 
 export interface Sources {
   /** Files, the later over the earlier. */
