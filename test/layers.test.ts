@@ -11,9 +11,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ['actor', 'segments'],
   ['redis'],
   ['broker', 'router', 'auth', 'limits', 'session', 'control'],
+  ['service'],
   ['connection'],
   ['node'],
-  ['transport', 'http', 'extensions'],
+  ['transport', 'http', 'apps'],
   ['cli', 'simulation', 'load', 'main.ts', 'index.ts'],
 ];
 

@@ -202,7 +202,7 @@ export class World {
       sessions: new MemorySessionStore(60_000, 10, clock),
       rights: this.rights,
       limits: limitsOf(conditions),
-      extensions: new Map(),
+      frameHandlers: new Map(),
       node: mode,
       revoked: (principal) => authenticator.problem(principal),
       verify: (token, reply) => authenticator.verify(token, reply),

@@ -101,6 +101,13 @@ export class Counters {
   restarts = 0;
   actorsStopped = 0;
 
+  /** What applications did wrong, by `application part`. */
+  readonly appFailures = new Tally();
+  readonly appDeadlines = new Tally();
+  readonly appBlocking = new Tally();
+  /** Events for hooks of applications that were dropped, by application. */
+  readonly appHooksDropped = new Tally();
+
   /** Seconds from a publication's arrival at this node to its write to a socket. */
   readonly publishToWrite = new Histogram(SECONDS);
   /** Seconds from a ping to its pong. */

@@ -64,7 +64,7 @@ export function buildCore({ config, name, logs, storage, frameHandlers }: CoreSe
       policy: connectionPolicy(config),
       rights: buildRights(config),
       limits: connectionLimits(config),
-      extensions: frameHandlers,
+      frameHandlers,
       node: mode,
       revoked: (principal) => authenticator.problem(principal),
       verify: (token, reply) => authenticator.verify(token, reply),
