@@ -399,7 +399,8 @@ function frames(counts: FrameTally): Sample[] {
   );
 }
 
-function buckets(name: string, { bounds, counts, sum, count }: Histogram): Sample[] {
+/** The parts of a histogram as Prometheus has them. */
+export function buckets(name: string, { bounds, counts, sum, count }: Histogram): Sample[] {
   let below = 0;
   const samples = bounds.map((bound, at) => {
     below += counts[at] ?? 0;
