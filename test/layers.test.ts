@@ -65,6 +65,11 @@ describe('rooms import only what stands before them', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('the edge over HTTP knows no file of the edge over sockets: what both do stands in service/', () => {
+    const wrong = imports.filter(({ from, to }) => from === 'http' && to === 'connection');
+    expect(wrong.map(({ file }) => file)).toEqual([]);
+  });
+
   test('Redis is known to the files named after it', () => {
     const wrong = imports.filter(
       ({ file, from, to }) => to === 'redis' && from !== 'redis' && !/(^|\/)redis[^/]*$/.test(file),

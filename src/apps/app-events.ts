@@ -31,7 +31,11 @@ export class AppEvents {
   told({ app, event, data, node }: ArgumentsOf<'app_event'>): void {
     for (const { handler, calls } of this.handlers.get(`${app} ${event}`) ?? []) {
       const called = { part: 'event', name: event, deadlineMs: this.deadlineMs } as const;
-      calls.run(called, () => handler(data as JsonValue, { node }), () => {});
+      calls.run(
+        called,
+        () => handler(data as JsonValue, { node }),
+        () => {},
+      );
     }
   }
 }

@@ -64,7 +64,13 @@ function store(
     const owner = owners?.of(topic) ?? null;
     if (owner === null)
       return resolve(refusal('not_allowed', `expected a topic that this application owns, got ${quote(topic)}`));
-    appendStored(broker, topic, owner, { position: at, timestamp: timestamp ?? clock.now(), draft, duplicate: false }, stored);
+    appendStored(
+      broker,
+      topic,
+      owner,
+      { position: at, timestamp: timestamp ?? clock.now(), draft, duplicate: false },
+      stored,
+    );
   });
 }
 
@@ -73,7 +79,8 @@ function read({ broker }: Context, topic: Topic, request: ReadRequest): Promise<
 }
 
 function topicOf(name: string, tenant = ''): Topic | Refusal {
-  if (!isTenant(tenant)) return refusal('invalid_field', `tenant: expected at most 64 characters [A-Za-z0-9_:-], got ${quote(tenant)}`);
+  if (!isTenant(tenant))
+    return refusal('invalid_field', `tenant: expected at most 64 characters [A-Za-z0-9_:-], got ${quote(tenant)}`);
   return isTopicName(name) ? qualify(tenant, name) : invalidTopic(name);
 }
 
@@ -86,7 +93,10 @@ function draftOf(app: string, context: Context, message: Omit<Outgoing, 'at'>): 
   const { maxMessageSize } = context.limits;
   const size = Buffer.byteLength(payload);
   if (size > maxMessageSize)
-    return refusal('payload_too_large', `expected at most ${maxMessageSize} bytes (websocket.max_message_size), got ${size}`);
+    return refusal(
+      'payload_too_large',
+      `expected at most ${maxMessageSize} bytes (websocket.max_message_size), got ${size}`,
+    );
   return { payload, from, clientId, idempotencyKey, trace };
 }
 

@@ -36,7 +36,8 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts): Host {
     frame: (definition) => definition as unknown as Frame,
     route: (definition) => definition as unknown as AppRoute,
     refuse: (reason, message, more = {}) => {
-      if (!Object.hasOwn(ERRORS, reason)) throw new RangeError(`expected a reason of docs/errors.md, got ${quote(reason)}`);
+      if (!Object.hasOwn(ERRORS, reason))
+        throw new RangeError(`expected a reason of docs/errors.md, got ${quote(reason)}`);
       const { retryAfterMs, details } = more;
       return { ...refusal(reason, message, retryAfterMs), ...(details !== undefined && { details }) };
     },
@@ -67,7 +68,8 @@ function peopleOf(bus: ControlBus): Pick<Host, 'disconnect' | 'notify' | 'revoke
     };
   };
   return {
-    disconnect: async (user, { reconnect = false } = {}) => order(read('disconnect_user', { ...whose(user), reconnect })),
+    disconnect: async (user, { reconnect = false } = {}) =>
+      order(read('disconnect_user', { ...whose(user), reconnect })),
     notify: async (user, event, data) => order(read('notify_user', { ...whose(user), event, data })),
     revoke: async (user) => order(read('revoke', whose(user))),
     rightsChanged: async ({ user, tenant, topic }) => {

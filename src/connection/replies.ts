@@ -27,6 +27,11 @@ export function errorFrame(refused: Refusal): ControlFrame {
   };
 }
 
+/** Why a topic or pattern is not subscribed to, or no longer, as it stands in a `Status`. */
+export function rejection(topic: string, { reason, message, details }: Refusal): Rejection {
+  return { topic, code: ERRORS[reason].code, reason, message, ...(details === undefined ? {} : { details }) };
+}
+
 /** The announcement of a loss; `name` is what the client calls the topic. */
 export function gapFrame(name: string, gap: OpenGap): ControlFrame {
   switch (gap.cause) {
@@ -54,4 +59,9 @@ export interface Recovery {
   readonly recovered: boolean;
   readonly missed: number;
   readonly reason?: string;
+}
+
+export interface Rejection extends Pick<Refusal, 'reason' | 'message' | 'details'> {
+  readonly topic: string;
+  readonly code: number;
 }

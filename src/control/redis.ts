@@ -119,7 +119,15 @@ export class RedisControlBus implements ControlBus {
   tell(command: Command): void {
     this.execute(command, false);
     const { instance: from } = this;
-    void this.publish(ALL, { kind: 'command', id: this.random.id(), from, only: null, dry: false, command, told: true });
+    void this.publish(ALL, {
+      kind: 'command',
+      id: this.random.id(),
+      from,
+      only: null,
+      dry: false,
+      command,
+      told: true,
+    });
   }
 
   async members(): Promise<readonly Member[]> {

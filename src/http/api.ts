@@ -3,7 +3,6 @@
  * token, the rates of its user and of the node, the role `service`.
  */
 import { userKey, type Principal } from '../auth/principal.ts';
-import { chargeUser } from '../connection/charges.ts';
 import { clientAddress } from '../node/client-address.ts';
 import { bearerToken } from '../node/handshake.ts';
 import type { Node, NodeParts } from '../node/node.ts';
@@ -11,6 +10,7 @@ import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpRequest, HttpResponse, RequestHead, Route } from '../node/route.ts';
 import { failFrom, verifyFrom } from '../node/verification.ts';
 import { ERRORS, isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
+import { chargeUser } from '../service/rates.ts';
 import { addressRate, userRate } from './rate-headers.ts';
 
 /** A request whose sender is known and has paid for it. */

@@ -230,6 +230,13 @@ export const ERRORS = {
     when: 'the application that handles this frame or request did not answer within its deadline',
     remedy: 'look whether it was done before you send it again: the application may have gone on',
   },
+  rights_unavailable: {
+    code: 503,
+    temporary: true,
+    strike: false,
+    when: 'the application that decides who may act on this topic, or who may connect, did not answer in time',
+    remedy: 'wait retry_after_ms, then send it again; nothing was done, and what is not decided is not allowed',
+  },
   log_unavailable: {
     code: 503,
     temporary: true,
