@@ -48,7 +48,7 @@ export const app: App<Settings> = {
           deadlineMs: 2_000,
           async handle({ poll, option }, caller) {
             const answer = await polls.vote(poll, option, caller);
-            if (!host.isRefusal(answer)) votes.add();
+            if (!host.isRefusal(answer) && answer.counted) votes.add();
             return answer;
           },
         }),
