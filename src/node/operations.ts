@@ -7,6 +7,7 @@ import type { Rate } from '../limits/token-bucket.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { Log } from '../telemetry/log.ts';
 import { announce } from './announce.ts';
+import { changeRights, touchedBy } from './change-rights.ts';
 import type { Node } from './node.ts';
 import { Reversions } from './reversions.ts';
 import { Traffic } from './traffic.ts';
@@ -179,6 +180,14 @@ const PLANS: Plans = {
         // At once, and again at every beat for those that are just being admitted.
         for (const connection of touched) connection.close('token_revoked', 'the token was revoked: sign in again');
       },
+    };
+  },
+
+  rights_changed: (self, change) => {
+    const touched = touchedBy(change, self.node.connections);
+    return {
+      connections: touched.length,
+      apply: () => changeRights(self.node.parts.context, touched, change),
     };
   },
 
