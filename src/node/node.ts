@@ -349,7 +349,7 @@ export class Node {
         'idempotency',
         'direct_messages',
         ...(connection.batching ? ['batching'] : []),
-        ...context.extensions.keys(),
+        ...context.frameHandlers.keys(),
       ],
     };
   }
