@@ -1,0 +1,51 @@
+/** What the backend is told, each event as one JSON text that says by itself what happened, where and when. */
+import type { Principal } from '../../auth/principal.ts';
+import type { Published } from '../../broker/broker.ts';
+import type { Clock } from '../../telemetry/clock.ts';
+import type { ConnectionFacts } from '../app.ts';
+import type { Told } from './settings.ts';
+
+export class Events {
+  private readonly node: string;
+  private readonly run: string;
+  private readonly clock: Clock;
+  private count = 0;
+
+  /** @param run tells this run of the node from others: ids never come again */
+  constructor(node: string, run: string, clock: Clock) {
+    this.node = node;
+    this.run = run;
+    this.clock = clock;
+  }
+
+  nodeStarted(): string {
+    return this.event('node_started', {});
+  }
+
+  connection(type: Told, facts: ConnectionFacts, more: object = {}): string {
+    return this.event(type, { connection: connectionOf(facts), ...more });
+  }
+
+  published(principal: Principal, topic: string, { id, position, duplicate }: Published): string {
+    const { tenant, user } = principal;
+    return this.event('published', { tenant, user, topic, message: { id, position, duplicate } });
+  }
+
+  private event(type: Told, facts: object): string {
+    this.count += 1;
+    return JSON.stringify({ id: `${this.run}-${this.count}`, type, at: this.clock.now(), node: this.node, ...facts });
+  }
+}
+
+function connectionOf({ connectionId, principal, address }: ConnectionFacts): object {
+  return { id: connectionId, ...whoIs(principal), address };
+}
+
+/** Who a principal is, for the backend. Nothing that could be used in the user's name. */
+export function whoIs({ tenant, user, roles }: Principal): {
+  readonly tenant: string;
+  readonly user: string;
+  readonly roles: readonly string[];
+} {
+  return { tenant, user, roles };
+}
