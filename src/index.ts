@@ -6,7 +6,8 @@ import { startNode, type Extensions, type RunningNode } from './cli/wiring.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
 import type { Config, ConfigInput } from './config/schema.ts';
 
-export { ConfigError, type Problem } from './config/load.ts';
+export { ConfigError } from './config/load.ts';
+export type { Problem } from './config/problem.ts';
 export type { ConfigInput } from './config/schema.ts';
 export type { FrameHandler } from './connection/context.ts';
 export type { Extensions } from './cli/wiring.ts';
@@ -92,12 +93,12 @@ class EmbeddedNode implements Signalbox {
   }
 
   private async begin(): Promise<void> {
-    this.running = await startNode(
-      this.config,
+    this.running = await startNode({
+      config: this.config,
       // Its failure is told by `stopped`.
-      (reason) => void this.end(reason, {}).catch(() => {}),
-      this.extensions,
-    );
+      onEnd: (reason) => void this.end(reason, {}).catch(() => {}),
+      extensions: this.extensions,
+    });
   }
 
   private end(reason: StopReason, options: { readonly graceMs?: number }): Promise<void> {

@@ -28,6 +28,8 @@ const ALLOWED: readonly (readonly [string, string])[] = [
   ['cli', 'load'],
 ];
 
+const IMPORTS = /\b(?:from|import)\s+'(\.[^']+)'/g;
+
 interface Import {
   readonly file: string;
   readonly from: string;
@@ -76,6 +78,84 @@ describe('rooms import only what stands before them', () => {
   });
 });
 
+/**
+ * Files that may name each other as types, and why. Values never go round: a file could then run before what it imports.
+ */
+const ONE_THING: readonly RegExp[] = [
+  // A topic lists its subscriptions, a subscription knows its topic, and the trace of a topic writes down both.
+  /^router\/(routed-topic|subscription|topic-trace)\.ts$/,
+  // A connection is one actor: its class holds the state, and the files beside it are what it does with that.
+  /^connection\//,
+];
+
+describe('no import comes back to where it began', () => {
+  test('the finder finds cycles, and nothing else', () => {
+    const imports = new Map([
+      ['a', ['b', 'c']],
+      ['b', ['d']],
+      ['c', ['d']],
+      ['d', ['e', 'zod']],
+      ['e', ['b']],
+      ['f', ['a']],
+    ]);
+    expect(cycles(imports)).toEqual([['b', 'd', 'e']]);
+    expect(cycles(new Map([['a', ['a']]]))).toEqual([['a']]);
+  });
+
+  test('of values', () => {
+    expect(cycles(importMap(withoutTypes))).toEqual([]);
+  });
+
+  test('of types, except within one thing', () => {
+    const found = cycles(importMap());
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.filter((files) => !ONE_THING.some((thing) => files.every((file) => thing.test(file))))).toEqual([]);
+  });
+});
+
+function withoutTypes(text: string): string {
+  return text.replaceAll(/^(?:import|export) type [^;]*;/gm, '');
+}
+
+/** What each file imports, tests apart. */
+function importMap(prepared = (text: string): string => text): Map<string, string[]> {
+  return new Map(
+    sourceFiles()
+      .filter((file) => !isTest(file))
+      .map((file) => [
+        file,
+        [...prepared(read(file)).matchAll(IMPORTS)].map(([, specifier]) => targetOf(file, specifier ?? '')),
+      ]),
+  );
+}
+
+/** Groups of files that reach each other (Tarjan's strongly connected components), each sorted. */
+function cycles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const open: string[] = [];
+  const found: string[][] = [];
+  const visit = (file: string): number => {
+    const number = order.size;
+    order.set(file, number);
+    lowest.set(file, number);
+    open.push(file);
+    for (const target of imports.get(file) ?? []) {
+      if (!imports.has(target)) continue;
+      const reached = order.has(target) ? (open.includes(target) ? order.get(target) : undefined) : visit(target);
+      lowest.set(file, Math.min(lowest.get(file) ?? number, reached ?? number));
+    }
+    const low = lowest.get(file) ?? number;
+    if (low === number) {
+      const group = open.splice(open.indexOf(file));
+      if (group.length > 1 || imports.get(file)?.includes(file) === true) found.push(group.sort());
+    }
+    return low;
+  };
+  for (const file of imports.keys()) if (!order.has(file)) visit(file);
+  return found;
+}
+
 function layerOf(room: string): number {
   return LAYERS.findIndex((rooms) => rooms.includes(room));
 }
@@ -96,12 +176,17 @@ function roomOf(file: string): string {
   return file.split('/')[0] ?? '';
 }
 
+function isTest(file: string): boolean {
+  return file.endsWith('.test.ts') || /(^|\/)(test-rig|contract-suite)[^/]*$/.test(file);
+}
+
+function targetOf(file: string, specifier: string): string {
+  return relative(SRC, resolve(SRC, dirname(file), specifier));
+}
+
 /** Imports of a file, tests apart: they may look into other rooms. */
 function importsOf(file: string): Import[] {
-  if (file.endsWith('.test.ts') || /(^|\/)(test-rig|contract-suite)[^/]*$/.test(file)) return [];
-  const specifiers = [...read(file).matchAll(/(?:from|import)\s+'(\.[^']+)'/g)].map(([, specifier]) => specifier ?? '');
-  return specifiers.map((specifier) => {
-    const target = relative(SRC, resolve(SRC, dirname(file), specifier));
-    return { file, from: roomOf(file), to: roomOf(target) };
-  });
+  if (isTest(file)) return [];
+  const specifiers = [...read(file).matchAll(IMPORTS)].map(([, specifier]) => specifier ?? '');
+  return specifiers.map((specifier) => ({ file, from: roomOf(file), to: roomOf(targetOf(file, specifier)) }));
 }

@@ -1,18 +1,9 @@
 /** Runs one actor: its inbox, the one-at-a-time rule, and the hand-over of failures to the supervisor. */
 import type { Actor, ActorHealth, StopReason } from './actor.ts';
 import { Mailbox } from './mailbox.ts';
-import type { Policy, Supervisor } from './supervisor.ts';
+import type { FailureRecord, Policy, Supervised, Supervisor } from './supervisor.ts';
 
-/** What is known of an actor that has failed at least once; the healthy majority carries none. */
-export interface FailureRecord {
-  /** When it failed lately, by the monotonic clock, in ms: the restart budget looks at these. */
-  recent: number[];
-  failures: number;
-  restarts: number;
-  lastError: string;
-}
-
-export class ActorCell<M> {
+export class ActorCell<M> implements Supervised<M> {
   readonly actor: Actor<M>;
   readonly supervisor: Supervisor;
   readonly policy: Policy;

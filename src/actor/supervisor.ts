@@ -1,7 +1,6 @@
 /** One-for-one supervision: what happens to an actor that fails, and only to that one. */
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
-import type { Directive } from './actor.ts';
-import type { ActorCell } from './actor-cell.ts';
+import type { Actor, Directive } from './actor.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { MailboxLimits } from './mailbox.ts';
 
@@ -32,6 +31,24 @@ export interface SupervisionListener {
   alert(alert: Alert): void;
 }
 
+/** What is known of an actor that has failed at least once; the healthy majority carries none. */
+export interface FailureRecord {
+  /** When it failed lately, by the monotonic clock, in ms: the restart budget looks at these. */
+  recent: number[];
+  failures: number;
+  restarts: number;
+  lastError: string;
+}
+
+/** An actor as its supervisor sees it: its cell. */
+export interface Supervised<M> {
+  readonly actor: Pick<Actor<M>, 'id' | 'describe'>;
+  readonly policy: Policy;
+  failureRecord: FailureRecord | null;
+  suspend(): void;
+  resume(): void;
+}
+
 export class Supervisor {
   readonly clock: Clock;
   private readonly scheduler: Scheduler;
@@ -49,7 +66,7 @@ export class Supervisor {
    * Quarantines the message, counts the failure against the actor's budget, and decides.
    * Called by the actor's cell only.
    */
-  failed<M>(cell: ActorCell<M>, error: unknown, message: M | null): Directive {
+  failed<M>(cell: Supervised<M>, error: unknown, message: M | null): Directive {
     const now = this.clock.elapsed();
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     const id = cell.actor.id;
@@ -80,7 +97,7 @@ export class Supervisor {
   }
 
   private pause<M>(
-    cell: ActorCell<M>,
+    cell: Supervised<M>,
     backoff: { readonly minMs: number; readonly maxMs: number },
     failures: number,
   ): void {

@@ -37,9 +37,10 @@ export const serve: Command = {
       return serveWorkers(config, () => loadFromArguments(args).config);
     }
     const ending = new AbortController();
-    const running = await startNode(config, (reason) =>
-      ending.abort(reason === 'fatal' ? FATAL : 'an operator told it to drain'),
-    );
+    const running = await startNode({
+      config,
+      onEnd: (reason) => ending.abort(reason === 'fatal' ? FATAL : 'an operator told it to drain'),
+    });
     const log = running.logs.room('cli');
     endOnUnhandledRejection(running.logs);
     log.info('Serving', {

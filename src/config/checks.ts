@@ -3,8 +3,8 @@ import { createPublicKey } from 'node:crypto';
 import { isIP } from 'node:net';
 import { isSupportedPattern, isTopicName } from '../protocol/topic.ts';
 import { MAX_TRACED, tracePattern } from '../protocol/trace-pattern.ts';
-import type { Problem } from './load.ts';
 import { originEntryProblem } from './origin-entries.ts';
+import type { Problem } from './problem.ts';
 import type { Config, TopicRule } from './schema.ts';
 import { secretBytes } from './secrets.ts';
 

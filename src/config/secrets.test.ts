@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { secretKey } from '../auth/verification-key.ts';
-import { ConfigError, loadConfig, type Problem } from './load.ts';
+import { ConfigError, loadConfig } from './load.ts';
+import type { Problem } from './problem.ts';
 import type { Config } from './schema.ts';
 import { secretBytes, secretText } from './secrets.ts';
 

@@ -4,14 +4,13 @@ import { Supervisor, type Alert } from '../actor/supervisor.ts';
 import type { Principal } from '../auth/principal.ts';
 import { Rights, type Action } from '../auth/rights.ts';
 import type { Retention, RetentionRule } from '../broker/retention.ts';
-import { TokenBucket, type Rate } from '../limits/token-bucket.ts';
-import { UserLimits } from '../limits/user-limits.ts';
+import type { Rate } from '../limits/token-bucket.ts';
 import type { Format } from '../protocol/codec.ts';
 import { refusal, isRefusal, type Refusal } from '../protocol/errors.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { unaccounted } from '../router/audit.ts';
-import { Router } from '../router/router.ts';
+import type { Router } from '../router/router.ts';
 import type { Session, SessionStore } from '../session/session-store.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import { VirtualClock } from '../simulation/virtual-clock.ts';
@@ -19,11 +18,10 @@ import { REAL_PARTS } from '../simulation/world.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { silentLog } from '../telemetry/log.ts';
 import type { TraceLimits } from '../telemetry/message-trace.ts';
-import { Backlog } from './backlog.ts';
-import { TurnGuard } from './turn-guard.ts';
+import type { Backlog } from './backlog.ts';
+import { buildContext, type ContextPorts, type ContextSettings } from './build-context.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionContext, ConnectionLimits, FrameHandler } from './context.ts';
-import { Flusher } from './flusher.ts';
 import { beat } from './liveness.ts';
 import { HeldBroker } from './test-rig-broker.ts';
 import { TestClient } from './test-rig-client.ts';
@@ -165,32 +163,19 @@ export class TestRig {
     );
     this.forget = (topic) => memory.forget(topic);
     this.broker = new HeldBroker(memory);
-    const flusher = new Flusher(
-      { sliceMs: 5, readSliceMs: 5, stride: 32, coalesceMs: options.coalesceMs ?? 0 },
-      clock,
-      clock,
-    );
     const tail = { messages: options.tail ?? 1_000, bytes: 10_000_000, totalBytes: 100_000_000 };
-    this.router = new Router(
-      { tail, lingerMs: 60_000, restMs: REST_SECS * 1_000, trace: options.trace },
-      this.broker,
-      flusher,
-      clock,
-      silentLog,
-    );
-    this.backlog = new Backlog(options.totalBytes ?? 1_000_000_000);
-    flusher.serve(this.router, this.backlog);
-    this.sweep = () => {
-      memory.sweep();
-      this.router.sweep();
+    const settings: ContextSettings = {
+      flushing: { sliceMs: 5, readSliceMs: 5, stride: 32, coalesceMs: options.coalesceMs ?? 0 },
+      routing: { tail, lingerMs: 60_000, restMs: REST_SECS * 1_000, trace: options.trace },
+      mailboxesBytes: options.totalBytes ?? 1_000_000_000,
+      userRate: options.userRate ?? UNLIMITED,
+      connectionsPerUser: 100,
+      nodeRate: options.nodeRate ?? UNLIMITED,
     };
-    this.context = {
+    const ports: ContextPorts = {
       clock,
       random,
       scheduler: clock,
-      flusher,
-      backlog: this.backlog,
-      turnGuard: new TurnGuard(this.clock),
       supervisor: new Supervisor(clock, clock, this.deadLetters, {
         restarted: () => {},
         alert: (alert) => this.alerts.push(alert),
@@ -198,7 +183,6 @@ export class TestRig {
       log: silentLog,
       counters,
       broker: this.broker,
-      router: this.router,
       deadLetters: this.deadLetters,
       policy: {
         inbox: { capacity: options.inboxCapacity ?? 100, bytes: 1_000_000, strategy: 'refuse' },
@@ -208,8 +192,6 @@ export class TestRig {
       },
       sessions: this.sessions,
       rights: this.rights,
-      users: new UserLimits(options.userRate ?? UNLIMITED, 100),
-      nodeBucket: new TokenBucket(options.nodeRate ?? UNLIMITED),
       limits,
       extensions: options.extensions ?? new Map(),
       node: this.node,
@@ -221,6 +203,13 @@ export class TestRig {
       },
       liveSession: (id) => this.connections.find(({ isOpen, sessionId }) => isOpen && sessionId === id),
       ended: (connection) => this.connections.splice(this.connections.indexOf(connection), 1),
+    };
+    this.context = buildContext(ports, settings, silentLog);
+    this.router = this.context.router;
+    this.backlog = this.context.backlog;
+    this.sweep = () => {
+      memory.sweep();
+      this.router.sweep();
     };
     void this.broker.start(this.router);
   }

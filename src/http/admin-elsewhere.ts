@@ -1,22 +1,14 @@
 /** `?node=` of the admin endpoints that only look: the node that was asked asks the one that is meant. */
-import type { ControlBus, Member } from '../control/command.ts';
-import type { NodeViews, ViewAnswer, ViewRequest } from '../control/views.ts';
+import type { Member } from '../control/command.ts';
+import type { ViewAnswer, ViewRequest } from '../control/views.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpResponse } from '../node/route.ts';
 import { refusal } from '../protocol/errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { AdminRequest, AdminRoute } from './admin-access.ts';
-import { askAll } from './all-nodes.ts';
+import { askAll, type Elsewhere } from './all-nodes.ts';
 import { MERGED, ofOneNode, pageOfEach, type View } from './merged-views.ts';
 import { MAX_PAGE } from './page-size.ts';
-
-export interface Elsewhere {
-  /** The name of this node. */
-  readonly own: string;
-  readonly bus: ControlBus;
-  /** `null` where a node is alone. */
-  readonly views: NodeViews | null;
-}
 
 /** Its ids begin with the name of their node, so that nobody has to know where a connection is. */
 const BY_ID = '/admin/connections/:id';

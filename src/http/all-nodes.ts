@@ -1,8 +1,16 @@
 /** One question to every live node: each answers for itself, and one that does not answer is named. */
-import type { Member } from '../control/command.ts';
-import type { ViewRequest } from '../control/views.ts';
+import type { ControlBus, Member } from '../control/command.ts';
+import type { NodeViews, ViewRequest } from '../control/views.ts';
 import type { HttpResponse } from '../node/route.ts';
-import type { Elsewhere } from './admin-elsewhere.ts';
+
+/** How one node reaches the others. */
+export interface Elsewhere {
+  /** The name of this node. */
+  readonly own: string;
+  readonly bus: ControlBus;
+  /** `null` where a node is alone. */
+  readonly views: NodeViews | null;
+}
 
 /** What a node said, or why nothing is known of it. */
 export interface NodeAnswer {

@@ -6,7 +6,7 @@ import type { Subscriber } from './subscriber.ts';
 import type { StormResult } from './thread-messages.ts';
 
 /** One storm, as far as this thread has part in it. */
-export class Storm {
+class Storm {
   hasBegun = false;
   private liveCount = 0;
   private backAt = 0;

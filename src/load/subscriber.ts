@@ -5,7 +5,6 @@ import { Link, type LinkContext, type LinkOwner } from './link.ts';
 import { recordLatency } from './latency.ts';
 import type { SequenceCheck } from './sequence-check.ts';
 import { addTo } from './thread-tally.ts';
-import type { Storm } from './storms.ts';
 
 /** Without advice in a refusal. */
 const RETRY_MS = 100;
@@ -23,6 +22,11 @@ interface SubscribedDetails {
   readonly positions?: Readonly<Record<string, { readonly epoch: string; readonly sequence: number }>>;
   readonly recovery?: Readonly<Record<string, { readonly missed: number }>>;
   readonly rejected?: readonly { readonly reason: string }[];
+}
+
+/** Whoever sent a subscriber back waits for it to have all that it missed. */
+interface Awaiting {
+  live(now: number): void;
 }
 
 export class Subscriber implements FrameSink, LinkOwner {
@@ -43,7 +47,7 @@ export class Subscriber implements FrameSink, LinkOwner {
   private hasSettled = false;
   /** Coming back: by topic, the sequence up to which it must have everything to be live. */
   private readonly goals = new Map<number, number>();
-  private storm: Storm | null = null;
+  private awaiting: Awaiting | null = null;
 
   constructor(context: SubscriberContext, token: string | null, topics: readonly number[], first: number) {
     this.context = context;
@@ -65,8 +69,8 @@ export class Subscriber implements FrameSink, LinkOwner {
     this.away();
   }
 
-  comeBack(storm: Storm): void {
-    this.storm = storm;
+  comeBack(awaiting: Awaiting): void {
+    this.awaiting = awaiting;
     this.link.open();
   }
 
@@ -173,8 +177,8 @@ export class Subscriber implements FrameSink, LinkOwner {
 
   /** Everything that was missed while away has come. */
   private live(): void {
-    this.storm?.live(this.context.clock.now());
-    this.storm = null;
+    this.awaiting?.live(this.context.clock.now());
+    this.awaiting = null;
   }
 
   private gap(data: Readonly<Record<string, unknown>>): void {

@@ -1,18 +1,36 @@
 /** Verifies who asks, address by address: where too many attempts were bad, more are not looked at for a while. */
+import type { Authenticator } from '../auth/authenticator.ts';
 import type { Principal } from '../auth/principal.ts';
+import type { ConnectionContext } from '../connection/context.ts';
+import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { networkOf } from './client-address.ts';
-import type { NodeParts } from './node.ts';
 
 type Answer<T> = (answer: T | Refusal) => void;
 
+/** The parts of a node that attempts need. */
+interface AttemptParts {
+  readonly context: Pick<ConnectionContext, 'clock' | 'counters'>;
+  /** Failed verifications per address. */
+  readonly failures: KeyedBuckets;
+}
+
+interface VerificationParts extends AttemptParts {
+  readonly authenticator: Authenticator;
+}
+
 /** @param address whose failures count: the client's, not that of a trusted proxy */
-export function verifyFrom(parts: NodeParts, address: string, token: string, reply: Answer<Principal>): void {
+export function verifyFrom(parts: VerificationParts, address: string, token: string, reply: Answer<Principal>): void {
   attemptFrom(parts, address, (answered) => parts.authenticator.verify(token, answered), reply);
 }
 
 /** Refuses an attempt without a token. It counts like a bad one: or whoever has none could try without end. */
-export function failFrom(parts: NodeParts, address: string, problem: Refusal, reply: (answer: Refusal) => void): void {
+export function failFrom(
+  parts: AttemptParts,
+  address: string,
+  problem: Refusal,
+  reply: (answer: Refusal) => void,
+): void {
   attemptFrom<Refusal>(parts, address, (answered) => answered(problem), reply);
 }
 
@@ -21,7 +39,7 @@ export function failFrom(parts: NodeParts, address: string, problem: Refusal, re
  * @param attempt decides; not called while the address has to wait
  */
 export function attemptFrom<T extends object>(
-  { failures, context }: NodeParts,
+  { failures, context }: AttemptParts,
   address: string,
   attempt: (answered: Answer<T>) => void,
   reply: Answer<T>,

@@ -5,7 +5,8 @@ import { ENDED, JOINING } from '../router/subscription.ts';
 import { checkInvariants } from './invariants.ts';
 import { connect, drawSchedule, nextPayload, perform, type Operation } from './operations.ts';
 import { SeededRandom } from './seeded-random.ts';
-import { checkTraced, type Traced } from './traced.ts';
+import { checkTraced } from './check-traced.ts';
+import type { Traced } from './traced.ts';
 import { promise, Violation } from './violation.ts';
 import { COALESCE_MS, REAL_PARTS, World, type Parts } from './world.ts';
 

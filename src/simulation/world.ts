@@ -6,21 +6,24 @@ import { Authenticator } from '../auth/authenticator.ts';
 import { secretKey } from '../auth/verification-key.ts';
 import { MemoryBroker } from '../broker/memory.ts';
 import { RedisBroker } from '../broker/redis.ts';
-import { Backlog } from '../connection/backlog.ts';
-import { TurnGuard } from '../connection/turn-guard.ts';
+import {
+  buildContext,
+  CONTEXT_PARTS,
+  type ContextParts,
+  type ContextPorts,
+  type ContextSettings,
+} from '../connection/build-context.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
-import { Flusher } from '../connection/flusher.ts';
+import type { Flusher } from '../connection/flusher.ts';
 import { KeyedBuckets } from '../limits/keyed-buckets.ts';
-import { TokenBucket } from '../limits/token-bucket.ts';
-import { UserLimits } from '../limits/user-limits.ts';
 import type { Handshake } from '../node/handshake.ts';
 import { NodeMode } from '../node/mode.ts';
 import { Node } from '../node/node.ts';
 import { Origins } from '../node/origins.ts';
 import { Pulse } from '../node/pulse.ts';
 import type { Payload } from '../protocol/codec.ts';
-import { Router } from '../router/router.ts';
+import type { Router } from '../router/router.ts';
 import { MemorySessionStore } from '../session/memory.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { silentLog } from '../telemetry/log.ts';
@@ -37,20 +40,17 @@ import { VirtualClock } from './virtual-clock.ts';
 import type { WorldBroker } from './world-broker.ts';
 
 /** The parts that a test may replace by broken ones, to prove that the simulation notices. */
-export interface Parts {
-  readonly router: (...args: ConstructorParameters<typeof Router>) => Router;
+export interface Parts extends ContextParts {
   readonly broker: (...args: ConstructorParameters<typeof MemoryBroker>) => MemoryBroker;
   readonly supervisor: (...args: ConstructorParameters<typeof Supervisor>) => Supervisor;
-  readonly backlog: (...args: ConstructorParameters<typeof Backlog>) => Backlog;
   /** Instead of the in-memory broker: the distributed one, over a simulated Redis. */
   readonly redis?: MakeRedisBroker;
 }
 
 export const REAL_PARTS: Parts = {
-  router: (...args) => new Router(...args),
+  ...CONTEXT_PARTS,
   broker: (...args) => new MemoryBroker(...args),
   supervisor: (...args) => new Supervisor(...args),
-  backlog: (...args) => new Backlog(...args),
 };
 
 export const REDIS_PARTS: Parts = { ...REAL_PARTS, redis: (...args) => new RedisBroker(...args) };
@@ -162,18 +162,6 @@ export class World {
           );
     const stride = random.between(1, 3);
     const coalesceMs = random.pick([0, 0, 0, COALESCE_MS]);
-    this.flusher = new Flusher({ sliceMs: 0, readSliceMs: 0, stride, coalesceMs }, clock, clock);
-    const trace = traced?.limits;
-    this.router = parts.router(
-      { tail, lingerMs: LINGER_MS, restMs: REST_MS, trace },
-      this.broker,
-      this.flusher,
-      clock,
-      silentLog,
-    );
-    for (const pattern of traced?.patterns ?? []) this.router.tracing.enable(pattern, untilOf(traced, clock));
-    const backlog = parts.backlog(conditions.totalBytes);
-    this.flusher.serve(this.router, backlog);
     const mode = new NodeMode('sim', 'x', 'key', () => {});
     const authenticator = new Authenticator(
       {
@@ -188,18 +176,22 @@ export class World {
       clock,
     );
     const rate = { perSecond: 1e9, burst: 1e9 };
-    const context: ConnectionContext = {
+    const settings: ContextSettings = {
+      flushing: { sliceMs: 0, readSliceMs: 0, stride, coalesceMs },
+      routing: { tail, lingerMs: LINGER_MS, restMs: REST_MS, trace: traced?.limits },
+      mailboxesBytes: conditions.totalBytes,
+      userRate: rate,
+      connectionsPerUser: 100,
+      nodeRate: rate,
+    };
+    const ports: ContextPorts = {
       clock,
       random,
       scheduler: clock,
-      flusher: this.flusher,
-      backlog,
-      turnGuard: new TurnGuard(this.clock),
       supervisor,
       log: silentLog,
       counters: this.counters,
       broker: this.broker,
-      router: this.router,
       deadLetters: new DeadLetters(10),
       policy: {
         inbox: { capacity: 4, bytes: 100_000, strategy: 'refuse' },
@@ -209,8 +201,6 @@ export class World {
       },
       sessions: new MemorySessionStore(60_000, 10, clock),
       rights: this.rights,
-      users: new UserLimits(rate, 100),
-      nodeBucket: new TokenBucket(rate),
       limits: limitsOf(conditions),
       extensions: new Map(),
       node: mode,
@@ -219,7 +209,11 @@ export class World {
       liveSession: (id) => this.node.bySession(id),
       ended: (connection) => this.node.forget(connection),
     };
-    const origins = new Origins({ allowed: [], isTold: false }, context.clock, silentLog);
+    const context = buildContext(ports, settings, silentLog, parts);
+    this.router = context.router;
+    this.flusher = context.flusher;
+    for (const pattern of traced?.patterns ?? []) this.router.tracing.enable(pattern, untilOf(traced, clock));
+    const origins = new Origins({ allowed: [], isTold: false }, clock, silentLog);
     this.node = new Node(
       { maxConnections: 100, acceptsPerSecond: 1e9, trustedProxies: [], queryToken: true },
       { context, mode, authenticator, origins, failures: new KeyedBuckets(rate, 10) },

@@ -55,7 +55,11 @@ const frameHandlers = new Map([
   ['X-Reject', rejects],
   ['X-Never', never],
 ]);
-const running = await startNode(config, () => process.exit(70), { frameHandlers, routes });
+const running = await startNode({
+  config,
+  onEnd: () => process.exit(70),
+  extensions: { frameHandlers, routes },
+});
 running.logs.room('cli').info('Serving', { port: running.port });
 process.on('SIGTERM', () => {
   void running.stop().then(() => process.exit(0));

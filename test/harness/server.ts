@@ -85,7 +85,7 @@ export async function startServer(
 ): Promise<TestServer> {
   const flags = new Map(Object.entries({ ...SETTINGS, ...settings }));
   const { config } = loadConfig({ files: [], environment: {}, flags });
-  const server = new TestServer(await startNode(config, onEnd, extensions));
+  const server = new TestServer(await startNode({ config, onEnd, extensions }));
   onTestFinished(() => within(server.stop(), 'the server to stop'));
   return server;
 }

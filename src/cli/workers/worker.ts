@@ -1,8 +1,9 @@
 /** A worker: a node like any other, but its configuration comes from its parent, and its parent says when it ends. */
 import type { Config } from '../../config/schema.ts';
 import type { HttpRequest, HttpResponse } from '../../node/route.ts';
+import type { StopOptions } from '../node/stop.ts';
 import { endOnUnhandledRejection } from '../unhandled.ts';
-import { startNode, type RunningNode, type StopOptions } from '../wiring.ts';
+import { startNode, type RunningNode } from '../wiring.ts';
 import type { Call, ForwardedRequest, FromWorker, ToWorker } from './messages.ts';
 
 let started: Promise<RunningNode> | null = null;
@@ -20,7 +21,7 @@ process.on('message', (message: ToWorker) => {
 
 async function start(config: Config): Promise<RunningNode> {
   try {
-    const running = await startNode(config, ended, {}, true);
+    const running = await startNode({ config, onEnd: ended, isWorker: true });
     endOnUnhandledRejection(running.logs);
     running.logs.room('cli').info('Worker serves', { port: running.port, pid: process.pid });
     tell({ kind: 'serving' });

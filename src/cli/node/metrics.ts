@@ -1,0 +1,25 @@
+/** What is measured of a node. */
+import { readGauges } from '../../node/gauges.ts';
+import type { Pulse } from '../../node/pulse.ts';
+import { MetricsRegistry } from '../../telemetry/metrics-registry.ts';
+import type { LogFactory } from '../../telemetry/pino-log.ts';
+import type { Storage } from '../storage.ts';
+import { build } from './build.ts';
+import type { Core } from './core.ts';
+
+export function buildMetrics(
+  { node, context }: Core,
+  storage: Storage,
+  pulse: Pulse,
+  logs: LogFactory,
+): MetricsRegistry {
+  const labels = { version: build.version, node: build.node_version, uws: build.uws_version };
+  return new MetricsRegistry(context.counters, () =>
+    readGauges(node, {
+      ...storage.usage(),
+      eventLoopLagSeconds: pulse.lagMs / 1_000,
+      logLinesLost: logs.lostLines,
+      build: labels,
+    }),
+  );
+}

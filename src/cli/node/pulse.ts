@@ -1,0 +1,26 @@
+/** What a node does once a second. */
+import type { Operations } from '../../node/operations.ts';
+import { Pulse } from '../../node/pulse.ts';
+import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import type { Storage } from '../storage.ts';
+import type { Core } from './core.ts';
+
+const SWEEP_USERS_BEATS = 10;
+
+/** @param failed called when the pulse is given up: the node cannot go on */
+export function buildPulse(
+  { node, mode, context }: Core,
+  operations: Operations,
+  storage: Storage,
+  failed: () => void,
+): Pulse {
+  const { supervisor, router, users } = context;
+  const beat = (): void => {
+    node.beat();
+    operations.beat();
+    storage.sweep();
+    router.sweep();
+    if (mode.beat % SWEEP_USERS_BEATS === 0) users.sweep(clock.elapsed());
+  };
+  return new Pulse(supervisor, clock, scheduler, beat, failed);
+}

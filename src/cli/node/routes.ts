@@ -1,0 +1,60 @@
+/** What a node answers by HTTP: to everybody, to scrapers, and to operators. */
+import type { Config } from '../../config/schema.ts';
+import { AdminAccess, type AdminRoute } from '../../http/admin-access.ts';
+import { adminCommandRoutes } from '../../http/admin-commands.ts';
+import { onAnyNode } from '../../http/admin-elsewhere.ts';
+import { crossOrigin } from '../../http/cross-origin.ts';
+import { developmentPageRoute } from '../../http/development-page/route.ts';
+import { healthRoutes } from '../../http/health.ts';
+import { infoRoutes } from '../../http/info.ts';
+import { openApiRoutes } from '../../http/openapi/routes.ts';
+import { Profiler } from '../../http/profile.ts';
+import { publishRoutes } from '../../http/publish.ts';
+import { topicRoutes } from '../../http/topics.ts';
+import type { Route } from '../../node/route.ts';
+import type { LogFactory } from '../../telemetry/pino-log.ts';
+import { systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import { developmentSigner } from '../development-token.ts';
+import type { Storage } from '../storage.ts';
+import { version } from '../version.ts';
+import { build } from './build.ts';
+import type { Control } from './control.ts';
+import type { Core } from './core.ts';
+
+export function publicRoutes(config: Config, { node, origins }: Core, storage: Storage): Route[] {
+  const proxies = config.server.trusted_proxies;
+  return [
+    ...healthRoutes(node, storage),
+    ...infoRoutes(node, build),
+    ...openApiRoutes(version),
+    ...crossOrigin([...publishRoutes(node, proxies), ...topicRoutes(node, proxies)], origins),
+    ...developmentRoutes(config),
+  ];
+}
+
+/** @param looking the views of this node, which other nodes have as well */
+export function adminRoutes(
+  config: Config,
+  { node, mode }: Core,
+  { bus, views }: Control,
+  looking: readonly AdminRoute[],
+  isWorker: boolean,
+  logs: LogFactory,
+): Route[] {
+  const access = new AdminAccess(
+    { token: config.admin.token, trustedProxies: config.server.trusted_proxies },
+    node.parts,
+    logs.room('http'),
+  );
+  return [
+    ...onAnyNode(looking, { own: mode.name, bus, views }),
+    ...adminCommandRoutes(bus, isWorker ? null : mode.name, logs.room('control')),
+    new Profiler(scheduler).route,
+  ].map((route) => access.guard(route));
+}
+
+/** A page to try it with, for which production has no route. */
+function developmentRoutes(config: Config): Route[] {
+  const sign = developmentSigner(config);
+  return sign === null ? [] : [developmentPageRoute((user) => sign(user, ['user']))];
+}
