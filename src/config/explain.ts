@@ -1,6 +1,6 @@
 /** What the schema library says of a value, in our own three parts. */
 import { KEYS, type Key } from './keys.ts';
-import type { Problem } from './load.ts';
+import type { Problem } from './problem.ts';
 import { PREFIX } from './schema.ts';
 import { isTree, type Tree } from './tree.ts';
 

@@ -11,7 +11,13 @@ export interface TopicOwners {
   /** The owner of a topic of the node, or `null`. Called on the hot path once there are owners. */
   of(topic: Topic): TopicOwner | null;
   /** Every owner of topics that a pattern of the node matches: each of them has a say in who may subscribe to it. */
-  overlapping(pattern: Topic): readonly TopicOwner[];
+  overlapping(pattern: Topic): readonly Overlap[];
+}
+
+export interface Overlap {
+  readonly owner: TopicOwner;
+  /** The owner owns every topic that the pattern matches: then the token's rules are not asked. */
+  readonly isWhole: boolean;
 }
 
 export interface TopicOwner {
@@ -36,6 +42,8 @@ export interface TopicOwner {
 /** The owner has stored the message under its own sequence. The log is appended to there, and the sender told so. */
 export interface StoredAt {
   readonly position: Position;
+  /** Milliseconds since 1970, as the owner keeps it: a message's id holds it. It never runs back within a topic. */
+  readonly timestamp: number;
   /** As it was stored: for a duplicate, as it was stored the first time. */
   readonly draft: Draft;
   /** The same message was stored before: the sender is told its first place. */

@@ -1,0 +1,45 @@
+/** What may be read, subscribed to and written, as far as it can be said at once. `undefined`: somebody has to be asked. */
+import type { Principal } from '../auth/principal.ts';
+import { quote, refusal, type Refusal } from '../protocol/errors.ts';
+import { isSupportedPattern, isTopicName, looksLikePattern, ME } from '../protocol/topic.ts';
+import type { ServiceContext } from './context.ts';
+
+/** Why nothing can be written now, or `null`. */
+export function writeProblem({ node }: ServiceContext): Refusal | null {
+  if (!node.isReadOnly) return null;
+  return refusal('read_only', 'expected a request that only reads: the node is in read-only mode', 5_000);
+}
+
+/** Why a topic (a name or `@me`, no pattern) cannot be read by this principal, or `null`. */
+export function readProblem(context: ServiceContext, principal: Principal, name: string): Refusal | null | undefined {
+  if (name !== ME && !isTopicName(name)) return invalidTopic(name);
+  return context.authorizer.decide(principal, 'subscribe', name);
+}
+
+/** Why the principal may not subscribe to a topic or pattern, or `null`. */
+export function subscribeProblem(
+  context: ServiceContext,
+  principal: Principal,
+  name: string,
+): Refusal | null | undefined {
+  if (!looksLikePattern(name)) return readProblem(context, principal, name);
+  if (isSupportedPattern(name)) return context.authorizer.decide(principal, 'subscribe', name);
+  return refusal(
+    'pattern_not_supported',
+    `expected a literal first segment and ** only at the end, got ${quote(name)}`,
+  );
+}
+
+/** Asks what {@link readProblem} or {@link subscribeProblem} could not say. A principal may be revoked meanwhile. */
+export function askToRead(
+  context: ServiceContext,
+  principal: Principal,
+  name: string,
+  reply: (problem: Refusal | null) => void,
+): void {
+  context.authorizer.ask(principal, 'subscribe', name, (problem) => reply(problem ?? context.revoked(principal)));
+}
+
+export function invalidTopic(name: string): Refusal {
+  return refusal('invalid_topic', `expected 1 to 256 bytes of dotted segments [A-Za-z0-9_:-], got ${quote(name)}`);
+}
