@@ -31,6 +31,8 @@ export class FileQueue implements EventQueue {
   private readonly graveyard: DeadLetterFile;
   private lock: FileLock | null = null;
   private unwritten: string[] = [];
+  /** Of those, on their way to the disk now. */
+  private beingWritten = 0;
   /** Read and not done, the oldest first. */
   private head: Line[] = [];
   /** How many were done ever; what stands in the queue follows. */
@@ -127,14 +129,13 @@ export class FileQueue implements EventQueue {
 
   size(): QueueSize {
     return {
-      events: this.events + this.unwritten.length,
+      events: this.events + this.unwritten.length + this.beingWritten,
       bytes: this.bytes,
       deadLetters: this.graveyard.size,
     };
   }
 
   async close(): Promise<void> {
-    this.again?.cancel();
     await this.inTurn(async () => {
       await this.write();
       this.again?.cancel();
@@ -145,12 +146,17 @@ export class FileQueue implements EventQueue {
 
   private async write(): Promise<void> {
     const events = this.unwritten;
+    this.again?.cancel();
+    this.again = null;
     if (events.length === 0) return;
     this.unwritten = [];
+    this.beingWritten = events.length;
     const text = Buffer.from(`${events.join('\n')}\n`);
     try {
       await this.segments.append(text);
+      this.beingWritten = 0;
     } catch (error) {
+      this.beingWritten = 0;
       this.unwritten = [...events, ...this.unwritten];
       this.told.failed('writing', error);
       this.keepRecent();

@@ -49,7 +49,10 @@ export class SegmentFiles {
     const [file = 0, offset = 0] = (await this.cursorFile.readFile('utf8')).trim().split(/\s+/).map(Number);
     await this.begin();
     const oldest = this.files[0] ?? 0;
-    const place = this.files.includes(file) && Number.isInteger(offset) ? { file, offset } : { file: oldest, offset: 0 };
+    let place = this.files.includes(file) && Number.isInteger(offset) ? { file, offset } : { file: oldest, offset: 0 };
+    // What was read to its end is done with, or files without a line pile up where a server starts again and again.
+    for (const next of this.files.filter((number) => number > place.file))
+      if ((await this.readFrom(place)).length === 0) place = { file: next, offset: 0 };
     await this.removeBefore(place.file);
     return place;
   }

@@ -10,14 +10,14 @@ const TOLD = ['connected', 'disconnected', 'subscribed', 'unsubscribed', 'publis
 export type Told = (typeof TOLD)[number];
 export type Settings = z.output<ReturnType<typeof settings>>;
 
+const hasNoUser = (url: string): boolean => !URL.canParse(url) || new URL(url).username === '';
 const isPattern = (text: string): boolean => isTopicName(text) || isSupportedPattern(text);
-const isSecret = (text: string): boolean => keyOf(text) !== null;
 
 // oxlint-disable-next-line typescript/explicit-function-return-type -- the schema is the type
 export function settings(z: Zod) {
   const count = (fallback: number, min: number, max: number) => z.int().min(min).max(max).default(fallback);
-  const secret = () => z.string().refine(isSecret, `expected ${SECRET_FORM}`).meta({ secret: 'token' });
-  const patterns = () => z.array(z.string().refine(isPattern, 'expected a topic, or a pattern with a literal first segment'));
+  const secret = () => z.string().refine((text) => keyOf(text) !== null, SECRET_FORM).meta({ secret: 'token' });
+  const patterns = () => z.array(z.string().refine(isPattern, 'a topic, or a pattern with a literal first segment'));
   const whenDown = (event: string) =>
     z
       .enum(['refuse', 'allow'])
@@ -26,8 +26,8 @@ export function settings(z: Zod) {
   return z
     .strictObject({
       url: z
-        .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
-        .refine((url) => new URL(url).username === '', 'expected a URL without user and password: requests are signed')
+        .url({ protocol: /^https?$/, error: 'an http or https URL' })
+        .refine(hasNoUser, 'a URL without user and password: requests are signed')
         .meta({ urlPaths: 'secret' })
         .describe('where everything is sent to, by POST'),
       secret: secret().describe(`signs what is sent: ${SECRET_FORM}`),
@@ -35,7 +35,7 @@ export function settings(z: Zod) {
       ask: z.array(z.enum(ASKED)).default([]).describe('what waits for the answer of the backend'),
       topics: patterns().default([]).describe('topics that subscribing and publishing are asked for'),
       frames: z
-        .array(z.string().regex(/^X-[A-Za-z0-9_-]{1,62}$/, 'expected a frame type as X-Order'))
+        .array(z.string().regex(/^X-[A-Za-z0-9_-]{1,62}$/, 'a frame type as X-Order'))
         .default([])
         .describe('application-defined frames that the backend answers'),
       connecting_when_down: whenDown('a client that connects'),
@@ -68,10 +68,10 @@ export function settings(z: Zod) {
     })
     .refine(({ tell, queue, queue_dir: directory }) => tell.length === 0 || queue !== 'file' || directory !== undefined, {
       path: ['queue_dir'],
-      message: 'expected a directory that outlives the process, because tell is set (or queue = "redis")',
+      message: 'a directory that outlives the process, because tell is set (or queue = "redis")',
     })
     .refine(({ ask, topics }) => topics.length > 0 || !ask.some((event) => event !== 'connecting'), {
       path: ['topics'],
-      message: 'expected the topics that subscribing or publishing is asked for',
+      message: 'the topics that subscribing or publishing is asked for',
     });
 }
