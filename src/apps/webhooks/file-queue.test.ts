@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock, systemScheduler } from '../../telemetry/system-clock.ts';
-import { FileQueue, QUEUE_FULL, type QueueLimits } from './file-queue.ts';
+import { FileQueue } from './file-queue.ts';
+import { QUEUE_FULL, type QueueLimits } from './queue-limits.ts';
 
 const LIMITS: QueueLimits = { maxEvents: 1_000, maxBytes: 10_000_000, deadLetters: 100 };
 

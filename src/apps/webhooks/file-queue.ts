@@ -5,13 +5,8 @@ import type { Clock, Scheduler, Timer } from '../../telemetry/clock.ts';
 import { DeadLetterFile } from './dead-letter-file.ts';
 import type { Batch, DeadLetter, EventQueue, QueueSize, QueueTold } from './event-queue.ts';
 import { FileLock } from './file-lock.ts';
+import { QUEUE_FULL, type QueueLimits } from './queue-limits.ts';
 import { SegmentFiles, type Line, type Place } from './segment-files.ts';
-
-export interface QueueLimits {
-  readonly maxEvents: number;
-  readonly maxBytes: number;
-  readonly deadLetters: number;
-}
 
 const FILE_BYTES = 8_388_608;
 /** Events that wait for a disk that cannot be written to. */
@@ -19,7 +14,6 @@ const UNWRITTEN_EVENTS = 10_000;
 const WRITE_AGAIN_MS = 1_000;
 /** Of a full queue, the part that gives way at once: reading it costs the more, the smaller it is. */
 const DROPPED_PART = 0.01;
-export const QUEUE_FULL = 'the queue was full, and this was the oldest event in it';
 
 export class FileQueue implements EventQueue {
   private readonly directory: string;
