@@ -11,9 +11,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ['actor', 'segments'],
   ['redis'],
   ['broker', 'router', 'auth', 'limits', 'session', 'control'],
+  ['service'],
   ['connection'],
   ['node'],
-  ['transport', 'http', 'extensions'],
+  ['transport', 'http', 'apps'],
   ['cli', 'simulation', 'load', 'main.ts', 'index.ts'],
 ];
 
@@ -62,6 +63,11 @@ describe('rooms import only what stands before them', () => {
       .filter((file) => file.startsWith('connection/') && !file.endsWith('.test.ts'))
       .filter((file) => implementations.some((path) => read(file).includes(`/${path}'`)));
     expect(wrong).toEqual([]);
+  });
+
+  test('the edge over HTTP knows no file of the edge over sockets: what both do stands in service/', () => {
+    const wrong = imports.filter(({ from, to }) => from === 'http' && to === 'connection');
+    expect(wrong.map(({ file }) => file)).toEqual([]);
   });
 
   test('Redis is known to the files named after it', () => {

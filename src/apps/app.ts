@@ -10,6 +10,7 @@ import type { Published } from '../broker/broker.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
+import type { ConnectingFacts, ConnectionFacts, Welcome } from '../service/connection-events.ts';
 import type { Frame, FrameDefinition } from './frame.ts';
 import type { Host } from './host-api.ts';
 import type { Access, AppRoute, RouteDefinition } from './app-route.ts';
@@ -92,6 +93,8 @@ export interface Accepted {
 
 export interface Stored {
   readonly at: Position;
+  /** Milliseconds since 1970, as the application keeps it; never running back within a topic. */
+  readonly timestamp: number;
   /** What was stored, when it differs from what came. */
   readonly payload?: JsonValue;
   /** It was stored before, under the same key or id. */
@@ -113,26 +116,10 @@ export interface HistoryPage {
   readonly messages: readonly StoredMessage[];
 }
 
-/** Who connects, before it is decided. */
-export interface Newcomer {
-  readonly principal: Principal;
-  readonly address: string;
-}
-
-/** One connection. */
-export interface ConnectionFacts {
-  readonly connectionId: string;
-  readonly sessionId: string;
-  readonly principal: Principal;
-  readonly address: string;
-}
-
 /** After the fact, in order per connection, never on the path of delivery. `connecting` alone is asked before. */
 export interface Hooks {
   /** May refuse, and may add subscriptions. Nothing: as the token says. */
-  readonly connecting?: (
-    newcomer: Newcomer,
-  ) => MaybePromise<undefined | { readonly subscribe: readonly string[] } | Refusal>;
+  readonly connecting?: (newcomer: ConnectingFacts) => MaybePromise<undefined | Welcome | Refusal>;
   readonly connected?: (connection: ConnectionFacts) => MaybePromise<void>;
   readonly subscribed?: (connection: ConnectionFacts, topic: string) => MaybePromise<void>;
   readonly unsubscribed?: (connection: ConnectionFacts, topic: string) => MaybePromise<void>;

@@ -39,32 +39,48 @@ export interface Host {
   /** Where the head of a topic is. */
   position(topic: string, tenant?: string): Promise<Position | Refusal>;
 
-  /** Closes every connection of the user, on every node. */
-  disconnect(user: User, reason?: string): Promise<void>;
+  /** Closes every connection of the user, on every node. With `reconnect` clients come back, else they stay away. */
+  disconnect(user: User, options?: { readonly reconnect?: boolean }): Promise<Reached>;
   /** A `SystemNotification` to every connection of the user, on every node. */
-  notify(user: User, event: string, data: JsonValue): Promise<void>;
-  /** Refuses every token of the user that was issued until now, and closes his connections, on every node. */
-  revoke(user: User): Promise<void>;
-  /** Decisions were changed: of one user, of one topic, or all. Ends memory and live subscriptions on every node. */
-  rightsChanged(whose: { readonly user?: User; readonly topic?: string }): Promise<void>;
+  notify(user: User, event: string, data: JsonValue): Promise<Reached>;
+  /** Refuses every token of the user that was issued until now, and closes the connections that came with one, on every node. */
+  revoke(user: User): Promise<Reached>;
+  /** Decisions have changed: of one user, on one topic or pattern, or all of a tenant. Ends memory and live subscriptions on every node. */
+  rightsChanged(whose: RightsOf): Promise<Reached>;
 
   /** Tells the application's instances on all nodes, this one included. At most 64 KiB; lost when Redis is not there. */
   emit(event: string, data: JsonValue): void;
   on(event: string, handler: (data: JsonValue, from: { readonly node: string }) => void): void;
 
-  /** `signalbox_<app>_<name>`, in the table of metrics, summed over workers. */
-  counter(name: string, help: string): Counter;
+  /**
+   * `signalbox_<app>_<name>`, in the table of metrics, summed over workers.
+   * @param label of which a value is named with every count; at most 100 values are told apart
+   */
+  counter(name: string, help: string, label?: string): Counter;
   gauge(name: string, help: string, read: () => number): void;
   /** Of seconds. */
   histogram(name: string, help: string): Observations;
   /** Critical: a log line and the webhook of `admin.alert_webhook`. */
   alert(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  /** Notes a stage of a traced message, for `./signalbox trace`. */
-  trace(topic: string, messageId: string, stage: string, tenant?: string): void;
 }
 
 /** Who is meant: a user id of the default tenant, or of a tenant. */
 export type User = string | { readonly tenant: string; readonly user: string };
+
+export interface RightsOf {
+  /** Without, the default tenant, or that of `user`. */
+  readonly tenant?: string;
+  readonly user?: User;
+  /** A topic or a pattern. */
+  readonly topic?: string;
+}
+
+/** What became of an order to all nodes. */
+export interface Reached {
+  readonly connections: number;
+  /** What was not reached: nodes that did not answer, or all others when Redis is away. */
+  readonly missed: readonly string[];
+}
 
 export interface RefusalMore {
   readonly retryAfterMs?: number;
@@ -80,8 +96,10 @@ export interface Outgoing {
   readonly clientId?: string;
   readonly idempotencyKey?: string;
   readonly trace?: string;
-  /** The place that the application gave it; only for topics whose sequences are its own. */
+  /** The place that the application gave it, and when it was stored there; only for topics that the application owns. */
   readonly at?: Position;
+  /** Milliseconds since 1970; with `at`. */
+  readonly timestamp?: number;
 }
 
 export interface PageRequest {
@@ -95,14 +113,16 @@ export interface PageRequest {
 
 export interface Page {
   readonly messages: readonly (StoredMessage & { readonly id: string })[];
-  /** The oldest sequence that can be read. */
+  /** The oldest sequence that can be read; `head + 1` when there is none. */
   readonly first: number;
   readonly head: Position;
+  /** Set when `after` is no place of this topic: what lay between cannot be named. */
+  readonly lost: 'history_lost' | 'unknown_epoch' | null;
 }
 
 export interface Counter {
   /** @param count at least 0; without, 1 */
-  add(count?: number): void;
+  add(count?: number, label?: string): void;
 }
 
 export interface Observations {

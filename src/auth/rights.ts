@@ -38,7 +38,12 @@ export class Rights {
   /** Which of the three says no, or `null`. The rule and the role are asked before the token. */
   denial(principal: Principal, action: Action, name: string): Denial | null {
     if (name === ME) return action === 'subscribe' ? null : 'no_rule';
-    return this.ruleDenial(principal, action, name) ?? (claimAllows(principal, action, name) ? null : 'token');
+    return this.ruleDenial(principal, action, name) ?? (this.claimAllows(principal, action, name) ? null : 'token');
+  }
+
+  /** Whether the token's own `topics` claim, if it has one, covers it, whatever the rules say. */
+  claimAllows({ topics }: Principal, action: Action, name: string): boolean {
+    return topics === null || topics[action].some((pattern) => covers(pattern, name));
   }
 
   allowsDirectMessages(principal: Principal): boolean {
@@ -61,10 +66,6 @@ export class Rights {
     }
     return roleDenial(fallback[action], principal.roles);
   }
-}
-
-function claimAllows({ topics }: Principal, action: Action, name: string): boolean {
-  return topics === null || topics[action].some((pattern) => covers(pattern, name));
 }
 
 function roleDenial(asked: readonly string[], roles: readonly string[]): Denial | null {

@@ -68,17 +68,23 @@ export class AppendQueue {
     call.bytes += size;
   }
 
-  appendAt(topic: Topic, retention: Retention, position: Position, record: string, reply: Reply<Appended>): void {
+  appendAt(
+    topic: Topic,
+    retention: Retention,
+    { epoch, sequence, timestamp }: Position & { readonly timestamp: number },
+    record: string,
+    reply: Reply<Appended>,
+  ): void {
     const refused = this.take(record);
     if (refused !== null) return reply(refused);
     this.open.delete(topic);
-    const { epoch, sequence } = position;
     this.push({
       kind: 'owner',
       topic,
       retention,
       epoch,
       sequence,
+      timestamp,
       record,
       reply: (answer) => this.settle(record, () => reply(answer)),
     });

@@ -92,8 +92,13 @@ export interface Broker {
   release(filter: Topic): void;
   /** Stores a message and mints its sequence. Calls of one caller take effect in order. */
   publish(topic: Topic, draft: Draft, reply: Reply<Published>): void;
-  /** Stores a message at the sequence that the topic's owner gave it. */
-  append(topic: Topic, position: Position, draft: Draft, reply: Reply<Appended>): void;
+  /**
+   * Stores a message at the sequence that the topic's owner gave it.
+   * @param timestamp the owner's, in ms since 1970; where it runs back, the one before it holds
+   */
+  append(topic: Topic, position: Position, timestamp: number, draft: Draft, reply: Reply<Appended>): void;
+  /** Tells where the owner of a topic keeps what the log no longer has: `read` then reads on there. */
+  useHistory(sourceOf: HistorySourceOf): void;
   read(topic: Topic, request: ReadRequest, reply: Reply<History>): void;
 }
 
@@ -107,6 +112,9 @@ export interface BrokerListener {
   /** The topic is no more, and nothing of it was lost: if it comes again, it begins anew under another epoch. */
   forgotten(topic: Topic): void;
 }
+
+/** `null`: nobody has more of the topic than the log. */
+export type HistorySourceOf = (topic: Topic) => HistorySource | null;
 
 /** Where the owner of a topic keeps what is older than the broker's log, under the same sequences. */
 export interface HistorySource {

@@ -106,12 +106,22 @@ export function ownerContract(open: Open): void {
       expect(probe.events.filter(({ kind }) => kind === 'renumbered')).toHaveLength(1);
     });
 
-    test('a message id holds the sequence of the owner', async () => {
+    test("a message id holds the owner's time and sequence", async () => {
       const probe = await open();
-      await probe.append('owned.a', at(7_000), '1');
+      const time = probe.under.now() - 5_000;
+      await probe.append('owned.a', at(7_000), '1', time);
       const [stored] = (await probe.read('owned.a')).publications;
-      expect(stored?.id).toMatch(/^\d+-7000-[\w-]{6}$/);
-      expect(stored?.id.startsWith(`${stored.timestamp}-`)).toBe(true);
+      expect(stored?.timestamp).toBe(time);
+      expect(stored?.id).toMatch(new RegExp(`^${time}-7000-[\\w-]{6}$`));
+    });
+
+    test('where the time of the owner runs back, the one before it holds', async () => {
+      const probe = await open();
+      const time = probe.under.now();
+      await probe.append('owned.a', at(1), '1', time);
+      await probe.append('owned.a', at(2), '2', time - 1_000);
+      const { publications } = await probe.read('owned.a');
+      expect(publications.map(({ timestamp }) => timestamp)).toEqual([time, time]);
     });
   });
 }

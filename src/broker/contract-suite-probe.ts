@@ -82,9 +82,14 @@ export class Probe implements BrokerListener {
     return position;
   }
 
-  append(topic: Topic, position: Position, payload: string | Draft): Promise<Appended> {
+  append(
+    topic: Topic,
+    position: Position,
+    payload: string | Draft,
+    timestamp: number = this.under.now(),
+  ): Promise<Appended> {
     const message = typeof payload === 'string' ? draft(payload) : payload;
-    return this.ask<Appended>((reply) => this.under.broker.append(topic, position, message, reply));
+    return this.ask<Appended>((reply) => this.under.broker.append(topic, position, timestamp, message, reply));
   }
 
   /** By default everything that the log holds. */

@@ -24,6 +24,8 @@ export interface BrokerUnderTest {
   readonly broker: Broker;
   /** How many more messages than asked for a log may hold: a store that trims in strides has to say so. */
   readonly slack: number;
+  /** The wall clock, for the times of owners. */
+  now(): number;
   /** Lets so much time pass for the broker: by turning its clock, or by waiting. */
   pass(ms: number): Promise<void>;
   /** Sets the clock that timestamps come from back, or does what comes to the same. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import { messageId, type Publication } from '../protocol/position.ts';
-import { topicDigest, type Topic } from '../protocol/topic.ts';
+import { matches, topicDigest, type Topic } from '../protocol/topic.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import { VirtualClock } from '../simulation/virtual-clock.ts';
 import type { HistorySource, Reply } from './broker.ts';
@@ -70,9 +70,9 @@ async function open(table: HistorySource, pattern = 'owned.**'): Promise<Probe> 
     clock,
     new SeededRandom(1),
   );
-  broker.useHistorySource(pattern, table);
+  broker.useHistory((topic) => (matches(pattern, topic) ? table : null));
   const still = (): Promise<void> => Promise.resolve();
-  const probe = new Probe({ broker, slack: 0, pass: still, stepBack: still, dispose: still });
+  const probe = new Probe({ broker, slack: 0, pass: still, stepBack: still, dispose: still, now: () => clock.now() });
   await probe.start();
   for (const sequence of count(1, TOP)) {
     expect(await probe.append(TOPIC, { epoch: OWNER, sequence }, draft(String(sequence)))).toEqual({

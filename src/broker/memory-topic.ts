@@ -97,6 +97,7 @@ export class MemoryTopic {
   adopt(position: Position): void {
     this.epoch = position.epoch;
     this.epochFirst = 1;
+    this.lastTimestamp = 0;
     this.log.reset(position.sequence);
   }
 

@@ -41,6 +41,7 @@ function make(options: Partial<MemoryBrokerOptions>): MemoryUnderTest {
   return {
     broker: new MemoryBroker({ ...OPTIONS, ...options }, clock, new SeededRandom(1)),
     slack: 0,
+    now: () => clock.now(),
     pass: async (ms) => clock.advance(ms),
     stepBack: async (ms) => clock.stepBack(ms),
     dispose: () => Promise.resolve(),

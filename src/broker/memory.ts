@@ -5,7 +5,7 @@ import { PatternIndex } from '../protocol/pattern-index.ts';
 import { joinParts } from '../protocol/parts.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import { TopicIndex } from '../protocol/topic-index.ts';
-import { isDirectTopic, looksLikePattern, matches, tenantOf, type Topic } from '../protocol/topic.ts';
+import { isDirectTopic, looksLikePattern, tenantOf, type Topic } from '../protocol/topic.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
 import type { Clock, Random } from '../telemetry/clock.ts';
 import type {
@@ -14,7 +14,7 @@ import type {
   BrokerListener,
   Draft,
   History,
-  HistorySource,
+  HistorySourceOf,
   Published,
   ReadRequest,
   Reply,
@@ -68,7 +68,7 @@ export class MemoryBroker implements Broker {
   private readonly index = new TopicIndex<MemoryTopic>();
   private readonly patterns = new PatternIndex<number>();
   private patternsVersion = 0;
-  private readonly sources: { readonly pattern: string; readonly source: HistorySource }[] = [];
+  private sourceOf: HistorySourceOf = () => null;
   private readonly keys: IdempotencyWindow;
   private readonly pool: SegmentPool;
   private readonly named: TopicShares;
@@ -97,9 +97,8 @@ export class MemoryBroker implements Broker {
     return Promise.resolve();
   }
 
-  /** Registers where the owner of matching topics keeps what this log no longer has. */
-  useHistorySource(pattern: string, source: HistorySource): void {
-    this.sources.push({ pattern, source });
+  useHistory(sourceOf: HistorySourceOf): void {
+    this.sourceOf = sourceOf;
   }
 
   retain(filter: Topic, reply: Reply<Retained>, by = ''): void {
@@ -169,7 +168,7 @@ export class MemoryBroker implements Broker {
     reply(published);
   }
 
-  append(name: Topic, position: Position, draft: Draft, reply: Reply<Appended>): void {
+  append(name: Topic, position: Position, timestamp: number, draft: Draft, reply: Reply<Appended>): void {
     const topic = this.open(name, draft.from);
     if (isRefusal(topic)) return reply(topic);
     if (topic.log.length === 0 && (topic.epoch !== position.epoch || topic.log.next !== position.sequence))
@@ -181,7 +180,7 @@ export class MemoryBroker implements Broker {
       return reply({ status: known ? 'duplicate' : 'conflict' });
     }
     const isFollowed = this.isRetained(topic);
-    const publication = topic.append(draft, this.clock.now(), isFollowed);
+    const publication = topic.append(draft, timestamp, isFollowed);
     if (isFollowed) this.tell(topic, publication);
     reply({ status: 'appended' });
   }
@@ -203,9 +202,9 @@ export class MemoryBroker implements Broker {
     if (topic.isEphemeral) return reply(refusal('no_history', `expected a logged topic, got one with history = 0`));
     topic.expire(this.clock.now());
     const history = topic.read(request);
-    const owner = this.sources.find(({ pattern }) => matches(pattern, name));
-    if (owner === undefined) reply(history);
-    else readThrough(owner.source, name, request, history, reply);
+    const source = this.sourceOf(name);
+    if (source === null) reply(history);
+    else readThrough(source, name, request, history, reply);
   }
 
   /** Begins a new stream for a topic, as if its log had been lost: for operators, tests and the simulator. */

@@ -145,7 +145,8 @@ export class AppendCalls {
     if (call.kind === 'owner') {
       const epoch = encodeURIComponent(call.epoch);
       const where = [channel, epoch, call.sequence, call.record] as const;
-      return ['EVALSHA', this.scripts.owner.digest, 2, stream, meta, ...where, messages, bytes, ageMs, ttl];
+      const keep = [messages, bytes, ageMs, ttl] as const;
+      return ['EVALSHA', this.scripts.owner.digest, 2, stream, meta, ...where, ...keep, call.timestamp];
     }
     const keys = [stream, meta];
     const items: (string | number)[] = [];

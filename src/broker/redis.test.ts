@@ -57,6 +57,7 @@ async function make({ retention, idempotencyWindowMs }: BrokerSettings): Promise
   return {
     broker: new RedisBroker(options, logs, systemClock, systemScheduler),
     slack: NODE_ENTRIES,
+    now: () => systemClock.now(),
     pass: (ms) => sleep(ms),
     // The clock of the server cannot be turned: instead the newest message of every topic is from the future.
     stepBack: async (ms) => {

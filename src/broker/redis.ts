@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { isRefusal, refusal } from '../protocol/errors.ts';
 import { joinParts } from '../protocol/parts.ts';
 import { messageId, type Position } from '../protocol/position.ts';
-import { looksLikePattern, matches, topicDigest, type Topic } from '../protocol/topic.ts';
+import { looksLikePattern, topicDigest, type Topic } from '../protocol/topic.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
 import { AppendQueue, type AppendLimits } from './append-queue.ts';
@@ -16,7 +16,7 @@ import type {
   BrokerListener,
   Draft,
   History,
-  HistorySource,
+  HistorySourceOf,
   Published,
   ReadRequest,
   Reply,
@@ -68,7 +68,7 @@ export class RedisBroker implements Broker, TopicLogsListener {
   private readonly reader: LogReader;
   private readonly pool: SegmentPool;
   private readonly remembered = new Map<Topic, TopicSettings>();
-  private readonly sources: { readonly pattern: string; readonly source: HistorySource }[] = [];
+  private sourceOf: HistorySourceOf = () => null;
   private ticking: Timer | null = null;
 
   constructor(options: RedisBrokerOptions, logs: TopicLogs, clock: Clock, scheduler: Scheduler) {
@@ -123,9 +123,8 @@ export class RedisBroker implements Broker, TopicLogsListener {
     await this.logs.stop();
   }
 
-  /** Registers where the owner of matching topics keeps what this log no longer has. */
-  useHistorySource(pattern: string, source: HistorySource): void {
-    this.sources.push({ pattern, source });
+  useHistory(sourceOf: HistorySourceOf): void {
+    this.sourceOf = sourceOf;
   }
 
   retain(filter: Topic, reply: Reply<Retained>): void {
@@ -149,17 +148,17 @@ export class RedisBroker implements Broker, TopicLogsListener {
     });
   }
 
-  append(topic: Topic, position: Position, draft: Draft, reply: Reply<Appended>): void {
-    this.queue.appendAt(topic, this.retention(topic), position, layDown(draft), reply);
+  append(topic: Topic, position: Position, timestamp: number, draft: Draft, reply: Reply<Appended>): void {
+    this.queue.appendAt(topic, this.retention(topic), { ...position, timestamp }, layDown(draft), reply);
   }
 
   read(name: Topic, request: ReadRequest, reply: Reply<History>): void {
     const { messages, ageMs } = this.retention(name);
     if (messages === 0) return reply(refusal('no_history', 'expected a logged topic, got one with history = 0'));
-    const owner = this.sources.find(({ pattern }) => matches(pattern, name));
+    const source = this.sourceOf(name);
     this.reader.read(name, this.interests.topics.get(name), request, ageMs, (history) => {
-      if (isRefusal(history) || owner === undefined) reply(history);
-      else readThrough(owner.source, name, request, history, reply);
+      if (isRefusal(history) || source === null) reply(history);
+      else readThrough(source, name, request, history, reply);
     });
   }
 

@@ -63,6 +63,8 @@ export type LogCall =
       readonly retention: Retention;
       readonly epoch: string;
       readonly sequence: number;
+      /** The owner's, in ms since 1970. */
+      readonly timestamp: number;
       readonly record: string;
       readonly reply: Reply<Appended>;
     }

@@ -7,7 +7,8 @@ import type { Config } from '../config/schema.ts';
 import { secretBytes } from '../config/secrets.ts';
 import { fetchDocument } from '../http/fetch-document.ts';
 import type { Log } from '../telemetry/log.ts';
-import { systemClock as clock } from '../telemetry/system-clock.ts';
+import { Decisions } from '../service/decisions.ts';
+import { systemClock as clock, systemScheduler as scheduler } from '../telemetry/system-clock.ts';
 
 /** The fixed keys that tokens may be signed with. */
 function verificationKeys({ auth }: Config): VerificationKey[] {
@@ -45,6 +46,17 @@ export function buildAuthenticator(config: Config, keySet?: KeySet): Authenticat
     cacheSize: auth.cache_size,
   };
   return new Authenticator(options, clock);
+}
+
+/** Who decides on topics: the token's rules, and the owners that applications register. */
+export function buildDecisions(config: Config): Decisions {
+  const { apps } = config;
+  const options = {
+    timeoutMs: apps.decision_timeout_ms,
+    ageMs: apps.decision_age_secs * 1_000,
+    capacity: apps.decisions,
+  };
+  return new Decisions(options, buildRights(config), clock, scheduler);
 }
 
 export function buildRights({ topics }: Config): Rights {

@@ -23,6 +23,7 @@ export function connectionLimits({
   websocket,
   auth,
   rate_limiting: rates,
+  apps,
 }: Config): ConnectionContext['limits'] {
   return {
     mailboxCapacity: actors.mailbox_capacity,
@@ -40,6 +41,7 @@ export function connectionLimits({
     closeTimeoutBeats: CLOSE_TIMEOUT_BEATS,
     leewayMs: auth.leeway_secs * 1_000,
     limitRates: rates.enabled,
+    decisionTimeoutMs: apps.decision_timeout_ms,
     connectionRate: { perSecond: rates.connection_rps, burst: rates.connection_burst },
   };
 }

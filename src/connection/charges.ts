@@ -1,16 +1,14 @@
 /** What frames cost, and what becomes of clients that send too many or too bad ones (docs/protocol.md, "Errors"). */
 import { oweTokens, takeTokens, waitFor } from '../limits/token-bucket.ts';
-import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
+import { ERRORS, type Refusal } from '../protocol/errors.ts';
 import type { ClientFrame, SubscribeFrame } from '../protocol/frames.ts';
-import type { UserUsage } from '../limits/user-limits.ts';
+import { chargeUser, READ_COST, rateLimited } from '../service/rates.ts';
 import type { Connection } from './connection.ts';
-import type { ConnectionContext } from './context.ts';
 
 const TOPICS_PER_TOKEN = 10;
 const POSITIONS_PER_TOKEN = 10;
 /** What a ping or pong of the protocol costs, or an empty `Ack`: a client that answers our pings never notices. */
 const FREE_FRAME_COST = 0.1;
-export const READ_COST = 5;
 /** What a pattern looks at, and what it subscribes to: a pattern that finds nothing among few topics costs nothing more. */
 const NAMES_PER_TOKEN = 1_000;
 const MATCHED_PER_TOKEN = 100;
@@ -79,7 +77,7 @@ export function chargeFrame(connection: Connection, cost: number): Refusal | nul
   countRefused(connection);
   counters.rateLimited.add('connection');
   const wait = waitFor(connection.fullAt, limits.connectionRate, cost, now);
-  return told(connection, limited('connection', limits.connectionRate.perSecond, wait), now);
+  return told(connection, rateLimited('connection', limits.connectionRate.perSecond, wait), now);
 }
 
 /** Remembers what a client is told: a large message that comes before that is not read ({@link chargeUnread}). */
@@ -106,9 +104,9 @@ export function overdraft(connection: Connection): Refusal | null {
   const now = clock.elapsed();
   const { connectionRate } = limits;
   if (takeTokens(connection.fullAt, connectionRate, 0, now) === -1)
-    return limited('connection', connectionRate.perSecond, waitFor(connection.fullAt, connectionRate, 0, now));
+    return rateLimited('connection', connectionRate.perSecond, waitFor(connection.fullAt, connectionRate, 0, now));
   if (takeTokens(connection.usage.fullAt, users.rate, 0, now) === -1)
-    return limited('user', users.rate.perSecond, users.wait(connection.usage, 0, now));
+    return rateLimited('user', users.rate.perSecond, users.wait(connection.usage, 0, now));
   return null;
 }
 
@@ -129,7 +127,7 @@ export function chargeUnread(connection: Connection, size: number): Refusal | nu
   countRefused(connection);
   counters.rateLimited.add('connection');
   const wait = Math.max(early, waitFor(fullAt, limits.connectionRate, 1, now), users.wait(usage, 1, now));
-  return limited('connection', limits.connectionRate.perSecond, wait);
+  return rateLimited('connection', limits.connectionRate.perSecond, wait);
 }
 
 /**
@@ -143,22 +141,6 @@ export function chargeLooking(connection: Connection, names: number, matched: nu
   const now = clock.elapsed();
   connection.fullAt = oweTokens(connection.fullAt, limits.connectionRate, cost, now);
   users.owe(connection.usage, cost, now);
-}
-
-/** Charges a user and the node: what all connections and HTTP requests of a user share. */
-export function chargeUser(context: ConnectionContext, usage: UserUsage, cost: number): Refusal | null {
-  const { limits, users, nodeBucket, clock, counters } = context;
-  if (!limits.limitRates) return null;
-  const now = clock.elapsed();
-  if (!users.take(usage, cost, now)) {
-    counters.rateLimited.add('user');
-    return limited('user', users.rate.perSecond, users.wait(usage, cost, now));
-  }
-  if (!nodeBucket.take(cost, now)) {
-    counters.rateLimited.add('global');
-    return limited('node', nodeBucket.rate.perSecond, nodeBucket.wait(cost, now));
-  }
-  return null;
 }
 
 /** Counts a refusal against the client when a correct one would never cause it. Returns whether it was one too many. */
@@ -199,10 +181,6 @@ function conductOf(connection: Connection): Conduct {
     pongBytes: 0,
     refusedUntil: 0,
   });
-}
-
-function limited(scope: string, perSecond: number, retryAfterMs: number): Refusal {
-  return refusal('rate_limited', `expected at most ${perSecond} tokens per second for this ${scope}`, retryAfterMs);
 }
 
 function countRefused(connection: Connection): void {

@@ -39,6 +39,7 @@ import { describeFrame } from './frame-description.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
 import type { MissedMessages } from './missed-messages.ts';
 import { fallBehind, isFull, makeRoom } from './overflow.ts';
+import type { Recheck } from './recheck.ts';
 import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
@@ -82,6 +83,8 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   patterns: string[] | null = null;
   /** The `Subscribe` under way. */
   joining: Joining | null = null;
+  /** Live subscriptions whose right is asked for anew. */
+  rechecks: Recheck[] | null = null;
   /** Subscriptions with something to write, in the order of their turns: see waiting-list.ts. */
   firstWaiting: Subscription | null = null;
   lastWaiting: Subscription | null = null;
@@ -428,6 +431,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.control = null;
     this.missed = null;
     this.joining = null;
+    this.rechecks = null;
   }
 }
 

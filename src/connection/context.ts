@@ -2,16 +2,12 @@
 import type { DeadLetters } from '../actor/dead-letters.ts';
 import type { Policy, Supervisor } from '../actor/supervisor.ts';
 import type { Principal } from '../auth/principal.ts';
-import type { Rights } from '../auth/rights.ts';
-import type { Broker } from '../broker/broker.ts';
-import type { Rate, TokenBucket } from '../limits/token-bucket.ts';
-import type { UserLimits } from '../limits/user-limits.ts';
+import type { Rate } from '../limits/token-bucket.ts';
 import type { ExtensionFrame, JsonValue } from '../protocol/frames.ts';
 import type { Refusal } from '../protocol/errors.ts';
-import type { Router } from '../router/router.ts';
+import type { ServiceContext } from '../service/context.ts';
 import type { SessionStore } from '../session/session-store.ts';
-import type { Clock, Random, Scheduler } from '../telemetry/clock.ts';
-import type { Counters } from '../telemetry/counters.ts';
+import type { Random } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Backlog } from './backlog.ts';
 import type { Connection } from './connection.ts';
@@ -39,14 +35,18 @@ export interface ConnectionLimits {
   readonly leewayMs: number;
   readonly limitRates: boolean;
   readonly connectionRate: Rate;
+  /** How long the owner of a topic may take to decide on a frame. */
+  readonly decisionTimeoutMs: number;
 }
 
-/** Handles the application-defined frames of one `X-` type. */
+/** Handles the frames of one `X-` type, for the application that has it. */
 export interface FrameHandler {
   /** Whether read-only mode refuses it. */
   readonly writes: boolean;
-  /** Answers with the `data` of the reply's Status, or refuses. */
-  handle(frame: ExtensionFrame, principal: Principal): Promise<Readonly<Record<string, JsonValue>> | Refusal>;
+  /** Tokens that a frame costs. */
+  readonly cost: number;
+  /** Answers with the `data` of the reply's Status, or refuses; in time, and never with a throw. */
+  handle(frame: ExtensionFrame, connection: Connection): Promise<Readonly<Record<string, JsonValue>> | Refusal>;
 }
 
 /** What the node says of itself. */
@@ -63,14 +63,9 @@ export interface NodeFacts {
   readonly beat: number;
 }
 
-export interface ConnectionContext {
-  readonly clock: Clock;
-  readonly scheduler: Scheduler;
+export interface ConnectionContext extends ServiceContext {
   readonly random: Random;
   readonly log: Log;
-  readonly counters: Counters;
-  readonly broker: Broker;
-  readonly router: Router;
   readonly flusher: Flusher;
   readonly backlog: Backlog;
   readonly turnGuard: TurnGuard;
@@ -78,14 +73,10 @@ export interface ConnectionContext {
   readonly policy: Policy;
   readonly deadLetters: DeadLetters;
   readonly sessions: SessionStore;
-  readonly rights: Rights;
-  readonly users: UserLimits;
-  readonly nodeBucket: TokenBucket;
   readonly limits: ConnectionLimits;
-  readonly extensions: ReadonlyMap<string, FrameHandler>;
+  /** By type. */
+  readonly frameHandlers: ReadonlyMap<string, FrameHandler>;
   readonly node: NodeFacts;
-  /** Why a principal that was accepted before is accepted no longer, or `null`. */
-  readonly revoked: (principal: Principal) => Refusal | null;
   /** Verifies the token of an `Authenticate` frame. */
   readonly verify: (token: string, reply: (answer: Principal | Refusal) => void) => void;
   /** A live connection by its session id, for a client that comes back before its old socket was found dead. */

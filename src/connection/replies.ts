@@ -1,10 +1,15 @@
 /** The control frames that the server answers with, in one place. Names and fields: docs/protocol.md. */
 import { ERRORS, type Refusal } from '../protocol/errors.ts';
-import type { ControlFrame } from '../protocol/frames.ts';
+import type { ControlFrame, JsonValue } from '../protocol/frames.ts';
 import type { OpenGap } from '../router/subscription.ts';
 
 export function statusFrame(status: string, details: Readonly<Record<string, unknown>>): ControlFrame {
   return { type: 'Status', data: { status, details } };
+}
+
+/** What an application tells a client outside of any answer: `code` names the event, `data` is the application's. */
+export function notificationFrame(event: string, data: JsonValue): ControlFrame {
+  return { type: 'SystemNotification', data: { level: 'info', message: event, code: event, data } };
 }
 
 export function errorFrame(refused: Refusal): ControlFrame {
@@ -20,6 +25,11 @@ export function errorFrame(refused: Refusal): ControlFrame {
       ...(refused.details === undefined ? {} : { details: refused.details }),
     },
   };
+}
+
+/** Why a topic or pattern is not subscribed to, or no longer, as it stands in a `Status`. */
+export function rejection(topic: string, { reason, message, details }: Refusal): Rejection {
+  return { topic, code: ERRORS[reason].code, reason, message, ...(details === undefined ? {} : { details }) };
 }
 
 /** The announcement of a loss; `name` is what the client calls the topic. */
@@ -49,4 +59,9 @@ export interface Recovery {
   readonly recovered: boolean;
   readonly missed: number;
   readonly reason?: string;
+}
+
+export interface Rejection extends Pick<Refusal, 'reason' | 'message' | 'details'> {
+  readonly topic: string;
+  readonly code: number;
 }

@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import type { Position } from '../protocol/position.ts';
 import type { Session } from '../session/session-store.ts';
 import type { Connection } from './connection.ts';
-import { nodeName } from './commands/names.ts';
+import { nodeName } from '../service/names.ts';
 import { isMatchedName } from './subscriptions.ts';
 
 /** A changed session is written after so many beats, and so at most so often. */

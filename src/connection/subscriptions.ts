@@ -4,6 +4,8 @@ import { matches, qualify, type Topic } from '../protocol/topic.ts';
 import type { ClientFrame } from '../protocol/frames.ts';
 import { refusal } from '../protocol/errors.ts';
 import { unaccounted } from '../router/audit.ts';
+import { nodeName } from '../service/names.ts';
+import type { RightsChange } from '../service/rights-change.ts';
 import type { EndCause } from '../telemetry/message-trace.ts';
 import type { RoutedTopic } from '../router/routed-topic.ts';
 import { ENDED, LAGGING, LIVE, Subscription } from '../router/subscription.ts';
@@ -73,6 +75,14 @@ export function endSubscription(connection: Connection, subscription: Subscripti
   forgetName(connection, subscription);
 }
 
+/** The client does not want the topic for itself any more: a pattern that matches it goes on delivering it. */
+export function endTopic(connection: Connection, name: string): void {
+  const subscription = findSubscription(connection, nodeName(connection.principal, name));
+  if (subscription === undefined) return;
+  subscription.isExplicit = false;
+  if (!isMatched(connection, subscription)) endSubscription(connection, subscription);
+}
+
 /** Many at once: the list is gone through once. */
 function endAll(connection: Connection, ended: ReadonlySet<Subscription>): void {
   for (const subscription of ended) leave(connection, subscription);
@@ -111,12 +121,15 @@ export function endSubscriptions(connection: Connection): void {
 export interface Joining {
   /** Subscriptions whose publications wait for the answer. */
   readonly held: Subscription[];
+  /** Changes of rights that came meanwhile: they are looked at when it is answered. */
+  readonly changes: RightsChange[];
   /** Takes back what the request has begun, when handling its frame failed. */
   abandonIf(frame: ClientFrame): void;
 }
 
 /** Holds a subscription's publications back until the `Subscribe` under way, if there is one, is answered. */
 export function hold(connection: Connection, subscription: Subscription): void {
+  for (const recheck of connection.rechecks ?? []) recheck.holdIfUnknown(subscription);
   if (connection.joining === null) return;
   subscription.holds += 1;
   connection.joining.held.push(subscription);

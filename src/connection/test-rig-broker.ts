@@ -5,6 +5,7 @@ import type {
   BrokerListener,
   Draft,
   History,
+  HistorySourceOf,
   Published,
   ReadRequest,
   Reply,
@@ -61,8 +62,12 @@ export class HeldBroker implements Broker {
     this.call('publish', reply, (late) => this.inner.publish(topic, draft, late));
   }
 
-  append(topic: Topic, position: Position, draft: Draft, reply: Reply<Appended>): void {
-    this.inner.append(topic, position, draft, reply);
+  append(topic: Topic, position: Position, timestamp: number, draft: Draft, reply: Reply<Appended>): void {
+    this.inner.append(topic, position, timestamp, draft, reply);
+  }
+
+  useHistory(sourceOf: HistorySourceOf): void {
+    this.inner.useHistory(sourceOf);
   }
 
   read(topic: Topic, request: ReadRequest, reply: Reply<History>): void {

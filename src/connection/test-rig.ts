@@ -6,10 +6,11 @@ import { Rights, type Action } from '../auth/rights.ts';
 import type { Retention, RetentionRule } from '../broker/retention.ts';
 import type { Rate } from '../limits/token-bucket.ts';
 import type { Format } from '../protocol/codec.ts';
-import { refusal, isRefusal, type Refusal } from '../protocol/errors.ts';
+import { refusal, isRefusal, type Denial, type Refusal } from '../protocol/errors.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { unaccounted } from '../router/audit.ts';
+import { Decisions } from '../service/decisions.ts';
 import type { Router } from '../router/router.ts';
 import type { Session, SessionStore } from '../session/session-store.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
@@ -45,7 +46,7 @@ export interface RigOptions {
   /** Of all connections of a user together, and of the node. */
   readonly userRate?: Rate;
   readonly nodeRate?: Rate;
-  readonly extensions?: ReadonlyMap<string, FrameHandler>;
+  readonly frameHandlers?: ReadonlyMap<string, FrameHandler>;
   /** What the message trace keeps. */
   readonly trace?: TraceLimits;
 }
@@ -79,6 +80,7 @@ const LIMITS: ConnectionLimits = {
   closeTimeoutBeats: 5,
   leewayMs: 0,
   limitRates: true,
+  decisionTimeoutMs: 2_000,
   connectionRate: UNLIMITED,
 };
 
@@ -94,9 +96,9 @@ class TestRights extends Rights {
     });
   }
 
-  override allows(principal: Principal, action: Action, name: string): boolean {
+  override denial(principal: Principal, action: Action, name: string): Denial | null {
     if (this.throwOn.has(name)) throw new Error(`a planted fault about ${name}`);
-    return super.allows(principal, action, name);
+    return super.denial(principal, action, name);
   }
 }
 
@@ -129,6 +131,7 @@ export class TestRig {
   readonly deadLetters = new DeadLetters(100);
   readonly alerts: Alert[] = [];
   readonly rights = new TestRights();
+  readonly decisions: Decisions;
   readonly sessions = new TestSessions();
   readonly node = { name: 'rig', instance: 'i', sessionKey: 'key', mode: 'running', isReadOnly: false, beat: 0 };
   readonly broker: HeldBroker;
@@ -147,6 +150,8 @@ export class TestRig {
     const { clock, counters } = this;
     const random = new SeededRandom(1);
     const limits = { ...LIMITS, ...options.limits };
+    const decisions = { timeoutMs: limits.decisionTimeoutMs, ageMs: 60_000, capacity: 1_000 };
+    this.decisions = new Decisions(decisions, this.rights, clock, clock);
     const ephemeral = { ...PLENTY, pattern: 'typing.**', messages: 0 };
     const keep = { ...PLENTY, ...options.keep };
     const memory = REAL_PARTS.broker(
@@ -191,9 +196,11 @@ export class TestRig {
         atLimit: 'stop',
       },
       sessions: this.sessions,
-      rights: this.rights,
+      authorizer: this.decisions,
+      owners: null,
+      events: null,
       limits,
-      extensions: options.extensions ?? new Map(),
+      frameHandlers: options.frameHandlers ?? new Map(),
       node: this.node,
       revoked: () => null,
       verify: (token, reply) => {

@@ -3,7 +3,6 @@
  * token, the rates of its user and of the node, the role `service`.
  */
 import { userKey, type Principal } from '../auth/principal.ts';
-import { chargeUser } from '../connection/charges.ts';
 import { clientAddress } from '../node/client-address.ts';
 import { bearerToken } from '../node/handshake.ts';
 import type { Node, NodeParts } from '../node/node.ts';
@@ -11,6 +10,7 @@ import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpRequest, HttpResponse, RequestHead, Route } from '../node/route.ts';
 import { failFrom, verifyFrom } from '../node/verification.ts';
 import { ERRORS, isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
+import { chargeUser } from '../service/rates.ts';
 import { addressRate, userRate } from './rate-headers.ts';
 
 /** A request whose sender is known and has paid for it. */
@@ -36,9 +36,7 @@ const DEFAULT_RETRY_MS = 1_000;
 export function apiRoute(node: Node, trustedProxies: readonly string[], endpoint: ApiEndpoint): Route {
   const { parts } = node;
   const { method, path, maxBody } = endpoint;
-  const senderOf = (head: RequestHead): string =>
-    clientAddress({ peer: head.address, forwardedFor: head.header('x-forwarded-for') ?? '' }, trustedProxies);
-  const lacksToken = (head: RequestHead): boolean => bearerToken(head.header('authorization') ?? '') === null;
+  const senderOf = addressOf(trustedProxies);
   const handle = async (request: HttpRequest): Promise<HttpResponse> => {
     const away = servingProblem(parts);
     if (away !== null) return refused(away);
@@ -54,6 +52,16 @@ export function apiRoute(node: Node, trustedProxies: readonly string[], endpoint
   return { method, path, lacksToken, senderOf, handle, ...(maxBody === undefined ? {} : { maxBody }) };
 }
 
+/** Whose request it is: the address of the client, as far as proxies are trusted. */
+export function addressOf(trustedProxies: readonly string[]): (head: RequestHead) => string {
+  return (head) =>
+    clientAddress({ peer: head.address, forwardedFor: head.header('x-forwarded-for') ?? '' }, trustedProxies);
+}
+
+export function lacksToken(head: RequestHead): boolean {
+  return bearerToken(head.header('authorization') ?? '') === null;
+}
+
 /** A refusal as an answer. Who may try again is always told when. */
 export function refused(problem: Refusal): HttpResponse {
   const { code } = ERRORS[problem.reason];
@@ -62,12 +70,12 @@ export function refused(problem: Refusal): HttpResponse {
 }
 
 /** A draining node finishes what its connections do; a request can as well go to another node. */
-function servingProblem({ mode }: NodeParts): Refusal | null {
+export function servingProblem({ mode }: Pick<NodeParts, 'mode'>): Refusal | null {
   if (mode.mode === 'running' || mode.mode === 'read_only') return null;
   return refusal('not_admitting', `expected a node that serves: this one is ${mode.mode}`, 2_000);
 }
 
-function authenticate(parts: NodeParts, address: string, request: HttpRequest): Promise<Principal | Refusal> {
+export function authenticate(parts: NodeParts, address: string, request: HttpRequest): Promise<Principal | Refusal> {
   const authorization = request.header('authorization');
   const token = bearerToken(authorization ?? '');
   if (token === null) {
@@ -84,12 +92,12 @@ function authenticate(parts: NodeParts, address: string, request: HttpRequest): 
   });
 }
 
-function roleProblem({ roles }: Principal): Refusal | null {
+export function roleProblem({ roles }: Principal): Refusal | null {
   if (roles.includes(ROLE)) return null;
   return refusal('not_allowed', `expected a token with the role ${ROLE}`);
 }
 
 /** What is said of one user's messages and limits is nobody else's to cache. */
-function withHeaders(response: HttpResponse, rate: Readonly<Record<string, string>>): HttpResponse {
+export function withHeaders(response: HttpResponse, rate: Readonly<Record<string, string>>): HttpResponse {
   return { ...response, headers: { 'cache-control': 'no-store', ...rate, ...response.headers } };
 }

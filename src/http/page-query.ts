@@ -8,7 +8,7 @@ const DEFAULT_LIMIT = 100;
 const NAMES = ['limit', 'since', 'before', 'reverse'];
 
 /** Unknown names are refused: a misspelt `since` would give the wrong page. */
-export function readPage(topic: string, query: URLSearchParams): HistoryFrame | Refusal {
+export function pageOf(topic: string, query: URLSearchParams): HistoryFrame | Refusal {
   const names = [...query.keys()];
   const stray = names.find((name, at) => !NAMES.includes(name) || names.indexOf(name) !== at);
   if (stray !== undefined)

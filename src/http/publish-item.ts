@@ -1,10 +1,18 @@
 /** One message of the publish API: what it must look like, and its way to the broker, the same as from a socket. */
-import { countPublished } from '../connection/commands/checks.ts';
-import { acknowledgement, acknowledgementData, prepare, type PublishFrame } from '../connection/commands/publish.ts';
 import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { readFrame } from '../protocol/guard.ts';
 import { sliceField } from '../protocol/json-slice.ts';
 import { MAX_TRACE_LENGTH } from '../protocol/limits.ts';
+import {
+  acknowledgementData,
+  prepare,
+  prepareLater,
+  published,
+  store,
+  traceTimes,
+  type Prepared,
+  type PublishFrame,
+} from '../service/publish.ts';
 import type { Call } from './api.ts';
 
 /** What HTTP headers say of a message that does not say it itself. */
@@ -36,20 +44,29 @@ export function readItem(value: unknown, text: string, headers: ItemHeaders): Pu
   return frame as PublishFrame;
 }
 
-/** Publishes, and answers with the data of the `Ack`, or why not. */
-export function publishItem({ parts, principal }: Call, frame: PublishFrame): Promise<object | Refusal> {
-  const { context } = parts;
+/** What is to be published, or why not; a promise when somebody has to be asked: then the next item waits for it. */
+export function prepareItem(
+  { parts: { context }, principal }: Call,
+  frame: PublishFrame,
+): Prepared | Refusal | Promise<Prepared | Refusal> {
   const prepared = prepare(context, principal, frame);
-  if (isRefusal(prepared)) return Promise.resolve(prepared);
-  const { topic, draft } = prepared;
-  const { tracing } = context.router;
-  const times = tracing.isOn ? tracing.validated(frame) : null;
+  if (prepared !== undefined) return prepared;
   return new Promise((resolve) => {
-    context.broker.publish(topic, draft, (outcome) => {
+    prepareLater(context, principal, frame, () => false, resolve);
+  });
+}
+
+/** Publishes, and answers with the data of the `Ack`, or why not. */
+export function publishItem(
+  { parts: { context }, principal }: Call,
+  frame: PublishFrame,
+  prepared: Prepared,
+): Promise<object | Refusal> {
+  const times = traceTimes(context, frame);
+  return new Promise((resolve) => {
+    store(context, prepared, (outcome) => {
       if (isRefusal(outcome)) return resolve(outcome);
-      countPublished({ context }, outcome);
-      if (times !== null) tracing.stored(topic, outcome, draft, times);
-      resolve(acknowledgementData(acknowledgement(frame, outcome, context.router.recipients(topic))));
+      resolve(acknowledgementData(published(context, principal, frame, prepared, outcome, times)));
     });
   });
 }

@@ -1,14 +1,15 @@
 /** `POST /api/publish`: one message, or an array of them, each answered on its own and in order. */
-import { writeProblem } from '../connection/commands/checks.ts';
 import type { Node } from '../node/node.ts';
 import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
 import { ERRORS, isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { sliceElements } from '../protocol/json-slice.ts';
 import { MAX_PUBLISH_ITEMS } from '../protocol/limits.ts';
 import { surrogateProblem } from '../protocol/text.ts';
+import { writeProblem } from '../service/checks.ts';
+import type { Prepared, PublishFrame } from '../service/publish.ts';
 import { apiRoute, refused, type Call } from './api.ts';
 import { parseBody } from './json-body.ts';
-import { publishItem, readItem, type ItemHeaders } from './publish-item.ts';
+import { prepareItem, publishItem, readItem, type ItemHeaders } from './publish-item.ts';
 
 /** Bytes of a body, where one message may not be larger anyway. */
 const MAX_BODY = 1_048_576;
@@ -29,7 +30,7 @@ function publish(call: Call): Promise<HttpResponse> | HttpResponse {
 }
 
 async function publishOne(call: Call, value: unknown): Promise<HttpResponse> {
-  const answer = await take(call, value, call.request.body, headersOf(call.request));
+  const answer = await take(call, value, call.request.body, headersOf(call.request)).answer;
   return isRefusal(answer) ? refused(answer) : { status: 200, body: answer };
 }
 
@@ -48,13 +49,17 @@ async function publishAll(call: Call, items: readonly unknown[]): Promise<HttpRe
       ),
     );
   const texts = sliceElements(call.request.body);
-  const answerTo = async (item: unknown, at: number): Promise<object> => {
+  const started: Promise<object>[] = [];
+  // Calls of one caller take effect in order, and none waits for the answer to the one before.
+  for (const [at, item] of items.entries()) {
     // The first is paid with the request.
     const problem = at === 0 ? null : call.charge(1);
-    return problem ?? take(call, item, texts[at] ?? '', { idempotencyKey: undefined, trace });
-  };
-  // All at once: calls of one caller take effect in order, and none waits for the answer to the one before.
-  const answers = await Promise.all(items.map(answerTo));
+    const { taken, answer } =
+      problem === null ? take(call, item, texts[at] ?? '', { idempotencyKey: undefined, trace }) : done(problem);
+    started.push(answer);
+    if (taken !== null) await taken;
+  }
+  const answers = await Promise.all(started);
   const isWhole = !answers.some((answer) => isRefusal(answer));
   return {
     status: isWhole ? 200 : 207,
@@ -62,28 +67,53 @@ async function publishAll(call: Call, items: readonly unknown[]): Promise<HttpRe
   };
 }
 
+/** A message on its way. */
+interface Taken {
+  /** Over when the broker has it, or it was refused: the next message of the caller may follow. `null`: it is already. */
+  readonly taken: Promise<unknown> | null;
+  /** The data of its `Ack`, or why not. Never rejected: others of the array may be stored. */
+  readonly answer: Promise<object>;
+}
+
 /** Reads and publishes one message. */
-async function take(call: Call, value: unknown, text: string, headers: ItemHeaders): Promise<object> {
+function take(call: Call, value: unknown, text: string, headers: ItemHeaders): Taken {
   const { maxMessageSize } = call.parts.context.limits;
   const size = Buffer.byteLength(text);
   if (size > maxMessageSize)
-    return refusal(
-      'payload_too_large',
-      `expected at most ${maxMessageSize} bytes a message (websocket.max_message_size), got ${size}`,
+    return done(
+      refusal(
+        'payload_too_large',
+        `expected at most ${maxMessageSize} bytes a message (websocket.max_message_size), got ${size}`,
+      ),
     );
   const half = surrogateProblem(text);
-  if (half !== null) return refusal('invalid_field', `message: ${half}`);
+  if (half !== null) return done(refusal('invalid_field', `message: ${half}`));
   const frame = readItem(value, text, headers);
-  if (isRefusal(frame)) return frame;
-  try {
-    return await publishItem(call, frame);
-  } catch (error) {
-    // Not for the whole request: others of the array may be stored.
+  return isRefusal(frame) ? done(frame) : publishFrame(call, frame);
+}
+
+function publishFrame(call: Call, frame: PublishFrame): Taken {
+  const failed = (error: unknown): Refusal => {
     call.parts.context.log.error('Publishing by HTTP failed', {
       error: error instanceof Error ? error.stack : String(error),
     });
     return refusal('internal', 'publishing this message failed because of a fault of the server');
+  };
+  const send = (prepared: Prepared | Refusal): Promise<object> =>
+    isRefusal(prepared) ? Promise.resolve(prepared) : publishItem(call, frame, prepared);
+  try {
+    const prepared = prepareItem(call, frame);
+    if (!(prepared instanceof Promise)) return { taken: null, answer: send(prepared).catch(failed) };
+    // Wrapped, or waiting for the broker to have it would be waiting for its answer.
+    const taken = prepared.then((known) => ({ answer: send(known) }));
+    return { taken: taken.catch(() => null), answer: taken.then(({ answer }) => answer).catch(failed) };
+  } catch (error) {
+    return done(failed(error));
   }
+}
+
+function done(answer: object): Taken {
+  return { taken: null, answer: Promise.resolve(answer) };
 }
 
 function errorOf({ reason, message, retryAfterMs, details }: Refusal): Record<string, unknown> {

@@ -2,11 +2,11 @@
  * How much of its rate a caller has left: `X-RateLimit-Limit` tokens of a full bucket, `-Remaining` tokens that are
  * there, `-Reset` when the bucket is full again, in seconds since 1970.
  */
-import type { ConnectionContext } from '../connection/context.ts';
 import type { Level } from '../limits/token-bucket.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
 import { networkOf } from '../node/client-address.ts';
 import type { NodeParts } from '../node/node.ts';
+import type { ServiceContext } from '../service/context.ts';
 import type { Clock } from '../telemetry/clock.ts';
 
 export const RATE_HEADERS = ['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'] as const;
@@ -14,7 +14,7 @@ export const RATE_HEADERS = ['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ra
 type RateHeaders = Readonly<Partial<Record<(typeof RATE_HEADERS)[number], string>>>;
 
 /** Of the user's bucket or the node's, whichever has less left: that one refuses first. Nothing when rates are off. */
-export function userRate({ clock, users, nodeBucket, limits }: ConnectionContext, usage: UserUsage): RateHeaders {
+export function userRate({ clock, users, nodeBucket, limits }: ServiceContext, usage: UserUsage): RateHeaders {
   if (!limits.limitRates) return {};
   const now = clock.elapsed();
   const [user, node] = [users.level(usage, now), nodeBucket.level(now)];

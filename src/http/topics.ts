@@ -1,16 +1,15 @@
 /** What a backend can ask of a topic: a page of its log, as `History` gives it on the wire, and where its head is. */
-import { isRefusal } from '../protocol/errors.ts';
-import { READ_COST } from '../connection/charges.ts';
-import { readProblem } from '../connection/commands/checks.ts';
-import { pageDetails, pageRequest } from '../connection/commands/history.ts';
-import { nodeName } from '../connection/commands/names.ts';
+import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import type { Node } from '../node/node.ts';
 import type { HttpResponse, Route } from '../node/route.ts';
 import type { HistoryFrame } from '../protocol/frames.ts';
 import { pageText } from '../protocol/json.ts';
 import type { Position } from '../protocol/position.ts';
+import { askToRead, readProblem } from '../service/checks.ts';
+import { READ_COST } from '../service/rates.ts';
+import { readPage, readPosition } from '../service/read.ts';
 import { apiRoute, refused, type Call } from './api.ts';
-import { positionText, readPage } from './page-query.ts';
+import { pageOf, positionText } from './page-query.ts';
 
 export function topicRoutes(node: Node, trustedProxies: readonly string[]): Route[] {
   return [
@@ -25,36 +24,41 @@ export function topicRoutes(node: Node, trustedProxies: readonly string[]): Rout
 }
 
 async function history(call: Call): Promise<HttpResponse> {
-  const { context } = call.parts;
   const { topic = '' } = call.request.parameters;
-  const frame = readPage(topic, call.request.query);
+  const frame = pageOf(topic, call.request.query);
   if (isRefusal(frame)) return refused(frame);
-  const problem = readProblem({ context, principal: call.principal }, topic);
+  const problem = await problemOf(call, topic);
   if (problem !== null) return refused(problem);
   return new Promise((resolve) => {
-    context.broker.read(nodeName(call.principal, topic), pageRequest(frame), (answer) => {
-      if (isRefusal(answer)) return resolve(refused(answer));
-      const details = pageDetails(frame, answer);
+    readPage(call.parts.context, call.principal, frame, (page) => {
+      if (isRefusal(page)) return resolve(refused(page));
+      const { details, publications } = page;
       resolve({
         status: 200,
         headers: { 'content-type': 'application/json', ...nextLink(frame, details.next) },
-        body: pageText({ ...details }, answer.publications),
+        body: pageText({ ...details }, publications),
       });
     });
   });
 }
 
 async function position(call: Call): Promise<HttpResponse> {
-  const { context } = call.parts;
   const { topic = '' } = call.request.parameters;
-  const problem = readProblem({ context, principal: call.principal }, topic);
+  const problem = await problemOf(call, topic);
   if (problem !== null) return refused(problem);
   return new Promise((resolve) => {
-    context.broker.read(nodeName(call.principal, topic), { after: 'earliest', limit: 0, maxBytes: 0 }, (answer) => {
-      if (isRefusal(answer)) return resolve(refused(answer));
-      const { epoch, top, first } = answer;
-      resolve({ status: 200, body: { topic, position: { epoch, sequence: top }, first } });
-    });
+    readPosition(call.parts.context, call.principal, topic, (answer) =>
+      resolve(isRefusal(answer) ? refused(answer) : { status: 200, body: { topic, ...answer } }),
+    );
+  });
+}
+
+/** Why the caller may not read the topic, or `null`: its owner may have to be asked. */
+function problemOf({ parts: { context }, principal }: Call, topic: string): Promise<Refusal | null> {
+  const known = readProblem(context, principal, topic);
+  if (known !== undefined) return Promise.resolve(known);
+  return new Promise((resolve) => {
+    askToRead(context, principal, topic, resolve);
   });
 }
 

@@ -128,7 +128,7 @@ function notSubscribed({ topic }: MessagePlace, { id, principal, context }: Conn
   const shown = shownTopic(topic);
   if (isDirectTopic(topic) && topic !== directTopic(principal.tenant, principal.user))
     return ['not_delivered', `may not read it: it is a direct message to somebody else (${shown})`];
-  if (!context.rights.allows(principal, 'subscribe', clientName(topic)))
+  if (context.authorizer.decide(principal, 'subscribe', clientName(topic)) != null)
     return ['not_delivered', `may not subscribe to ${shown} (connection ${id})`];
   return ['not_delivered', `has no subscription that matches ${shown} (connection ${id})`];
 }

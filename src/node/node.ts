@@ -72,6 +72,7 @@ const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
   connection_limit: 'over_capacity',
   rate_limited: 'over_capacity',
   not_admitting: 'not_admitting',
+  rights_unavailable: 'not_admitting',
   bad_handshake: 'bad_subprotocol',
 };
 
@@ -301,7 +302,7 @@ export class Node {
         'idempotency',
         'direct_messages',
         ...(connection.batching ? ['batching'] : []),
-        ...context.extensions.keys(),
+        ...context.frameHandlers.keys(),
       ],
     };
   }

@@ -325,7 +325,7 @@ describe('a new numbering by the owner of a topic', () => {
     const statuses: unknown[] = [];
     for (const sequence of [100, 101]) {
       const draft = { payload: '1', from: 'o', clientId: undefined, trace: undefined, idempotencyKey: undefined };
-      rig.broker.append(TOPIC, { epoch: 'owner', sequence }, draft, (answer) => statuses.push(answer));
+      rig.broker.append(TOPIC, { epoch: 'owner', sequence }, 0, draft, (answer) => statuses.push(answer));
     }
     rig.endTurn();
     expect(statuses).toEqual([{ status: 'appended' }, { status: 'appended' }]);

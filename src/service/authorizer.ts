@@ -6,6 +6,8 @@
 import type { Principal } from '../auth/principal.ts';
 import type { Action } from '../auth/rights.ts';
 import type { Refusal } from '../protocol/errors.ts';
+import type { RightsChange } from './rights-change.ts';
+import type { TopicOwners } from './topic-owners.ts';
 
 export interface Authorizer {
   /**
@@ -18,4 +20,8 @@ export interface Authorizer {
   ask(principal: Principal, action: Action, name: string, reply: (problem: Refusal | null) => void): void;
   /** Whether the principal may send direct messages: nobody owns those, so the token's rules decide at once. */
   decideDirect(principal: Principal): Refusal | null;
+  /** From now on these decide about the topics that they own. */
+  useOwners(owners: TopicOwners): void;
+  /** Forgets what may have changed, and asks anew what is being asked: an answer under way may be of before. */
+  rightsChanged(change: RightsChange): void;
 }

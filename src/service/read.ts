@@ -30,9 +30,7 @@ export function readPage(
   reply: Reply<HistoryPage>,
 ): void {
   broker.read(nodeName(principal, frame.topic), pageRequest(frame), (answer) =>
-    reply(
-      isRefusal(answer) ? answer : { details: pageDetails(frame, answer), publications: answer.publications },
-    ),
+    reply(isRefusal(answer) ? answer : { details: pageDetails(frame, answer), publications: answer.publications }),
   );
 }
 

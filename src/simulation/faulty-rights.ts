@@ -1,5 +1,6 @@
 /** Rights that allow everything, and throw when they are told to: a fault inside the handling of a frame. */
 import type { Principal } from '../auth/principal.ts';
+import type { Denial } from '../protocol/errors.ts';
 import { Rights, type Action } from '../auth/rights.ts';
 
 export const PLANTED_FAULT = 'a fault that the simulation planted';
@@ -12,8 +13,8 @@ export class FaultyRights extends Rights {
     super({ rules: [], fallback: { subscribe: ['user'], publish: ['user'] }, direct: ['user'] });
   }
 
-  override allows(principal: Principal, action: Action, name: string): boolean {
-    if (this.armed === 0) return super.allows(principal, action, name);
+  override denial(principal: Principal, action: Action, name: string): Denial | null {
+    if (this.armed === 0) return super.denial(principal, action, name);
     this.armed -= 1;
     throw new Error(PLANTED_FAULT);
   }

@@ -7,6 +7,7 @@ import type {
   BrokerListener,
   Draft,
   History,
+  HistorySourceOf,
   Published,
   ReadRequest,
   Reply,
@@ -85,8 +86,15 @@ export class SimulatedBroker implements WorldBroker, BrokerListener {
     }, reply);
   }
 
-  append(topic: Topic, position: Position, draft: Draft, reply: Reply<Appended>): void {
-    this.call(() => this.inner.append(topic, position, draft, (answer) => this.answer(() => reply(answer))), reply);
+  append(topic: Topic, position: Position, timestamp: number, draft: Draft, reply: Reply<Appended>): void {
+    this.call(
+      () => this.inner.append(topic, position, timestamp, draft, (answer) => this.answer(() => reply(answer))),
+      reply,
+    );
+  }
+
+  useHistory(sourceOf: HistorySourceOf): void {
+    this.inner.useHistory(sourceOf);
   }
 
   read(topic: Topic, request: ReadRequest, reply: Reply<History>): void {

@@ -4,6 +4,7 @@ import type {
   BrokerListener,
   Draft,
   History,
+  HistorySourceOf,
   Published,
   ReadRequest,
   Reply,
@@ -112,8 +113,12 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
     this.own.publish(topic, draft, reply);
   }
 
-  append(topic: Topic, position: Position, draft: Draft, reply: Reply<Appended>): void {
-    this.own.append(topic, position, draft, reply);
+  append(topic: Topic, position: Position, timestamp: number, draft: Draft, reply: Reply<Appended>): void {
+    this.own.append(topic, position, timestamp, draft, reply);
+  }
+
+  useHistory(sourceOf: HistorySourceOf): void {
+    this.own.useHistory(sourceOf);
   }
 
   read(topic: Topic, request: ReadRequest, reply: Reply<History>): void {

@@ -166,7 +166,14 @@ export class SimulatedRedis {
     return outcomes;
   }
 
-  private appendAt({ topic, retention, epoch, sequence, record }: LogCall & { readonly kind: 'owner' }): Appended {
+  private appendAt({
+    topic,
+    retention,
+    epoch,
+    sequence,
+    timestamp,
+    record,
+  }: LogCall & { readonly kind: 'owner' }): Appended {
     let state = this.load(topic);
     const isEmpty = state === null || state.records.length === 0;
     const isAdopted = isEmpty && (state?.epoch !== epoch || state.top + 1 !== sequence);
@@ -177,7 +184,7 @@ export class SimulatedRedis {
       const known = state.records.find((stored) => stored.sequence === sequence);
       return { status: known === undefined || known.record === record ? 'duplicate' : 'conflict' };
     }
-    const stored = this.add(topic, state, record, Math.max(this.now(), state.time));
+    const stored = this.add(topic, state, record, Math.max(timestamp, state.time));
     this.trim(state, retention);
     this.publish(topic, noticeOf(state, [stored], isAdopted), null);
     return { status: 'appended' };

@@ -24,6 +24,7 @@ import { Origins } from '../node/origins.ts';
 import { Pulse } from '../node/pulse.ts';
 import type { Payload } from '../protocol/codec.ts';
 import type { Router } from '../router/router.ts';
+import { Decisions } from '../service/decisions.ts';
 import { MemorySessionStore } from '../session/memory.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { silentLog } from '../telemetry/log.ts';
@@ -70,6 +71,7 @@ export interface Conditions {
 }
 
 const SECRET = 'the secret of the simulated world, long enough';
+const DECISIONS = { timeoutMs: 5_000, ageMs: 10_000, capacity: 100 };
 const LINGER_MS = 20_000;
 /** So short that topics rest within a world's time. */
 const REST_MS = 3_000;
@@ -110,6 +112,7 @@ export class World {
   readonly router: Router;
   readonly flusher: Flusher;
   readonly rights = new FaultyRights();
+  readonly decisions: Decisions;
   readonly clients: SimulatedClient[] = [];
   /** Failures per connection, for the restart budget. */
   readonly failures = new Map<string, number>();
@@ -124,6 +127,7 @@ export class World {
   constructor(seed: number, parts: Parts, traced: Traced | null = drawTraced(seed)) {
     this.random = new SeededRandom(seed);
     this.conditions = drawConditions(this.random);
+    this.decisions = new Decisions(DECISIONS, this.rights, this.clock, this.clock);
     const { random, clock, conditions } = this;
     const supervisor = parts.supervisor(clock, clock, new DeadLetters(10), {
       restarted: (actor, error) => this.failed(actor, error),
@@ -200,9 +204,11 @@ export class World {
         atLimit: 'stop',
       },
       sessions: new MemorySessionStore(60_000, 10, clock),
-      rights: this.rights,
+      authorizer: this.decisions,
+      owners: null,
+      events: null,
       limits: limitsOf(conditions),
-      extensions: new Map(),
+      frameHandlers: new Map(),
       node: mode,
       revoked: (principal) => authenticator.problem(principal),
       verify: (token, reply) => authenticator.verify(token, reply),
@@ -302,6 +308,7 @@ function limitsOf(conditions: Conditions): ConnectionContext['limits'] {
     closeTimeoutBeats: 2,
     leewayMs: 0,
     limitRates: true,
+    decisionTimeoutMs: DECISIONS.timeoutMs,
     connectionRate: { perSecond: 1e9, burst: 1e9 },
   };
 }

@@ -13,7 +13,8 @@ import {
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { percentProblem } from '../protocol/text.ts';
-import { BodyBudget, readBody, type Body } from './request-body.ts';
+import { BodyBudget, bytesOf, readBody, type Body } from './request-body.ts';
+import { isStream, ResponseStream } from './response-stream.ts';
 import { isAmbiguous, readHeaders, textProblem, type Headers } from './headers.ts';
 
 /** Bytes of a request body, where the route does not say. */
@@ -21,24 +22,36 @@ const MAX_BODY = 1_048_576;
 /** Bytes of all bodies that are still arriving. */
 const MAX_BODIES = 67_108_864;
 
-const REGISTER = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'del', OPTIONS: 'options' } as const satisfies Record<
-  Method,
-  keyof TemplatedApp
->;
+const REGISTER = {
+  GET: 'get',
+  POST: 'post',
+  PUT: 'put',
+  PATCH: 'patch',
+  DELETE: 'del',
+  OPTIONS: 'options',
+} as const satisfies Record<Method, keyof TemplatedApp>;
 
 /** Status lines that are not obvious from the number alone. */
 const STATUS_TEXT: Readonly<Record<number, string>> = {
   200: 'OK',
+  201: 'Created',
   202: 'Accepted',
   204: 'No Content',
   207: 'Multi-Status',
+  301: 'Moved Permanently',
+  302: 'Found',
+  303: 'See Other',
+  304: 'Not Modified',
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
   409: 'Conflict',
+  410: 'Gone',
+  412: 'Precondition Failed',
   413: 'Payload Too Large',
+  415: 'Unsupported Media Type',
   422: 'Unprocessable Entity',
   426: 'Upgrade Required',
   429: 'Too Many Requests',
@@ -101,23 +114,31 @@ export function respond(
   { isHead, ends = false }: AnswerTo,
 ): void {
   res.cork(() => {
-    res.writeStatus(`${status} ${STATUS_TEXT[status] ?? ''}`.trim());
+    res.writeStatus(statusLine(status));
     for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
     if (body === null) {
       res.endWithoutBody();
       return;
     }
-    if (headers['content-type'] === undefined)
-      res.writeHeader('content-type', typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json');
-    const text = typeof body === 'string' ? body : JSON.stringify(body);
-    if (!isHead) res.end(text, ends);
+    if (headers['content-type'] === undefined) res.writeHeader('content-type', mediaTypeOf(body));
+    const content = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+    if (!isHead) res.end(content, ends);
     else if (ends) res.endWithoutBody(0, true);
     else {
       // Not as an argument of the end: the library would wait for the bytes of that length.
-      res.writeHeader('content-length', String(Buffer.byteLength(text)));
+      res.writeHeader('content-length', String(Buffer.byteLength(content)));
       res.endWithoutBody();
     }
   });
+}
+
+function statusLine(status: number): string {
+  return `${status} ${STATUS_TEXT[status] ?? ''}`.trim();
+}
+
+function mediaTypeOf(body: unknown): string {
+  if (typeof body === 'string') return 'text/plain; charset=utf-8';
+  return body instanceof Uint8Array ? 'application/octet-stream' : 'application/json';
 }
 
 /** Cut off without an answer when anything behind it could be taken for a request: the library reads on after one. */
@@ -129,6 +150,7 @@ function refuseRepeated(res: UwsResponse, headers: Headers, isHead: boolean): vo
 
 function serve(route: Route, res: UwsResponse, req: UwsRequest, { counters, log, bodies }: Surroundings): void {
   let aborted = false;
+  let stream: ResponseStream | null = null;
   const headers = readHeaders(req);
   const isHead = asksForHead(req);
   if (headers.repeated !== '') return refuseRepeated(res, headers, isHead);
@@ -137,11 +159,13 @@ function serve(route: Route, res: UwsResponse, req: UwsRequest, { counters, log,
   const send = (response: HttpResponse): void => {
     if (aborted) return;
     count(counters, route.path, response);
-    const always = route.headers?.(request) ?? {};
-    respond(res, { ...response, headers: { ...always, ...response.headers } }, { isHead });
+    const whole = { ...response, headers: { ...route.headers?.(request), ...response.headers } };
+    if (!isStream(whole.body)) return respond(res, whole, { isHead });
+    stream = new ResponseStream(res, whole.body, log);
+    stream.begin(statusLine(whole.status), whole.headers, isHead);
   };
-  const handle = (body: string): void => {
-    answer(route, { ...request, body }, log)
+  const handle = (body: string, bytes?: Uint8Array): void => {
+    answer(route, { ...request, body, ...(bytes !== undefined && { bytes }) }, log)
       .then(send)
       .catch((error: unknown) => {
         log.error('HTTP answer failed', { path: route.path, error: String(error) });
@@ -156,19 +180,23 @@ function serve(route: Route, res: UwsResponse, req: UwsRequest, { counters, log,
   if (problem === null && hasBody(request) && route.lacksToken?.(request) === true) {
     res.onAborted(() => {
       aborted = true;
+      stream?.abandon();
     });
     return handle('');
   }
   const share = bodies.shareOf(() => route.senderOf?.(request) ?? request.address, maxBytes);
-  const reading = readBody(res, maxBytes, share, (body) => {
+  const arrived = (body: Body): void => {
     if (aborted) return;
     if (problem !== null) return send(refusalResponse(refusal('malformed', problem)));
     if ('problem' in body) return send(refusalResponse(bodyRefusal(body, maxBytes)));
-    handle(body.text);
-  });
+    if ('bytes' in body) handle('', body.bytes);
+    else handle(body.text);
+  };
+  const reading = readBody(res, maxBytes, share, arrived, route.takesBytes === true ? bytesOf : undefined);
   res.onAborted(() => {
     aborted = true;
     reading.abandon();
+    stream?.abandon();
   });
 }
 
@@ -176,7 +204,7 @@ function hasBody({ header }: RequestHead): boolean {
   return header('transfer-encoding') !== undefined || (header('content-length') ?? '0') !== '0';
 }
 
-function bodyRefusal(body: Exclude<Body, { text: string }>, maxBytes: number): Refusal {
+function bodyRefusal(body: Extract<Body, { problem: string }>, maxBytes: number): Refusal {
   if (body.problem === 'not_text')
     return refusal('malformed', `expected a body in UTF-8, got something else at byte ${body.at}`);
   return body.problem === 'too_large'

@@ -9,6 +9,7 @@ import { notUtf8At } from '../protocol/text.ts';
 /** A whole body, or why there is none: of bytes that are no text, where the first one is. */
 export type Body =
   | { readonly text: string }
+  | { readonly bytes: Uint8Array }
   | { readonly problem: 'too_large' | 'too_many' }
   | { readonly problem: 'not_text'; readonly at: number };
 
@@ -72,12 +73,14 @@ export class BodyBudget implements Allowance {
 /**
  * Collects a body. `done` is called once, unless the request is aborted first: then `abandon` gives back what was held.
  * @param maxBytes of this body
+ * @param take makes the body of its bytes, whose memory is the library's or not kept: it has to copy what it keeps
  */
 export function readBody(
   res: HttpResponse,
   maxBytes: number,
   budget: Allowance,
   done: (body: Body) => void,
+  take: (bytes: Buffer) => Body = textOf,
 ): { abandon: () => void } {
   // One buffer that grows, not a list of chunks: a body in chunks of one byte would cost a hundred times its size.
   let held = Buffer.alloc(0);
@@ -107,13 +110,13 @@ export function readBody(
     if (size > maxBytes) return fail('too_large');
     if (isLast && start === 0) {
       isOver = true;
-      return done(textOf(Buffer.from(chunk)));
+      return done(take(Buffer.from(chunk)));
     }
     if (size > held.byteLength && !grow()) return fail('too_many');
     // Copied: the chunk's memory belongs to the library and is gone after this call.
     held.set(new Uint8Array(chunk), start);
     if (!isLast) return;
-    const body = textOf(held.subarray(0, size));
+    const body = take(held.subarray(0, size));
     end();
     done(body);
   });
@@ -122,6 +125,11 @@ export function readBody(
       if (!isOver) end();
     },
   };
+}
+
+/** Whatever they are. */
+export function bytesOf(bytes: Buffer): Body {
+  return { bytes: Uint8Array.from(bytes) };
 }
 
 function textOf(bytes: Buffer): Body {

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { bearerText, bearerToken, findToken, negotiate } from '../../src/node/handshake.ts';
 import { clientAddress } from '../../src/node/client-address.ts';
 import { isOriginAllowed } from '../../src/node/origins.ts';
-import { readPage } from '../../src/http/page-query.ts';
+import { pageOf } from '../../src/http/page-query.ts';
 import { readPlainBroadcast } from '../../src/protocol/json-broadcast.ts';
 import { CODECS } from '../../src/protocol/codecs.ts';
 import { sliceElements, sliceField, sliceMember } from '../../src/protocol/json-slice.ts';
@@ -202,7 +202,7 @@ const WORK: readonly { name: string; size: number; work: Prepare }[] = [
     size: HEAD,
     work: text(
       (size) => `since=${':1'.repeat(size / 2)}`,
-      (query) => readPage('a', new URLSearchParams(query)),
+      (query) => pageOf('a', new URLSearchParams(query)),
     ),
   },
   { name: 'a topic name', size: HEAD, work: text((size) => 'a.'.repeat(size / 2), isTopicName) },

@@ -17,7 +17,7 @@ import {
   systemRandom as random,
   systemScheduler as scheduler,
 } from '../../telemetry/system-clock.ts';
-import { buildAuthenticator, buildKeySet, buildRights } from '../authentication.ts';
+import { buildAuthenticator, buildKeySet, buildDecisions } from '../authentication.ts';
 import { connectionLimits, connectionPolicy } from '../connection-limits.ts';
 import type { Storage } from '../storage.ts';
 
@@ -62,9 +62,11 @@ export function buildCore({ config, name, logs, storage, frameHandlers }: CoreSe
       sessions: storage.sessions,
       log: logs.room('connection'),
       policy: connectionPolicy(config),
-      rights: buildRights(config),
+      authorizer: buildDecisions(config),
+      owners: null,
+      events: null,
       limits: connectionLimits(config),
-      extensions: frameHandlers,
+      frameHandlers,
       node: mode,
       revoked: (principal) => authenticator.problem(principal),
       verify: (token, reply) => authenticator.verify(token, reply),

@@ -4,7 +4,7 @@ import type { Topic } from '../../protocol/topic.ts';
 import type { Connection } from '../connection.ts';
 import { findSubscription, isMatchedName } from '../subscriptions.ts';
 import { sessionChanged } from '../sessions.ts';
-import { nodeName } from './names.ts';
+import { nodeName } from '../../service/names.ts';
 
 /** `Ack` remembers, for the session, how far the client has come. Topics that it is not subscribed to are ignored. */
 export function acknowledge(connection: Connection, frame: AckFrame): void {

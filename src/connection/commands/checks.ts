@@ -1,11 +1,8 @@
-/** What several frame types check or count alike. */
-import type { Principal } from '../../auth/principal.ts';
-import type { Published } from '../../broker/broker.ts';
-import { notAllowed, quote, refusal, type Refusal } from '../../protocol/errors.ts';
+/** What several frame types check alike, beside what the service says of their principal. */
+import { refusal, type Refusal } from '../../protocol/errors.ts';
 import type { ClientFrame } from '../../protocol/frames.ts';
-import { ME, isTopicName } from '../../protocol/topic.ts';
+import { askToRead, readProblem, writeProblem } from '../../service/checks.ts';
 import type { Connection } from '../connection.ts';
-import type { ConnectionContext } from '../context.ts';
 
 /** Whether the node takes writes now; if not, the frame is refused. */
 export function mayWrite(connection: Connection, frame: ClientFrame): boolean {
@@ -14,39 +11,42 @@ export function mayWrite(connection: Connection, frame: ClientFrame): boolean {
   return refused === null;
 }
 
-/** Why nothing can be written now, or `null`. */
-export function writeProblem({ node }: ConnectionContext): Refusal | null {
-  if (!node.isReadOnly) return null;
-  return refusal('read_only', 'expected a request that only reads: the node is in read-only mode', 5_000);
-}
-
-export function invalidTopic(name: string): Refusal {
-  return refusal('invalid_topic', `expected 1 to 256 bytes of dotted segments [A-Za-z0-9_:-], got ${quote(name)}`);
-}
-
-/** Why a topic (a name or `@me`, no pattern) cannot be read by this client, or `null`. */
-export function readProblem(
-  { context, principal }: Pick<Connection, 'context' | 'principal'>,
-  name: string,
-): Refusal | null {
-  if (name !== ME && !isTopicName(name)) return invalidTopic(name);
-  return subscribeProblem(context, principal, name);
-}
-
-/** Why the client may not subscribe to a topic or pattern, or `null`. */
-export function subscribeProblem({ rights }: ConnectionContext, principal: Principal, name: string): Refusal | null {
-  if (rights.allows(principal, 'subscribe', name)) return null;
-  const because = rights.denial(principal, 'subscribe', name) ?? 'no_rule';
-  return notAllowed(`expected a topic that this token may subscribe to, got ${quote(name)}`, because);
+/**
+ * Goes on with a read when it is known which of the topics its client may read. The frames after it do not wait, as they
+ * do not wait for the log: a connection reads one thing at a time.
+ */
+export function whenReadable(
+  connection: Connection,
+  frame: ClientFrame,
+  names: readonly string[],
+  then: (problems: ReadonlyMap<string, Refusal>) => void,
+): void {
+  const { context, principal, cell } = connection;
+  const problems = new Map<string, Refusal>();
+  const unknown: string[] = [];
+  for (const name of names) {
+    const problem = readProblem(context, principal, name);
+    if (problem === undefined) unknown.push(name);
+    else if (problem !== null) problems.set(name, problem);
+  }
+  if (unknown.length === 0) return then(problems);
+  connection.isAsking = true;
+  let open = unknown.length;
+  for (const name of unknown) {
+    askToRead(context, principal, name, (problem) => {
+      if (problem !== null) problems.set(name, problem);
+      open -= 1;
+      if (open > 0) return;
+      cell.answer(() => {
+        connection.isAsking = false;
+        then(problems);
+      }, frame);
+    });
+  }
 }
 
 /** One read of the log at a time: `History` and `GetMissedMessages` share the turn. */
 export function pendingProblem({ isAsking, missed }: Connection): Refusal | null {
   if (!isAsking && missed === null) return null;
   return refusal('request_pending', 'expected one History or GetMissedMessages at a time');
-}
-
-export function countPublished({ context }: Pick<Connection, 'context'>, { duplicate }: Published): void {
-  if (duplicate) context.counters.duplicates += 1;
-  else context.counters.published += 1;
 }

@@ -48,7 +48,8 @@ function dispatch(connection: Connection, frame: ClientFrame): void | Promise<vo
 
 /** No frame costs more than a full bucket: it would never be taken. */
 function affordable({ context }: Connection, frame: ClientFrame): number {
-  return Math.min(costOf(frame), context.limits.connectionRate.burst);
+  const cost = frame.type.startsWith('X-') ? (context.frameHandlers.get(frame.type)?.cost ?? 1) : costOf(frame);
+  return Math.min(cost, context.limits.connectionRate.burst);
 }
 
 /** One `Ping` a second is free. */

@@ -7,8 +7,8 @@ import type { Session } from '../../session/session-store.ts';
 import type { Connection } from '../connection.ts';
 import { MissedMessages, type MissedResult, type MissedTopic } from '../missed-messages.ts';
 import { sessionOf } from '../sessions.ts';
-import { pendingProblem, readProblem } from './checks.ts';
-import { nodeName } from './names.ts';
+import { pendingProblem, whenReadable } from './checks.ts';
+import { nodeName } from '../../service/names.ts';
 
 /** A message id stands for its time minus this much: clocks differ, and a small overlap is better than a hole. */
 const OVERLAP_MS = 2_000;
@@ -57,15 +57,19 @@ function loadSession(connection: Connection, id: string, reply: (answer: Session
 
 function begin(connection: Connection, frame: GetMissedMessagesFrame, session: Session | null): void {
   const { principal } = connection;
-  const topics: MissedTopic[] = [];
-  const refused: Record<string, MissedResult> = {};
-  for (const [name, from] of targets(connection, frame, session)) {
-    const reason = readProblem(connection, name)?.reason ?? null;
-    if (reason === null) topics.push({ topic: nodeName(principal, name), name, from });
-    else refused[name] = { epoch: '', sequence: 0, recovered: false, reason };
-  }
-  connection.missed = new MissedMessages(connection, frame, topics, refused);
-  connection.scheduleRead();
+  const wanted = targets(connection, frame, session);
+  const names = wanted.map(([name]) => name);
+  whenReadable(connection, frame, names, (problems) => {
+    const topics: MissedTopic[] = [];
+    const refused: Record<string, MissedResult> = {};
+    for (const [name, from] of wanted) {
+      const reason = problems.get(name)?.reason;
+      if (reason === undefined) topics.push({ topic: nodeName(principal, name), name, from });
+      else refused[name] = { epoch: '', sequence: 0, recovered: false, reason };
+    }
+    connection.missed = new MissedMessages(connection, frame, topics, refused);
+    connection.scheduleRead();
+  });
 }
 
 /** What is asked for, by the client's names: positions as given, or a time on every topic of the session or connection. */

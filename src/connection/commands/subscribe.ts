@@ -1,21 +1,18 @@
 import type { History } from '../../broker/broker.ts';
-import { ERRORS, isRefusal, quote, refusal, type Refusal } from '../../protocol/errors.ts';
+import { isRefusal, quote, refusal, type Refusal } from '../../protocol/errors.ts';
 import type { ClientFrame, SubscribeEntry, SubscribeFrame } from '../../protocol/frames.ts';
 import { MAX_PATTERN_POSITIONS } from '../../protocol/limits.ts';
 import { PatternIndex } from '../../protocol/pattern-index.ts';
 import type { Position } from '../../protocol/position.ts';
-import {
-  clientName,
-  isSupportedPattern,
-  isTopicName,
-  looksLikePattern,
-  matches,
-  qualify,
-} from '../../protocol/topic.ts';
+import { clientName, isTopicName, looksLikePattern, matches, qualify } from '../../protocol/topic.ts';
 import { ENDED, JOINING, LAGGING, type Subscription } from '../../router/subscription.ts';
+import { askToRead, subscribeProblem } from '../../service/checks.ts';
+import { nodeName } from '../../service/names.ts';
+import type { RightsChange } from '../../service/rights-change.ts';
 import { overdraft } from '../charges.ts';
 import type { Connection } from '../connection.ts';
-import { statusFrame, type Recovery } from '../replies.ts';
+import { rightsChanged } from '../recheck.ts';
+import { rejection, statusFrame, type Recovery, type Rejection } from '../replies.ts';
 import { sessionChanged } from '../sessions.ts';
 import {
   activeSubscriptions,
@@ -31,8 +28,6 @@ import {
   type Joining,
 } from '../subscriptions.ts';
 import { enqueue } from '../waiting-list.ts';
-import { readProblem, subscribeProblem } from './checks.ts';
-import { nodeName } from './names.ts';
 
 /**
  * `Subscribe` → `Status subscribed`, when the position of every topic is known. Until then further frames of the client
@@ -52,6 +47,7 @@ const SLICE_MS = 2;
 
 class Request implements Joining {
   readonly held: Subscription[] = [];
+  readonly changes: RightsChange[] = [];
   private readonly connection: Connection;
   private readonly frame: SubscribeFrame;
   /** Answers still to come; one more while the entries are gone through. */
@@ -65,7 +61,7 @@ class Request implements Joining {
   /** What was live and is to start anew, with the epoch's number then. */
   private readonly restarted = new Map<Subscription, number>();
   private readonly recovery: Record<string, Recovery> = {};
-  private readonly rejected: ({ topic: string; code: number } & Pick<Refusal, 'reason' | 'message' | 'details'>)[] = [];
+  private readonly rejected: Rejection[] = [];
 
   constructor(connection: Connection, frame: SubscribeFrame) {
     this.connection = connection;
@@ -86,12 +82,29 @@ class Request implements Joining {
       if (at < from) continue;
       if (at > from && clock.elapsed() >= deadline)
         return scheduler.endOfTurn(() => this.answered(() => this.goOn(at)));
-      const refused = this.check(entry);
-      if (refused !== null) this.reject(entry.topic, refused);
-      else if (looksLikePattern(entry.topic)) this.joinPattern(entry);
-      else this.join(entry);
+      const refused = subscribeProblem(this.connection.context, this.connection.principal, entry.topic);
+      if (refused === undefined) this.ask(entry);
+      else this.decided(entry, refused);
     }
     this.settle();
+  }
+
+  /** The owner of the topic decides, perhaps later: the other entries of the frame do not wait for it. */
+  private ask(entry: SubscribeEntry): void {
+    const { context, principal } = this.connection;
+    this.open += 1;
+    askToRead(context, principal, entry.topic, (refused) => {
+      this.answered(() => {
+        this.decided(entry, refused);
+        this.settle();
+      });
+    });
+  }
+
+  private decided(entry: SubscribeEntry, refused: Refusal | null): void {
+    if (refused !== null) this.reject(entry.topic, refused);
+    else if (looksLikePattern(entry.topic)) this.joinPattern(entry);
+    else this.join(entry);
   }
 
   abandonIf(frame: ClientFrame): void {
@@ -115,18 +128,6 @@ class Request implements Joining {
       subscription.gap = { cause: 'history_lost', epoch: topic.epoch, sequence: topic.head };
     }
     if (subscription.state === LAGGING) connection.lag(subscription);
-  }
-
-  private check({ topic }: SubscribeEntry): Refusal | null {
-    if (!looksLikePattern(topic)) return readProblem(this.connection, topic);
-    if (!isSupportedPattern(topic)) {
-      return refusal(
-        'pattern_not_supported',
-        `expected a literal first segment and ** only at the end, got ${quote(topic)}`,
-      );
-    }
-    const { context, principal } = this.connection;
-    return subscribeProblem(context, principal, topic);
   }
 
   private get isFull(): boolean {
@@ -299,10 +300,9 @@ class Request implements Joining {
     this.reject(topic, refused);
   }
 
-  private reject(topic: string, { reason, message, details }: Refusal): void {
-    this.connection.context.counters.errors.add(reason);
-    const more = details === undefined ? {} : { details };
-    this.rejected.push({ topic, code: ERRORS[reason].code, reason, message, ...more });
+  private reject(topic: string, refused: Refusal): void {
+    this.connection.context.counters.errors.add(refused.reason);
+    this.rejected.push(rejection(topic, refused));
   }
 
   /** Goes on when a port has answered, unless the request has failed meanwhile. */
@@ -333,6 +333,7 @@ class Request implements Joining {
   private end(): void {
     const { connection } = this;
     connection.joining = null;
+    for (const change of this.changes) rightsChanged(connection, change);
     for (const subscription of this.held) release(connection, subscription);
     connection.cell.resume();
   }

@@ -1,8 +1,0 @@
-/** From a client's names to the node's. */
-import type { Principal } from '../../auth/principal.ts';
-import { directTopic, ME, qualify, type Topic } from '../../protocol/topic.ts';
-
-/** The node's name of a topic (or pattern) that a client names. */
-export function nodeName(principal: Principal, name: string): Topic {
-  return name === ME ? directTopic(principal.tenant, principal.user) : qualify(principal.tenant, name);
-}

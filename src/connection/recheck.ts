@@ -1,0 +1,140 @@
+/**
+ * Asks anew whether live subscriptions are still allowed, when claims or rights have changed. Until it is known, what is
+ * published for them waits: nobody is sent what is perhaps not theirs any more.
+ */
+import type { Principal } from '../auth/principal.ts';
+import { refusal, type Refusal } from '../protocol/errors.ts';
+import type { ClientFrame } from '../protocol/frames.ts';
+import { looksLikePattern, matches } from '../protocol/topic.ts';
+import type { Subscription } from '../router/subscription.ts';
+import { askToRead, subscribeProblem } from '../service/checks.ts';
+import { affects, isOf, type RightsChange } from '../service/rights-change.ts';
+import type { Connection } from './connection.ts';
+import { rejection, statusFrame } from './replies.ts';
+import { sessionChanged } from './sessions.ts';
+import { activeSubscriptions, endPatterns, endTopic, hold, release } from './subscriptions.ts';
+
+type Refused = ReadonlyMap<string, Refusal>;
+
+/** Rights have changed, perhaps those of this client: what it may not have any more ends, and it is told why. */
+export function rightsChanged(connection: Connection, change: RightsChange): void {
+  const { user, tenant } = connection.principal;
+  if (!connection.isOpen || !isOf(change, connection.principal)) return;
+  const isAbout = (name: string): boolean => affects(change, { user, tenant, name });
+  const { joining } = connection;
+  if (joining === null) return recheck(connection, isAbout, null, (refused) => tell(connection, refused));
+  // Its answer comes first; what the change may concern waits with what has just been joined.
+  for (const subscription of connection.subscriptions)
+    if (isAbout(subscription.topic.clientName)) hold(connection, subscription);
+  joining.changes.push(change);
+}
+
+/**
+ * Ends the subscriptions that are not allowed any more, and says which those were.
+ * @param isAbout which topics and patterns are looked at, as the client names them
+ * @param frame the frame that this answers, if there is one
+ */
+export function recheck(
+  connection: Connection,
+  isAbout: (name: string) => boolean,
+  frame: ClientFrame | null,
+  done: (refused: Refused) => void,
+): void {
+  new Recheck(connection, frame, done).begin(namesOf(connection).filter(isAbout));
+}
+
+export class Recheck {
+  private readonly held: Subscription[] = [];
+  private readonly unknown = new Set<string>();
+  private readonly refused = new Map<string, Refusal>();
+  private readonly principal: Principal;
+  private readonly connection: Connection;
+  private readonly frame: ClientFrame | null;
+  private readonly done: (refused: Refused) => void;
+  private isOver = false;
+
+  constructor(connection: Connection, frame: ClientFrame | null, done: (refused: Refused) => void) {
+    this.connection = connection;
+    this.principal = connection.principal;
+    this.frame = frame;
+    this.done = done;
+  }
+
+  begin(names: readonly string[]): void {
+    const { context } = this.connection;
+    for (const name of names) {
+      const problem = subscribeProblem(context, this.principal, name);
+      if (problem === undefined) this.unknown.add(name);
+      else if (problem !== null) this.refused.set(name, problem);
+    }
+    if (this.unknown.size === 0) return this.end();
+    this.connection.rechecks = [...(this.connection.rechecks ?? []), this];
+    for (const subscription of this.connection.subscriptions) this.holdIfUnknown(subscription);
+    try {
+      for (const name of [...this.unknown])
+        askToRead(context, this.principal, name, (problem) => this.answered(name, problem));
+    } catch (error) {
+      for (const name of this.unknown)
+        this.refused.set(name, refusal('internal', 'asking for the right to this topic failed inside the server'));
+      this.end();
+      throw error;
+    }
+  }
+
+  /** A subscription of a topic that is in question waits with the others, also one that a pattern brings meanwhile. */
+  holdIfUnknown(subscription: Subscription): void {
+    const { clientName } = subscription.topic;
+    const isUnknown = [...this.unknown].some(
+      (name) => name === clientName || (looksLikePattern(name) && matches(name, clientName)),
+    );
+    if (!isUnknown) return;
+    subscription.holds += 1;
+    this.held.push(subscription);
+  }
+
+  private answered(name: string, problem: Refusal | null): void {
+    if (problem !== null) this.refused.set(name, problem);
+    this.unknown.delete(name);
+    if (this.unknown.size > 0 || this.isOver) return;
+    this.connection.cell.answer(() => this.end(), this.frame);
+  }
+
+  private end(): void {
+    this.isOver = true;
+    const { connection } = this;
+    const rest = (connection.rechecks ?? []).filter((other) => other !== this);
+    connection.rechecks = rest.length === 0 ? null : rest;
+    // Asked for other claims than the present ones: whoever has changed them has asked anew.
+    const ended =
+      this.principal === connection.principal ? endRefused(connection, this.refused) : new Map<string, Refusal>();
+    for (const subscription of this.held) release(connection, subscription);
+    this.done(ended);
+  }
+}
+
+/** Topics that the client named, and its patterns. */
+function namesOf({ subscriptions, patterns }: Connection): string[] {
+  const topics = subscriptions.filter(({ isExplicit }) => isExplicit).map(({ topic }) => topic.clientName);
+  return [...topics, ...(patterns ?? [])];
+}
+
+/** Ends what is still there of it: the client may have unsubscribed meanwhile. */
+function endRefused(connection: Connection, refused: Refused): Map<string, Refusal> {
+  const there = new Set(namesOf(connection));
+  const ended = new Map([...refused].filter(([name]) => there.has(name)));
+  for (const name of ended.keys()) if (!looksLikePattern(name)) endTopic(connection, name);
+  endPatterns(connection, [...ended.keys()]);
+  if (ended.size > 0) sessionChanged(connection);
+  return ended;
+}
+
+function tell(connection: Connection, ended: Refused): void {
+  if (ended.size === 0 || !connection.isOpen) return;
+  connection.send(
+    statusFrame('unsubscribed', {
+      topics: [...ended.keys()],
+      active_subscriptions: activeSubscriptions(connection),
+      rejected: [...ended].map(([topic, problem]) => rejection(topic, problem)),
+    }),
+  );
+}

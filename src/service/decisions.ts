@@ -1,0 +1,227 @@
+/**
+ * Who may do what: the token's rules, and on owned topics their owner, who may take time to say it. An answer is
+ * remembered for a while per user, roles, action and topic; who asks meanwhile waits for the same answer. No answer in
+ * time is a refusal, never a yes.
+ */
+import { userKey, type Principal } from '../auth/principal.ts';
+import type { Action, Rights } from '../auth/rights.ts';
+import { ERRORS, notAllowed, quote, refusal, type Refusal } from '../protocol/errors.ts';
+import { joinParts } from '../protocol/parts.ts';
+import { looksLikePattern, ME, qualify } from '../protocol/topic.ts';
+import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
+import type { Authorizer } from './authorizer.ts';
+import { affects, type RightsChange } from './rights-change.ts';
+import type { TopicOwner, TopicOwners } from './topic-owners.ts';
+
+export interface DecisionOptions {
+  /** How long an owner may take. */
+  readonly timeoutMs: number;
+  /** How long an answer holds. */
+  readonly ageMs: number;
+  /** Answers remembered, and questions under way, at most. */
+  readonly capacity: number;
+}
+
+type Answered = (problem: Refusal | null) => void;
+
+/** What an answer is about: enough to know which changes of rights end it. */
+interface Subject {
+  readonly user: string;
+  readonly tenant: string;
+  readonly name: string;
+}
+
+interface Remembered extends Subject {
+  readonly problem: Refusal | null;
+  /** By the monotonic clock, in ms. */
+  readonly until: number;
+}
+
+interface Question extends Subject {
+  readonly waiting: Answered[];
+  readonly timer: Timer;
+  /** Asks the owner again: what it was asked before may have changed. */
+  readonly askAgain: () => void;
+  /** Grows with every time it is asked: older answers are stale. */
+  round: number;
+}
+
+export class Decisions implements Authorizer {
+  /** What a fault of an owner's code is told to. */
+  failed: (app: string, error: unknown) => void = () => {};
+  /** Who owns topics: `null` for nobody, and then the token's rules decide everything. */
+  private owners: TopicOwners | null = null;
+  private readonly remembered = new Map<string, Remembered>();
+  private readonly questions = new Map<string, Question>();
+  private readonly options: DecisionOptions;
+  private readonly rights: Rights;
+  private readonly clock: Clock;
+  private readonly scheduler: Scheduler;
+
+  constructor(options: DecisionOptions, rights: Rights, clock: Clock, scheduler: Scheduler) {
+    this.options = options;
+    this.rights = rights;
+    this.clock = clock;
+    this.scheduler = scheduler;
+  }
+
+  /** Questions that wait for an owner. */
+  get pending(): number {
+    return this.questions.size;
+  }
+
+  /** Answers that are remembered. */
+  get size(): number {
+    return this.remembered.size;
+  }
+
+  useOwners(owners: TopicOwners): void {
+    this.owners = owners;
+  }
+
+  decide(principal: Principal, action: Action, name: string): Refusal | null | undefined {
+    const { owners } = this;
+    if (owners === null || name === ME) return this.byToken(principal, action, name);
+    const asked = this.whoSays(owners, principal, name);
+    if (asked.length === 0) return this.byToken(principal, action, name);
+    const refused = this.narrowed(principal, action, name, asked);
+    if (refused !== null) return refused;
+    for (const { owner } of asked) {
+      const known = this.recall(keyOf(owner, principal, action, name));
+      if (known !== null) return known;
+    }
+    return null;
+  }
+
+  ask(principal: Principal, action: Action, name: string, reply: Answered): void {
+    const known = this.decide(principal, action, name);
+    if (known !== undefined || this.owners === null) return reply(known ?? null);
+    // One after the other: the first no is the answer, and most topics have one owner.
+    const rest = this.whoSays(this.owners, principal, name).map(({ owner }) => owner);
+    const next = (): void => {
+      const owner = rest.shift();
+      if (owner === undefined) return reply(null);
+      this.question(owner, principal, action, name, (problem) => (problem === null ? next() : reply(problem)));
+    };
+    next();
+  }
+
+  decideDirect(principal: Principal): Refusal | null {
+    const because = this.rights.directDenial(principal);
+    if (because === null) return null;
+    return notAllowed(
+      'expected a token with a role that may send direct messages (topics.direct_publish) and with a topics.publish claim that is not empty, if it has one',
+      because,
+    );
+  }
+
+  /** Forgets what may have changed, and asks anew what is being asked: an answer under way may be of before. */
+  rightsChanged(change: RightsChange): void {
+    for (const [key, subject] of this.remembered) if (affects(change, subject)) this.remembered.delete(key);
+    for (const question of [...this.questions.values()]) if (affects(change, question)) question.askAgain();
+  }
+
+  private byToken(principal: Principal, action: Action, name: string): Refusal | null {
+    const because = this.rights.denial(principal, action, name);
+    if (because === null) return null;
+    const verb = action === 'subscribe' ? 'subscribe to' : 'publish to';
+    return notAllowed(`expected a topic that this token may ${verb}, got ${quote(name)}`, because);
+  }
+
+  /** What the token's own claim, or a rule that stands beside the owners' say, forbids. */
+  private narrowed(principal: Principal, action: Action, name: string, asked: readonly Asked[]): Refusal | null {
+    if (!asked.some(({ isWhole }) => isWhole)) return this.byToken(principal, action, name);
+    if (this.rights.claimAllows(principal, action, name)) return null;
+    const verb = action === 'subscribe' ? 'subscribe to' : 'publish to';
+    return notAllowed(`expected a topic that this token may ${verb}, got ${quote(name)}`, 'token');
+  }
+
+  /** The owners that have a say in a topic or pattern. */
+  private whoSays(owners: TopicOwners, { tenant }: Principal, name: string): readonly Asked[] {
+    if (looksLikePattern(name))
+      return owners.overlapping(qualify(tenant, name)).filter(({ owner }) => owner.mayAct !== null);
+    const owner = owners.of(qualify(tenant, name));
+    return owner === null || owner.mayAct === null ? NOBODY : [{ owner, isWhole: true }];
+  }
+
+  private recall(key: string): Refusal | null | undefined {
+    const known = this.remembered.get(key);
+    if (known === undefined) return undefined;
+    if (known.until > this.clock.elapsed()) return known.problem;
+    this.remembered.delete(key);
+    return undefined;
+  }
+
+  private remember(key: string, { user, tenant, name }: Subject, problem: Refusal | null): void {
+    if (problem !== null && ERRORS[problem.reason].temporary) return;
+    this.remembered.delete(key);
+    if (this.remembered.size >= this.options.capacity)
+      this.remembered.delete(this.remembered.keys().next().value as string);
+    this.remembered.set(key, { user, tenant, name, problem, until: this.clock.elapsed() + this.options.ageMs });
+  }
+
+  /** Asks one owner, or waits with those who have asked it the same. */
+  private question(owner: TopicOwner, principal: Principal, action: Action, name: string, reply: Answered): void {
+    const key = keyOf(owner, principal, action, name);
+    const known = this.recall(key);
+    if (known !== undefined) return reply(known);
+    const underWay = this.questions.get(key);
+    if (underWay !== undefined) {
+      underWay.waiting.push(reply);
+      return;
+    }
+    if (this.questions.size >= this.options.capacity) return reply(unavailable(owner, 'fewer questions under way'));
+    const { tenant, user } = principal;
+    const question: Question = {
+      user,
+      tenant,
+      name,
+      waiting: [reply],
+      round: 0,
+      timer: this.scheduler.after(this.options.timeoutMs, () =>
+        this.settle(key, question, unavailable(owner, `an answer within ${this.options.timeoutMs} ms`)),
+      ),
+      askAgain: () => {
+        question.round += 1;
+        const { round } = question;
+        const answered: Answered = (problem) => {
+          if (this.questions.get(key) !== question || question.round !== round) return;
+          this.remember(key, question, problem);
+          this.settle(key, question, problem);
+        };
+        try {
+          owner.mayAct?.(principal, action, name, answered);
+        } catch (error) {
+          this.failed(owner.app, error);
+          answered(unavailable(owner, 'an answer, and got a fault of its own'));
+        }
+      },
+    };
+    this.questions.set(key, question);
+    question.askAgain();
+  }
+
+  private settle(key: string, question: Question, problem: Refusal | null): void {
+    this.questions.delete(key);
+    question.timer.cancel();
+    for (const reply of question.waiting) reply(problem);
+  }
+}
+
+interface Asked {
+  readonly owner: TopicOwner;
+  readonly isWhole: boolean;
+}
+
+const NOBODY: readonly Asked[] = [];
+/** When whoever got no decision may ask again. */
+const RETRY_MS = 1_000;
+
+/** Roles belong to it: two tokens of one user may allow different things. */
+function keyOf({ app }: TopicOwner, principal: Principal, action: Action, name: string): string {
+  return joinParts(app, userKey(principal), principal.roles.join(' '), action, name);
+}
+
+function unavailable({ app }: TopicOwner, expected: string): Refusal {
+  return refusal('rights_unavailable', `expected of ${app}, which decides on this topic, ${expected}`, RETRY_MS);
+}

@@ -1,0 +1,31 @@
+/** Rights that somebody has changed: whose, on what. What it leaves out is meant as all. */
+import { looksLikePattern, overlaps } from '../protocol/topic.ts';
+
+export interface RightsChange {
+  readonly tenant: string;
+  readonly user?: string | undefined;
+  /** A topic or a pattern, as clients of the tenant name it. */
+  readonly topic?: string | undefined;
+}
+
+/** Whether it may be a change of a user's rights. */
+export function isOf(
+  change: RightsChange,
+  { tenant, user }: { readonly tenant: string; readonly user: string },
+): boolean {
+  return tenant === change.tenant && (change.user === undefined || user === change.user);
+}
+
+/** Whether what was decided for a user on a topic or pattern may be decided otherwise now. */
+export function affects(
+  change: RightsChange,
+  about: { readonly tenant: string; readonly user: string; readonly name: string },
+): boolean {
+  return isOf(change, about) && (change.topic === undefined || concerns(change.topic, about.name));
+}
+
+/** Whether a topic or pattern has topics in common with another. */
+function concerns(topic: string, name: string): boolean {
+  if (topic === name) return true;
+  return (looksLikePattern(topic) || looksLikePattern(name)) && overlaps(topic, name);
+}
