@@ -59,14 +59,23 @@ export interface OwnedTopics {
   readonly pattern: string;
   /**
    * Whether the user may act, at once or later; `false` is `not_allowed`. Asked instead of the rules of [topics].
-   * Without it the rules and the token decide. The answer is remembered for `apps.decision_age_secs`.
+   * Without it the rules and the token decide. The answer is remembered for `apps.decision_age_secs`, or as it says.
    * @param topic the name that clients use; for a subscription perhaps a pattern that overlaps these topics
    */
-  readonly mayAct?: (principal: Principal, action: Action, topic: string) => MaybePromise<boolean | Refusal>;
+  readonly mayAct?: (principal: Principal, action: Action, topic: string) => MaybePromise<boolean | Refusal | Decision>;
+  /** The actions that `mayAct` is asked about: on the others the rules and the token decide. Without, all. */
+  readonly decides?: readonly Action[];
   /** What becomes of a message before it is stored. `undefined` accepts it as it is. */
   readonly publishing?: (principal: Principal, message: Message) => MaybePromise<PublishingAnswer>;
   /** What is older than the server's log, under the same sequences. */
   readonly history?: (topic: string, range: HistoryRange) => MaybePromise<HistoryPage>;
+}
+
+/** An answer of `mayAct` that says itself how long it may be remembered. */
+export interface Decision {
+  readonly answer: boolean | Refusal;
+  /** 0: not at all. */
+  readonly ageSecs: number;
 }
 
 /** A message on its way in. */

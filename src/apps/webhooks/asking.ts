@@ -1,9 +1,9 @@
 /** The three decisions that wait for the backend, and the frames that it answers. */
 import type { Principal } from '../../auth/principal.ts';
+import type { Action } from '../../auth/rights.ts';
 import type { JsonValue } from '../../protocol/frames.ts';
 import { looksLikePattern } from '../../protocol/topic.ts';
-import type { Refusal } from '../../protocol/errors.ts';
-import type { Frame, Hooks, Message, OwnedTopics, Parts, PublishingAnswer } from '../app.ts';
+import type { Decision, Frame, Hooks, Message, OwnedTopics, Parts, PublishingAnswer } from '../app.ts';
 import type { Host } from '../host-api.ts';
 import { whoIs } from './events.ts';
 import type { Questions } from './questions.ts';
@@ -36,26 +36,30 @@ export class Asking {
 
   topics(): readonly OwnedTopics[] {
     const { ask, topics } = this.settings;
-    const isAsked = { subscribe: ask.includes('subscribing'), publish: ask.includes('publishing') };
-    if (!isAsked.subscribe && !isAsked.publish) return [];
-    const mayAct: OwnedTopics['mayAct'] = (principal, action, topic) => {
-      if (!isAsked[action]) return undefined;
-      // Of publishing the message itself is what is asked about, a moment later.
-      return action === 'publish' ? true : this.subscribing(principal, topic);
-    };
+    const decides: Action[] = [];
+    if (ask.includes('subscribing')) decides.push('subscribe');
+    if (ask.includes('publishing')) decides.push('publish');
+    if (decides.length === 0) return [];
+    // Of publishing the message itself is what is asked about, a moment later.
+    const mayAct: OwnedTopics['mayAct'] = (principal, action, topic) =>
+      action === 'publish' ? true : this.subscribing(principal, topic);
     const publishing = (principal: Principal, message: Message) => this.publishing(principal, message);
-    return topics.map((pattern) => ({ pattern, mayAct, ...(isAsked.publish && { publishing }) }));
+    const asked = decides.includes('publish') ? { publishing } : {};
+    return topics.map((pattern) => ({ pattern, mayAct, decides, ...asked }));
   }
 
   frames(): NonNullable<Parts['frames']> {
     return Object.fromEntries(this.settings.frames.map((type) => [type, this.frame(type)]));
   }
 
-  private async subscribing(principal: Principal, topic: string): Promise<boolean | Refusal> {
+  /** The server remembers the answer, for the seconds that it names. */
+  private async subscribing(principal: Principal, topic: string): Promise<Decision> {
     const data = { ...whoIs(principal), topic, is_pattern: looksLikePattern(topic) };
-    const outcome = await this.questions.ask('subscribing', data, data);
+    const outcome = await this.questions.ask('subscribing', null, data);
     const verdict = verdictOf(this.host, outcome, this.settings.subscribing_when_down);
-    return verdict !== undefined && this.host.isRefusal(verdict) ? verdict : true;
+    const isRefused = verdict !== undefined && this.host.isRefusal(verdict);
+    const ageSecs = outcome.kind === 'answer' ? (outcome.answer.remember_secs ?? 0) : 0;
+    return { answer: isRefused ? verdict : true, ageSecs };
   }
 
   private async publishing(principal: Principal, message: Message): Promise<PublishingAnswer> {

@@ -1,8 +1,8 @@
 /** What the backend is told, each event as one JSON text that says by itself what happened, where and when. */
 import type { Principal } from '../../auth/principal.ts';
 import type { Published } from '../../broker/broker.ts';
+import type { ConnectionFacts } from '../../service/connection-events.ts';
 import type { Clock } from '../../telemetry/clock.ts';
-import type { ConnectionFacts } from '../app.ts';
 import type { Told } from './settings.ts';
 
 export class Events {
@@ -37,8 +37,8 @@ export class Events {
   }
 }
 
-function connectionOf({ connectionId, principal, address }: ConnectionFacts): object {
-  return { id: connectionId, ...whoIs(principal), address };
+function connectionOf({ id, principal, address }: ConnectionFacts): object {
+  return { id, ...whoIs(principal), address };
 }
 
 /** Who a principal is, for the backend. Nothing that could be used in the user's name. */
