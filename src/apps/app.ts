@@ -6,7 +6,7 @@
 import type { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
 import type { Action } from '../auth/rights.ts';
-import type { Published } from '../broker/broker.ts';
+import type { Draft, Published } from '../broker/broker.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
@@ -133,6 +133,11 @@ export interface Hooks {
   readonly subscribed?: (connection: ConnectionFacts, topic: string) => MaybePromise<void>;
   readonly unsubscribed?: (connection: ConnectionFacts, topic: string) => MaybePromise<void>;
   readonly disconnected?: (connection: ConnectionFacts, code: number) => MaybePromise<void>;
-  /** A message of a client or backend was stored. What applications publish themselves is not told. */
-  readonly published?: (principal: Principal, topic: string, published: Published) => MaybePromise<void>;
+  /** A message of a client or backend was stored. What applications publish themselves is not told. `draft.payload` is JSON text. */
+  readonly published?: (
+    principal: Principal,
+    topic: string,
+    published: Published,
+    draft: Draft,
+  ) => MaybePromise<void>;
 }

@@ -26,9 +26,12 @@ export class Events {
     return this.event(type, { connection: connectionOf(facts), ...more });
   }
 
-  published(principal: Principal, topic: string, { id, position, duplicate }: Published): string {
+  /** @param payload as JSON text; `null` leaves it out */
+  published(principal: Principal, topic: string, { id, position }: Published, payload: string | null): string {
     const { tenant, user } = principal;
-    return this.event('published', { tenant, user, topic, message: { id, position, duplicate } });
+    const event = this.event('published', { tenant, user, topic, message: { id, position } });
+    // JSON already: the two braces are the event's and its message's.
+    return payload === null ? event : `${event.slice(0, -2)},"payload":${payload}}}`;
   }
 
   private event(type: Told, facts: object): string {

@@ -50,6 +50,7 @@ export function settings(z: Zod) {
       breaker_open_ms: count(5_000, 100, 600_000).describe('how long none is sent; then one tries'),
       tell: z.array(z.enum(TOLD)).default([]).describe('what the backend is told after the fact'),
       tell_topics: patterns().optional().describe('topics whose subscriptions and messages are told; default: all'),
+      tell_payloads: z.boolean().default(false).describe('tell what was published, and not only that it was'),
       queue: z
         .enum(['file', 'redis'])
         .default('file')

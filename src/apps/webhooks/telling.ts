@@ -62,6 +62,7 @@ export class Telling {
   hooks(): Hooks {
     const { queue, events } = this;
     const isOfTopic = this.topicFilter();
+    const { tell_payloads: withPayload } = this.settings;
     return {
       ...(this.tells('connected') && {
         connected: (facts) => queue.put(events.connection('connected', facts)),
@@ -80,8 +81,8 @@ export class Telling {
         },
       }),
       ...(this.tells('published') && {
-        published: (principal, topic, published) => {
-          if (isOfTopic(topic)) queue.put(events.published(principal, topic, published));
+        published: (principal, topic, published, { payload }) => {
+          if (isOfTopic(topic)) queue.put(events.published(principal, topic, published, withPayload ? payload : null));
         },
       }),
     };
