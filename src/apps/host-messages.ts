@@ -17,7 +17,7 @@ export function messagesOf(app: string, context: Context): Messages {
   return {
     publish: async (name, message) => {
       const topic = topicOf(name, message.tenant);
-      if (isRefusal(topic)) return topic;
+      if (typeof topic !== 'string') return topic;
       const draft = draftOf(app, context, message);
       return isRefusal(draft) ? draft : store(context, topic, draft, message);
     },
@@ -28,7 +28,7 @@ export function messagesOf(app: string, context: Context): Messages {
     },
     history: async (name, { tenant, after, before, limit, reverse = false }) => {
       const topic = topicOf(name, tenant);
-      if (isRefusal(topic)) return topic;
+      if (typeof topic !== 'string') return topic;
       const page = await read(context, topic, {
         after: after ?? 'earliest',
         ...(before !== undefined && { before: before.sequence }),
@@ -40,7 +40,7 @@ export function messagesOf(app: string, context: Context): Messages {
     },
     position: async (name, tenant) => {
       const topic = topicOf(name, tenant);
-      if (isRefusal(topic)) return topic;
+      if (typeof topic !== 'string') return topic;
       const page = await read(context, topic, { after: 'earliest', limit: 0, maxBytes: 0 });
       return isRefusal(page) ? page : { epoch: page.epoch, sequence: page.top };
     },

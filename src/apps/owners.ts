@@ -32,6 +32,11 @@ export class Owners implements TopicOwners {
     this.claims.set(first, [...(this.claims.get(first) ?? []), { pattern, owner }]);
   }
 
+  /** Claims. */
+  get size(): number {
+    return this.claims.size;
+  }
+
   of(topic: Topic): TopicOwner | null {
     const name = wireName(topic);
     const claims = this.claims.get(firstSegment(name));
@@ -49,12 +54,7 @@ export class Owners implements TopicOwners {
   }
 }
 
-export interface OwnerLimits {
-  readonly deadlineMs: number;
-  readonly decisionTimeoutMs: number;
-}
-
-export function topicOwner(topics: OwnedTopics, calls: Calls, limits: OwnerLimits): TopicOwner {
+export function topicOwner(topics: OwnedTopics, calls: Calls, deadlineMs: number): TopicOwner {
   const { pattern, mayAct, decides, publishing, history } = topics;
   return {
     app: calls.app,
@@ -85,7 +85,7 @@ export function topicOwner(topics: OwnedTopics, calls: Calls, limits: OwnerLimit
               (answer) => reply(publishedAs(answer, draft, calls, pattern)),
             );
           },
-    history: history === undefined ? null : historySource(pattern, history, calls, limits.deadlineMs),
+    history: history === undefined ? null : historySource(pattern, history, calls, deadlineMs),
   };
 }
 

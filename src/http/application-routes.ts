@@ -1,8 +1,6 @@
 /** Routes of applications, behind the same door as the API for backends: token, rates, role, then query and body. */
 import { z } from 'zod';
 import { userKey, type Principal } from '../auth/principal.ts';
-import { chargeUser } from '../connection/charges.ts';
-import { writeProblem } from '../connection/commands/checks.ts';
 import { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import type { ApplicationRoute } from '../node/application-route.ts';
 import { networkOf } from '../node/client-address.ts';
@@ -10,6 +8,8 @@ import type { Node, NodeParts } from '../node/node.ts';
 import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
 import { schemaRefusal } from '../node/schema-refusal.ts';
 import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
+import { writeProblem } from '../service/checks.ts';
+import { chargeUser } from '../service/rates.ts';
 import { addressOf, authenticate, lacksToken, refused, roleProblem, servingProblem, withHeaders } from './api.ts';
 import { readBody } from './json-body.ts';
 import { addressRate, userRate } from './rate-headers.ts';

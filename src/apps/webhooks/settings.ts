@@ -35,13 +35,13 @@ export function settings(z: Zod) {
       ask: z.array(z.enum(ASKED)).default([]).describe('what waits for the answer of the backend'),
       topics: patterns().default([]).describe('topics that subscribing and publishing are asked for'),
       frames: z
-        .array(z.string().regex(/^X-[A-Za-z0-9_-]{1,62}$/, 'a frame type as X-Order'))
+        .array(z.string().regex(/^X-[A-Za-z0-9][A-Za-z0-9-]{0,61}$/, 'a frame type as X-Order'))
         .default([])
         .describe('application-defined frames that the backend answers'),
       connecting_when_down: whenDown('a client that connects'),
       subscribing_when_down: whenDown('a subscription'),
       publishing_when_down: whenDown('a message'),
-      timeout_ms: count(2_000, 10, 60_000).describe('milliseconds for an answer, waiting for a place included'),
+      timeout_ms: count(1_500, 10, 60_000).describe('milliseconds for an answer, waiting for a place included; less than apps.decision_timeout_ms'),
       concurrency: count(50, 1, 1_000).describe('questions under way at once'),
       waiting: count(1_000, 0, 100_000).describe('questions that may wait for a place; those beyond count as not answered'),
       max_answer_bytes: count(65_536, 1_024, 1_048_576).describe('bytes of an answer; a longer one is cut and refused'),
