@@ -49,7 +49,7 @@ export class WebhookBackend {
   private readonly key: Buffer;
   private accepted = 0;
 
-  constructor(key: Buffer) {
+  constructor(key: Buffer = KEY) {
     this.key = key;
     this.server = createServer((request, response) => void this.serve(request, response));
     this.server.on('connection', (socket) => {
