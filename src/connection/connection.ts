@@ -35,6 +35,7 @@ import {
 } from './charges.ts';
 import { handle } from './commands/commands.ts';
 import type { ConnectionContext } from './context.ts';
+import { factsOf } from './events.ts';
 import { describeFrame } from './frame-description.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
 import type { MissedMessages } from './missed-messages.ts';
@@ -217,6 +218,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.context.log.debug('Connection closed', { connection_id: this.id, code });
     this.release();
     this.cell.stop('finished');
+    this.context.events?.disconnected(factsOf(this), code);
     this.context.ended(this);
   }
 

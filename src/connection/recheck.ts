@@ -10,6 +10,7 @@ import type { Subscription } from '../router/subscription.ts';
 import { askToRead, subscribeProblem } from '../service/checks.ts';
 import { affects, isOf, type RightsChange } from '../service/rights-change.ts';
 import type { Connection } from './connection.ts';
+import { tellUnsubscribed } from './events.ts';
 import { rejection, statusFrame } from './replies.ts';
 import { sessionChanged } from './sessions.ts';
 import { activeSubscriptions, endPatterns, endTopic, hold, release } from './subscriptions.ts';
@@ -18,8 +19,12 @@ type Refused = ReadonlyMap<string, Refusal>;
 
 /** Rights have changed, perhaps those of this client: what it may not have any more ends, and it is told why. */
 export function rightsChanged(connection: Connection, change: RightsChange): void {
+  if (isOf(change, connection.principal)) connection.cell.answer(() => lookAgain(connection, change), null);
+}
+
+function lookAgain(connection: Connection, change: RightsChange): void {
+  if (!connection.isOpen) return;
   const { user, tenant } = connection.principal;
-  if (!connection.isOpen || !isOf(change, connection.principal)) return;
   const isAbout = (name: string): boolean => affects(change, { user, tenant, name });
   const { joining } = connection;
   if (joining === null) return recheck(connection, isAbout, null, (refused) => tell(connection, refused));
@@ -71,7 +76,7 @@ export class Recheck {
     this.connection.rechecks = [...(this.connection.rechecks ?? []), this];
     for (const subscription of this.connection.subscriptions) this.holdIfUnknown(subscription);
     try {
-      for (const name of [...this.unknown])
+      for (const name of this.unknown)
         askToRead(context, this.principal, name, (problem) => this.answered(name, problem));
     } catch (error) {
       for (const name of this.unknown)
@@ -125,6 +130,7 @@ function endRefused(connection: Connection, refused: Refused): Map<string, Refus
   for (const name of ended.keys()) if (!looksLikePattern(name)) endTopic(connection, name);
   endPatterns(connection, [...ended.keys()]);
   if (ended.size > 0) sessionChanged(connection);
+  tellUnsubscribed(connection, ended.keys());
   return ended;
 }
 

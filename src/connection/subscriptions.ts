@@ -11,6 +11,7 @@ import type { RoutedTopic } from '../router/routed-topic.ts';
 import { ENDED, LAGGING, LIVE, Subscription } from '../router/subscription.ts';
 import { chargeLooking } from './charges.ts';
 import type { Connection } from './connection.ts';
+import { tellUnsubscribed } from './events.ts';
 import { unqueue } from './overflow.ts';
 import { errorFrame, statusFrame } from './replies.ts';
 import { clearWaiting, enqueue } from './waiting-list.ts';
@@ -75,12 +76,16 @@ export function endSubscription(connection: Connection, subscription: Subscripti
   forgetName(connection, subscription);
 }
 
-/** The client does not want the topic for itself any more: a pattern that matches it goes on delivering it. */
-export function endTopic(connection: Connection, name: string): void {
+/**
+ * The client does not want the topic for itself any more: a pattern that matches it goes on delivering it.
+ * @returns whether it was subscribed to
+ */
+export function endTopic(connection: Connection, name: string): boolean {
   const subscription = findSubscription(connection, nodeName(connection.principal, name));
-  if (subscription === undefined) return;
+  if (subscription?.isExplicit !== true) return false;
   subscription.isExplicit = false;
   if (!isMatched(connection, subscription)) endSubscription(connection, subscription);
+  return true;
 }
 
 /** Many at once: the list is gone through once. */
@@ -169,7 +174,7 @@ function dropPatterns(connection: Connection, topic: RoutedTopic): void {
   // Not from inside the router's walk over subscribers.
   connection.cell.answer(() => {
     if (!connection.isOpen) return;
-    endPatterns(connection, dropped);
+    tellUnsubscribed(connection, endPatterns(connection, dropped));
     connection.send(
       errorFrame(
         refusal(
@@ -184,16 +189,21 @@ function dropPatterns(connection: Connection, topic: RoutedTopic): void {
   }, null);
 }
 
-/** Ends patterns and the subscriptions that only they held. @param patterns as the client named them */
-export function endPatterns(connection: Connection, patterns: readonly string[]): void {
+/**
+ * Ends patterns and the subscriptions that only they held.
+ * @param patterns as the client named them
+ * @returns those that were subscribed to
+ */
+export function endPatterns(connection: Connection, patterns: readonly string[]): readonly string[] {
   const { tenant } = connection.principal;
   const wanted = new Set(patterns);
   const ended = (connection.patterns ?? []).filter((pattern) => wanted.has(pattern));
-  if (ended.length === 0) return;
+  if (ended.length === 0) return ended;
   const rest = (connection.patterns ?? []).filter((pattern) => !wanted.has(pattern));
   connection.patterns = rest.length === 0 ? null : rest;
   dropUnmatched(connection);
   for (const pattern of ended) connection.context.router.leavePattern(qualify(tenant, pattern), connection);
+  return ended;
 }
 
 /** Ends the subscriptions that neither the client named nor a pattern of it matches any more. */

@@ -72,6 +72,11 @@ export const COMMANDS = {
       (target) => target.jti !== undefined || target.user !== undefined || target.issued_before !== undefined,
       'expected at least one of jti, user, issued_before',
     ),
+  rights_changed: z.strictObject({
+    user: user.optional().describe('whose; without, everybody of the tenant'),
+    tenant,
+    topic: z.string().min(1).max(512).optional().describe('on which topic or pattern; without, on all'),
+  }),
   trace: z.strictObject({
     topics: z.string().min(1).max(512).describe('a topic name, a pattern, or @user:<user id>'),
     enabled: z.boolean(),

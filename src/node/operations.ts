@@ -1,10 +1,12 @@
 /** Carries operators' commands out on this node, and says what each touches. */
 import type { Authenticator } from '../auth/authenticator.ts';
 import type { Connection } from '../connection/connection.ts';
+import { rightsChanged } from '../connection/recheck.ts';
 import { notificationFrame } from '../connection/replies.ts';
 import type { ArgumentsOf, Command, CommandName, Outcome } from '../control/command.ts';
 import type { Rate } from '../limits/token-bucket.ts';
 import type { JsonValue } from '../protocol/frames.ts';
+import { isOf } from '../service/rights-change.ts';
 import type { Log } from '../telemetry/log.ts';
 import { announce } from './announce.ts';
 import type { Node } from './node.ts';
@@ -178,6 +180,19 @@ const PLANS: Plans = {
         authenticator.revocations.add(revocation, now, now + seconds * 1_000);
         // At once, and again at every beat for those that are just being admitted.
         for (const connection of touched) connection.close('token_revoked', 'the token was revoked: sign in again');
+      },
+    };
+  },
+
+  rights_changed: (self, change) => {
+    const { authorizer } = self.node.parts.context;
+    const touched = self.open().filter(({ principal }) => isOf(change, principal));
+    return {
+      connections: touched.length,
+      apply: () => {
+        // What is remembered first: the connections ask anew.
+        authorizer.rightsChanged(change);
+        for (const connection of touched) rightsChanged(connection, change);
       },
     };
   },

@@ -118,7 +118,7 @@ export class Decisions implements Authorizer {
   /** Forgets what may have changed, and asks anew what is being asked: an answer under way may be of before. */
   rightsChanged(change: RightsChange): void {
     for (const [key, subject] of this.remembered) if (affects(change, subject)) this.remembered.delete(key);
-    for (const question of [...this.questions.values()]) if (affects(change, question)) question.askAgain();
+    for (const question of this.questions.values()) if (affects(change, question)) question.askAgain();
   }
 
   private byToken(principal: Principal, action: Action, name: string): Refusal | null {

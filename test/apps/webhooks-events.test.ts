@@ -61,7 +61,7 @@ test('what was published is told with its payload where that is wanted, for the 
   const events = await backend.told(2);
   expect(events).toMatchObject([
     { type: 'subscribed', topic: 'chat.1' },
-    { type: 'published', message: { payload: { deep: [1, { '}': '"' }] } },
+    { type: 'published', message: { payload: { deep: [1, { '}': '"' }] } } },
   ]);
 });
 

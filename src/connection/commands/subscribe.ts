@@ -11,6 +11,7 @@ import { nodeName } from '../../service/names.ts';
 import type { RightsChange } from '../../service/rights-change.ts';
 import { overdraft } from '../charges.ts';
 import type { Connection } from '../connection.ts';
+import { tellSubscribed, tellUnsubscribed } from '../events.ts';
 import { rightsChanged } from '../recheck.ts';
 import { rejection, statusFrame, type Recovery, type Rejection } from '../replies.ts';
 import { sessionChanged } from '../sessions.ts';
@@ -54,6 +55,8 @@ class Request implements Joining {
   private open = 1;
   private isAbandoned = false;
   private readonly topics: string[] = [];
+  /** Those of them that were not subscribed to before. */
+  private readonly fresh = new Set<string>();
   private readonly started = new Map<string, Subscription>();
   /** What this request has added, in case it fails half-way. */
   private readonly added: Subscription[] = [];
@@ -147,6 +150,7 @@ class Request implements Joining {
     const existing = awakeSubscription(connection, nodeName(connection.principal, entry.topic));
     if (existing?.isExplicit !== true && this.isFull) return this.reject(entry.topic, this.tooMany());
     this.topics.push(entry.topic);
+    if (existing?.isExplicit !== true) this.fresh.add(entry.topic);
     if (existing === undefined) this.add(entry).isExplicit = true;
     else {
       existing.isExplicit = true;
@@ -240,6 +244,7 @@ class Request implements Joining {
     if (overdrawn !== null) return this.reject(pattern, overdrawn);
     connection.patterns = [...(connection.patterns ?? []), pattern];
     this.addedPatterns.push(pattern);
+    this.fresh.add(pattern);
     this.open += 1;
     connection.context.router.joinPattern(qualify(connection.principal.tenant, pattern), connection, (refused) => {
       this.answered(() => {
@@ -275,10 +280,12 @@ class Request implements Joining {
 
   private fail(subscription: Subscription, { topic, pattern }: Start, refused: Refusal): void {
     this.refuse(topic, refused);
+    if (pattern === undefined && !this.fresh.has(topic)) tellUnsubscribed(this.connection, [topic]);
     // A pattern that cannot resume one of its topics would go on without it, and the client would not know.
     if (pattern !== undefined && this.topics.includes(pattern)) {
-      endPatterns(this.connection, [pattern]);
+      const ended = endPatterns(this.connection, [pattern]);
       this.refuse(pattern, refused);
+      if (!this.fresh.has(pattern)) tellUnsubscribed(this.connection, ended);
     }
     this.leaveToPattern(subscription);
     this.settle();
@@ -326,6 +333,10 @@ class Request implements Joining {
         recovery: this.recovery,
         rejected: this.rejected,
       }),
+    );
+    tellSubscribed(
+      connection,
+      this.topics.filter((name) => this.fresh.has(name)),
     );
     this.end();
   }
