@@ -11,7 +11,7 @@ import { AppMetrics } from './app-metrics.ts';
 import type { AppRoute } from './app-route.ts';
 import type { Calls } from './calls.ts';
 import type { Frame } from './frame.ts';
-import type { Host, Reached, User } from './host-api.ts';
+import type { Host, Reached, SharedStore, User } from './host-api.ts';
 import { messagesOf } from './host-messages.ts';
 
 export interface HostPorts {
@@ -20,6 +20,7 @@ export interface HostPorts {
   readonly context: ServiceContext & { readonly limits: { readonly maxMessageSize: number } };
   readonly random: Random;
   readonly bus: ControlBus;
+  readonly shared: SharedStore | null;
   readonly events: AppEvents;
   /** @throws when there is a metric of this name */
   readonly addMetric: (entry: MetricEntry) => void;
@@ -27,11 +28,11 @@ export interface HostPorts {
 }
 
 export function hostOf(calls: Calls, log: Log, ports: HostPorts): Host {
-  const { node, context, random, bus, events } = ports;
+  const { node, context, random, bus, shared, events } = ports;
   const name = calls.app;
   const metrics = new AppMetrics(ports.addMetric, calls);
   return {
-    ...{ name, node, z, random, log, clock: context.clock, scheduler: context.scheduler },
+    ...{ name, node, z, random, shared, log, clock: context.clock, scheduler: context.scheduler },
     // The types have been checked by the compiler; the core keeps them as unknown.
     frame: (definition) => definition as unknown as Frame,
     route: (definition) => definition as unknown as AppRoute,

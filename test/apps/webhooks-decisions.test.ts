@@ -39,7 +39,10 @@ describe('connecting', () => {
   test('without an answer it is refused for now, or admitted where that is said', async () => {
     const url = `http://127.0.0.1:${await freePort()}/`;
     const refusing = await startWebhookServer({ url }, { ask: ['connecting'] });
-    await expect((await dial(refusing.port)).opened).rejects.toThrow(/503/);
+    await expect((await dial(refusing.port)).opened).rejects.toThrow();
+    expect(await refusing.samples('signalbox_connections_refused_total')).toMatchObject([
+      { reason: 'rights_unavailable', value: 1 },
+    ]);
     const allowing = await startWebhookServer({ url }, { ask: ['connecting'], connecting_when_down: 'allow' });
     await connect(allowing.port);
   });

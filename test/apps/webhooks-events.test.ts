@@ -29,7 +29,7 @@ test('a connection is told from its beginning to its end, in order', async () =>
   await alice.subscribe('chat.1');
   await alice.publish('chat.1', { text: 'a secret' });
   await alice.ask('Unsubscribe', { topics: ['chat.1'] });
-  await alice.close();
+  await alice.close(1000);
   const events = await backend.told(5);
   const ofConnection = events.filter(({ type }) => type !== 'published');
   expect(ofConnection.map(({ type }) => type)).toEqual(['connected', 'subscribed', 'unsubscribed', 'disconnected']);

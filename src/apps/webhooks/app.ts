@@ -5,6 +5,7 @@ import type { Host } from '../host-api.ts';
 import { Asking } from './asking.ts';
 import { Backend } from './backend.ts';
 import { FileQueue } from './file-queue.ts';
+import { RedisQueue } from './redis-queue.ts';
 import { Questions } from './questions.ts';
 import { routes } from './routes.ts';
 import { settings, type Settings } from './settings.ts';
@@ -15,6 +16,8 @@ import { verbs } from './verbs.ts';
 
 /** Of a queue, the part beyond which somebody should look. */
 const FULL_PART = 0.5;
+/** What a node that delivers needs beside the time of the backend. */
+const LEASE_SLACK_MS = 5_000;
 
 export const app: App<Settings> = {
   name: 'webhooks',
@@ -76,9 +79,16 @@ function questionsOf(given: Settings, host: Host, backend: Backend, signer: Sign
   return questions;
 }
 
-function queueMaker(given: Settings, { node, clock, scheduler }: Host): MakeQueue {
+/** @throws when the queue is to be in Redis, and there is none */
+function queueMaker(given: Settings, host: Host): MakeQueue {
+  const { node, clock, scheduler, random, shared } = host;
   const limits = { maxEvents: given.queue_events, maxBytes: given.queue_bytes, deadLetters: given.dead_letters };
-  return (told) => new FileQueue(join(given.queue_dir ?? '.', node), limits, clock, scheduler, told);
+  if (given.queue === 'file')
+    return (told) => new FileQueue(join(given.queue_dir ?? '.', node), limits, clock, scheduler, told);
+  if (shared === null)
+    throw new Error('expected redis.url, because the queue of events is to be there (queue = "redis")');
+  const options = { ...limits, owner: `${node} ${random.id()}`, leaseMs: given.tell_timeout_ms + LEASE_SLACK_MS };
+  return (told) => new RedisQueue(options, shared, clock, scheduler, told);
 }
 
 function healthOf(given: Settings, questions: Questions, telling: Telling | null): Health {

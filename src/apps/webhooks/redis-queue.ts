@@ -5,14 +5,9 @@
 import { isFailure, type Command, type Results } from '../../redis/command-client.ts';
 import { readScript, type Script } from '../../redis/script.ts';
 import type { Clock, Scheduler, Timer } from '../../telemetry/clock.ts';
+import type { SharedStore } from '../host-api.ts';
 import type { Batch, DeadLetter, EventQueue, QueueSize, QueueTold } from './event-queue.ts';
 import { QUEUE_FULL, type QueueLimits } from './queue-limits.ts';
-
-/** What is wanted of the link. */
-export interface RedisCommands {
-  readonly keys: { key(kind: string, tenant: string, name: string): string };
-  write(commands: readonly Command[], answered: (results: Results) => void): void;
-}
 
 export interface RedisQueueOptions extends QueueLimits {
   /** This run of this node, among all. */
@@ -35,11 +30,17 @@ const script = (name: string, isWrite = true): Script =>
 
 export class RedisQueue implements EventQueue {
   private readonly options: RedisQueueOptions;
-  private readonly redis: RedisCommands;
+  private readonly redis: SharedStore;
   private readonly clock: Clock;
   private readonly scheduler: Scheduler;
   private readonly told: QueueTold;
-  private readonly scripts = { put: script('put'), take: script('take'), done: script('done'), replay: script('replay') };
+  private readonly scripts = {
+    put: script('put'),
+    take: script('take'),
+    done: script('done'),
+    replay: script('replay'),
+    release: script('release'),
+  };
   private readonly keys: readonly string[];
   private unwritten: string[] = [];
   private beingWritten = 0;
@@ -49,7 +50,7 @@ export class RedisQueue implements EventQueue {
   private lastSize: QueueSize = { events: 0, bytes: 0, deadLetters: 0 };
   private last: Promise<void> = Promise.resolve();
 
-  constructor(options: RedisQueueOptions, redis: RedisCommands, clock: Clock, scheduler: Scheduler, told: QueueTold) {
+  constructor(options: RedisQueueOptions, redis: SharedStore, clock: Clock, scheduler: Scheduler, told: QueueTold) {
     this.options = options;
     this.redis = redis;
     this.clock = clock;
@@ -134,6 +135,7 @@ export class RedisQueue implements EventQueue {
     this.looking?.cancel();
     await this.flush();
     this.again?.cancel();
+    await this.call(this.scripts.release, this.options.owner);
     if (this.unwritten.length > 0) this.told.dropped(this.unwritten.length, 'Redis is away, and the server has stopped');
   }
 
