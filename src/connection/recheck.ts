@@ -67,21 +67,16 @@ export class Recheck {
 
   begin(names: readonly string[]): void {
     const { context } = this.connection;
-    for (const name of names) {
-      const problem = subscribeProblem(context, this.principal, name);
-      if (problem === undefined) this.unknown.add(name);
-      else if (problem !== null) this.refused.set(name, problem);
-    }
-    if (this.unknown.size === 0) return this.end();
-    this.connection.rechecks = [...(this.connection.rechecks ?? []), this];
-    for (const subscription of this.connection.subscriptions) this.holdIfUnknown(subscription);
+    for (const name of names) this.unknown.add(name);
     try {
+      for (const name of names) this.learn(name, subscribeProblem(context, this.principal, name));
+      if (this.unknown.size === 0) return this.end();
+      this.connection.rechecks = [...(this.connection.rechecks ?? []), this];
+      for (const subscription of this.connection.subscriptions) this.holdIfUnknown(subscription);
       for (const name of this.unknown)
         askToRead(context, this.principal, name, (problem) => this.answered(name, problem));
     } catch (error) {
-      for (const name of this.unknown)
-        this.refused.set(name, refusal('internal', 'asking for the right to this topic failed inside the server'));
-      this.end();
+      this.failed();
       throw error;
     }
   }
@@ -97,14 +92,32 @@ export class Recheck {
     this.held.push(subscription);
   }
 
-  private answered(name: string, problem: Refusal | null): void {
+  private learn(name: string, problem: Refusal | null | undefined): void {
+    if (problem === undefined) return;
     if (problem !== null) this.refused.set(name, problem);
     this.unknown.delete(name);
+  }
+
+  private answered(name: string, problem: Refusal | null): void {
+    this.learn(name, problem);
     if (this.unknown.size > 0 || this.isOver) return;
+    this.isOver = true;
     this.connection.cell.answer(() => this.end(), this.frame);
   }
 
+  /** What nobody has allowed is not allowed. The frame, if there is one, is answered by whoever looks after faults. */
+  private failed(): void {
+    for (const name of this.unknown)
+      this.refused.set(name, refusal('internal', 'asking for the right to this topic failed inside the server'));
+    const ended = this.finish();
+    if (this.frame === null) this.done(ended);
+  }
+
   private end(): void {
+    this.done(this.finish());
+  }
+
+  private finish(): Refused {
     this.isOver = true;
     const { connection } = this;
     const rest = (connection.rechecks ?? []).filter((other) => other !== this);
@@ -113,7 +126,7 @@ export class Recheck {
     const ended =
       this.principal === connection.principal ? endRefused(connection, this.refused) : new Map<string, Refusal>();
     for (const subscription of this.held) release(connection, subscription);
-    this.done(ended);
+    return ended;
   }
 }
 
