@@ -32,7 +32,7 @@ export interface App<Settings = unknown> {
 
 /** What an application gives back; everything is optional. */
 export interface Parts {
-  /** Handlers of frames, by their `X-` type. Made with `host.frame`. */
+  /** Handlers of frames, by their `X-` type, or for all that begin alike (`X-Shop-*`) and have none. Made with `host.frame`. */
   readonly frames?: Readonly<Record<`X-${string}`, Frame>>;
   /** Made with `host.route`. */
   readonly routes?: readonly AppRoute[];

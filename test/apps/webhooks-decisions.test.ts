@@ -216,6 +216,16 @@ describe('frames', () => {
     expect((await client.ask('X-Other', {})).data).toMatchObject({ reason: 'not_found' });
   });
 
+  test('of a family all go through, but those that are taken by themselves', async () => {
+    const backend = await startWebhookBackend(({ data }) => ({ allow: true, data: { was: data['frame'] } }));
+    const server = await startWebhookServer(backend, { frames: ['X-Shop-*'] });
+    const client = await connect(server.port);
+    for (const type of ['X-Shop-Order', 'X-Shop-Cart-Add'])
+      expect((await client.ask(type, {})).data).toMatchObject({ details: { was: type } });
+    for (const type of ['X-Shop', 'X-Shopping', 'X-Other-Shop'])
+      expect((await client.ask(type, {})).data, type).toMatchObject({ reason: 'not_found' });
+  });
+
   test('a no, and no answer, are Errors to that caller alone', async () => {
     const backend = await startWebhookBackend((_call, response) => {
       response.writeHead(500).end();

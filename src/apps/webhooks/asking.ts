@@ -49,7 +49,7 @@ export class Asking {
   }
 
   frames(): NonNullable<Parts['frames']> {
-    return Object.fromEntries(this.settings.frames.map((type) => [type, this.frame(type)]));
+    return Object.fromEntries(this.settings.frames.map((type) => [type, this.frame()]));
   }
 
   /** The server remembers the answer, for the seconds that it names. */
@@ -71,13 +71,13 @@ export class Asking {
     return verdict.payload === undefined ? undefined : { payload: verdict.payload };
   }
 
-  private frame(type: string): Frame {
+  private frame(): Frame {
     const { host } = this;
     return host.frame({
       schema: (z) => z.custom<JsonValue>().optional(),
       deadlineMs: this.settings.timeout_ms + SLACK_MS,
-      handle: async (data, { principal, connectionId, frameId }) => {
-        const about = { ...whoIs(principal), connection: connectionId, frame: type, id: frameId, data };
+      handle: async (data, { principal, connectionId, type: sent, frameId }) => {
+        const about = { ...whoIs(principal), connection: connectionId, frame: sent, id: frameId, data };
         const outcome = await this.questions.ask('frame', null, about);
         const verdict = verdictOf(host, outcome, 'refuse');
         if (verdict === undefined || host.isRefusal(verdict)) return verdict;

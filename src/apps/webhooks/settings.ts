@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { isSupportedPattern, isTopicName } from '../../protocol/topic.ts';
 import type { Zod } from '../vocabulary.ts';
+import { FRAME_TYPE } from '../frame-type.ts';
 import { keyOf, SECRET_FORM } from './signature.ts';
 
 const ASKED = ['connecting', 'subscribing', 'publishing'] as const;
@@ -35,9 +36,9 @@ export function settings(z: Zod) {
       ask: z.array(z.enum(ASKED)).default([]).describe('what waits for the answer of the backend'),
       topics: patterns().default([]).describe('topics that subscribing and publishing are asked for'),
       frames: z
-        .array(z.string().regex(/^X-[A-Za-z0-9][A-Za-z0-9-]{0,61}$/, 'a frame type as X-Order'))
+        .array(z.string().regex(FRAME_TYPE, 'a frame type as X-Order, or X-Shop-* for all that begin so'))
         .default([])
-        .describe('application-defined frames that the backend answers'),
+        .describe('application-defined frames that the backend answers: types, or X-Shop-* for all that begin so'),
       connecting_when_down: whenDown('a client that connects'),
       subscribing_when_down: whenDown('a subscription'),
       publishing_when_down: whenDown('a message'),

@@ -1,6 +1,7 @@
 /** One handler per frame type, and what every frame goes through before its handler. */
 import type { ClientFrame } from '../../protocol/frames.ts';
 import { chargeFrame, chargeFreeFrame, costOf } from '../charges.ts';
+import { frameHandlerOf } from '../frame-handlers.ts';
 import type { Connection } from '../connection.ts';
 import { acknowledge } from './acknowledge.ts';
 import { authenticate } from './authenticate.ts';
@@ -48,7 +49,7 @@ function dispatch(connection: Connection, frame: ClientFrame): void | Promise<vo
 
 /** No frame costs more than a full bucket: it would never be taken. */
 function affordable({ context }: Connection, frame: ClientFrame): number {
-  const cost = frame.type.startsWith('X-') ? (context.frameHandlers.get(frame.type)?.cost ?? 1) : costOf(frame);
+  const cost = frame.type.startsWith('X-') ? (frameHandlerOf(context.frameHandlers, frame.type)?.cost ?? 1) : costOf(frame);
   return Math.min(cost, context.limits.connectionRate.burst);
 }
 
