@@ -19,7 +19,7 @@ export function frameHandler(type: string, frame: Frame, calls: Calls, deadlineM
   const handle = async (received: ExtensionFrame, connection: Connection): Promise<Answer> => {
     const read = schema.safeParse(received.data);
     if (!read.success) return schemaRefusal(read.error, 'data');
-    const message = describeFrame(received);
+    const message = `${connection.id} ${describeFrame(received)}`;
     const answer = await calls.ask({ ...called, message }, (signal) =>
       frame.handle(read.data, callerOf(connection, received, signal)),
     );

@@ -8,7 +8,7 @@ import { directTopic, isTenant, isTopicName, qualify, type Topic } from '../prot
 import { invalidTopic, writeProblem } from '../service/checks.ts';
 import { appendStored } from '../service/owned-append.ts';
 import type { Host, Outgoing, Page } from './host-api.ts';
-import type { HostPorts } from './host.ts';
+import type { HostPorts } from './host-ports.ts';
 
 type Context = HostPorts['context'];
 type Messages = Pick<Host, 'publish' | 'directMessage' | 'history' | 'position'>;

@@ -2,30 +2,15 @@
 import { z } from 'zod';
 import { COMMANDS, type Command, type ControlBus } from '../control/command.ts';
 import { ERRORS, isRefusal, quote, refusal } from '../protocol/errors.ts';
-import type { ServiceContext } from '../service/context.ts';
-import type { Random } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { MetricEntry } from '../telemetry/metrics.ts';
-import { MAX_EVENT, type AppEvents } from './app-events.ts';
+import { MAX_EVENT } from './app-events.ts';
 import { AppMetrics } from './app-metrics.ts';
 import type { AppRoute } from './app-route.ts';
 import type { Calls } from './calls.ts';
 import type { Frame } from './frame.ts';
-import type { Host, Reached, SharedStore, User } from './host-api.ts';
+import type { Host, Reached, User } from './host-api.ts';
 import { messagesOf } from './host-messages.ts';
-
-export interface HostPorts {
-  /** The name of the node. */
-  readonly node: string;
-  readonly context: ServiceContext & { readonly limits: { readonly maxMessageSize: number } };
-  readonly random: Random;
-  readonly bus: ControlBus;
-  readonly shared: SharedStore | null;
-  readonly events: AppEvents;
-  /** @throws when there is a metric of this name */
-  readonly addMetric: (entry: MetricEntry) => void;
-  readonly alert: (message: string, fields: Readonly<Record<string, unknown>>) => void;
-}
+import type { HostPorts } from './host-ports.ts';
 
 export function hostOf(calls: Calls, log: Log, ports: HostPorts): Host {
   const { node, context, random, bus, shared, events } = ports;

@@ -60,7 +60,8 @@ export function loadConfig(sources: Sources): Loaded {
   const isOfApps = ([path]: readonly [string, string]): boolean => isAppFlag(path);
   for (const [path, text] of [...sources.flags].filter((flag) => !isOfApps(flag)))
     readFlag(tree, path, text, origins, problems);
-  tree['apps'] = { ...(isTree(tree['apps']) ? tree['apps'] : {}), sections };
+  const { apps = {} } = tree;
+  if (isTree(apps)) tree['apps'] = { ...apps, sections };
   const parsed = schema.safeParse(tree);
   if (parsed.error !== undefined) problems.push(...parsed.error.issues.flatMap((issue) => explain(issue, tree)));
   else problems.push(...checkTogether(parsed.data), ...checkSecretTexts(parsed.data, origins));

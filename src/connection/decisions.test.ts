@@ -229,7 +229,9 @@ describe('rights that change', () => {
       overlapping: () => [],
     });
     changeRights({ user: 'ada' });
-    expect(client.take()[0]?.data).toMatchObject({ details: { topics: ['poll.1'], rejected: [{ reason: 'internal' }] } });
+    expect(client.take()[0]?.data).toMatchObject({
+      details: { topics: ['poll.1'], rejected: [{ reason: 'internal' }] },
+    });
     expect(rig.deadLetters.list()).toHaveLength(1);
   });
 });

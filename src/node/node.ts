@@ -232,7 +232,9 @@ export class Node {
       {
         answer: (answer) => {
           const refused = isRefusal(answer) ? answer : authenticator.problem(principal);
-          decide(refused === null ? this.enter(handshake, principal, answer as Welcome) : this.refuse(handshake, refused));
+          decide(
+            refused === null ? this.enter(handshake, principal, answer as Welcome) : this.refuse(handshake, refused),
+          );
         },
         missing: () => {
           const expected = `expected a decision about this client within ${decisionTimeoutMs} ms (apps.decision_timeout_ms)`;

@@ -1,14 +1,13 @@
 /** Carries operators' commands out on this node, and says what each touches. */
 import type { Authenticator } from '../auth/authenticator.ts';
 import type { Connection } from '../connection/connection.ts';
-import { rightsChanged } from '../connection/recheck.ts';
 import { notificationFrame } from '../connection/replies.ts';
 import type { ArgumentsOf, Command, CommandName, Outcome } from '../control/command.ts';
 import type { Rate } from '../limits/token-bucket.ts';
 import type { JsonValue } from '../protocol/frames.ts';
-import { isOf } from '../service/rights-change.ts';
 import type { Log } from '../telemetry/log.ts';
 import { announce } from './announce.ts';
+import { changeRights, touchedBy } from './change-rights.ts';
 import type { Node } from './node.ts';
 import { Reversions } from './reversions.ts';
 import { Traffic } from './traffic.ts';
@@ -185,15 +184,10 @@ const PLANS: Plans = {
   },
 
   rights_changed: (self, change) => {
-    const { authorizer } = self.node.parts.context;
-    const touched = self.open().filter(({ principal }) => isOf(change, principal));
+    const touched = touchedBy(change, self.node.connections);
     return {
       connections: touched.length,
-      apply: () => {
-        // What is remembered first: the connections ask anew.
-        authorizer.rightsChanged(change);
-        for (const connection of touched) rightsChanged(connection, change);
-      },
+      apply: () => changeRights(self.node.parts.context, touched, change),
     };
   },
 

@@ -84,14 +84,12 @@ export class Table implements HistorySource {
     reply: Reply<{ first: number; publications: readonly Publication[] }>,
   ): void {
     const rows = this.rows.filter(({ position: { sequence } }) => sequence > after && sequence < before);
-    const publications = rows.slice(0, limit).map(
-      ({ position, timestamp, draft: { payload, from } }): Publication => ({
-        ...{ topic, position, payload, from, timestamp },
-        id: messageId(timestamp, position.sequence, topicDigest(topic)),
-        clientId: undefined,
-        trace: undefined,
-      }),
-    );
+    const publications = rows.slice(0, limit).map(({ position, timestamp, draft: { payload, from } }): Publication => ({
+      ...{ topic, position, payload, from, timestamp },
+      id: messageId(timestamp, position.sequence, topicDigest(topic)),
+      clientId: undefined,
+      trace: undefined,
+    }));
     reply({ first: 1, publications });
   }
 }

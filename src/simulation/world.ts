@@ -17,6 +17,7 @@ import type { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
 import type { Flusher } from '../connection/flusher.ts';
 import { KeyedBuckets } from '../limits/keyed-buckets.ts';
+import { changeRights, touchedBy } from '../node/change-rights.ts';
 import type { Handshake } from '../node/handshake.ts';
 import { NodeMode } from '../node/mode.ts';
 import { Node } from '../node/node.ts';
@@ -25,6 +26,7 @@ import { Pulse } from '../node/pulse.ts';
 import type { Payload } from '../protocol/codec.ts';
 import type { Router } from '../router/router.ts';
 import { Decisions } from '../service/decisions.ts';
+import { registerOwners } from '../service/register-owners.ts';
 import { MemorySessionStore } from '../session/memory.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { silentLog } from '../telemetry/log.ts';
@@ -34,6 +36,7 @@ import { SeededRandom } from './seeded-random.ts';
 import { SimulatedBroker, type BrokerFaults } from './simulated-broker.ts';
 import { SimulatedRedisBroker, type MakeRedisBroker } from './simulated-redis-broker.ts';
 import { SimulatedClient } from './simulated-client.ts';
+import { drawOwner, OWNED, SimulatedOwner } from './simulated-owner.ts';
 import { SimulatedLink } from './simulated-link.ts';
 import { drawTraced, type Traced } from './traced.ts';
 import { promise, Violation } from './violation.ts';
@@ -44,6 +47,7 @@ import type { WorldBroker } from './world-broker.ts';
 export interface Parts extends ContextParts {
   readonly broker: (...args: ConstructorParameters<typeof MemoryBroker>) => MemoryBroker;
   readonly supervisor: (...args: ConstructorParameters<typeof Supervisor>) => Supervisor;
+  readonly decisions: (...args: ConstructorParameters<typeof Decisions>) => Decisions;
   /** Instead of the in-memory broker: the distributed one, over a simulated Redis. */
   readonly redis?: MakeRedisBroker;
 }
@@ -52,6 +56,7 @@ export const REAL_PARTS: Parts = {
   ...CONTEXT_PARTS,
   broker: (...args) => new MemoryBroker(...args),
   supervisor: (...args) => new Supervisor(...args),
+  decisions: (...args) => new Decisions(...args),
 };
 
 export const REDIS_PARTS: Parts = { ...REAL_PARTS, redis: (...args) => new RedisBroker(...args) };
@@ -113,6 +118,8 @@ export class World {
   readonly flusher: Flusher;
   readonly rights = new FaultyRights();
   readonly decisions: Decisions;
+  /** Who owns a topic and decides about it, in half of the worlds. */
+  readonly owner: SimulatedOwner | null;
   readonly clients: SimulatedClient[] = [];
   /** Failures per connection, for the restart budget. */
   readonly failures = new Map<string, number>();
@@ -127,7 +134,9 @@ export class World {
   constructor(seed: number, parts: Parts, traced: Traced | null = drawTraced(seed)) {
     this.random = new SeededRandom(seed);
     this.conditions = drawConditions(this.random);
-    this.decisions = new Decisions(DECISIONS, this.rights, this.clock, this.clock);
+    this.decisions = parts.decisions(DECISIONS, this.rights, this.clock, this.clock);
+    const owner = drawOwner(seed);
+    this.owner = owner === null ? null : new SimulatedOwner(owner, seed, this.ledger);
     const { random, clock, conditions } = this;
     const supervisor = parts.supervisor(clock, clock, new DeadLetters(10), {
       restarted: (actor, error) => this.failed(actor, error),
@@ -215,7 +224,9 @@ export class World {
       liveSession: (id) => this.node.bySession(id),
       ended: (connection) => this.node.forget(connection),
     };
+    this.watchPublishes();
     const context = buildContext(ports, settings, silentLog, parts);
+    if (this.owner !== null) registerOwners(context, this.owner);
     this.router = context.router;
     this.flusher = context.flusher;
     for (const pattern of traced?.patterns ?? []) this.router.tracing.enable(pattern, untilOf(traced, clock));
@@ -240,6 +251,7 @@ export class World {
         random.pick(['json', 'msgpack']),
         random.chance(0.3),
         this.ledger,
+        this.owner,
       );
       this.clients.push(client);
     }
@@ -257,6 +269,31 @@ export class World {
       client.connected(link);
       link.listener = admission.open(link);
     });
+  }
+
+  /** The owner changes its mind about a user, and says so to the node. */
+  changeRights(user: string, isAllowed: boolean): void {
+    if (this.owner === null) return;
+    this.owner.allow(user, isAllowed);
+    const change = { tenant: '', user, topic: OWNED };
+    changeRights(this.node.parts.context, touchedBy(change, this.node.connections), change);
+  }
+
+  /** What the node gives the log is of a sender that is still there, and may publish it. */
+  private watchPublishes(): void {
+    const publish = this.broker.publish.bind(this.broker);
+    this.broker.publish = (topic, draft, reply) => {
+      const sender = this.clients.find(({ name }) => name === draft.from);
+      const id = draft.clientId;
+      if (id !== undefined && sender?.hasLeft(id) === true)
+        this.found ??= new Violation('nothing is done for those who have left', `${id} was published`);
+      if (topic === OWNED && this.owner?.isDenied(draft.from) === true)
+        this.found ??= new Violation(
+          'nothing from those who are denied',
+          `${draft.from} has published ${draft.payload}`,
+        );
+      publish(topic, draft, reply);
+    };
   }
 
   /** The connection that serves a client now. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { loadApps } from '../../src/apps/load.ts';
+import { BUILT_IN } from '../../src/cli/built-in-apps.ts';
 import { startNode } from '../../src/cli/wiring.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { within } from './deadline.ts';
@@ -36,7 +37,7 @@ export async function startWebhookServer(
   const webhooks = { url: backend.url, secret: WEBHOOK_SECRET, ...QUICK, ...directory, ...section };
   const flags = new Map(Object.entries({ ...SETTINGS, ...settings }));
   const loaded = loadConfig({ files: [], environment: {}, flags, values: { apps: { webhooks } } });
-  const { config, apps } = await loadApps(loaded, { webhooks: () => import('../../src/apps/webhooks/app.ts') });
+  const { config, apps } = await loadApps(loaded, BUILT_IN);
   const server = new TestServer(await startNode({ config, apps, onEnd: unexpectedEnd }));
   onTestFinished(() => within(server.stop(), 'the server to stop'));
   return server;

@@ -36,7 +36,7 @@ function contentOf(body: z.ZodType | 'bytes'): Content {
   return body === 'bytes' ? { byMediaType: { 'application/octet-stream': z.string() } } : body;
 }
 
-/** `poll_get_api_polls_poll`: no other route has the same method and path. */
+/** `poll_get_api_polls_by_poll`: no other route has the same method and path. */
 function operationOf(app: string, method: string, path: string): string {
   return [app, method.toLowerCase(), ...path.split('/')]
     .join('_')
