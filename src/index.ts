@@ -73,7 +73,7 @@ class EmbeddedNode implements Signalbox {
     this.loaded = loaded;
     this.apps = apps;
     this.stopped = this.over.promise;
-    // Who calls stop() is told of a failure there; nobody has to look here too.
+    // The caller of stop() hears of a failure there; nobody has to look here too.
     this.stopped.catch(() => {});
   }
 

@@ -1,4 +1,4 @@
-/** Who may not call the API for backends, or not now, and what callers are told: docs/http.md, "API for backends". */
+/** The callers that the API for backends refuses, for ever or for now, and what they are told: docs/http.md, "API for backends". */
 import { describe, expect, test } from 'vitest';
 import { Backend, type Answer, type Results } from './harness/backend.ts';
 import { connect } from './harness/client.ts';
@@ -83,7 +83,7 @@ describe.each(ENDPOINTS)('$method $path without a good token', ({ method, path, 
 });
 
 describe('failed tokens', () => {
-  test('are counted and limited per address; who was known before goes on', async () => {
+  test('are counted and limited per address; callers known before go on', async () => {
     const server = await startServer({ 'auth.failures_per_minute': '3' });
     const known = await Backend.on(server);
     await known.publish(TOPIC, 1);
@@ -315,7 +315,7 @@ describe('size', () => {
     expect(body.results.map((result) => result.error?.code ?? result.sequence)).toEqual([1, 413, 2]);
   });
 
-  test('a body above 1 MiB is 413 whoever sends it, with headers for pages, and the node goes on', async () => {
+  test('a body above 1 MiB is 413 with or without a token, with headers for pages, and the node goes on', async () => {
     const server = await startServer({ 'security.allowed_origins': 'https://app.example' });
     const witness = await Witness.on(server);
     const length = 1_048_577;

@@ -112,7 +112,7 @@ const HOW: Readonly<Record<FaultName, Fault>> = {
   'link-clients-slow': (stage) => slow(stage, 'clients'),
 };
 
-/** Sets something at the primary, and back again at whoever it was set at. */
+/** Sets something at the primary, and back again at the server that it was set at. */
 async function setting({ cluster, lasts, healed }: Stage, name: string, value: string, before: string): Promise<void> {
   const { primary } = await cluster.redis.roles();
   await primary.client.config('SET', name, value);

@@ -1,6 +1,6 @@
 /** Metrics of an application, in the table of the server's own: plain numbers that are read when somebody asks. */
 import { Histogram, SECONDS } from '../telemetry/counters.ts';
-import { buckets, type MetricEntry, type Sample } from '../telemetry/metrics.ts';
+import { buckets, type MetricEntry, type Sample } from '../telemetry/metric-entry.ts';
 import type { Calls } from './calls.ts';
 import type { Counter, Observations } from './host-api.ts';
 

@@ -51,7 +51,7 @@ export interface Host {
   /** Decisions have changed: of one user, on one topic or pattern, or all of a tenant. Ends memory and live subscriptions on every node. */
   rightsChanged(whose: RightsOf): Promise<Reached>;
 
-  /** Tells the application's instances on all nodes, this one included. At most 64 KiB; lost when Redis is not there. */
+  /** Tells the application's instances on all nodes, this one included. At most 64 KiB; lost where a node does not hear it. */
   emit(event: string, data: JsonValue): void;
   on(event: string, handler: (data: JsonValue, from: { readonly node: string }) => void): void;
 
@@ -92,7 +92,7 @@ export interface RightsOf {
 /** What became of an order to all nodes. */
 export interface Reached {
   readonly connections: number;
-  /** What was not reached: nodes that did not answer, or all others when Redis is away. */
+  /** What was not reached: nodes that did not answer, or all others when what joins them is away. */
   readonly missed: readonly string[];
 }
 

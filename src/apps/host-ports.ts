@@ -2,7 +2,7 @@
 import type { ControlBus } from '../control/command.ts';
 import type { ServiceContext } from '../service/context.ts';
 import type { Random } from '../telemetry/clock.ts';
-import type { MetricEntry } from '../telemetry/metrics.ts';
+import type { MetricEntry } from '../telemetry/metric-entry.ts';
 import type { AppEvents } from './app-events.ts';
 import type { SharedStore } from './host-api.ts';
 

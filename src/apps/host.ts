@@ -60,7 +60,7 @@ function peopleOf(bus: ControlBus): Pick<Host, 'disconnect' | 'notify' | 'revoke
     revoke: async (user) => order(read('revoke', whose(user))),
     rightsChanged: async ({ user, tenant, topic }) => {
       const about = user === undefined ? { tenant: tenant ?? '' } : whose(user);
-      return order(read('rights_changed' as Command['name'], { ...about, ...(topic !== undefined && { topic }) }));
+      return order(read('rights_changed', { ...about, ...(topic !== undefined && { topic }) }));
     },
   };
 }

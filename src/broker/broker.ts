@@ -107,7 +107,7 @@ export interface BrokerListener {
   published(publication: Publication, segment?: Segment | null): void;
   /** The topic goes on under another epoch whose first sequence is `first`; later ones of the old epoch are gone. */
   epochChanged(topic: Topic, epoch: string, first: number): void;
-  /** The topic's owner began its own numbering on an empty log: who was at the head is now at `position`. */
+  /** The topic's owner began its own numbering on an empty log: subscribers at the head are now at `position`. */
   renumbered(topic: Topic, position: Position): void;
   /** The topic is no more, and nothing of it was lost: if it comes again, it begins anew under another epoch. */
   forgotten(topic: Topic): void;

@@ -61,15 +61,16 @@ export class Interests {
     return this.patterns.matchesAny(topic);
   }
 
-  retainTopic(name: Topic, reply: Reply<Retained>): void {
+  retainTopic(name: Topic, by: string, reply: Reply<Retained>): void {
     const topic = this.open(name);
     topic.count += 1;
     if (topic.count === 1) {
+      topic.by = by;
       if (this.wanted.length === 0) this.parts.scheduler.endOfTurn(() => this.subscribeWanted());
       this.wanted.push(topic);
     }
     if (this.parts.isEphemeral(name)) return reply({ position: null, matched: NOTHING_MATCHED });
-    // What happens until the subscription stands is found by comparing.
+    // Messages that come before the subscription stands are found by comparing.
     if (topic.isKnown) return reply({ position: positionOf(topic), matched: NOTHING_MATCHED });
     topic.waiting.push(reply);
   }
@@ -111,7 +112,7 @@ export class Interests {
     this.resting.leave(pattern, (topic) => this.matchesAny(topic));
   }
 
-  /** Lets go of topics that only patterns bring and that are silent. Call it about once a second, while Redis answers. */
+  /** Lets go of topics that only patterns bring and that are silent. Call it about once a second, while the logs answer. */
   rest(): void {
     for (const topic of this.topics.values()) {
       if (!this.resting.isDue(topic)) continue;
@@ -142,8 +143,8 @@ export class Interests {
     this.subscribeAll([...this.topics.values()].filter(({ count }) => count > 0));
   }
 
-  /** A topic's position is known, or could not be asked for. */
-  settled(topic: FollowedTopic): void {
+  /** A topic's position is known, or could not be asked for; or the topic did not exist, and there is no room for it. */
+  settled(topic: FollowedTopic, noRoom: Refusal | null): void {
     const { waiting } = topic;
     topic.waiting = [];
     if (waiting.length === 0) return;
@@ -151,8 +152,12 @@ export class Interests {
       for (const reply of waiting) reply({ position: positionOf(topic), matched: NOTHING_MATCHED });
       return;
     }
-    const refused = refusal('log_unavailable', 'expected Redis to say where the topic stands; it did not', 1_000);
-    for (const reply of waiting) this.refuse(topic, reply, refused);
+    const unknown = refusal(
+      'log_unavailable',
+      `expected ${this.parts.logs.store} to say where the topic stands; it did not`,
+      1_000,
+    );
+    for (const reply of waiting) this.refuse(topic, reply, noRoom ?? unknown);
   }
 
   private refuse(topic: FollowedTopic, reply: Reply<Retained>, refused: Refusal): void {
@@ -200,7 +205,11 @@ export class Interests {
     topic.isGone = true;
     const { waiting } = topic;
     topic.waiting = [];
-    const refused = refusal('log_unavailable', 'expected interest in the topic to last until Redis answered', 100);
+    const refused = refusal(
+      'log_unavailable',
+      `expected interest in the topic to last until ${this.parts.logs.store} answered`,
+      100,
+    );
     for (const reply of waiting) reply(refused);
   }
 

@@ -1,6 +1,6 @@
 /**
- * What the Redis broker needs of Redis: the logs of topics and notices of what is published. It knows no client library
- * and no keys, so that the broker's logic runs in the simulator over logs of its own.
+ * What the distributed broker needs of a store that nodes share: the logs of topics and notices of what is published.
+ * The port knows no client library and no keys, so that the broker's logic runs in the simulator over logs of its own.
  */
 import type { Refusal } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/topic.ts';
@@ -39,6 +39,8 @@ export interface LogPage extends Head {
 /** A message to be stored. */
 export interface NewRecord {
   readonly record: string;
+  /** The user who sends it. */
+  readonly from: string;
   /** Digests of the idempotency key with its user, and of the payload. */
   readonly once: { readonly key: string; readonly digest: string } | null;
 }
@@ -46,7 +48,14 @@ export interface NewRecord {
 /** What became of it. */
 export type Stored =
   | { readonly epoch: string; readonly sequence: number; readonly time: number; readonly duplicate: boolean }
-  | 'conflict';
+  | 'conflict'
+  | Refusal;
+
+/** A topic whose position is asked for, and the user for whom it begins if it does not exist; '' for the server itself. */
+export interface AskedTopic {
+  readonly name: Topic;
+  readonly by: string;
+}
 
 /** One call of a turn. Calls are sent together, and take effect in their order. */
 export type LogCall =
@@ -105,14 +114,16 @@ export interface TopicLogsListener {
 }
 
 export interface TopicLogs {
+  /** What keeps the logs, as refusals call it. */
+  readonly store: string;
   /** Whether calls have a chance. While not, they are refused at once. */
   readonly isAvailable: boolean;
   start(listener: TopicLogsListener): Promise<void>;
   stop(): Promise<void>;
   /** Each call gets one answer; `outcome_unknown` when it may have taken effect. */
   send(calls: readonly LogCall[]): void;
-  /** Where the topics stand; those that do not exist begin. `null` for those that were not answered. */
-  heads(topics: readonly Topic[], reply: (answer: readonly (Head | null)[]) => void): void;
+  /** Where the topics stand; those that do not exist begin, if there is room. `null` for those that were not answered. */
+  heads(topics: readonly AskedTopic[], reply: (answer: readonly (Head | Refusal | null)[]) => void): void;
   /** Where those of the topics stand that exist: nothing begins, and nothing lives longer for it. */
   standing(topics: readonly Topic[], reply: Reply<ReadonlyMap<Topic, Head>>): void;
   /** Answers `null` when there is no such topic. */

@@ -63,7 +63,7 @@ function row(
   return { path: key.path, section, name, value: shown(key, value), origin: origins.get(key.path) };
 }
 
-/** Whoever is shown the configuration is not meant to be shown what opens something. */
+/** A reader of the configuration is not meant to be shown what opens something. */
 function shown({ isSecret, urlPaths }: Key, value: unknown): unknown {
   if (isSecret && value !== undefined) return '[redacted]';
   return typeof value === 'string' && urlPaths !== undefined ? redactUrls(value, urlPaths) : value;

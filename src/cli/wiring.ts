@@ -14,14 +14,15 @@ import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
 import { runApps } from './node/apps.ts';
-import { buildControl, joinControl } from './node/control.ts';
+import { joinControl } from './node/control.ts';
 import { buildCore, type Core } from './node/core.ts';
 import { buildMetrics } from './node/metrics.ts';
 import { buildPulse } from './node/pulse.ts';
 import { adminRoutes, appRoutes, publicRoutes } from './node/routes.ts';
 import { stopNode, type StopOptions } from './node/stop.ts';
 import { nodeName } from './node-name.ts';
-import { buildStorage, type Storage } from './storage.ts';
+import { buildStorage } from './storage/build.ts';
+import type { Storage } from './storage/storage.ts';
 
 export interface NodeSetup {
   readonly config: Config;
@@ -54,8 +55,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const name = nodeName(config);
   const logs = new LogFactory(parseLevels(config.logging.level), config.logging.format, { node: name });
   const storage = buildStorage(config, name, logs);
-  const control = buildControl(storage, logs);
-  const { bus, views } = control;
+  const { bus, views } = storage;
   const frameHandlers = new Map<string, FrameHandler>();
   const core = buildCore({ config, name, logs, storage, frameHandlers });
   const { node, context, mode } = core;
@@ -69,15 +69,14 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const own = publicRoutes(config, core, storage, () => running);
   const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
   const looking = adminViewRoutes(node, bus, operations);
-  const admin = adminRoutes(config, core, control, looking, isWorker, logs);
+  const admin = adminRoutes(config, core, storage, looking, isWorker, logs);
 
   let port = config.server.port;
-  await joinControl(config, core, operations, storage, bus, () => port);
+  await joinControl(config, core, operations, storage, () => port);
   views?.start(mode.instance, (request) => answerView(looking, request, logs.room('http')));
   // The process may go on without this node: nothing of it may be left.
   const letGo = async (error: unknown): Promise<never> => {
     await running?.stop(config.apps.deadline_ms);
-    await bus.stop();
     await storage.stop();
     throw error;
   };
@@ -101,7 +100,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     routes: [...routes, ...metricRoutes, ...admin],
     storage,
     metrics,
-    stop: (options) => stopNode(config, { node, storage, bus, pulse, servers, apps: running }, options),
+    stop: (options) => stopNode(config, { node, storage, pulse, servers, apps: running }, options),
   };
 }
 

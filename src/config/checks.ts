@@ -116,7 +116,7 @@ function checkKeys({ profile, auth }: Config): Problem[] {
   if (profile === 'production' && keySet !== undefined && !isPrivateTransport(keySet)) {
     problems.push({
       key: 'auth.jwks_url',
-      expected: 'an https:// URL in production: whoever changes the keys on their way signs the tokens',
+      expected: 'an https:// URL in production: an attacker who changes the keys on their way signs the tokens',
       got: `${new URL(keySet).protocol}//…`,
     });
   }
@@ -215,7 +215,7 @@ function checkWorkers({ server, redis, admin }: Config): Problem[] {
   return problems;
 }
 
-/** What gives way in a mailbox must still be in the log, or an overflow would lose it although the log was meant to keep it. */
+/** Messages that give way in a mailbox must still be in the log, or an overflow would lose messages that the log was meant to keep. */
 function checkBounds({ topics, actor_system: actors, websocket }: Config): Problem[] {
   const problems = shorterThanMailbox('topics.history', topics.history, actors.mailbox_capacity);
   const largest = websocket.max_message_size * 2;

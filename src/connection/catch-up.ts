@@ -3,9 +3,11 @@
  * while that reaches back far enough, else from the broker's log, until it has caught up with what was routed. It is the
  * same after an overflow, a resume with a position, and a disturbed broker.
  */
-import { isRefusal } from '../protocol/errors.ts';
-import type { History } from '../broker/broker.ts';
+import type { History, ReadRequest } from '../broker/broker.ts';
+import { isRefusal, type Refusal } from '../protocol/errors.ts';
+import type { ClientFrame } from '../protocol/frames.ts';
 import type { Publication } from '../protocol/position.ts';
+import type { Topic } from '../protocol/topic.ts';
 import type { PreparedRange } from '../router/prepared-ranges.ts';
 import { LAGGING, type Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
@@ -29,6 +31,23 @@ export function readOn(connection: Connection): void {
   if (written >= topic.routedHead) finish(connection, subscription);
   else if (written + 1 >= topic.tailFirst(connection.format)) pageFromTail(connection, subscription);
   else pageFromLog(connection, subscription);
+}
+
+/** Asks for a page of a log, one at a time for a connection. @param about the frame that asks, if there is one */
+export function readLog(
+  connection: Connection,
+  topic: Topic,
+  request: ReadRequest,
+  about: ClientFrame | null,
+  arrived: (answer: History | Refusal) => void,
+): void {
+  connection.isReading = true;
+  connection.context.broker.read(topic, request, (answer) => {
+    connection.cell.answer(() => {
+      connection.isReading = false;
+      arrived(answer);
+    }, about);
+  });
 }
 
 /** After a page went out: see whether the socket took it, and who is next. */
@@ -59,7 +78,7 @@ function next(connection: Connection): Subscription | null {
   return lagging.find(({ holds }) => holds === 0) ?? null;
 }
 
-/** Round robin: who has had a page goes to the end. */
+/** Round robin: a subscription that has had a page goes to the end. */
 function rotate(connection: Connection, subscription: Subscription): void {
   const lagging = (connection.lagging ?? []).filter((other) => other !== subscription);
   lagging.push(subscription);
@@ -96,30 +115,23 @@ function askForPage(connection: Connection, subscription: Subscription): void {
   const { topic, generation, written } = subscription;
   const { epochNumber } = topic;
   const { pageMessages, pageBytes } = connection.context.limits;
-  connection.isReading = true;
-  connection.context.broker.read(
-    topic.name,
-    {
-      after: { epoch: topic.epoch, sequence: written },
-      limit: pageMessages - (written % pageMessages),
-      maxBytes: pageBytes,
-    },
-    (answer) => {
-      connection.cell.answer(() => {
-        connection.isReading = false;
-        const isStale =
-          subscription.generation !== generation || subscription.state !== LAGGING || topic.epochNumber !== epochNumber;
-        if (isStale) connection.scheduleRead();
-        else if (isRefusal(answer))
-          connection.context.log.debug('Log not readable, will try again', {
-            connection_id: connection.id,
-            topic: topic.name,
-            reason: answer.reason,
-          });
-        else pageArrived(connection, subscription, answer);
-      }, null);
-    },
-  );
+  const request = {
+    after: { epoch: topic.epoch, sequence: written },
+    limit: pageMessages - (written % pageMessages),
+    maxBytes: pageBytes,
+  };
+  readLog(connection, topic.name, request, null, (answer) => {
+    const isStale =
+      subscription.generation !== generation || subscription.state !== LAGGING || topic.epochNumber !== epochNumber;
+    if (isStale) connection.scheduleRead();
+    else if (isRefusal(answer))
+      connection.context.log.debug('Log not readable, will try again', {
+        connection_id: connection.id,
+        topic: topic.name,
+        reason: answer.reason,
+      });
+    else pageArrived(connection, subscription, answer);
+  });
 }
 
 function pageArrived(connection: Connection, subscription: Subscription, history: History): void {
@@ -137,7 +149,7 @@ function pageArrived(connection: Connection, subscription: Subscription, history
   if (history.lost !== null) {
     topic.trace?.ended(subscription.written, history.after, connection, 'gap', 'history_lost');
     subscription.startAt(history.after, LAGGING);
-    subscription.gap = { cause: 'history_lost', epoch: history.epoch, sequence: history.after };
+    subscription.openGap({ cause: 'history_lost', epoch: history.epoch, sequence: history.after });
     // Reading goes on once the loss has been written.
     return connection.announced(subscription);
   }
@@ -158,16 +170,15 @@ function pageArrived(connection: Connection, subscription: Subscription, history
   writePage(connection, subscription, range);
 }
 
-/** What the log no longer has is announced once and skipped. */
+/** Announces once what the log no longer has, and skips it. */
 function skipLost(connection: Connection, subscription: Subscription, history: History): boolean {
   const { topic, written } = subscription;
   const to = Math.min(history.first - 1, topic.routedHead);
   if (to <= written) return false;
   const cause = subscription.overflowed ? 'overflow' : 'trimmed';
-  subscription.gap = { cause, epoch: topic.epoch, from: written + 1, to };
+  subscription.openGap({ cause, epoch: topic.epoch, from: written + 1, to });
   topic.trace?.ended(written, to, connection, 'gap', cause);
-  subscription.lost += to - written;
-  subscription.written = to;
+  subscription.lose(to);
   return true;
 }
 
@@ -176,8 +187,7 @@ function writePage(connection: Connection, subscription: Subscription, page: Pre
   const { counters } = connection.context;
   const count = page.to - subscription.written;
   // The books first: a socket that breaks while it is written to ends the subscription before the send returns.
-  subscription.written = page.to;
-  subscription.replayed += count;
+  subscription.replay(page.to);
   counters.replayed += count;
   for (const frame of page.frames) counters.sentBytes += frame.byteLength;
   if (page.to >= subscription.topic.routedHead) finish(connection, subscription);

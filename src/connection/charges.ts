@@ -86,7 +86,7 @@ function told(connection: Connection, refused: Refusal | null, now: number): Ref
   return refused;
 }
 
-/** What is answered by nothing is refused by nothing: too many of these frames count as the flood that they are. */
+/** Frames without an answer get no refusal either: too many of them count as the flood that they are. */
 export function chargeFreeFrame(connection: Connection): void {
   const { limits, clock, users } = connection.context;
   if (!limits.limitRates) return;

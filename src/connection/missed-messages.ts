@@ -8,11 +8,11 @@ import type { ClientFrame, GetMissedMessagesFrame } from '../protocol/frames.ts'
 import type { Position } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Subscription } from '../router/subscription.ts';
-import { afterPage, replayedFrames } from './catch-up.ts';
+import { afterPage, readLog, replayedFrames } from './catch-up.ts';
 import type { Connection } from './connection.ts';
 import { sendRange, writeControl } from './outbox.ts';
 import { statusFrame } from './replies.ts';
-import { awakeSubscription, release } from './subscriptions.ts';
+import { awakeSubscription, holdFor, release } from './subscriptions.ts';
 
 export interface MissedTopic {
   readonly topic: Topic;
@@ -55,24 +55,25 @@ export class MissedMessages {
     this.holdAll();
   }
 
+  /** Becomes what the connection reads, before anything that lags. */
+  start(): void {
+    this.connection.missed = this;
+    this.connection.scheduleRead();
+  }
+
   /** Takes the next step: asks for a page, or ends. */
   readOn(): void {
     const { connection } = this;
     const target = this.queue[this.at];
     const left = this.frame.limit - this.count;
     if (target === undefined || left <= 0) return this.finish();
-    connection.isReading = true;
     const { pageMessages, pageBytes } = connection.context.limits;
     const request = { after: this.cursor ?? target.from, limit: Math.min(pageMessages, left), maxBytes: pageBytes };
-    connection.context.broker.read(target.topic, request, (answer) => {
-      connection.cell.answer(() => {
-        connection.isReading = false;
-        if (connection.missed !== this) return;
-        if (isRefusal(answer))
-          this.endTopic(target, { epoch: '', sequence: 0, recovered: false, reason: answer.reason });
-        else this.pageArrived(target, answer);
-        afterPage(connection);
-      }, this.frame);
+    readLog(connection, target.topic, request, this.frame, (answer) => {
+      if (connection.missed !== this) return;
+      if (isRefusal(answer)) this.endTopic(target, { epoch: '', sequence: 0, recovered: false, reason: answer.reason });
+      else this.pageArrived(target, answer);
+      afterPage(connection);
     });
   }
 
@@ -148,9 +149,7 @@ export class MissedMessages {
   private holdAll(): void {
     for (const { topic } of this.queue) {
       const subscription = awakeSubscription(this.connection, topic);
-      if (subscription === undefined) continue;
-      subscription.holds += 1;
-      this.held.push(subscription);
+      if (subscription !== undefined) holdFor(this.held, subscription);
     }
   }
 }

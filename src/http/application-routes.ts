@@ -5,12 +5,12 @@ import { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import type { ApplicationRoute } from '../node/application-route.ts';
 import { networkOf } from '../node/client-address.ts';
 import type { Node, NodeParts } from '../node/node.ts';
-import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
+import type { GuardedRoute, HttpRequest, HttpResponse, Verdict } from '../node/route.ts';
 import { schemaRefusal } from '../node/schema-refusal.ts';
 import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { writeProblem } from '../service/checks.ts';
 import { chargeUser } from '../service/rates.ts';
-import { addressOf, authenticate, lacksToken, refused, roleProblem, servingProblem, withHeaders } from './api.ts';
+import { addressOf, authenticate, refused, roleProblem, servingProblem, withHeaders } from './api.ts';
 import { readBody } from './json-body.ts';
 import { addressRate, userRate } from './rate-headers.ts';
 
@@ -21,39 +21,35 @@ export function applicationRoutes(
   node: Node,
   trustedProxies: readonly string[],
   routes: readonly ApplicationRoute[],
-): Route[] {
+): GuardedRoute[] {
   const { parts } = node;
   // A stranger is charged by address and at the rate of a user: nobody else's tokens are spent.
   const strangers = new KeyedBuckets(parts.context.users.rate, STRANGERS);
-  return routes.map((route) => {
-    const senderOf = addressOf(trustedProxies);
-    const { method, path, access, maxBody, body } = route;
-    return {
-      method,
-      path,
-      senderOf,
-      ...(access === 'public' ? {} : { lacksToken }),
-      ...(maxBody === undefined ? {} : { maxBody }),
-      ...(body === 'bytes' ? { takesBytes: true } : {}),
-      handle: (request) => {
-        const address = senderOf(request);
-        return access === 'public'
-          ? forStranger(parts, strangers, route, request, address)
-          : forPrincipal(parts, route, request, address);
-      },
-    };
-  });
+  const senderOf = addressOf(trustedProxies);
+  return routes.map((route) => ({
+    method: route.method,
+    path: route.path,
+    senderOf,
+    ...(route.maxBody === undefined ? {} : { maxBody: route.maxBody }),
+    ...(route.body === 'bytes' ? { takesBytes: true } : {}),
+    authorize: (head, decide) => {
+      const away = servingProblem(parts);
+      if (away !== null) return decide({ answer: refused(away) });
+      const address = senderOf(head);
+      if (route.access === 'public') return decide(admitStranger(parts, strangers, route, address));
+      authenticate(parts, address, head, (principal) =>
+        decide(
+          isRefusal(principal)
+            ? { answer: withHeaders(refused(principal), addressRate(parts, address)) }
+            : admit(parts, route, principal, address),
+        ),
+      );
+    },
+  }));
 }
 
-async function forStranger(
-  { context, mode }: NodeParts,
-  strangers: KeyedBuckets,
-  route: ApplicationRoute,
-  request: HttpRequest,
-  address: string,
-): Promise<HttpResponse> {
-  const away = servingProblem({ mode });
-  if (away !== null) return refused(away);
+function admitStranger(parts: NodeParts, strangers: KeyedBuckets, route: ApplicationRoute, address: string): Verdict {
+  const { context } = parts;
   const { limits, clock, users, counters } = context;
   const network = networkOf(address);
   const now = clock.elapsed();
@@ -61,30 +57,30 @@ async function forStranger(
   if (limits.limitRates && !strangers.take(network, cost, now)) {
     counters.rateLimited.add('address');
     const wait = strangers.wait(network, cost, now);
-    return refused(
-      refusal('rate_limited', `expected at most ${users.rate.perSecond} tokens per second for this address`, wait),
-    );
+    const message = `expected at most ${users.rate.perSecond} tokens per second for this address`;
+    return { answer: refused(refusal('rate_limited', message, wait)) };
   }
-  return answer(route, request, null, address, route.writes ? writeProblem(context) : null);
+  const problem = route.writes ? writeProblem(context) : null;
+  if (problem !== null) return { answer: refused(problem) };
+  return { handle: (request) => answer(route, request, null, address) };
 }
 
-async function forPrincipal(
-  parts: NodeParts,
-  route: ApplicationRoute,
-  request: HttpRequest,
-  address: string,
-): Promise<HttpResponse> {
+function admit(parts: NodeParts, route: ApplicationRoute, principal: Principal, address: string): Verdict {
   const { context } = parts;
-  const away = servingProblem(parts);
-  if (away !== null) return refused(away);
-  const principal = await authenticate(parts, address, request);
-  if (isRefusal(principal)) return withHeaders(refused(principal), addressRate(parts, address));
   const usage = context.users.visit(userKey(principal));
+  const answered = (response: HttpResponse): HttpResponse => withHeaders(response, userRate(context, usage));
   const problem =
     chargeUser(context, usage, Math.min(route.cost, context.users.rate.burst)) ??
     (route.access === 'service' ? roleProblem(principal) : null) ??
     (route.writes ? writeProblem(context) : null);
-  return withHeaders(await answer(route, request, principal, address, problem), userRate(context, usage));
+  if (problem !== null) return { answer: answered(refused(problem)) };
+  return {
+    handle: async (request) => {
+      // A body takes its time, in which a token may be revoked and a node begin to drain.
+      const late = servingProblem(parts) ?? parts.authenticator.lapsed(principal);
+      return answered(late === null ? await answer(route, request, principal, address) : refused(late));
+    },
+  };
 }
 
 async function answer(
@@ -92,9 +88,7 @@ async function answer(
   request: HttpRequest,
   principal: Principal | null,
   address: string,
-  problem: Refusal | null,
 ): Promise<HttpResponse> {
-  if (problem !== null) return refused(problem);
   const query = readQuery(route, request);
   if (isRefusal(query)) return refused(query);
   const body = readBodyOf(route, request);

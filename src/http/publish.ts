@@ -1,6 +1,6 @@
 /** `POST /api/publish`: one message, or an array of them, each answered on its own and in order. */
 import type { Node } from '../node/node.ts';
-import type { HttpRequest, HttpResponse, Route } from '../node/route.ts';
+import type { GuardedRoute, HttpRequest, HttpResponse } from '../node/route.ts';
 import { ERRORS, isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { sliceElements } from '../protocol/json-slice.ts';
 import { MAX_PUBLISH_ITEMS } from '../protocol/limits.ts';
@@ -14,7 +14,7 @@ import { prepareItem, publishItem, readItem, type ItemHeaders } from './publish-
 /** Bytes of a body, where one message may not be larger anyway. */
 const MAX_BODY = 1_048_576;
 
-export function publishRoutes(node: Node, trustedProxies: readonly string[]): Route[] {
+export function publishRoutes(node: Node, trustedProxies: readonly string[]): GuardedRoute[] {
   const { maxMessageSize } = node.parts.context.limits;
   const maxBody = Math.max(MAX_BODY, maxMessageSize);
   return [apiRoute(node, trustedProxies, { method: 'POST', path: '/api/publish', cost: 1, maxBody, answer: publish })];

@@ -45,10 +45,12 @@ describe('on one node', () => {
     expect(await detailsOf(bob as Connection, 'X-PollVote', { poll: 'lunch', option: 'Thai' })).toBe(
       'idempotency_conflict',
     );
-    const seen = await (eve as Connection).take(2);
-    expect(seen.map(({ data }) => [data.from, data.payload])).toEqual([
-      ['ada', { option: 'Thai' }],
-      ['bob', { option: 'Pizza' }],
+    const seen = await (eve as Connection).take(3);
+    expect(seen.map(({ data }) => [data.topic, data.from, data.payload])).toEqual([
+      // The hook has subscribed everybody to what tells of new polls.
+      ['polls', 'poll', { ...LUNCH, by: 'ada' }],
+      ['poll.lunch', 'ada', { option: 'Thai' }],
+      ['poll.lunch', 'bob', { option: 'Pizza' }],
     ]);
     expect(await results(server.port)).toEqual({
       question: 'Where to?',

@@ -54,7 +54,7 @@ test('direct messages: nodes full of topics take them, and one sender does not p
   expect(senders).toHaveLength(52);
 });
 
-test('sessions: whoever reconnects again and again does not end those of others', async () => {
+test('sessions: a user who reconnects again and again does not end those of others', async () => {
   const server = await startServer({ ...LIMITS, 'session.capacity': '20', 'session.per_user': '10' });
   const ann = await connect(server.port, { user: 'ann' });
   await ann.subscribe('chat.a');

@@ -15,14 +15,13 @@ import { Profiler } from '../../http/profile.ts';
 import { publishRoutes } from '../../http/publish.ts';
 import { topicRoutes } from '../../http/topics.ts';
 import type { ApplicationRoute } from '../../node/application-route.ts';
-import type { Route } from '../../node/route.ts';
+import type { GuardedRoute, Route } from '../../node/route.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
 import { systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import { developmentSigner } from '../development-token.ts';
-import type { Storage } from '../storage.ts';
+import type { Storage } from '../storage/storage.ts';
 import { version } from '../version.ts';
 import { build } from './build.ts';
-import type { Control } from './control.ts';
 import type { Core } from './core.ts';
 
 /** @param apps what runs, once it does */
@@ -44,7 +43,7 @@ export function publicRoutes(
 
 /** Routes of applications, with a preflight for each path that pages may call. */
 export function appRoutes(config: Config, { node, origins }: Core, { routes }: RunningApps): Route[] {
-  const serve = (given: readonly ApplicationRoute[]): Route[] =>
+  const serve = (given: readonly ApplicationRoute[]): GuardedRoute[] =>
     applicationRoutes(node, config.server.trusted_proxies, given);
   const forPages = routes.filter((route) => route.crossOrigin);
   return [...crossOrigin(serve(forPages), origins), ...serve(routes.filter((route) => !route.crossOrigin))];
@@ -54,7 +53,7 @@ export function appRoutes(config: Config, { node, origins }: Core, { routes }: R
 export function adminRoutes(
   config: Config,
   { node, mode }: Core,
-  { bus, views }: Control,
+  { bus, views }: Storage,
   looking: readonly AdminRoute[],
   isWorker: boolean,
   logs: LogFactory,
