@@ -21,7 +21,7 @@ export interface Host {
   /** Target `signalbox::<name>`. */
   readonly log: Log;
 
-  /** What all nodes keep together, where the server has such a store (Redis); `null` without. */
+  /** What all nodes keep together, where the server has a store for that (`redis.url`); `null` without. */
   readonly shared: SharedStore | null;
 
   /** Types the handler by its schema. */

@@ -1,7 +1,7 @@
 /** The queue in a real Redis, for all nodes together. */
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { QUEUE_FULL } from '../../src/apps/webhooks/queue-limits.ts';
-import { RedisQueue, type RedisQueueOptions } from '../../src/apps/webhooks/redis-queue.ts';
+import { SharedQueue, type SharedQueueOptions } from '../../src/apps/webhooks/redis-queue.ts';
 import { RedisLink } from '../../src/redis/link.ts';
 import { parseRedisUrl } from '../../src/redis/url.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
@@ -43,15 +43,15 @@ async function linkTo(server: RedisServer, prefix: string): Promise<RedisLink> {
 }
 
 interface Opened {
-  readonly queue: RedisQueue;
+  readonly queue: SharedQueue;
   readonly dropped: [number, string][];
 }
 
 const LIMITS = { maxEvents: 1_000, maxBytes: 10_000_000, deadLetters: 100, leaseMs: 400 };
 
-async function open(link: RedisLink, owner: string, options: Partial<RedisQueueOptions> = {}): Promise<Opened> {
+async function open(link: RedisLink, owner: string, options: Partial<SharedQueueOptions> = {}): Promise<Opened> {
   const dropped: [number, string][] = [];
-  const queue = new RedisQueue({ ...LIMITS, owner, ...options }, link, systemClock, systemScheduler, {
+  const queue = new SharedQueue({ ...LIMITS, owner, ...options }, link, systemClock, systemScheduler, {
     filled: () => {},
     dropped: (events, why) => dropped.push([events, why]),
     failed: () => {},
@@ -66,7 +66,7 @@ const eventOf = (n: number): string => JSON.stringify({ id: `e-${n}`, at: 0, n }
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, at) => from + at);
 const numbers = (events: readonly string[] = []): number[] => events.map((text) => (JSON.parse(text) as { n: number }).n);
 
-async function put(queue: RedisQueue, from: number, to: number): Promise<void> {
+async function put(queue: SharedQueue, from: number, to: number): Promise<void> {
   for (const n of range(from, to)) queue.put(eventOf(n));
   await queue.flush();
 }
@@ -144,7 +144,7 @@ describe('the queue', () => {
 });
 
 describe('nodes', () => {
-  const section = { tell: ['connected', 'subscribed', 'disconnected'], queue: 'redis' };
+  const section = { tell: ['connected', 'subscribed', 'disconnected'], queue: 'shared' };
   const onRedis = (name: string): Record<string, string> => ({
     'redis.url': redis.url,
     'redis.prefix': `nodes${lastPrefix}`,

@@ -5,7 +5,7 @@ import type { Host } from '../host-api.ts';
 import { Asking } from './asking.ts';
 import { Backend } from './backend.ts';
 import { FileQueue } from './file-queue.ts';
-import { RedisQueue } from './redis-queue.ts';
+import { SharedQueue } from './redis-queue.ts';
 import { Questions } from './questions.ts';
 import { routes } from './routes.ts';
 import { settings, type Settings } from './settings.ts';
@@ -79,16 +79,16 @@ function questionsOf(given: Settings, host: Host, backend: Backend, signer: Sign
   return questions;
 }
 
-/** @throws when the queue is to be in Redis, and there is none */
+/** @throws when the queue is to be shared, and there is no store for that */
 function queueMaker(given: Settings, host: Host): MakeQueue {
   const { node, clock, scheduler, random, shared } = host;
   const limits = { maxEvents: given.queue_events, maxBytes: given.queue_bytes, deadLetters: given.dead_letters };
   if (given.queue === 'file')
     return (told) => new FileQueue(join(given.queue_dir ?? '.', node), limits, clock, scheduler, told);
   if (shared === null)
-    throw new Error('expected redis.url, because the queue of events is to be there (queue = "redis")');
+    throw new Error('expected redis.url, because the queue of events is to be shared by all nodes (queue = "shared")');
   const options = { ...limits, owner: `${node} ${random.id()}`, leaseMs: given.tell_timeout_ms + LEASE_SLACK_MS };
-  return (told) => new RedisQueue(options, shared, clock, scheduler, told);
+  return (told) => new SharedQueue(options, shared, clock, scheduler, told);
 }
 
 function healthOf(given: Settings, questions: Questions, telling: Telling | null): Health {

@@ -9,7 +9,7 @@ import type { SharedStore } from '../host-api.ts';
 import type { Batch, DeadLetter, EventQueue, QueueSize, QueueTold } from './event-queue.ts';
 import { QUEUE_FULL, type QueueLimits } from './queue-limits.ts';
 
-export interface RedisQueueOptions extends QueueLimits {
+export interface SharedQueueOptions extends QueueLimits {
   /** This run of this node, among all. */
   readonly owner: string;
   /** For how long a node that delivers keeps the others away: longer than one delivery may take. */
@@ -28,8 +28,8 @@ const KINDS = ['webhookevents', 'webhookmeta', 'webhookdead', 'webhookdeliverer'
 const script = (name: string, isWrite = true): Script =>
   readScript(isWrite, ...['events', name].map((file) => new URL(`./lua/${file}.lua`, import.meta.url)));
 
-export class RedisQueue implements EventQueue {
-  private readonly options: RedisQueueOptions;
+export class SharedQueue implements EventQueue {
+  private readonly options: SharedQueueOptions;
   private readonly redis: SharedStore;
   private readonly clock: Clock;
   private readonly scheduler: Scheduler;
@@ -50,7 +50,7 @@ export class RedisQueue implements EventQueue {
   private lastSize: QueueSize = { events: 0, bytes: 0, deadLetters: 0 };
   private last: Promise<void> = Promise.resolve();
 
-  constructor(options: RedisQueueOptions, redis: SharedStore, clock: Clock, scheduler: Scheduler, told: QueueTold) {
+  constructor(options: SharedQueueOptions, redis: SharedStore, clock: Clock, scheduler: Scheduler, told: QueueTold) {
     this.options = options;
     this.redis = redis;
     this.clock = clock;

@@ -47,7 +47,7 @@ function deadLetters(host: Host, { queue, delivery }: Telling): AppRoute[] {
       method: 'GET',
       path: '/apps/webhooks/dead-letters',
       access: 'service',
-      summary: 'Events that could not be delivered, the newest first: of this node, or of all with a queue in Redis.',
+      summary: 'Events that could not be delivered, the newest first: of this node, or of all with a shared queue.',
       query: (z) => z.strictObject({ limit: z.coerce.number().int().min(1).max(MAX_LETTERS).default(100) }),
       handle: async ({ principal, query }) => {
         const refused = notOperator(host, principal);

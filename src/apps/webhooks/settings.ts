@@ -53,9 +53,9 @@ export function settings(z: Zod) {
       tell_topics: patterns().optional().describe('topics whose subscriptions and messages are told; default: all'),
       tell_payloads: z.boolean().default(false).describe('tell what was published, and not only that it was'),
       queue: z
-        .enum(['file', 'redis'])
+        .enum(['file', 'shared'])
         .default('file')
-        .describe('where events wait: in a directory of each node, or in Redis for all nodes together'),
+        .describe('where events wait: in a directory of each node, or for all nodes together where redis.url says'),
       queue_dir: z.string().min(1).optional().describe('directory of the queue; each node has one of its name in it'),
       queue_events: count(1_000_000, 10, 100_000_000).describe('events that may wait; the oldest become dead letters'),
       queue_bytes: count(268_435_456, 65_536, 1_099_511_627_776).describe('bytes of events that may wait'),
@@ -70,7 +70,7 @@ export function settings(z: Zod) {
     })
     .refine(({ tell, queue, queue_dir: directory }) => tell.length === 0 || queue !== 'file' || directory !== undefined, {
       path: ['queue_dir'],
-      message: 'a directory that outlives the process, because tell is set (or queue = "redis")',
+      message: 'a directory that outlives the process, because tell is set (or queue = "shared")',
     })
     .refine(({ ask, topics }) => topics.length > 0 || !ask.some((event) => event !== 'connecting'), {
       path: ['topics'],

@@ -54,9 +54,9 @@ export function tellOfQueue(host: Host, filled: () => void): QueueTold {
   const lines = new RareLines(host.log, host.clock);
   const dropped = host.counter(
     'events_dropped_total',
-    'Events that gave way in a full queue, or before a disk or Redis that took none. Anything but 0 is a loss.',
+    'Events that gave way in a full queue, or before a disk or store that took none. Anything but 0 is a loss.',
   );
-  const failures = host.counter('queue_failures_total', 'Failures of the disk or of Redis to keep or give back events.');
+  const failures = host.counter('queue_failures_total', 'Failures of the disk or the shared store to keep or give back events.');
   return {
     filled,
     dropped: (events, why) => {
