@@ -47,7 +47,7 @@ export interface RigOptions {
   /** Of all connections of a user together, and of the node. */
   readonly userRate?: Rate;
   readonly nodeRate?: Rate;
-  readonly extensions?: ReadonlyMap<string, FrameHandler>;
+  readonly frameHandlers?: ReadonlyMap<string, FrameHandler>;
   /** What the message trace keeps. */
   readonly trace?: TraceLimits;
 }
@@ -202,7 +202,7 @@ export class TestRig {
       owners: null,
       events: null,
       limits,
-      extensions: options.extensions ?? new Map(),
+      frameHandlers: options.frameHandlers ?? new Map(),
       node: this.node,
       revoked: () => null,
       verify: (token, reply) => {

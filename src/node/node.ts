@@ -350,7 +350,7 @@ export class Node {
         'idempotency',
         'direct_messages',
         ...(connection.batching ? ['batching'] : []),
-        ...context.extensions.keys(),
+        ...context.frameHandlers.keys(),
       ],
     };
   }

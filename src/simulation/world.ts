@@ -217,7 +217,7 @@ export class World {
       owners: null,
       events: null,
       limits: limitsOf(conditions),
-      extensions: new Map(),
+      frameHandlers: new Map(),
       node: mode,
       revoked: (principal) => authenticator.problem(principal),
       verify: (token, reply) => authenticator.verify(token, reply),
