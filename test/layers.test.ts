@@ -15,7 +15,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['service'],
   ['connection'],
   ['node'],
-  ['transport', 'http', 'extensions', 'apps'],
+  ['transport', 'http', 'apps'],
   ['cli', 'simulation', 'load', 'main.ts', 'index.ts'],
 ];
 

@@ -54,7 +54,8 @@ export const KEYS_BY_VARIABLE: ReadonlyMap<string, Key> = new Map(
   KEYS.flatMap((key) => key.variables.map((name) => [name, key] as const)),
 );
 
-function describeKey(path: string, type: z.ZodType): Key {
+/** What a key takes, of the server or of an application. */
+export function describeKey(path: string, type: z.ZodType): Key {
   const { core, fallback } = unwrap(type.def);
   const json = jsonOf(type);
   const secret = type.meta()?.['secret'] as SecretKind | undefined;
@@ -70,7 +71,7 @@ function describeKey(path: string, type: z.ZodType): Key {
     description: type.description ?? '',
     fallback,
     bounds: boundsOf(json),
-    variables: [`${PREFIX}${path.replace('.', '_').toUpperCase()}`, ...short],
+    variables: [`${PREFIX}${path.replaceAll(/[.-]/g, '_').toUpperCase()}`, ...short],
   };
 }
 
@@ -85,7 +86,7 @@ function unwrap(definition: Definition): { core: Definition; fallback: unknown }
 }
 
 function jsonOf(type: z.ZodType): JsonType {
-  return type.toJSONSchema({ io: 'input' }) as JsonType;
+  return type.toJSONSchema({ io: 'input', unrepresentable: 'any' }) as JsonType;
 }
 
 function kindOf(core: Definition, json: JsonType): ValueKind {

@@ -42,7 +42,7 @@ export interface Conduct {
 }
 
 /** Tokens that a frame costs. */
-export function costOf(frame: ClientFrame): number {
+function costOf(frame: ClientFrame): number {
   switch (frame.type) {
     case 'Ack':
       return frame.positions.size / POSITIONS_PER_TOKEN;
@@ -66,7 +66,9 @@ function mostOf({ context }: Connection): number {
 
 /** What a frame costs beside its being read: both together never more than a full bucket. */
 export function affordable(connection: Connection, frame: ClientFrame): number {
-  return Math.min(costOf(frame), mostOf(connection) - (connection.conduct?.reading ?? 0));
+  const { frameHandlers } = connection.context;
+  const cost = frame.type.startsWith('X-') ? (frameHandlers.get(frame.type)?.cost ?? 1) : costOf(frame);
+  return Math.min(cost, mostOf(connection) - (connection.conduct?.reading ?? 0));
 }
 
 /** Topics at which patterns resume: each is a read of the log. */

@@ -46,7 +46,7 @@ export interface RigOptions {
   /** Of all connections of a user together, and of the node. */
   readonly userRate?: Rate;
   readonly nodeRate?: Rate;
-  readonly extensions?: ReadonlyMap<string, FrameHandler>;
+  readonly frameHandlers?: ReadonlyMap<string, FrameHandler>;
   /** What the message trace keeps. */
   readonly trace?: TraceLimits;
 }
@@ -72,6 +72,7 @@ const LIMITS: ConnectionLimits = {
   pageMessages: 100,
   pageBytes: 256 * 1_024,
   maxMessageSize: 65_536,
+  idempotencyWindowMs: 300_000,
   maxSubscriptions: 50,
   maxMatchedTopics: 200,
   heartbeatBeats: 25,
@@ -200,7 +201,7 @@ export class TestRig {
       owners: null,
       events: null,
       limits,
-      extensions: options.extensions ?? new Map(),
+      frameHandlers: options.frameHandlers ?? new Map(),
       node: this.node,
       revoked: () => null,
       verify: (token, reply) => {

@@ -12,7 +12,7 @@ import { TokenBucket } from '../limits/token-bucket.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
 import { isRefusal, refusal, type Reason, type Refusal } from '../protocol/errors.ts';
-import { PROTOCOL_VERSION } from '../protocol/limits.ts';
+import { MAX_BATCH_FRAMES, MAX_HISTORY_LIMIT, MAX_TOPICS_PER_FRAME, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { unaccounted } from '../router/audit.ts';
 import { inTime } from '../service/answer-in-time.ts';
 import type { Welcome } from '../service/connection-events.ts';
@@ -331,11 +331,16 @@ export class Node {
       heartbeat_interval_ms: limits.heartbeatBeats * 1_000,
       client_timeout_ms: limits.clientTimeoutBeats * 1_000,
       max_message_size: limits.maxMessageSize,
+      token_expires_at: Number.isFinite(connection.principal.expiresAt) ? connection.principal.expiresAt : null,
       limits: {
         max_subscriptions: limits.maxSubscriptions,
         connection_rps: limits.connectionRate.perSecond,
         connection_burst: limits.connectionRate.burst,
         user_rps: context.users.rate.perSecond,
+        max_topics_per_frame: MAX_TOPICS_PER_FRAME,
+        max_batch: MAX_BATCH_FRAMES,
+        history_limit: MAX_HISTORY_LIMIT,
+        idempotency_window_ms: limits.idempotencyWindowMs,
       },
       mailbox: { capacity: limits.mailboxCapacity, bytes: limits.mailboxBytes, overflow_strategy: 'drop_oldest' },
       features: [
@@ -344,7 +349,7 @@ export class Node {
         'idempotency',
         'direct_messages',
         ...(connection.batching ? ['batching'] : []),
-        ...context.extensions.keys(),
+        ...context.frameHandlers.keys(),
       ],
     };
   }

@@ -61,7 +61,8 @@ export class Histogram {
   }
 }
 
-const SECONDS = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Bounds for durations. */
+export const SECONDS = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export class Counters {
   /** Connections that were admitted and upgraded. */
@@ -100,6 +101,13 @@ export class Counters {
 
   restarts = 0;
   actorsStopped = 0;
+
+  /** What applications did wrong, by `application part`. */
+  readonly appFailures = new Tally();
+  readonly appDeadlines = new Tally();
+  readonly appBlocking = new Tally();
+  /** Events for hooks of applications that were dropped, by application. */
+  readonly appHooksDropped = new Tally();
 
   /** Seconds from a publication's arrival at this node to its write to a socket. */
   readonly publishToWrite = new Histogram(SECONDS);

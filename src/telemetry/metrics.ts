@@ -175,6 +175,30 @@ export const METRICS: readonly MetricEntry[] = [
     [],
     (_, { logLinesLost }) => [one(logLinesLost)],
   ),
+  counter(
+    'app_failures_total',
+    'Handlers of applications that threw or answered with something that is no answer; each is a dead letter too.',
+    ['app', 'part'],
+    ({ appFailures }) => pairs(appFailures, 'app', 'part'),
+  ),
+  counter(
+    'app_deadlines_total',
+    'Handlers of applications that were cut because they had not answered in time.',
+    ['app', 'part'],
+    ({ appDeadlines }) => pairs(appDeadlines, 'app', 'part'),
+  ),
+  counter(
+    'app_blocking_total',
+    'Handlers of applications that kept the event loop for apps.blocking_ms or longer; the log names them.',
+    ['app', 'part'],
+    ({ appBlocking }) => pairs(appBlocking, 'app', 'part'),
+  ),
+  counter(
+    'app_hooks_dropped_total',
+    'Events that were not told to an application because too many waited for its hooks.',
+    ['app'],
+    ({ appHooksDropped }) => tally(appHooksDropped, 'app'),
+  ),
   gauge(
     'mode',
     'The mode of the node: 1 for the current one.',

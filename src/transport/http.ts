@@ -10,10 +10,14 @@ import { BodyBudgets, count, Exchange, type Surroundings } from './exchange.ts';
 import { isAmbiguous, readHeaders, textProblem, type Headers } from './headers.ts';
 import { asksForHead, respond } from './response.ts';
 
-const REGISTER = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'del', OPTIONS: 'options' } as const satisfies Record<
-  Method,
-  keyof TemplatedApp
->;
+const REGISTER = {
+  GET: 'get',
+  POST: 'post',
+  PUT: 'put',
+  PATCH: 'patch',
+  DELETE: 'del',
+  OPTIONS: 'options',
+} as const satisfies Record<Method, keyof TemplatedApp>;
 
 export function registerRoutes(app: TemplatedApp, routes: readonly Route[], counters: Counters, log: Log): void {
   const around = { counters, log, bodies: new BodyBudgets() };

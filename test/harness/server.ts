@@ -1,7 +1,9 @@
 /** A node in the test's own process, on a free port; it ends with the test. */
 import { onTestFinished } from 'vitest';
-import { startNode, type Extensions, type RunningNode } from '../../src/cli/wiring.ts';
+import { loadApps } from '../../src/apps/load.ts';
+import { startNode, type RunningNode } from '../../src/cli/wiring.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import type { App } from '../../src/index.ts';
 import { within } from './deadline.ts';
 import { SECRET } from './tokens.ts';
 
@@ -80,12 +82,12 @@ export class TestServer {
 /** @param settings `section.key` → text, as on the command line */
 export async function startServer(
   settings: Readonly<Record<string, string>> = {},
-  extensions: Extensions = {},
+  given: readonly App[] = [],
   onEnd: (reason: 'fatal' | 'drain') => void = unexpectedEnd,
 ): Promise<TestServer> {
   const flags = new Map(Object.entries({ ...SETTINGS, ...settings }));
-  const { config } = loadConfig({ files: [], environment: {}, flags });
-  const server = new TestServer(await startNode({ config, onEnd, extensions }));
+  const { config, apps } = await loadApps(loadConfig({ files: [], environment: {}, flags }), {}, given);
+  const server = new TestServer(await startNode({ config, apps, onEnd }));
   onTestFinished(() => within(server.stop(), 'the server to stop'));
   return server;
 }

@@ -66,7 +66,7 @@ export function buildCore({ config, name, logs, storage, frameHandlers }: CoreSe
       owners: null,
       events: null,
       limits: connectionLimits(config),
-      extensions: frameHandlers,
+      frameHandlers,
       node: mode,
       revoked: (principal) => authenticator.problem(principal),
       verify: (token, reply) => authenticator.verify(token, reply),

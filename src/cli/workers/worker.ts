@@ -1,7 +1,9 @@
 /** A worker: a node like any other, but its configuration comes from its parent, and its parent says when it ends. */
+import { loadApps } from '../../apps/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { authorize, type HttpRequest, type Verdict } from '../../node/route.ts';
 import type { StopOptions } from '../node/stop.ts';
+import { BUILT_IN } from '../built-in-apps.ts';
 import { endOnUnhandledRejection } from '../unhandled.ts';
 import { startNode, type RunningNode } from '../wiring.ts';
 import type { Call, ForwardedRequest, FromWorker, ToWorker } from './messages.ts';
@@ -21,7 +23,10 @@ process.on('message', (message: ToWorker) => {
 
 async function start(config: Config): Promise<RunningNode> {
   try {
-    const running = await startNode({ config, onEnd: ended, isWorker: true });
+    // The parent has read everything; what it cannot hand down are the modules themselves.
+    const texts = { variables: new Map<string, string>(), flags: new Map<string, string>() };
+    const { apps } = await loadApps({ config, origins: new Map(), appTexts: texts }, BUILT_IN);
+    const running = await startNode({ config, apps, onEnd: ended, isWorker: true });
     endOnUnhandledRejection(running.logs);
     running.logs.room('cli').info('Worker serves', { port: running.port, pid: process.pid });
     tell({ kind: 'serving' });
