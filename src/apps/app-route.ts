@@ -4,7 +4,7 @@ import type { Principal } from '../auth/principal.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import type { MaybePromise, Zod } from './vocabulary.ts';
 
-/** Anybody; whoever has a token; tokens with the role `service`. */
+/** Anybody; users with a token; tokens with the role `service`. */
 export type Access = 'public' | 'user' | 'service';
 
 export type AppMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
