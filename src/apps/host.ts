@@ -13,11 +13,11 @@ import { messagesOf, type Phase } from './host-messages.ts';
 import type { HostPorts } from './host-ports.ts';
 
 export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): Host {
-  const { node, context, random, bus, events } = ports;
+  const { node, context, random, bus, shared, events } = ports;
   const name = calls.app;
   const metrics = new AppMetrics(ports.addMetric, calls);
   return {
-    ...{ name, node, z, random, log, clock: context.clock, scheduler: context.scheduler },
+    ...{ name, node, z, random, shared, log, clock: context.clock, scheduler: context.scheduler },
     // The types have been checked by the compiler; the core keeps them as unknown.
     frame: (definition) => definition as unknown as Frame,
     route: (definition) => definition as unknown as AppRoute,

@@ -4,6 +4,7 @@ import { ERRORS, type Refusal } from '../protocol/errors.ts';
 import type { ClientFrame, SubscribeFrame } from '../protocol/frames.ts';
 import { chargeUser, mostOfUser, READ_COST, rateLimited, readingCost } from '../service/rates.ts';
 import type { Connection } from './connection.ts';
+import { frameHandlerOf } from './frame-handlers.ts';
 import { overruns } from './turn-guard.ts';
 
 const TOPICS_PER_TOKEN = 10;
@@ -67,7 +68,7 @@ function mostOf({ context }: Connection): number {
 /** What a frame costs beside its being read: both together never more than a full bucket. */
 export function affordable(connection: Connection, frame: ClientFrame): number {
   const { frameHandlers } = connection.context;
-  const cost = frame.type.startsWith('X-') ? (frameHandlers.get(frame.type)?.cost ?? 1) : costOf(frame);
+  const cost = frame.type.startsWith('X-') ? (frameHandlerOf(frameHandlers, frame.type)?.cost ?? 1) : costOf(frame);
   return Math.min(cost, mostOf(connection) - (connection.conduct?.reading ?? 0));
 }
 

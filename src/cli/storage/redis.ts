@@ -70,6 +70,7 @@ export function redisStorage(config: Config, url: string, nodeName: string, logs
     sessions,
     bus,
     views: new RedisNodeViews(link, random, scheduler),
+    shared: link,
     hasEarlierOrders: true,
     trouble: () => link.trouble,
     stop: async () => {
