@@ -38,6 +38,8 @@ export class MissedMessages {
   private until = 0;
   private reason: string | undefined;
   private count = 0;
+  /** Topics about which rights have changed since they were asked for: nobody has allowed them since. */
+  private readonly doubtful = new Set<string>();
   private readonly held: Subscription[] = [];
 
   /** @param refused topics that are answered without being read, by the client's name */
@@ -60,19 +62,32 @@ export class MissedMessages {
     const target = this.queue[this.at];
     const left = this.frame.limit - this.count;
     if (target === undefined || left <= 0) return this.finish();
+    if (this.isDoubtful(target)) return afterPage(connection);
     const { pageMessages, pageBytes } = connection.context.limits;
     const request = { after: this.cursor ?? target.from, limit: Math.min(pageMessages, left), maxBytes: pageBytes };
     askForPage(connection, target.topic, request, this.frame, (page) => {
       if (connection.missed !== this) return;
+      if (this.isDoubtful(target)) return afterPage(connection);
       if (!isRefusal(page)) return this.pageArrived(target, page);
       this.endTopic(target, { epoch: '', sequence: 0, recovered: false, reason: page.reason });
       afterPage(connection);
     });
   }
 
+  /** What rights have changed about is given no further: asked for again, it is decided anew. */
+  rightsChanged(isAbout: (name: string) => boolean): void {
+    for (const { name } of this.queue.slice(this.at)) if (isAbout(name)) this.doubtful.add(name);
+  }
+
   /** Ends the answer without a `Status`, when its frame was put aside after a failure. */
   abandonIf(frame: ClientFrame): void {
     if (frame === this.frame) this.end();
+  }
+
+  private isDoubtful(target: MissedTopic): boolean {
+    if (!this.doubtful.has(target.name)) return false;
+    this.endTopic(target, { epoch: '', sequence: 0, recovered: false, reason: 'rights_unavailable' });
+    return true;
   }
 
   private pageArrived(target: MissedTopic, history: History): void {
