@@ -2,15 +2,19 @@ import { defineConfig } from 'vitest/config';
 
 const report = process.env['VITEST_JSON'];
 
+/** What both halves of the suite have in common. */
+const common = { pool: 'forks', testTimeout: 20_000, hookTimeout: 20_000 } as const;
+
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    pool: 'forks',
     // Most files wait for servers, Redis and timers most of the time: one worker a core leaves the cores idle.
     maxWorkers: 3,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
     reporters: report === undefined ? ['default'] : ['default', 'json'],
     ...(report !== undefined && { outputFile: { json: report } }),
+    projects: [
+      // Rooms hold no state in their modules, so their tests share processes: starting one for every file takes longer than the tests.
+      { test: { ...common, name: 'rooms', include: ['src/**/*.test.ts'], isolate: false } },
+      { test: { ...common, name: 'scenarios', include: ['test/**/*.test.ts'] } },
+    ],
   },
 });

@@ -1,14 +1,16 @@
 /**
  * The benchmarks. Each starts servers as processes of their own on one core and drives them from this process on
  * another. `--only w1,w4` chooses, `--rounds 5` and `--seconds 1` set how often and how long, `--quick` only checks that
- * everything works, `--servers raw-cork,signalbox-json` measures some of them; both write nothing. Results go to bench/results and docs/performance.md.
+ * everything works, `--servers raw-cork,signalbox-json` measures some of them; both write nothing. Results go to
+ * bench/results, and from there to docs/benchmarks.md and docs/performance.md.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, hostname, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { uwsVersion } from '../src/transport/uws.ts';
-import { writePage, type Report, type Reports } from './report/page.ts';
+import { writeStale } from '../scripts/docs.ts';
+import type { Report, Reports } from './report/page.ts';
 import type { Plan, Section } from './section.ts';
 import { linearity } from './workloads/linearity.ts';
 import { w1, w1u } from './workloads/w1.ts';
@@ -80,7 +82,7 @@ function conditions(name: string): string {
   );
 }
 
-/** Adds to what was measured earlier on the same day and machine, and brings the page up to date. */
+/** Adds to what was measured earlier on the same day and machine, and brings the pages up to date. */
 function publish(reports: Reports): void {
   const directory = fileURLToPath(new URL('results/', import.meta.url));
   mkdirSync(directory, { recursive: true });
@@ -91,5 +93,5 @@ function publish(reports: Reports): void {
     Object.keys(WORKLOADS).flatMap((id) => (found[id] === undefined ? [] : [[id, found[id]]])),
   );
   writeFileSync(file, `${JSON.stringify({ written: new Date().toISOString(), reports: all }, null, 1)}\n`);
-  writePage(all);
+  writeStale();
 }

@@ -59,7 +59,7 @@ class EmbeddedNode implements Signalbox {
     this.config = config;
     this.extensions = extensions;
     this.stopped = this.over.promise;
-    // Who calls stop() is told of a failure there; nobody has to look here too.
+    // The caller of stop() hears of a failure there; nobody has to look here too.
     this.stopped.catch(() => {});
   }
 

@@ -83,7 +83,7 @@ describe('with 200 clients', () => {
     expect(server.errors).toBe('');
   });
 
-  test('while it drains a client is served: what is published reaches whoever is still there', async () => {
+  test('while it drains a client is served: what is published reaches the clients that are still there', async () => {
     const server = await startProcess(SETTINGS);
     await crowd(server.port, 198);
     // They come last and go last: two seconds after the first.

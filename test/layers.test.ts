@@ -8,6 +8,7 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url));
 /** Rooms in the order of docs/architecture.md: a room may import those before it, and of its own layer none but its own. */
 const LAYERS: readonly (readonly string[])[] = [
   ['protocol', 'config', 'telemetry'],
+  ['client'],
   ['actor', 'segments'],
   ['redis'],
   ['broker', 'router', 'auth', 'limits', 'session', 'control'],
@@ -18,7 +19,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['cli', 'simulation', 'load', 'main.ts', 'index.ts'],
 ];
 
-/** Within a layer: who may import whom all the same. */
+/** Within a layer: the rooms that may import others all the same. */
 const ALLOWED: readonly (readonly [string, string])[] = [
   // The configuration checks names against the limits of the protocol.
   ['config', 'protocol'],
@@ -30,6 +31,22 @@ const ALLOWED: readonly (readonly [string, string])[] = [
 ];
 
 const IMPORTS = /\b(?:from|import)\s+'(\.[^']+)'/g;
+
+/** Where the word Redis belongs, and why. */
+const NAMES_REDIS: readonly RegExp[] = [
+  /^redis\//,
+  /(^|\/)redis[^/]*$/,
+  // Keys of the configuration, and what must hold between them.
+  /^config\//,
+  // Models of Redis, for the distributed broker to run on.
+  /^simulation\//,
+  // The table of all metrics has those of Redis as a part.
+  /^telemetry\/metrics\.ts$/,
+  // Verbs and answers that tell an operator which storage it is.
+  /^cli\/storage\/(build|storage)\.ts$/,
+  /^cli\/(sessions|simulate)\.ts$/,
+  /^cli\/workers\/(parent-routes|serve-workers)\.ts$/,
+];
 
 interface Import {
   readonly file: string;
@@ -50,10 +67,26 @@ describe('rooms import only what stands before them', () => {
     expect(wrong.map(({ file, to }) => `${file} imports ${to}/`)).toEqual([]);
   });
 
+  test('the client library takes nothing of the server but its types and tables, and no package', () => {
+    const tables = ['close-codes', 'errors', 'limits', 'position', 'wire'].map((name) => `protocol/${name}.ts`);
+    const files = sourceFiles().filter((file) => file.startsWith('client/') && !isTest(file));
+    expect(files.length).toBeGreaterThan(10);
+    const foreign = files.flatMap((file) =>
+      [...read(file).matchAll(/(?:from|import)\s+'([^']+)'/g)]
+        .map(([, specifier = '']) => specifier)
+        .filter((specifier) => {
+          const target = relative(SRC, resolve(SRC, dirname(file), specifier));
+          return !specifier.startsWith('.') || !(target.startsWith('client/') || tables.includes(target));
+        })
+        .map((specifier) => `${file} imports ${specifier}`),
+    );
+    expect(foreign).toEqual([]);
+  });
+
   test('connections know ports, not implementations', () => {
     const implementations = [
       'broker/memory.ts',
-      'broker/redis.ts',
+      'broker/distributed.ts',
       'session/memory.ts',
       'session/redis.ts',
       'telemetry/system-clock.ts',
@@ -74,7 +107,21 @@ describe('rooms import only what stands before them', () => {
     const wrong = imports.filter(
       ({ file, from, to }) => to === 'redis' && from !== 'redis' && !/(^|\/)redis[^/]*$/.test(file),
     );
-    expect(wrong.map(({ file }) => file).filter((file) => !file.startsWith('cli/'))).toEqual([]);
+    // The verb that copies sessions from one Redis to another.
+    expect(wrong.map(({ file }) => file).filter((file) => file !== 'cli/sessions.ts')).toEqual([]);
+  });
+
+  test('Redis is named in the files that are named after it, and elsewhere by its configuration keys', () => {
+    const named = sourceFiles()
+      .filter((file) => !isTest(file) && !NAMES_REDIS.some((exception) => exception.test(file)))
+      .flatMap((file) =>
+        read(file)
+          .split('\n')
+          .map((line) => line.replaceAll(/\bredis\.[a-z_]+/g, ''))
+          .filter((line) => /redis/i.test(line) && !/^import .*redis[^/]*\.ts';$/.test(line))
+          .map((line) => `${file}: ${line.trim()}`),
+      );
+    expect(named).toEqual([]);
   });
 
   test('simulation and load do not touch the socket library', () => {

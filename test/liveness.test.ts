@@ -1,4 +1,4 @@
-/** Signs of life and the end of tokens, on a node whose seconds the tests count: docs/protocol.md, "Liveness". */
+/** Signs of life and the end of tokens, on a node whose seconds the tests count: docs/protocol.md, "Lanes and liveness". */
 import { describe, expect, test } from 'vitest';
 import { connect } from './harness/client.ts';
 import { within } from './harness/deadline.ts';

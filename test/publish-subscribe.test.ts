@@ -1,4 +1,4 @@
-/** Publishing and subscribing, for every way a client can speak: docs/protocol.md, "Frame", "Topics", both tables. */
+/** Publishing and subscribing, for every way a client can speak: docs/protocol.md, "Frame", "Topics", `Broadcast`, `Subscribe`. */
 import { describe, expect, test } from 'vitest';
 import { connect, type Connection, type Format } from './harness/client.ts';
 import type { Frame } from './harness/frames.ts';

@@ -29,6 +29,12 @@ function blocks(page: string, language: string): string[] {
   );
 }
 
+/** What GitHub calls the headings of a page. */
+function anchorsOf(page: string): Set<string> {
+  const headings = [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading.toLowerCase());
+  return new Set(headings.map((heading) => heading.replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')));
+}
+
 /** The sockets that the code of a page opens, so that a test can cut the newest one. */
 function recordedSockets(): { readonly opened: WebSocket[]; readonly Recorded: unknown } {
   const opened: WebSocket[] = [];
@@ -102,6 +108,14 @@ describe("the README's code for a browser", () => {
     expect(page.opened).toHaveLength(2);
   });
 
+  test('loses nothing when the cut comes before the first message', async () => {
+    const server = await startServer();
+    const publish = await publisher(server);
+    const page = await runReadme(server);
+    await whileAway(server, page, () => publish(1));
+    await vi.waitFor(() => expect(page.shown).toEqual([1]), 10_000);
+  });
+
   test('says what the log no longer has', async () => {
     const server = await startServer({ 'topics.history': '10', 'actor_system.mailbox_capacity': '10' });
     const publish = await publisher(server);
@@ -164,6 +178,13 @@ describe('the pages', () => {
   test.each(PAGES)('%s: its links lead somewhere', (page) => {
     for (const [, link = ''] of read(page).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g))
       expect([link, existsSync(join(ROOT, dirname(page), link))]).toEqual([link, true]);
+  });
+
+  test.each(PAGES)('%s: the headings that its links name are there', (page) => {
+    for (const [, link = '', anchor = ''] of read(page).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)) {
+      const target = link === '' ? page : join(dirname(page), link);
+      expect([`${link}#${anchor}`, anchorsOf(target).has(anchor)]).toEqual([`${link}#${anchor}`, true]);
+    }
   });
 
   test('docs/README.md names every page', () => {

@@ -1,11 +1,14 @@
-/** Writes what was measured into docs/performance.md, between its markers; everything else on the page is written by hand. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+/** What was measured as pages: docs/benchmarks.md with every figure, and the parts of docs/performance.md between its markers. */
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Section, Table, Target } from '../section.ts';
+import { coresTable, reachedTable } from './summary.ts';
 import { chart } from './svg.ts';
 
-const PAGE = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
-const CHARTS = fileURLToPath(new URL('../../docs/performance/', import.meta.url));
+const RESULTS = new URL('../results/', import.meta.url);
+const METHOD = new URL('method.md', import.meta.url);
+const SUMMARY = new URL('../../docs/performance.md', import.meta.url);
+const NOTE =
+  '<!-- generated from the newest file of bench/results by `make docs`; the text is in bench/report/method.md -->';
 
 export interface Report {
   /** Date, machine, versions, the length of the flush's slice: one line beside every section. */
@@ -15,15 +18,53 @@ export interface Report {
 
 export type Reports = Readonly<Record<string, Report>>;
 
-/** Renders the measured sections. @throws when the page has lost a marker */
-export function writePage(reports: Reports): void {
-  let page = readFileSync(PAGE, 'utf8');
-  page = replaceBetween(page, 'targets', targets(Object.values(reports)));
-  for (const [id, report] of Object.entries(reports)) page = replaceBetween(page, id, render(report));
-  writeFileSync(PAGE, page);
-  if (!existsSync(CHARTS)) mkdirSync(CHARTS);
-  for (const { section } of Object.values(reports))
-    for (const each of section.charts) writeFileSync(`${CHARTS}${each.name}.svg`, chart(each));
+/** What was measured last: the names of the files begin with the date. */
+export function newestReports(): Reports {
+  const newest = readdirSync(RESULTS)
+    .filter((name) => name.endsWith('.json'))
+    .toSorted()
+    .at(-1);
+  if (newest === undefined) throw new Error('expected a file of results in bench/results: make bench writes one');
+  return (JSON.parse(readFileSync(new URL(newest, RESULTS), 'utf8')) as { readonly reports: Reports }).reports;
+}
+
+/** docs/benchmarks.md. */
+export function benchmarksPage(reports: Reports): string {
+  const all = Object.values(reports);
+  const parts = [
+    '# Benchmarks',
+    NOTE,
+    readFileSync(METHOD, 'utf8').trim(),
+    '## Targets',
+    targets(all),
+    '## Figures',
+    ...all.map(render),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+/** docs/performance.md, which is written by hand, with its tables brought up to date. @throws when it has lost a marker */
+export function performancePage(reports: Reports): string {
+  const page = readFileSync(SUMMARY, 'utf8');
+  const missed = Object.values(reports).flatMap(({ section }) => section.targets.filter((target) => !isMet(target)));
+  const withReached = replaceBetween(page, 'reached', markdown(reachedTable(reports)));
+  const withCores = replaceBetween(withReached, 'cores', markdown(coresTable(reports)));
+  return replaceBetween(
+    withCores,
+    'missed',
+    missed
+      .map(
+        ({ text, goal, compare, reached }) =>
+          `- ${text}: ${reached === null ? 'not measured here' : figure(reached)}, goal ${sign(compare)} ${goal}`,
+      )
+      .join('\n'),
+  );
+}
+
+/** The charts, by their path from the root. */
+export function charts(reports: Reports): Record<string, () => string> {
+  const all = Object.values(reports).flatMap(({ section }) => section.charts);
+  return Object.fromEntries(all.map((each) => [`docs/performance/${each.name}.svg`, () => chart(each)]));
 }
 
 function replaceBetween(page: string, id: string, content: string): string {
@@ -49,10 +90,18 @@ function targets(reports: readonly Report[]): string {
   return markdown({ columns: ['target', 'goal', 'reached', ''], rows });
 }
 
-function targetRow({ text, goal, compare, reached }: Target): string[] {
-  const isMet = reached !== null && (compare === '>=' ? reached >= goal : reached <= goal);
-  const verdict = reached === null ? 'not measured here' : isMet ? 'reached' : '**missed**';
-  return [text, `${compare === '>=' ? '≥' : '≤'} ${goal}`, reached === null ? '–' : figure(reached), verdict];
+function targetRow(target: Target): string[] {
+  const { text, goal, compare, reached } = target;
+  const verdict = reached === null ? 'not measured here' : isMet(target) ? 'reached' : '**missed**';
+  return [text, `${sign(compare)} ${goal}`, reached === null ? '–' : figure(reached), verdict];
+}
+
+function isMet({ goal, compare, reached }: Target): boolean {
+  return reached !== null && (compare === '>=' ? reached >= goal : reached <= goal);
+}
+
+function sign(compare: Target['compare']): string {
+  return compare === '>=' ? '≥' : '≤';
 }
 
 function figure(value: number): string {

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
-import { readClaims, type ClaimRules } from './claims.ts';
+import { expired, readClaims, type ClaimRules } from './claims.ts';
 import type { KeySet } from './key-set.ts';
 import { matchKey, noKeyMatches, readToken, type SignedToken } from './signature.ts';
 import type { VerificationKey } from './verification-key.ts';
@@ -26,7 +26,7 @@ export interface Verified {
 
 const MAX_TOKEN_BYTES = 8_192;
 const ORDERS_UNREAD =
-  'expected a node that has read from Redis what was revoked: this one has not yet (redis.start_without_orders)';
+  'expected a node that has read what was revoked: this one has not yet (redis.start_without_orders)';
 const RETRY_MS = 2_000;
 
 export class Authenticator {
@@ -51,8 +51,7 @@ export class Authenticator {
     const principal = this.cache.get(digest);
     if (principal === undefined) return undefined;
     this.cache.delete(digest);
-    if (this.clock.now() >= principal.expiresAt + this.options.leewaySecs * 1_000) return undefined;
-    if (this.problem(principal) !== null) return undefined;
+    if (this.lapsed(principal) !== null) return undefined;
     // Remembered tokens are use of their key as well: without this nobody would ask whether it was withdrawn.
     if (principal.keyId !== undefined) this.freshen();
     this.cache.set(digest, principal);
@@ -95,6 +94,12 @@ export class Authenticator {
     if (principal.keyId !== undefined && keySet?.has(principal.keyId) === false)
       return refusal('token_revoked', 'the key that the token was signed with was withdrawn');
     return this.revocations.size === 0 ? null : this.revocations.problem(principal, this.clock.now());
+  }
+
+  /** Why a principal who was verified before is none now, or `null`: also when the token has expired since. */
+  lapsed(principal: Principal): Refusal | null {
+    if (this.clock.now() >= principal.expiresAt + this.options.leewaySecs * 1_000) return expired();
+    return this.problem(principal);
   }
 
   private freshen(): void {

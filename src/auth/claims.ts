@@ -62,8 +62,7 @@ function timeProblem(
   }
   if (exp === undefined && requireExpiry) return invalid('exp: expected an expiry (auth.require_expiry)');
   const seconds = now / 1_000;
-  if (exp !== undefined && (exp as number) <= seconds - leewaySecs)
-    return refusal('token_expired', 'the token has expired');
+  if (exp !== undefined && (exp as number) <= seconds - leewaySecs) return expired();
   if (nbf !== undefined && (nbf as number) > seconds + leewaySecs)
     return invalid('nbf: not valid yet (check the clocks)');
   return null;
@@ -107,4 +106,8 @@ function isPatterns(value: unknown): value is string[] {
 
 function invalid(message: string): Refusal {
   return refusal('token_invalid', `token claim ${message}`);
+}
+
+export function expired(): Refusal {
+  return refusal('token_expired', 'the token has expired');
 }

@@ -49,6 +49,8 @@ export interface Retained {
   readonly matched: ReadonlyMap<Topic, Position>;
   /** There may be more that match: not every name was looked at. */
   readonly isPartial?: boolean;
+  /** Names that were looked at for the pattern outside of this node's memory: who has it looked is charged for that. */
+  readonly looked?: number;
 }
 
 export interface ReadRequest {
@@ -108,8 +110,8 @@ export interface BrokerListener {
   /** The topic goes on under another epoch whose first sequence is `first`; later ones of the old epoch are gone. */
   epochChanged(topic: Topic, epoch: string, first: number): void;
   /**
-   * The topic's owner began its own numbering on an empty log: who was at the head is now at `position`.
-   * @param hasHistory the owner keeps all of its messages: who had none of a topic that was new goes on from the first
+   * The topic's owner began its own numbering on an empty log: subscribers at the head are now at `position`.
+   * @param hasHistory the owner keeps all of its messages: subscribers that had none of a new topic go on from the first
    */
   renumbered(topic: Topic, position: Position, hasHistory: boolean): void;
   /** The topic is no more, and nothing of it was lost: if it comes again, it begins anew under another epoch. */

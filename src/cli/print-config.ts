@@ -46,7 +46,7 @@ export const printConfig: Command = {
   },
 };
 
-/** Whoever is shown the configuration is not meant to be shown what opens something. */
+/** A reader of the configuration is not meant to be shown what opens something. */
 function shown({ isSecret, urlPaths }: Key, value: unknown): unknown {
   if (isSecret && value !== undefined) return '[redacted]';
   return typeof value === 'string' && urlPaths !== undefined ? redactUrls(value, urlPaths) : value;

@@ -10,14 +10,15 @@ import type { Route } from '../node/route.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
-import { buildControl, joinControl } from './node/control.ts';
+import { joinControl } from './node/control.ts';
 import { buildCore, type Core } from './node/core.ts';
 import { buildMetrics } from './node/metrics.ts';
 import { buildPulse } from './node/pulse.ts';
 import { adminRoutes, publicRoutes } from './node/routes.ts';
 import { stopNode, type StopOptions } from './node/stop.ts';
 import { nodeName } from './node-name.ts';
-import { buildStorage, type Storage } from './storage.ts';
+import { buildStorage } from './storage/build.ts';
+import type { Storage } from './storage/storage.ts';
 
 /** What an application adds to the core. */
 export interface Extensions {
@@ -56,8 +57,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const name = nodeName(config);
   const logs = new LogFactory(parseLevels(config.logging.level), config.logging.format, { node: name });
   const storage = buildStorage(config, name, logs);
-  const control = buildControl(storage, logs);
-  const { bus, views } = control;
+  const { bus, views } = storage;
   const core = buildCore({ config, name, logs, storage, frameHandlers: extensions.frameHandlers ?? new Map() });
   const { node, context, mode } = core;
   const operations = buildOperations(core, logs, () => onEnd('drain'));
@@ -68,10 +68,10 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const routes = [...publicRoutes(config, core, storage), ...(extensions.routes ?? [])];
   const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
   const looking = adminViewRoutes(node, bus, operations);
-  const admin = adminRoutes(config, core, control, looking, isWorker, logs);
+  const admin = adminRoutes(config, core, storage, looking, isWorker, logs);
 
   let port = config.server.port;
-  await joinControl(config, core, operations, storage, bus, () => port);
+  await joinControl(config, core, operations, storage, () => port);
   views?.start(mode.instance, (request) => answerView(looking, request, logs.room('http')));
   const transportLog = logs.room('transport');
   const listening = isWorker
@@ -79,7 +79,6 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     : listenAll(config, node, [...routes, ...metricRoutes], admin, context.counters, transportLog);
   const servers = await listening.catch(async (error: unknown) => {
     // The process may go on without this node: nothing of it may be left.
-    await bus.stop();
     await storage.stop();
     throw error;
   });
@@ -93,7 +92,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     routes: [...routes, ...metricRoutes, ...admin],
     storage,
     metrics,
-    stop: (options) => stopNode(config, { node, storage, bus, pulse, servers }, options),
+    stop: (options) => stopNode(config, { node, storage, pulse, servers }, options),
   };
 }
 

@@ -37,7 +37,7 @@ function next(connection: Connection): Subscription | null {
   return lagging.find(({ holds }) => holds === 0) ?? null;
 }
 
-/** Round robin: who has had a page goes to the end. */
+/** Round robin: a subscription that has had a page goes to the end. */
 function rotate(connection: Connection, subscription: Subscription): void {
   const lagging = (connection.lagging ?? []).filter((other) => other !== subscription);
   lagging.push(subscription);
@@ -100,7 +100,7 @@ function pageArrived(connection: Connection, subscription: Subscription, history
   if (history.lost !== null) {
     topic.trace?.ended(subscription.written, history.after, connection, 'gap', 'history_lost');
     subscription.startAt(history.after, LAGGING);
-    subscription.gap = { cause: 'history_lost', epoch: history.epoch, sequence: history.after };
+    subscription.openGap({ cause: 'history_lost', epoch: history.epoch, sequence: history.after });
     // Reading goes on once the loss has been written.
     return connection.announced(subscription);
   }
@@ -121,16 +121,15 @@ function pageArrived(connection: Connection, subscription: Subscription, history
   deliver(connection, subscription, range);
 }
 
-/** What the log no longer has is announced once and skipped. */
+/** Announces once what the log no longer has, and skips it. */
 function skipLost(connection: Connection, subscription: Subscription, history: History): boolean {
   const { topic, written } = subscription;
   const to = Math.min(history.first - 1, topic.routedHead);
   if (to <= written) return false;
   const cause = subscription.overflowed ? 'overflow' : 'trimmed';
-  subscription.gap = { cause, epoch: topic.epoch, from: written + 1, to };
+  subscription.openGap({ cause, epoch: topic.epoch, from: written + 1, to });
   topic.trace?.ended(written, to, connection, 'gap', cause);
-  subscription.lost += to - written;
-  subscription.written = to;
+  subscription.lose(to);
   return true;
 }
 
@@ -138,8 +137,7 @@ function skipLost(connection: Connection, subscription: Subscription, history: H
 function deliver(connection: Connection, subscription: Subscription, page: PreparedRange): void {
   const count = page.to - subscription.written;
   // The books first: a socket that breaks while it is written to ends the subscription before the send returns.
-  subscription.written = page.to;
-  subscription.replayed += count;
+  subscription.replay(page.to);
   if (page.to >= subscription.topic.routedHead) finish(connection, subscription);
   else rotate(connection, subscription);
   writePage(connection, page, count, subscription);

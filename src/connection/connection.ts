@@ -38,6 +38,7 @@ import type { ConnectionContext } from './context.ts';
 import { factsOf } from './events.ts';
 import { describeFrame } from './frame-description.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
+import { countIn } from './mailbox-sums.ts';
 import type { MissedMessages } from './missed-messages.ts';
 import { fallBehind, isFull, makeRoom } from './overflow.ts';
 import type { Recheck } from './recheck.ts';
@@ -45,7 +46,7 @@ import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
 import type { Transport, TransportListener } from './transport.ts';
-import { hogsTurn } from './turn-guard.ts';
+import { hogsTurn, overruns } from './turn-guard.ts';
 import { enqueue } from './waiting-list.ts';
 
 /** What was agreed at the handshake. */
@@ -71,58 +72,75 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   /** Beat in which it was opened. */
   readonly openedBeat: number;
   readonly usage: UserUsage;
+
+  // What changes, by the file that writes it: see test/owners.test.ts. Objects for each owner would cost memory.
+
   principal: Principal;
+  lifecycle: LifecycleState = 'open';
+  /** The socket has no room: wait for it to drain. */
+  isBlocked = false;
+  /** While the socket is blocked: how much it held, and the beat in which that last became less. */
+  progress: { beat: number; buffered: number } | null = null;
+  /** Beat of the last sign of life; of the close frame, once one was sent. */
+  seenBeat: number;
+
+  // node.ts
   /** The only reference to the socket; cleared when it is gone. */
   transport: Transport | null = null;
-  lifecycle: LifecycleState = 'open';
   /** Place in the node's dense array. */
   slot = -1;
 
+  // subscriptions.ts
   subscriptions: Subscription[] = [];
   /** The subscriptions by topic, once they are too many to be looked through. */
   byTopic: Map<Topic, Subscription> | null = null;
   patterns: string[] | null = null;
+
+  // commands/ and recheck.ts
   /** The `Subscribe` under way. */
   joining: Joining | null = null;
   /** Live subscriptions whose right is asked for anew. */
   rechecks: Recheck[] | null = null;
-  /** Subscriptions with something to write, in the order of their turns: see waiting-list.ts. */
-  firstWaiting: Subscription | null = null;
-  lastWaiting: Subscription | null = null;
-  /** Subscriptions that read the log, the longest lagging first. */
-  lagging: Subscription[] | null = null;
-  /** The control lane: replies that the socket had no room for. */
-  control: Mailbox<Payload> | null = null;
-  /** The answer to `GetMissedMessages` that is under way. */
-  missed: MissedMessages | null = null;
+  /** A `History` or `GetMissedMessages` waits for an answer. */
+  isAsking = false;
   /** Positions that the client acknowledged, for the session. */
   acknowledged: Map<string, Position> | null = null;
+  freePingBeat = -1;
 
+  // mailbox-sums.ts
   queuedCount = 0;
   queuedBytes = 0;
+
+  // waiting-list.ts: subscriptions with something to write, in the order of their turns
+  firstWaiting: Subscription | null = null;
+  lastWaiting: Subscription | null = null;
+
+  // outbox.ts and flusher.ts
+  /** The control lane: replies that the socket had no room for. */
+  control: Mailbox<Payload> | null = null;
   isScheduled = false;
   isScheduledToRead = false;
-  /** The socket has no room: wait for it to drain. */
-  isBlocked = false;
+
+  // catch-up.ts and missed-messages.ts
+  /** Subscriptions that read the log, the longest lagging first. */
+  lagging: Subscription[] | null = null;
   /** A page of the log has been asked for. */
   isReading = false;
-  /** A `History` is unanswered. */
-  isAsking = false;
-  wasWarned = false;
+  /** The answer to `GetMissedMessages` that is under way. */
+  missed: MissedMessages | null = null;
 
-  /** Beat of the last sign of life; of the close frame, once one was sent. */
-  seenBeat: number;
-  /** Beat in which the changed session is to be written; -1 when it is as it was written. */
-  sessionDueBeat = -1;
-  freePingBeat = -1;
+  // liveness.ts and sessions.ts
   /** When the ping was sent that is not answered yet, by the monotonic clock, in ms; 0 when none is. */
   pingedAt = 0;
+  wasWarned = false;
+  /** Beat in which the changed session is to be written; -1 when it is as it was written. */
+  sessionDueBeat = -1;
+
+  // charges.ts
   /** State of the rate limit's bucket. */
   fullAt = 0;
   /** What is held against the client; nothing in the normal case. */
   conduct: Conduct | null = null;
-  /** While the socket is blocked: how much it held, and the beat in which that last became less. */
-  progress: { beat: number; buffered: number } | null = null;
 
   /**
    * The frame answered last by any connection, so that a failure after the answer does not answer again. Failures come
@@ -167,13 +185,15 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   received(bytes: ArrayBuffer, binary: boolean): void {
     if (!this.isOpen) return;
-    const { counters, node } = this.context;
+    const { counters, node, turnGuard } = this.context;
     this.seenBeat = node.beat;
     counters.receivedBytes += bytes.byteLength;
     const unread = chargeUnread(this, bytes.byteLength);
     if (unread !== null) {
-      if (hogsTurn(this) || !this.isOpen) return;
+      if (hogsTurn(this, bytes.byteLength) || !this.isOpen) return;
       counters.received.add('invalid', this.format);
+      // One answer for all that a turn brings too much: no answer could name its frame, and printing costs as much as reading.
+      if (overruns(this) && turnGuard.wasTold(this)) return void counters.errors.add(unread.reason);
       return this.reject(unread, undefined);
     }
     const decoded = CODECS[binary ? 'msgpack' : 'json'].decode(bytes, this.batching);
@@ -182,7 +202,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   }
 
   oversized(size: number): void {
-    if (!this.isOpen || hogsTurn(this)) return;
+    if (!this.isOpen || hogsTurn(this, size)) return;
     this.seenBeat = this.context.node.beat;
     this.context.counters.received.add('invalid', this.format);
     const message = `expected at most ${this.context.limits.maxMessageSize} bytes (websocket.max_message_size), got ${size}`;
@@ -254,11 +274,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   // As a subscriber
 
   queued(subscription: Subscription, count: number, bytes: number): void {
-    const { backlog } = this.context;
-    this.queuedCount += count;
-    this.queuedBytes += bytes;
-    backlog.bytes += bytes;
-    subscription.queuedBytes += bytes;
+    countIn(this, subscription, count, bytes);
     enqueue(this, subscription);
     if (!this.isScheduled && !this.isBlocked) this.schedule();
     if (isFull(this)) makeRoom(this);
@@ -389,6 +405,12 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.transport?.close(reason, text);
   }
 
+  /** The client has presented another token of its user. */
+  present(claims: Principal): void {
+    this.principal = claims;
+    this.wasWarned = false;
+  }
+
   /** Moves the lifecycle on, when the state accepts the event. */
   step(event: LifecycleEvent): boolean {
     const next = step(this.lifecycle, event);
@@ -399,7 +421,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   private accept(frame: Decoded, size: number): void {
     const { counters } = this.context;
-    if (!this.isOpen || hogsTurn(this)) return;
+    if (!this.isOpen || hogsTurn(this, size)) return;
     if (frame.type === 'rejected') {
       counters.received.add('invalid', this.format);
       const over = chargeFrame(this, 1);
@@ -429,6 +451,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     const { context } = this;
     saveSession(this);
     endSubscriptions(this);
+    this.lagging = null;
     context.backlog.blocked.delete(this);
     this.control = null;
     this.missed = null;

@@ -11,7 +11,7 @@ import type { Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
 import { afterPage, askForPage, hasRoom, replayedFrames, writePage } from './log-page.ts';
 import { statusFrame } from './replies.ts';
-import { awakeSubscription, release } from './subscriptions.ts';
+import { awakeSubscription, holdFor, release } from './subscriptions.ts';
 
 export interface MissedTopic {
   readonly topic: Topic;
@@ -54,6 +54,12 @@ export class MissedMessages {
     this.queue = topics;
     this.results = { ...refused };
     this.holdAll();
+  }
+
+  /** Becomes what the connection reads, before anything that lags. */
+  start(): void {
+    this.connection.missed = this;
+    this.connection.scheduleRead();
   }
 
   /** Takes the next step: asks for a page, or ends. */
@@ -148,9 +154,7 @@ export class MissedMessages {
   private holdAll(): void {
     for (const { topic } of this.queue) {
       const subscription = awakeSubscription(this.connection, topic);
-      if (subscription === undefined) continue;
-      subscription.holds += 1;
-      this.held.push(subscription);
+      if (subscription !== undefined) holdFor(this.held, subscription);
     }
   }
 }

@@ -3,9 +3,10 @@ import { PAGE_BYTES } from '../protocol/limits.ts';
 import type { PreparedRange, WriteShape } from '../router/prepared-ranges.ts';
 import { LIVE, type Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
-import { CORK_BYTES } from './transport.ts';
+import { countOut } from './mailbox-sums.ts';
 import { giveUpLost, leftTheTail } from './overflow.ts';
 import { gapFrame } from './replies.ts';
+import { CORK_BYTES } from './transport.ts';
 import { dequeue, rotate } from './waiting-list.ts';
 
 /** One batch: its bytes are bounded like a page. */
@@ -54,9 +55,8 @@ export function writeOut(connection: Connection): boolean {
 
 /** Writes an announcement, out of the way of nothing: its place in the topic's order is now. */
 export function writeGap(connection: Connection, subscription: Subscription): void {
-  const { gap } = subscription;
+  const gap = subscription.takeGap();
   if (gap === null) return;
-  subscription.gap = null;
   connection.context.counters.gaps.add(gap.cause);
   connection.context.counters.controlSent.add('Gap', connection.format);
   connection.transport?.send(
@@ -108,12 +108,8 @@ function writeSubscription(connection: Connection, subscription: Subscription, b
   context.counters.publishToWrite.observe((context.flusher.sliceStart - range.arrivedAt) / 1_000);
   const count = to - written;
   // The books first: a socket that breaks while it is written to ends the subscription before the send returns.
-  subscription.written = to;
-  subscription.live += count;
-  subscription.queuedBytes -= bytes;
-  connection.queuedCount -= count;
-  connection.queuedBytes -= bytes;
-  context.backlog.bytes -= bytes;
+  subscription.wrote(to);
+  countOut(connection, subscription, count, bytes);
   context.counters.sentBytes += bytes;
   topic.trace?.ended(written, to, connection, 'written');
   sendRange(connection, range);

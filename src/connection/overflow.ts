@@ -1,10 +1,11 @@
 /**
- * What gives way when a mailbox is full (docs/protocol.md, "Overflow, lag and replay are one path"): the oldest entry.
+ * The part that gives way when a mailbox is full (docs/protocol.md, "Overflow, lag and replay are one path"): the oldest entry.
  * A logged topic then leaves the mailbox as a whole and goes on from its log; keeping its younger entries queued would
  * deliver them out of order. Of an ephemeral topic only that entry goes, and is counted into an open gap.
  */
 import { JOINING, LAGGING, LIVE, type Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
+import { countOut } from './mailbox-sums.ts';
 import { waiting } from './waiting-list.ts';
 
 export function isFull({ queuedCount, queuedBytes, context: { limits } }: Connection): boolean {
@@ -55,11 +56,7 @@ export function fallBehind(subscription: Subscription, connection: Connection, o
 
 /** Takes everything queued for a subscription out of the mailbox's count. */
 export function unqueue(connection: Connection, subscription: Subscription): void {
-  const { queued, queuedBytes } = subscription;
-  connection.queuedCount -= queued;
-  connection.queuedBytes -= queuedBytes;
-  connection.context.backlog.bytes -= queuedBytes;
-  subscription.queuedBytes = 0;
+  countOut(connection, subscription, subscription.queued, subscription.queuedBytes);
 }
 
 /** Notices that the tail has moved past what is queued: then it can no longer be written from there. */
@@ -92,17 +89,11 @@ function overflow(connection: Connection, subscription: Subscription): void {
 function displaceEphemeral(connection: Connection, subscription: Subscription, count: number): void {
   const { topic, gap } = subscription;
   const left = topic.bytesBetween(connection.format, subscription.written + count, topic.routedHead);
-  const bytes = subscription.queuedBytes - left;
-  subscription.written += count;
-  subscription.displaced += count;
-  subscription.lost += count;
-  subscription.queuedBytes = left;
-  connection.queuedCount -= count;
-  connection.queuedBytes -= bytes;
-  connection.context.backlog.bytes -= bytes;
+  countOut(connection, subscription, count, subscription.queuedBytes - left);
+  subscription.displace(count);
   connection.context.counters.displaced += count;
   if (gap?.cause === 'no_history') gap.count += count;
-  else subscription.gap = { cause: 'no_history', count };
+  else subscription.openGap({ cause: 'no_history', count });
 }
 
 function findOldest(connection: Connection): Subscription | null {

@@ -13,7 +13,7 @@ import type { Connection } from './connection.ts';
 import { tellUnsubscribed } from './events.ts';
 import { rejection, statusFrame } from './replies.ts';
 import { sessionChanged } from './sessions.ts';
-import { activeSubscriptions, endPatterns, endTopic, hold, release } from './subscriptions.ts';
+import { activeSubscriptions, endPatterns, endTopic, hold, holdFor, release } from './subscriptions.ts';
 
 type Refused = ReadonlyMap<string, Refusal>;
 
@@ -90,8 +90,7 @@ export class Recheck {
       (name) => name === clientName || (looksLikePattern(name) && matches(name, clientName)),
     );
     if (!isUnknown) return;
-    subscription.holds += 1;
-    this.held.push(subscription);
+    holdFor(this.held, subscription);
   }
 
   private learn(name: string, problem: Refusal | null | undefined): void {
@@ -124,7 +123,7 @@ export class Recheck {
     const { connection } = this;
     const rest = (connection.rechecks ?? []).filter((other) => other !== this);
     connection.rechecks = rest.length === 0 ? null : rest;
-    // Asked for other claims than the present ones: whoever has changed them has asked anew.
+    // Asked for other claims than the present ones: the change of claims has asked anew.
     const ended =
       this.principal === connection.principal ? endRefused(connection, this.refused) : new Map<string, Refusal>();
     for (const subscription of this.held) release(connection, subscription);

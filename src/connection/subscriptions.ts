@@ -83,9 +83,19 @@ export function endSubscription(connection: Connection, subscription: Subscripti
 export function endTopic(connection: Connection, name: string): boolean {
   const subscription = findSubscription(connection, nodeName(connection.principal, name));
   if (subscription?.isExplicit !== true) return false;
-  subscription.isExplicit = false;
+  disclaim(subscription);
   if (!isMatched(connection, subscription)) endSubscription(connection, subscription);
   return true;
+}
+
+/** The client names the topic itself. */
+export function claim(subscription: Subscription): void {
+  subscription.isExplicit = true;
+}
+
+/** The client names the topic itself no longer: only patterns hold the subscription, if any match. */
+export function disclaim(subscription: Subscription): void {
+  subscription.isExplicit = false;
 }
 
 /** Many at once: the list is gone through once. */
@@ -97,7 +107,6 @@ function endAll(connection: Connection, ended: ReadonlySet<Subscription>): void 
 
 function leave(connection: Connection, subscription: Subscription): void {
   settleBooks(connection, subscription);
-  subscription.gap = null;
   connection.context.router.leave(subscription);
 }
 
@@ -119,7 +128,6 @@ export function endSubscriptions(connection: Connection): void {
   connection.byTopic = null;
   connection.patterns = null;
   clearWaiting(connection);
-  connection.lagging = null;
 }
 
 /** A `Subscribe` that is not answered yet. */
@@ -135,9 +143,13 @@ export interface Joining {
 /** Holds a subscription's publications back until the `Subscribe` under way, if there is one, is answered. */
 export function hold(connection: Connection, subscription: Subscription): void {
   for (const recheck of connection.rechecks ?? []) recheck.holdIfUnknown(subscription);
-  if (connection.joining === null) return;
+  if (connection.joining !== null) holdFor(connection.joining.held, subscription);
+}
+
+/** Holds a subscription's publications back for an answer, which releases those that it holds. */
+export function holdFor(held: Subscription[], subscription: Subscription): void {
   subscription.holds += 1;
-  connection.joining.held.push(subscription);
+  held.push(subscription);
 }
 
 /** Ends one hold: with the last one, what has waited goes out. */
@@ -189,6 +201,16 @@ function dropPatterns(connection: Connection, topic: RoutedTopic): void {
   }, null);
 }
 
+export function addPattern(connection: Connection, pattern: string): void {
+  connection.patterns = [...(connection.patterns ?? []), pattern];
+}
+
+export function removePatterns(connection: Connection, patterns: readonly string[]): void {
+  const removed = new Set(patterns);
+  const rest = (connection.patterns ?? []).filter((pattern) => !removed.has(pattern));
+  connection.patterns = rest.length === 0 ? null : rest;
+}
+
 /**
  * Ends patterns and the subscriptions that only they held.
  * @param patterns as the client named them
@@ -199,8 +221,7 @@ export function endPatterns(connection: Connection, patterns: readonly string[])
   const wanted = new Set(patterns);
   const ended = (connection.patterns ?? []).filter((pattern) => wanted.has(pattern));
   if (ended.length === 0) return ended;
-  const rest = (connection.patterns ?? []).filter((pattern) => !wanted.has(pattern));
-  connection.patterns = rest.length === 0 ? null : rest;
+  removePatterns(connection, ended);
   dropUnmatched(connection);
   for (const pattern of ended) connection.context.router.leavePattern(qualify(tenant, pattern), connection);
   return ended;
@@ -222,7 +243,7 @@ function settleBooks(connection: Connection, subscription: Subscription): void {
   purge(connection, subscription, connection.isOpen ? 'unsubscribed' : 'closed');
 }
 
-/** What waits for a subscription, in the mailbox or in the log, is not written to it any more. */
+/** Messages that wait for a subscription, in the mailbox or in the log, are not written to it any more. */
 export function purge(connection: Connection, subscription: Subscription, cause: EndCause): void {
   const { topic, written, state } = subscription;
   if (topic.trace !== null && (state === LIVE || state === LAGGING))

@@ -25,7 +25,7 @@ export class HeldBroker implements Broker {
   readonly refuses = new Map<Call, Refusal>();
   /** Publications do not reach the node: notices that got lost. */
   losesNotices = false;
-  /** What a log answers instead of what it holds. */
+  /** The answer of a log in place of what it holds. */
   pretends: (history: History) => History = (history) => history;
   /** How often each call was made. */
   readonly calls: Record<Call, number> = { retain: 0, publish: 0, read: 0 };

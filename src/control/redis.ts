@@ -1,6 +1,6 @@
 /**
  * The control bus over Redis. Commands go to all nodes by pub/sub and their acknowledgements come back the same way;
- * who is there is a lease per node. What lasts is kept (standing-orders.ts), and every node looks for changes before it
+ * every live node has a lease. What lasts is kept (standing-orders.ts), and every node looks for changes before it
  * renews its lease: so a node that starts later, or missed a message, adopts it all the same.
  */
 import type { Channels } from '../redis/channels.ts';
@@ -107,7 +107,7 @@ export class RedisControlBus implements ControlBus {
     const isForUs = only === undefined || only === this.describe().node;
     const own = isForUs ? this.execute(given.command, dryRun) : null;
     if (own?.problem !== undefined && only === undefined && isRefusedEverywhere(command)) return [own];
-    // What is for one node only ends with it.
+    // A command for one node only ends with it.
     const isKept = own?.applied === true && only === undefined && !dryRun;
     const isSaved = !isKept || (await this.standing.give(given));
     const others = await this.ask(given, { dryRun, only: only ?? null, isSaved });

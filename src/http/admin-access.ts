@@ -1,4 +1,4 @@
-/** Who may operate the node: the bearer token of the configuration, or a JWT with the role `admin`. */
+/** The right to operate the node: the bearer token of the configuration, or a JWT with the role `admin`. */
 import { hash, timingSafeEqual } from 'node:crypto';
 import { clientAddress } from '../node/client-address.ts';
 import { bearerText } from '../node/handshake.ts';
@@ -21,15 +21,17 @@ export interface AdminRequest extends HttpRequest {
   readonly who: string;
 }
 
-export interface AdminRoute extends Omit<Route, 'handle'> {
+export interface AdminRoute extends Pick<Route, 'method' | 'path'> {
   handle(request: AdminRequest): Promise<HttpResponse> | HttpResponse;
 }
 
 const MISSING = 'expected the header "Authorization: Bearer <admin token>", or a JWT with the role admin in its place';
 
-/** Whoever has been recognised, by the name of the audit log. */
+/** The operator who was recognised, by the name of the audit log. */
 interface Operator {
   readonly who: string;
+  /** Why it is not accepted any more when its body has come, or `null`. */
+  readonly lapsed: () => Refusal | null;
 }
 
 export class AdminAccess {
@@ -46,40 +48,46 @@ export class AdminAccess {
     this.log = log;
   }
 
-  /** The route as the server may serve it: whoever is not recognised gets no further. */
+  /** The route as the server may serve it: callers that are not recognised get no further, and send no body. */
   guard(route: AdminRoute): Route {
     return {
       method: route.method,
       path: route.path,
-      lacksToken: (head) => bearerText(head.header('authorization') ?? '') === null,
       senderOf: (head) => this.addressOf(head),
-      handle: async (request) => {
-        const address = this.addressOf(request);
-        const operator = await new Promise<Operator | Refusal>((resolve) => {
-          attemptFrom<Operator>(this.parts, address, (answered) => this.recognise(request, answered), resolve);
+      authorize: (head, decide) => {
+        const address = this.addressOf(head);
+        const recognise = (answered: (answer: Operator | Refusal) => void): void => this.recognise(head, answered);
+        attemptFrom<Operator>(this.parts, address, recognise, (operator) => {
+          if (isRefusal(operator)) return decide({ answer: this.refuse(head, address, operator) });
+          decide({ handle: (request) => this.serve(route, { ...request, who: operator.who, address }, operator) });
         });
-        if (isRefusal(operator)) return this.refuse(request, address, operator);
-        return route.handle({ ...request, ...operator, address });
       },
     };
   }
 
-  private recognise(request: HttpRequest, reply: (answer: Operator | Refusal) => void): void {
-    const given = bearerText(request.header('authorization') ?? '');
+  private serve(route: AdminRoute, request: AdminRequest, { lapsed }: Operator): ReturnType<AdminRoute['handle']> {
+    const late = lapsed();
+    return late === null ? route.handle(request) : this.refuse(request, request.address, late);
+  }
+
+  private recognise(head: RequestHead, reply: (answer: Operator | Refusal) => void): void {
+    const given = bearerText(head.header('authorization') ?? '');
     if (given === null) return reply(refusal('token_missing', MISSING));
     // Digests have the same length whatever was sent, so that the time tells nothing of the token.
     if (this.digest !== null && timingSafeEqual(hash('sha256', given, 'buffer'), this.digest))
-      return reply({ who: 'admin.token' });
+      return reply({ who: 'admin.token', lapsed: () => null });
     if (given.split('.').length !== 3)
       return reply(refusal('token_invalid', `this is not the admin token: ${MISSING}`));
-    this.parts.authenticator.verify(given, (principal) => {
+    const { authenticator } = this.parts;
+    authenticator.verify(given, (principal) => {
       if (isRefusal(principal)) return reply(principal);
-      if (principal.roles.includes('admin') && principal.tenant === '') return reply({ who: principal.user });
+      if (principal.roles.includes('admin') && principal.tenant === '')
+        return reply({ who: principal.user, lapsed: () => authenticator.lapsed(principal) });
       reply(refusal('not_allowed', 'expected a JWT with the role admin, and of no tenant'));
     });
   }
 
-  private refuse({ method, path }: HttpRequest, address: string, refused: Refusal): HttpResponse {
+  private refuse({ method, path }: RequestHead, address: string, refused: Refusal): HttpResponse {
     this.log.warn('Admin request refused', { address, method, path, reason: refused.reason });
     return refusalResponse(refused);
   }

@@ -118,7 +118,7 @@ const WHICH_WORKER =
 /** What every one of them takes beside the command's own fields. */
 const OPTIONS = { dry_run: z.boolean().default(false), node: z.string().min(1).max(64).optional() };
 
-/** @param thisNode what a drain without `node` is for; `null` where whoever asks cannot know which node answers */
+/** @param thisNode what a drain without `node` is for; `null` where the caller cannot know which node answers */
 export function adminCommandRoutes(bus: ControlBus, thisNode: string | null, log: Log): AdminRoute[] {
   return ADMIN_COMMANDS.map((endpoint) => ({
     method: endpoint.method,

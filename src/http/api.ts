@@ -1,13 +1,13 @@
 /**
- * What every endpoint of the API for backends goes through before its handler, in this order: a node that serves, a
- * token, the rates of its user and of the node, the role `service`.
+ * The checks of every request to the API for backends before its body is received, in this order: a node that
+ * serves, a token, the rates of its user and of the node, the role `service`.
  */
 import { userKey, type Principal } from '../auth/principal.ts';
 import { clientAddress } from '../node/client-address.ts';
 import { bearerToken } from '../node/handshake.ts';
 import type { Node, NodeParts } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
-import type { HttpRequest, HttpResponse, RequestHead, Route } from '../node/route.ts';
+import type { GuardedRoute, HttpRequest, HttpResponse, RequestHead, Verdict } from '../node/route.ts';
 import { failFrom, verifyFrom } from '../node/verification.ts';
 import { ERRORS, isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { chargeUser } from '../service/rates.ts';
@@ -22,7 +22,7 @@ export interface Call {
   charge(cost: number): Refusal | null;
 }
 
-export interface ApiEndpoint extends Pick<Route, 'method' | 'path' | 'maxBody'> {
+export interface ApiEndpoint extends Pick<GuardedRoute, 'method' | 'path' | 'maxBody'> {
   /** Tokens that a request costs. */
   readonly cost: number;
   answer(call: Call): Promise<HttpResponse> | HttpResponse;
@@ -33,28 +33,40 @@ const ROLE = 'service';
 const DEFAULT_RETRY_MS = 1_000;
 
 /** @param trustedProxies whose `X-Forwarded-For` says where a request comes from */
-export function apiRoute(node: Node, trustedProxies: readonly string[], endpoint: ApiEndpoint): Route {
+export function apiRoute(node: Node, trustedProxies: readonly string[], endpoint: ApiEndpoint): GuardedRoute {
   const { parts } = node;
   const { method, path, maxBody } = endpoint;
   const senderOf = (head: RequestHead): string =>
     clientAddress({ peer: head.address, forwardedFor: head.header('x-forwarded-for') ?? '' }, trustedProxies);
-  const lacksToken = (head: RequestHead): boolean => bearerToken(head.header('authorization') ?? '') === null;
-  const handle = async (request: HttpRequest): Promise<HttpResponse> => {
+  const authorize = (head: RequestHead, decide: (verdict: Verdict) => void): void => {
     const away = servingProblem(parts);
-    if (away !== null) return refused(away);
-    const address = senderOf(request);
-    const principal = await authenticate(parts, address, request);
-    if (isRefusal(principal)) return withHeaders(refused(principal), addressRate(parts, address));
-    const usage = parts.context.users.visit(userKey(principal));
-    const charge = (cost: number): Refusal | null => chargeUser(parts.context, usage, cost);
-    const problem = charge(endpoint.cost) ?? roleProblem(principal);
-    const response = problem === null ? await endpoint.answer({ parts, request, principal, charge }) : refused(problem);
-    return withHeaders(response, userRate(parts.context, usage));
+    if (away !== null) return decide({ answer: refused(away) });
+    const address = senderOf(head);
+    authenticate(parts, address, head, (principal) => {
+      if (isRefusal(principal)) return decide({ answer: withHeaders(refused(principal), addressRate(parts, address)) });
+      decide(admit(parts, endpoint, principal));
+    });
   };
-  return { method, path, lacksToken, senderOf, handle, ...(maxBody === undefined ? {} : { maxBody }) };
+  return { method, path, authorize, senderOf, ...(maxBody === undefined ? {} : { maxBody }) };
 }
 
-/** A refusal as an answer. Who may try again is always told when. */
+/** Charges a user for a request: what is refused here sends no body. */
+function admit(parts: NodeParts, endpoint: ApiEndpoint, principal: Principal): Verdict {
+  const usage = parts.context.users.visit(userKey(principal));
+  const charge = (cost: number): Refusal | null => chargeUser(parts.context, usage, cost);
+  const answered = (response: HttpResponse): HttpResponse => withHeaders(response, userRate(parts.context, usage));
+  const problem = charge(endpoint.cost) ?? roleProblem(principal);
+  if (problem !== null) return { answer: answered(refused(problem)) };
+  return {
+    handle: async (request) => {
+      // A body takes its time, in which a token may be revoked and a node begin to drain.
+      const late = servingProblem(parts) ?? parts.authenticator.lapsed(principal);
+      return answered(late === null ? await endpoint.answer({ parts, request, principal, charge }) : refused(late));
+    },
+  };
+}
+
+/** A refusal as an answer. Callers that may try again are always told when. */
 export function refused(problem: Refusal): HttpResponse {
   const { code } = ERRORS[problem.reason];
   const isTemporary = code === 429 || code === 503;
@@ -67,21 +79,26 @@ function servingProblem({ mode }: NodeParts): Refusal | null {
   return refusal('not_admitting', `expected a node that serves: this one is ${mode.mode}`, 2_000);
 }
 
-function authenticate(parts: NodeParts, address: string, request: HttpRequest): Promise<Principal | Refusal> {
-  const authorization = request.header('authorization');
+function authenticate(
+  parts: NodeParts,
+  address: string,
+  head: RequestHead,
+  reply: (answer: Principal | Refusal) => void,
+): void {
+  const authorization = head.header('authorization');
   const token = bearerToken(authorization ?? '');
   if (token === null) {
     const got = authorization === undefined ? 'no Authorization header' : 'an Authorization header of another form';
-    const missing = refusal('token_missing', `expected Authorization: Bearer <jwt>, got ${got}`);
-    return new Promise((resolve) => {
-      failFrom(parts, address, missing, resolve);
-    });
+    return failFrom(
+      parts,
+      address,
+      refusal('token_missing', `expected Authorization: Bearer <jwt>, got ${got}`),
+      reply,
+    );
   }
   const known = parts.authenticator.cached(token);
-  if (known !== undefined) return Promise.resolve(known);
-  return new Promise((resolve) => {
-    verifyFrom(parts, address, token, resolve);
-  });
+  if (known !== undefined) return reply(known);
+  verifyFrom(parts, address, token, reply);
 }
 
 function roleProblem({ roles }: Principal): Refusal | null {
@@ -89,7 +106,7 @@ function roleProblem({ roles }: Principal): Refusal | null {
   return refusal('not_allowed', `expected a token with the role ${ROLE}`);
 }
 
-/** What is said of one user's messages and limits is nobody else's to cache. */
+/** Answers about one user's messages and limits are nobody else's to cache. */
 function withHeaders(response: HttpResponse, rate: Readonly<Record<string, string>>): HttpResponse {
   return { ...response, headers: { 'cache-control': 'no-store', ...rate, ...response.headers } };
 }

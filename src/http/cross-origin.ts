@@ -5,7 +5,14 @@
  */
 import type { Origins } from '../node/origins.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
-import { allowHeader, type HttpRequest, type HttpResponse, type Method, type Route } from '../node/route.ts';
+import {
+  allowHeader,
+  type GuardedRoute,
+  type HttpRequest,
+  type HttpResponse,
+  type Method,
+  type Route,
+} from '../node/route.ts';
 import { RATE_HEADERS } from './rate-headers.ts';
 
 const EXPOSED = [...RATE_HEADERS, 'retry-after', 'link', 'www-authenticate'].join(', ');
@@ -16,7 +23,7 @@ const MAX_AGE = '600';
 type Head = Pick<HttpRequest, 'header'>;
 
 /** The routes with what pages need to call them, and an `OPTIONS` for each path. */
-export function crossOrigin(routes: readonly Route[], origins: Origins): Route[] {
+export function crossOrigin(routes: readonly GuardedRoute[], origins: Origins): Route[] {
   const paths = new Map<string, Method[]>();
   for (const { path, method } of routes) paths.set(path, [...(paths.get(path) ?? []), method]);
   return [
@@ -25,11 +32,15 @@ export function crossOrigin(routes: readonly Route[], origins: Origins): Route[]
   ];
 }
 
-function guarded(route: Route, origins: Origins): Route {
+function guarded(route: GuardedRoute, origins: Origins): GuardedRoute {
   return {
     ...route,
     headers: (request) => originHeaders(request, origins),
-    handle: (request) => originProblem(request, origins) ?? route.handle(request),
+    authorize: (head, decide) => {
+      const answer = originProblem(head, origins);
+      if (answer === null) route.authorize(head, decide);
+      else decide({ answer });
+    },
   };
 }
 

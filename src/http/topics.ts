@@ -1,7 +1,7 @@
 /** What a backend can ask of a topic: a page of its log, as `History` gives it on the wire, and where its head is. */
 import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import type { Node } from '../node/node.ts';
-import type { HttpResponse, Route } from '../node/route.ts';
+import type { GuardedRoute, HttpResponse } from '../node/route.ts';
 import type { HistoryFrame } from '../protocol/frames.ts';
 import { pageText } from '../protocol/json.ts';
 import type { Position } from '../protocol/position.ts';
@@ -11,7 +11,7 @@ import { readPage, readPosition } from '../service/read.ts';
 import { apiRoute, refused, type Call } from './api.ts';
 import { pageOf, positionText } from './page-query.ts';
 
-export function topicRoutes(node: Node, trustedProxies: readonly string[]): Route[] {
+export function topicRoutes(node: Node, trustedProxies: readonly string[]): GuardedRoute[] {
   return [
     apiRoute(node, trustedProxies, {
       method: 'GET',

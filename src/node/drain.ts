@@ -52,7 +52,7 @@ function announce(connection: Connection, random: Random, windowMs: number): voi
   connection.send(statusFrame('draining', { reconnect_after_ms: reconnectAfter }));
 }
 
-/** What is queued goes out first, as far as the socket takes it; what lags is left to the client's resume. */
+/** Queued messages go out first, as far as the socket takes them; lagging topics are left to the client's resume. */
 function closeInTurn(connection: Connection): void {
   connection.context.flusher.flush(connection);
   connection.close('draining', 'this node shuts down: reconnect after reconnect_after_ms');

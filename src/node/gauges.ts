@@ -1,5 +1,5 @@
 /** What a node looks like at this moment, for metrics and the health answer. */
-import type { Gauges, RedisGauges } from '../telemetry/gauges.ts';
+import type { Gauges, SharedStoreGauges } from '../telemetry/gauges.ts';
 import { oldestAgeMs } from './inspection.ts';
 import type { Node } from './node.ts';
 
@@ -11,7 +11,7 @@ export interface OutsideGauges {
   readonly logBytes: number;
   readonly idempotencyKeys: number;
   readonly sessions: number;
-  readonly redis: RedisGauges | null;
+  readonly sharedStore: SharedStoreGauges | null;
   readonly eventLoopLagSeconds: number;
   readonly logLinesLost: number;
   readonly build: Readonly<Record<string, string>>;

@@ -367,6 +367,6 @@ export class Node {
 }
 
 function notAdmitting({ mode, awaitsOrders }: NodeMode): Refusal {
-  const state = awaitsOrders ? 'waits to read from Redis what was revoked and ordered' : `is ${mode}`;
+  const state = awaitsOrders ? 'waits to read what was revoked and ordered' : `is ${mode}`;
   return refusal('not_admitting', `expected a node that takes connections: this one ${state}`, 2_000);
 }

@@ -23,7 +23,7 @@ export interface OperationParts {
 
 const DRAIN_DELAY_MS = 100;
 
-/** What a command would do: nothing has happened yet. */
+/** The effect of a command, before anything has happened. */
 interface Effect {
   readonly connections?: number;
   readonly messages?: number;

@@ -31,8 +31,12 @@ export function allowHeader(methods: readonly Method[]): string {
 /** What is known of a request before its body. */
 export type RequestHead = Omit<HttpRequest, 'body'>;
 
-/** One HTTP endpoint. A handler that throws is answered with 500. */
-export interface Route {
+export type Handler = (request: HttpRequest) => Promise<HttpResponse> | HttpResponse;
+
+/** What becomes of a request by its head alone: it is answered, or its body is waited for by a handler that knows who asks. */
+export type Verdict = { readonly answer: HttpResponse } | { readonly handle: Handler };
+
+interface Endpoint {
   readonly method: Method;
   /** Literal segments and `:name` parts. */
   readonly path: string;
@@ -40,12 +44,29 @@ export interface Route {
   readonly maxBody?: number;
   /** Headers of every answer, also of those that the transport gives itself: a body that is too large, a handler that throws. */
   headers?(request: Pick<HttpRequest, 'header'>): Readonly<Record<string, string>>;
-  /**
-   * Whether the handler refuses such a request whatever its body is, because nothing in it says who asks. It is then
-   * handled at once, with an empty body, and nothing of its body is kept.
-   */
-  lacksToken?(head: RequestHead): boolean;
   /** Whose share of what arrives a body takes; without, the peer's. */
   senderOf?(head: RequestHead): string;
-  handle(request: HttpRequest): Promise<HttpResponse> | HttpResponse;
+}
+
+/** For everybody. A handler that throws is answered with 500. */
+export interface OpenRoute extends Endpoint {
+  handle: Handler;
+}
+
+/** For those who are let in. */
+export interface GuardedRoute extends Endpoint {
+  /**
+   * Decides who may send a body, before anything of it is kept.
+   * @param decide called once, before this returns or later
+   */
+  authorize(head: RequestHead, decide: (verdict: Verdict) => void): void;
+}
+
+/** One HTTP endpoint. */
+export type Route = OpenRoute | GuardedRoute;
+
+/** Asks a route about a head, whatever kind of route it is. */
+export function authorize(route: Route, head: RequestHead, decide: (verdict: Verdict) => void): void {
+  if ('authorize' in route) route.authorize(head, decide);
+  else decide(route);
 }

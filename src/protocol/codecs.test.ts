@@ -1,4 +1,4 @@
-/** What holds for every wire format. What is special about one stands in json.test.ts and msgpack.test.ts. */
+/** What holds for every wire format. The special cases of one stand in json.test.ts and msgpack.test.ts. */
 import * as fc from 'fast-check';
 import { Packr, Unpackr } from 'msgpackr';
 import { describe, expect, test } from 'vitest';

@@ -182,6 +182,18 @@ export class RedisLink {
     this.send(this.reader, commands, answered);
   }
 
+  /**
+   * In a cluster, whether somebody listens to channels, by whatever server: nodes ignore an empty message. Elsewhere a
+   * script on the one server knows by itself.
+   */
+  heardElsewhere(channels: readonly string[], answered: (heard: readonly boolean[]) => void): void {
+    if (this.options.address.kind !== 'cluster') return answered([]);
+    const commands = channels.map((channel): Command => ['PUBLISH', channel, '']);
+    void this.writer.sendAllToAll(commands).then((counts) => {
+      answered(counts.map((results) => results.some((result) => isFailure(result) || Number(result) > 0)));
+    });
+  }
+
   /** Every server that holds keys, for walks over all of them. */
   get servers(): ReturnType<CommandClient['servers']> {
     return this.reader.servers();

@@ -45,13 +45,13 @@ export class HeadMoves {
       if (subscription.state === JOINING) continue;
       if (subscription.written >= first) {
         subscription.startAt(first - 1, LAGGING);
-        subscription.gap = { cause: 'history_lost', epoch, sequence: first - 1 };
+        subscription.openGap({ cause: 'history_lost', epoch, sequence: first - 1 });
       }
       subscription.owner.announced(subscription);
     }
   }
 
-  /** The topic's owner began its own numbering: who was at the head is now at `position`, and who was not has lost the rest. */
+  /** The topic's owner began its own numbering: subscribers at the head are now at `position`, and the others have lost the rest. */
   renumbered(topic: RoutedTopic, position: Position, hasHistory: boolean): void {
     if (!topic.isReady)
       return this.early.renumbered(topic, () => {
@@ -78,7 +78,7 @@ export class HeadMoves {
       if (subscription.state === JOINING) continue;
       subscription.startAt(position.sequence, LIVE);
       if (!behind.has(subscription)) continue;
-      subscription.gap = { cause: 'history_lost', epoch: position.epoch, sequence: position.sequence };
+      subscription.openGap({ cause: 'history_lost', epoch: position.epoch, sequence: position.sequence });
       subscription.owner.announced(subscription);
     }
   }
@@ -98,7 +98,7 @@ export class HeadMoves {
     } else if (topic.epochNumber <= asked) this.relearn(topic, position);
   }
 
-  /** A topic that nobody listened to for a while was not told of its new epoch. Who listens is told by the broker. */
+  /** A topic that nobody listened to for a while was not told of its new epoch. The broker tells those that listen. */
   private relearn(topic: RoutedTopic, position: Position): void {
     if (topic.isEphemeral || topic.subscriptions.some(({ state }) => state !== JOINING)) return;
     topic.trace?.startAt(position.epoch);

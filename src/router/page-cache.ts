@@ -1,5 +1,5 @@
 /**
- * The pages of logs that were read last. Who stalled or was cut off together reads the same pages one shortly after the
+ * The pages of logs that were read last. Clients that stalled or were cut off together read the same pages one shortly after the
  * other: read, decoded and marked once, a page costs the ten others of W5 only its write. Few, and only for a moment:
  * the log is where messages are kept.
  */

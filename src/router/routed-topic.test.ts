@@ -252,7 +252,6 @@ describe('subscriptions', () => {
       displaced: 4,
       deferred: 5,
       lost: 6,
-      queuedBytes: 7,
     });
     subscription.gap = { cause: 'no_history', count: 1 };
     subscription.startAt(3, LIVE);
@@ -262,7 +261,6 @@ describe('subscriptions', () => {
       joinedCount: 3,
       generation: 2,
       queued: 0,
-      queuedBytes: 0,
       overflowed: false,
       gap: null,
       live: 0,

@@ -102,7 +102,7 @@ export class RoutedTopic {
     this.routedHead = this.head;
     this.unroutedBytes.json = 0;
     this.unroutedBytes.msgpack = 0;
-    // Whoever is written next gets longer ranges; the old ones would only be kept by each other.
+    // The next subscribers get longer ranges; the old ones would only be kept by each other.
     for (const format of FORMATS) {
       this.singles[format].clear();
       this.batches[format].clear();
@@ -205,7 +205,7 @@ export class RoutedTopic {
     }
   }
 
-  /** What has not been routed yet stays: `isPressed` sees to it that this is little. */
+  /** Messages that have not been routed yet stay: `isPressed` sees to it that they are few. */
   private trim(tail: SegmentLog): void {
     const { messages, bytes, totalBytes } = this.limits;
     const isCrowded = this.pool.inUse > totalBytes;

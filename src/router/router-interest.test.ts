@@ -202,7 +202,7 @@ describe('topics that nobody listens to', () => {
     expect(rig.router.usage()).toEqual({ topics: 0, resting: 0, tailBytes: 0 });
   });
 
-  test('are found with their tail by who comes back in time', () => {
+  test('are found with their tail by clients that come back in time', () => {
     const rig = new RouterRig();
     const first = rig.subscribe('chat.a', new TestSubscriber());
     rig.router.leave(first);

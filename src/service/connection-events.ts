@@ -1,5 +1,5 @@
 /**
- * What is told of connections to whoever wants to know. All but `connecting` is after the fact: nothing waits for it,
+ * The news of connections for those that want to know. All but `connecting` is after the fact: nothing waits for it,
  * and of one connection everything is told in order. A node has none of these (`null`) when nobody listens.
  */
 import type { Principal } from '../auth/principal.ts';

@@ -1,6 +1,6 @@
 /**
- * Who may do what: the token's rules, and on owned topics their owner, who may take time to say it. An answer is
- * remembered for a while per user, roles, action and topic; who asks meanwhile waits for the same answer. No answer in
+ * The rights of principals: the token's rules, and on owned topics their owner, who may take time to say it. An answer is
+ * remembered for a while per user, roles, action and topic; callers that ask meanwhile wait for the same answer. No answer in
  * time is a refusal, never a yes.
  */
 import { userKey, type Principal } from '../auth/principal.ts';
@@ -49,7 +49,7 @@ interface Question extends Subject {
 export class Decisions implements Authorizer {
   /** What a fault of an owner's code is told to. */
   failed: (app: string, error: unknown) => void = () => {};
-  /** Who owns topics: `null` for nobody, and then the token's rules decide everything. */
+  /** The owners of topics: `null` for nobody, and then the token's rules decide everything. */
   private owners: TopicOwners | null = null;
   private readonly remembered = new Map<string, Remembered>();
   private readonly questions = new Map<string, Question>();
@@ -214,7 +214,7 @@ interface Asked {
 }
 
 const NOBODY: readonly Asked[] = [];
-/** When whoever got no decision may ask again. */
+/** When a caller without a decision may ask again. */
 const RETRY_MS = 1_000;
 
 /** Roles belong to it: two tokens of one user may allow different things. */

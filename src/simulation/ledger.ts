@@ -87,7 +87,7 @@ export class Ledger {
   }
 
   /**
-   * Whoever goes on under another epoch without being told of a loss must have had the same message there.
+   * A client that goes on under another epoch without being told of a loss must have had the same message there.
    * @throws Violation when it was another one
    */
   checkContinuity(topic: Topic, last: Position, epoch: string): void {

@@ -8,14 +8,14 @@ import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import { Decisions } from '../service/decisions.ts';
 import { simulateSeed } from './simulate.ts';
 import { drawOwner } from './simulated-owner.ts';
-import { REAL_PARTS, REDIS_PARTS, type Parts } from './world.ts';
+import { REAL_PARTS, DISTRIBUTED_PARTS, type Parts } from './world.ts';
 
 type Answered = (problem: Refusal | null) => void;
 
 /** Calls, answers and notices take steps of their own, so worlds with a network need more of them. */
 const BROKERS: Readonly<Record<string, readonly [Parts, number]>> = {
   'the embedded broker': [REAL_PARTS, 120],
-  'the distributed broker': [REDIS_PARTS, 300],
+  'the distributed broker': [DISTRIBUTED_PARTS, 300],
 };
 
 afterEach(() => void vi.restoreAllMocks());

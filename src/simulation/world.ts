@@ -5,7 +5,7 @@ import { Supervisor } from '../actor/supervisor.ts';
 import { Authenticator } from '../auth/authenticator.ts';
 import { secretKey } from '../auth/verification-key.ts';
 import { MemoryBroker } from '../broker/memory.ts';
-import { RedisBroker } from '../broker/redis.ts';
+import { DistributedBroker } from '../broker/distributed.ts';
 import {
   buildContext,
   CONTEXT_PARTS,
@@ -34,7 +34,7 @@ import { FaultyRights, PLANTED_FAULT } from './faulty-rights.ts';
 import { Ledger } from './ledger.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedBroker, type BrokerFaults } from './simulated-broker.ts';
-import { SimulatedRedisBroker, type MakeRedisBroker } from './simulated-redis-broker.ts';
+import { SimulatedRedisBroker, type MakeDistributedBroker } from './simulated-redis-broker.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { drawOwner, OWNED, SimulatedOwner } from './simulated-owner.ts';
 import { SimulatedLink } from './simulated-link.ts';
@@ -49,7 +49,7 @@ export interface Parts extends ContextParts {
   readonly supervisor: (...args: ConstructorParameters<typeof Supervisor>) => Supervisor;
   readonly decisions: (...args: ConstructorParameters<typeof Decisions>) => Decisions;
   /** Instead of the in-memory broker: the distributed one, over a simulated Redis. */
-  readonly redis?: MakeRedisBroker;
+  readonly distributed?: MakeDistributedBroker;
 }
 
 export const REAL_PARTS: Parts = {
@@ -59,7 +59,7 @@ export const REAL_PARTS: Parts = {
   decisions: (...args) => new Decisions(...args),
 };
 
-export const REDIS_PARTS: Parts = { ...REAL_PARTS, redis: (...args) => new RedisBroker(...args) };
+export const DISTRIBUTED_PARTS: Parts = { ...REAL_PARTS, distributed: (...args) => new DistributedBroker(...args) };
 
 /** What is different from world to world. */
 export interface Conditions {
@@ -154,12 +154,12 @@ export class World {
     };
     const tail = { messages: conditions.mailboxCapacity, bytes: conditions.mailboxBytes, totalBytes: 1_000_000 };
     this.broker =
-      parts.redis === undefined
+      parts.distributed === undefined
         ? new SimulatedBroker(parts.broker(options, clock, random), conditions.broker, random, (publication) =>
             this.ledger.record(publication),
           )
         : new SimulatedRedisBroker(
-            parts.redis,
+            parts.distributed,
             {
               retention: options.retention,
               append: APPENDS,
@@ -301,7 +301,7 @@ export class World {
     return this.node.connections.find(({ transport }) => transport === client.link);
   }
 
-  /** What a client finds wrong is kept until the step is over: thrown here, it would look like a fault of the node. */
+  /** Keeps what a client finds wrong until the step is over: thrown here, it would look like a fault of the node. */
   private deliver(client: SimulatedClient, payload: Payload, binary: boolean): void {
     try {
       client.received(payload, binary);

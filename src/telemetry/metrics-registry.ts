@@ -3,7 +3,8 @@ import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client
 import type { Counters } from './counters.ts';
 import { openFiles } from './open-files.ts';
 import type { Gauges } from './gauges.ts';
-import { METRICS, type MetricEntry, type Sample } from './metrics.ts';
+import type { MetricEntry, Sample } from './metric-entry.ts';
+import { METRICS } from './metrics.ts';
 
 /** Every metric of a process with its values, as the Prometheus client library exchanges them. */
 export type MetricSnapshot = readonly { readonly name: string; readonly type: unknown }[];

@@ -1,60 +1,22 @@
-/** Carries Routes over uWebSockets.js: copies the request, reads the body, and answers or aborts in every case. */
+/** Carries Routes over uWebSockets.js: copies the request, and answers it in every case. */
 import type { HttpRequest as UwsRequest, HttpResponse as UwsResponse, TemplatedApp } from 'uWebSockets.js-compat';
 import { refusalResponse } from '../node/refusal-response.ts';
-import { refusal, type Refusal } from '../protocol/errors.ts';
-import {
-  allowHeader,
-  type HttpRequest,
-  type HttpResponse,
-  type Method,
-  type RequestHead,
-  type Route,
-} from '../node/route.ts';
+import { refusal } from '../protocol/errors.ts';
+import { allowHeader, type HttpResponse, type Method, type RequestHead, type Route } from '../node/route.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { percentProblem } from '../protocol/text.ts';
-import { BodyBudget, readBody, type Body } from './request-body.ts';
+import { BodyBudgets, count, Exchange, type Surroundings } from './exchange.ts';
 import { isAmbiguous, readHeaders, textProblem, type Headers } from './headers.ts';
-
-/** Bytes of a request body, where the route does not say. */
-const MAX_BODY = 1_048_576;
-/** Bytes of all bodies that are still arriving. */
-const MAX_BODIES = 67_108_864;
+import { asksForHead, respond } from './response.ts';
 
 const REGISTER = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'del', OPTIONS: 'options' } as const satisfies Record<
   Method,
   keyof TemplatedApp
 >;
 
-/** Status lines that are not obvious from the number alone. */
-const STATUS_TEXT: Readonly<Record<number, string>> = {
-  200: 'OK',
-  202: 'Accepted',
-  204: 'No Content',
-  207: 'Multi-Status',
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  409: 'Conflict',
-  413: 'Payload Too Large',
-  422: 'Unprocessable Entity',
-  426: 'Upgrade Required',
-  429: 'Too Many Requests',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
-};
-
-/** Where HTTP requests go, and what they are counted and logged in. */
-interface Surroundings {
-  readonly counters: Counters;
-  readonly log: Log;
-  readonly bodies: BodyBudget;
-}
-
 export function registerRoutes(app: TemplatedApp, routes: readonly Route[], counters: Counters, log: Log): void {
-  const around = { counters, log, bodies: new BodyBudget(MAX_BODIES) };
+  const around = { counters, log, bodies: new BodyBudgets() };
   for (const route of routes) {
     app[REGISTER[route.method]](route.path, (res, req) => serve(route, res, req, around));
     if (route.method === 'GET') app.head(route.path, (res, req) => serve(route, res, req, around));
@@ -78,48 +40,6 @@ function strayResponse(routes: readonly Route[], path: string): HttpResponse {
   return { ...response, headers: { allow: allowHeader(methods) } };
 }
 
-/** By route and class of status: both come from our own tables. */
-function count({ httpRequests }: Counters, route: string, { status }: HttpResponse): void {
-  httpRequests.add(`${route} ${Math.floor(status / 100)}xx`);
-}
-
-export interface AnswerTo {
-  /** The request was `HEAD`: the client reads no body, and takes one for the head of the next answer. */
-  readonly isHead: boolean;
-  /** Closes the connection after the answer: when it is not certain where the next request begins. */
-  readonly ends?: boolean;
-}
-
-export function asksForHead(req: UwsRequest): boolean {
-  return req.getMethod() === 'head';
-}
-
-/** Must be called in the request's own turn, or after `res` was checked not to be aborted. */
-export function respond(
-  res: UwsResponse,
-  { status, headers = {}, body }: HttpResponse,
-  { isHead, ends = false }: AnswerTo,
-): void {
-  res.cork(() => {
-    res.writeStatus(`${status} ${STATUS_TEXT[status] ?? ''}`.trim());
-    for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
-    if (body === null) {
-      res.endWithoutBody();
-      return;
-    }
-    if (headers['content-type'] === undefined)
-      res.writeHeader('content-type', typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json');
-    const text = typeof body === 'string' ? body : JSON.stringify(body);
-    if (!isHead) res.end(text, ends);
-    else if (ends) res.endWithoutBody(0, true);
-    else {
-      // Not as an argument of the end: the library would wait for the bytes of that length.
-      res.writeHeader('content-length', String(Buffer.byteLength(text)));
-      res.endWithoutBody();
-    }
-  });
-}
-
 /** Cut off without an answer when anything behind it could be taken for a request: the library reads on after one. */
 function refuseRepeated(res: UwsResponse, headers: Headers, isHead: boolean): void {
   if (isAmbiguous(headers)) return void res.close();
@@ -127,70 +47,12 @@ function refuseRepeated(res: UwsResponse, headers: Headers, isHead: boolean): vo
   respond(res, refusalResponse(problem), { isHead, ends: true });
 }
 
-function serve(route: Route, res: UwsResponse, req: UwsRequest, { counters, log, bodies }: Surroundings): void {
-  let aborted = false;
+function serve(route: Route, res: UwsResponse, req: UwsRequest, around: Surroundings): void {
   const headers = readHeaders(req);
   const isHead = asksForHead(req);
   if (headers.repeated !== '') return refuseRepeated(res, headers, isHead);
   const problem = percentProblem(req.getUrl()) ?? percentProblem(req.getQuery() ?? '') ?? textProblem(headers);
-  const request = copyRequest(route, res, req, headers.values);
-  const send = (response: HttpResponse): void => {
-    if (aborted) return;
-    count(counters, route.path, response);
-    const always = route.headers?.(request) ?? {};
-    respond(res, { ...response, headers: { ...always, ...response.headers } }, { isHead });
-  };
-  const handle = (body: string): void => {
-    answer(route, { ...request, body }, log)
-      .then(send)
-      .catch((error: unknown) => {
-        log.error('HTTP answer failed', { path: route.path, error: String(error) });
-        if (!aborted) res.close();
-      });
-  };
-  const maxBytes = route.maxBody ?? MAX_BODY;
-  // Nothing is kept of a body that says itself that it is too large.
-  if (problem === null && Number(headers.values.get('content-length') ?? 0) > maxBytes)
-    return send(refusalResponse(bodyRefusal({ problem: 'too_large' }, maxBytes)));
-  // Before the body: whoever has no token could let one arrive for as long as the library waits. The library drops the rest.
-  if (problem === null && hasBody(request) && route.lacksToken?.(request) === true) {
-    res.onAborted(() => {
-      aborted = true;
-    });
-    return handle('');
-  }
-  const share = bodies.shareOf(() => route.senderOf?.(request) ?? request.address, maxBytes);
-  const reading = readBody(res, maxBytes, share, (body) => {
-    if (aborted) return;
-    if (problem !== null) return send(refusalResponse(refusal('malformed', problem)));
-    if ('problem' in body) return send(refusalResponse(bodyRefusal(body, maxBytes)));
-    handle(body.text);
-  });
-  res.onAborted(() => {
-    aborted = true;
-    reading.abandon();
-  });
-}
-
-function hasBody({ header }: RequestHead): boolean {
-  return header('transfer-encoding') !== undefined || (header('content-length') ?? '0') !== '0';
-}
-
-function bodyRefusal(body: Exclude<Body, { text: string }>, maxBytes: number): Refusal {
-  if (body.problem === 'not_text')
-    return refusal('malformed', `expected a body in UTF-8, got something else at byte ${body.at}`);
-  return body.problem === 'too_large'
-    ? refusal('payload_too_large', `expected a body of at most ${maxBytes} bytes`)
-    : refusal('over_capacity', 'expected fewer large requests at the same time', 1_000);
-}
-
-async function answer(route: Route, request: HttpRequest, log: Log): Promise<HttpResponse> {
-  try {
-    return await route.handle(request);
-  } catch (error) {
-    log.error('HTTP handler failed', { path: route.path, error: error instanceof Error ? error.stack : String(error) });
-    return refusalResponse(refusal('internal', 'the request failed because of a fault of the server'));
-  }
+  new Exchange({ route, res, head: copyRequest(route, res, req, headers.values), isHead }, around).begin(problem);
 }
 
 /** The library's request object is only valid in its own turn, so everything is copied. */
@@ -211,7 +73,7 @@ function copyRequest(
   };
 }
 
-/** What cannot be decoded is refused before a handler sees it. */
+/** A text that cannot be decoded is refused before a handler sees it. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import type { HttpResponse } from 'uWebSockets.js-compat';
 import { describe, expect, test } from 'vitest';
-import { BodyBudget, readBody, type Body } from './request-body.ts';
+import { BodyBudget, IncomingBody, type Body } from './request-body.ts';
 
 type OnData = (chunk: ArrayBuffer, isLast: boolean) => void;
 
@@ -17,7 +17,9 @@ class Arriving {
         this.onData = handler;
       },
     } as unknown as HttpResponse;
-    this.abandon = readBody(res, maxBytes, budget, (body) => this.outcomes.push(body)).abandon;
+    const body = new IncomingBody(res, maxBytes, budget, (outcome) => this.outcomes.push(outcome));
+    body.admit(budget);
+    this.abandon = () => body.abandon();
   }
 
   /** The library's memory is only good during the call. */
@@ -88,7 +90,7 @@ describe('bounds', () => {
     expect(body.outcomes).toEqual([{ problem: 'too_large' }]);
   });
 
-  test('bodies that arrive together share the budget; whoever ends or goes gives back', () => {
+  test('bodies that arrive together share the budget; each gives back when it ends or goes', () => {
     const budget = new BodyBudget(250);
     const [one, two, three] = [new Arriving(200, budget), new Arriving(200, budget), new Arriving(200, budget)];
     one.arrive(piece, false);

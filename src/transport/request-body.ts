@@ -1,6 +1,6 @@
 /**
  * Reads the bodies of HTTP requests: each up to a bound, those of one network that are still arriving up to a second, and
- * all that are still arriving up to a third.
+ * all that are still arriving up to a third. Those whose senders are not known yet have a budget of their own.
  */
 import type { HttpResponse } from 'uWebSockets.js-compat';
 import { networkOf } from '../node/client-address.ts';
@@ -70,58 +70,87 @@ export class BodyBudget implements Allowance {
 }
 
 /**
- * Collects a body. `done` is called once, unless the request is aborted first: then `abandon` gives back what was held.
- * @param maxBytes of this body
+ * A body that arrives. `done` is called once, unless the request is abandoned first, which gives back what is held.
+ * Until it is admitted a body is only held: `done` then hears of nothing but its being too large.
  */
-export function readBody(
-  res: HttpResponse,
-  maxBytes: number,
-  budget: Allowance,
-  done: (body: Body) => void,
-): { abandon: () => void } {
+export class IncomingBody {
   // One buffer that grows, not a list of chunks: a body in chunks of one byte would cost a hundred times its size.
-  let held = Buffer.alloc(0);
-  let size = 0;
-  let isOver = false;
-  const end = (): void => {
-    isOver = true;
-    budget.give(held.byteLength);
-    held = Buffer.alloc(0);
-  };
-  const fail = (problem: 'too_large' | 'too_many'): void => {
-    end();
-    done({ problem });
-  };
-  const grow = (): boolean => {
-    const capacity = Math.min(maxBytes, Math.max(size, held.byteLength * 2));
-    if (!budget.take(capacity - held.byteLength)) return false;
-    const larger = Buffer.allocUnsafe(capacity);
-    held.copy(larger);
-    held = larger;
-    return true;
-  };
-  res.onData((chunk, isLast) => {
-    if (isOver) return;
-    const start = size;
-    size += chunk.byteLength;
-    if (size > maxBytes) return fail('too_large');
-    if (isLast && start === 0) {
-      isOver = true;
-      return done(textOf(Buffer.from(chunk)));
+  private held = Buffer.alloc(0);
+  private size = 0;
+  private isWhole = false;
+  private isOver = false;
+  private isAdmitted = false;
+  private readonly maxBytes: number;
+  private allowance: Allowance;
+  private readonly done: (body: Body) => void;
+
+  /**
+   * @param maxBytes of this body
+   * @param waiting what it takes from until it is admitted
+   */
+  constructor(res: Pick<HttpResponse, 'onData'>, maxBytes: number, waiting: Allowance, done: (body: Body) => void) {
+    this.maxBytes = maxBytes;
+    this.allowance = waiting;
+    this.done = done;
+    res.onData((chunk, isLast) => this.take(chunk, isLast));
+  }
+
+  /** Its sender is known now: what it holds is taken from that one's allowance, as what follows will be. */
+  admit(allowance: Allowance): void {
+    this.isAdmitted = true;
+    if (this.isOver) return;
+    if (!allowance.take(this.held.byteLength)) return this.fail('too_many');
+    this.allowance.give(this.held.byteLength);
+    this.allowance = allowance;
+    if (this.isWhole) this.finish();
+  }
+
+  abandon(): void {
+    if (!this.isOver) this.end();
+  }
+
+  private take(chunk: ArrayBuffer, isLast: boolean): void {
+    if (this.isOver) return;
+    const start = this.size;
+    this.size += chunk.byteLength;
+    if (this.size > this.maxBytes) return this.fail('too_large');
+    if (isLast && start === 0 && this.isAdmitted) {
+      this.isOver = true;
+      return this.done(textOf(Buffer.from(chunk)));
     }
-    if (size > held.byteLength && !grow()) return fail('too_many');
+    if (this.size > this.held.byteLength && !this.grow()) return this.fail('too_many');
     // Copied: the chunk's memory belongs to the library and is gone after this call.
-    held.set(new Uint8Array(chunk), start);
+    this.held.set(new Uint8Array(chunk), start);
     if (!isLast) return;
-    const body = textOf(held.subarray(0, size));
-    end();
-    done(body);
-  });
-  return {
-    abandon: () => {
-      if (!isOver) end();
-    },
-  };
+    this.isWhole = true;
+    if (this.isAdmitted) this.finish();
+  }
+
+  private grow(): boolean {
+    const capacity = Math.min(this.maxBytes, Math.max(this.size, this.held.byteLength * 2));
+    if (!this.allowance.take(capacity - this.held.byteLength)) return false;
+    const larger = Buffer.allocUnsafe(capacity);
+    this.held.copy(larger);
+    this.held = larger;
+    return true;
+  }
+
+  private finish(): void {
+    const body = textOf(this.held.subarray(0, this.size));
+    this.end();
+    this.done(body);
+  }
+
+  private fail(problem: 'too_large' | 'too_many'): void {
+    this.end();
+    this.done({ problem });
+  }
+
+  private end(): void {
+    this.isOver = true;
+    this.allowance.give(this.held.byteLength);
+    this.held = Buffer.alloc(0);
+  }
 }
 
 function textOf(bytes: Buffer): Body {

@@ -17,7 +17,8 @@ import { percentProblem } from '../protocol/text.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isAmbiguous, readHeaders, textProblem, type Headers } from './headers.ts';
-import { asksForHead, registerRoutes, respond } from './http.ts';
+import { registerRoutes } from './http.ts';
+import { asksForHead, respond } from './response.ts';
 import { listenProblem } from './listen-problem.ts';
 import { Socket, type SocketData } from './socket.ts';
 import { uws } from './uws.ts';
@@ -166,7 +167,7 @@ function upgrade(
     try {
       if (admission.kind === 'refused' && admission.close === null) {
         const response = refusalResponse(admission.refusal);
-        // Who sends a handshake that is none is not worth a connection kept alive.
+        // A client whose handshake is none is not worth a connection kept alive.
         respond(res, response, { isHead: false, ends: response.status === 400 });
       }
       // In the request's own turn this is corked already. Not inside res.cork, as the library's examples do it for

@@ -1,4 +1,4 @@
-/** Who may operate a node: nobody without the token, and nobody can guess it. */
+/** The right to operate a node: nobody has it without the token, and nobody can guess it. */
 import { describe, expect, test } from 'vitest';
 import { Admin, ADMIN_TOKEN } from '../harness/admin.ts';
 import { startProcess } from '../harness/process.ts';

@@ -19,7 +19,7 @@ import {
 } from '../../telemetry/system-clock.ts';
 import { buildAuthenticator, buildKeySet, buildDecisions } from '../authentication.ts';
 import { connectionLimits, connectionPolicy } from '../connection-limits.ts';
-import type { Storage } from '../storage.ts';
+import type { Storage } from '../storage/storage.ts';
 
 export interface Core {
   readonly node: Node;

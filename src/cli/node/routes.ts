@@ -15,10 +15,9 @@ import type { Route } from '../../node/route.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
 import { systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import { developmentSigner } from '../development-token.ts';
-import type { Storage } from '../storage.ts';
+import type { Storage } from '../storage/storage.ts';
 import { version } from '../version.ts';
 import { build } from './build.ts';
-import type { Control } from './control.ts';
 import type { Core } from './core.ts';
 
 export function publicRoutes(config: Config, { node, origins }: Core, storage: Storage): Route[] {
@@ -36,7 +35,7 @@ export function publicRoutes(config: Config, { node, origins }: Core, storage: S
 export function adminRoutes(
   config: Config,
   { node, mode }: Core,
-  { bus, views }: Control,
+  { bus, views }: Storage,
   looking: readonly AdminRoute[],
   isWorker: boolean,
   logs: LogFactory,

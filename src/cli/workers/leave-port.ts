@@ -6,7 +6,7 @@ const SETTLE_MS = 250;
 
 /**
  * Closing a listener resets what stands in its accept queue. So one more turn of the event loop accepts what is there,
- * and the listener is closed before anything else of that turn: right behind the accepts. Who comes in the instant
+ * and the listener is closed before anything else of that turn: right behind the accepts. A client that comes in the instant
  * between is moved to another worker by the kernel where net.ipv4.tcp_migrate_req is 1 (deploy/sysctl/).
  * @returns the milliseconds that it took
  */

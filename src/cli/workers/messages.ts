@@ -17,12 +17,15 @@ export interface ForwardedRequest {
 export type Call =
   | { readonly what: 'ping' }
   | { readonly what: 'metrics' }
-  /** The path as the route has it, with its `:name` parts. */
+  /** Whether a request may send its body. The path as the route has it, with its `:name` parts. */
+  | { readonly what: 'authorize'; readonly route: string; readonly request: ForwardedRequest }
   | { readonly what: 'route'; readonly route: string; readonly request: ForwardedRequest };
 
 export interface Answers {
   readonly ping: null;
   readonly metrics: MetricSnapshot;
+  /** The answer to a request that is not let in, or `null`. */
+  readonly authorize: HttpResponse | null;
   readonly route: HttpResponse;
 }
 

@@ -1,6 +1,6 @@
 /** The figures of all workers as those of one server, as text and as JSON; of one of them with `?node=`. */
 import { refusalResponse } from '../../node/refusal-response.ts';
-import type { HttpResponse, Route } from '../../node/route.ts';
+import type { Handler, HttpRequest, HttpResponse, OpenRoute, Route } from '../../node/route.ts';
 import { refusal } from '../../protocol/errors.ts';
 import type { MetricSnapshot } from '../../telemetry/metrics-registry.ts';
 import type { SummedMetrics } from './summed-metrics.ts';
@@ -11,7 +11,7 @@ interface MetricsParts {
   readonly supervisor: WorkerSupervisor;
   readonly metrics: SummedMetrics;
   /** A route that the worker named by `?node=` answers. */
-  readonly forwarded: (path: string) => Route;
+  readonly forwarded: (path: string) => OpenRoute;
   /** What a worker answers there; `null` when it does not. */
   readonly ask: (slot: WorkerSlot, path: string) => Promise<HttpResponse | null>;
 }
@@ -24,9 +24,9 @@ interface NodeFigures {
 const ANSWER_MS = 2_000;
 
 export function parentMetricsRoutes(parts: MetricsParts): Route[] {
-  const route = (path: string, all: (request: Parameters<Route['handle']>[0]) => Promise<HttpResponse>): Route => {
+  const route = (path: string, all: (request: HttpRequest) => Promise<HttpResponse>): Route => {
     const one = parts.forwarded(path);
-    const handle: Route['handle'] = (request) => (request.query.has('node') ? one.handle(request) : all(request));
+    const handle: Handler = (request) => (request.query.has('node') ? one.handle(request) : all(request));
     return { method: 'GET', path, handle };
   };
   return [
@@ -45,7 +45,7 @@ async function asText({ supervisor, metrics }: MetricsParts): Promise<HttpRespon
   return { status: 200, headers: { 'content-type': metrics.contentType }, body };
 }
 
-/** The limits are those of each worker: buckets are not shared. What was limited is the sum. */
+/** The limits are those of each worker: buckets are not shared. The count of limited requests is the sum. */
 async function asJson({ supervisor, metrics, ask }: MetricsParts): Promise<HttpResponse> {
   const answers = await Promise.all(supervisor.serving.map((slot) => ask(slot, '/metrics.json')));
   const one = answers.find((answer) => answer?.status === 200)?.body as NodeFigures | undefined;

@@ -1,12 +1,13 @@
 /** What the parent of workers answers on the admin port: for all of them, or through one of them. */
 import { ADMIN_ENDPOINTS } from '../../http/openapi/admin-endpoints.ts';
 import { refusalResponse } from '../../node/refusal-response.ts';
-import type { HttpRequest, HttpResponse, Method, Route } from '../../node/route.ts';
+import type { Handler, HttpRequest, HttpResponse, Method, OpenRoute, RequestHead, Route } from '../../node/route.ts';
 import { refusal } from '../../protocol/errors.ts';
 import type { Clock } from '../../telemetry/clock.ts';
 import type { ForwardedRequest } from './messages.ts';
 import { parentMetricsRoutes } from './parent-metrics.ts';
 import type { SummedMetrics } from './summed-metrics.ts';
+import type { Worker } from './worker-process.ts';
 import type { WorkerSlot } from './worker-slot.ts';
 import type { WorkerSupervisor } from './worker-supervisor.ts';
 
@@ -34,7 +35,7 @@ export function parentRoutes(parts: ParentParts): Route[] {
     ...(parts.hasMetrics
       ? parentMetricsRoutes({ ...parts, ask, forwarded: (path) => forwarded(parts, 'GET', path) })
       : []),
-    ...ADMIN_ENDPOINTS.map(({ method, path }) => forwarded(parts, method, path)),
+    ...ADMIN_ENDPOINTS.map(({ method, path }) => (method === 'GET' ? forwarded : guarded)(parts, method, path)),
   ];
 }
 
@@ -70,7 +71,7 @@ function statusOf(serving: number, all: number): string {
   return serving > 0 ? 'degraded' : 'no worker serves';
 }
 
-/** Whoever connects is given to any worker, so one that is ready is enough to be sent clients. */
+/** The kernel gives a client to any worker, so one that is ready is enough to be sent clients. */
 async function readiness(parts: ParentParts): Promise<HttpResponse> {
   const { supervisor } = parts;
   const isEnding = parts.isEnding();
@@ -89,27 +90,51 @@ async function readiness(parts: ParentParts): Promise<HttpResponse> {
 }
 
 /** Through the worker that `?node=` names, that has the connection, or the first that serves: commands reach all anyway. */
-function forwarded({ supervisor }: ParentParts, method: Method, path: string): Route {
+function forwarded(parts: ParentParts, method: Method, path: string): OpenRoute {
+  const handle: Handler = (request) => forward(parts, path, request);
+  return { method, path, handle };
+}
+
+/** The same for those whom a worker lets in, before their body is kept here. */
+function guarded(parts: ParentParts, method: Method, path: string): Route {
+  const handle: Handler = (request) => forward(parts, path, request);
   return {
     method,
     path,
-    handle: async (request) => {
-      const { serving } = supervisor;
-      const wanted = request.query.get('node');
-      const own = choose(serving, wanted, request.parameters['id'] ?? '');
-      // No worker of ours: what only looks can be of any node of the service, which each of them knows how to ask.
-      const isView = method === 'GET' && path.startsWith('/admin/');
-      const slot = own === undefined && isView ? serving[0] : own;
-      if (slot === undefined || slot.worker === null) return nobody(serving, wanted);
-      const plainRequest = plain(request, isView ? wanted : null);
-      try {
-        return await slot.worker.call({ what: 'route', route: path, request: plainRequest }, FORWARD_MS);
-      } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        return refusalResponse(refusal('internal', `${slot.name}: ${why}`, 1_000));
-      }
+    authorize: (head, decide) => {
+      void through(parts, path, head, (worker, plainHead) =>
+        worker.call({ what: 'authorize', route: path, request: { ...plainHead, body: '' } }, ANSWER_MS),
+      ).then((answer) => decide(answer === null ? { handle } : { answer }));
     },
   };
+}
+
+function forward(parts: ParentParts, path: string, request: HttpRequest): Promise<HttpResponse> {
+  return through(parts, path, request, (worker, plainHead) =>
+    worker.call({ what: 'route', route: path, request: { ...plainHead, body: request.body } }, FORWARD_MS),
+  );
+}
+
+/** Asks the worker that a request is for. */
+async function through<T>(
+  { supervisor }: ParentParts,
+  path: string,
+  head: RequestHead,
+  ask: (worker: Worker, plainHead: Omit<ForwardedRequest, 'body'>) => Promise<T>,
+): Promise<T | HttpResponse> {
+  const { serving } = supervisor;
+  const wanted = head.query.get('node');
+  const own = choose(serving, wanted, head.parameters['id'] ?? '');
+  // No worker of ours: what only looks can be of any node of the service, which each of them knows how to ask.
+  const isView = head.method === 'GET' && path.startsWith('/admin/');
+  const slot = own === undefined && isView ? serving[0] : own;
+  if (slot === undefined || slot.worker === null) return nobody(serving, wanted);
+  try {
+    return await ask(slot.worker, plain(head, isView ? wanted : null));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return refusalResponse(refusal('internal', `${slot.name}: ${why}`, 1_000));
+  }
 }
 
 function choose(serving: readonly WorkerSlot[], wanted: string | null, id: string): WorkerSlot | undefined {
@@ -126,8 +151,8 @@ function nobody(serving: readonly WorkerSlot[], wanted: string | null): HttpResp
 }
 
 /** @param node the one that the worker is to ask, which may be itself; `null` where that is no question of nodes */
-function plain(request: HttpRequest, node: string | null): ForwardedRequest {
-  const { method, path, parameters, body, address } = request;
+function plain(request: RequestHead, node: string | null): Omit<ForwardedRequest, 'body'> {
+  const { method, path, parameters, address } = request;
   const query = new URLSearchParams(request.query);
   query.delete('node');
   if (node !== null) query.set('node', node);
@@ -135,7 +160,7 @@ function plain(request: HttpRequest, node: string | null): ForwardedRequest {
     const value = request.header(name);
     return value === undefined ? [] : [[name, value] as const];
   });
-  return { method, path, query: query.toString(), headers: Object.fromEntries(headers), parameters, body, address };
+  return { method, path, query: query.toString(), headers: Object.fromEntries(headers), parameters, address };
 }
 
 /** `null` when it does not answer. */

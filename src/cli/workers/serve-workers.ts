@@ -59,7 +59,7 @@ export async function serveWorkers(config: Config, reload: () => Config): Promis
   const parts = { name, supervisor, metrics, clock, hasMetrics: config.metrics.enabled, isEnding: () => isEnding };
   const door = { host: config.admin.host, port: config.admin.port ?? 0 };
   const admin = await listenHttp(parentRoutes(parts), door, new Counters(), logs.room('transport'));
-  // What is beginning has the newest configuration already.
+  // A worker that begins has the newest configuration already.
   let hasStarted = false;
   process.on('SIGHUP', () => {
     if (!hasStarted) return;

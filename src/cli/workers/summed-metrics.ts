@@ -1,10 +1,11 @@
 /** The metrics of all workers as those of one server: counters added up, gauges by what they mean. */
 import { AggregatorRegistry, Registry } from 'prom-client';
-import { METRICS, type Sample } from '../../telemetry/metrics.ts';
+import type { Sample } from '../../telemetry/metric-entry.ts';
+import { METRICS } from '../../telemetry/metrics.ts';
 import { asJson, type MetricSnapshot } from '../../telemetry/metrics-registry.ts';
 import { WORKER_METRICS, type WorkerGauges } from '../../telemetry/worker-metrics.ts';
 
-/** Asks the workers. Who ends meanwhile is in what it gives, and not yet among the retired. */
+/** Asks the workers. A worker that ends meanwhile is in what it gives, and not yet among the retired. */
 type Collect = () => Promise<readonly MetricSnapshot[]>;
 
 export class SummedMetrics {

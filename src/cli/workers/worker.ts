@@ -1,6 +1,6 @@
 /** A worker: a node like any other, but its configuration comes from its parent, and its parent says when it ends. */
 import type { Config } from '../../config/schema.ts';
-import type { HttpRequest, HttpResponse } from '../../node/route.ts';
+import { authorize, type HttpRequest, type Verdict } from '../../node/route.ts';
 import type { StopOptions } from '../node/stop.ts';
 import { endOnUnhandledRejection } from '../unhandled.ts';
 import { startNode, type RunningNode } from '../wiring.ts';
@@ -62,19 +62,19 @@ async function answer(call: Call): Promise<unknown> {
   const running = await started;
   if (running === null) throw new Error('the worker was not told to start');
   if (call.what === 'metrics') return running.metrics.snapshot();
-  return handle(running, call.route, call.request);
+  const route = running.routes.find((it) => it.method === call.request.method && it.path === call.route);
+  if (route === undefined) throw new Error(`expected a route of the worker, got ${call.request.method} ${call.route}`);
+  const request = receivedBy(call.request);
+  const verdict = await new Promise<Verdict>((resolve) => {
+    authorize(route, request, resolve);
+  });
+  if ('answer' in verdict) return verdict.answer;
+  return call.what === 'authorize' ? null : verdict.handle(request);
 }
 
-async function handle({ routes }: RunningNode, path: string, request: ForwardedRequest): Promise<HttpResponse> {
-  const route = routes.find((it) => it.method === request.method && it.path === path);
-  if (route === undefined) throw new Error(`expected a route of the worker, got ${request.method} ${path}`);
+function receivedBy(request: ForwardedRequest): HttpRequest {
   const { headers, query } = request;
-  const received: HttpRequest = {
-    ...request,
-    query: new URLSearchParams(query),
-    header: (name) => headers[name],
-  };
-  return route.handle(received);
+  return { ...request, query: new URLSearchParams(query), header: (name) => headers[name] };
 }
 
 function tell(message: FromWorker, sent: () => void = () => {}): void {

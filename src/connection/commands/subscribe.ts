@@ -17,7 +17,10 @@ import { rejection, statusFrame, type Recovery, type Rejection } from '../replie
 import { sessionChanged } from '../sessions.ts';
 import {
   activeSubscriptions,
+  addPattern,
   addSubscription,
+  claim,
+  disclaim,
   dropUnmatched,
   endPatterns,
   endSubscription,
@@ -26,6 +29,7 @@ import {
   isMatched,
   purge,
   release,
+  removePatterns,
   type Joining,
 } from '../subscriptions.ts';
 import { enqueue } from '../waiting-list.ts';
@@ -128,7 +132,7 @@ class Request implements Joining {
     if (topic.epochNumber === epochNumber) router.startAfter(subscription, written);
     else {
       router.startLive(subscription);
-      subscription.gap = { cause: 'history_lost', epoch: topic.epoch, sequence: topic.head };
+      subscription.openGap({ cause: 'history_lost', epoch: topic.epoch, sequence: topic.head });
     }
     if (subscription.state === LAGGING) connection.lag(subscription);
   }
@@ -151,9 +155,9 @@ class Request implements Joining {
     if (existing?.isExplicit !== true && this.isFull) return this.reject(entry.topic, this.tooMany());
     this.topics.push(entry.topic);
     if (existing?.isExplicit !== true) this.fresh.add(entry.topic);
-    if (existing === undefined) this.add(entry).isExplicit = true;
+    if (existing === undefined) claim(this.add(entry));
     else {
-      existing.isExplicit = true;
+      claim(existing);
       this.joinAgain(existing, entry);
     }
   }
@@ -173,9 +177,7 @@ class Request implements Joining {
     const isRestarted = entry.position !== undefined || entry.from === 'earliest';
     if (isRestarted && subscription.state !== JOINING) {
       purge(this.connection, subscription, 'restarted');
-      subscription.state = JOINING;
-      subscription.generation += 1;
-      subscription.gap = null;
+      subscription.rejoin();
       this.restarted.set(subscription, subscription.topic.epochNumber);
     }
     hold(this.connection, subscription);
@@ -223,7 +225,7 @@ class Request implements Joining {
     router.heard(topic, history.epoch, history.epochFirst, history.top);
     router.startAfter(subscription, history.after);
     if (history.lost !== null && entry.position !== undefined) {
-      subscription.gap = { cause: 'history_lost', epoch: history.epoch, sequence: history.after };
+      subscription.openGap({ cause: 'history_lost', epoch: history.epoch, sequence: history.after });
       enqueue(connection, subscription);
     }
     if (subscription.state === LAGGING) connection.lag(subscription);
@@ -242,7 +244,7 @@ class Request implements Joining {
     if (this.isFull) return this.reject(pattern, this.tooMany());
     const overdrawn = overdraft(connection);
     if (overdrawn !== null) return this.reject(pattern, overdrawn);
-    connection.patterns = [...(connection.patterns ?? []), pattern];
+    addPattern(connection, pattern);
     this.addedPatterns.push(pattern);
     this.fresh.add(pattern);
     this.open += 1;
@@ -250,7 +252,7 @@ class Request implements Joining {
       this.answered(() => {
         if (refused === null) this.joinedPattern(entry);
         else {
-          connection.patterns = connection.patterns?.filter((other) => other !== pattern) ?? null;
+          removePatterns(connection, [pattern]);
           dropUnmatched(connection);
           this.reject(pattern, refused);
         }
@@ -295,7 +297,7 @@ class Request implements Joining {
   private leaveToPattern(subscription: Subscription): void {
     const { connection } = this;
     if (subscription.state === ENDED) return;
-    subscription.isExplicit = false;
+    disclaim(subscription);
     if (!isMatched(connection, subscription) || !subscription.topic.isReady) endSubscription(connection, subscription);
     else if (subscription.state === JOINING) connection.context.router.startLive(subscription);
   }

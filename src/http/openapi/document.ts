@@ -150,9 +150,9 @@ function contentOf(content: Content, schemas: Components): Json {
   );
 }
 
-/** The JSON schema of a type. What has an id goes to the components, once for all. */
+/** The JSON schema of a type. A type with an id goes to the components, once for all. */
 function schemaOf(type: z.core.$ZodType, schemas: Components): Json {
-  // As it is sent, for answers too: who reads them must expect fields that later versions add.
+  // As it is sent, for answers too: readers must expect fields that later versions add.
   const { $defs = {}, $schema: _, ...schema } = moved(z.toJSONSchema(type, { io: 'input' }));
   Object.assign(schemas, $defs);
   return schema;

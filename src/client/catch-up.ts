@@ -1,0 +1,115 @@
+/** Brings a reader that stands behind its topic to where the others are: by the wire when it is alone, else by the log. */
+import type { HistoryDetails } from '../protocol/wire.ts';
+import { BackOff } from './back-off.ts';
+import type { Consumer } from './consumer.ts';
+import type { Environment } from './environment.ts';
+import type { SignalboxError } from './errors.ts';
+import type { Feed } from './feed.ts';
+import type { Histories } from './histories.ts';
+import { hole, lostHistory, messageOf } from './items.ts';
+
+const PAGE = 100;
+
+export class CatchUp {
+  private readonly histories: Histories;
+  private readonly environment: Environment;
+  private readonly isMine: (key: string) => boolean;
+  private readonly ensure: (feed: Feed) => void;
+  private readonly backOff: BackOff;
+
+  constructor(
+    histories: Histories,
+    environment: Environment,
+    isMine: (key: string) => boolean,
+    ensure: (feed: Feed) => void,
+  ) {
+    this.histories = histories;
+    this.environment = environment;
+    this.isMine = isMine;
+    this.ensure = ensure;
+    this.backOff = new BackOff(() => environment.random());
+  }
+
+  /** As far as it can be gone now; called again whenever something has changed. */
+  go(feed: Feed, consumer: Consumer): void {
+    if (consumer.isJoined || consumer.isReading || consumer.isEnded || !consumer.isEmpty || feed.error !== null) return;
+    const { position, begins } = consumer;
+    const isTail = position === null && typeof begins === 'object';
+    if (!isTail && !feed.hasJoined) this.lead(feed, consumer);
+    else if (feed.isEphemeral || (position !== null && feed.last !== null && position.sequence >= feed.last.sequence))
+      this.join(feed, consumer);
+    else this.read(feed, consumer, isTail ? begins.last : null);
+  }
+
+  /** The wire goes back to where it stands. */
+  private lead(feed: Feed, consumer: Consumer): void {
+    const isThere =
+      feed.asked !== null && consumer.position !== null && feed.last?.sequence === consumer.position.sequence;
+    consumer.isJoined = true;
+    if (!isThere) {
+      feed.last = consumer.position;
+      feed.detach();
+    } else if (feed.isLive) consumer.push(feed.live(), 0);
+    this.ensure(feed);
+  }
+
+  private join(feed: Feed, consumer: Consumer): void {
+    consumer.isJoined = true;
+    if (feed.isLive) consumer.push(feed.live(), 0);
+  }
+
+  private read(feed: Feed, consumer: Consumer, last: number | null): void {
+    consumer.isReading = true;
+    const topic = feed.name;
+    const since = consumer.position ?? undefined;
+    const request = last === null ? { topic, since, limit: PAGE } : { topic, limit: last, reverse: true };
+    this.histories.page(request, (error, page) => {
+      consumer.isReading = false;
+      if (consumer.isEnded) return;
+      if (error !== null) return this.failed(feed, consumer, error);
+      this.backOff.attempt = 0;
+      if (page !== undefined) this.take(feed, consumer, page, last !== null);
+      this.go(feed, consumer);
+    });
+  }
+
+  private take(feed: Feed, consumer: Consumer, page: HistoryDetails, isReverse: boolean): void {
+    const messages = isReverse ? page.messages.toReversed() : page.messages;
+    if (page.reason !== undefined && !isReverse && consumer.position !== null) {
+      const sequence = (messages[0]?.data.sequence ?? page.position.sequence + 1) - 1;
+      consumer.push(lostHistory(feed.name, { epoch: page.position.epoch, sequence }), 0);
+    }
+    for (const frame of messages) {
+      const { sequence = 0, epoch } = frame.data;
+      const expected = (consumer.position?.sequence ?? sequence - 1) + 1;
+      if (sequence > expected) consumer.push(hole(feed.name, 'trimmed', expected, sequence - 1, epoch), 0);
+      const size = JSON.stringify(frame.data.payload)?.length ?? 0;
+      // What finds no room is read again when there is some.
+      if (!consumer.push(messageOf(feed.name, frame, this.isMine), size)) return;
+    }
+    // What the page does not have is not there: the log may have lost what was published last, or ends before it.
+    if (page.next === undefined || isReverse) this.reached(feed, consumer, page);
+  }
+
+  private reached(feed: Feed, consumer: Consumer, { position, messages }: HistoryDetails): void {
+    const at = consumer.position?.sequence ?? 0;
+    if (messages.length > 0 && at >= position.sequence) return;
+    if (consumer.position !== null && at < position.sequence && messages.length === 0)
+      consumer.push(hole(feed.name, 'trimmed', at + 1, position.sequence, position.epoch), 0);
+    consumer.position = position;
+  }
+
+  private failed(feed: Feed, consumer: Consumer, error: SignalboxError): void {
+    if (error.temporary) {
+      consumer.cancelWait = this.environment.after(this.backOff.draw(error.retryAfterMs), () =>
+        this.go(feed, consumer),
+      );
+      return;
+    }
+    if (error.reason === 'no_history') {
+      consumer.begins = 'latest';
+      return feed.hasJoined ? this.join(feed, consumer) : this.lead(feed, consumer);
+    }
+    consumer.events.refused(error);
+  }
+}

@@ -1,0 +1,387 @@
+/** The client: everything of one connection, put together. It does nothing before the first topic or publish. */
+import type { ConnectedDetails, HistoryDetails, ServerFrame } from '../protocol/wire.ts';
+import type { BackOffOptions } from './back-off.ts';
+import { jsonCodec, type ClientCodec } from './codec.ts';
+import type { ConnectionState } from './connection-state.ts';
+import { Connection } from './connection.ts';
+import { Consumer, type BufferBounds } from './consumer.ts';
+import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
+import { SignalboxError } from './errors.ts';
+import { Histories } from './histories.ts';
+import { messageOf } from './items.ts';
+import { Keeper } from './keeper.ts';
+import type { Link } from './link.ts';
+import { PublishQueue } from './publish-queue.ts';
+import type { PublishOptions, QueueOptions, QueueView, Receipt } from './publishing.ts';
+import { Requests } from './requests.ts';
+import type { ClientStorage } from './storage.ts';
+import { ME, Subscriptions } from './subscriptions.ts';
+import { Tokens, type TokenSource } from './tokens.ts';
+import { Topic, type Reader, type TopicPorts } from './topic.ts';
+
+export interface ClientOptions {
+  /** Of the WebSocket endpoint, as `wss://example.com/ws`. */
+  readonly url: string | (() => string | Promise<string>);
+  readonly token?: TokenSource;
+  /** `lazy`, when it is not given: at the first topic or publish. */
+  readonly connect?: 'lazy' | 'now';
+  readonly codec?: ClientCodec;
+  /** Where positions and the queue are kept; without one, in memory. */
+  readonly storage?: ClientStorage;
+  readonly queue?: QueueOptions;
+  /** Of each reader: above it the log is the buffer. */
+  readonly buffer?: Partial<BufferBounds>;
+  readonly backoff?: BackOffOptions;
+  /** How long a topic without readers stays subscribed. */
+  readonly lingerMs?: number;
+  readonly environment?: Partial<Environment>;
+  /** Told what happens, for debugging. No tokens, no payloads. */
+  readonly log?: (event: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+/** A message from the operators to whoever is connected. */
+export interface Notification {
+  readonly level: string;
+  readonly message: string;
+  readonly title?: string;
+}
+
+export interface ClientEvents {
+  readonly state: ConnectionState;
+  /** What no promise and no handler was told. */
+  readonly error: SignalboxError;
+  readonly notification: Notification;
+  /** A hole that nobody announced, in the topic of this name. It was asked for again; report it. */
+  readonly violation: string;
+}
+
+type PayloadOf<T, N> = N extends keyof T ? T[N] : unknown;
+
+/** Between two requests for a token that failed. */
+const TOKEN_PAUSE_MS = 10_000;
+
+/** @typeParam T what is published where, as `{ news: Article; [chat: `chat.${string}`]: Line }` */
+export class Client<T = Record<string, unknown>> {
+  private readonly options: ClientOptions;
+  private readonly environment: Environment;
+  private readonly tokens: Tokens;
+  private readonly connection: Connection;
+  private readonly requests: Requests;
+  private readonly histories: Histories;
+  private readonly subscriptions: Subscriptions;
+  private readonly publishes: PublishQueue;
+  private readonly keeper: Keeper;
+  private readonly ports: TopicPorts;
+  private readonly listeners = new Map<string, Set<(value: never) => void>>();
+  private readonly watchers = new Map<string, Set<() => void>>();
+  private unlisten: (() => void) | null = null;
+  private cancelRenewal: () => void = () => {};
+
+  constructor(options: ClientOptions) {
+    this.options = options;
+    const environment = { ...standardEnvironment(), ...options.environment };
+    const id = environment.id();
+    const link = (): Link | null => this.link();
+    this.environment = environment;
+    this.tokens = new Tokens(options.token, environment);
+    this.keeper = new Keeper(options.storage, environment, (error) => this.tell('error', error));
+    this.requests = new Requests(`${id}?`);
+    this.histories = new Histories(this.requests, link);
+    this.publishes = new PublishQueue({
+      environment,
+      keyPrefix: `${id}-`,
+      options: options.queue ?? {},
+      link,
+      serverTime: () => this.serverTime,
+      changed: (key, saved) => this.keeper.entry(key, saved),
+    });
+    const isMine = (key: string): boolean => this.publishes.isMine(key);
+    this.subscriptions = new Subscriptions({
+      environment,
+      requests: this.requests,
+      histories: this.histories,
+      lingerMs: options.lingerMs ?? 1_000,
+      link,
+      stored: (topic) => this.keeper.positions.get(topic),
+      isMine,
+      settled: (on) => this.connection.settled(on),
+      violated: (topic) => this.tell('violation', topic),
+      changed: (topic) => this.changed(topic),
+    });
+    this.connection = new Connection(
+      { url: options.url, backoff: options.backoff },
+      options.codec ?? jsonCodec,
+      this.tokens,
+      environment,
+      {
+        greeted: (on, greeting) => this.greeted(on, greeting),
+        frame: (on, frame, size) => this.received(on, frame, size),
+        moved: (on) => {
+          this.subscriptions.moved(on);
+          this.histories.next();
+          this.publishes.pump();
+        },
+        lost: (on) => {
+          this.subscriptions.lost(on);
+          this.requests.lost(on);
+          this.publishes.lost(on);
+        },
+        changed: (state) => this.became(state),
+        failed: (error) => this.tell('error', error),
+      },
+    );
+    const { maxMessages = 1_000, maxBytes = 1_048_576 } = options.buffer ?? {};
+    this.ports = {
+      bounds: { maxMessages, maxBytes },
+      read: (topic, reader) => this.read(topic, reader),
+      state: (topic) => this.subscriptions.feed(topic)?.state ?? 'stopped',
+      watch: (topic, listener) => watch(this.watchers, topic, listener),
+      position: (topic) => this.keeper.positions.get(topic),
+      publish: (topic, payload, how) => this.publish('Broadcast', topic, payload, how),
+      page: (request) => {
+        this.start();
+        return new Promise<HistoryDetails>((resolve, reject) => {
+          this.histories.page(request, (error, page) =>
+            page === undefined ? reject(error ?? undefined) : resolve(page),
+          );
+        });
+      },
+      message: (topic, frame) => messageOf(topic, frame, isMine),
+      after: (ms, work) => environment.after(ms, work),
+    };
+    if (options.connect === 'now') this.start();
+  }
+
+  get state(): ConnectionState {
+    return this.connection.state;
+  }
+
+  /** Milliseconds since 1970, as the server says. */
+  get serverTime(): number {
+    return this.tokens.serverTime;
+  }
+
+  get queue(): QueueView {
+    return this.publishes;
+  }
+
+  /** Free: nothing happens before it is read or published to. */
+  topic<N extends string>(name: N): Topic<PayloadOf<T, N>>;
+  topic<P>(name: string): Topic<P>;
+  topic(name: string): Topic {
+    return new Topic(name, this.ports);
+  }
+
+  /** The messages to one's own user, on all devices. */
+  get direct(): Topic {
+    return this.topic<unknown>(ME);
+  }
+
+  /** A message to a user. Whether there is one is not revealed. */
+  send(user: string, payload: unknown, options?: PublishOptions): Promise<Receipt> {
+    return this.publish('DirectMessage', user, payload, options);
+  }
+
+  /** A frame that the application has added to the server. @throws SignalboxError, `offline` without an answer */
+  request(type: `X-${string}`, data?: unknown): Promise<unknown> {
+    this.start();
+    return new Promise((resolve, reject) => {
+      const link = this.link();
+      if (link === null) return reject(new SignalboxError('offline', 'there is no connection', { temporary: true }));
+      this.requests.ask(link, type, data, (error, frame) =>
+        error === null ? resolve(frame?.data.details) : reject(error),
+      );
+    });
+  }
+
+  /** @returns what ends it */
+  on<E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void): () => void {
+    return watch(this.listeners, event, listener as (value: never) => void);
+  }
+
+  /** Lets the connection go; `resume()` brings it back where it was. */
+  pause(): void {
+    this.connection.suspend('paused');
+  }
+
+  resume(): void {
+    this.connection.retryNow();
+  }
+
+  /** Does not wait for the back-off. */
+  retryNow(): void {
+    this.connection.retryNow();
+  }
+
+  /** The end. @param options.flushMs how long the queue may take to become empty */
+  async close({ flushMs = 0 }: { readonly flushMs?: number } = {}): Promise<void> {
+    if (flushMs > 0)
+      await new Promise<void>((resolve) => {
+        const cancel = this.environment.after(flushMs, resolve);
+        this.publishes.whenEmpty(() => {
+          cancel();
+          resolve();
+        });
+      });
+    this.publishes.close('closed');
+    this.connection.close();
+  }
+
+  /** The end, and nothing is left of the user: no positions, no queue, no token. */
+  async signOut(): Promise<void> {
+    this.publishes.close('signed_out');
+    this.publishes.clear();
+    this.connection.close();
+    await this.keeper.clear();
+  }
+
+  /** The greeting comes right behind the handshake; what is sent before it, a refusal does not read. */
+  private link(): Link | null {
+    const { main } = this.connection;
+    return main === null || main.greeting === null ? null : main;
+  }
+
+  private start(): void {
+    if (this.unlisten !== null || this.state.status !== 'idle') return;
+    this.unlisten = this.environment.lifecycle((event) => this.lived(event));
+    this.keeper.load((entries) => this.publishes.adopt(entries));
+    this.keeper.loaded(() => this.connection.start());
+  }
+
+  private read(topic: string, { handler, refused, threw, since }: Reader): () => void {
+    const consumer = new Consumer(handler, since === 'stored', this.ports.bounds, {
+      committed: ({ isStored, done }) => {
+        if (isStored && done !== null) this.keeper.commit(topic, done);
+      },
+      drained: (which) => this.subscriptions.drained(topic, which),
+      threw: (cause) => {
+        const error = new SignalboxError('handler_failed', `a handler of ${topic} threw: ${String(cause)}`, { cause });
+        if (threw === undefined) this.tell('error', error);
+        else threw(error);
+      },
+      refused,
+    });
+    let stop = (): void => consumer.end();
+    // It may find out at once that it cannot connect.
+    this.start();
+    this.keeper.loaded(() => {
+      const { state } = this;
+      if (state.status === 'closed') refused(state.error ?? null);
+      else if (!consumer.isEnded) stop = this.subscriptions.add(topic, consumer, since);
+    });
+    return () => stop();
+  }
+
+  private publish(
+    type: 'Broadcast' | 'DirectMessage',
+    to: string,
+    payload: unknown,
+    options: PublishOptions = {},
+  ): Promise<Receipt> {
+    return new Promise((resolve, reject) => {
+      this.start();
+      const { state } = this;
+      if (state.status === 'closed')
+        return reject(state.error ?? new SignalboxError('closed', 'expected an open client: it was closed'));
+      this.publishes.publish(type, to, payload, options, (error, receipt) =>
+        receipt === undefined ? reject(error ?? undefined) : resolve(receipt),
+      );
+    });
+  }
+
+  private greeted(link: Link, greeting: ConnectedDetails): void {
+    const { limits, max_message_size: size } = greeting;
+    this.subscriptions.greeted(link);
+    this.histories.next();
+    this.publishes.greeted(size, limits.idempotency_window_ms, limits.connection_rps, limits.connection_burst);
+  }
+
+  private received(link: Link, frame: ServerFrame, size: number): void {
+    const { type, data, reply_to: replyTo } = frame;
+    if (type === 'Broadcast' || type === 'DirectMessage' || type === 'Gap') this.subscriptions.frame(link, frame, size);
+    else if (replyTo !== undefined) {
+      if (!this.publishes.answered(frame)) this.requests.answered(frame);
+    } else if (type === 'Status' && data.status === 'draining')
+      this.connection.draining(link, Number(data.details['reconnect_after_ms']));
+    else if (type === 'AuthStatus') this.renew(link);
+    else if (type === 'SystemNotification') this.tell('notification', data as unknown as Notification);
+  }
+
+  /** A new token on the same connection, before the old one ends. */
+  private renew(link: Link): void {
+    this.cancelRenewal();
+    const again = (error: SignalboxError): void => {
+      this.tell('error', error);
+      this.cancelRenewal = this.environment.after(TOKEN_PAUSE_MS, () => this.renew(link));
+    };
+    this.tokens.ask('expiring', (error, token) => {
+      if (error?.reason === 'signed_out') return this.connection.close(error);
+      if (error !== null) return again(error);
+      if (!link.isOpen) return;
+      this.requests.ask(link, 'Authenticate', { token }, (refusal, frame) => {
+        if (refusal?.reason === 'offline') return;
+        if (refusal !== null) {
+          this.tokens.distrust(true);
+          return again(refusal);
+        }
+        const details = (frame?.data.details ?? {}) as {
+          readonly expires_at?: number | null;
+          readonly unsubscribed?: readonly string[];
+        };
+        this.tokens.accepted(details.expires_at);
+        const reason = new SignalboxError('not_allowed', 'the new token does not allow it', { code: 403 });
+        this.subscriptions.dropped(details.unsubscribed ?? [], reason);
+      });
+    });
+  }
+
+  private lived(event: LifecycleEvent): void {
+    const { connection } = this;
+    if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
+      this.keeper.flush();
+      connection.hidden();
+      // An open socket keeps a page out of the back-forward cache.
+      if (event === 'pagehide') connection.suspend('bfcache');
+    } else if (event === 'online') connection.online();
+    else if (event === 'offline') connection.probe();
+    else connection.visible(event !== 'visible');
+  }
+
+  private became(state: ConnectionState): void {
+    this.options.log?.('state', { ...state });
+    if (state.status !== 'connected') this.cancelRenewal();
+    if (state.status === 'closed') {
+      const error = state.error ?? null;
+      this.unlisten?.();
+      this.publishes.close(error?.reason === 'signed_out' ? 'signed_out' : 'closed');
+      this.subscriptions.close(error);
+      this.histories.close(error ?? new SignalboxError('closed', 'the client was closed'));
+      this.keeper.flush();
+    }
+    this.tell('state', state);
+  }
+
+  private changed(topic: string): void {
+    const listeners = this.watchers.get(topic);
+    if (listeners !== undefined) for (const listener of listeners) listener();
+  }
+
+  private tell<E extends keyof ClientEvents>(event: E, value: ClientEvents[E]): void {
+    this.options.log?.(event, { value });
+    for (const listener of this.listeners.get(event) ?? []) (listener as (value: ClientEvents[E]) => void)(value);
+  }
+}
+
+export function createClient<T = Record<string, unknown>>(options: ClientOptions): Client<T> {
+  return new Client<T>(options);
+}
+
+function watch<L>(listeners: Map<string, Set<L>>, name: string, listener: L): () => void {
+  const known = listeners.get(name) ?? new Set<L>();
+  listeners.set(name, known);
+  known.add(listener);
+  return () => {
+    known.delete(listener);
+    if (known.size === 0 && listeners.get(name) === known) listeners.delete(name);
+  };
+}

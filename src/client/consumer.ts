@@ -1,0 +1,139 @@
+/** One reader of a topic: a bounded buffer, a handler that gets one item at a time, and where it stands. */
+import type { Position } from '../protocol/position.ts';
+import type { SignalboxError } from './errors.ts';
+import type { Gap, Item } from './items.ts';
+
+/** Gets the next item when it has settled. */
+export type Handler = (item: Item) => unknown;
+
+export interface BufferBounds {
+  readonly maxMessages: number;
+  readonly maxBytes: number;
+}
+
+export interface ConsumerEvents {
+  /** The application has handled everything up to the position. */
+  committed(consumer: Consumer): void;
+  /** It has room again. */
+  drained(consumer: Consumer): void;
+  threw(error: unknown): void;
+  /** Its topic is refused, or the client closed (`null`): nothing more comes. */
+  refused(error: SignalboxError | null): void;
+}
+
+export class Consumer {
+  /** Up to where it was given items. */
+  position: Position | null = null;
+  /** Up to where the application has handled them. */
+  done: Position | null = null;
+  /** It takes what the connection brings; otherwise it reads the log until it has caught up. */
+  isJoined = false;
+  /** A page of the log has been asked for. */
+  isReading = false;
+  isEnded = false;
+  /** Takes back the time at which the log is asked again. */
+  cancelWait: () => void = () => {};
+  /** How it begins when it has no position: with the last so many, or with all that there are. */
+  begins: { readonly last: number } | 'earliest' | 'latest' = 'latest';
+  /** Its position is worth being kept. */
+  readonly isStored: boolean;
+  private readonly buffer: { readonly item: Item; readonly size: number }[] = [];
+  private bytes = 0;
+  private isBusy = false;
+  /** What an ephemeral topic brought while there was no room. */
+  private dropped = 0;
+  readonly events: ConsumerEvents;
+  private readonly handler: Handler;
+  private readonly bounds: BufferBounds;
+
+  constructor(handler: Handler, isStored: boolean, bounds: BufferBounds, events: ConsumerEvents) {
+    this.handler = handler;
+    this.isStored = isStored;
+    this.bounds = bounds;
+    this.events = events;
+  }
+
+  get isEmpty(): boolean {
+    return this.buffer.length === 0;
+  }
+
+  /** @returns whether it was taken: a message of a log that finds no room is left there */
+  push(item: Item, size: number): boolean {
+    if (this.isEnded) return true;
+    const { position } = this;
+    const isLogged = item.kind === 'message' && item.epoch !== '';
+    if (isLogged && position !== null && item.sequence <= position.sequence) return true;
+    const { maxMessages, maxBytes } = this.bounds;
+    if (item.kind === 'message' && (this.buffer.length >= maxMessages || this.bytes >= maxBytes)) {
+      if (!isLogged) this.dropped += 1;
+      return !isLogged;
+    }
+    if (isLogged) this.position = { epoch: item.epoch, sequence: item.sequence };
+    else if (item.kind !== 'message' && item.position !== undefined) this.position = item.position;
+    if (this.dropped > 0) this.add(this.missing(item.topic), 0);
+    this.add(item, size);
+    this.run();
+    return true;
+  }
+
+  end(): void {
+    this.isEnded = true;
+    this.cancelWait();
+    this.buffer.length = 0;
+  }
+
+  private add(item: Item, size: number): void {
+    this.buffer.push({ item, size });
+    this.bytes += size;
+  }
+
+  private missing(topic: string): Gap {
+    const count = this.dropped;
+    this.dropped = 0;
+    return { kind: 'gap', topic, cause: 'no_history', from: undefined, to: undefined, count, position: undefined };
+  }
+
+  private run(): void {
+    while (!this.isBusy && !this.isEnded) {
+      const next = this.buffer.shift();
+      if (next === undefined) return;
+      this.bytes -= next.size;
+      this.isBusy = true;
+      let answer: unknown;
+      try {
+        answer = this.handler(next.item);
+      } catch (error) {
+        this.events.threw(error);
+      }
+      // Without a promise it goes on in the same breath: time stands still for who does not wait.
+      if (!isPromise(answer)) this.settled(next.item);
+      else
+        answer.then(
+          () => this.goOn(next.item),
+          (error: unknown) => {
+            this.events.threw(error);
+            this.goOn(next.item);
+          },
+        );
+    }
+  }
+
+  private goOn(item: Item): void {
+    this.settled(item);
+    this.run();
+  }
+
+  /** A handler that threw has handled its item: it would throw again and hold up all that follow. */
+  private settled(item: Item): void {
+    this.isBusy = false;
+    if (this.isEnded) return;
+    if (item.kind !== 'message') this.done = item.position ?? this.done;
+    else if (item.epoch !== '') this.done = { epoch: item.epoch, sequence: item.sequence };
+    this.events.committed(this);
+    if (this.isEmpty) this.events.drained(this);
+  }
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value;
+}

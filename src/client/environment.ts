@@ -1,0 +1,102 @@
+/** What the library takes of the world around it. All of it can be replaced: by a virtual clock, by React Native's AppState. */
+
+/** What happens to a page or an app, and what the network is said to be. All of it is a hint, none of it is believed. */
+export type LifecycleEvent =
+  | 'visible'
+  | 'hidden'
+  | 'resume'
+  | 'freeze'
+  | 'pageshow'
+  | 'pagehide'
+  | 'online'
+  | 'offline';
+
+/** As much of a WebSocket as is used. */
+export interface SocketPort {
+  binaryType: string;
+  onopen: (() => void) | null;
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null;
+  onerror: (() => void) | null;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+}
+
+export interface Environment {
+  /** Milliseconds since 1970, as this machine believes. */
+  now(): number;
+  /** Milliseconds that never run back. */
+  elapsed(): number;
+  /** @returns what takes it back */
+  after(ms: number, work: () => void): () => void;
+  /** At least 0, below 1. */
+  random(): number;
+  /** At most 24 letters and digits that nobody else draws. */
+  id(): string;
+  /** @throws when the URL cannot be used */
+  open(url: string, protocols: string[]): SocketPort;
+  /** @returns what ends it */
+  lifecycle(listener: (event: LifecycleEvent) => void): () => void;
+}
+
+/** Above this a timer fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+interface EventSource {
+  addEventListener?(name: string, listener: () => void): void;
+  removeEventListener?(name: string, listener: () => void): void;
+  readonly visibilityState?: string;
+}
+
+interface Globals extends EventSource {
+  readonly document?: EventSource;
+  readonly WebSocket?: new (url: string, protocols: string[]) => SocketPort;
+}
+
+/** Browsers, workers, Node, Deno and Bun. */
+export function standardEnvironment(): Environment {
+  const globals = globalThis as unknown as Globals;
+  return {
+    now: () => Date.now(),
+    elapsed: () => performance.now(),
+    after: (ms, work) => {
+      const timer = setTimeout(work, Math.min(ms, LONGEST_TIMER_MS));
+      return () => clearTimeout(timer);
+    },
+    random: () => Math.random(),
+    id: randomId,
+    open: (url, protocols) => {
+      if (globals.WebSocket === undefined) throw new Error('expected a global WebSocket: give environment.open');
+      return new globals.WebSocket(url, protocols);
+    },
+    lifecycle: (listener) => listenToPage(globals, listener),
+  };
+}
+
+function randomId(): string {
+  // Missing in React Native without a polyfill; `randomUUID` also in pages without TLS.
+  const bytes = globalThis.crypto?.getRandomValues?.(new Uint32Array(4)) ?? [
+    Math.random() * 2 ** 32,
+    Math.random() * 2 ** 32,
+    Date.now(),
+  ];
+  return Array.from(bytes, (part) => Math.floor(part).toString(36))
+    .join('')
+    .slice(0, 24);
+}
+
+function listenToPage(globals: Globals, listener: (event: LifecycleEvent) => void): () => void {
+  const { document } = globals;
+  const ends: (() => void)[] = [];
+  const listen = (source: EventSource | undefined, name: string, work: () => void): void => {
+    source?.addEventListener?.(name, work);
+    ends.push(() => source?.removeEventListener?.(name, work));
+  };
+  for (const name of ['pageshow', 'pagehide', 'online', 'offline'] as const)
+    listen(globals, name, () => listener(name));
+  for (const name of ['freeze', 'resume'] as const) listen(document, name, () => listener(name));
+  listen(document, 'visibilitychange', () => listener(document?.visibilityState === 'hidden' ? 'hidden' : 'visible'));
+  return () => {
+    for (const end of ends) end();
+  };
+}

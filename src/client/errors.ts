@@ -1,0 +1,72 @@
+/** What goes wrong, as one class. Ask {@link isSignalboxError}, not `instanceof`: a page may hold two copies of the library. */
+import type { Reason } from '../protocol/errors.ts';
+import type { WireError } from '../protocol/wire.ts';
+
+/** Reasons that the library adds to those of the server (docs/errors.md). */
+type ClientReason =
+  | 'queue_full'
+  | 'aborted'
+  | 'deadline'
+  | 'closed'
+  | 'signed_out'
+  | 'not_serialisable'
+  | 'offline'
+  | 'invalid_url'
+  | 'token_failed'
+  | 'handler_failed'
+  | 'storage_failed';
+
+export type ErrorReason = Reason | ClientReason;
+
+const BRAND = Symbol.for('signalbox.error');
+
+export interface ErrorFacts {
+  /** As in HTTP; 0 when it is the library that says so. */
+  readonly code?: number;
+  /** Whether the same may succeed later without being changed. */
+  readonly temporary?: boolean;
+  readonly retryAfterMs?: number | undefined;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+  readonly cause?: unknown;
+}
+
+export class SignalboxError extends Error {
+  readonly [BRAND] = true;
+  override readonly name = 'SignalboxError';
+  readonly reason: ErrorReason;
+  readonly code: number;
+  readonly temporary: boolean;
+  readonly retryAfterMs: number | undefined;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(reason: ErrorReason, message: string, facts: ErrorFacts = {}) {
+    super(`${message} (${reason})`, { cause: facts.cause });
+    this.reason = reason;
+    this.code = facts.code ?? 0;
+    this.temporary = facts.temporary ?? false;
+    this.retryAfterMs = facts.retryAfterMs;
+    this.details = facts.details;
+  }
+}
+
+export function isSignalboxError(value: unknown): value is SignalboxError {
+  return typeof value === 'object' && value !== null && BRAND in value;
+}
+
+/** What a token function throws when there is nobody signed in: the client closes and does not try again. */
+export function signedOut(message = 'nobody is signed in'): SignalboxError {
+  return new SignalboxError('signed_out', message);
+}
+
+/** What the server refused. */
+export function refused(error: WireError): SignalboxError {
+  const { code, reason, message, details } = error;
+  // Servers before version 0.2 say nothing of it in `rejected`.
+  const temporary = error.temporary ?? (code === 429 || code === 503);
+  return new SignalboxError(reason as ErrorReason, message, {
+    code,
+    temporary,
+    retryAfterMs: error.retry_after_ms,
+    details,
+  });
+}

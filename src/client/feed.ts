@@ -1,0 +1,131 @@
+/** One topic as it comes over the wire: one subscription, however many read it. */
+import type { Position } from '../protocol/position.ts';
+import type { ServerData, SubscribedDetails } from '../protocol/wire.ts';
+import type { Consumer } from './consumer.ts';
+import type { SignalboxError } from './errors.ts';
+import { hole, lostHistory, type Item, type Live } from './items.ts';
+import type { Link } from './link.ts';
+
+export type SubscriptionState = 'stopped' | 'pending' | 'catchingUp' | 'live' | 'paused' | 'rejected';
+
+/** Frames cannot have been lost on a connection: it is asked for again. */
+export type Accepted = 'taken' | 'known' | 'violation';
+
+export class Feed {
+  readonly name: string;
+  readonly consumers = new Set<Consumer>();
+  /** Up to where it has come; `null` before the first answer, and in ephemeral topics. */
+  last: Position | null = null;
+  isEphemeral = false;
+  /** Whose frames count: the connection that has confirmed it last. */
+  link: Link | null = null;
+  /** Where it was asked for last. */
+  asked: Link | null = null;
+  /** What there was when it was confirmed has come. */
+  isLive = false;
+  error: SignalboxError | null = null;
+  cancelLinger: () => void = () => {};
+  /** Where it was the head of the topic when the subscription was confirmed. */
+  private head = 0;
+  private awaitsGap = false;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get state(): SubscriptionState {
+    if (this.error !== null) return 'rejected';
+    if (this.link !== null) return this.isLive ? 'live' : 'catchingUp';
+    if (this.consumers.size === 0) return 'stopped';
+    return this.hasJoined ? 'pending' : 'paused';
+  }
+
+  get hasJoined(): boolean {
+    for (const { isJoined } of this.consumers) if (isJoined) return true;
+    return false;
+  }
+
+  /** An entry of `Subscribe`. */
+  entry(): unknown {
+    if (this.last !== null) return { topic: this.name, ...this.last };
+    const isFirst = [...this.consumers].some(({ isJoined, begins }) => isJoined && begins === 'earliest');
+    return isFirst ? { topic: this.name, from: 'earliest' } : this.name;
+  }
+
+  /** It is away from the wire, until it is asked for again. */
+  detach(): void {
+    this.link = null;
+    this.asked = null;
+    this.isLive = false;
+  }
+
+  confirmed(
+    link: Link,
+    position: Position | undefined,
+    recovery: SubscribedDetails['recovery'][string] | undefined,
+  ): void {
+    const isMoved = this.link !== null && this.isLive;
+    this.link = link;
+    this.asked = link;
+    this.isEphemeral = position === undefined;
+    // On a topic that is resumed nothing moves: what is missing follows, or a Gap in its place.
+    this.last ??= position ?? null;
+    this.head = (position?.sequence ?? 0) + (recovery?.missed ?? 0);
+    // The Gap that says where it goes on is still to come.
+    this.awaitsGap = recovery?.recovered === false && !['trimmed', 'no_history'].includes(recovery.reason ?? '');
+    if (!isMoved) this.isLive = false;
+    this.goLive();
+  }
+
+  /** Only the one that comes next is taken: what is older came over two connections. */
+  message(data: ServerData, item: () => Item, size: number): Accepted {
+    const { sequence, epoch } = data;
+    if (sequence !== undefined) {
+      const last = this.last?.sequence ?? 0;
+      if (sequence <= last) return 'known';
+      if (sequence !== last + 1) return 'violation';
+      this.last = { epoch, sequence };
+    }
+    this.deliver(item(), size);
+    this.goLive();
+    return 'taken';
+  }
+
+  gap({ cause, epoch, sequence = 0, from, to, count }: ServerData): Accepted {
+    const last = this.last?.sequence ?? 0;
+    if (cause === 'no_history') {
+      const unknown = { from: undefined, to: undefined, position: undefined };
+      this.deliver({ kind: 'gap', topic: this.name, cause, count, ...unknown }, 0);
+      return 'taken';
+    }
+    if (cause === 'history_lost') {
+      this.last = { epoch, sequence };
+      this.awaitsGap = false;
+      this.deliver(lostHistory(this.name, this.last), 0);
+    } else {
+      const first = Number(from);
+      if (to <= last) return 'known';
+      if (first > last + 1) return 'violation';
+      this.last = { epoch, sequence: to };
+      this.deliver(hole(this.name, cause, last + 1, to, epoch), 0);
+    }
+    this.goLive();
+    return 'taken';
+  }
+
+  live(): Live {
+    return { kind: 'live', topic: this.name, position: this.last ?? undefined };
+  }
+
+  private goLive(): void {
+    if (this.isLive || this.awaitsGap || (this.last?.sequence ?? 0) < this.head) return;
+    this.isLive = true;
+    this.deliver(this.live(), 0);
+  }
+
+  /** Who has no room leaves; the log keeps what it misses. */
+  private deliver(item: Item, size: number): void {
+    for (const consumer of this.consumers)
+      if (consumer.isJoined && !consumer.push(item, size)) consumer.isJoined = false;
+  }
+}

@@ -1,0 +1,15 @@
+/** `signalbox/client`: docs/client.md. */
+export { createClient, type Client, type ClientEvents, type ClientOptions, type Notification } from './client.ts';
+export { isSignalboxError, SignalboxError, signedOut, type ErrorReason } from './errors.ts';
+export type { ClientCodec } from './codec.ts';
+export type { ConnectionState } from './connection-state.ts';
+export type { Environment, LifecycleEvent, SocketPort } from './environment.ts';
+export type { SubscriptionState } from './feed.ts';
+export type { Gap, Item, Live, Message } from './items.ts';
+export type { PublishOptions, QueueEntry, QueueOptions, QueueStats, QueueView, Receipt } from './publishing.ts';
+export type { Change, ClientStorage, Saved } from './storage.ts';
+export type { Snapshot, Store, StoreOptions } from './store.ts';
+export type { Since } from './subscriptions.ts';
+export type { TokenRequest, TokenSource } from './tokens.ts';
+export type { Handlers, HistoryOptions, ReadOptions, Topic } from './topic.ts';
+export type { Position } from '../protocol/position.ts';

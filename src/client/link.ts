@@ -1,0 +1,91 @@
+/** One attempt at a connection, from its token to the end of its socket. Whoever lets go of it hears nothing of it any more. */
+import type { ConnectedDetails, ServerFrame, WireError } from '../protocol/wire.ts';
+import type { ClientCodec, OutgoingFrame, Publish } from './codec.ts';
+import type { Environment, SocketPort } from './environment.ts';
+
+export interface LinkEvents {
+  /** @param size characters or bytes of the frame, about */
+  frame(link: Link, frame: ServerFrame, size: number): void;
+  ended(link: Link, code: number): void;
+}
+
+export class Link {
+  /** Grows with every attempt: what comes of an attempt that is not held any more is of no interest. */
+  readonly generation: number;
+  /** It can be written to. */
+  isOpen = false;
+  /** The first frame, once it has come. */
+  greeting: ConnectedDetails | null = null;
+  greetedAt = 0;
+  heardAt: number;
+  /** What the server said before it closed. */
+  lastError: WireError | null = null;
+  /** Takes back the time by which the first frame must have come. */
+  cancelDeadline: () => void = () => {};
+  private socket: SocketPort | null = null;
+  private readonly codec: ClientCodec;
+  private readonly environment: Environment;
+
+  constructor(generation: number, codec: ClientCodec, environment: Environment) {
+    this.generation = generation;
+    this.codec = codec;
+    this.environment = environment;
+    this.heardAt = environment.elapsed();
+  }
+
+  /** @throws when the URL is none */
+  open(url: string, token: string | undefined, events: LinkEvents): void {
+    const protocols = [this.codec.subprotocol];
+    if (token !== undefined) protocols.push(`access_token.${token}`);
+    const socket = this.environment.open(url, protocols);
+    this.socket = socket;
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => {
+      this.isOpen = true;
+    };
+    socket.onmessage = ({ data }) => this.received(data, events);
+    socket.onclose = ({ code }) => events.ended(this, code);
+    // A close always follows.
+    socket.onerror = () => {};
+  }
+
+  send(frame: OutgoingFrame): void {
+    if (this.isOpen) this.socket?.send(this.codec.encode(frame));
+  }
+
+  publish(publish: Publish): void {
+    if (this.isOpen) this.socket?.send(this.codec.encodePublish(publish));
+  }
+
+  /** Lets go without waiting: a socket that is dead does not answer a close either. */
+  release(): void {
+    const { socket } = this;
+    this.cancelDeadline();
+    this.isOpen = false;
+    this.socket = null;
+    if (socket === null) return;
+    socket.onopen = null;
+    socket.onmessage = null;
+    socket.onclose = null;
+    // Some implementations tell of an error when a socket is closed before it is open.
+    socket.onerror = () => {};
+    socket.close(1000);
+  }
+
+  private received(data: unknown, events: LinkEvents): void {
+    this.heardAt = this.environment.elapsed();
+    let decoded: ServerFrame | readonly ServerFrame[];
+    try {
+      decoded = this.codec.decode(data);
+    } catch {
+      return events.ended(this, 1002);
+    }
+    const size = typeof data === 'string' ? data.length : ((data as ArrayBuffer).byteLength ?? 0);
+    if (!Array.isArray(decoded)) return events.frame(this, decoded as ServerFrame, size);
+    for (const frame of decoded as ServerFrame[]) {
+      // A frame may end the link.
+      if (this.socket === null) return;
+      events.frame(this, frame, size / decoded.length);
+    }
+  }
+}

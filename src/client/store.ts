@@ -1,0 +1,101 @@
+/**
+ * State that is loaded once and then kept by messages. First the position is known, then the state is loaded, then what
+ * came after the position is applied: nothing falls between the two.
+ */
+import type { Position } from '../protocol/position.ts';
+import type { SignalboxError } from './errors.ts';
+import type { Item, Message } from './items.ts';
+import type { Topic, TopicPorts } from './topic.ts';
+
+export interface StoreOptions<S, P> {
+  /**
+   * Reads the state as it is, or newer than `at`.
+   * @param at `undefined` for an ephemeral topic
+   */
+  readonly load: (at: Position | undefined, signal: AbortSignal) => S | Promise<S>;
+  /** The state after a message; called again with one that the loaded state holds already, when that was newer. */
+  readonly apply: (state: S, message: Message<P>) => S;
+  readonly error?: (error: unknown) => void;
+}
+
+export interface Snapshot<S> {
+  readonly value: S | undefined;
+  /** `stale`: messages are missing, or the state cannot be loaded; it is being loaded again. */
+  readonly status: 'loading' | 'live' | 'stale';
+  readonly position: Position | undefined;
+}
+
+export interface Store<S> {
+  subscribe(listener: () => void): () => void;
+  /** The same object until something changes. */
+  getSnapshot(): Snapshot<S>;
+  dispose(): void;
+}
+
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 30_000;
+
+export function createStore<S, P>(
+  topic: Topic<P>,
+  { load, apply, error: report }: StoreOptions<S, P>,
+  ports: TopicPorts,
+): Store<S> {
+  const listeners = new Set<() => void>();
+  const abort = new AbortController();
+  let snapshot: Snapshot<S> = { value: undefined, status: 'loading', position: undefined };
+
+  const become = (next: Snapshot<S>): void => {
+    if (abort.signal.aborted) return;
+    snapshot = next;
+    for (const listener of listeners) listener();
+  };
+  const failed = (error: unknown): void => {
+    become({ ...snapshot, status: snapshot.value === undefined ? 'loading' : 'stale' });
+    report?.(error);
+  };
+  const wait = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const cancel = ports.after(ms, resolve);
+      abort.signal.addEventListener('abort', () => {
+        cancel();
+        resolve();
+      });
+    });
+  const reload = async (at: Position | undefined): Promise<void> => {
+    for (let delay = FIRST_RETRY_MS; !abort.signal.aborted; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
+      try {
+        const value = await load(at, abort.signal);
+        return become({ value, status: 'live', position: at });
+      } catch (error) {
+        failed(error);
+        await wait(delay);
+      }
+    }
+  };
+  const handler = (item: Item): unknown => {
+    if (item.kind === 'message') {
+      const { sequence, epoch } = item;
+      const position = epoch === '' ? undefined : { epoch, sequence };
+      return become({ ...snapshot, value: apply(snapshot.value as S, item as Message<P>), position });
+    }
+    if (item.kind === 'gap') become({ ...snapshot, status: 'stale' });
+    else if (snapshot.status === 'live') return undefined;
+    // Nothing is applied before it is there: the reader waits for its handler.
+    return reload(item.position);
+  };
+  const refused = (error: SignalboxError | null): void => {
+    if (error !== null) failed(error);
+  };
+  const stop = ports.read(topic.name, { handler, refused, threw: failed, since: 'live' });
+  return {
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    getSnapshot: () => snapshot,
+    dispose: () => {
+      abort.abort();
+      stop();
+    },
+  };
+}

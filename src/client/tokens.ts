@@ -1,0 +1,117 @@
+/** Where tokens come from: asked for before a socket and before the one in use ends, one request at a time. */
+import type { Environment } from './environment.ts';
+import { isSignalboxError, SignalboxError } from './errors.ts';
+
+export interface TokenRequest {
+  /** `rejected`: the server did not take the last one. */
+  readonly reason: 'connect' | 'expiring' | 'rejected';
+  /** Aborted when the answer is no longer of use. */
+  readonly signal: AbortSignal;
+}
+
+/** Throws {@link signedOut} when there is nobody to have a token for. */
+export type TokenSource = string | ((request: TokenRequest) => string | Promise<string>);
+
+/** A function that has not answered by then never will. */
+const LONGEST_WAIT_MS = 30_000;
+/** A token with less time left is not used for a new socket. */
+const MARGIN_MS = 30_000;
+
+type TokenDone = (error: SignalboxError | null, token?: string) => void;
+
+export class Tokens {
+  private readonly source: TokenSource | undefined;
+  private readonly environment: Environment;
+  private cached: string | undefined;
+  /** By the server's clock; 0 when it is not known. */
+  private expiresAt = 0;
+  /** How far the server's clock is ahead of this one. */
+  private offset = 0;
+  private wasRejected = false;
+  private abortLast: (() => void) | null = null;
+  private waiters: TokenDone[] = [];
+
+  constructor(source: TokenSource | undefined, environment: Environment) {
+    this.source = source;
+    this.environment = environment;
+  }
+
+  /** Whether there could ever be another one. */
+  get canRenew(): boolean {
+    return typeof this.source === 'function';
+  }
+
+  get serverTime(): number {
+    return this.environment.now() + this.offset;
+  }
+
+  /** What the server says of the token in use. */
+  known(expiresAt: number | null | undefined, serverTime: number): void {
+    this.offset = serverTime - this.environment.now();
+    this.accepted(expiresAt);
+  }
+
+  accepted(expiresAt: number | null | undefined): void {
+    this.expiresAt = expiresAt ?? (expiresAt === null ? Infinity : 0);
+    this.wasRejected = false;
+  }
+
+  /** The next one is asked for anew: the server did not take the last, or the machine slept. */
+  distrust(isRejected: boolean): void {
+    this.cached = undefined;
+    this.wasRejected ||= isRejected;
+  }
+
+  /** For a new socket. Answers at once when nothing has to be asked for. */
+  forSocket(done: TokenDone): void {
+    if (typeof this.source !== 'function') return done(null, this.source);
+    if (this.cached !== undefined && this.expiresAt - this.serverTime > MARGIN_MS) return done(null, this.cached);
+    this.ask(this.wasRejected ? 'rejected' : 'connect', done);
+  }
+
+  /** Asks the application, once for all who want to know. */
+  ask(reason: TokenRequest['reason'], done: TokenDone): void {
+    const { source } = this;
+    if (typeof source !== 'function') return;
+    this.waiters.push(done);
+    if (this.abortLast !== null) return;
+    const abort = new AbortController();
+    const settle = (error: unknown, token?: unknown): void => {
+      // What comes after it was stopped belongs to nobody.
+      if (abort.signal.aborted) return;
+      const waiters = this.waiters.splice(0);
+      this.stop();
+      const isToken = error === undefined && typeof token === 'string' && token !== '';
+      if (isToken) this.cached = token;
+      const problem = isToken
+        ? null
+        : failure(error ?? new TypeError(`expected the token function to return a string, got ${typeof token}`));
+      for (const waiter of waiters) waiter(problem, isToken ? token : undefined);
+    };
+    const cancel = this.environment.after(LONGEST_WAIT_MS, () => settle(new Error('it has not answered for 30 s')));
+    this.abortLast = () => {
+      cancel();
+      abort.abort();
+    };
+    try {
+      const answer = source({ reason, signal: abort.signal });
+      if (typeof answer === 'object' && answer !== null) answer.then((token) => settle(undefined, token), settle);
+      else settle(undefined, answer);
+    } catch (error) {
+      settle(error);
+    }
+  }
+
+  stop(): void {
+    const abort = this.abortLast;
+    this.abortLast = null;
+    this.waiters = [];
+    abort?.();
+  }
+}
+
+function failure(cause: unknown): SignalboxError {
+  if (isSignalboxError(cause) && cause.reason === 'signed_out') return cause;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new SignalboxError('token_failed', `the token function failed: ${text}`, { temporary: true, cause });
+}

@@ -1,0 +1,185 @@
+/** One request and its answer: who may send a body is decided first, then the body is read, then a handler answers. */
+import type { HttpResponse as UwsResponse } from 'uWebSockets.js-compat';
+import { refusalResponse } from '../node/refusal-response.ts';
+import {
+  authorize,
+  type Handler,
+  type HttpResponse,
+  type RequestHead,
+  type Route,
+  type Verdict,
+} from '../node/route.ts';
+import { refusal, type Refusal } from '../protocol/errors.ts';
+import type { Counters } from '../telemetry/counters.ts';
+import type { Log } from '../telemetry/log.ts';
+import { BodyBudget, IncomingBody, type Body } from './request-body.ts';
+import { respond } from './response.ts';
+
+/** Bytes of a request body, where the route does not say. */
+const MAX_BODY = 1_048_576;
+/** Bytes of all bodies that are still arriving. */
+const MAX_BODIES = 67_108_864;
+/**
+ * Bytes of all bodies that came with their heads before it is known who sends them, while a key is fetched. Apart from
+ * the others, so that tokens that name keys that there are not keep nobody's upload out whose key is known.
+ */
+const MAX_WAITING = 16_777_216;
+
+/** What the requests of a listener share. */
+export class BodyBudgets {
+  readonly admitted = new BodyBudget(MAX_BODIES);
+  readonly waiting = new BodyBudget(MAX_WAITING);
+}
+
+/** Where requests go, and what they are counted and logged in. */
+export interface Surroundings {
+  readonly counters: Counters;
+  readonly log: Log;
+  readonly bodies: BodyBudgets;
+}
+
+export interface Received {
+  readonly route: Route;
+  readonly res: UwsResponse;
+  readonly head: RequestHead;
+  /** The request was `HEAD`. */
+  readonly isHead: boolean;
+}
+
+/** By route and class of status: both come from our own tables. */
+export function count({ httpRequests }: Counters, route: string, { status }: HttpResponse): void {
+  httpRequests.add(`${route} ${Math.floor(status / 100)}xx`);
+}
+
+export class Exchange {
+  private readonly received: Received;
+  private readonly around: Surroundings;
+  private readonly maxBytes: number;
+  private handle: Handler | null = null;
+  private body: IncomingBody | null = null;
+  private isPaused = false;
+  /** Answered, or the client is gone. */
+  private isOver = false;
+
+  constructor(received: Received, around: Surroundings) {
+    this.received = received;
+    this.around = around;
+    this.maxBytes = received.route.maxBody ?? MAX_BODY;
+  }
+
+  /**
+   * To be called in the request's own turn.
+   * @param problem why no route may see this head, or `null`
+   */
+  begin(problem: string | null): void {
+    const { res, head } = this.received;
+    // Nothing is kept of a body whose head says that it is refused: the library drops it.
+    if (problem !== null) return this.send(refusalResponse(refusal('malformed', problem)));
+    if (Number(head.header('content-length') ?? 0) > this.maxBytes)
+      return this.send(refusalResponse(this.bodyRefusal({ problem: 'too_large' })));
+    res.onAborted(() => {
+      this.isOver = true;
+      this.body?.abandon();
+    });
+    this.authorize();
+    if (this.isOver || !this.readsBody) return;
+    const waiting = this.shareOf(this.around.bodies.waiting);
+    this.body = new IncomingBody(res, this.maxBytes, waiting, (body) => this.arrived(body));
+    if (this.handle !== null) return this.admit(this.body);
+    // Bytes that are in the library's buffer already still come; the rest waits in the network.
+    this.isPaused = true;
+    res.pause();
+  }
+
+  private authorize(): void {
+    const { route, head } = this.received;
+    try {
+      authorize(route, head, (verdict) => this.decided(verdict));
+    } catch (error) {
+      this.send(this.failed(error));
+    }
+  }
+
+  private decided(verdict: Verdict): void {
+    if (this.isOver) return;
+    this.resume();
+    if ('answer' in verdict) {
+      this.body?.abandon();
+      return this.send(verdict.answer);
+    }
+    this.handle = (request) => verdict.handle(request);
+    if (!this.readsBody) return this.run('');
+    if (this.body !== null) this.admit(this.body);
+  }
+
+  private admit(body: IncomingBody): void {
+    body.admit(this.shareOf(this.around.bodies.admitted));
+  }
+
+  private arrived(body: Body): void {
+    if (this.isOver) return;
+    this.resume();
+    if ('problem' in body) this.send(refusalResponse(this.bodyRefusal(body)));
+    else this.run(body.text);
+  }
+
+  private run(body: string): void {
+    const { head, res, route } = this.received;
+    this.answer({ ...head, body })
+      .then((response) => this.send(response))
+      .catch((error: unknown) => {
+        this.around.log.error('HTTP answer failed', { path: route.path, error: String(error) });
+        if (!this.isOver) res.close();
+      });
+  }
+
+  private async answer(request: Parameters<Handler>[0]): Promise<HttpResponse> {
+    try {
+      return await (this.handle as Handler)(request);
+    } catch (error) {
+      return this.failed(error);
+    }
+  }
+
+  private failed(error: unknown): HttpResponse {
+    const { path } = this.received.route;
+    const shown = error instanceof Error ? error.stack : String(error);
+    this.around.log.error('HTTP handler failed', { path, error: shown });
+    return refusalResponse(refusal('internal', 'the request failed because of a fault of the server'));
+  }
+
+  private send(response: HttpResponse): void {
+    if (this.isOver) return;
+    const { route, res, head, isHead } = this.received;
+    const always = route.headers?.(head) ?? {};
+    this.isOver = true;
+    count(this.around.counters, route.path, response);
+    respond(res, { ...response, headers: { ...always, ...response.headers } }, { isHead });
+  }
+
+  /** Of a request that only looks nothing is read: a body has no meaning there (RFC 9110 section 9.3.1). */
+  private get readsBody(): boolean {
+    const { header, method } = this.received.head;
+    if (method === 'GET' || method === 'OPTIONS') return false;
+    return header('transfer-encoding') !== undefined || (header('content-length') ?? '0') !== '0';
+  }
+
+  private resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.received.res.resume();
+  }
+
+  private shareOf(budget: BodyBudget): ReturnType<BodyBudget['shareOf']> {
+    const { route, head } = this.received;
+    return budget.shareOf(() => route.senderOf?.(head) ?? head.address, this.maxBytes);
+  }
+
+  private bodyRefusal(body: Exclude<Body, { text: string }>): Refusal {
+    if (body.problem === 'not_text')
+      return refusal('malformed', `expected a body in UTF-8, got something else at byte ${body.at}`);
+    return body.problem === 'too_large'
+      ? refusal('payload_too_large', `expected a body of at most ${this.maxBytes} bytes`)
+      : refusal('over_capacity', 'expected fewer large requests at the same time', 1_000);
+  }
+}

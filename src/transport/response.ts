@@ -1,0 +1,60 @@
+/** Writes answers to HTTP requests. */
+import type { HttpRequest as UwsRequest, HttpResponse as UwsResponse } from 'uWebSockets.js-compat';
+import type { HttpResponse } from '../node/route.ts';
+
+/** Status lines that are not obvious from the number alone. */
+const STATUS_TEXT: Readonly<Record<number, string>> = {
+  200: 'OK',
+  202: 'Accepted',
+  204: 'No Content',
+  207: 'Multi-Status',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  413: 'Payload Too Large',
+  422: 'Unprocessable Entity',
+  426: 'Upgrade Required',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+export interface AnswerTo {
+  /** The request was `HEAD`: the client reads no body, and takes one for the head of the next answer. */
+  readonly isHead: boolean;
+  /** Closes the connection after the answer: when it is not certain where the next request begins. */
+  readonly ends?: boolean;
+}
+
+export function asksForHead(req: UwsRequest): boolean {
+  return req.getMethod() === 'head';
+}
+
+/** Must be called in the request's own turn, or after `res` was checked not to be aborted. */
+export function respond(
+  res: UwsResponse,
+  { status, headers = {}, body }: HttpResponse,
+  { isHead, ends = false }: AnswerTo,
+): void {
+  res.cork(() => {
+    res.writeStatus(`${status} ${STATUS_TEXT[status] ?? ''}`.trim());
+    for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
+    if (body === null) {
+      res.endWithoutBody();
+      return;
+    }
+    if (headers['content-type'] === undefined)
+      res.writeHeader('content-type', typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json');
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    if (!isHead) res.end(text, ends);
+    else if (ends) res.endWithoutBody(0, true);
+    else {
+      // Not as an argument of the end: the library would wait for the bytes of that length.
+      res.writeHeader('content-length', String(Buffer.byteLength(text)));
+      res.endWithoutBody();
+    }
+  });
+}
