@@ -124,6 +124,16 @@ describe('rooms import only what stands before them', () => {
     expect(named).toEqual([]);
   });
 
+  test('wire formats are named by their codecs, and kept by their index elsewhere', () => {
+    // The generator of load is a client, and the simulator has clients: they choose a format by its name.
+    const rooms = ['actor', 'auth', 'broker', 'connection', 'control', 'http', 'limits', 'node', 'router', 'segments'];
+    const more = ['service', 'session', 'telemetry', 'transport'];
+    const named = sourceFiles()
+      .filter((file) => !isTest(file) && [...rooms, ...more].includes(roomOf(file)))
+      .filter((file) => /'msgpack'|\.msgpack\b|\bmsgpack:|'json' \?|=== 'json'/.test(read(file)));
+    expect(named).toEqual([]);
+  });
+
   test('simulation and load do not touch the socket library', () => {
     expect(imports.filter(({ from, to }) => (from === 'simulation' || from === 'load') && to === 'transport')).toEqual(
       [],

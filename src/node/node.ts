@@ -11,6 +11,8 @@ import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
+import type { Codec } from '../protocol/codec.ts';
+import { DEFAULT_CODEC } from '../protocol/codecs.ts';
 import { isRefusal, refusal, type Reason, type Refusal } from '../protocol/errors.ts';
 import { MAX_BATCH_FRAMES, MAX_HISTORY_LIMIT, MAX_TOPICS_PER_FRAME, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { unaccounted } from '../router/audit.ts';
@@ -25,7 +27,6 @@ import {
   wantsFramePings,
   wantsRefusalAsClose,
   type Handshake,
-  type Negotiated,
 } from './handshake.ts';
 import type { NodeMode } from './mode.ts';
 import type { Origins } from './origins.ts';
@@ -61,7 +62,7 @@ export type Admission =
       /** Upgrade, send the refusal as an `Error` frame, then close with this: for clients that cannot see an HTTP answer. */
       readonly close: CloseReason | null;
       readonly subprotocol: string | undefined;
-      readonly format: Negotiated['format'];
+      readonly codec: Codec;
     };
 
 const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
@@ -275,14 +276,14 @@ export class Node {
       leave();
       return this.refuse(handshake, crowded, false);
     }
-    const { format, batching, subprotocol } = negotiated;
+    const { codec, batching, subprotocol } = negotiated;
     const framePings = wantsFramePings(handshake);
     const address = clientAddress(handshake, this.options.trustedProxies);
     return {
       kind: 'accepted',
       subprotocol,
       abandon: leave,
-      open: (transport) => this.open({ principal, usage, format, batching, framePings, address }, transport, welcome),
+      open: (transport) => this.open({ principal, usage, codec, batching, framePings, address }, transport, welcome),
     };
   }
 
@@ -307,7 +308,7 @@ export class Node {
     context.log.debug('Connection opened', {
       connection_id: connection.id,
       user: agreement.principal.user,
-      format: agreement.format,
+      format: connection.format,
     });
     connection.send(statusFrame('connected', this.greeting(connection)));
     context.events?.connected(factsOf(connection));
@@ -366,7 +367,7 @@ export class Node {
       refusal: refused,
       close,
       subprotocol: known?.subprotocol,
-      format: known?.format ?? 'json',
+      codec: known?.codec ?? DEFAULT_CODEC,
     };
   }
 }
