@@ -70,7 +70,7 @@ describe('figures that two pages have are the same', () => {
   /** The cells of the server's first row in the table of a workload. */
   function row(workload: string): readonly string[] {
     const [, section = ''] = measured.split(`<!-- bench:${workload} -->`);
-    const [line = ''] = section.split('\n').filter((text) => text.startsWith('| **Signalbox, JSON**'));
+    const line = section.split('\n').find((text) => text.startsWith('| **Signalbox, JSON**')) ?? '';
     return line.split('|').map((cell) => cell.replaceAll('*', '').trim());
   }
 
