@@ -7,24 +7,31 @@ import type { Publication } from '../protocol/position.ts';
 import { directTopic, isTenant, isTopicName, qualify, type Topic } from '../protocol/topic.ts';
 import { invalidTopic, writeProblem } from '../service/checks.ts';
 import { appendStored } from '../service/owned-append.ts';
+import type { TopicOwner } from '../service/topic-owners.ts';
 import type { Host, Outgoing, Page } from './host-api.ts';
 import type { HostPorts } from './host-ports.ts';
 
 type Context = HostPorts['context'];
 type Messages = Pick<Host, 'publish' | 'directMessage' | 'history' | 'position'>;
 
-export function messagesOf(app: string, context: Context): Messages {
+/** Whether the application has said yet which topics it owns. */
+export interface Phase {
+  isStarting: boolean;
+}
+
+export function messagesOf(app: string, context: Context, phase: Phase): Messages {
+  const place: Place = { app, context, phase };
   return {
     publish: async (name, message) => {
       const topic = topicOf(name, message.tenant);
       if (typeof topic !== 'string') return topic;
       const draft = draftOf(app, context, message);
-      return isRefusal(draft) ? draft : store(context, topic, draft, message);
+      return isRefusal(draft) ? draft : store(place, topic, draft, message);
     },
     directMessage: async (user, message) => {
       const { tenant, user: to } = typeof user === 'string' ? { tenant: '', user } : user;
       const draft = draftOf(app, context, message);
-      return isRefusal(draft) ? draft : store(context, directTopic(tenant, to), draft, {});
+      return isRefusal(draft) ? draft : store(place, directTopic(tenant, to), draft, {});
     },
     history: async (name, { tenant, after, before, limit, reverse = false }) => {
       const topic = topicOf(name, tenant);
@@ -47,8 +54,14 @@ export function messagesOf(app: string, context: Context): Messages {
   };
 }
 
+interface Place {
+  readonly app: string;
+  readonly context: Context;
+  readonly phase: Phase;
+}
+
 function store(
-  context: Context,
+  { app, context, phase }: Place,
   topic: Topic,
   draft: Draft,
   { at, timestamp }: Pick<Outgoing, 'at' | 'timestamp'>,
@@ -61,8 +74,8 @@ function store(
       resolve(outcome);
     };
     if (at === undefined) return broker.publish(topic, draft, stored);
-    const owner = owners?.of(topic) ?? null;
-    if (owner === null)
+    const owner = phase.isStarting ? unknownOwner(app) : (owners?.of(topic) ?? null);
+    if (owner?.app !== app)
       return resolve(refusal('not_allowed', `expected a topic that this application owns, got ${quote(topic)}`));
     appendStored(
       broker,
@@ -72,6 +85,11 @@ function store(
       stored,
     );
   });
+}
+
+/** While it starts, an application is believed: it puts back what the log has lost before anybody comes. */
+function unknownOwner(app: string): TopicOwner {
+  return { app, mayAct: null, publishing: null, history: null };
 }
 
 function read({ broker }: Context, topic: Topic, request: ReadRequest): Promise<History | Refusal> {

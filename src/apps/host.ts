@@ -9,10 +9,10 @@ import type { AppRoute } from './app-route.ts';
 import type { Calls } from './calls.ts';
 import type { Frame } from './frame.ts';
 import type { Host, Reached, User } from './host-api.ts';
-import { messagesOf } from './host-messages.ts';
+import { messagesOf, type Phase } from './host-messages.ts';
 import type { HostPorts } from './host-ports.ts';
 
-export function hostOf(calls: Calls, log: Log, ports: HostPorts): Host {
+export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): Host {
   const { node, context, random, bus, shared, events } = ports;
   const name = calls.app;
   const metrics = new AppMetrics(ports.addMetric, calls);
@@ -28,7 +28,7 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts): Host {
       return { ...refusal(reason, message, retryAfterMs), ...(details !== undefined && { details }) };
     },
     isRefusal: (answer) => typeof answer === 'object' && answer !== null && isRefusal(answer),
-    ...messagesOf(name, context),
+    ...messagesOf(name, context, phase),
     ...peopleOf(bus),
     emit: (event, data) => {
       const size = JSON.stringify(data)?.length ?? 0;

@@ -18,6 +18,9 @@ import type { Decision, OwnedTopics, PublishingAnswer } from './app.ts';
 import type { Calls } from './calls.ts';
 import type { StoredMessage } from './vocabulary.ts';
 
+/** When a client may ask again that got no decision. */
+const RETRY_MS = 1_000;
+
 interface Claim {
   readonly pattern: string;
   readonly owner: TopicOwner;
@@ -103,11 +106,15 @@ function decisionOf(answer: boolean | Refusal, calls: Calls, pattern: string, na
   if (answer === true) return null;
   if (answer === false)
     return refusal('not_allowed', `expected a topic that ${calls.app} allows this user, got ${quote(name)}`);
-  if (typeof answer === 'object' && answer !== null && isRefusal(answer)) return answer;
-  return calls.failed(
-    { part: 'decision', name: pattern, deadlineMs: null },
-    new TypeError(`expected true, false or a refusal as the answer of mayAct, got ${quote(answer)}`),
-  );
+  const isKnown = typeof answer === 'object' && answer !== null && isRefusal(answer);
+  if (isKnown && answer.reason !== 'quarantined') return answer;
+  if (!isKnown)
+    calls.failed(
+      { part: 'decision', name: pattern, deadlineMs: null },
+      new TypeError(`expected true, false or a refusal as the answer of mayAct, got ${quote(answer)}`),
+    );
+  // A fault is no decision: it is not to be remembered.
+  return refusal('rights_unavailable', `expected ${calls.app} to decide on this topic, and it failed`, RETRY_MS);
 }
 
 function publishedAs(

@@ -83,15 +83,18 @@ async function start({ app, settings }: LoadedApp, ports: AppPorts, problems: Pr
   const log = ports.log(app.name);
   const calls = new Calls(app.name, { ...ports, ...ports.limits, clock: ports.context.clock, scheduler }, log);
   const key = `apps.${app.name}`;
+  const phase = { isStarting: true };
   try {
     const parts: unknown = await within(scheduler, START_MS, async () =>
-      app.start(hostOf(calls, log, ports), settings),
+      app.start(hostOf(calls, log, ports, phase), settings),
     );
     if (typeof parts === 'object' && parts !== null) return { app: app.name, parts, calls, log };
     problems.push({ key, expected: 'start to give an object with parts', got: String(parts) });
   } catch (error) {
     log.error('Application did not start', { error: error instanceof Error ? error.stack : String(error) });
     problems.push({ key, expected: 'an application that starts', got: String(error) });
+  } finally {
+    phase.isStarting = false;
   }
   return null;
 }
