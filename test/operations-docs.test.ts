@@ -62,3 +62,30 @@ describe('the pages for operators name what is there', () => {
     expect(all(/`(Signalbox[A-Z]\w+)`/g).filter((name) => !alerts.includes(`alert: ${name}\n`))).toEqual([]);
   });
 });
+
+describe('figures that two pages have are the same', () => {
+  const measured = read('docs/performance.md');
+  const operations = read('docs/operations.md');
+
+  /** The cells of the server's first row in the table of a workload. */
+  function row(workload: string): readonly string[] {
+    const [, section = ''] = measured.split(`<!-- bench:${workload} -->`);
+    const [line = ''] = section.split('\n').filter((text) => text.startsWith('| **Signalbox, JSON**'));
+    return line.split('|').map((cell) => cell.replaceAll('*', '').trim());
+  }
+
+  test('deliveries per CPU-second, CPU of an accept, memory of a connection', () => {
+    expect(operations).toContain(`${row('w1')[2]?.replace(' M', ' million')} deliveries per CPU-second`);
+    expect(operations).toContain(`${row('w1u')[2]?.replace(' k', ' thousand')} when each is`);
+    const [, , bytes, first, , , , subscribe] = row('w3');
+    expect(operations).toContain(`in the process | ${bytes} bytes |`);
+    expect(operations).toContain(`${first} µs each, and ${subscribe} µs to subscribe (W3)`);
+  });
+
+  test('what a topic costs in Redis is told by one page', () => {
+    const formula = /topics × \(([\d,]+) \+/.exec(read('docs/redis.md'));
+    const each = Number(formula?.[1]?.replace(',', ''));
+    const example = (10_000 * (each + 100 * (300 + 100))) / 1e6;
+    expect(operations).toContain(`10,000 topics of 100 messages of 300 bytes are ${example} MB`);
+  });
+});

@@ -1,7 +1,7 @@
 /** The contract's part on what all share: nobody can use it up, and what goes first is the hoarder's own. */
 import { describe, expect, test } from 'vitest';
 import { directTopic } from '../protocol/topic.ts';
-import { count, draft, type Open, type Probe } from './contract-suite-probe.ts';
+import { count, draft, Refused, type Open, type Probe } from './contract-suite-probe.ts';
 import type { TopicLimits } from './topic-bounds.ts';
 
 const LIMITS: TopicLimits = {
@@ -33,7 +33,7 @@ async function kept(probe: Probe, prefix: string, topics: number): Promise<numbe
 function reasonOf(asked: Promise<unknown>): Promise<string> {
   return asked.then(
     () => 'taken',
-    (error: { readonly reason?: string }) => error.reason ?? String(error),
+    (error: unknown) => (error instanceof Refused ? error.reason : String(error)),
   );
 }
 

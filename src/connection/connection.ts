@@ -46,7 +46,7 @@ import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
 import type { Transport, TransportListener } from './transport.ts';
-import { hogsTurn } from './turn-guard.ts';
+import { hogsTurn, overruns } from './turn-guard.ts';
 import { enqueue } from './waiting-list.ts';
 
 /** What was agreed at the handshake. */
@@ -185,13 +185,15 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   received(bytes: ArrayBuffer, binary: boolean): void {
     if (!this.isOpen) return;
-    const { counters, node } = this.context;
+    const { counters, node, turnGuard } = this.context;
     this.seenBeat = node.beat;
     counters.receivedBytes += bytes.byteLength;
     const unread = chargeUnread(this, bytes.byteLength);
     if (unread !== null) {
-      if (hogsTurn(this) || !this.isOpen) return;
+      if (hogsTurn(this, bytes.byteLength) || !this.isOpen) return;
       counters.received.add('invalid', this.format);
+      // One answer for all that a turn brings too much: no answer could name its frame, and printing costs as much as reading.
+      if (overruns(this) && turnGuard.wasTold(this)) return void counters.errors.add(unread.reason);
       return this.reject(unread, undefined);
     }
     const decoded = CODECS[binary ? 'msgpack' : 'json'].decode(bytes, this.batching);
@@ -200,7 +202,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   }
 
   oversized(size: number): void {
-    if (!this.isOpen || hogsTurn(this)) return;
+    if (!this.isOpen || hogsTurn(this, size)) return;
     this.seenBeat = this.context.node.beat;
     this.context.counters.received.add('invalid', this.format);
     const message = `expected at most ${this.context.limits.maxMessageSize} bytes (websocket.max_message_size), got ${size}`;
@@ -419,7 +421,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   private accept(frame: Decoded, size: number): void {
     const { counters } = this.context;
-    if (!this.isOpen || hogsTurn(this)) return;
+    if (!this.isOpen || hogsTurn(this, size)) return;
     if (frame.type === 'rejected') {
       counters.received.add('invalid', this.format);
       const over = chargeFrame(this, 1);

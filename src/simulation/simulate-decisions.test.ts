@@ -108,7 +108,7 @@ class Silent extends Decisions {
 
 interface Bug {
   readonly decisions?: Parts['decisions'];
-  plant?(): void;
+  readonly plant?: () => void;
 }
 
 const BUGS: Readonly<Record<string, Bug>> = {

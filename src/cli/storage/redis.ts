@@ -7,7 +7,7 @@ import { RedisNodeViews } from '../../control/redis-views.ts';
 import { fingerprint, type Deployment } from '../../redis/deployment.ts';
 import { RedisLink } from '../../redis/link.ts';
 import type { LinkOptions } from '../../redis/link-options.ts';
-import { parseRedisUrl } from '../../redis/url.ts';
+import { parseRedisUrl } from '../../config/redis-url.ts';
 import { RedisSessionStore } from '../../session/redis.ts';
 import type { SharedStoreGauges } from '../../telemetry/gauges.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
