@@ -26,6 +26,9 @@ export interface Host {
 
   /** Types the handler by its schema. */
   frame<Data = undefined>(definition: FrameDefinition<Data>): Frame;
+  route<A extends Access, Query = Readonly<Record<string, string>>>(
+    definition: RouteDefinition<A, Uint8Array, Query> & { readonly body: 'bytes' },
+  ): AppRoute;
   route<A extends Access, Body = undefined, Query = Readonly<Record<string, string>>>(
     definition: RouteDefinition<A, Body, Query>,
   ): AppRoute;
