@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { QUEUE_FULL } from '../../src/apps/webhooks/queue-limits.ts';
 import { SharedQueue, type SharedQueueOptions } from '../../src/apps/webhooks/redis-queue.ts';
 import { RedisLink } from '../../src/redis/link.ts';
-import { parseRedisUrl } from '../../src/redis/url.ts';
+import { parseRedisUrl } from '../../src/config/redis-url.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { systemClock, systemRandom, systemScheduler } from '../../src/telemetry/system-clock.ts';
 import { Backend } from '../harness/backend.ts';
