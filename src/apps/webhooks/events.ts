@@ -11,7 +11,7 @@ export class Events {
   private readonly clock: Clock;
   private count = 0;
 
-  /** @param run tells this run of the node from others: ids never come again */
+  /** @param run tells this run of the node from others: ids never come again, and begin with a letter, as words of a command */
   constructor(node: string, run: string, clock: Clock) {
     this.node = node;
     this.run = run;
