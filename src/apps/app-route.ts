@@ -4,7 +4,7 @@ import type { Principal } from '../auth/principal.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import type { MaybePromise, Zod } from './vocabulary.ts';
 
-/** Anybody; whoever has a token; tokens with the role `service`. */
+/** Anybody; users with a token; tokens with the role `service`. */
 export type Access = 'public' | 'user' | 'service';
 
 export type AppMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -51,7 +51,7 @@ export interface RouteDefinition<A extends Access, Body, Query> {
   readonly answers?: (z: Zod) => Readonly<Record<number, z.ZodType>>;
   /** Bytes of a body; without, 1 MiB. */
   readonly maxBody?: number;
-  /** Tokens of the rate limits of the user that a request costs; without, 1. Public routes are charged to the node. */
+  /** Tokens of the rate limits of the user that a request costs; without, 1. Strangers are charged by address. */
   readonly cost?: number;
   /** Milliseconds for the answer, of a stream for its first piece; without, `apps.deadline_ms`. */
   readonly deadlineMs?: number;

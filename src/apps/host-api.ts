@@ -26,6 +26,9 @@ export interface Host {
 
   /** Types the handler by its schema. */
   frame<Data = undefined>(definition: FrameDefinition<Data>): Frame;
+  route<A extends Access, Query = Readonly<Record<string, string>>>(
+    definition: RouteDefinition<A, Uint8Array, Query> & { readonly body: 'bytes' },
+  ): AppRoute;
   route<A extends Access, Body = undefined, Query = Readonly<Record<string, string>>>(
     definition: RouteDefinition<A, Body, Query>,
   ): AppRoute;
@@ -78,7 +81,7 @@ export interface SharedStore {
   ): void;
 }
 
-/** Who is meant: a user id of the default tenant, or of a tenant. */
+/** The user that is meant: a user id of the default tenant, or of a tenant. */
 export type User = string | { readonly tenant: string; readonly user: string };
 
 export interface RightsOf {

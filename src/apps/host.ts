@@ -20,7 +20,7 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
     ...{ name, node, z, random, shared, log, clock: context.clock, scheduler: context.scheduler },
     // The types have been checked by the compiler; the core keeps them as unknown.
     frame: (definition) => definition as unknown as Frame,
-    route: (definition) => definition as unknown as AppRoute,
+    route: (definition: unknown) => definition as AppRoute,
     refuse: (reason, message, more = {}) => {
       if (!Object.hasOwn(ERRORS, reason))
         throw new RangeError(`expected a reason of docs/errors.md, got ${quote(reason)}`);

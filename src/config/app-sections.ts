@@ -45,7 +45,7 @@ export function resolveModule(text: string, origin: string | undefined): string 
   try {
     return createRequire(join(base, 'package.json')).resolve(text);
   } catch {
-    // What cannot be found is told by whoever imports it.
+    // The importer tells what cannot be found.
     return text;
   }
 }

@@ -30,13 +30,14 @@ export function explain(issue: Issue, tree: Tree, keys: readonly Key[] = KEYS, k
   );
   const keyPath = issue.path.slice(0, keyDepth).map(String).join('.');
   const key = keys.find((it) => it.path === keyPath);
-  const isInWords = issue.code === 'invalid_format' && key?.kind === 'text';
+  // What a schema checks by itself it says in its own words.
+  const isInWords = issue.code === 'custom' || (issue.code === 'invalid_format' && key?.kind === 'text');
   const expected =
     key === undefined || issue.path.length > keyDepth || isInWords
       ? issue.message
       : `a ${key.kind}${key.bounds === '' ? '' : ` (${key.bounds})`}`;
   if (key?.isSecret === true) return [{ key: path, expected, got: '(a secret)' }];
-  // What is no URL cannot be redacted like one, and may hold a password all the same.
+  // Text that is no URL cannot be redacted like one, and may hold a password all the same.
   if (key?.urlPaths !== undefined) return [{ key: path, expected, got: 'something else' }];
   return [{ key: path, expected, got: JSON.stringify(value) ?? 'nothing' }];
 }

@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 
-const LEVELS = /^(?:[a-z]+=)?(?:trace|debug|info|warn|error)(?:,(?:[a-z]+=)?(?:trace|debug|info|warn|error))*$/;
+const LEVELS =
+  /^(?:[a-z][a-z0-9-]*=)?(?:trace|debug|info|warn|error)(?:,(?:[a-z][a-z0-9-]*=)?(?:trace|debug|info|warn|error))*$/;
 
 const ALGORITHMS = [
   ...(['HS256', 'HS384', 'HS512'] as const),

@@ -68,7 +68,8 @@ function mostOf({ context }: Connection): number {
 /** What a frame costs beside its being read: both together never more than a full bucket. */
 export function affordable(connection: Connection, frame: ClientFrame): number {
   const { frameHandlers } = connection.context;
-  const cost = frame.type.startsWith('X-') ? (frameHandlerOf(frameHandlers, frame.type)?.cost ?? 1) : costOf(frame);
+  const isOfApp = frame.type.startsWith('X-');
+  const cost = isOfApp ? (frameHandlerOf(frameHandlers, frame.type)?.cost ?? 1) : costOf(frame);
   return Math.min(cost, mostOf(connection) - (connection.conduct?.reading ?? 0));
 }
 

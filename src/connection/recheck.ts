@@ -24,8 +24,10 @@ export function rightsChanged(connection: Connection, change: RightsChange): voi
 
 function lookAgain(connection: Connection, change: RightsChange): void {
   if (!connection.isOpen) return;
-  const { user, tenant } = connection.principal;
+  const { context, principal } = connection;
+  const { user, tenant } = principal;
   const isAbout = (name: string): boolean => affects(change, { user, tenant, name });
+  connection.missed?.rightsChanged((name) => isAbout(name) && subscribeProblem(context, principal, name) !== null);
   const { joining } = connection;
   if (joining === null) return recheck(connection, isAbout, null, (refused) => tell(connection, refused));
   // Its answer comes first; what the change may concern waits with what has just been joined.

@@ -34,7 +34,7 @@ export function drainConnections(node: DrainedNode, options: DrainOptions): Prom
   const window = Math.min(options.graceMs * SPREAD_SHARE, (total / options.closesPerSecond) * 1_000);
   const margin = Math.min(options.graceMs * MARGIN_SHARE, LONGEST_MARGIN_MS);
   const start = clock.elapsed();
-  // Who was given an early moment is closed early: nobody is closed before it could have come back by itself.
+  // A client that was given an early moment is closed early: nobody is closed before it could have come back by itself.
   const queue = node.connections
     .map((connection) => ({ connection, at: start + margin + announce(connection, random, window) }))
     .sort((one, other) => one.at - other.at);

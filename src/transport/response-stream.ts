@@ -38,7 +38,7 @@ export class ResponseStream {
     void this.pump();
   }
 
-  /** The client has gone: whoever makes the pieces is told, as if a loop over them had been left. */
+  /** The client has gone: the maker of the pieces hears of it, as if a loop over them had been left. */
   abandon(): void {
     if (this.isOver) return;
     this.isOver = true;
@@ -52,8 +52,7 @@ export class ResponseStream {
         const next = await this.pieces.next();
         if (this.isOver) return;
         if (next.done === true) return this.end();
-        // Not corked: what is said of the room would not be known yet.
-        if (!this.res.write(next.value)) await this.room();
+        if (!this.write(next.value)) await this.room();
         if (this.isOver) return;
       }
     } catch (error) {
@@ -64,6 +63,15 @@ export class ResponseStream {
         this.res.close();
       }
     }
+  }
+
+  /** @returns whether there is room for more; of the end of this piece the library says so with the next one */
+  private write(piece: Piece): boolean {
+    let hasRoom = true;
+    this.res.cork(() => {
+      hasRoom = this.res.write(piece);
+    });
+    return hasRoom;
   }
 
   private end(): void {

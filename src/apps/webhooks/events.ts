@@ -11,7 +11,7 @@ export class Events {
   private readonly clock: Clock;
   private count = 0;
 
-  /** @param run tells this run of the node from others: ids never come again */
+  /** @param run tells this run of the node from others: ids never come again, and begin with a letter, as words of a command */
   constructor(node: string, run: string, clock: Clock) {
     this.node = node;
     this.run = run;
@@ -44,7 +44,7 @@ function connectionOf({ id, principal, address }: ConnectionFacts): object {
   return { id, ...whoIs(principal), address };
 }
 
-/** Who a principal is, for the backend. Nothing that could be used in the user's name. */
+/** A principal, as the backend is told of it. Nothing that could be used in the user's name. */
 export function whoIs({ tenant, user, roles }: Principal): {
   readonly tenant: string;
   readonly user: string;

@@ -32,7 +32,7 @@ export class Telling {
     this.settings = settings;
     this.backend = backend;
     this.signer = signer;
-    this.events = new Events(host.node, host.random.id(), host.clock);
+    this.events = new Events(host.node, `e${host.random.id()}`, host.clock);
     this.queue = makeQueue(tellOfQueue(host, () => this.delivery.wake()));
     const told = tellOfDelivery(host);
     this.seconds = told.seconds;

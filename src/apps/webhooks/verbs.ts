@@ -32,15 +32,15 @@ export const verbs: readonly Verb<Settings>[] = [
   },
   {
     name: 'replay',
-    summary: 'delivers dead letters again: those with these ids, or --all',
-    usage: '<id> ... | --all',
+    summary: 'delivers dead letters again: those with these ids, or all',
+    usage: '<id> ... | all',
     run: async (shell) => {
       const [first] = shell.words;
       if (first === undefined) {
-        shell.print('expected ids of dead letters (webhooks dead lists them), or --all');
+        shell.print('expected ids of dead letters (webhooks dead lists them), or all');
         return 1;
       }
-      const ids = first === '--all' ? {} : { ids: shell.words };
+      const ids = first === 'all' ? {} : { ids: shell.words };
       const { status, body } = await shell.request('POST', '/apps/webhooks/dead-letters/replay', ids);
       if (status !== 200) return failed(shell, status, body);
       shell.print(`${(body as { readonly replayed: number }).replayed} events are in the queue again`);
