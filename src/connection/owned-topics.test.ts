@@ -274,6 +274,23 @@ describe('a log that is new, or was lost', () => {
     expect(rig.unaccounted()).toBe(0);
   });
 
+  test('that is lost while clients listen costs them nothing, also those who lag', () => {
+    const bob = rig.connect('bob', { kernelBytes: 10 });
+    bob.subscribe(TOPIC);
+    publishMany(3);
+    bob.stop();
+    publishMany(8);
+    rig.forget(TOPIC);
+    rig.settle();
+    publishMany(1);
+    bob.resume();
+    const seen = bob.frames.filter(({ type }) => type === 'Broadcast' || type === 'Gap');
+    expect(seen.map(({ data }) => [data['epoch'], data['sequence']])).toEqual(
+      Array.from({ length: 12 }, (_, at) => [EPOCH, at + 1]),
+    );
+    expect(rig.unaccounted()).toBe(0);
+  });
+
   test('who listens before the first message gets all, whichever of them is appended first', () => {
     const bob = rig.connect('bob');
     bob.subscribe(TOPIC);
