@@ -5,7 +5,7 @@ import type { Refusal } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { MaybePromise, Zod } from './vocabulary.ts';
 
-/** Who sent a frame. */
+/** The sender of a frame. */
 export interface Caller {
   readonly connectionId: string;
   readonly sessionId: string;

@@ -65,7 +65,7 @@ export function topicOwner(topics: OwnedTopics, calls: Calls, deadlineMs: number
       mayAct === undefined
         ? null
         : (principal, action, name, reply) => {
-            // Whoever asks has a deadline of its own.
+            // The caller has a deadline of its own.
             calls.run(
               { part: 'decision', name: pattern, deadlineMs: null },
               () => mayAct(principal, action, name),

@@ -136,7 +136,7 @@ function build(running: readonly Running[], ports: AppPorts): RunningApps {
   };
 }
 
-/** What a schema of an application throws is told with the name of what it is of. */
+/** A schema that throws is told with the name of its application and its part. */
 function named<T>(app: string, what: string, make: () => T): T {
   try {
     return make();

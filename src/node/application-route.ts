@@ -1,10 +1,10 @@
-/** A route of an application, for the edge that serves it: who may ask and what must come is checked before its handler. */
+/** A route of an application, for the edge that serves it: the caller and the request are checked before its handler. */
 import type { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import type { HttpResponse, Method } from './route.ts';
 
-/** Anybody; whoever has a token; tokens with the role `service`. */
+/** Anybody; any good token; tokens with the role `service`. */
 export type Access = 'public' | 'user' | 'service';
 
 export interface ApplicationRoute {
