@@ -17,7 +17,7 @@ export interface RouteRequest<A extends Access, Body, Query> {
   readonly query: Query;
   readonly body: Body;
   /** Lower-case name; `undefined` when absent. */
-  header(name: string): string | undefined;
+  readonly header: (name: string) => string | undefined;
   /** Of the client, behind trusted proxies. */
   readonly address: string;
   /** Aborted when the deadline is over. */

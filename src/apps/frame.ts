@@ -17,7 +17,7 @@ export interface Caller {
   /** Aborted when the deadline is over or the connection has closed: nobody waits for the answer any more. */
   readonly signal: AbortSignal;
   /** Tells this connection alone something, before the answer or later: a `SystemNotification` with `event` and `data`. */
-  notify(event: string, data: JsonValue): void;
+  readonly notify: (event: string, data: JsonValue) => void;
 }
 
 /** The `data` of the reply's `Status`. */

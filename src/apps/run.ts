@@ -104,7 +104,8 @@ function build(running: readonly Running[], ports: AppPorts): RunningApps {
   const owners = new Owners();
   const events = new HookEvents({
     scheduler: ports.context.scheduler,
-    ...{ deadlineMs, decisionTimeoutMs },
+    deadlineMs,
+    decisionTimeoutMs,
     dropped: ports.counters.appHooksDropped,
   });
   for (const { parts, calls } of running) {

@@ -34,7 +34,7 @@ export interface CheckedRequest {
   readonly parameters: Readonly<Record<string, string>>;
   readonly query: unknown;
   readonly body: unknown;
-  header(name: string): string | undefined;
+  readonly header: (name: string) => string | undefined;
   /** Of the client, as far as proxies are trusted. */
   readonly address: string;
 }
