@@ -10,7 +10,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { MaybePromise } from './vocabulary.ts';
 
 /** The parts of an application that are called, as metrics and log lines name them. */
-export type Part =
+type Part =
   | 'frame'
   | 'route'
   | 'decision'

@@ -71,7 +71,7 @@ function peopleOf(bus: ControlBus): Pick<Host, 'disconnect' | 'notify' | 'revoke
   };
 }
 
-export function whose(user: User): { readonly user: string; readonly tenant: string } {
+function whose(user: User): { readonly user: string; readonly tenant: string } {
   return typeof user === 'string' ? { user, tenant: '' } : user;
 }
 

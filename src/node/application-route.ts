@@ -5,7 +5,7 @@ import type { Refusal } from '../protocol/errors.ts';
 import type { HttpResponse, Method } from './route.ts';
 
 /** Anybody; any good token; tokens with the role `service`. */
-export type Access = 'public' | 'user' | 'service';
+type Access = 'public' | 'user' | 'service';
 
 export interface ApplicationRoute {
   /** The application. */
