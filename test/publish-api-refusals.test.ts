@@ -241,6 +241,20 @@ describe('rates', () => {
     expect(samples.map(({ scope, value }) => [scope, value])).toEqual([['user', 2]]);
   });
 
+  test('each started 8 KiB of a body after its first cost one more, before it is parsed; never more than a full bucket', async () => {
+    const server = await startServer(SLOW);
+    const backend = await Backend.on(server);
+    const large = { topic: TOPIC, payload: 'x'.repeat(20_000) };
+    expect(rateOf(await backend.post(large)).remaining).toBe(9);
+    expect(rateOf(await backend.post([large, ITEM])).remaining).toBe(5);
+    expect(rateOf(await backend.post('['.repeat(17_000))).remaining).toBe(2);
+    expect(refused(await backend.post(large))).toEqual([429, 'rate_limited']);
+    const other = await Backend.on(server, { user: 'other' });
+    expect((await other.post({ topic: TOPIC, payload: 'x'.repeat(65_000 - 100) })).status).toBe(200);
+    const third = await Backend.on(server, { user: 'third' });
+    expect(rateOf(await third.post('['.repeat(1_000_000))).remaining).toBe(0);
+  });
+
   test('are shared with the connections of the same user, and with nobody else', async () => {
     const server = await startServer(SLOW);
     const client = await connect(server.port, { user: 'shop', roles: ['service'] });

@@ -14,6 +14,9 @@ interface Stage {
   readonly healed: () => void;
 }
 
+/** With what clocks differ anyway, still inside the leeway of tokens. */
+const CLOCK_STEP_MS = 30_000;
+
 type Fault = (stage: Stage) => Promise<void>;
 
 /** Resolves when everything is as it was. @param healed see {@link Stage.healed} */
@@ -33,6 +36,12 @@ const HOW: Readonly<Record<FaultName, Fault>> = {
     node.signal('SIGSTOP');
     await pause(lasts);
     node.signal('SIGCONT');
+    healed();
+  },
+  'node-clock': async ({ node, lasts, healed }) => {
+    node.stepClock(lasts % 2 === 0 ? CLOCK_STEP_MS : -CLOCK_STEP_MS);
+    await pause(lasts);
+    node.stepClock(0);
     healed();
   },
   'node-roll': async ({ cluster, healed }) => {

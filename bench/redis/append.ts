@@ -11,7 +11,7 @@ import { DistributedBroker } from '../../src/broker/distributed.ts';
 import { readTopicScripts } from '../../src/broker/redis-scripts.ts';
 import { RedisTopicLogs } from '../../src/broker/redis-topic-logs.ts';
 import { RedisLink } from '../../src/redis/link.ts';
-import { parseRedisUrl } from '../../src/redis/url.ts';
+import { parseRedisUrl } from '../../src/config/redis-url.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { systemClock, systemRandom, systemScheduler } from '../../src/telemetry/system-clock.ts';
 import { median, RedisProcess } from './redis-process.ts';

@@ -6,7 +6,7 @@
 import type { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
 import type { Action } from '../auth/rights.ts';
-import type { Published } from '../broker/broker.ts';
+import type { Draft, Published } from '../broker/broker.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
@@ -32,7 +32,7 @@ export interface App<Settings = unknown> {
 
 /** What an application gives back; everything is optional. */
 export interface Parts {
-  /** Handlers of frames, by their `X-` type. Made with `host.frame`. */
+  /** Handlers of frames, by their `X-` type, or for all that begin alike (`X-Shop-*`) and have none. Made with `host.frame`. */
   readonly frames?: Readonly<Record<`X-${string}`, Frame>>;
   /** Made with `host.route`. */
   readonly routes?: readonly AppRoute[];
@@ -59,14 +59,23 @@ export interface OwnedTopics {
   readonly pattern: string;
   /**
    * Whether the user may act, at once or later; `false` is `not_allowed`. Asked instead of the rules of [topics].
-   * Without it the rules and the token decide. The answer is remembered for `apps.decision_age_secs`.
+   * Without it the rules and the token decide. The answer is remembered for `apps.decision_age_secs`, or as it says.
    * @param topic the name that clients use; for a subscription perhaps a pattern that overlaps these topics
    */
-  readonly mayAct?: (principal: Principal, action: Action, topic: string) => MaybePromise<boolean | Refusal>;
+  readonly mayAct?: (principal: Principal, action: Action, topic: string) => MaybePromise<boolean | Refusal | Decision>;
+  /** The actions that `mayAct` is asked about: on the others the rules and the token decide. Without, all. */
+  readonly decides?: readonly Action[];
   /** What becomes of a message before it is stored. `undefined` accepts it as it is. */
   readonly publishing?: (principal: Principal, message: Message) => MaybePromise<PublishingAnswer>;
   /** What is older than the server's log, under the same sequences. */
   readonly history?: (topic: string, range: HistoryRange) => MaybePromise<HistoryPage>;
+}
+
+/** An answer of `mayAct` that says itself how long it may be remembered. */
+export interface Decision {
+  readonly answer: boolean | Refusal;
+  /** 0: not at all. */
+  readonly ageSecs: number;
 }
 
 /** A message on its way in. */
@@ -124,6 +133,6 @@ export interface Hooks {
   readonly subscribed?: (connection: ConnectionFacts, topic: string) => MaybePromise<void>;
   readonly unsubscribed?: (connection: ConnectionFacts, topic: string) => MaybePromise<void>;
   readonly disconnected?: (connection: ConnectionFacts, code: number) => MaybePromise<void>;
-  /** A message of a client or backend was stored. What applications publish themselves is not told. */
-  readonly published?: (principal: Principal, topic: string, published: Published) => MaybePromise<void>;
+  /** A message of a client or backend was stored. What applications publish themselves is not told. `draft.payload` is JSON text. */
+  readonly published?: (principal: Principal, topic: string, published: Published, draft: Draft) => MaybePromise<void>;
 }

@@ -2,7 +2,7 @@
 import type { Problem } from '../config/problem.ts';
 import { isSupportedPattern, isTopicName, looksLikePattern, overlaps } from '../protocol/topic.ts';
 import type { Parts } from './app.ts';
-import { FRAME_TYPE } from './frames.ts';
+import { FRAME_TYPE } from './frame-type.ts';
 
 export interface Given {
   /** The application. */
@@ -29,7 +29,13 @@ function frameProblems(given: readonly Given[]): Problem[] {
     Object.entries(parts.frames ?? {}).flatMap(([type, frame]) => {
       const key = `apps.${app}`;
       if (!FRAME_TYPE.test(type))
-        return [{ key, expected: 'frame types of X- and letters, digits and -', got: quoted(type) }];
+        return [
+          {
+            key,
+            expected: 'frame types of X- and letters, digits and -, perhaps with * behind the last -',
+            got: quoted(type),
+          },
+        ];
       const other = takenBy.get(type);
       takenBy.set(type, app);
       if (other !== undefined)

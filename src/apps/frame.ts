@@ -10,6 +10,8 @@ export interface Caller {
   readonly connectionId: string;
   readonly sessionId: string;
   readonly principal: Principal;
+  /** The frame's type: handlers of `X-Name-*` have many. */
+  readonly type: string;
   /** The `id` of the frame. */
   readonly frameId: string | undefined;
   /** W3C traceparent of the frame. */

@@ -12,8 +12,6 @@ import type { Caller, Frame, FrameAnswer } from './frame.ts';
 
 type Answer = Readonly<Record<string, JsonValue>> | Refusal;
 
-export const FRAME_TYPE = /^X-[A-Za-z0-9][A-Za-z0-9-]{0,61}$/;
-
 /** @param deadlineMs of frames that say none themselves */
 export function frameHandler(type: string, frame: Frame, calls: Calls, deadlineMs: number): FrameHandler {
   const schema = frame.schema?.(z) ?? z.undefined({ error: 'expected no data' });
@@ -34,11 +32,12 @@ export function frameHandler(type: string, frame: Frame, calls: Calls, deadlineM
   return { writes: frame.writes ?? true, cost: frame.cost ?? 1, handle };
 }
 
-function callerOf(connection: Connection, { id, trace }: ExtensionFrame, signal: AbortSignal): Caller {
+function callerOf(connection: Connection, { type, id, trace }: ExtensionFrame, signal: AbortSignal): Caller {
   return {
     connectionId: connection.id,
     sessionId: connection.sessionId,
     principal: connection.principal,
+    type,
     frameId: id,
     trace,
     signal,

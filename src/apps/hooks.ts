@@ -3,7 +3,7 @@
  * delivery: a hook runs when the turn that it tells of is over. `connecting` alone is asked, and admission waits for it.
  */
 import type { Principal } from '../auth/principal.ts';
-import type { Published } from '../broker/broker.ts';
+import type { Draft, Published } from '../broker/broker.ts';
 import { isRefusal, quote, refusal, type Refusal } from '../protocol/errors.ts';
 import type { ConnectingFacts, ConnectionEvents, ConnectionFacts, Welcome } from '../service/connection-events.ts';
 import type { Scheduler } from '../telemetry/clock.ts';
@@ -137,9 +137,9 @@ export class HookEvents implements ConnectionEvents {
     this.tell('disconnected', facts, (hooks) => hooks.disconnected?.(facts, code));
   }
 
-  published(principal: Principal, topic: string, published: Published): void {
+  published(principal: Principal, topic: string, published: Published, draft: Draft): void {
     const key = `${principal.tenant}/${topic}`;
-    this.later('published', key, (hooks) => hooks.published?.(principal, topic, published));
+    this.later('published', key, (hooks) => hooks.published?.(principal, topic, published, draft));
   }
 
   /** Resolves when every hook has taken what it was told. */

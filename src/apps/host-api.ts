@@ -21,6 +21,9 @@ export interface Host {
   /** Target `signalbox::<name>`. */
   readonly log: Log;
 
+  /** What all nodes keep together, where the server has a store for that (`redis.url`); `null` without. */
+  readonly shared: SharedStore | null;
+
   /** Types the handler by its schema. */
   frame<Data = undefined>(definition: FrameDefinition<Data>): Frame;
   route<A extends Access, Query = Readonly<Record<string, string>>>(
@@ -65,6 +68,17 @@ export interface Host {
   histogram(name: string, help: string): Observations;
   /** Critical: a log line and the webhook of `admin.alert_webhook`. */
   alert(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** The store of the server's own, whose state the server watches: every call is answered, at the latest with a failure. */
+export interface SharedStore {
+  /** @param kind letters a-z that nobody else uses; what has the same `name` is kept together */
+  readonly keys: { key(kind: string, tenant: string, name: string): string };
+  /** One result for each command; failures are among them. */
+  write(
+    commands: readonly (readonly [name: string, ...args: (string | number)[]])[],
+    answered: (results: readonly unknown[]) => void,
+  ): void;
 }
 
 /** A user id of the default tenant, or of a tenant. */

@@ -13,7 +13,7 @@ import { messagesOf, type Phase } from './host-messages.ts';
 import type { HostPorts } from './host-ports.ts';
 
 export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): Host {
-  const { node, context, random, bus, events } = ports;
+  const { node, context, random, bus, shared, events } = ports;
   const name = calls.app;
   const metrics = new AppMetrics(ports.addMetric, calls);
   return {
@@ -21,6 +21,7 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
     node,
     z,
     random,
+    shared,
     log,
     clock: context.clock,
     scheduler: context.scheduler,

@@ -13,8 +13,8 @@ import {
   wireName,
   type Topic,
 } from '../protocol/topic.ts';
-import type { Overlap, StoredAt, TopicOwner, TopicOwners } from '../service/topic-owners.ts';
-import type { OwnedTopics, PublishingAnswer } from './app.ts';
+import type { DecisionReply, Overlap, StoredAt, TopicOwner, TopicOwners } from '../service/topic-owners.ts';
+import type { Decision, OwnedTopics, PublishingAnswer } from './app.ts';
 import type { Calls } from './calls.ts';
 import type { StoredMessage } from './vocabulary.ts';
 
@@ -58,7 +58,7 @@ export class Owners implements TopicOwners {
 }
 
 export function topicOwner(topics: OwnedTopics, calls: Calls, deadlineMs: number): TopicOwner {
-  const { pattern, mayAct, publishing, history } = topics;
+  const { pattern, mayAct, decides, publishing, history } = topics;
   return {
     app: calls.app,
     mayAct:
@@ -69,9 +69,10 @@ export function topicOwner(topics: OwnedTopics, calls: Calls, deadlineMs: number
             calls.run(
               { part: 'decision', name: pattern, deadlineMs: null },
               () => mayAct(principal, action, name),
-              (answer) => reply(decisionOf(answer, calls, pattern, name)),
+              (answer) => decided(answer, reply, (plain) => decisionOf(plain, calls, pattern, name)),
             );
           },
+    decides,
     publishing:
       publishing === undefined
         ? null
@@ -94,6 +95,16 @@ export function topicOwner(topics: OwnedTopics, calls: Calls, deadlineMs: number
           },
     history: history === undefined ? null : historySource(pattern, history, calls, deadlineMs),
   };
+}
+
+/** An answer that says how long it holds, or one that does not. */
+function decided(
+  answer: boolean | Refusal | Decision,
+  reply: DecisionReply,
+  read: (answer: boolean | Refusal) => Refusal | null,
+): void {
+  if (typeof answer !== 'object' || answer === null || !('ageSecs' in answer)) reply(read(answer));
+  else reply(read(answer.answer), answer.ageSecs * 1_000);
 }
 
 function decisionOf(answer: boolean | Refusal, calls: Calls, pattern: string, name: string): Refusal | null {

@@ -1,7 +1,7 @@
 /** The contract's part on what all share: nobody can use it up, and what goes first is the hoarder's own. */
 import { describe, expect, test } from 'vitest';
 import { directTopic } from '../protocol/topic.ts';
-import { count, draft, type Open, type Probe } from './contract-suite-probe.ts';
+import { count, draft, Refused, type Open, type Probe } from './contract-suite-probe.ts';
 import type { TopicLimits } from './topic-bounds.ts';
 
 const LIMITS: TopicLimits = {
@@ -14,7 +14,7 @@ const LIMITS: TopicLimits = {
 const KEPT = { messages: 10, ageMs: 3_600_000, bytes: 1_000_000 };
 const RETENTION = { rules: [], fallback: KEPT, direct: KEPT };
 const SETTINGS = { limits: LIMITS, retention: RETENTION };
-/** After so long whoever was refused may try again. */
+/** After so long a caller that was refused may try again. */
 const RETRY_MS = 1_100;
 
 async function fill(probe: Probe, prefix: string, from: string, topics: number): Promise<void> {
@@ -33,7 +33,7 @@ async function kept(probe: Probe, prefix: string, topics: number): Promise<numbe
 function reasonOf(asked: Promise<unknown>): Promise<string> {
   return asked.then(
     () => 'taken',
-    (error: { readonly reason?: string }) => error.reason ?? String(error),
+    (error: unknown) => (error instanceof Refused ? error.reason : String(error)),
   );
 }
 

@@ -24,7 +24,7 @@ import type {
 } from './broker.ts';
 import type { FollowedTopic } from './followed-topic.ts';
 import { Follower, type FollowerCounts } from './follower.ts';
-import { readThrough } from './history-source.ts';
+import { readThrough, retainedAt } from './history-source.ts';
 import { Interests } from './interests.ts';
 import { LogReader } from './log-reader.ts';
 import { PacedReads, type ReadLimits } from './paced-reads.ts';
@@ -86,7 +86,7 @@ export class DistributedBroker implements Broker, TopicLogsListener {
       listener: {
         published: (publication) => this.listener?.published(publication),
         epochChanged: (topic, epoch, first) => this.listener?.epochChanged(topic, epoch, first),
-        renumbered: (topic, position) => this.listener?.renumbered(topic, position),
+        renumbered: (topic, position) => this.listener?.renumbered(topic, position, this.sourceOf(topic) !== null),
         forgotten: (topic) => this.listener?.forgotten(topic),
       },
       newTail: (head) => new TopicTail(this.pool, options.tail, head),
@@ -129,12 +129,19 @@ export class DistributedBroker implements Broker, TopicLogsListener {
 
   retain(filter: Topic, reply: Reply<Retained>, by = ''): void {
     if (looksLikePattern(filter)) this.interests.retainPattern(filter, reply);
-    else this.interests.retainTopic(filter, by, reply);
+    else this.interests.retainTopic(filter, by, this.standing(filter, reply));
   }
 
   release(filter: Topic): void {
     if (looksLikePattern(filter)) this.interests.releasePattern(filter);
     else this.interests.releaseTopic(filter);
+  }
+
+  /** Where a topic stands whose log is new, or was lost, its owner knows. */
+  private standing(topic: Topic, reply: Reply<Retained>): Reply<Retained> {
+    const source = this.sourceOf(topic);
+    if (source === null) return reply;
+    return (retained) => (isRefusal(retained) ? reply(retained) : retainedAt(source, topic, retained, reply));
   }
 
   publish(topic: Topic, draft: Draft, reply: Reply<Published>): void {

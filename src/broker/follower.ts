@@ -3,6 +3,8 @@
  * log, a change of epoch is told once with the sequence at which it begins, and what was silent is compared.
  */
 import { isRefusal, type Refusal } from '../protocol/errors.ts';
+import type { Position } from '../protocol/position.ts';
+import type { Topic } from '../protocol/topic.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { BrokerListener } from './broker.ts';
 import type { FollowedTopic } from './followed-topic.ts';
@@ -15,7 +17,7 @@ export interface FollowerParts {
   readonly logs: TopicLogs;
   readonly reads: PacedReads;
   readonly clock: Clock;
-  readonly listener: BrokerListener;
+  readonly listener: Omit<BrokerListener, 'renumbered'> & { renumbered(topic: Topic, position: Position): void };
   readonly newTail: (head: number) => TopicTail;
   readonly ageOf: (topic: FollowedTopic) => number;
   /** Told when a topic's position is known for the first time, or cannot be; and when there is no room for the topic. */

@@ -89,7 +89,7 @@ export class Interests {
     followed.waiting.push(reply);
     if (followed.waiting.length > 1) return;
     this.parts.logs.subscribe([], [firstSegment(pattern)], (refused) => {
-      if (refused !== null) this.answerPattern(followed, refused);
+      if (refused !== null) this.answerPattern(followed, refused, 0);
       else this.list(followed);
     });
   }
@@ -245,12 +245,13 @@ export class Interests {
 
   private list(followed: FollowedPattern): void {
     this.parts.logs.matching(followed.pattern, MAX_PATTERN_POSITIONS, (answer) => {
-      if (isRefusal(answer)) return this.answerPattern(followed, answer);
+      if (isRefusal(answer)) return this.answerPattern(followed, answer, 0);
+      const { heads, looked } = answer;
       if (this.patterns.get(followed.pattern) === followed) {
-        for (const [name, head] of answer) this.follow(name, head);
-        followed.isComplete = answer.size < MAX_PATTERN_POSITIONS;
+        for (const [name, head] of heads) this.follow(name, head);
+        followed.isComplete = heads.size < MAX_PATTERN_POSITIONS;
       }
-      this.answerPattern(followed, null);
+      this.answerPattern(followed, null, looked);
     });
   }
 
@@ -260,8 +261,8 @@ export class Interests {
     followed.isComplete = false;
     this.parts.logs.matching(followed.pattern, MAX_LISTED, (answer) => {
       if (isRefusal(answer) || this.patterns.get(followed.pattern) !== followed) return;
-      followed.isComplete = answer.size < MAX_LISTED;
-      for (const [name, head] of answer) {
+      followed.isComplete = answer.heads.size < MAX_LISTED;
+      for (const [name, head] of answer.heads) {
         if (this.topics.has(name) || this.resting.get(name) !== undefined) continue;
         // Unless all were known before, this one may be an old one: then it is followed from here on.
         const topic = this.open(name);
@@ -277,12 +278,13 @@ export class Interests {
     if (!topic.isKnown && !topic.isBusy) this.parts.follower.begin(topic, head, head.top);
   }
 
-  private answerPattern(followed: FollowedPattern, refused: Refusal | null): void {
+  private answerPattern(followed: FollowedPattern, refused: Refusal | null, names: number): void {
     const { waiting, pattern } = followed;
     followed.waiting = [];
     const matched = this.matchedHere(pattern);
+    const looked = Math.ceil(names / Math.max(1, waiting.length));
     for (const reply of waiting) {
-      if (refused === null) reply({ position: null, matched });
+      if (refused === null) reply({ position: null, matched, looked });
       else {
         this.releasePattern(pattern);
         reply(refused);

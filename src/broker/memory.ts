@@ -20,7 +20,7 @@ import type {
   Reply,
   Retained,
 } from './broker.ts';
-import { readThrough } from './history-source.ts';
+import { readThrough, retainedAt } from './history-source.ts';
 import { IdempotencyWindow } from './idempotency.ts';
 import type { InboxSenders } from './inbox-senders.ts';
 import { MemoryTopic } from './memory-topic.ts';
@@ -97,7 +97,10 @@ export class MemoryBroker implements Broker {
     if (isRefusal(topic)) return reply(topic);
     topic.retained += 1;
     topic.senders?.clear();
-    reply({ position: topic.isEphemeral ? null : topic.position, matched: NOTHING_MATCHED });
+    const retained = { position: topic.isEphemeral ? null : topic.position, matched: NOTHING_MATCHED };
+    const source = this.sourceOf(filter);
+    if (source === null) reply(retained);
+    else retainedAt(source, filter, retained, reply);
   }
 
   release(filter: Topic): void {
@@ -172,21 +175,10 @@ export class MemoryBroker implements Broker {
 
   read(name: Topic, request: ReadRequest, reply: Reply<History>): void {
     const topic = this.topics.get(name);
-    if (topic === undefined) {
-      const epoch = typeof request.after === 'object' && 'epoch' in request.after ? request.after.epoch : '';
-      return reply({
-        epoch: '',
-        epochFirst: 1,
-        top: 0,
-        first: 1,
-        after: 0,
-        lost: epoch === '' ? null : 'unknown_epoch',
-        publications: [],
-      });
-    }
-    if (topic.isEphemeral) return reply(refusal('no_history', `expected a logged topic, got one with history = 0`));
-    topic.expire(this.clock.now());
-    const history = topic.read(request);
+    if (topic?.isEphemeral === true)
+      return reply(refusal('no_history', `expected a logged topic, got one with history = 0`));
+    topic?.expire(this.clock.now());
+    const history = topic?.read(request) ?? nothing(request);
     const source = this.sourceOf(name);
     if (source === null) reply(history);
     else readThrough(source, name, request, history, reply);
@@ -227,7 +219,8 @@ export class MemoryBroker implements Broker {
 
   private adopt(topic: MemoryTopic, position: Position): void {
     topic.adopt(position);
-    if (this.isRetained(topic)) this.listener?.renumbered(topic.name, topic.position);
+    if (this.isRetained(topic))
+      this.listener?.renumbered(topic.name, topic.position, this.sourceOf(topic.name) !== null);
   }
 
   /** @param by the user for whom it is opened */
@@ -305,4 +298,11 @@ export class MemoryBroker implements Broker {
       log.trim(Math.ceil(log.length / 2), Infinity);
     }
   }
+}
+
+/** What is read of a topic that does not exist. */
+function nothing({ after }: ReadRequest): History {
+  const epoch = typeof after === 'object' && 'epoch' in after ? after.epoch : '';
+  const lost = epoch === '' ? null : 'unknown_epoch';
+  return { epoch: '', epochFirst: 1, top: 0, first: 1, after: 0, lost, publications: [] };
 }

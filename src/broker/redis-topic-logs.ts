@@ -14,7 +14,7 @@ import { readNotice, type Origin } from './redis-notices.ts';
 import { readTopicScripts } from './redis-scripts.ts';
 import { userDigest } from './redis-topic-shares.ts';
 import type { TopicLimits } from './topic-bounds.ts';
-import type { AskedTopic, Head, LogCall, LogPage, TopicLogs, TopicLogsListener } from './topic-logs.ts';
+import type { AskedTopic, Head, LogCall, LogPage, Matching, TopicLogs, TopicLogsListener } from './topic-logs.ts';
 
 export interface RedisTopicLogsOptions {
   readonly idempotencyWindowMs: number;
@@ -92,7 +92,7 @@ export class RedisTopicLogs implements TopicLogs {
   }
 
   heads(topics: readonly AskedTopic[], reply: (answer: readonly (Head | Refusal | null)[]) => void): void {
-    // What a pattern brings was there a moment ago.
+    // A topic that a pattern brings was there a moment ago.
     const commands = topics.map(({ name, by }) => this.headCommand(name, by === '' ? '=' : ''));
     this.link.read(commands, (results) => {
       const answer = results.map(readAsked);
@@ -169,7 +169,7 @@ export class RedisTopicLogs implements TopicLogs {
     this.states(topics, (states) => reply(isFailure(states) ? refusedRead(states) : states));
   }
 
-  matching(pattern: string, limit: number, reply: Reply<ReadonlyMap<Topic, Head>>): void {
+  matching(pattern: string, limit: number, reply: Reply<Matching>): void {
     this.walks.find(pattern, limit, (answer) => reply(isFailure(answer) ? refusedRead(answer) : answer));
   }
 

@@ -3,7 +3,7 @@ import { beforeAll } from 'vitest';
 import { startRedis, type RedisServer } from '../../test/harness/redis-server.ts';
 import { RedisLink } from '../redis/link.ts';
 import type { LinkOptions } from '../redis/link-options.ts';
-import { parseRedisUrl } from '../redis/url.ts';
+import { parseRedisUrl } from '../config/redis-url.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { systemClock, systemRandom, systemScheduler } from '../telemetry/system-clock.ts';
 import { brokerContract, type BrokerSettings, type BrokerUnderTest } from './contract-suite.ts';

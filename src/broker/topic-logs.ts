@@ -21,6 +21,13 @@ export interface Head extends Era {
   readonly lineage: readonly Era[];
 }
 
+/** Topics that a pattern matches. */
+export interface Matching {
+  readonly heads: ReadonlyMap<Topic, Head>;
+  /** What the names that were looked at cost, in names of the node's memory; a look for several patterns is shared by them. */
+  readonly looked: number;
+}
+
 export interface StoredRecord {
   readonly sequence: number;
   /** Milliseconds since 1970. */
@@ -129,7 +136,7 @@ export interface TopicLogs {
   /** Answers `null` when there is no such topic. */
   read(topic: Topic, request: ReadRequest, ageMs: number, reply: (answer: LogPage | Refusal | null) => void): void;
   /** Logged topics that a pattern matches with where they stand, at most so many. */
-  matching(pattern: string, limit: number, reply: Reply<ReadonlyMap<Topic, Head>>): void;
+  matching(pattern: string, limit: number, reply: Reply<Matching>): void;
   /** Once it is answered, every notice of the topics comes. Prefixes are first segments of names. */
   subscribe(topics: readonly Topic[], prefixes: readonly string[], reply: (refused: Refusal | null) => void): void;
   unsubscribe(topics: readonly Topic[], prefixes: readonly string[]): void;

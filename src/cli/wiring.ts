@@ -81,7 +81,8 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     throw error;
   };
   const taken = [...own, ...metricRoutes, ...admin];
-  const setOfApps = { config, apps, core, bus, metrics, logs, events, frames: frameHandlers, routes: taken };
+  const { shared } = storage;
+  const setOfApps = { config, apps, core, bus, shared, metrics, logs, events, frames: frameHandlers, routes: taken };
   running = await runApps(setOfApps).catch(letGo);
   const routes = [...own, ...appRoutes(config, core, running)];
   const transportLog = logs.room('transport');

@@ -30,7 +30,8 @@ export function explain(issue: Issue, tree: Tree, keys: readonly Key[] = KEYS, k
   );
   const keyPath = issue.path.slice(0, keyDepth).map(String).join('.');
   const key = keys.find((it) => it.path === keyPath);
-  const isInWords = issue.code === 'invalid_format' && key?.kind === 'text';
+  // What a schema checks by itself it says in its own words.
+  const isInWords = issue.code === 'custom' || (issue.code === 'invalid_format' && key?.kind === 'text');
   const expected =
     key === undefined || issue.path.length > keyDepth || isInWords
       ? issue.message

@@ -58,7 +58,8 @@ export const KEYS_BY_VARIABLE: ReadonlyMap<string, Key> = new Map(
 export function describeKey(path: string, type: z.ZodType): Key {
   const { core, fallback } = unwrap(type.def);
   const json = jsonOf(type);
-  const secret = type.meta()?.['secret'] as SecretKind | undefined;
+  const meta = metaOf(type);
+  const secret = meta['secret'] as SecretKind | undefined;
   const short = Object.entries(SHORT_NAMES)
     .filter(([, target]) => target === path)
     .map(([name]) => name);
@@ -67,12 +68,18 @@ export function describeKey(path: string, type: z.ZodType): Key {
     kind: kindOf(core, json),
     isSecret: secret !== undefined,
     secret,
-    urlPaths: type.meta()?.['urlPaths'] as UrlPaths | undefined,
-    description: type.description ?? '',
+    urlPaths: meta['urlPaths'] as UrlPaths | undefined,
+    description: (meta['description'] as string | undefined) ?? '',
     fallback,
     bounds: boundsOf(json),
     variables: [`${PREFIX}${path.replaceAll(/[.-]/g, '_').toUpperCase()}`, ...short],
   };
+}
+
+/** Whatever stands around it: a secret that may be missing is a secret. */
+function metaOf(type: z.ZodType): Readonly<Record<string, unknown>> {
+  const inner = (type.def as Definition).innerType as z.ZodType | undefined;
+  return { ...(inner === undefined ? {} : metaOf(inner)), ...type.meta() };
 }
 
 function unwrap(definition: Definition): { core: Definition; fallback: unknown } {

@@ -158,15 +158,15 @@ export const SECTIONS = {
   rate_limiting: z
     .strictObject({
       enabled: flag(true).describe('whether the rates below are enforced'),
-      connection_rps: perSecond(100).describe('frames per second of a connection'),
-      connection_burst: count(200).describe('frames that a connection may send at once'),
-      user_rps: perSecond(500).describe('frames per second of all connections of a user on this node'),
-      user_burst: count(1_000).describe('frames that a user may send at once'),
-      global_rps: perSecond(10_000).describe('frames per second of the node'),
-      global_burst: count(20_000).describe('frames that the node takes at once'),
+      connection_rps: perSecond(100).describe('tokens per second of a connection'),
+      connection_burst: count(200).describe('tokens that a connection may spend at once'),
+      user_rps: perSecond(500).describe('tokens per second of all connections of a user on this node'),
+      user_burst: count(1_000).describe('tokens that a user may spend at once'),
+      global_rps: perSecond(10_000).describe('tokens per second of the node'),
+      global_burst: count(20_000).describe('tokens that the node gives at once'),
     })
     .describe(
-      'Token buckets. One token a frame; History and GetMissedMessages cost 5, Subscribe one per 10 topics, a position a tenth.',
+      'Token buckets. One token a frame, and one for each further 8 KiB of its message; History and GetMissedMessages cost 5, Subscribe one per 10 topics, a position a tenth.',
     ),
 
   topics: z

@@ -200,6 +200,20 @@ describe('rights that change', () => {
     expect(flow(client.take())).toEqual(['Status unsubscribed']);
   });
 
+  test('an answer to GetMissedMessages that is under way gives no more of the topic', () => {
+    rig.publish('poll.1', 3);
+    rig.broker.holds.add('read');
+    const id = client.send('GetMissedMessages', { since: { 'poll.1': { ...rig.position('poll.1'), sequence: 0 } } });
+    decide(null);
+    changeRights({ user: 'ada' });
+    rig.broker.letGo();
+    rig.settle();
+    expect(flow(client.take())).toEqual(['Status missed_messages']);
+    expect(client.repliesTo(id)[0]?.data).toMatchObject({
+      details: { count: 0, complete: false, topics: { 'poll.1': { reason: 'rights_unavailable' } } },
+    });
+  });
+
   test('a decision of before that is still under way counts for nothing', () => {
     client.send('Subscribe', { topics: ['poll.1'] });
     const [stale] = owner.asked.splice(0);
@@ -224,7 +238,7 @@ describe('rights that change', () => {
     subscribed(client, 'poll.1');
     registerOwners(rig.context, {
       of: () => {
-        throw new Error('a fault of whoever knows the owners');
+        throw new Error('a fault of the part that knows the owners');
       },
       overlapping: () => [],
     });

@@ -149,7 +149,7 @@ describe('a message that the owner has stored', () => {
     expect(rig.position(TOPIC)).toEqual({ epoch: EPOCH, sequence: 251 });
   });
 
-  test('appending it again changes nothing, whoever does it', () => {
+  test('appending it again changes nothing, on any node', () => {
     publishMany(3);
     const answers: unknown[] = [];
     for (const row of owner.table.rows)
@@ -187,5 +187,50 @@ describe('what is older than the log', () => {
     expect(flow(replayed)).toEqual(Array.from({ length: 17 }, (_, at) => `${TOPIC} ${at + 4} replayed`));
     const missed = bob.askStatus('GetMissedMessages', { since: { [TOPIC]: since } });
     expect(missed).toMatchObject({ count: 17, complete: true });
+  });
+});
+
+describe('a log that is new, or was lost', () => {
+  test('stands where the owner is: history, positions and resume know no difference', () => {
+    const draft = { payload: '"old"', from: 'ada', clientId: undefined, trace: undefined, idempotencyKey: undefined };
+    for (let at = 0; at < 20; at += 1) owner.table.store(draft, rig.clock.now());
+    const bob = rig.connect('bob');
+    const newest = bob.askStatus('History', { topic: TOPIC, limit: 3, reverse: true });
+    expect(newest).toMatchObject({ position: { epoch: EPOCH, sequence: 20 } });
+    expect((newest['messages'] as { data: { sequence: number } }[]).map(({ data }) => data.sequence)).toEqual([
+      20, 19, 18,
+    ]);
+    expect(bob.subscribe(TOPIC)).toMatchObject({ positions: { [TOPIC]: { epoch: EPOCH, sequence: 20 } } });
+    const eve = rig.connect('eve');
+    expect(eve.subscribe({ topic: TOPIC, epoch: EPOCH, sequence: 15 })).toMatchObject({
+      recovery: { [TOPIC]: { recovered: true, missed: 5 } },
+    });
+    send(client, 'new');
+    store();
+    expect(flow(bob.take())).toEqual([`${TOPIC} 21`]);
+    expect(flow(eve.frames.filter(({ type }) => type === 'Broadcast'))).toEqual([
+      ...Array.from({ length: 5 }, (_, at) => `${TOPIC} ${at + 16} replayed`),
+      `${TOPIC} 21`,
+    ]);
+    expect(rig.unaccounted()).toBe(0);
+  });
+
+  test('who listens before the first message gets all, whichever of them is appended first', () => {
+    const bob = rig.connect('bob');
+    bob.subscribe(TOPIC);
+    const eve = rig.connect('eve');
+    send(client, 'one');
+    send(eve, 'two');
+    const stored = owner.submitted.splice(0).map(({ draft, reply }) => ({
+      reply,
+      row: owner.table.store(draft, rig.clock.now()),
+    }));
+    for (const { reply, row } of stored.toReversed()) reply(row);
+    rig.settle();
+    expect(bob.take().map(({ data }) => [data['sequence'], data['payload']])).toEqual([
+      [1, 'one'],
+      [2, 'two'],
+    ]);
+    expect(rig.unaccounted()).toBe(0);
   });
 });

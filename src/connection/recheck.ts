@@ -24,8 +24,10 @@ export function rightsChanged(connection: Connection, change: RightsChange): voi
 
 function lookAgain(connection: Connection, change: RightsChange): void {
   if (!connection.isOpen) return;
-  const { user, tenant } = connection.principal;
+  const { context, principal } = connection;
+  const { user, tenant } = principal;
   const isAbout = (name: string): boolean => affects(change, { user, tenant, name });
+  connection.missed?.rightsChanged((name) => isAbout(name) && subscribeProblem(context, principal, name) !== null);
   const { joining } = connection;
   if (joining === null) return recheck(connection, isAbout, null, (refused) => tell(connection, refused));
   // Its answer comes first; what the change may concern waits with what has just been joined.
@@ -104,7 +106,7 @@ export class Recheck {
     this.connection.cell.answer(() => this.end(), this.frame);
   }
 
-  /** What nobody has allowed is not allowed. The frame, if there is one, is answered by whoever looks after faults. */
+  /** A topic that nobody has allowed is not allowed. The part that looks after faults answers the frame, if there is one. */
   private failed(): void {
     for (const name of this.unknown)
       this.refused.set(name, refusal('internal', 'asking for the right to this topic failed inside the server'));

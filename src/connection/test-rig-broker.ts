@@ -41,7 +41,7 @@ export class HeldBroker implements Broker {
         if (!this.losesNotices) listener.published(publication, segment);
       },
       epochChanged: (topic, epoch, first) => listener.epochChanged(topic, epoch, first),
-      renumbered: (topic, position) => listener.renumbered(topic, position),
+      renumbered: (topic, position, hasHistory) => listener.renumbered(topic, position, hasHistory),
       forgotten: (topic) => listener.forgotten(topic),
     });
   }

@@ -90,6 +90,14 @@ export const ADMIN_COMMANDS: readonly AdminCommandEndpoint[] = [
   },
   {
     method: 'POST',
+    path: '/admin/rights/changed',
+    operation: 'rightsChanged',
+    summary:
+      'Has the owners of topics asked anew what was decided; live subscriptions that are not allowed any more end.',
+    command: 'rights_changed',
+  },
+  {
+    method: 'POST',
     path: '/admin/trace',
     operation: 'setTrace',
     summary: 'Traces the messages of a topic or pattern, or traces them no longer.',

@@ -292,8 +292,15 @@ export function isRefusal(answer: object): answer is Refusal {
   return REFUSAL in answer;
 }
 
-/** Untrusted text shortened and escaped for an error message: at most 40 characters, quoted, no control characters. */
+/** What JSON leaves as it is although nobody sees it, or it turns the text around: C1, line separators, marks of direction. */
+const UNSEEN = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+/** Untrusted text shortened and escaped for an error message: at most 40 characters, quoted, nothing that does not show. */
 export function quote(value: unknown): string {
   const text = typeof value === 'string' ? value : String(value);
-  return JSON.stringify(text.length > 40 ? `${text.slice(0, 39)}…` : text);
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 39)}…` : text).replaceAll(UNSEEN, escaped);
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -8,7 +8,7 @@ import type { Keys } from './keys.ts';
 import { missingChannels, missingRights, rightsProblem } from './rights.ts';
 import type { Script } from './script.ts';
 import type { Subscriber } from './subscriber.ts';
-import type { RedisAddress } from './url.ts';
+import type { RedisAddress } from '../config/redis-url.ts';
 
 /** What a look at Redis found. */
 export type Verdict =

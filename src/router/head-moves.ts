@@ -52,12 +52,20 @@ export class HeadMoves {
   }
 
   /** The topic's owner began its own numbering: subscribers at the head are now at `position`, and the others have lost the rest. */
-  renumbered(topic: RoutedTopic, position: Position): void {
+  renumbered(topic: RoutedTopic, position: Position, hasHistory: boolean): void {
     if (!topic.isReady)
       return this.early.renumbered(topic, () => {
-        if (topic.epoch !== position.epoch) this.renumbered(topic, position);
+        if (topic.epoch !== position.epoch) this.renumbered(topic, position, hasHistory);
       });
+    // Known from the owner before its log was: the log begins again within the same numbers.
+    if (topic.epoch === position.epoch) return this.reach(topic, position.sequence);
     this.fanOut.route(topic);
+    if (hasHistory && topic.head === 0 && topic.epochNumber === 0) {
+      // Nobody has had anything of a topic that was new: what comes before this position is theirs, too.
+      topic.trace?.startAt(position.epoch);
+      this.enter(topic, position.epoch);
+      return this.reach(topic, position.sequence);
+    }
     const behind = new Set<Subscription>();
     for (const subscription of topic.subscriptions) {
       if (subscription.state === LIVE && subscription.queued > 0) subscription.owner.fellBehind(subscription);
@@ -73,6 +81,11 @@ export class HeadMoves {
       subscription.openGap({ cause: 'history_lost', epoch: position.epoch, sequence: position.sequence });
       subscription.owner.announced(subscription);
     }
+  }
+
+  /** The head is there: subscribers that are behind go on from the log. */
+  private reach(topic: RoutedTopic, sequence: number): void {
+    if (sequence > topic.head) this.jump(topic, sequence);
   }
 
   /**

@@ -13,6 +13,7 @@ export interface Interest {
             readonly position: Position | null;
             readonly matched: ReadonlyMap<Topic, Position>;
             readonly isPartial?: boolean;
+            readonly looked?: number;
           }
         | Refusal,
     ) => void,

@@ -90,7 +90,7 @@ export class Router {
   startLive(subscription: Subscription): void {
     const { topic, owner } = subscription;
     this.fanOut.route(topic);
-    topic.openTail(owner.format);
+    topic.openTail(owner.codec);
     subscription.startAt(topic.head, LIVE);
   }
 
@@ -99,7 +99,7 @@ export class Router {
     const { topic, owner } = subscription;
     if (sequence > topic.head) this.moves.jump(topic, sequence);
     this.fanOut.route(topic);
-    topic.openTail(owner.format);
+    topic.openTail(owner.codec);
     subscription.startAt(sequence, sequence === topic.routedHead ? LIVE : LAGGING);
   }
 
@@ -115,7 +115,7 @@ export class Router {
   /** Subscribes to all topics that a pattern matches, now and later. `reply` gets the positions of some that exist. */
   joinPattern(pattern: string, owner: Subscriber, reply: (refused: Refusal | null) => void): void {
     const asked = this.moves.epochs;
-    const granted = (matched: ReadonlyMap<Topic, Position>): void => {
+    const granted = (matched: ReadonlyMap<Topic, Position>, lookedByBroker: number): void => {
       for (const [name, position] of matched) {
         const topic = this.find(name) ?? this.open(name);
         // Also one that still waits for its own answer: this one is as good.
@@ -124,7 +124,7 @@ export class Router {
       }
       const { topics, looked } = this.topics.matching(pattern);
       for (const topic of topics) if (topic.isReady) this.attachMatched(topic, owner, false);
-      owner.looked(looked, topics.length);
+      owner.looked(looked + lookedByBroker, topics.length);
     };
     this.patternInterest.join(pattern, owner, granted, reply);
   }
@@ -182,9 +182,9 @@ export class Router {
     if (topic !== undefined) this.moves.epochChanged(topic, epoch, first);
   }
 
-  renumbered(name: Topic, position: Position): void {
+  renumbered(name: Topic, position: Position, hasHistory = false): void {
     const topic = this.find(name);
-    if (topic !== undefined) this.moves.renumbered(topic, position);
+    if (topic !== undefined) this.moves.renumbered(topic, position, hasHistory);
   }
 
   rests(name: Topic): boolean {

@@ -1,7 +1,7 @@
 /** An application that owns `poll.**`, answers when the test says so, and keeps what it has stored in a table. */
 import type { Principal } from '../auth/principal.ts';
 import type { Action } from '../auth/rights.ts';
-import type { Draft, HistorySource, Reply } from '../broker/broker.ts';
+import type { Draft, HistorySource, OwnHistory, Reply } from '../broker/broker.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import { messageId, type Publication } from '../protocol/position.ts';
 import { covers, matches, overlaps, topicDigest, wireName, type Topic } from '../protocol/topic.ts';
@@ -76,20 +76,18 @@ export class Table implements HistorySource {
   }
 
   /** A table keeps who sent what, and nothing of the frame that brought it. */
-  read(
-    topic: Topic,
-    after: number,
-    before: number,
-    limit: number,
-    reply: Reply<{ first: number; publications: readonly Publication[] }>,
-  ): void {
+  read(topic: Topic, after: number, before: number, limit: number, reply: Reply<OwnHistory>): void {
     const rows = this.rows.filter(({ position: { sequence } }) => sequence > after && sequence < before);
     const publications = rows.slice(0, limit).map(({ position, timestamp, draft: { payload, from } }): Publication => ({
-      ...{ topic, position, payload, from, timestamp },
+      topic,
+      position,
+      payload,
+      from,
+      timestamp,
       id: messageId(timestamp, position.sequence, topicDigest(topic)),
       clientId: undefined,
       trace: undefined,
     }));
-    reply({ first: 1, publications });
+    reply({ first: 1, head: this.rows.at(-1)?.position ?? null, publications });
   }
 }

@@ -137,8 +137,8 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
     this.listener?.epochChanged(topic, epoch, first);
   }
 
-  renumbered(topic: Topic, position: Position): void {
-    this.listener?.renumbered(topic, position);
+  renumbered(topic: Topic, position: Position, hasHistory: boolean): void {
+    this.listener?.renumbered(topic, position, hasHistory);
   }
 
   forgotten(topic: Topic): void {

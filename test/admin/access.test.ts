@@ -17,6 +17,7 @@ const ENDPOINTS = [
   ['DELETE', '/admin/connections/x'],
   ['POST', '/admin/users/ann/disconnect'],
   ['POST', '/admin/tokens/revoke'],
+  ['POST', '/admin/rights/changed'],
   ['GET', '/admin/topics'],
   ['GET', '/admin/dead-letters'],
   ['POST', '/admin/drain'],

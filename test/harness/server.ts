@@ -8,7 +8,7 @@ import { within } from './deadline.ts';
 import { SECRET } from './tokens.ts';
 
 /** What the tests do not want to wait for, and nothing else that differs from a server as it is delivered. */
-const SETTINGS: Readonly<Record<string, string>> = {
+export const SETTINGS: Readonly<Record<string, string>> = {
   'server.host': '127.0.0.1',
   'server.port': '0',
   'server.node_name': 'test-node',
@@ -92,6 +92,6 @@ export async function startServer(
   return server;
 }
 
-function unexpectedEnd(): never {
+export function unexpectedEnd(): never {
   throw new Error('the node says that it is to end');
 }

@@ -1,5 +1,6 @@
 /** The applications of a node: the ports that they are given, and what they give back, put where it belongs. */
 import type { AppEvents } from '../../apps/app-events.ts';
+import type { SharedStore } from '../../apps/host-api.ts';
 import type { LoadedApp } from '../../apps/loaded.ts';
 import { startApps, type RunningApps } from '../../apps/run.ts';
 import type { Config } from '../../config/schema.ts';
@@ -18,6 +19,7 @@ interface AppsSetup {
   readonly apps: readonly LoadedApp[];
   readonly core: Core;
   readonly bus: ControlBus;
+  readonly shared: SharedStore | null;
   readonly metrics: MetricsRegistry;
   readonly logs: LogFactory;
   readonly events: AppEvents;
@@ -37,6 +39,7 @@ export async function runApps(setup: AppsSetup): Promise<RunningApps> {
     context,
     random,
     bus: setup.bus,
+    shared: setup.shared,
     events: setup.events,
     addMetric: (entry) => setup.metrics.add(entry),
     alert: (message, fields) => alerts.raise(message, fields),

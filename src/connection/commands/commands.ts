@@ -1,6 +1,6 @@
 /** One handler per frame type, and what every frame goes through before its handler. */
 import type { ClientFrame } from '../../protocol/frames.ts';
-import { chargeFrame, chargeFreeFrame, costOf } from '../charges.ts';
+import { affordable, chargeFrame, chargeFreeFrame } from '../charges.ts';
 import type { Connection } from '../connection.ts';
 import { acknowledge } from './acknowledge.ts';
 import { authenticate } from './authenticate.ts';
@@ -44,12 +44,6 @@ function dispatch(connection: Connection, frame: ClientFrame): void | Promise<vo
     default:
       return extension(connection, frame);
   }
-}
-
-/** No frame costs more than a full bucket: it would never be taken. */
-function affordable({ context }: Connection, frame: ClientFrame): number {
-  const cost = frame.type.startsWith('X-') ? (context.frameHandlers.get(frame.type)?.cost ?? 1) : costOf(frame);
-  return Math.min(cost, context.limits.connectionRate.burst);
 }
 
 /** One `Ping` a second is free. */

@@ -1,12 +1,13 @@
 import { isRefusal, quote, refusal } from '../../protocol/errors.ts';
 import type { ExtensionFrame } from '../../protocol/frames.ts';
 import type { Connection } from '../connection.ts';
+import { frameHandlerOf } from '../frame-handlers.ts';
 import { statusFrame } from '../replies.ts';
 import { mayWrite } from './checks.ts';
 
 /** `X-*` frames go to the application that has the type. */
 export async function extension(connection: Connection, frame: ExtensionFrame): Promise<void> {
-  const handler = connection.context.frameHandlers.get(frame.type);
+  const handler = frameHandlerOf(connection.context.frameHandlers, frame.type);
   if (handler === undefined)
     return connection.refuse(
       frame,
