@@ -38,12 +38,20 @@ function serveBackend(): void {
 
 async function measure(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'signalbox-bench-'));
-  const backend = spawn(process.execPath, [fileURLToPath(import.meta.url), 'backend'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const backend = spawn(process.execPath, [fileURLToPath(import.meta.url), 'backend'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const url = `http://127.0.0.1:${await portOf(backend, /port (\d+)/)}/`;
   const keys = [
-    ...['topics.subscribe=user', 'topics.publish=user', 'rate_limiting.enabled=false', 'logging.level=info'],
-    ...[`apps.webhooks.url=${url}`, 'apps.webhooks.ask=subscribing,publishing', 'apps.webhooks.topics=asked.*'],
-    ...['apps.webhooks.tell=published', 'apps.webhooks.tell_topics=told.*', `apps.webhooks.queue_dir=${directory}`],
+    'topics.subscribe=user',
+    'topics.publish=user',
+    'rate_limiting.enabled=false',
+    `apps.webhooks.url=${url}`,
+    'apps.webhooks.ask=subscribing,publishing',
+    'apps.webhooks.topics=asked.*',
+    'apps.webhooks.tell=published',
+    'apps.webhooks.tell_topics=told.*',
+    `apps.webhooks.queue_dir=${directory}`,
   ].flatMap((key) => ['--set', key]);
   const env = { ...process.env, JWT_SECRET: BENCH_SECRET, SIGNALBOX_APPS_WEBHOOKS_SECRET: WEBHOOK_SECRET };
   const server = spawn(join(ROOT, 'signalbox'), ['serve', '--host', '127.0.0.1', '--port', '0', ...keys], {

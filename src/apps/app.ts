@@ -134,10 +134,5 @@ export interface Hooks {
   readonly unsubscribed?: (connection: ConnectionFacts, topic: string) => MaybePromise<void>;
   readonly disconnected?: (connection: ConnectionFacts, code: number) => MaybePromise<void>;
   /** A message of a client or backend was stored. What applications publish themselves is not told. `draft.payload` is JSON text. */
-  readonly published?: (
-    principal: Principal,
-    topic: string,
-    published: Published,
-    draft: Draft,
-  ) => MaybePromise<void>;
+  readonly published?: (principal: Principal, topic: string, published: Published, draft: Draft) => MaybePromise<void>;
 }

@@ -29,7 +29,13 @@ function frameProblems(given: readonly Given[]): Problem[] {
     Object.entries(parts.frames ?? {}).flatMap(([type, frame]) => {
       const key = `apps.${app}`;
       if (!FRAME_TYPE.test(type))
-        return [{ key, expected: 'frame types of X- and letters, digits and -, perhaps with * behind the last -', got: quoted(type) }];
+        return [
+          {
+            key,
+            expected: 'frame types of X- and letters, digits and -, perhaps with * behind the last -',
+            got: quoted(type),
+          },
+        ];
       const other = takenBy.get(type);
       takenBy.set(type, app);
       if (other !== undefined)

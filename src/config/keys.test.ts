@@ -6,7 +6,14 @@ test.each([
   ['plain', z.string().meta({ secret: 'key' })],
   ['that may be missing', z.string().meta({ secret: 'key' }).optional()],
   ['with a default, described afterwards', z.string().meta({ secret: 'key' }).default('x').describe('signs')],
-  ['refined afterwards', z.string().meta({ secret: 'key' }).refine((text) => text !== '').optional()],
+  [
+    'refined afterwards',
+    z
+      .string()
+      .meta({ secret: 'key' })
+      .refine((text) => text !== '')
+      .optional(),
+  ],
 ])('a secret is one, %s', (_, type) => {
   expect(describeKey('apps.test.secret', type)).toMatchObject({ isSecret: true, secret: 'key' });
 });

@@ -43,7 +43,7 @@ export interface Conduct {
 }
 
 /** Tokens that a frame costs. */
-export function costOf(frame: ClientFrame): number {
+function costOf(frame: ClientFrame): number {
   switch (frame.type) {
     case 'Ack':
       return frame.positions.size / POSITIONS_PER_TOKEN;

@@ -29,7 +29,11 @@ describe('connecting', () => {
   });
 
   test('a no is a refused handshake, with the words of the backend', async () => {
-    const backend = await startWebhookBackend(() => ({ allow: false, message: 'the contract has ended', code: 'ended' }));
+    const backend = await startWebhookBackend(() => ({
+      allow: false,
+      message: 'the contract has ended',
+      code: 'ended',
+    }));
     const server = await startWebhookServer(backend, { ask: ['connecting'] });
     const client = await dial(server.port);
     await expect(client.opened).rejects.toThrow();
@@ -111,7 +115,7 @@ describe('subscribing', () => {
   });
 
   test('while the backend thinks, other connections are served', async () => {
-    let answer = (_: object): void => {};
+    let answer: (value: object) => void = () => {};
     const backend = await startWebhookBackend(() => new Promise((resolve) => (answer = resolve)));
     const server = await startWebhookServer(
       backend,
@@ -146,7 +150,7 @@ describe('publishing', () => {
   test('the backend sees the message, and may change it', async () => {
     const backend = await startWebhookBackend(({ data }) => ({
       allow: true,
-      payload: { text: String((data['payload'] as { text: string }).text).replace('darn', '****') },
+      payload: { text: (data['payload'] as { readonly text: string }).text.replace('darn', '****') },
     }));
     const server = await startWebhookServer(backend, { ask: ['publishing'], ...CHAT });
     const client = await connect(server.port);
@@ -234,7 +238,10 @@ describe('frames', () => {
     const client = await connect(server.port);
     expect((await client.ask('X-Order', {})).data).toMatchObject({ code: 503 });
     backend.behaviour = () => ({ allow: false, message: 'sold out', code: 'sold_out' });
-    expect((await client.ask('X-Order', {})).data).toMatchObject({ message: 'sold out', details: { code: 'sold_out' } });
+    expect((await client.ask('X-Order', {})).data).toMatchObject({
+      message: 'sold out',
+      details: { code: 'sold_out' },
+    });
   });
 });
 

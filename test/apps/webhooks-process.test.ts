@@ -13,7 +13,10 @@ const TELL = 'apps.webhooks.tell=connected,subscribed,published,node_started';
 
 function argumentsOf(url: string, directory: string, more: readonly string[] = []): string[] {
   const keys = [`apps.webhooks.url=${url}`, `apps.webhooks.queue_dir=${directory}`, TELL, ...more];
-  return [...keys, 'apps.webhooks.retry_first_ms=20', 'apps.webhooks.retry_max_ms=100'].flatMap((key) => ['--set', key]);
+  return [...keys, 'apps.webhooks.retry_first_ms=20', 'apps.webhooks.retry_max_ms=100'].flatMap((key) => [
+    '--set',
+    key,
+  ]);
 }
 
 const ENVIRONMENT = { SIGNALBOX_APPS_WEBHOOKS_SECRET: WEBHOOK_SECRET };
@@ -59,16 +62,24 @@ test('what was not delivered when the server was killed is delivered after its n
 
 test('killed in the middle of delivering, nothing is lost and order holds', async () => {
   const backend = await startWebhookBackend();
-  const args = argumentsOf(backend.url, queueDirectory(), ['apps.webhooks.batch_events=3', 'apps.webhooks.tell_topics=t']);
+  const args = argumentsOf(backend.url, queueDirectory(), [
+    'apps.webhooks.batch_events=3',
+    'apps.webhooks.tell_topics=t',
+  ]);
   const first = await serve(args);
   const alice = await connect(first.port);
-  const acks = await alice.publishAll('t', Array.from({ length: 100 }, (_, n) => n));
+  const acks = await alice.publishAll(
+    't',
+    Array.from({ length: 100 }, (_, n) => n),
+  );
   first.signal('SIGKILL');
   await first.exited;
   await serve(args);
   await eventually(() => backend.events.filter(({ type }) => type === 'node_started').length === 2, 'the next start');
   const published = distinct(backend.events).filter(({ type }) => type === 'published');
-  const sequences = published.map(({ message }) => (message as unknown as { position: { sequence: number } }).position.sequence);
+  const sequences = published.map(
+    ({ message }) => (message as unknown as { position: { sequence: number } }).position.sequence,
+  );
   // What was acknowledged in the last moment may not have been on the disk.
   expect(sequences.length).toBeGreaterThanOrEqual(95);
   expect(sequences).toEqual(Array.from({ length: sequences.length }, (_, at) => at + 1));

@@ -18,7 +18,7 @@ const MAX_ANSWER = 65_536;
 interface Asker {
   readonly questions: Questions;
   readonly states: BreakerState[];
-  ask(): Promise<Outcome<{ readonly allow: boolean }>>;
+  readonly ask: () => Promise<Outcome<{ readonly allow: boolean }>>;
 }
 
 function askerOf(url: string, options: Partial<QuestionOptions> = {}, secret = WEBHOOK_SECRET): Asker {
@@ -72,7 +72,7 @@ describe('an answer that can be used', () => {
   });
 
   test('that was under way when rights changed is not remembered', async () => {
-    let answer = (_: object): void => {};
+    let answer: (value: object) => void = () => {};
     const backend = await startWebhookBackend(() => new Promise((resolve) => (answer = resolve)));
     const { ask, questions } = askerOf(backend.url);
     const first = ask();
@@ -196,7 +196,8 @@ describe('no answer', () => {
   test('when the connection breaks, before an answer or in the middle of it', async () => {
     let isInside = false;
     const backend = await startWebhookBackend((_call, response, request) => {
-      if (isInside) response.writeHead(200, { 'content-type': 'application/json', 'content-length': 100 }).write('{"al');
+      if (isInside)
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': 100 }).write('{"al');
       setTimeout(() => request.socket.resetAndDestroy(), 20);
     });
     const { ask } = askerOf(backend.url);
@@ -248,7 +249,11 @@ describe('connections', () => {
     const backend = await startWebhookBackend(() => undefined);
     const { ask } = askerOf(backend.url, { atOnce: 1, waiting: 1, timeoutMs: 1_000 });
     const outcomes = await Promise.all([ask(), ask(), ask()]);
-    expect(outcomes.map((outcome) => (outcome.kind === 'down' ? outcome.why : ''))).toEqual(['timeout', 'busy', 'busy']);
+    expect(outcomes.map((outcome) => (outcome.kind === 'down' ? outcome.why : ''))).toEqual([
+      'timeout',
+      'busy',
+      'busy',
+    ]);
   });
 });
 

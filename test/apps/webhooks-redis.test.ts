@@ -64,7 +64,8 @@ async function open(link: RedisLink, owner: string, options: Partial<SharedQueue
 const newPrefix = (): string => `w${(lastPrefix += 1)}`;
 const eventOf = (n: number): string => JSON.stringify({ id: `e-${n}`, at: 0, n });
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, at) => from + at);
-const numbers = (events: readonly string[] = []): number[] => events.map((text) => (JSON.parse(text) as { n: number }).n);
+const numbers = (events: readonly string[] = []): number[] =>
+  events.map((text) => (JSON.parse(text) as { n: number }).n);
 
 async function put(queue: SharedQueue, from: number, to: number): Promise<void> {
   for (const n of range(from, to)) queue.put(eventOf(n));

@@ -114,7 +114,10 @@ export class WebhookBackend {
   private problem({ headers }: IncomingMessage, body: Buffer): string | null {
     const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures = '' } = headers;
     if (Math.abs(Date.now() / 1_000 - Number(timestamp)) > TOLERANCE_SECS) return 'too old';
-    const expected = createHmac('sha256', this.key).update(`${String(id)}.${String(timestamp)}.`).update(body).digest();
+    const expected = createHmac('sha256', this.key)
+      .update(`${String(id)}.${String(timestamp)}.`)
+      .update(body)
+      .digest();
     const isGood = String(signatures)
       .split(' ')
       .filter((entry) => entry.startsWith('v1,'))
@@ -125,7 +128,10 @@ export class WebhookBackend {
 }
 
 /** It ends with the test. */
-export async function startWebhookBackend(behaviour: Behaviour = YES, secret = WEBHOOK_SECRET): Promise<WebhookBackend> {
+export async function startWebhookBackend(
+  behaviour: Behaviour = YES,
+  secret = WEBHOOK_SECRET,
+): Promise<WebhookBackend> {
   const backend = await new WebhookBackend(Buffer.from(secret.slice('whsec_'.length), 'base64')).listen();
   backend.behaviour = behaviour;
   onTestFinished(() => backend.close());

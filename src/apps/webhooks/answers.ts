@@ -25,7 +25,7 @@ const denial = z.strictObject({
 export type Denial = z.output<typeof denial>;
 
 /** One schema for each question. */
-export const ANSWERS = {
+const ANSWERS = {
   connecting: z.union([
     z.strictObject({
       allow: z.literal(true),
@@ -49,9 +49,9 @@ export type Question = keyof typeof ANSWERS;
 export type AnswerTo<Q extends Question> = z.output<(typeof ANSWERS)[Q]>;
 
 /** Why there is no answer: the backend is away or cannot answer now, or we do not even ask. */
-export type Down = Exclude<NoAnswer, 'too_large'> | 'status' | 'breaker_open' | 'busy';
+type Down = Exclude<NoAnswer, 'too_large'> | 'status' | 'breaker_open' | 'busy';
 /** Why an answer that came is none. */
-export type Wrong = 'too_large' | 'redirect' | 'client_error' | 'content_type' | 'not_json' | 'schema';
+type Wrong = 'too_large' | 'redirect' | 'client_error' | 'content_type' | 'not_json' | 'schema';
 
 export type Outcome<T> =
   | { readonly kind: 'answer'; readonly answer: T }
@@ -67,7 +67,8 @@ export function readAnswer<Q extends Question>(question: Q, reply: Answer | Fail
       ? wrong('too_large', reply.detail)
       : { kind: 'down', why: reply.failure, detail: reply.detail, retryAfterMs: undefined };
   const { status, contentType, retryAfterMs } = reply;
-  if (status >= 500 || LATER.has(status)) return { kind: 'down', why: 'status', detail: `status ${status}`, retryAfterMs };
+  if (status >= 500 || LATER.has(status))
+    return { kind: 'down', why: 'status', detail: `status ${status}`, retryAfterMs };
   if (status >= 300 && status < 400) return wrong('redirect', `status ${status}: redirects are not followed`);
   if (status !== 200) return wrong('client_error', `expected status 200, got ${status}`);
   if (contentType !== 'application/json')

@@ -5,7 +5,11 @@ import { CircuitBreaker, type BreakerState } from './circuit-breaker.ts';
 function breaker() {
   const clock = new VirtualClock();
   const states: BreakerState[] = [];
-  return { clock, states, breaker: new CircuitBreaker({ failures: 3, openMs: 1_000 }, clock, (state) => states.push(state)) };
+  return {
+    clock,
+    states,
+    breaker: new CircuitBreaker({ failures: 3, openMs: 1_000 }, clock, (state) => states.push(state)),
+  };
 }
 
 test('it opens after failures in a row, and not after as many with an answer between', () => {

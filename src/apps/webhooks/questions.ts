@@ -124,7 +124,10 @@ export class Questions {
 
   private breakerOpen(): Outcome<never> {
     const { waitMs } = this.breaker;
-    return { ...down('breaker_open', 'the backend did not answer lately'), retryAfterMs: waitMs > 0 ? waitMs : undefined };
+    return {
+      ...down('breaker_open', 'the backend did not answer lately'),
+      retryAfterMs: waitMs > 0 ? waitMs : undefined,
+    };
   }
 }
 

@@ -136,7 +136,8 @@ export class SharedQueue implements EventQueue {
     await this.flush();
     this.again?.cancel();
     await this.call(this.scripts.release, this.options.owner);
-    if (this.unwritten.length > 0) this.told.dropped(this.unwritten.length, 'Redis is away, and the server has stopped');
+    if (this.unwritten.length > 0)
+      this.told.dropped(this.unwritten.length, 'Redis is away, and the server has stopped');
   }
 
   private async write(): Promise<void> {

@@ -19,7 +19,8 @@ function rightsChanged(host: Host, questions: Questions): AppRoute {
     method: 'POST',
     path: '/apps/webhooks/rights-changed',
     access: 'service',
-    summary: 'Says that answers to subscribing hold no longer: of a user, of a topic, or all. Live subscriptions are asked anew.',
+    summary:
+      'Says that answers to subscribing hold no longer: of a user, of a topic, or all. Live subscriptions are asked anew.',
     body: (z) => z.strictObject({ user: z.string().min(1).optional(), topic: z.string().min(1).optional() }),
     handle: async ({ principal: { tenant }, body: { user, topic } }) => {
       // First the memory of every node: what is asked anew must not be answered from it.
@@ -74,7 +75,9 @@ function deadLetters(host: Host, { queue, delivery }: Telling): AppRoute[] {
 
 /** Dead letters are of all tenants. */
 function notOperator(host: Host, { tenant }: Principal): Refusal | null {
-  return tenant === '' ? null : host.refuse('not_allowed', 'expected a token of no tenant: dead letters are of all tenants');
+  return tenant === ''
+    ? null
+    : host.refuse('not_allowed', 'expected a token of no tenant: dead letters are of all tenants');
 }
 
 function shown({ id, reason, at, event }: DeadLetter): object {

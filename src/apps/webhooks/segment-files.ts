@@ -77,7 +77,8 @@ export class SegmentFiles {
     if (writer === null) throw new Error('expected an open queue');
     try {
       let done = 0;
-      while (done < text.length) done += (await writer.write(text, done, text.length - done, this.written + done)).bytesWritten;
+      while (done < text.length)
+        done += (await writer.write(text, done, text.length - done, this.written + done)).bytesWritten;
       this.written += text.length;
     } catch (error) {
       // A disk that is full may have taken a part.
@@ -88,7 +89,7 @@ export class SegmentFiles {
 
   /** The next lines from a place on; none at the end. */
   async read(from: Place): Promise<readonly Line[]> {
-    for (let place = from; ; ) {
+    for (let place = from; ;) {
       const lines = await this.readFrom(place);
       if (lines.length > 0) return lines;
       const next = this.files.find((file) => file > place.file);

@@ -17,13 +17,14 @@ const isPattern = (text: string): boolean => isTopicName(text) || isSupportedPat
 // oxlint-disable-next-line typescript/explicit-function-return-type -- the schema is the type
 export function settings(z: Zod) {
   const count = (fallback: number, min: number, max: number) => z.int().min(min).max(max).default(fallback);
-  const secret = () => z.string().refine((text) => keyOf(text) !== null, SECRET_FORM).meta({ secret: 'token' });
+  const secret = () =>
+    z
+      .string()
+      .refine((text) => keyOf(text) !== null, SECRET_FORM)
+      .meta({ secret: 'token' });
   const patterns = () => z.array(z.string().refine(isPattern, 'a topic, or a pattern with a literal first segment'));
   const whenDown = (event: string) =>
-    z
-      .enum(['refuse', 'allow'])
-      .default('refuse')
-      .describe(`what becomes of ${event} when the backend does not answer`);
+    z.enum(['refuse', 'allow']).default('refuse').describe(`what becomes of ${event} when the backend does not answer`);
   return z
     .strictObject({
       url: z
@@ -42,12 +43,18 @@ export function settings(z: Zod) {
       connecting_when_down: whenDown('a client that connects'),
       subscribing_when_down: whenDown('a subscription'),
       publishing_when_down: whenDown('a message'),
-      timeout_ms: count(1_500, 10, 60_000).describe('milliseconds for an answer, waiting for a place included; less than apps.decision_timeout_ms'),
+      timeout_ms: count(1_500, 10, 60_000).describe(
+        'milliseconds for an answer, waiting for a place included; less than apps.decision_timeout_ms',
+      ),
       concurrency: count(50, 1, 1_000).describe('questions under way at once'),
-      waiting: count(1_000, 0, 100_000).describe('questions that may wait for a place; those beyond count as not answered'),
+      waiting: count(1_000, 0, 100_000).describe(
+        'questions that may wait for a place; those beyond count as not answered',
+      ),
       max_answer_bytes: count(65_536, 1_024, 1_048_576).describe('bytes of an answer; a longer one is cut and refused'),
       remembered_answers: count(10_000, 0, 1_000_000).describe('answers remembered for the seconds that they name'),
-      breaker_failures: count(5, 1, 1_000).describe('questions in a row without an answer after which none is sent for a while'),
+      breaker_failures: count(5, 1, 1_000).describe(
+        'questions in a row without an answer after which none is sent for a while',
+      ),
       breaker_open_ms: count(5_000, 100, 600_000).describe('how long none is sent; then one tries'),
       tell: z.array(z.enum(TOLD)).default([]).describe('what the backend is told after the fact'),
       tell_topics: patterns().optional().describe('topics whose subscriptions and messages are told; default: all'),
@@ -65,13 +72,18 @@ export function settings(z: Zod) {
       retry_first_ms: count(500, 1, 60_000).describe('before the second attempt; twice as long after each failure'),
       retry_max_ms: count(60_000, 1, 3_600_000).describe('between two attempts at most'),
       attempts: count(8, 1, 1_000).describe('attempts with an event alone, while the backend answers with errors'),
-      max_age_secs: count(86_400, 1, 31_536_000).describe('an event this old becomes a dead letter with the next failure'),
+      max_age_secs: count(86_400, 1, 31_536_000).describe(
+        'an event this old becomes a dead letter with the next failure',
+      ),
       dead_letters: count(1_000, 1, 100_000).describe('events kept that could not be delivered'),
     })
-    .refine(({ tell, queue, queue_dir: directory }) => tell.length === 0 || queue !== 'file' || directory !== undefined, {
-      path: ['queue_dir'],
-      message: 'a directory that outlives the process, because tell is set (or queue = "shared")',
-    })
+    .refine(
+      ({ tell, queue, queue_dir: directory }) => tell.length === 0 || queue !== 'file' || directory !== undefined,
+      {
+        path: ['queue_dir'],
+        message: 'a directory that outlives the process, because tell is set (or queue = "shared")',
+      },
+    )
     .refine(({ ask, topics }) => topics.length > 0 || !ask.some((event) => event !== 'connecting'), {
       path: ['topics'],
       message: 'the topics that subscribing or publishing is asked for',

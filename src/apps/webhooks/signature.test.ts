@@ -5,7 +5,11 @@ test('the signature is that of the example of the Standard Webhooks libraries', 
   const key = keyOf('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw');
   expect(key).not.toBeNull();
   const signer = new Signer([key ?? Buffer.alloc(0)]);
-  const headers = signer.headers('msg_p5jXN8AQM9LWM0D4loKWxJek', 1_614_265_330_000, Buffer.from('{"test": 2432232314}'));
+  const headers = signer.headers(
+    'msg_p5jXN8AQM9LWM0D4loKWxJek',
+    1_614_265_330_000,
+    Buffer.from('{"test": 2432232314}'),
+  );
   expect(headers).toEqual({
     'webhook-id': 'msg_p5jXN8AQM9LWM0D4loKWxJek',
     'webhook-timestamp': '1614265330',

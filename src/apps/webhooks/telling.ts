@@ -51,7 +51,11 @@ export class Telling {
     );
     host.gauge('queue_events', 'Events that wait for the backend.', () => this.queue.size().events);
     host.gauge('queue_bytes', 'Bytes of events that wait for the backend.', () => this.queue.size().bytes);
-    host.gauge('dead_letters', 'Events that are kept because they could not be delivered.', () => this.queue.size().deadLetters);
+    host.gauge(
+      'dead_letters',
+      'Events that are kept because they could not be delivered.',
+      () => this.queue.size().deadLetters,
+    );
   }
 
   async start(): Promise<void> {
@@ -114,7 +118,10 @@ export class Telling {
     const now = clock.now();
     const startedAt = clock.elapsed();
     // Each event is JSON already.
-    const head = JSON.stringify({ type: 'events', timestamp: new Date(now).toISOString(), data: { node } }).slice(0, -2);
+    const head = JSON.stringify({ type: 'events', timestamp: new Date(now).toISOString(), data: { node } }).slice(
+      0,
+      -2,
+    );
     const body = Buffer.from(`${head},"events":[${events.join(',')}]}}`);
     const reply = await this.backend.post(body, this.signer.headers(id, now, body), this.settings.tell_timeout_ms);
     this.seconds.observe((clock.elapsed() - startedAt) / 1_000);

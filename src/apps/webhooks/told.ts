@@ -1,5 +1,5 @@
 /** What of the backend is counted and logged. Names of metrics begin with `signalbox_webhooks_`. */
-import type { Counter, Host, Observations } from '../host-api.ts';
+import type { Host, Observations } from '../host-api.ts';
 import type { Outcome, Question } from './answers.ts';
 import type { BreakerState } from './circuit-breaker.ts';
 import type { DeadLetter, QueueTold } from './event-queue.ts';
@@ -16,7 +16,10 @@ export function tellOfQuestions(host: Host): QuestionsTold {
   const asked = host.counter('asked_total', 'Questions that the backend was asked, or should have been.');
   const refused = host.counter('asked_refused_total', 'Questions that the backend answered with no.');
   const down = host.counter('asked_down_total', 'Questions without an answer: not there, not in time, not asked.');
-  const wrong = host.counter('asked_wrong_total', 'Answers that were none: redirects, other types, too long, not JSON.');
+  const wrong = host.counter(
+    'asked_wrong_total',
+    'Answers that were none: redirects, other types, too long, not JSON.',
+  );
   const remembered = host.counter('asked_remembered_total', 'Questions answered from memory.');
   const seconds = host.histogram('ask_seconds', 'From a question to its answer, waiting for a place included.');
   return {
@@ -29,7 +32,8 @@ export function tellOfQuestions(host: Host): QuestionsTold {
       }
       (outcome.kind === 'down' ? down : wrong).add();
       const { why, detail } = outcome;
-      const message = outcome.kind === 'down' ? 'The backend did not answer' : 'The answer of the backend cannot be used';
+      const message =
+        outcome.kind === 'down' ? 'The backend did not answer' : 'The answer of the backend cannot be used';
       lines.warn(`${question} ${why}`, message, { question, why, detail });
     },
     remembered: (_question: Question) => remembered.add(),
@@ -42,12 +46,7 @@ export function tellOfQuestions(host: Host): QuestionsTold {
 }
 
 function isNo(outcome: Outcome<unknown>): boolean {
-  return outcome.kind === 'answer' && (outcome.answer as { readonly allow: boolean }).allow === false;
-}
-
-export interface EventCounters {
-  readonly told: Counter;
-  readonly dropped: Counter;
+  return outcome.kind === 'answer' && !(outcome.answer as { readonly allow: boolean }).allow;
 }
 
 export function tellOfQueue(host: Host, filled: () => void): QueueTold {
@@ -56,7 +55,10 @@ export function tellOfQueue(host: Host, filled: () => void): QueueTold {
     'events_dropped_total',
     'Events that gave way in a full queue, or before a disk or store that took none. Anything but 0 is a loss.',
   );
-  const failures = host.counter('queue_failures_total', 'Failures of the disk or the shared store to keep or give back events.');
+  const failures = host.counter(
+    'queue_failures_total',
+    'Failures of the disk or the shared store to keep or give back events.',
+  );
   return {
     filled,
     dropped: (events, why) => {
@@ -88,7 +90,11 @@ export function tellOfDelivery(host: Host): DeliveryTold & { readonly seconds: O
     gaveUp: (letters: readonly DeadLetter[]) => {
       dead.add(letters.length);
       const [first] = letters;
-      lines.warn('dead', 'Events became dead letters', { events: letters.length, first: first?.id, reason: first?.reason });
+      lines.warn('dead', 'Events became dead letters', {
+        events: letters.length,
+        first: first?.id,
+        reason: first?.reason,
+      });
     },
     broke: (error) => lines.warn('broke', 'Delivering events failed inside the server', { error }),
   };

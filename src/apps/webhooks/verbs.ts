@@ -19,7 +19,10 @@ export const verbs: readonly Verb<Settings>[] = [
     usage: '[limit]',
     run: async (shell) => {
       const limit = shell.words[0] ?? '100';
-      const { status, body } = await shell.request('GET', `/apps/webhooks/dead-letters?limit=${encodeURIComponent(limit)}`);
+      const { status, body } = await shell.request(
+        'GET',
+        `/apps/webhooks/dead-letters?limit=${encodeURIComponent(limit)}`,
+      );
       if (status !== 200) return failed(shell, status, body);
       const { total, dead_letters: letters } = body as Letters;
       for (const { id, at, event, reason } of letters) shell.print(`${id}  ${at}  ${event.type}  ${reason}`);
