@@ -5,7 +5,7 @@ import type { Refusal } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { MaybePromise, Zod } from './vocabulary.ts';
 
-/** Who sent a frame. */
+/** The sender of a frame. */
 export interface Caller {
   readonly connectionId: string;
   readonly sessionId: string;
@@ -19,7 +19,7 @@ export interface Caller {
   /** Aborted when the deadline is over or the connection has closed: nobody waits for the answer any more. */
   readonly signal: AbortSignal;
   /** Tells this connection alone something, before the answer or later: a `SystemNotification` with `event` and `data`. */
-  notify(event: string, data: JsonValue): void;
+  readonly notify: (event: string, data: JsonValue) => void;
 }
 
 /** The `data` of the reply's `Status`. */

@@ -53,7 +53,7 @@ function checkedAnswer(answer: FrameAnswer): Answer {
   if (typeof answer !== 'object' || answer === null || Array.isArray(answer))
     throw new TypeError(`expected an object, a refusal or nothing as the answer, got ${quote(answer)}`);
   if (!isRefusal(answer)) {
-    // What cannot be encoded would fail later, as a fault of the connection.
+    // An answer that cannot be encoded would fail later, as a fault of the connection.
     JSON.stringify(answer);
     return answer;
   }

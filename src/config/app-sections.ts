@@ -45,7 +45,7 @@ export function resolveModule(text: string, origin: string | undefined): string 
   try {
     return createRequire(join(base, 'package.json')).resolve(text);
   } catch {
-    // What cannot be found is told by whoever imports it.
+    // A package that cannot be found is told when it is imported.
     return text;
   }
 }

@@ -37,7 +37,7 @@ export function explain(issue: Issue, tree: Tree, keys: readonly Key[] = KEYS, k
       ? issue.message
       : `a ${key.kind}${key.bounds === '' ? '' : ` (${key.bounds})`}`;
   if (key?.isSecret === true) return [{ key: path, expected, got: '(a secret)' }];
-  // What is no URL cannot be redacted like one, and may hold a password all the same.
+  // Text that is no URL cannot be redacted like one, and may hold a password all the same.
   if (key?.urlPaths !== undefined) return [{ key: path, expected, got: 'something else' }];
   return [{ key: path, expected, got: JSON.stringify(value) ?? 'nothing' }];
 }

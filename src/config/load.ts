@@ -27,7 +27,7 @@ export interface Loaded {
   readonly config: Config;
   /** Where each key's value comes from; keys with their default are missing. */
   readonly origins: ReadonlyMap<string, string>;
-  /** What was said of applications' keys as text: to be read by whoever knows them (apps/load.ts). */
+  /** Texts for keys of applications, to be read against their schemas (apps/load.ts). */
   readonly appTexts: AppTexts;
 }
 
