@@ -236,7 +236,7 @@ describe('frames', () => {
     });
     const server = await startWebhookServer(backend, { frames: ['X-Order'] });
     const client = await connect(server.port);
-    expect((await client.ask('X-Order', {})).data).toMatchObject({ code: 503 });
+    expect((await client.ask('X-Order', {})).data).toMatchObject({ code: 503, reason: 'application_timeout' });
     backend.behaviour = () => ({ allow: false, message: 'sold out', code: 'sold_out' });
     expect((await client.ask('X-Order', {})).data).toMatchObject({
       message: 'sold out',

@@ -79,7 +79,7 @@ export class Asking {
       handle: async (data, { principal, connectionId, type: sent, frameId }) => {
         const about = { ...whoIs(principal), connection: connectionId, frame: sent, id: frameId, data };
         const outcome = await this.questions.ask('frame', null, about);
-        const verdict = verdictOf(host, outcome, 'refuse');
+        const verdict = verdictOf(host, outcome, 'refuse', 'application_timeout');
         if (verdict === undefined || host.isRefusal(verdict)) return verdict;
         return verdict.data;
       },
