@@ -24,8 +24,8 @@ export class Asking {
   hooks(): Pick<Hooks, 'connecting'> {
     if (!this.settings.ask.includes('connecting')) return {};
     return {
-      connecting: async ({ principal, address }) => {
-        const data = { ...whoIs(principal), address };
+      connecting: async ({ principal, address, origin }) => {
+        const data = { ...whoIs(principal), address, origin };
         const outcome = await this.questions.ask('connecting', data, data);
         const verdict = verdictOf(this.host, outcome, this.settings.connecting_when_down);
         if (verdict === undefined || this.host.isRefusal(verdict)) return verdict;
