@@ -36,7 +36,11 @@ function shapeOf(value: unknown): unknown {
 test('the examples are what is sent: the same fields, in the same order', async () => {
   const backend = await startWebhookBackend(({ type }) => (type === 'events' ? {} : { allow: true }));
   const server = await startWebhookServer(backend, {
-    ...{ ask: ASK, topics: ['chat.**'], frames: ['X-Order'], tell: TELL, tell_payloads: true },
+    ask: ASK,
+    topics: ['chat.**'],
+    frames: ['X-Order'],
+    tell: TELL,
+    tell_payloads: true,
   });
   const alice = await connect(server.port);
   await alice.subscribe('chat.1');
