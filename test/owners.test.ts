@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url));
 
-/** Who writes which fields of connections and subscriptions, beside the classes themselves. */
+/** The writers of fields of connections and subscriptions, beside the classes themselves. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   // What waits in mailboxes: of a subscription, a connection and the node.
   'connection/mailbox-sums.ts': ['queuedCount', 'queuedBytes'],
@@ -14,7 +14,8 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'connection/subscriptions.ts': ['subscriptions', 'byTopic', 'patterns', 'isExplicit', 'holds'],
   'connection/commands/subscribe.ts': ['joining'],
   'connection/recheck.ts': ['rechecks'],
-  'connection/catch-up.ts': ['lagging', 'isReading'],
+  'connection/catch-up.ts': ['lagging'],
+  'connection/log-page.ts': ['isReading'],
   'connection/missed-messages.ts': ['missed'],
   'connection/commands/checks.ts': ['isAsking'],
   'connection/commands/acknowledge.ts': ['acknowledged'],

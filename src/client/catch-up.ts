@@ -62,7 +62,10 @@ export class CatchUp {
     consumer.isReading = true;
     const topic = feed.name;
     const since = consumer.position ?? undefined;
-    const request = last === null ? { topic, since, limit: PAGE } : { topic, limit: last, reverse: true };
+    const request =
+      last === null
+        ? { topic, since, limit: Math.min(PAGE, consumer.capacity) }
+        : { topic, limit: last, reverse: true };
     this.histories.page(request, (error, page) => {
       consumer.isReading = false;
       if (consumer.isEnded) return;
@@ -87,7 +90,7 @@ export class CatchUp {
       // What finds no room is read again when there is some.
       if (!consumer.push(messageOf(feed.name, frame, this.isMine), size)) return;
     }
-    // What the page does not have is not there: the log may have lost what was published last, or ends before it.
+    // Messages that the page does not have are not there: the log may have lost what was published last, or ends before it.
     if (page.next === undefined || isReverse) this.reached(feed, consumer, page);
   }
 

@@ -172,7 +172,12 @@ export class PublishQueue implements QueueView {
     this.hasUnsent = held.size > 0;
     this.cancelTimer();
     this.cancelTimer = () => {};
-    if (next < Infinity) this.cancelTimer = this.ports.environment.after(Math.max(0, next - now), () => this.pump());
+    if (next === Infinity) return;
+    const { environment } = this.ports;
+    this.cancelTimer = environment.after(Math.max(0, next - now), () => {
+      // A page that was frozen may have the answers in its next turn: they come before what is overdue is given up.
+      this.cancelTimer = environment.after(0, () => this.pump());
+    });
   }
 
   /** @returns whether it answered a publish */
@@ -300,7 +305,7 @@ export class PublishQueue implements QueueView {
         this.giveUp(entry, 'deadline', 'the publish was not settled in time');
   }
 
-  /** What was never sent has not happened; of what was sent nobody knows. */
+  /** A publish that was never sent has not happened; of one that was sent nobody knows. */
   private giveUp(
     entry: Entry,
     reason: 'aborted' | 'deadline' | 'closed' | 'signed_out',

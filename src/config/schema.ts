@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 
-const LEVELS = /^(?:[a-z]+=)?(?:trace|debug|info|warn|error)(?:,(?:[a-z]+=)?(?:trace|debug|info|warn|error))*$/;
+const LEVELS =
+  /^(?:[a-z][a-z0-9-]*=)?(?:trace|debug|info|warn|error)(?:,(?:[a-z][a-z0-9-]*=)?(?:trace|debug|info|warn|error))*$/;
 
 const ALGORITHMS = [
   ...(['HS256', 'HS384', 'HS512'] as const),
@@ -332,6 +333,18 @@ export const SECTIONS = {
 
   apps: z
     .strictObject({
+      modules: z
+        .array(z.string().min(1))
+        .default([])
+        .describe(
+          'modules of applications that run in the server: paths relative to the file that names them, or packages; the others are switched on by their section',
+        ),
+      deadline_ms: count(5_000, 10, 600_000).describe(
+        'milliseconds in which an application answers a frame, a request or an event, unless it says otherwise',
+      ),
+      blocking_ms: count(50, 1, 60_000).describe(
+        'an application that keeps the event loop from everybody else for so long is named in the log',
+      ),
       decision_timeout_ms: count(2_000, 10, 60_000).describe(
         'milliseconds in which the owner of a topic decides who may act; without an answer it is a refusal for now',
       ),
@@ -340,6 +353,9 @@ export const SECTIONS = {
     })
     .describe('Applications (docs/applications.md). Each has a section of its own beside these keys: [apps.NAME].'),
 } as const;
+
+/** Tables below `[apps]`: the sections of applications, by name. Each application checks its own. */
+const appSections = z.record(z.string(), z.record(z.string(), z.unknown())).default({});
 
 export const schema = z.strictObject({
   profile: z
@@ -360,12 +376,14 @@ export const schema = z.strictObject({
   metrics: SECTIONS.metrics.prefault({}),
   trace: SECTIONS.trace.prefault({}),
   shutdown: SECTIONS.shutdown.prefault({}),
-  apps: SECTIONS.apps.prefault({}),
+  apps: SECTIONS.apps.extend({ sections: appSections }).prefault({}),
 });
 
 export type Config = z.output<typeof schema>;
-/** The same as it may be written: every section and every key may be missing. */
-export type ConfigInput = z.input<typeof schema>;
+/** The same as it may be written: every section and every key may be missing. Tables below `apps` are sections of applications. */
+export type ConfigInput = Omit<z.input<typeof schema>, 'apps'> & {
+  readonly apps?: z.input<typeof SECTIONS.apps> & { readonly [name: string]: unknown };
+};
 export type TopicRule = z.output<typeof topicRule>;
 
 /** The names that people try first, beside `SIGNALBOX_SECTION_KEY`. */

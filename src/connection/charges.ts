@@ -4,6 +4,7 @@ import { ERRORS, type Refusal } from '../protocol/errors.ts';
 import type { ClientFrame, SubscribeFrame } from '../protocol/frames.ts';
 import { chargeUser, mostOfUser, READ_COST, rateLimited, readingCost } from '../service/rates.ts';
 import type { Connection } from './connection.ts';
+import { frameHandlerOf } from './frame-handlers.ts';
 import { overruns } from './turn-guard.ts';
 
 const TOPICS_PER_TOKEN = 10;
@@ -66,7 +67,10 @@ function mostOf({ context }: Connection): number {
 
 /** What a frame costs beside its being read: both together never more than a full bucket. */
 export function affordable(connection: Connection, frame: ClientFrame): number {
-  return Math.min(costOf(frame), mostOf(connection) - (connection.conduct?.reading ?? 0));
+  const { frameHandlers } = connection.context;
+  const isOfApp = frame.type.startsWith('X-');
+  const cost = isOfApp ? (frameHandlerOf(frameHandlers, frame.type)?.cost ?? 1) : costOf(frame);
+  return Math.min(cost, mostOf(connection) - (connection.conduct?.reading ?? 0));
 }
 
 /** Topics at which patterns resume: each is a read of the log. */

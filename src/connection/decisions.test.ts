@@ -142,7 +142,9 @@ describe('rights that change', () => {
           details: {
             topics: ['poll.1'],
             active_subscriptions: 1,
-            rejected: [{ topic: 'poll.1', code: 403, reason: 'not_allowed', message: 'the poll is over' }],
+            rejected: [
+              { topic: 'poll.1', code: 403, reason: 'not_allowed', message: 'the poll is over', temporary: false },
+            ],
           },
         },
       },
@@ -238,7 +240,7 @@ describe('rights that change', () => {
     subscribed(client, 'poll.1');
     registerOwners(rig.context, {
       of: () => {
-        throw new Error('a fault of whoever knows the owners');
+        throw new Error('a fault of the part that knows the owners');
       },
       overlapping: () => [],
     });

@@ -36,8 +36,7 @@ const DEFAULT_RETRY_MS = 1_000;
 export function apiRoute(node: Node, trustedProxies: readonly string[], endpoint: ApiEndpoint): GuardedRoute {
   const { parts } = node;
   const { method, path, maxBody } = endpoint;
-  const senderOf = (head: RequestHead): string =>
-    clientAddress({ peer: head.address, forwardedFor: head.header('x-forwarded-for') ?? '' }, trustedProxies);
+  const senderOf = addressOf(trustedProxies);
   const authorize = (head: RequestHead, decide: (verdict: Verdict) => void): void => {
     const away = servingProblem(parts);
     if (away !== null) return decide({ answer: refused(away) });
@@ -66,6 +65,12 @@ function admit(parts: NodeParts, endpoint: ApiEndpoint, principal: Principal): V
   };
 }
 
+/** Whose request it is: the address of the client, as far as proxies are trusted. */
+export function addressOf(trustedProxies: readonly string[]): (head: RequestHead) => string {
+  return (head) =>
+    clientAddress({ peer: head.address, forwardedFor: head.header('x-forwarded-for') ?? '' }, trustedProxies);
+}
+
 /** A refusal as an answer. Callers that may try again are always told when. */
 export function refused(problem: Refusal): HttpResponse {
   const { code } = ERRORS[problem.reason];
@@ -74,12 +79,12 @@ export function refused(problem: Refusal): HttpResponse {
 }
 
 /** A draining node finishes what its connections do; a request can as well go to another node. */
-function servingProblem({ mode }: NodeParts): Refusal | null {
+export function servingProblem({ mode }: Pick<NodeParts, 'mode'>): Refusal | null {
   if (mode.mode === 'running' || mode.mode === 'read_only') return null;
   return refusal('not_admitting', `expected a node that serves: this one is ${mode.mode}`, 2_000);
 }
 
-function authenticate(
+export function authenticate(
   parts: NodeParts,
   address: string,
   head: RequestHead,
@@ -101,12 +106,12 @@ function authenticate(
   verifyFrom(parts, address, token, reply);
 }
 
-function roleProblem({ roles }: Principal): Refusal | null {
+export function roleProblem({ roles }: Principal): Refusal | null {
   if (roles.includes(ROLE)) return null;
   return refusal('not_allowed', `expected a token with the role ${ROLE}`);
 }
 
 /** Answers about one user's messages and limits are nobody else's to cache. */
-function withHeaders(response: HttpResponse, rate: Readonly<Record<string, string>>): HttpResponse {
+export function withHeaders(response: HttpResponse, rate: Readonly<Record<string, string>>): HttpResponse {
   return { ...response, headers: { 'cache-control': 'no-store', ...rate, ...response.headers } };
 }

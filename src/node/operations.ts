@@ -1,8 +1,10 @@
 /** Carries operators' commands out on this node, and says what each touches. */
 import type { Authenticator } from '../auth/authenticator.ts';
 import type { Connection } from '../connection/connection.ts';
+import { notificationFrame } from '../connection/replies.ts';
 import type { ArgumentsOf, Command, CommandName, Outcome } from '../control/command.ts';
 import type { Rate } from '../limits/token-bucket.ts';
+import type { JsonValue } from '../protocol/frames.ts';
 import type { Log } from '../telemetry/log.ts';
 import { announce } from './announce.ts';
 import { changeRights, touchedBy } from './change-rights.ts';
@@ -18,6 +20,8 @@ export interface OperationParts {
   readonly logLevels: () => string;
   /** Begins the end of the process: the same as SIGTERM. */
   readonly drain: () => void;
+  /** What an application on some node tells its instances. */
+  readonly appEvent: (told: ArgumentsOf<'app_event'>) => void;
   readonly log: Log;
 }
 
@@ -79,11 +83,10 @@ export class Operations {
   /** About once a second. */
   beat(): void {
     const { clock, counters } = this.node.parts.context;
-    const { json, msgpack } = counters.publicationsSent;
     this.traffic.sample({
       published: counters.published,
-      received: counters.received.json.total + counters.received.msgpack.total,
-      delivered: json + msgpack,
+      received: counters.received.total,
+      delivered: counters.publicationsSent.total,
     });
     this.reversions.run(clock.now());
     this.parts.authenticator.beat();
@@ -197,6 +200,14 @@ const PLANS: Plans = {
     // Its end is the tracing's own business: several patterns may be traced, each with a time of its own.
     return { apply: () => void (enabled ? tracing.enable(topics, until) : tracing.disable(topics)) };
   },
+
+  notify_user: (self, { user, tenant, event, data }) => {
+    const theirs = self.open().filter(({ principal }) => principal.user === user && principal.tenant === tenant);
+    const frame = notificationFrame(event, data as JsonValue);
+    return { connections: theirs.length, apply: () => announce(theirs, frame, self.node.parts.context.scheduler) };
+  },
+
+  app_event: ({ parts }, told) => ({ apply: () => parts.appEvent(told) }),
 
   drain: (self) => ({
     connections: self.open().length,

@@ -107,8 +107,8 @@ export const ERRORS = {
     code: 404,
     temporary: false,
     strike: false,
-    when: 'the path, the session or the application-defined type does not exist here',
-    remedy: 'check the spelling; X- types need a registered extension',
+    when: 'the path, the session, the application-defined type, or what an application was asked for does not exist here',
+    remedy: 'check the spelling; X- types need an application that handles them (apps.modules)',
   },
   method_not_allowed: {
     code: 405,
@@ -222,6 +222,13 @@ export const ERRORS = {
     strike: false,
     when: 'the node is in read-only mode and the request writes',
     remedy: 'wait retry_after_ms; reading goes on',
+  },
+  application_timeout: {
+    code: 503,
+    temporary: true,
+    strike: false,
+    when: 'the application that handles this frame or request did not answer within its deadline',
+    remedy: 'look whether it was done before you send it again: the application may have gone on',
   },
   rights_unavailable: {
     code: 503,

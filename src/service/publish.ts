@@ -101,7 +101,7 @@ export function published(
     const status = duplicate ? 'duplicate' : recipients > 0 ? 'delivered' : 'queued';
     return { replyTo: frame.id, status, topic: undefined, id, position, recipients };
   }
-  if (events !== null && !duplicate) events.published(principal, frame.topic, outcome);
+  if (events !== null && !duplicate) events.published(principal, frame.topic, outcome, draft);
   return {
     replyTo: frame.id,
     status: duplicate ? 'duplicate' : 'delivered',

@@ -54,7 +54,8 @@ export function one(value: number, labels: Sample['labels'] = {}): Sample {
   return { value, labels };
 }
 
-function buckets(name: string, { bounds, counts, sum, count }: Histogram): Sample[] {
+/** The parts of a histogram as Prometheus has them. */
+export function buckets(name: string, { bounds, counts, sum, count }: Histogram): Sample[] {
   let below = 0;
   const samples = bounds.map((bound, at) => {
     below += counts[at] ?? 0;

@@ -7,10 +7,9 @@ import { counter, gauge, histogram, one, type MetricEntry, type Sample } from '.
 import { REDIS_METRICS } from './redis-metrics.ts';
 
 export const METRICS: readonly MetricEntry[] = [
-  gauge('connections', 'Open connections.', ['format'], (_, { connections }) => [
-    one(connections.json, { format: 'json' }),
-    one(connections.msgpack, { format: 'msgpack' }),
-  ]),
+  gauge('connections', 'Open connections.', ['format'], (_, { connections, formats }) =>
+    formats.map((format, at) => one(connections[at] ?? 0, { format })),
+  ),
   counter('connections_accepted_total', 'Connections admitted and upgraded.', [], ({ accepted }) => [one(accepted)]),
   counter('connections_refused_total', 'Handshakes refused, by reason of docs/errors.md.', ['reason'], ({ refused }) =>
     tally(refused, 'reason'),
@@ -38,17 +37,16 @@ export const METRICS: readonly MetricEntry[] = [
     'messages_received_total',
     'Frames from clients; invalid ones count as type invalid.',
     ['type', 'format'],
-    ({ received }) => frames(received),
+    ({ received }, { formats }) => frames(received, formats),
   ),
   counter('received_bytes_total', 'Bytes of messages from clients.', [], ({ receivedBytes }) => [one(receivedBytes)]),
   counter(
     'messages_sent_total',
     'Frames to clients; publications of every kind count as type Broadcast.',
     ['type', 'format'],
-    ({ controlSent, publicationsSent }) => [
-      ...frames(controlSent),
-      one(publicationsSent.json, { type: 'Broadcast', format: 'json' }),
-      one(publicationsSent.msgpack, { type: 'Broadcast', format: 'msgpack' }),
+    ({ controlSent, publicationsSent }, { formats }) => [
+      ...frames(controlSent, formats),
+      ...formats.map((format, at) => one(publicationsSent.get(at), { type: 'Broadcast', format })),
     ],
   ),
   counter('sent_bytes_total', 'Bytes of messages to clients.', [], ({ sentBytes }) => [one(sentBytes)]),
@@ -152,7 +150,9 @@ export const METRICS: readonly MetricEntry[] = [
 
   ...REDIS_METRICS,
 
-  counter('actor_restarts_total', 'Failures after which an actor went on.', [], ({ restarts }) => [one(restarts)]),
+  counter('actor_restarts_total', 'Failures after which an actor went on.', [], ({ actorFailures }) => [
+    one(actorFailures),
+  ]),
   counter(
     'actors_stopped_total',
     'Actors stopped because they failed too often. Each is a critical alert.',
@@ -174,6 +174,30 @@ export const METRICS: readonly MetricEntry[] = [
     'Lines of the log that standard output did not take: a full disk, or a reader that hangs.',
     [],
     (_, { logLinesLost }) => [one(logLinesLost)],
+  ),
+  counter(
+    'app_failures_total',
+    'Handlers of applications that threw or answered with something that is no answer; each is a dead letter too.',
+    ['app', 'part'],
+    ({ appFailures }) => pairs(appFailures, 'app', 'part'),
+  ),
+  counter(
+    'app_deadlines_total',
+    'Handlers of applications that were cut because they had not answered in time.',
+    ['app', 'part'],
+    ({ appDeadlines }) => pairs(appDeadlines, 'app', 'part'),
+  ),
+  counter(
+    'app_blocking_total',
+    'Handlers of applications that kept the event loop for apps.blocking_ms or longer; the log names them.',
+    ['app', 'part'],
+    ({ appBlocking }) => pairs(appBlocking, 'app', 'part'),
+  ),
+  counter(
+    'app_hooks_dropped_total',
+    'Events that were not told to an application because too many waited for its hooks.',
+    ['app'],
+    ({ appHooksDropped }) => tally(appHooksDropped, 'app'),
   ),
   gauge(
     'mode',
@@ -205,8 +229,8 @@ function pairs(counts: Tally, left: string, right: string): Sample[] {
   });
 }
 
-function frames(counts: FrameTally): Sample[] {
-  return (['json', 'msgpack'] as const).flatMap((format) =>
-    [...counts[format].counts].map(([type, value]) => one(value, { type, format })),
+function frames(counts: FrameTally, formats: readonly string[]): Sample[] {
+  return formats.flatMap((format, at) =>
+    [...counts.of(at).counts].map(([type, value]) => one(value, { type, format })),
   );
 }

@@ -17,7 +17,7 @@ class Arriving {
         this.onData = handler;
       },
     } as unknown as HttpResponse;
-    const body = new IncomingBody(res, maxBytes, budget, (outcome) => this.outcomes.push(outcome));
+    const body = new IncomingBody(res, { maxBytes }, budget, (outcome) => this.outcomes.push(outcome));
     body.admit(budget);
     this.abandon = () => body.abandon();
   }

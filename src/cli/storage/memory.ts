@@ -31,6 +31,7 @@ export function memoryStorage(config: Config): Storage {
     sessions,
     bus,
     views: null,
+    shared: null,
     hasEarlierOrders: false,
     trouble: () => null,
     stop: async () => {

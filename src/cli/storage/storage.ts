@@ -1,4 +1,5 @@
 /** What a node keeps things in, and what comes with it: its own memory, or a store that nodes share. */
+import type { SharedStore } from '../../apps/host-api.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { ControlBus } from '../../control/command.ts';
 import type { NodeViews } from '../../control/views.ts';
@@ -13,6 +14,8 @@ export interface Storage {
   readonly bus: ControlBus;
   /** How nodes look at each other; `null` where a node is alone. */
   readonly views: NodeViews | null;
+  /** For applications that keep something for all nodes; `null` where a node is alone. */
+  readonly shared: SharedStore | null;
   /** Others may have been told something before this node came, which it has to read first. */
   readonly hasEarlierOrders: boolean;
   /** Why logs and sessions cannot be relied on, or `null`. A node whose storage is in trouble is not ready. */
