@@ -115,7 +115,7 @@ describe('subscribing', () => {
   });
 
   test('while the backend thinks, other connections are served', async () => {
-    let answer = (_: object): void => {};
+    let answer: (value: object) => void = () => {};
     const backend = await startWebhookBackend(() => new Promise((resolve) => (answer = resolve)));
     const server = await startWebhookServer(
       backend,
@@ -150,7 +150,7 @@ describe('publishing', () => {
   test('the backend sees the message, and may change it', async () => {
     const backend = await startWebhookBackend(({ data }) => ({
       allow: true,
-      payload: { text: String((data['payload'] as { text: string }).text).replace('darn', '****') },
+      payload: { text: (data['payload'] as { readonly text: string }).text.replace('darn', '****') },
     }));
     const server = await startWebhookServer(backend, { ask: ['publishing'], ...CHAT });
     const client = await connect(server.port);
@@ -236,7 +236,7 @@ describe('frames', () => {
     });
     const server = await startWebhookServer(backend, { frames: ['X-Order'] });
     const client = await connect(server.port);
-    expect((await client.ask('X-Order', {})).data).toMatchObject({ code: 503 });
+    expect((await client.ask('X-Order', {})).data).toMatchObject({ code: 503, reason: 'application_timeout' });
     backend.behaviour = () => ({ allow: false, message: 'sold out', code: 'sold_out' });
     expect((await client.ask('X-Order', {})).data).toMatchObject({
       message: 'sold out',

@@ -25,7 +25,7 @@ const denial = z.strictObject({
 export type Denial = z.output<typeof denial>;
 
 /** One schema for each question. */
-export const ANSWERS = {
+const ANSWERS = {
   connecting: z.union([
     z.strictObject({
       allow: z.literal(true),
@@ -49,9 +49,9 @@ export type Question = keyof typeof ANSWERS;
 export type AnswerTo<Q extends Question> = z.output<(typeof ANSWERS)[Q]>;
 
 /** Why there is no answer: the backend is away or cannot answer now, or we do not even ask. */
-export type Down = Exclude<NoAnswer, 'too_large'> | 'status' | 'breaker_open' | 'busy';
+type Down = Exclude<NoAnswer, 'too_large'> | 'status' | 'breaker_open' | 'busy';
 /** Why an answer that came is none. */
-export type Wrong = 'too_large' | 'redirect' | 'client_error' | 'content_type' | 'not_json' | 'schema';
+type Wrong = 'too_large' | 'redirect' | 'client_error' | 'content_type' | 'not_json' | 'schema';
 
 export type Outcome<T> =
   | { readonly kind: 'answer'; readonly answer: T }
