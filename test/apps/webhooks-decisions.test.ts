@@ -51,6 +51,13 @@ describe('connecting', () => {
     await connect(allowing.port);
   });
 
+  test('subscriptions that are none make the answer none', async () => {
+    const backend = await startWebhookBackend(() => ({ allow: true, subscribe: ['room.1', '**'] }));
+    const server = await startWebhookServer(backend, { ask: ['connecting'] });
+    await expect((await dial(server.port)).opened).rejects.toThrow();
+    expect(await server.metric('signalbox_webhooks_asked_wrong_total')).toBe(1);
+  });
+
   test('an answer is remembered for its seconds', async () => {
     const backend = await startWebhookBackend(() => ({ allow: true, remember_secs: 60 }));
     const server = await startWebhookServer(backend, { ask: ['connecting'] });
