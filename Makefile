@@ -36,6 +36,7 @@ unit: install ## what needs no services: seconds
 check: install ## types, lint, format, unused code, generated docs, lock files, size of a production install
 	node scripts/check-lock.ts
 	node scripts/production-size.ts
+	node scripts/client-size.ts
 	tsc --noEmit
 	oxlint --type-aware
 	oxfmt --check .

@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -18,6 +19,9 @@ for (const file of globSync('dist/**/*.{js,d.ts}', { cwd: ROOT })) {
   const built = withBuiltNames(text);
   if (built !== text) writeFileSync(join(ROOT, file), built);
 }
+/** The client for pages without modules: `<script src="…/signalbox.js">`, then `signalbox.createClient`. */
+const script = await rolldown({ input: join(ROOT, 'dist/client/index.js') });
+await script.write({ file: join(ROOT, 'dist/client/signalbox.js'), format: 'iife', name: 'signalbox', minify: true });
 for (const file of globSync('**/*.{lua,html}', { cwd: join(ROOT, 'src') }))
   cpSync(join(ROOT, 'src', file), join(ROOT, 'dist', file));
 

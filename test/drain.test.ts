@@ -83,6 +83,24 @@ describe('with 200 clients', () => {
     expect(server.errors).toBe('');
   });
 
+  test('nobody is closed before the moment that it was given, counted from the news', async () => {
+    const server = await startProcess(SETTINGS);
+    const clients = await crowd(server.port, 200);
+    const told = clients.map((client) => {
+      const news = Promise.withResolvers<number>();
+      client.onFrame = ({ data }) => {
+        const { reconnect_after_ms: wait } = (data.details ?? {}) as { reconnect_after_ms?: number };
+        if (wait !== undefined) news.resolve(performance.now() + wait);
+      };
+      return news.promise;
+    });
+    const ended = endings(clients);
+    server.signal('SIGTERM');
+    const moments = await within(Promise.all(told), 'the news of the drain');
+    const ends = (await within(ended, 'the end of every connection')).map(({ at }) => at);
+    expect(ends.filter((at, client) => at < (moments[client] ?? Infinity))).toEqual([]);
+  });
+
   test('while it drains a client is served: what is published reaches the clients that are still there', async () => {
     const server = await startProcess(SETTINGS);
     await crowd(server.port, 198);

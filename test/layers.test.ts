@@ -67,8 +67,8 @@ describe('rooms import only what stands before them', () => {
     expect(wrong.map(({ file, to }) => `${file} imports ${to}/`)).toEqual([]);
   });
 
-  test('the client library takes nothing of the server but its types and tables, and no package', () => {
-    const tables = ['close-codes', 'errors', 'limits', 'position', 'wire'].map((name) => `protocol/${name}.ts`);
+  test('the client library takes nothing of the server but its types and tables, and no package but its hooks React', () => {
+    const tables = /^protocol\/(close-codes|errors|limits|position|wire)\.ts$/;
     const files = sourceFiles().filter((file) => file.startsWith('client/') && !isTest(file));
     expect(files.length).toBeGreaterThan(10);
     const foreign = files.flatMap((file) =>
@@ -76,7 +76,8 @@ describe('rooms import only what stands before them', () => {
         .map(([, specifier = '']) => specifier)
         .filter((specifier) => {
           const target = relative(SRC, resolve(SRC, dirname(file), specifier));
-          return !specifier.startsWith('.') || !(target.startsWith('client/') || tables.includes(target));
+          if (specifier === 'react') return !file.startsWith('client/react/');
+          return !specifier.startsWith('.') || !(target.startsWith('client/') || tables.test(target));
         })
         .map((specifier) => `${file} imports ${specifier}`),
     );
@@ -121,6 +122,16 @@ describe('rooms import only what stands before them', () => {
           .filter((line) => /redis/i.test(line) && !/^import .*redis[^/]*\.ts';$/.test(line))
           .map((line) => `${file}: ${line.trim()}`),
       );
+    expect(named).toEqual([]);
+  });
+
+  test('wire formats are named by their codecs, and kept by their index elsewhere', () => {
+    // The generator of load is a client, and the simulator has clients: they choose a format by its name.
+    const rooms = ['actor', 'auth', 'broker', 'connection', 'control', 'http', 'limits', 'node', 'router', 'segments'];
+    const more = ['service', 'session', 'telemetry', 'transport'];
+    const named = sourceFiles()
+      .filter((file) => !isTest(file) && [...rooms, ...more].includes(roomOf(file)))
+      .filter((file) => /'msgpack'|\.msgpack\b|\bmsgpack:|'json' \?|=== 'json'/.test(read(file)));
     expect(named).toEqual([]);
   });
 

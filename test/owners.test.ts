@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url));
 
-/** Who writes which fields of connections and subscriptions, beside the classes themselves. */
+/** The writers of fields of connections and subscriptions, beside the classes themselves. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   // What waits in mailboxes: of a subscription, a connection and the node.
   'connection/mailbox-sums.ts': ['queuedCount', 'queuedBytes'],

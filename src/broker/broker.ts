@@ -49,7 +49,7 @@ export interface Retained {
   readonly matched: ReadonlyMap<Topic, Position>;
   /** There may be more that match: not every name was looked at. */
   readonly isPartial?: boolean;
-  /** Names that were looked at for the pattern outside of this node's memory: who has it looked is charged for that. */
+  /** Names that were looked at for the pattern outside of this node's memory: the client that causes the look is charged for it. */
   readonly looked?: number;
 }
 

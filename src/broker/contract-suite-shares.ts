@@ -14,7 +14,7 @@ const LIMITS: TopicLimits = {
 const KEPT = { messages: 10, ageMs: 3_600_000, bytes: 1_000_000 };
 const RETENTION = { rules: [], fallback: KEPT, direct: KEPT };
 const SETTINGS = { limits: LIMITS, retention: RETENTION };
-/** After so long whoever was refused may try again. */
+/** After so long a caller that was refused may try again. */
 const RETRY_MS = 1_100;
 
 async function fill(probe: Probe, prefix: string, from: string, topics: number): Promise<void> {

@@ -9,13 +9,13 @@ function headOf(source: HistorySource, topic: Topic, reply: (head: Position | nu
   source.read(topic, 0, 1, 0, (answer) => reply(isRefusal(answer) ? null : (answer.head ?? null)));
 }
 
-/** A topic whose log is new, or was lost, is where its owner is: whoever listens now goes on from there. */
+/** A topic whose log is new, or was lost, is where its owner is: those that listen now go on from there. */
 export function retainedAt(source: HistorySource, topic: Topic, retained: Retained, reply: Reply<Retained>): void {
   if (retained.position === null || retained.position.sequence > 0) return reply(retained);
   headOf(source, topic, (head) => reply(head === null ? retained : { ...retained, position: head }));
 }
 
-/** The same for whoever reads it: the page of a log that stands where the owner does, and has nothing itself. */
+/** The same for its readers: the page of a log that stands where the owner does, and has nothing itself. */
 function standingAt(head: Position, { after }: ReadRequest): History {
   const { epoch, sequence } = head;
   const log = { epoch, epochFirst: 1, top: sequence, first: sequence + 1, after: sequence, publications: [] };

@@ -157,7 +157,7 @@ export class AppendCalls {
     return this.link.keys.channel('live', tenantOf(topic), wireName(topic));
   }
 
-  /** Another one may have made room with it: whoever makes it again has to put it there again. */
+  /** Another one may have made room with it: the node that makes it again has to put it there again. */
   private leaveIndex(topic: Topic): void {
     this.indexed.delete(topic);
     const name = wireName(topic);
@@ -272,7 +272,7 @@ function refused({ outcome, code, message }: RedisFailure): Refusal {
 function notReplicated({ replicas, timeoutMs }: WaitOptions, reached: number): Refusal {
   return refusal(
     'outcome_unknown',
-    `expected ${replicas} replicas to have the message within ${timeoutMs} ms (redis.wait_replicas), ${reached} have`,
+    `expected ${replicas} replicas to have the message within ${timeoutMs} ms (redis.wait_replicas), got ${reached}`,
     1_000,
   );
 }

@@ -92,7 +92,7 @@ export class RedisTopicLogs implements TopicLogs {
   }
 
   heads(topics: readonly AskedTopic[], reply: (answer: readonly (Head | Refusal | null)[]) => void): void {
-    // What a pattern brings was there a moment ago.
+    // A topic that a pattern brings was there a moment ago.
     const commands = topics.map(({ name, by }) => this.headCommand(name, by === '' ? '=' : ''));
     this.link.read(commands, (results) => {
       const answer = results.map(readAsked);

@@ -49,7 +49,7 @@ type Outcome = readonly [topic: Topic, user: string, outcome: 'dropped' | 'gone'
 const LOOK_AGAIN_MS = 3_600_000;
 /** Topics looked at in one round, and rounds: the last ones look at those of the user who asks. */
 const LOOKED_AT = 16;
-/** Whoever was refused is refused without a look for as long as they were told to wait. */
+/** A user who was refused is refused without a look for as long as they were told to wait. */
 const REFUSED_USERS = 10_000;
 const ROUNDS = 4;
 const OWN_ROUNDS = 2;
@@ -57,9 +57,9 @@ const OWN_ROUNDS = 2;
 export class RedisTopicShares {
   /** Topics that went to make room. */
   evicted = 0;
-  /** Users whose topics make room now; who comes meanwhile waits in line. */
+  /** Users whose topics make room now; callers that come meanwhile wait in line. */
   private readonly lines = new Map<string, { readonly wanted: NewTopic; readonly done: () => void }[]>();
-  /** Who was refused, what was said, and until when it counts, by the monotonic clock. */
+  /** The refused, what was said to them, and until when it counts, by the monotonic clock. */
   private readonly refused = new Map<string, { readonly refusal: Refusal; readonly until: number }>();
   private readonly shares: TopicLimits;
   private readonly parts: SharesParts;
@@ -189,7 +189,7 @@ export class RedisTopicShares {
     });
   }
 
-  /** What is not answered is in use, for all that is known. */
+  /** A topic without an answer is in use, for all that is known. */
   private look(entries: readonly Entry[], done: (states: readonly ('gone' | 'used' | 'unused')[]) => void): void {
     if (entries.length === 0) return done([]);
     const { link } = this.parts;

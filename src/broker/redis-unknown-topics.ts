@@ -28,7 +28,7 @@ interface Waiting {
   readonly unsent: AppendCall[];
 }
 
-/** When whoever found the topic gone and then there again may repeat the message. */
+/** When a sender that found the topic gone and then there again may repeat the message. */
 const AGAIN_MS = 100;
 
 export class UnknownTopics {

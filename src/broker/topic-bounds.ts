@@ -7,7 +7,7 @@ export interface TopicBounds {
   readonly perUser: number;
 }
 
-/** The keys of the configuration that the bounds come from, for whoever is refused. */
+/** The keys of the configuration that the bounds come from, for the refusal. */
 export type BoundNames = { readonly [Bound in keyof TopicBounds]: string };
 
 export interface BrokerShares {
@@ -28,7 +28,7 @@ export interface TopicLimits extends BrokerShares {
 
 /** No hoarder has so few topics, however small the bound that all share. */
 const FEW = 10;
-/** When whoever was refused a new topic may come back. */
+/** When a client that was refused a new topic may come back. */
 export const TOPIC_RETRY_MS = 1_000;
 const INBOX_RETRY_MS = 60_000;
 

@@ -11,8 +11,8 @@ const CONTROL_BYTES = 262_144;
 
 export function connectionPolicy({ actor_system: actors, websocket }: Config): Policy {
   return {
-    inbox: { capacity: actors.inbound_capacity, bytes: websocket.max_message_size * 16, strategy: 'refuse' },
-    maxRestarts: actors.max_restarts,
+    inbox: { capacity: actors.inbound_capacity, bytes: websocket.max_message_size * 16 },
+    maxFailures: actors.max_restarts,
     windowMs: actors.restart_window_secs * 1_000,
     atLimit: 'stop',
   };
@@ -23,6 +23,7 @@ export function connectionLimits({
   websocket,
   auth,
   rate_limiting: rates,
+  topics,
   apps,
 }: Config): ConnectionContext['limits'] {
   return {
@@ -33,6 +34,7 @@ export function connectionLimits({
     pageMessages: PAGE_MESSAGES,
     pageBytes: PAGE_BYTES,
     maxMessageSize: websocket.max_message_size,
+    idempotencyWindowMs: topics.idempotency_window_secs * 1_000,
     maxSubscriptions: websocket.max_subscriptions,
     maxMatchedTopics: websocket.max_matched_topics,
     heartbeatBeats: websocket.heartbeat_interval_secs,

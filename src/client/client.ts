@@ -1,23 +1,24 @@
 /** The client: everything of one connection, put together. It does nothing before the first topic or publish. */
-import type { ConnectedDetails, HistoryDetails, ServerFrame } from '../protocol/wire.ts';
+import type { ConnectedDetails, HistoryDetails, ServerFrame, WireError } from '../protocol/wire.ts';
 import type { BackOffOptions } from './back-off.ts';
 import { jsonCodec, type ClientCodec } from './codec.ts';
 import type { ConnectionState } from './connection-state.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type BufferBounds } from './consumer.ts';
 import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
-import { SignalboxError } from './errors.ts';
+import { refused, SignalboxError } from './errors.ts';
 import { Histories } from './histories.ts';
 import { messageOf } from './items.ts';
-import { Keeper } from './keeper.ts';
 import type { Link } from './link.ts';
+import { Positions } from './positions.ts';
 import { PublishQueue } from './publish-queue.ts';
 import type { PublishOptions, QueueOptions, QueueView, Receipt } from './publishing.ts';
 import { Requests } from './requests.ts';
 import type { ClientStorage } from './storage.ts';
 import { ME, Subscriptions } from './subscriptions.ts';
 import { Tokens, type TokenSource } from './tokens.ts';
-import { Topic, type Reader, type TopicPorts } from './topic.ts';
+import type { Reader, TopicPorts } from './topic-ports.ts';
+import { Topic } from './topic.ts';
 
 export interface ClientOptions {
   /** Of the WebSocket endpoint, as `wss://example.com/ws`. */
@@ -39,7 +40,7 @@ export interface ClientOptions {
   readonly log?: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
-/** A message from the operators to whoever is connected. */
+/** A message from the operators to everybody who is connected. */
 export interface Notification {
   readonly level: string;
   readonly message: string;
@@ -70,7 +71,10 @@ export class Client<T = Record<string, unknown>> {
   private readonly histories: Histories;
   private readonly subscriptions: Subscriptions;
   private readonly publishes: PublishQueue;
-  private readonly keeper: Keeper;
+  private readonly positions = new Positions();
+  private readonly owner: string;
+  /** What waits for the storage; `null` when it need not. */
+  private whenLoaded: (() => void)[] | null = null;
   private readonly ports: TopicPorts;
   private readonly listeners = new Map<string, Set<(value: never) => void>>();
   private readonly watchers = new Map<string, Set<() => void>>();
@@ -84,16 +88,16 @@ export class Client<T = Record<string, unknown>> {
     const link = (): Link | null => this.link();
     this.environment = environment;
     this.tokens = new Tokens(options.token, environment);
-    this.keeper = new Keeper(options.storage, environment, (error) => this.tell('error', error));
+    this.owner = `${id}-`;
     this.requests = new Requests(`${id}?`);
     this.histories = new Histories(this.requests, link);
     this.publishes = new PublishQueue({
       environment,
-      keyPrefix: `${id}-`,
+      keyPrefix: this.owner,
       options: options.queue ?? {},
       link,
       serverTime: () => this.serverTime,
-      changed: (key, saved) => this.keeper.entry(key, saved),
+      changed: (key, saved) => options.storage?.entry(key, saved),
     });
     const isMine = (key: string): boolean => this.publishes.isMine(key);
     this.subscriptions = new Subscriptions({
@@ -102,7 +106,7 @@ export class Client<T = Record<string, unknown>> {
       histories: this.histories,
       lingerMs: options.lingerMs ?? 1_000,
       link,
-      stored: (topic) => this.keeper.positions.get(topic),
+      stored: (topic) => this.positions.get(topic),
       isMine,
       settled: (on) => this.connection.settled(on),
       violated: (topic) => this.tell('violation', topic),
@@ -136,7 +140,7 @@ export class Client<T = Record<string, unknown>> {
       read: (topic, reader) => this.read(topic, reader),
       state: (topic) => this.subscriptions.feed(topic)?.state ?? 'stopped',
       watch: (topic, listener) => watch(this.watchers, topic, listener),
-      position: (topic) => this.keeper.positions.get(topic),
+      position: (topic) => this.positions.get(topic),
       publish: (topic, payload, how) => this.publish('Broadcast', topic, payload, how),
       page: (request) => {
         this.start();
@@ -232,7 +236,8 @@ export class Client<T = Record<string, unknown>> {
     this.publishes.close('signed_out');
     this.publishes.clear();
     this.connection.close();
-    await this.keeper.clear();
+    this.positions.clear();
+    await this.options.storage?.clear();
   }
 
   /** The greeting comes right behind the handshake; what is sent before it, a refusal does not read. */
@@ -244,14 +249,33 @@ export class Client<T = Record<string, unknown>> {
   private start(): void {
     if (this.unlisten !== null || this.state.status !== 'idle') return;
     this.unlisten = this.environment.lifecycle((event) => this.lived(event));
-    this.keeper.load((entries) => this.publishes.adopt(entries));
-    this.keeper.loaded(() => this.connection.start());
+    const { options, environment, owner } = this;
+    if (options.storage !== undefined) {
+      this.whenLoaded = [];
+      void options.storage
+        .open({ environment, owner, failed: (error) => this.tell('error', error) })
+        .then(({ positions, queue }) => {
+          for (const [topic, position] of Object.entries(positions)) this.positions.set(topic, position);
+          const waiting = this.whenLoaded ?? [];
+          this.whenLoaded = null;
+          this.publishes.adopt(queue);
+          for (const work of waiting) work();
+        });
+    }
+    this.loaded(() => this.connection.start());
   }
 
-  private read(topic: string, { handler, refused, threw, since }: Reader): () => void {
+  private loaded(work: () => void): void {
+    if (this.whenLoaded === null) work();
+    else this.whenLoaded.push(work);
+  }
+
+  private read(topic: string, { handler, refused: ended, threw, since }: Reader): () => void {
     const consumer = new Consumer(handler, since === 'stored', this.ports.bounds, {
       committed: ({ isStored, done }) => {
-        if (isStored && done !== null) this.keeper.commit(topic, done);
+        if (!isStored || done === null) return;
+        this.positions.set(topic, done);
+        this.options.storage?.commit(topic, done);
       },
       drained: (which) => this.subscriptions.drained(topic, which),
       threw: (cause) => {
@@ -259,14 +283,14 @@ export class Client<T = Record<string, unknown>> {
         if (threw === undefined) this.tell('error', error);
         else threw(error);
       },
-      refused,
+      refused: ended,
     });
     let stop = (): void => consumer.end();
     // It may find out at once that it cannot connect.
     this.start();
-    this.keeper.loaded(() => {
+    this.loaded(() => {
       const { state } = this;
-      if (state.status === 'closed') refused(state.error ?? null);
+      if (state.status === 'closed') ended(state.error ?? null);
       else if (!consumer.isEnded) stop = this.subscriptions.add(topic, consumer, since);
     });
     return () => stop();
@@ -303,6 +327,10 @@ export class Client<T = Record<string, unknown>> {
       if (!this.publishes.answered(frame)) this.requests.answered(frame);
     } else if (type === 'Status' && data.status === 'draining')
       this.connection.draining(link, Number(data.details['reconnect_after_ms']));
+    else if (type === 'Status' && data.status === 'unsubscribed')
+      // The rights have changed meanwhile.
+      for (const entry of (data.details['rejected'] ?? []) as readonly (WireError & { readonly topic: string })[])
+        this.subscriptions.dropped([entry.topic], refused(entry));
     else if (type === 'AuthStatus') this.renew(link);
     else if (type === 'SystemNotification') this.tell('notification', data as unknown as Notification);
   }
@@ -338,7 +366,7 @@ export class Client<T = Record<string, unknown>> {
   private lived(event: LifecycleEvent): void {
     const { connection } = this;
     if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
-      this.keeper.flush();
+      this.options.storage?.flush();
       connection.hidden();
       // An open socket keeps a page out of the back-forward cache.
       if (event === 'pagehide') connection.suspend('bfcache');
@@ -356,7 +384,7 @@ export class Client<T = Record<string, unknown>> {
       this.publishes.close(error?.reason === 'signed_out' ? 'signed_out' : 'closed');
       this.subscriptions.close(error);
       this.histories.close(error ?? new SignalboxError('closed', 'the client was closed'));
-      this.keeper.flush();
+      this.options.storage?.flush();
     }
     this.tell('state', state);
   }

@@ -7,7 +7,7 @@ export type { Environment, LifecycleEvent, SocketPort } from './environment.ts';
 export type { SubscriptionState } from './feed.ts';
 export type { Gap, Item, Live, Message } from './items.ts';
 export type { PublishOptions, QueueEntry, QueueOptions, QueueStats, QueueView, Receipt } from './publishing.ts';
-export type { Change, ClientStorage, Saved } from './storage.ts';
+export type { ClientStorage, Saved, StorageHost } from './storage.ts';
 export type { Snapshot, Store, StoreOptions } from './store.ts';
 export type { Since } from './subscriptions.ts';
 export type { TokenRequest, TokenSource } from './tokens.ts';

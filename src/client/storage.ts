@@ -1,25 +1,31 @@
-/** Where positions and the queue outlive the page; `signalbox/client/persist` has some. Without one they live in memory. */
+/** Where positions and the queue outlive the page: `signalbox/client/persist` makes one. Without it they live in memory. */
 import type { Position } from '../protocol/position.ts';
+import type { Environment } from './environment.ts';
+import type { SignalboxError } from './errors.ts';
 import type { SavedEntry } from './publishing.ts';
 
 export interface Saved {
   readonly positions: Readonly<Record<string, Position>>;
+  /** What nobody else will send. */
   readonly queue: readonly SavedEntry[];
 }
 
-export interface Change {
-  readonly positions: Readonly<Record<string, Position>>;
-  /** New entries, and those that have changed. */
-  readonly put: readonly SavedEntry[];
-  /** Keys. */
-  readonly remove: readonly string[];
+/** Whose storage it is. */
+export interface StorageHost {
+  readonly environment: Environment;
+  /** What the keys of this client begin with. */
+  readonly owner: string;
+  failed(error: SignalboxError): void;
 }
 
+/** Nothing of it throws: what cannot be stored is told to the host, and memory has to do. */
 export interface ClientStorage {
-  load(): Promise<Saved>;
-  save(change: Change): Promise<void>;
+  open(host: StorageHost): Promise<Saved>;
+  commit(topic: string, position: Position): void;
+  /** @param saved `null` when it is settled */
+  entry(key: string, saved: SavedEntry | null): void;
+  /** Writes down what has changed, now. */
+  flush(): void;
   /** Forgets everything: the user has signed out. */
   clear(): Promise<void>;
-  /** Whether the client that had these entries is gone, and this one alone may send them. Without it every one may. */
-  claim?(owner: string): Promise<boolean>;
 }

@@ -5,7 +5,7 @@
 import type { Position } from '../protocol/position.ts';
 import type { SignalboxError } from './errors.ts';
 import type { Item, Message } from './items.ts';
-import type { Topic, TopicPorts } from './topic.ts';
+import type { TopicPorts } from './topic-ports.ts';
 
 export interface StoreOptions<S, P> {
   /**
@@ -36,7 +36,7 @@ const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
 
 export function createStore<S, P>(
-  topic: Topic<P>,
+  topic: string,
   { load, apply, error: report }: StoreOptions<S, P>,
   ports: TopicPorts,
 ): Store<S> {
@@ -86,7 +86,7 @@ export function createStore<S, P>(
   const refused = (error: SignalboxError | null): void => {
     if (error !== null) failed(error);
   };
-  const stop = ports.read(topic.name, { handler, refused, threw: failed, since: 'live' });
+  const stop = ports.read(topic, { handler, refused, threw: failed, since: 'live' });
   return {
     subscribe: (listener) => {
       listeners.add(listener);

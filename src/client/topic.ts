@@ -1,15 +1,13 @@
 /** What an application holds of a topic: free to make, shared behind it. */
 import type { Position } from '../protocol/position.ts';
-import type { HistoryDetails } from '../protocol/wire.ts';
-import type { BufferBounds } from './consumer.ts';
 import { SignalboxError } from './errors.ts';
 import type { SubscriptionState } from './feed.ts';
-import type { PageRequest } from './histories.ts';
 import type { Gap, Item, Live, Message } from './items.ts';
 import { iterate } from './iterate.ts';
 import type { PublishOptions, Receipt } from './publishing.ts';
 import { createStore, type Store, type StoreOptions } from './store.ts';
 import type { Since } from './subscriptions.ts';
+import type { TopicPorts } from './topic-ports.ts';
 
 export interface ReadOptions {
   /** `stored` when it is not given: where this client left off, else from now on. */
@@ -36,27 +34,6 @@ export interface HistoryOptions {
   /** Newest first. */
   readonly reverse?: boolean;
   readonly signal?: AbortSignal;
-}
-
-/** One reader, as the client runs it. */
-export interface Reader {
-  readonly handler: (item: Item) => unknown;
-  readonly refused: (error: SignalboxError | null) => void;
-  readonly threw?: ((error: SignalboxError) => void) | undefined;
-  readonly since: Since;
-}
-
-/** What a topic needs of its client. */
-export interface TopicPorts {
-  readonly bounds: BufferBounds;
-  read(topic: string, reader: Reader): () => void;
-  state(topic: string): SubscriptionState;
-  watch(topic: string, listener: () => void): () => void;
-  position(topic: string): Position | undefined;
-  publish(topic: string, payload: unknown, options: PublishOptions | undefined): Promise<Receipt>;
-  page(request: PageRequest): Promise<HistoryDetails>;
-  message(topic: string, frame: HistoryDetails['messages'][number]): Message;
-  after(ms: number, work: () => void): () => void;
 }
 
 const PAGE = 100;
@@ -141,6 +118,6 @@ export class Topic<P = unknown> implements AsyncIterable<Item<P>> {
 
   /** The application's own state of the topic: loaded at a position, then kept by every message after it. */
   store<S>(options: StoreOptions<S, P>): Store<S> {
-    return createStore(this, options, this.ports);
+    return createStore(this.name, options, this.ports);
   }
 }

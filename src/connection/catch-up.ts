@@ -26,7 +26,7 @@ export function readOn(connection: Connection): void {
   if (subscription === null) return;
   const { topic, written } = subscription;
   if (written >= topic.routedHead) finish(connection, subscription);
-  else if (written + 1 >= topic.tailFirst(connection.format)) pageFromTail(connection, subscription);
+  else if (written + 1 >= topic.tailFirst(connection.codec)) pageFromTail(connection, subscription);
   else pageFromLog(connection, subscription);
 }
 
@@ -56,7 +56,7 @@ function finish(connection: Connection, subscription: Subscription): void {
 function pageFromTail(connection: Connection, subscription: Subscription): void {
   const { topic, written } = subscription;
   const { pageMessages, pageBytes } = connection.context.limits;
-  const page = topic.preparePage(connection.format, written, { messages: pageMessages, bytes: pageBytes });
+  const page = topic.preparePage(connection.codec, written, { messages: pageMessages, bytes: pageBytes });
   topic.trace?.ended(written, page.to, connection, 'replayed');
   deliver(connection, subscription, page);
 }
@@ -64,7 +64,7 @@ function pageFromTail(connection: Connection, subscription: Subscription): void 
 function pageFromLog(connection: Connection, subscription: Subscription): void {
   const { topic, written } = subscription;
   // A trace names every recipient of a message, which the frames alone do not tell.
-  const page = topic.trace === null ? connection.context.router.pages.find(topic, connection.format, written) : null;
+  const page = topic.trace === null ? connection.context.router.pages.find(topic, connection.codec, written) : null;
   if (page === null || page.to > topic.routedHead) readLog(connection, subscription);
   else deliver(connection, subscription, page);
 }
@@ -117,7 +117,7 @@ function pageArrived(connection: Connection, subscription: Subscription, history
   const range = { after: subscription.written, to, replayed: true, frames, batch: null };
   // Else it ends where it ends for now, begins behind a hole, or is empty after one.
   const isWhole = frames.length > 0 && frames.length === to - range.after && to < topic.routedHead;
-  if (isWhole) router.pages.add(topic, connection.format, range);
+  if (isWhole) router.pages.add(topic, connection.codec, range);
   deliver(connection, subscription, range);
 }
 

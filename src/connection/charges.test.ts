@@ -235,7 +235,7 @@ describe('rates', () => {
     }
   });
 
-  test('a large message is refused unread by who has not enough for its size, and told when', () => {
+  test('a large message of a client without enough for its size is refused unread, and the client is told when', () => {
     const { rig, client } = limited(10, 20);
     for (let at = 0; at < 14; at += 1) client.ask('Ping');
     client.take();

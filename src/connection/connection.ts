@@ -5,7 +5,7 @@
  */
 import type { Actor, StopReason } from '../actor/actor.ts';
 import { ActorCell } from '../actor/actor-cell.ts';
-import { Mailbox } from '../actor/mailbox.ts';
+import { BoundedQueue } from '../actor/bounded-queue.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
 import { CLOSE_CODES, countedAs, type CloseReason } from '../protocol/close-codes.ts';
@@ -17,7 +17,7 @@ import {
   type Format,
   type Payload,
 } from '../protocol/codec.ts';
-import { CODECS } from '../protocol/codecs.ts';
+import { codecOfKind } from '../protocol/codecs.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { ClientFrame, ControlFrame } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
@@ -53,7 +53,7 @@ import { enqueue } from './waiting-list.ts';
 export interface Agreement {
   readonly principal: Principal;
   readonly usage: UserUsage;
-  readonly format: Format;
+  readonly codec: Codec;
   readonly batching: boolean;
   /** The client wants `Ping` frames beside the protocol's own pings. */
   readonly framePings: boolean;
@@ -65,7 +65,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   readonly number: number;
   readonly context: ConnectionContext;
   readonly cell: ActorCell<ClientFrame>;
-  readonly format: Format;
+  readonly codec: Codec;
   readonly batching: boolean;
   readonly framePings: boolean;
   readonly address: string;
@@ -75,20 +75,42 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   // What changes, by the file that writes it: see test/owners.test.ts. Objects for each owner would cost memory.
 
-  principal: Principal;
-  lifecycle: LifecycleState = 'open';
-  /** The socket has no room: wait for it to drain. */
-  isBlocked = false;
-  /** While the socket is blocked: how much it held, and the beat in which that last became less. */
-  progress: { beat: number; buffered: number } | null = null;
-  /** Beat of the last sign of life; of the close frame, once one was sent. */
-  seenBeat: number;
-
   // node.ts
   /** The only reference to the socket; cleared when it is gone. */
   transport: Transport | null = null;
   /** Place in the node's dense array. */
   slot = -1;
+
+  // mailbox-sums.ts
+  queuedCount = 0;
+  queuedBytes = 0;
+
+  // waiting-list.ts: subscriptions with something to write, in the order of their turns
+  firstWaiting: Subscription | null = null;
+  lastWaiting: Subscription | null = null;
+
+  // outbox.ts and flusher.ts
+  /** The control lane: replies that the socket had no room for. */
+  control: BoundedQueue<Payload> | null = null;
+  isScheduled = false;
+  isScheduledToRead = false;
+
+  // catch-up.ts and missed-messages.ts
+  /** Subscriptions that read the log, the longest lagging first. */
+  lagging: Subscription[] | null = null;
+  /** A page of the log has been asked for. */
+  isReading = false;
+  /** The answer to `GetMissedMessages` that is under way. */
+  missed: MissedMessages | null = null;
+
+  lifecycle: LifecycleState = 'open';
+  /** The socket has no room: wait for it to drain. */
+  isBlocked = false;
+  /** While the socket is blocked: how much it held, and the beat in which that last became less. */
+  progress: { beat: number; buffered: number } | null = null;
+  principal: Principal;
+  /** Beat of the last sign of life; of the close frame, once one was sent. */
+  seenBeat: number;
 
   // subscriptions.ts
   subscriptions: Subscription[] = [];
@@ -106,28 +128,6 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   /** Positions that the client acknowledged, for the session. */
   acknowledged: Map<string, Position> | null = null;
   freePingBeat = -1;
-
-  // mailbox-sums.ts
-  queuedCount = 0;
-  queuedBytes = 0;
-
-  // waiting-list.ts: subscriptions with something to write, in the order of their turns
-  firstWaiting: Subscription | null = null;
-  lastWaiting: Subscription | null = null;
-
-  // outbox.ts and flusher.ts
-  /** The control lane: replies that the socket had no room for. */
-  control: Mailbox<Payload> | null = null;
-  isScheduled = false;
-  isScheduledToRead = false;
-
-  // catch-up.ts and missed-messages.ts
-  /** Subscriptions that read the log, the longest lagging first. */
-  lagging: Subscription[] | null = null;
-  /** A page of the log has been asked for. */
-  isReading = false;
-  /** The answer to `GetMissedMessages` that is under way. */
-  missed: MissedMessages | null = null;
 
   // liveness.ts and sessions.ts
   /** When the ping was sent that is not answered yet, by the monotonic clock, in ms; 0 when none is. */
@@ -153,7 +153,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.context = context;
     this.principal = agreement.principal;
     this.usage = agreement.usage;
-    this.format = agreement.format;
+    this.codec = agreement.codec;
     this.batching = agreement.batching;
     this.framePings = agreement.framePings;
     this.address = agreement.address;
@@ -173,8 +173,8 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     return sessionIdOf(this.context.node.sessionKey, this.number);
   }
 
-  get codec(): Codec {
-    return CODECS[this.format];
+  get format(): Format {
+    return this.codec.name;
   }
 
   get isOpen(): boolean {
@@ -191,12 +191,12 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     const unread = chargeUnread(this, bytes.byteLength);
     if (unread !== null) {
       if (hogsTurn(this, bytes.byteLength) || !this.isOpen) return;
-      counters.received.add('invalid', this.format);
+      counters.received.add('invalid', this.codec.index);
       // One answer for all that a turn brings too much: no answer could name its frame, and printing costs as much as reading.
-      if (overruns(this) && turnGuard.wasTold(this)) return void counters.errors.add(unread.reason);
+      if (overruns(this) && turnGuard.wasTold(this)) return counters.errors.add(unread.reason);
       return this.reject(unread, undefined);
     }
-    const decoded = CODECS[binary ? 'msgpack' : 'json'].decode(bytes, this.batching);
+    const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(bytes, this.batching);
     if (isBatch(decoded)) for (const frame of decoded) this.accept(frame, bytes.byteLength / decoded.length);
     else this.accept(decoded, bytes.byteLength);
   }
@@ -204,7 +204,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   oversized(size: number): void {
     if (!this.isOpen || hogsTurn(this, size)) return;
     this.seenBeat = this.context.node.beat;
-    this.context.counters.received.add('invalid', this.format);
+    this.context.counters.received.add('invalid', this.codec.index);
     const message = `expected at most ${this.context.limits.maxMessageSize} bytes (websocket.max_message_size), got ${size}`;
     this.reject(refusal('payload_too_large', message), undefined);
   }
@@ -263,7 +263,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   }
 
   stopped(reason: StopReason): void {
-    if (reason === 'restart_limit')
+    if (reason === 'failure_limit')
       this.close('actor_stopped', 'the server gave up on this connection after repeated failures');
   }
 
@@ -355,7 +355,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   replyPayload(frame: ClientFrame, payload: Payload): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
-    this.context.counters.controlSent.add('Status', this.format);
+    this.context.counters.controlSent.add('Status', this.codec.index);
     this.sendPayload(payload);
   }
 
@@ -363,7 +363,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   acknowledge(frame: ClientFrame, ack: Acknowledgement): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
-    this.context.counters.controlSent.add('Ack', this.format);
+    this.context.counters.controlSent.add('Ack', this.codec.index);
     this.sendPayload(this.codec.acknowledgement(ack));
   }
 
@@ -375,7 +375,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   /** Sends a control frame: at once when the socket has room, else through the control lane. */
   send(frame: ControlFrame): void {
-    this.context.counters.controlSent.add(frame.type, this.format);
+    this.context.counters.controlSent.add(frame.type, this.codec.index);
     this.sendPayload(this.codec.encode(frame));
   }
 
@@ -388,8 +388,8 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
       return;
     }
     const { controlCapacity, controlBytes } = context.limits;
-    this.control ??= new Mailbox<Payload>({ capacity: controlCapacity, bytes: controlBytes, strategy: 'refuse' });
-    if (this.control.offer(payload, byteLength(payload)) === 'refused')
+    this.control ??= new BoundedQueue<Payload>({ capacity: controlCapacity, bytes: controlBytes });
+    if (!this.control.offer(payload, byteLength(payload)))
       this.close('control_overflow', 'replies pile up: read faster');
     else this.schedule();
   }
@@ -423,12 +423,12 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     const { counters } = this.context;
     if (!this.isOpen || hogsTurn(this, size)) return;
     if (frame.type === 'rejected') {
-      counters.received.add('invalid', this.format);
+      counters.received.add('invalid', this.codec.index);
       const over = chargeFrame(this, 1);
       this.reject(over ?? frame.refusal, frame.id);
       return;
     }
-    counters.received.add(frame.type.startsWith('X-') ? 'X-' : frame.type, this.format);
+    counters.received.add(frame.type.startsWith('X-') ? 'X-' : frame.type, this.codec.index);
     if (this.context.router.tracing.isOn) this.context.router.tracing.arrived(frame);
     const taken = this.cell.tell(frame, size);
     if (!taken && this.isOpen)

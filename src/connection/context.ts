@@ -25,6 +25,8 @@ export interface ConnectionLimits {
   readonly pageMessages: number;
   readonly pageBytes: number;
   readonly maxMessageSize: number;
+  /** How long an idempotency key is remembered. */
+  readonly idempotencyWindowMs: number;
   readonly maxSubscriptions: number;
   readonly maxMatchedTopics: number;
   /** In beats, which are seconds that a blocked event loop does not count. */

@@ -238,7 +238,7 @@ describe('rights that change', () => {
     subscribed(client, 'poll.1');
     registerOwners(rig.context, {
       of: () => {
-        throw new Error('a fault of whoever knows the owners');
+        throw new Error('a fault of the part that knows the owners');
       },
       overlapping: () => [],
     });

@@ -1,4 +1,4 @@
-/** What is told of a connection to whoever wants to know (service/connection-events.ts). */
+/** The news of a connection for those that want to know (service/connection-events.ts). */
 import type { ConnectionFacts } from '../service/connection-events.ts';
 import type { Connection } from './connection.ts';
 

@@ -1,4 +1,4 @@
-/** Who handles frames of a type: an application that has taken the type, or all types that begin alike (`X-Shop-*`). */
+/** The handlers of frames of a type: an application that has taken the type, or all types that begin alike (`X-Shop-*`). */
 import type { FrameHandler } from './context.ts';
 
 /** Only types that nobody has taken cost more than one look. The longest beginning counts, up to a `-`. */

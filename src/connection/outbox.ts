@@ -58,7 +58,7 @@ export function writeGap(connection: Connection, subscription: Subscription): vo
   const gap = subscription.takeGap();
   if (gap === null) return;
   connection.context.counters.gaps.add(gap.cause);
-  connection.context.counters.controlSent.add('Gap', connection.format);
+  connection.context.counters.controlSent.add('Gap', connection.codec.index);
   connection.transport?.send(
     connection.codec.encode(gapFrame(subscription.topic.clientName, gap)),
     connection.codec.binary,
@@ -70,7 +70,7 @@ export function sendRange(connection: Connection, range: PreparedRange): void {
   const { transport, codec } = connection;
   const { frames } = range;
   if (transport === null) return;
-  connection.context.counters.publicationsSent[connection.format] += frames.length;
+  connection.context.counters.publicationsSent.add(codec.index, frames.length);
   if (connection.batching && frames.length > 1) {
     transport.send((range.batch ??= codec.join(frames)), codec.binary);
     return;
@@ -102,8 +102,8 @@ function writeSubscription(connection: Connection, subscription: Subscription, b
   writeGap(connection, subscription);
   if (subscription.state !== LIVE || subscription.queued <= 0) return 0;
   const { topic, written } = subscription;
-  const { format, context } = connection;
-  const range = topic.prepareLive(format, shapeOf(connection), written, budget);
+  const { codec, context } = connection;
+  const range = topic.prepareLive(codec, shapeOf(connection), written, budget);
   const { to, bytes } = range;
   context.counters.publishToWrite.observe((context.flusher.sliceStart - range.arrivedAt) / 1_000);
   const count = to - written;

@@ -64,14 +64,14 @@ export function leftTheTail(subscription: Subscription): boolean {
   return (
     subscription.state === LIVE &&
     subscription.queued > 0 &&
-    subscription.written + 1 < subscription.topic.tailFirst(subscription.owner.format)
+    subscription.written + 1 < subscription.topic.tailFirst(subscription.owner.codec)
   );
 }
 
 /** Gives up what has left the tail. */
 export function giveUpLost(connection: Connection, subscription: Subscription): void {
   const { topic, written } = subscription;
-  if (topic.isEphemeral) displaceEphemeral(connection, subscription, topic.tailFirst(connection.format) - 1 - written);
+  if (topic.isEphemeral) displaceEphemeral(connection, subscription, topic.tailFirst(connection.codec) - 1 - written);
   else overflow(connection, subscription);
 }
 
@@ -88,7 +88,7 @@ function overflow(connection: Connection, subscription: Subscription): void {
 
 function displaceEphemeral(connection: Connection, subscription: Subscription, count: number): void {
   const { topic, gap } = subscription;
-  const left = topic.bytesBetween(connection.format, subscription.written + count, topic.routedHead);
+  const left = topic.bytesBetween(connection.codec, subscription.written + count, topic.routedHead);
   countOut(connection, subscription, count, subscription.queuedBytes - left);
   subscription.displace(count);
   connection.context.counters.displaced += count;
@@ -102,7 +102,7 @@ function findOldest(connection: Connection): Subscription | null {
   for (const subscription of waiting(connection)) {
     if (subscription.state === JOINING || subscription.state === LAGGING || subscription.queued <= 0) continue;
     if (leftTheTail(subscription)) return subscription;
-    const at = subscription.topic.arrivedAt(connection.format, subscription.written + 1);
+    const at = subscription.topic.arrivedAt(connection.codec, subscription.written + 1);
     if (at < since) {
       since = at;
       oldest = subscription;

@@ -149,7 +149,7 @@ describe('a message that the owner has stored', () => {
     expect(rig.position(TOPIC)).toEqual({ epoch: EPOCH, sequence: 251 });
   });
 
-  test('appending it again changes nothing, whoever does it', () => {
+  test('appending it again changes nothing, on any node', () => {
     publishMany(3);
     const answers: unknown[] = [];
     for (const row of owner.table.rows)

@@ -106,7 +106,7 @@ export class Recheck {
     this.connection.cell.answer(() => this.end(), this.frame);
   }
 
-  /** What nobody has allowed is not allowed. The frame, if there is one, is answered by whoever looks after faults. */
+  /** A topic that nobody has allowed is not allowed. The part that looks after faults answers the frame, if there is one. */
   private failed(): void {
     for (const name of this.unknown)
       this.refused.set(name, refusal('internal', 'asking for the right to this topic failed inside the server'));

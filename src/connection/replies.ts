@@ -13,23 +13,33 @@ export function notificationFrame(event: string, data: JsonValue): ControlFrame 
 }
 
 export function errorFrame(refused: Refusal): ControlFrame {
-  const { code, temporary } = ERRORS[refused.reason];
+  return { type: 'Error', data: { ...errorData(refused) } };
+}
+
+interface ErrorData {
+  readonly code: number;
+  readonly reason: string;
+  readonly message: string;
+  readonly temporary: boolean;
+  readonly retry_after_ms?: number;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+function errorData({ reason, message, retryAfterMs, details }: Refusal): ErrorData {
+  const { code, temporary } = ERRORS[reason];
   return {
-    type: 'Error',
-    data: {
-      code,
-      reason: refused.reason,
-      message: refused.message,
-      temporary,
-      ...(refused.retryAfterMs === undefined ? {} : { retry_after_ms: refused.retryAfterMs }),
-      ...(refused.details === undefined ? {} : { details: refused.details }),
-    },
+    code,
+    reason,
+    message,
+    temporary,
+    ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
+    ...(details === undefined ? {} : { details }),
   };
 }
 
 /** Why a topic or pattern is not subscribed to, or no longer, as it stands in a `Status`. */
-export function rejection(topic: string, { reason, message, details }: Refusal): Rejection {
-  return { topic, code: ERRORS[reason].code, reason, message, ...(details === undefined ? {} : { details }) };
+export function rejection(topic: string, refused: Refusal): Rejection {
+  return { topic, ...errorData(refused) };
 }
 
 /** The announcement of a loss; `name` is what the client calls the topic. */
@@ -61,7 +71,6 @@ export interface Recovery {
   readonly reason?: string;
 }
 
-export interface Rejection extends Pick<Refusal, 'reason' | 'message' | 'details'> {
+export interface Rejection extends ErrorData {
   readonly topic: string;
-  readonly code: number;
 }

@@ -36,6 +36,17 @@ test('large messages are a flood sooner: every KiB counts as a frame', () => {
   expect(client.link.closeReason).toBe('rate_limited');
 });
 
+// While one of them is handled in slices the others wait, read and unpaid: that was the slowest flood of all.
+test('so do Subscribes of a hundred topics, of which each is read before anybody knows that it cannot be paid', () => {
+  const rig = new TestRig({ limits: { connectionRate: { perSecond: 10, burst: 200 } } });
+  const client = rig.connect();
+  const topics = Array.from({ length: 100 }, (_, at) => `flood.${at}`);
+  for (let at = 0; at < 2_000; at += 1) client.send('Subscribe', { topics });
+  expect(client.link.isClosed).toBe(false);
+  client.send('Subscribe', { topics });
+  expect(client.link.closeReason).toBe('rate_limited');
+});
+
 test('what a turn brings beyond a full bucket is refused unread by one answer; the next turn is read', () => {
   const rig = new TestRig({ limits: { connectionRate: { perSecond: 10, burst: 150 } } });
   const client = rig.connect();

@@ -31,9 +31,10 @@ function publish(call: Call): Promise<HttpResponse> | HttpResponse {
 }
 
 /** Before it is parsed, as a message of a socket is. One is paid with the request: no more than a full bucket together. */
-function chargeReading({ request, parts, charge }: Call): Refusal | null {
+function chargeReading(call: Call): Refusal | null {
+  const { request, parts } = call;
   const cost = Math.min(readingCost(Buffer.byteLength(request.body)), mostOfUser(parts.context) - 1);
-  return cost <= 0 ? null : charge(cost);
+  return cost <= 0 ? null : call.charge(cost);
 }
 
 async function publishOne(call: Call, value: unknown): Promise<HttpResponse> {

@@ -10,10 +10,13 @@ export interface DrainOptions {
   readonly closesPerSecond: number;
 }
 
-/** Between two batches of closes. */
+/** Between two looks at whose moment has come. */
 const STEP_MS = 50;
-/** Share of the grace period in which everybody is closed; the rest is for sockets that are slow to go. */
-const CLOSING_SHARE = 0.7;
+/** Share of the grace period over which the moments are spread, and of what a client gets beyond its own. */
+const SPREAD_SHARE = 0.6;
+const MARGIN_SHARE = 0.1;
+/** Enough for a token, a handshake and a resume beside the old connection. */
+const LONGEST_MARGIN_MS = 1_000;
 
 interface DrainedNode {
   /** Everybody who is connected. */
@@ -28,16 +31,20 @@ export function drainConnections(node: DrainedNode, options: DrainOptions): Prom
   const { clock, scheduler, random } = node;
   const total = node.connections.length;
   if (total === 0) return Promise.resolve();
-  const window = Math.min(options.graceMs * CLOSING_SHARE, (total / options.closesPerSecond) * 1_000);
-  const batch = Math.max(1, Math.ceil(total / Math.max(1, window / STEP_MS)));
-  for (const connection of node.connections.slice()) announce(connection, random, window);
-  const queue = [...node.connections];
-  const deadline = clock.elapsed() + options.graceMs;
+  const window = Math.min(options.graceMs * SPREAD_SHARE, (total / options.closesPerSecond) * 1_000);
+  const margin = Math.min(options.graceMs * MARGIN_SHARE, LONGEST_MARGIN_MS);
+  const start = clock.elapsed();
+  // A client that was given an early moment is closed early: nobody is closed before it could have come back by itself.
+  const queue = node.connections
+    .map((connection) => ({ connection, at: start + margin + announce(connection, random, window) }))
+    .sort((one, other) => one.at - other.at);
+  const deadline = start + options.graceMs;
   return new Promise((resolve) => {
     const timer = scheduler.every(STEP_MS, () => {
-      for (const connection of queue.splice(0, batch)) closeInTurn(connection);
-      if (clock.elapsed() >= deadline)
-        for (const connection of node.connections.slice()) connection.transport?.terminate();
+      const now = clock.elapsed();
+      const due = queue.findIndex(({ at }) => at > now);
+      for (const { connection } of queue.splice(0, due === -1 ? queue.length : due)) closeInTurn(connection);
+      if (now >= deadline) for (const connection of node.connections.slice()) connection.transport?.terminate();
       if (node.connections.length > 0) return;
       timer.cancel();
       resolve();
@@ -45,15 +52,16 @@ export function drainConnections(node: DrainedNode, options: DrainOptions): Prom
   });
 }
 
-/** Each client gets a moment of its own, so that they do not all come back at once. */
-function announce(connection: Connection, random: Random, windowMs: number): void {
-  if (!connection.step('DRAIN')) return;
-  const reconnectAfter = Math.round(random.fraction() * Math.max(windowMs, 1_000));
+/** Each client gets a moment of its own, so that they do not all come back at once. @returns how far away it is */
+function announce(connection: Connection, random: Random, windowMs: number): number {
+  if (!connection.step('DRAIN')) return 0;
+  const reconnectAfter = Math.round(random.fraction() * windowMs);
   connection.send(statusFrame('draining', { reconnect_after_ms: reconnectAfter }));
+  return reconnectAfter;
 }
 
 /** Queued messages go out first, as far as the socket takes them; lagging topics are left to the client's resume. */
 function closeInTurn(connection: Connection): void {
   connection.context.flusher.flush(connection);
-  connection.close('draining', 'this node shuts down: reconnect after reconnect_after_ms');
+  connection.close('draining', 'this node shuts down: connect to another one, at the positions that you have');
 }

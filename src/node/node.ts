@@ -11,8 +11,10 @@ import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
+import type { Codec } from '../protocol/codec.ts';
+import { DEFAULT_CODEC } from '../protocol/codecs.ts';
 import { isRefusal, refusal, type Reason, type Refusal } from '../protocol/errors.ts';
-import { PROTOCOL_VERSION } from '../protocol/limits.ts';
+import { MAX_BATCH_FRAMES, MAX_HISTORY_LIMIT, MAX_TOPICS_PER_FRAME, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { unaccounted } from '../router/audit.ts';
 import { inTime } from '../service/answer-in-time.ts';
 import type { Welcome } from '../service/connection-events.ts';
@@ -25,7 +27,6 @@ import {
   wantsFramePings,
   wantsRefusalAsClose,
   type Handshake,
-  type Negotiated,
 } from './handshake.ts';
 import type { NodeMode } from './mode.ts';
 import type { Origins } from './origins.ts';
@@ -61,7 +62,7 @@ export type Admission =
       /** Upgrade, send the refusal as an `Error` frame, then close with this: for clients that cannot see an HTTP answer. */
       readonly close: CloseReason | null;
       readonly subprotocol: string | undefined;
-      readonly format: Negotiated['format'];
+      readonly codec: Codec;
     };
 
 const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
@@ -218,7 +219,7 @@ export class Node {
     );
   }
 
-  /** Whoever wants to be asked who may connect is; an answer that does not come in time is a no. */
+  /** Applications that want a say in who may connect are asked; an answer that does not come in time is a no. */
   private ask(handshake: Handshake, principal: Principal, decide: (admission: Admission) => void): void {
     const { context, authenticator } = this.parts;
     const connecting = context.events?.connecting ?? null;
@@ -275,14 +276,14 @@ export class Node {
       leave();
       return this.refuse(handshake, crowded, false);
     }
-    const { format, batching, subprotocol } = negotiated;
+    const { codec, batching, subprotocol } = negotiated;
     const framePings = wantsFramePings(handshake);
     const address = clientAddress(handshake, this.options.trustedProxies);
     return {
       kind: 'accepted',
       subprotocol,
       abandon: leave,
-      open: (transport) => this.open({ principal, usage, format, batching, framePings, address }, transport, welcome),
+      open: (transport) => this.open({ principal, usage, codec, batching, framePings, address }, transport, welcome),
     };
   }
 
@@ -307,7 +308,7 @@ export class Node {
     context.log.debug('Connection opened', {
       connection_id: connection.id,
       user: agreement.principal.user,
-      format: agreement.format,
+      format: connection.format,
     });
     connection.send(statusFrame('connected', this.greeting(connection)));
     context.events?.connected(factsOf(connection));
@@ -331,11 +332,16 @@ export class Node {
       heartbeat_interval_ms: limits.heartbeatBeats * 1_000,
       client_timeout_ms: limits.clientTimeoutBeats * 1_000,
       max_message_size: limits.maxMessageSize,
+      token_expires_at: Number.isFinite(connection.principal.expiresAt) ? connection.principal.expiresAt : null,
       limits: {
         max_subscriptions: limits.maxSubscriptions,
         connection_rps: limits.connectionRate.perSecond,
         connection_burst: limits.connectionRate.burst,
         user_rps: context.users.rate.perSecond,
+        max_topics_per_frame: MAX_TOPICS_PER_FRAME,
+        max_batch: MAX_BATCH_FRAMES,
+        history_limit: MAX_HISTORY_LIMIT,
+        idempotency_window_ms: limits.idempotencyWindowMs,
       },
       mailbox: { capacity: limits.mailboxCapacity, bytes: limits.mailboxBytes, overflow_strategy: 'drop_oldest' },
       features: [
@@ -361,7 +367,7 @@ export class Node {
       refusal: refused,
       close,
       subprotocol: known?.subprotocol,
-      format: known?.format ?? 'json',
+      codec: known?.codec ?? DEFAULT_CODEC,
     };
   }
 }

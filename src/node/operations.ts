@@ -83,11 +83,10 @@ export class Operations {
   /** About once a second. */
   beat(): void {
     const { clock, counters } = this.node.parts.context;
-    const { json, msgpack } = counters.publicationsSent;
     this.traffic.sample({
       published: counters.published,
-      received: counters.received.json.total + counters.received.msgpack.total,
-      delivered: json + msgpack,
+      received: counters.received.total,
+      delivered: counters.publicationsSent.total,
     });
     this.reversions.run(clock.now());
     this.parts.authenticator.beat();

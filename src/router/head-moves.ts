@@ -83,7 +83,7 @@ export class HeadMoves {
     }
   }
 
-  /** The head is there: whoever is behind goes on from the log. */
+  /** The head is there: subscribers that are behind go on from the log. */
   private reach(topic: RoutedTopic, sequence: number): void {
     if (sequence > topic.head) this.jump(topic, sequence);
   }

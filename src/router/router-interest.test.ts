@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { refusal, type Refusal } from '../protocol/errors.ts';
+import { json } from '../protocol/json.ts';
 import { JOINING, LAGGING, LIVE } from './subscription.ts';
 import { LINGER_MS, RouterRig, TestSubscriber } from './test-rig.ts';
 
@@ -215,7 +216,7 @@ describe('topics that nobody listens to', () => {
     rig.router.sweep();
     expect(rig.isOpen('chat.a')).toBe(true);
     expect(second.topic).toBe(first.topic);
-    expect(second.topic.tailFirst('json')).toBe(1);
+    expect(second.topic.tailFirst(json)).toBe(1);
     expect(rig.interest.retained).toEqual(['chat.a']);
   });
 

@@ -90,7 +90,7 @@ export class Router {
   startLive(subscription: Subscription): void {
     const { topic, owner } = subscription;
     this.fanOut.route(topic);
-    topic.openTail(owner.format);
+    topic.openTail(owner.codec);
     subscription.startAt(topic.head, LIVE);
   }
 
@@ -99,7 +99,7 @@ export class Router {
     const { topic, owner } = subscription;
     if (sequence > topic.head) this.moves.jump(topic, sequence);
     this.fanOut.route(topic);
-    topic.openTail(owner.format);
+    topic.openTail(owner.codec);
     subscription.startAt(sequence, sequence === topic.routedHead ? LIVE : LAGGING);
   }
 

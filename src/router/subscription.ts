@@ -1,5 +1,5 @@
 /** One connection's place in one topic: the cursor that makes a topic's tail the connection's mailbox. */
-import type { Format } from '../protocol/codec.ts';
+import type { Codec } from '../protocol/codec.ts';
 import type { RoutedTopic } from './routed-topic.ts';
 
 /** A listener: a connection. */
@@ -8,7 +8,7 @@ export interface Subscriber {
   readonly number: number;
   readonly id: string;
   readonly principal: { readonly user: string };
-  readonly format: Format;
+  readonly codec: Codec;
   /** `count` more publications (`bytes` in this subscriber's format) are now queued for a live subscription. */
   queued(subscription: Subscription, count: number, bytes: number): void;
   /** The range queued for the subscription has left the tail, or has a hole: go on from the log. */
@@ -126,7 +126,7 @@ export class Subscription {
     this.written = to;
   }
 
-  /** What the log no longer has is skipped, up to this publication. */
+  /** Skips what the log no longer has, up to this publication. */
   lose(to: number): void {
     this.lost += to - this.written;
     this.written = to;

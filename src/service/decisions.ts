@@ -193,7 +193,7 @@ export class Decisions implements Authorizer {
           owner.mayAct?.(principal, action, name, answered);
         } catch (error) {
           this.failed(owner.app, error);
-          answered(unavailable(owner, 'an answer, and got a fault of its own'));
+          answered(unavailable(owner, 'an answer, got a fault of the application'));
         }
       },
     };
@@ -228,5 +228,5 @@ function keyOf({ app }: TopicOwner, principal: Principal, action: Action, name: 
 }
 
 function unavailable({ app }: TopicOwner, expected: string): Refusal {
-  return refusal('rights_unavailable', `expected of ${app}, which decides on this topic, ${expected}`, RETRY_MS);
+  return refusal('rights_unavailable', `expected ${expected} (${app} decides on this topic)`, RETRY_MS);
 }

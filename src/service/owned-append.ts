@@ -88,7 +88,7 @@ function appendAsKept(
   });
 }
 
-/** Sent again, a message comes with another frame. What this node does not see yet was appended by another one just now. */
+/** Sent again, a message comes with another frame. Another node has just appended the messages that this one does not see yet. */
 function compare(
   broker: Broker,
   topic: Topic,

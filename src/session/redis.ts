@@ -114,7 +114,7 @@ export class RedisSessionStore implements SessionStore {
         else if (this.unsaved.get(session.id) === session) this.unsaved.delete(session.id);
         if (!isFailure(ids)) leaving.push(...(ids as string[]));
       }
-      // Each by itself: they are in slots of their own. What is not deleted now ends with its time.
+      // Each by itself: they are in slots of their own. A session that is not deleted now ends with its time.
       if (leaving.length > 0)
         this.link.write(
           leaving.map((id): Command => ['DEL', this.keyOf(id)]),

@@ -103,10 +103,10 @@ function checkRouting({ node, router }: World): void {
 
 function checkSupervision({ failures, conditions, node }: World): void {
   for (const [actor, count] of failures) {
-    promise(count <= conditions.maxRestarts + 1, 'restart budget', () => `${actor} failed ${count} times`);
+    promise(count <= conditions.maxFailures + 1, 'restart budget', () => `${actor} failed ${count} times`);
     const isServed = node.connections.some(({ id, isOpen }) => id === actor && isOpen);
     promise(
-      count <= conditions.maxRestarts || !isServed,
+      count <= conditions.maxFailures || !isServed,
       'restart budget',
       () => `${actor} failed ${count} times and goes on`,
     );

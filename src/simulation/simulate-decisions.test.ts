@@ -71,14 +71,14 @@ class Undead extends Decisions {
   }
 }
 
-/** What was asked before the rights changed is believed after it. */
+/** Believes after a change of rights an answer that was asked for before it. */
 class Stale extends Decisions {
   override rightsChanged(): void {
     (this as unknown as { remembered: Map<string, unknown> }).remembered.clear();
   }
 }
 
-/** What was decided is remembered, whatever changes. */
+/** Remembers a decision, whatever changes. */
 class Stubborn extends Decisions {
   override rightsChanged(): void {}
 }
@@ -97,7 +97,7 @@ class Trusting extends Decisions {
   }
 }
 
-/** Gives up on an answer that is lost without telling whoever waits. */
+/** Gives up on an answer that is lost without telling the callers that wait. */
 class Silent extends Decisions {
   override ask(principal: Principal, action: Action, name: string, reply: Answered): void {
     super.ask(principal, action, name, (problem) => {

@@ -147,7 +147,7 @@ export class SimulatedClient {
     this.replies.set(id, count + 1);
   }
 
-  /** Whoever subscribes and unsubscribes without waiting must not get it the other way round. */
+  /** A client that subscribes and unsubscribes without waiting must not get it the other way round. */
   private checkOrder(id: string): void {
     if (!this.isSubscribing(id)) return;
     const first = this.unanswered.find((other) => this.isSubscribing(other));
@@ -158,7 +158,7 @@ export class SimulatedClient {
     );
   }
 
-  /** What was published after a user was denied, and while it is, is not for that user. */
+  /** Messages published after a user was denied, and while it is, are not for that user. */
   private checkAllowed(topic: string, payload: string): void {
     const since = topic === OWNED ? (this.owner?.deniedSince(this.name) ?? null) : null;
     const at = this.ledger.orderOf(payload);

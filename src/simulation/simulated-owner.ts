@@ -30,7 +30,7 @@ export function drawOwner(seed: number): OwnerFaults | null {
 
 export class SimulatedOwner implements TopicOwners {
   isHealed = false;
-  /** Who may not act there, and how many messages the log had taken when that began. */
+  /** The users that may not act there, and how many messages the log had taken when that began. */
   private readonly denied = new Map<string, number>();
   private answers: (() => void)[] = [];
   private readonly faults: OwnerFaults;
@@ -62,7 +62,7 @@ export class SimulatedOwner implements TopicOwners {
     return overlaps(pattern, OWNED) ? [{ owner: this.owner, isWhole: false }] : [];
   }
 
-  /** From now on a user may act there, or may not. Who decides is told by whoever calls this. */
+  /** From now on a user may act there, or may not. The caller of this tells the decider. */
   allow(user: string, isAllowed: boolean): void {
     if (isAllowed) this.denied.delete(user);
     else if (!this.denied.has(user)) this.denied.set(user, this.ledger.size);

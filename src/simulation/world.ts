@@ -70,7 +70,7 @@ export interface Conditions {
   readonly ageMs: number;
   readonly pageMessages: number;
   readonly kernelBytes: number;
-  readonly maxRestarts: number;
+  readonly maxFailures: number;
   readonly clients: number;
   readonly broker: BrokerFaults;
 }
@@ -95,7 +95,7 @@ function drawConditions(random: SeededRandom): Conditions {
     ageMs: random.pick([2_000, 3_600_000]),
     pageMessages: random.between(1, 3),
     kernelBytes: random.pick([0, 300, 1_500]),
-    maxRestarts: random.between(0, 2),
+    maxFailures: random.between(0, 2),
     clients: random.between(1, 4),
     broker: {
       isImmediate: random.chance(0.4),
@@ -118,7 +118,7 @@ export class World {
   readonly flusher: Flusher;
   readonly rights = new FaultyRights();
   readonly decisions: Decisions;
-  /** Who owns a topic and decides about it, in half of the worlds. */
+  /** The owner of a topic, who decides about it, in half of the worlds. */
   readonly owner: SimulatedOwner | null;
   readonly clients: SimulatedClient[] = [];
   /** Failures per connection, for the restart budget. */
@@ -139,7 +139,7 @@ export class World {
     this.owner = owner === null ? null : new SimulatedOwner(owner, seed, this.ledger);
     const { random, clock, conditions } = this;
     const supervisor = parts.supervisor(clock, clock, new DeadLetters(10), {
-      restarted: (actor, error) => this.failed(actor, error),
+      wentOn: (actor, error) => this.failed(actor, error),
       alert: ({ actor, error }) => this.failed(actor, error),
     });
     const retention = { messages: conditions.history, ageMs: conditions.ageMs, bytes: 100_000 };
@@ -207,8 +207,8 @@ export class World {
       broker: this.broker,
       deadLetters: new DeadLetters(10),
       policy: {
-        inbox: { capacity: 4, bytes: 100_000, strategy: 'refuse' },
-        maxRestarts: conditions.maxRestarts,
+        inbox: { capacity: 4, bytes: 100_000 },
+        maxFailures: conditions.maxFailures,
         windowMs: 1e9,
         atLimit: 'stop',
       },
@@ -279,7 +279,7 @@ export class World {
     changeRights(this.node.parts.context, touchedBy(change, this.node.connections), change);
   }
 
-  /** What the node gives the log is of a sender that is still there, and may publish it. */
+  /** A message that the node gives the log is of a sender that is still there, and may publish it. */
   private watchPublishes(): void {
     const publish = this.broker.publish.bind(this.broker);
     this.broker.publish = (topic, draft, reply) => {
@@ -337,6 +337,7 @@ function limitsOf(conditions: Conditions): ConnectionContext['limits'] {
     pageMessages: conditions.pageMessages,
     pageBytes: conditions.mailboxBytes,
     maxMessageSize: 10_000,
+    idempotencyWindowMs: 10_000,
     maxSubscriptions: 10,
     maxMatchedTopics: 100,
     heartbeatBeats: 3,

@@ -24,7 +24,10 @@ export interface SharedStoreGauges {
 
 /** What is read off a node when metrics are asked for. */
 export interface Gauges {
-  readonly connections: { readonly json: number; readonly msgpack: number };
+  /** The names of the wire formats, by their numbers. */
+  readonly formats: readonly string[];
+  /** By format. */
+  readonly connections: readonly number[];
   readonly users: number;
   readonly subscriptions: number;
   readonly mailboxMessages: number;

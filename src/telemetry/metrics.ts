@@ -7,10 +7,9 @@ import { counter, gauge, histogram, one, type MetricEntry, type Sample } from '.
 import { REDIS_METRICS } from './redis-metrics.ts';
 
 export const METRICS: readonly MetricEntry[] = [
-  gauge('connections', 'Open connections.', ['format'], (_, { connections }) => [
-    one(connections.json, { format: 'json' }),
-    one(connections.msgpack, { format: 'msgpack' }),
-  ]),
+  gauge('connections', 'Open connections.', ['format'], (_, { connections, formats }) =>
+    formats.map((format, at) => one(connections[at] ?? 0, { format })),
+  ),
   counter('connections_accepted_total', 'Connections admitted and upgraded.', [], ({ accepted }) => [one(accepted)]),
   counter('connections_refused_total', 'Handshakes refused, by reason of docs/errors.md.', ['reason'], ({ refused }) =>
     tally(refused, 'reason'),
@@ -38,17 +37,16 @@ export const METRICS: readonly MetricEntry[] = [
     'messages_received_total',
     'Frames from clients; invalid ones count as type invalid.',
     ['type', 'format'],
-    ({ received }) => frames(received),
+    ({ received }, { formats }) => frames(received, formats),
   ),
   counter('received_bytes_total', 'Bytes of messages from clients.', [], ({ receivedBytes }) => [one(receivedBytes)]),
   counter(
     'messages_sent_total',
     'Frames to clients; publications of every kind count as type Broadcast.',
     ['type', 'format'],
-    ({ controlSent, publicationsSent }) => [
-      ...frames(controlSent),
-      one(publicationsSent.json, { type: 'Broadcast', format: 'json' }),
-      one(publicationsSent.msgpack, { type: 'Broadcast', format: 'msgpack' }),
+    ({ controlSent, publicationsSent }, { formats }) => [
+      ...frames(controlSent, formats),
+      ...formats.map((format, at) => one(publicationsSent.get(at), { type: 'Broadcast', format })),
     ],
   ),
   counter('sent_bytes_total', 'Bytes of messages to clients.', [], ({ sentBytes }) => [one(sentBytes)]),
@@ -152,7 +150,9 @@ export const METRICS: readonly MetricEntry[] = [
 
   ...REDIS_METRICS,
 
-  counter('actor_restarts_total', 'Failures after which an actor went on.', [], ({ restarts }) => [one(restarts)]),
+  counter('actor_restarts_total', 'Failures after which an actor went on.', [], ({ actorFailures }) => [
+    one(actorFailures),
+  ]),
   counter(
     'actors_stopped_total',
     'Actors stopped because they failed too often. Each is a critical alert.',
@@ -229,8 +229,8 @@ function pairs(counts: Tally, left: string, right: string): Sample[] {
   });
 }
 
-function frames(counts: FrameTally): Sample[] {
-  return (['json', 'msgpack'] as const).flatMap((format) =>
-    [...counts[format].counts].map(([type, value]) => one(value, { type, format })),
+function frames(counts: FrameTally, formats: readonly string[]): Sample[] {
+  return formats.flatMap((format, at) =>
+    [...counts.of(at).counts].map(([type, value]) => one(value, { type, format })),
   );
 }

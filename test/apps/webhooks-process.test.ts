@@ -80,7 +80,7 @@ test('killed in the middle of delivering, nothing is lost and order holds', asyn
   const sequences = published.map(
     ({ message }) => (message as unknown as { position: { sequence: number } }).position.sequence,
   );
-  // What was acknowledged in the last moment may not have been on the disk.
+  // Messages acknowledged in the last moment may not have been on the disk.
   expect(sequences.length).toBeGreaterThanOrEqual(95);
   expect(sequences).toEqual(Array.from({ length: sequences.length }, (_, at) => at + 1));
   expect(acks).toHaveLength(100);

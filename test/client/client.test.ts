@@ -1,6 +1,7 @@
 /** The client library against a real server: what docs/client.md promises. */
 import { expect, test } from 'vitest';
 import { isSignalboxError, type Item, type SignalboxError } from '../../src/client/index.ts';
+import { msgpack } from '../../src/client/msgpack/index.ts';
 import { within } from '../harness/deadline.ts';
 import { startServer } from '../harness/server.ts';
 import { clientOf, Reading } from './rig.ts';
@@ -49,6 +50,17 @@ test('many publishes at once keep their order', async () => {
   await reading.count(300);
   expect(reading.payloads).toEqual(receipts.map((_, at) => at));
   expect(reading.items.filter(({ kind }) => kind === 'gap')).toEqual([]);
+});
+
+test.each(['json', 'msgpack'])('%s: any JSON value arrives as it was', async (format) => {
+  const server = await startServer();
+  const client = clientOf(server, 'alice', format === 'msgpack' ? { codec: msgpack } : {});
+  const reading = new Reading(client.topic('chat.42'));
+  await reading.live();
+  const payloads = [null, true, 0, -1.5, 2 ** 53 - 1, 'ü😀\n\u2028', [], {}, { a: [1, { b: 'c' }] }];
+  for (const payload of payloads) await client.topic('chat.42').publish(payload);
+  await reading.count(payloads.length);
+  expect(reading.payloads).toEqual(payloads);
 });
 
 test('direct messages come as a topic of their own', async () => {

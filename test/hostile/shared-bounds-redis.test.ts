@@ -2,7 +2,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { connect, type Client } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
-import { startRedis, type RedisServer } from '../harness/redis-server.ts';
+import { startCluster, startRedis, type RedisServer } from '../harness/redis-server.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 
 let redis: RedisServer;
@@ -100,7 +100,42 @@ test('direct messages: nodes full of topics take them, and one sender does not p
   expect(senders).toHaveLength(51);
 });
 
-test('sessions: whoever reconnects again and again keeps the newest of the own, and those of others stay', async () => {
+test(
+  'a cluster: clients keep the topics that they listen to by whatever server, and are sent all that comes',
+  { timeout: 60_000 },
+  async () => {
+    const servers = await startCluster();
+    const url = `redis+cluster://${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+    const [a] = await two({ 'redis.url': url, 'topics.max_topics': '100' });
+    const [mallory, ann] = [await connect(a.port, { user: 'mallory' }), await connect(a.port, { user: 'ann' })];
+    // Spread over the slots: the node's one subscription is at one server of three.
+    const followed = names('hoard.', 12);
+    await publishTo([mallory], followed);
+    await ann.subscribe(...followed);
+    await publishTo([mallory], names('more.', 60));
+    for (const topic of followed) {
+      const { data } = await ann.ask('History', { topic, limit: 10 });
+      expect(data).toMatchObject({ details: { messages: [{ data: { sequence: 1 } }] } });
+    }
+    const users = names('user', 6);
+    for (const user of users) {
+      const bob = await connect(a.port, { user });
+      const from = [mallory, ann];
+      // What was sent before counts as unread until the user listens.
+      for (let at = 0; at < 2; at += 1) await from[at % 2]?.ask('DirectMessage', { target_user: user, payload: at });
+      await bob.subscribe('@me');
+      let taken = 0;
+      for (let at = 0; at < 120; at += 1) {
+        const { type, data } = await (from[at % 2] as Client).ask('DirectMessage', { target_user: user, payload: at });
+        if (type === 'Ack') taken += 1;
+        else expect(data).toMatchObject({ reason: 'log_unavailable', retry_after_ms: 100 });
+      }
+      expect(taken).toBeGreaterThanOrEqual(118);
+    }
+  },
+);
+
+test('sessions: a user who reconnects again and again keeps the newest of the own, and those of others stay', async () => {
   const [a, b] = await two({ 'session.per_user': '10' });
   const ann = await connect(a.port, { user: 'ann' });
   await ann.subscribe('chat.a');

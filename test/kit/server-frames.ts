@@ -15,6 +15,8 @@ const rejection = z.strictObject({
   code: count,
   reason,
   message: z.string(),
+  temporary: z.boolean(),
+  retry_after_ms: z.number().optional(),
   details: z.looseObject({}).optional(),
 });
 
@@ -31,11 +33,16 @@ export const SERVER_DATA = {
     heartbeat_interval_ms: count,
     client_timeout_ms: count,
     max_message_size: count,
+    token_expires_at: count.nullable(),
     limits: z.strictObject({
       max_subscriptions: count,
       connection_rps: z.number(),
       connection_burst: z.number(),
       user_rps: z.number(),
+      max_topics_per_frame: count,
+      max_batch: count,
+      history_limit: count,
+      idempotency_window_ms: count,
     }),
     mailbox: z.strictObject({ capacity: count, bytes: count, overflow_strategy: z.literal('drop_oldest') }),
     features: z.array(z.string()),

@@ -36,7 +36,7 @@ export class CircuitBreaker {
     return this.current === 'closed' ? 0 : Math.max(0, this.openedAt + this.options.openMs - this.clock.elapsed());
   }
 
-  /** Whether a call may be sent. Whoever is let through says how it went. */
+  /** Whether a call may be sent. A caller that is let through says how it went. */
   admits(): boolean {
     if (this.current === 'closed') return true;
     if (this.waitMs > 0 || this.isTrying) return false;

@@ -62,7 +62,7 @@ function linesOf(letters: readonly DeadLetter[]): string {
   return letters.map((letter) => `${JSON.stringify(letter)}\n`).join('');
 }
 
-/** What a killed process has left unfinished is no letter. */
+/** A line that a killed process has left unfinished is no letter. */
 function readLetter(line: string): DeadLetter[] {
   try {
     return line === '' ? [] : [JSON.parse(line) as DeadLetter];

@@ -108,7 +108,7 @@ export class Delivery {
     await this.running;
   }
 
-  /** Resolves when nothing is under way any more. What was not delivered stays in the queue. */
+  /** Resolves when nothing is under way any more. Events that were not delivered stay in the queue. */
   async stop(): Promise<void> {
     this.isStopped = true;
     this.waiting?.cancel();

@@ -25,7 +25,7 @@ export interface QueueSize {
   readonly deadLetters: number;
 }
 
-/** What a queue tells whoever made it. */
+/** The news of a queue for its maker. */
 export interface QueueTold {
   /** There is something to {@link EventQueue.peek}. */
   filled(): void;

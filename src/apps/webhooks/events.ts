@@ -44,7 +44,7 @@ function connectionOf({ id, principal, address }: ConnectionFacts): object {
   return { id, ...whoIs(principal), address };
 }
 
-/** Who a principal is, for the backend. Nothing that could be used in the user's name. */
+/** A principal, as the backend is told of it. Nothing that could be used in the user's name. */
 export function whoIs({ tenant, user, roles }: Principal): {
   readonly tenant: string;
   readonly user: string;

@@ -70,7 +70,7 @@ export class FileQueue implements EventQueue {
     this.unwritten.push(event);
     if (this.isWriteDue || this.again !== null) return;
     this.isWriteDue = true;
-    // What happens in a turn is written together.
+    // Events of one turn are written together.
     this.scheduler.endOfTurn(() => {
       this.isWriteDue = false;
       void this.inTurn(() => this.write());

@@ -69,7 +69,7 @@ export class Questions {
     return this.memory.size;
   }
 
-  /** What was answered until now is asked anew. */
+  /** Questions that were answered until now are asked anew. */
   forget(): void {
     this.era += 1;
     this.memory.forget();

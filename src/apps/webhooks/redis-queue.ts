@@ -1,6 +1,6 @@
 /**
  * A queue in Redis for all nodes together. One of them delivers, the one that was first to find something; the others take
- * over when it is gone. What Redis does not take waits in memory, as much as may be.
+ * over when it is gone. Events that Redis does not take wait in memory, as many as may be.
  */
 import { isFailure, type Command, type Results } from '../../redis/command-client.ts';
 import { readScript, type Script } from '../../redis/script.ts';
@@ -170,7 +170,7 @@ export class SharedQueue implements EventQueue {
     this.lastSize = { events: events ?? 0, bytes: bytes ?? 0, deadLetters: deadLetters ?? 0 };
   }
 
-  /** By its text and not by its digest: whoever made the link need not know of it before it connects. */
+  /** By its text and not by its digest: the maker of the link need not know of it before it connects. */
   private async call({ source }: Script, ...args: readonly (string | number)[]): Promise<readonly unknown[] | null> {
     const [answer] = (await this.send([['EVAL', source, this.keys.length, ...this.keys, ...args]])) ?? [];
     return Array.isArray(answer) ? answer : null;

@@ -37,7 +37,7 @@ export class RememberedAnswers<Answer> {
     this.answers.set(question, { answer, until: this.clock.elapsed() + seconds * 1_000 });
   }
 
-  /** What was answered holds no longer: rights have changed. */
+  /** Answers hold no longer: rights have changed. */
   forget(): void {
     this.answers.clear();
   }

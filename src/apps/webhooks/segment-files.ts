@@ -38,7 +38,7 @@ export class SegmentFiles {
     this.fileBytes = fileBytes;
   }
 
-  /** @returns where reading goes on. What an earlier process has written is never written to again. */
+  /** @returns where reading goes on. Files of an earlier process are never written to again. */
   async open(): Promise<Place> {
     const names = await readdir(this.directory);
     this.files.push(...names.flatMap((name) => NAME.exec(name)?.[1] ?? []).map(Number));
@@ -50,7 +50,7 @@ export class SegmentFiles {
     await this.begin();
     const oldest = this.files[0] ?? 0;
     let place = this.files.includes(file) && Number.isInteger(offset) ? { file, offset } : { file: oldest, offset: 0 };
-    // What was read to its end is done with, or files without a line pile up where a server starts again and again.
+    // A file that was read to its end is done with, or files without a line pile up where a server starts again and again.
     for (const next of this.files.filter((number) => number > place.file))
       if ((await this.readFrom(place)).length === 0) place = { file: next, offset: 0 };
     await this.removeBefore(place.file);
@@ -93,7 +93,7 @@ export class SegmentFiles {
       const lines = await this.readFrom(place);
       if (lines.length > 0) return lines;
       const next = this.files.find((file) => file > place.file);
-      // What a killed process has written last may be half a line: it was never done writing it.
+      // The last line of a killed process may be half a line: it was never done writing it.
       if (next === undefined) return [];
       place = { file: next, offset: 0 };
     }

@@ -1,5 +1,5 @@
 /**
- * Signatures of the Standard Webhooks scheme: HMAC-SHA256 over id, time and bytes. Who verifies knows that the bytes come
+ * Signatures of the Standard Webhooks scheme: HMAC-SHA256 over id, time and bytes. A verifier knows that the bytes come
  * from a server that has the secret, that nobody changed them, and when they were sent.
  */
 import { createHmac } from 'node:crypto';

@@ -19,7 +19,7 @@ test('those beyond the bound wait in order, and the one that leaves gives its pl
   expect(turnstile.underWay).toBe(0);
 });
 
-test('whoever waits gives up in time and leaves no trace', async () => {
+test('callers that wait give up in time and leave no trace', async () => {
   const clock = new VirtualClock();
   const turnstile = new Turnstile({ atOnce: 1, waiting: 1 }, clock);
   await turnstile.enter(1_000);

@@ -21,7 +21,7 @@ export class Turnstile {
     return this.inside;
   }
 
-  /** Resolves with whether there is room, at the latest after `patienceMs`. Whoever is in has to {@link leave}. */
+  /** Resolves with whether there is room, at the latest after `patienceMs`. A caller that is in has to {@link leave}. */
   enter(patienceMs: number): Promise<boolean> {
     if (this.inside < this.limits.atOnce) {
       this.inside += 1;

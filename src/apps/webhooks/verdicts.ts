@@ -1,4 +1,4 @@
-/** What an outcome of a question means for whoever waits for it. */
+/** The meaning of an outcome of a question for the callers that wait for it. */
 import type { Refusal } from '../../protocol/errors.ts';
 import type { Host } from '../host-api.ts';
 import type { Denial, Outcome } from './answers.ts';

@@ -126,8 +126,8 @@ function buildSupervisor(config: Config, logs: LogFactory, counters: Counters, d
   const log = logs.room('actor');
   const alerts = new Alerts(log, config.admin.alert_webhook);
   return new Supervisor(clock, scheduler, deadLetters, {
-    restarted: (actor, error, restarts) => {
-      counters.restarts += 1;
+    wentOn: (actor, error, restarts) => {
+      counters.actorFailures += 1;
       log.warn('Actor failed and goes on', { actor, error, restarts });
     },
     alert: ({ actor, message, restarts, error }) => {

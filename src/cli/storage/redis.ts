@@ -125,7 +125,7 @@ export function buildLink(config: Config, url: string, nodeName: string, logs: L
   return new RedisLink(options, scheduler, random, logs.room('redis'));
 }
 
-/** What nodes of one service have in common, and services beside it do not. */
+/** The part of the configuration that nodes of one service share, and services beside it do not. */
 function deploymentOf({ auth, redis }: Config): Deployment {
   const { jwt_secret: secret, jwt_previous_secret: previous, public_key: publicKey, jwks_url: url } = auth;
   const fingerprints = [secret, previous, publicKey].flatMap((key) => (key === undefined ? [] : [fingerprint(key)]));

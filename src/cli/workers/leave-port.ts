@@ -1,7 +1,7 @@
-/** How a worker gives up its share of the port without hurting anybody who stands before it. */
+/** How a worker gives up its share of the port without hurting the clients that are about to connect. */
 import type { Scheduler } from '../../telemetry/clock.ts';
 
-/** Milliseconds in which who was accepted last sends its handshake and is admitted, instead of being told 503. */
+/** Milliseconds in which clients that were accepted last send their handshakes and are admitted, instead of getting 503. */
 const SETTLE_MS = 250;
 
 /**

@@ -1,0 +1,23 @@
+/** Prints what the client library costs a page, minified and compressed, and fails above the limits. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { rolldown } from 'rolldown';
+
+const CLIENT = fileURLToPath(new URL('../src/client', import.meta.url));
+
+/** Bytes by entry. What an entry shares with the core is counted in both. */
+const LIMITS: Readonly<Record<string, number>> = {
+  'index.ts': 12_500,
+  'react/index.ts': 1_536,
+  'persist/index.ts': 2_560,
+  'msgpack/index.ts': 2_048,
+};
+
+for (const [entry, limit] of Object.entries(LIMITS)) {
+  const bundle = await rolldown({ input: join(CLIENT, entry), external: ['react'] });
+  const { output } = await bundle.generate({ format: 'esm', minify: true });
+  const size = gzipSync(output.map((part) => ('code' in part ? part.code : '')).join(''), { level: 9 }).length;
+  process.stdout.write(`client/${entry}: ${size} bytes minified and compressed (at most ${limit})\n`);
+  if (size > limit) process.exitCode = 1;
+}
