@@ -62,7 +62,10 @@ export class CatchUp {
     consumer.isReading = true;
     const topic = feed.name;
     const since = consumer.position ?? undefined;
-    const request = last === null ? { topic, since, limit: PAGE } : { topic, limit: last, reverse: true };
+    const request =
+      last === null
+        ? { topic, since, limit: Math.min(PAGE, consumer.capacity) }
+        : { topic, limit: last, reverse: true };
     this.histories.page(request, (error, page) => {
       consumer.isReading = false;
       if (consumer.isEnded) return;

@@ -53,6 +53,11 @@ export class Consumer {
     this.events = events;
   }
 
+  /** Messages that it takes when it is empty. */
+  get capacity(): number {
+    return this.bounds.maxMessages;
+  }
+
   get isEmpty(): boolean {
     return this.buffer.length === 0;
   }
