@@ -29,7 +29,11 @@ test.each(['file', 'shared'])(
       new Set(backend.events.filter(({ type }) => type === 'node_started').map(({ node }) => node));
     await eventually(() => started().size === 2, 'both workers to say that they have started', 30_000);
     for (let n = 0; n < 12; n += 1) await (await connect(server.port, { user: `user-${n}` })).close();
-    await eventually(() => backend.events.filter(({ type }) => type === 'disconnected').length === 12, 'all ends');
+    await eventually(
+      () => backend.events.filter(({ type }) => type === 'disconnected').length === 12,
+      'all ends',
+      30_000,
+    );
     for (const told of Map.groupBy(
       backend.events.filter(({ connection }) => connection !== undefined),
       ({ connection }) => connection?.id,
