@@ -63,8 +63,8 @@ export function cpuSeconds(pid: number): number {
 }
 
 /**
- * Lets a server work for so many seconds; longer, up to a factor, until it has had that much processor time: on a busy
- * machine it would else be measured while it is still being compiled.
+ * Lets a server work for so many seconds; longer, up to a factor, until it has had that much processor time.
+ * Otherwise a busy machine would measure it while V8 still compiles it.
  */
 export async function work(pid: number, seconds: number): Promise<void> {
   const started = performance.now();

@@ -6,6 +6,7 @@ import { configurationPage, defaultToml } from './docs/configuration.ts';
 import { errorsPage } from './docs/errors.ts';
 import { metricsPage } from './docs/metrics.ts';
 import { openApiFile } from './docs/openapi.ts';
+import { webhooksPage } from './docs/webhooks.ts';
 
 const reports = newestReports();
 
@@ -18,6 +19,7 @@ export const GENERATED: Readonly<Record<string, () => string>> = {
   'docs/metrics.md': metricsPage,
   'docs/openapi.json': openApiFile,
   'docs/performance.md': () => performancePage(reports),
+  'docs/webhooks.md': webhooksPage,
   ...charts(reports),
 };
 

@@ -15,7 +15,7 @@ interface Entry {
 const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
   packages: Readonly<Record<string, Entry>>;
 };
-// What is installed here without what only development needs is what `npm install --omit=dev` would install.
+// The packages here, without those that only development needs, are what `npm install --omit=dev` would install.
 const production = Object.entries(packages)
   .filter(([path, { dev, devOptional }]) => path !== '' && dev !== true && devOptional !== true)
   .map(([path]) => path)

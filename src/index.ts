@@ -2,29 +2,41 @@
 import { existsSync } from 'node:fs';
 import { CONFIG_DIRECTORY } from './cli/config-options.ts';
 import { withDevelopmentSecret } from './cli/development-secret.ts';
-import { startNode, type Extensions, type RunningNode } from './cli/wiring.ts';
-import { ConfigError, loadConfig } from './config/load.ts';
+import { checkGivenApps, loadApps } from './apps/load.ts';
+import type { App } from './apps/app.ts';
+import { BUILT_IN } from './cli/built-in-apps.ts';
+import { startNode, type RunningNode } from './cli/wiring.ts';
+import { ConfigError, loadConfig, type Loaded } from './config/load.ts';
 import type { Config, ConfigInput } from './config/schema.ts';
 
 export { ConfigError } from './config/load.ts';
 export type { Problem } from './config/problem.ts';
 export type { ConfigInput } from './config/schema.ts';
-export type { FrameHandler } from './connection/context.ts';
-export type { Extensions } from './cli/wiring.ts';
-export type { HttpRequest, HttpResponse, Method, Route } from './node/route.ts';
+export { AppsError } from './apps/run.ts';
+export type * from './apps/app.ts';
+export type * from './apps/app-route.ts';
+export type * from './apps/frame.ts';
+export type * from './apps/host-api.ts';
+export type { Shell } from './apps/verb.ts';
+export type { Principal } from './auth/principal.ts';
+export type { Published } from './broker/broker.ts';
+export type { Reason, Refusal } from './protocol/errors.ts';
+export type { JsonValue } from './protocol/frames.ts';
+export type { Position } from './protocol/position.ts';
+export type { ConnectingFacts, ConnectionFacts, Welcome } from './service/connection-events.ts';
 
 export interface SignalboxOptions {
   /** Keys of docs/configuration.md, in sections as in a file; over the file of the profile. No variables are read. */
   readonly config?: ConfigInput;
-  /** What is added to the server's own frames and routes. */
-  readonly extensions?: Extensions;
+  /** Applications that run in it (docs/applications.md), beside those of `config.apps`. Their sections are in `config.apps` too. */
+  readonly apps?: readonly App[];
 }
 
 /** Why it stopped: it was told to, an operator drained it, or it could not go on. */
 export type StopReason = 'stop' | 'drain' | 'fatal';
 
 export interface Signalbox {
-  /** Resolves when it serves. @throws when it cannot listen, or has been stopped before */
+  /** Resolves when it serves. @throws when it cannot listen, an application does not start, or it has been stopped before */
   start(): Promise<void>;
   /**
    * Drains and stops; resolves when every connection is gone.
@@ -42,25 +54,31 @@ export interface Signalbox {
 }
 
 /** Starts nothing yet. @throws ConfigError with everything that is wrong with the configuration */
-export function createSignalbox(options: SignalboxOptions = {}): Signalbox {
-  return new EmbeddedNode(readConfig(options.config ?? {}), options.extensions ?? {});
+export function createSignalbox({ config = {}, apps = [] }: SignalboxOptions = {}): Signalbox {
+  const loaded = readConfig(config);
+  checkGivenApps(loaded, apps);
+  return new EmbeddedNode(loaded, apps);
 }
 
 class EmbeddedNode implements Signalbox {
   readonly stopped: Promise<StopReason>;
   private readonly over = Promise.withResolvers<StopReason>();
-  private readonly config: Config;
-  private readonly extensions: Extensions;
+  private readonly loaded: Loaded;
+  private readonly apps: readonly App[];
   private running: RunningNode | null = null;
   private starting: Promise<void> | null = null;
   private stopping: Promise<void> | null = null;
 
-  constructor(config: Config, extensions: Extensions) {
-    this.config = config;
-    this.extensions = extensions;
+  constructor(loaded: Loaded, apps: readonly App[]) {
+    this.loaded = loaded;
+    this.apps = apps;
     this.stopped = this.over.promise;
-    // Who calls stop() is told of a failure there; nobody has to look here too.
+    // The caller of stop() hears of a failure there; nobody has to look here too.
     this.stopped.catch(() => {});
+  }
+
+  private get config(): Config {
+    return this.loaded.config;
   }
 
   get url(): string {
@@ -93,11 +111,12 @@ class EmbeddedNode implements Signalbox {
   }
 
   private async begin(): Promise<void> {
+    const { config, apps } = await loadApps(this.loaded, BUILT_IN, this.apps);
     this.running = await startNode({
-      config: this.config,
+      config,
+      apps,
       // Its failure is told by `stopped`.
       onEnd: (reason) => void this.end(reason, {}).catch(() => {}),
-      extensions: this.extensions,
     });
   }
 
@@ -116,7 +135,7 @@ class EmbeddedNode implements Signalbox {
   }
 }
 
-function readConfig(values: ConfigInput): Config {
+function readConfig(values: ConfigInput): Loaded {
   const files = ['default', values.profile ?? 'production'].map((name) => `${CONFIG_DIRECTORY}/${name}.toml`);
   // A profile without a file is none, which the schema says better than a file that is missing.
   const loaded = loadConfig({
@@ -134,7 +153,7 @@ function readConfig(values: ConfigInput): Config {
         got: String(workers),
       },
     ]);
-  return withDevelopmentSecret(loaded).config;
+  return withDevelopmentSecret(loaded);
 }
 
 /** As it stands in a URL of this machine, on which 'every address' is one too. */

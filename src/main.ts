@@ -34,15 +34,21 @@ async function main([verb, ...argv]: string[]): Promise<ExitCode> {
   }
   const name = verb.startsWith('--') ? verb.slice(2) : verb;
   const load = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
-  if (load === undefined)
+  const command = load === undefined ? await ofApplication(name, argv) : await load();
+  if (command === null)
     throw new UsageError(`expected one of ${Object.keys(VERBS).join(', ')}, got ${JSON.stringify(verb)}`);
-  const command = await load();
   const args = readArguments(command, argv);
   if (args.flag('help')) {
     process.stdout.write(`${helpOf(command)}\n`);
     return 0;
   }
   return command.run(args);
+}
+
+/** The verbs of an application: known to its module alone, which the configuration names. */
+async function ofApplication(name: string, argv: readonly string[]): Promise<Command | null> {
+  if (!/^[a-z][a-z0-9-]*$/.test(name) || argv.length === 0) return null;
+  return (await import('./cli/app-verbs.ts')).appCommand(name, argv);
 }
 
 // Before the server is imported, which takes the most of the start.

@@ -10,8 +10,9 @@ import { rawWire } from '../bench/generator/wires/raw.ts';
 import { signalboxJson } from '../bench/generator/wires/signalbox-json.ts';
 import { signalboxMsgpack } from '../bench/generator/wires/signalbox-msgpack.ts';
 import type { Wire } from '../bench/generator/wire.ts';
-import { CODECS } from '../src/protocol/codecs.ts';
-import type { Format } from '../src/protocol/codec.ts';
+import type { Codec } from '../src/protocol/codec.ts';
+import { json } from '../src/protocol/json.ts';
+import { msgpack } from '../src/protocol/msgpack.ts';
 
 const PAYLOAD = 128;
 let server: WebSocketServer | null = null;
@@ -85,11 +86,10 @@ describe('the generator', () => {
   });
 });
 
-describe.each<[Format, (batching: boolean) => Wire]>([
-  ['json', (batching) => signalboxJson(PAYLOAD, batching)],
-  ['msgpack', (batching) => signalboxMsgpack(PAYLOAD, batching)],
-])('the wire of Signalbox in %s', (format, wireOf) => {
-  const codec = CODECS[format];
+describe.each<[Codec, (batching: boolean) => Wire]>([
+  [json, (batching) => signalboxJson(PAYLOAD, batching)],
+  [msgpack, (batching) => signalboxMsgpack(PAYLOAD, batching)],
+])('the wire of Signalbox in $name', (codec, wireOf) => {
   const frames = Array.from({ length: 1_200 }, (_, at) => stampedFrame(at + 1));
 
   function stampedFrame(sequence: number): Buffer {

@@ -44,6 +44,16 @@ describe.concurrent('check-config', () => {
       expect(err).toContain(`  ${line}\n`);
   });
 
+  test('reads the URL of Redis and the origins as a start would, and starts nothing', async () => {
+    const sets = ['redis.url=redis://:hunter2@h:1/abc', 'security.allowed_origins=http://[::0001]:3000'];
+    const args = ['check-config', ...sets.flatMap((assignment) => ['--set', assignment])];
+    const { code, out, err } = await signalbox(args, { JWT_SECRET: SECRET });
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toContain('redis.url: expected a database number at the end, got (another URL)\n');
+    expect(err).toContain('expected the host as browsers send it: "http://[::1]:3000", got "http://[::0001]:3000"\n');
+    expect(err).not.toContain('hunter2');
+  });
+
   test('lists what does not go together, and never shows a secret', async () => {
     const sets = ['websocket.client_timeout_secs=10', 'topics.history=5', 'actor_system.mailbox_bytes=1024'];
     const proxies = 'server.trusted_proxies=10.0.0.0/8,10.0.0.0/33,proxy.example';
@@ -56,7 +66,7 @@ describe.concurrent('check-config', () => {
       'server.trusted_proxies: expected addresses or networks, like 10.0.0.1 or 10.0.0.0/8, got "10.0.0.0/33"',
       'server.trusted_proxies: expected addresses or networks, like 10.0.0.1 or 10.0.0.0/8, got "proxy.example"',
       'auth.jwt_secret: expected at least 32 bytes in production .*, got 19 bytes',
-      'redis.url: expected redis://, .*, got \\(another URL\\)',
+      'redis.url: expected redis.*, got \\(another URL\\)',
       'topics.history: expected 0, or at least actor_system.mailbox_capacity \\(1000\\): .*, got 5',
       'actor_system.mailbox_bytes: expected at least twice websocket.max_message_size \\(131072\\), got 1024',
     ])

@@ -1,4 +1,4 @@
-/** Who gets in, and how they are greeted: docs/protocol.md, "Endpoint, authentication, negotiation". */
+/** The clients that get in, and how they are greeted: docs/protocol.md, "Endpoint, authentication, negotiation". */
 import { describe, expect, test } from 'vitest';
 import { version } from '../src/cli/version.ts';
 import { connect } from './harness/client.ts';

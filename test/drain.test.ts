@@ -101,7 +101,7 @@ describe('with 200 clients', () => {
     expect(ends.filter((at, client) => at < (moments[client] ?? Infinity))).toEqual([]);
   });
 
-  test('while it drains a client is served: what is published reaches whoever is still there', async () => {
+  test('while it drains a client is served: what is published reaches the clients that are still there', async () => {
     const server = await startProcess(SETTINGS);
     await crowd(server.port, 198);
     // They come last and go last: two seconds after the first.

@@ -22,7 +22,7 @@ function examplesOf(page: string): Example[] {
 
 const hasCurl = spawnSync('curl', ['--version']).status === 0;
 
-/** What differs from run to run, by what it is. */
+/** The parts that differ from run to run, by their kind. */
 function steady(text: string): string {
   return text
     .replaceAll(/"id":"\d{13}-(\d+)-.{6}"/g, '"id":"<ms>-$1-<topic>"')

@@ -1,7 +1,7 @@
 /** What the server says over plain HTTP: health, what runs here, metrics, and answers to requests that nobody expects. */
+import { appOf } from './harness/apps.ts';
 import { describe, expect, test } from 'vitest';
 import { version } from '../src/cli/version.ts';
-import type { Route } from '../src/node/route.ts';
 import { METRICS } from '../src/telemetry/metrics.ts';
 import { connect } from './harness/client.ts';
 import { within } from './harness/deadline.ts';
@@ -198,62 +198,74 @@ describe('requests that nobody expects', () => {
   );
 });
 
-describe('routes of extensions', () => {
-  const routes: readonly Route[] = [
-    {
-      method: 'POST',
-      path: '/things/:name',
-      handle: (request) => ({
-        status: 202,
-        headers: { 'x-seen': request.header('x-given') ?? '' },
-        body: {
-          name: request.parameters['name'],
-          q: request.query.get('q'),
-          body: request.body,
-          address: request.address,
+describe('routes of applications', () => {
+  const things = appOf('things', (host) => ({
+    routes: [
+      host.route({
+        method: 'POST',
+        path: '/api/things/:name',
+        access: 'public',
+        summary: 'Takes a thing.',
+        body: (z) => z.string(),
+        query: (z) => z.object({ q: z.string().optional() }),
+        handle: ({ parameters, query, body, header, address }) => ({
+          status: 202,
+          headers: { 'x-seen': header('x-given') ?? '' },
+          body: { name: parameters['name'], q: query.q, body, address },
+        }),
+      }),
+      host.route({
+        method: 'GET',
+        path: '/api/broken',
+        access: 'public',
+        summary: 'Fails.',
+        handle: () => {
+          throw new Error('a fault that clients must not read');
         },
       }),
-    },
-    {
-      method: 'GET',
-      path: '/broken',
-      handle: () => {
-        throw new Error('a fault that clients must not read');
-      },
-    },
-  ];
+    ],
+  }));
 
   function post(server: TestServer, body: string): Promise<Response> {
     return within(
-      fetch(`${server.url}/things/a%20b?q=%C3%A9`, { method: 'POST', body, headers: { 'x-given': 'yes' } }),
+      fetch(`${server.url}/api/things/a%20b?q=%C3%A9`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+        headers: { 'x-given': 'yes' },
+      }),
       'the answer',
     );
   }
 
   test('get the request whole and answer as they like', async () => {
-    const server = await startServer({}, { routes });
+    const server = await startServer({}, [things]);
     const body = 'é'.repeat(300_000);
     const response = await post(server, body);
     expect([response.status, response.headers.get('x-seen')]).toEqual([202, 'yes']);
     expect(await response.json()).toEqual({ name: 'a b', q: 'é', body, address: '127.0.0.1' });
-    const wrong = await server.get('/things/x');
+    const wrong = await server.get('/api/things/x');
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
   });
 
   test('a body above 1 MiB is 413', async () => {
-    const server = await startServer({}, { routes });
-    const answer = await request(server.port, 'POST /things/x', { 'Content-Length': '1048577' }, 'x'.repeat(1_048_577));
+    const server = await startServer({}, [things]);
+    const answer = await request(
+      server.port,
+      'POST /api/things/x',
+      { 'Content-Length': '1048577' },
+      'x'.repeat(1_048_577),
+    );
     expect(answer.status).toBe(413);
     expect(refusalIn(answer).reason).toBe('payload_too_large');
     expect((await post(server, 'x')).status).toBe(202);
   });
 
   test('one that throws is 500, says nothing of the fault, and harms nobody', async () => {
-    const server = await startServer({}, { routes });
-    const response = await server.get('/broken');
+    const server = await startServer({}, [things]);
+    const response = await server.get('/api/broken');
     expect(response.status).toBe(500);
     const { error } = (await response.json()) as Refused;
-    expect(error).toMatchObject({ code: 500, reason: 'internal' });
+    expect(error).toMatchObject({ code: 500, reason: 'quarantined' });
     expect(error.message).not.toContain('clients must not read');
     expect((await server.get('/health')).status).toBe(200);
   });

@@ -15,11 +15,11 @@ const LAYERS: readonly (readonly string[])[] = [
   ['service'],
   ['connection'],
   ['node'],
-  ['transport', 'http', 'extensions', 'apps'],
+  ['transport', 'http', 'apps'],
   ['cli', 'simulation', 'load', 'main.ts', 'index.ts'],
 ];
 
-/** Within a layer: who may import whom all the same. */
+/** Within a layer: the rooms that may import others all the same. */
 const ALLOWED: readonly (readonly [string, string])[] = [
   // The configuration checks names against the limits of the protocol.
   ['config', 'protocol'],
@@ -31,6 +31,22 @@ const ALLOWED: readonly (readonly [string, string])[] = [
 ];
 
 const IMPORTS = /\b(?:from|import)\s+'(\.[^']+)'/g;
+
+/** Where the word Redis belongs, and why. */
+const NAMES_REDIS: readonly RegExp[] = [
+  /^redis\//,
+  /(^|\/)redis[^/]*$/,
+  // Keys of the configuration, and what must hold between them.
+  /^config\//,
+  // Models of Redis, for the distributed broker to run on.
+  /^simulation\//,
+  // The table of all metrics has those of Redis as a part.
+  /^telemetry\/metrics\.ts$/,
+  // Verbs and answers that tell an operator which storage it is.
+  /^cli\/storage\/(build|storage)\.ts$/,
+  /^cli\/(sessions|simulate)\.ts$/,
+  /^cli\/workers\/(parent-routes|serve-workers)\.ts$/,
+];
 
 interface Import {
   readonly file: string;
@@ -71,7 +87,7 @@ describe('rooms import only what stands before them', () => {
   test('connections know ports, not implementations', () => {
     const implementations = [
       'broker/memory.ts',
-      'broker/redis.ts',
+      'broker/distributed.ts',
       'session/memory.ts',
       'session/redis.ts',
       'telemetry/system-clock.ts',
@@ -92,7 +108,43 @@ describe('rooms import only what stands before them', () => {
     const wrong = imports.filter(
       ({ file, from, to }) => to === 'redis' && from !== 'redis' && !/(^|\/)redis[^/]*$/.test(file),
     );
-    expect(wrong.map(({ file }) => file).filter((file) => !file.startsWith('cli/'))).toEqual([]);
+    // The verb that copies sessions from one Redis to another.
+    expect(wrong.map(({ file }) => file).filter((file) => file !== 'cli/sessions.ts')).toEqual([]);
+  });
+
+  test('Redis is named in the files that are named after it, and elsewhere by its configuration keys', () => {
+    const named = sourceFiles()
+      .filter((file) => !isTest(file) && !NAMES_REDIS.some((exception) => exception.test(file)))
+      .flatMap((file) =>
+        read(file)
+          .split('\n')
+          .map((line) => line.replaceAll(/\bredis\.[a-z_]+/g, ''))
+          .filter((line) => /redis/i.test(line) && !/^import .*redis[^/]*\.ts';$/.test(line))
+          .map((line) => `${file}: ${line.trim()}`),
+      );
+    expect(named).toEqual([]);
+  });
+
+  test('the picture in docs/architecture.md shows these imports and no others', () => {
+    const drawn = picture();
+    const real = new Set(imports.filter(({ from, to }) => from !== to).map(({ from, to }) => `${from} → ${to}`));
+    const arrows = [...drawn].flatMap(([from, targets]) => [...targets].map((to) => `${from} → ${to}`));
+    expect(arrows.filter((arrow) => !real.has(arrow))).toEqual([]);
+    const missing = [...real].filter((arrow) => {
+      const [from = '', to = ''] = arrow.split(' → ');
+      return !reaches(drawn, from, to);
+    });
+    expect(missing).toEqual([]);
+  });
+
+  test('wire formats are named by their codecs, and kept by their index elsewhere', () => {
+    // The generator of load is a client, and the simulator has clients: they choose a format by its name.
+    const rooms = ['actor', 'auth', 'broker', 'connection', 'control', 'http', 'limits', 'node', 'router', 'segments'];
+    const more = ['service', 'session', 'telemetry', 'transport'];
+    const named = sourceFiles()
+      .filter((file) => !isTest(file) && [...rooms, ...more].includes(roomOf(file)))
+      .filter((file) => /'msgpack'|\.msgpack\b|\bmsgpack:|'json' \?|=== 'json'/.test(read(file)));
+    expect(named).toEqual([]);
   });
 
   test('simulation and load do not touch the socket library', () => {
@@ -178,6 +230,24 @@ function cycles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
   };
   for (const file of imports.keys()) if (!order.has(file)) visit(file);
   return found;
+}
+
+/** The arrows of the picture of rooms, from room to rooms. */
+function picture(): Map<string, Set<string>> {
+  const page = readFileSync(fileURLToPath(new URL('../docs/architecture.md', import.meta.url)), 'utf8');
+  const lines = /```mermaid\nflowchart TD\n([^`]*)```/.exec(page)?.[1]?.split('\n') ?? [];
+  const arrows = new Map<string, Set<string>>();
+  for (const line of lines) {
+    const [from = '', to = ''] = line.split(/-->|-\. .* \.->/).map((side) => side.trim());
+    for (const room of from.split(' & ').filter((name) => name !== ''))
+      arrows.set(room, new Set([...(arrows.get(room) ?? []), ...to.split(' & ')]));
+  }
+  return arrows;
+}
+
+function reaches(arrows: ReadonlyMap<string, ReadonlySet<string>>, from: string, to: string): boolean {
+  const targets = [...(arrows.get(from) ?? [])];
+  return targets.includes(to) || targets.some((target) => reaches(arrows, target, to));
 }
 
 function layerOf(room: string): number {

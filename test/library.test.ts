@@ -4,6 +4,7 @@ import { connect as openSocket, createServer } from 'node:net';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { ConfigError, createSignalbox, type ConfigInput, type Signalbox, type SignalboxOptions } from '../src/index.ts';
 import { Admin, ADMIN_TOKEN } from './harness/admin.ts';
+import { appOf } from './harness/apps.ts';
 import { connect, type Connection } from './harness/client.ts';
 import { within } from './harness/deadline.ts';
 import { SECRET } from './harness/tokens.ts';
@@ -92,18 +93,21 @@ describe('a server in a process of somebody else', () => {
     expect(await within(signalbox.stopped, 'its end')).toBe('drain');
   });
 
-  test('serves what an application adds', async () => {
-    const hello = { method: 'GET', path: '/hello/:name' } as const;
-    const signalbox = create(
-      {},
-      {
-        extensions: {
-          routes: [{ ...hello, handle: ({ parameters }) => ({ status: 200, body: { hello: parameters['name'] } }) }],
-        },
-      },
-    );
+  test('serves its applications', async () => {
+    const greeter = appOf('greeter', (host) => ({
+      routes: [
+        host.route({
+          method: 'GET',
+          path: '/api/hello/:name',
+          access: 'public',
+          summary: 'Greets.',
+          handle: ({ parameters }) => ({ body: { hello: parameters['name'] } }),
+        }),
+      ],
+    }));
+    const signalbox = create({}, { apps: [greeter] });
     await signalbox.start();
-    expect(await (await fetch(`${signalbox.url}/hello/alice`)).json()).toEqual({ hello: 'alice' });
+    expect(await (await fetch(`${signalbox.url}/api/hello/alice`)).json()).toEqual({ hello: 'alice' });
   });
 });
 

@@ -140,7 +140,7 @@ describe('the metrics that are asked for exist', () => {
 });
 
 describe('alerts', () => {
-  test('each has a name of its own, a severity, and words for who is woken', () => {
+  test('each has a name of its own, a severity, and words for the operator that it wakes', () => {
     expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
     for (const { alert, labels: set, annotations } of rules) {
       expect(alert).toMatch(/^Signalbox[A-Z]/);

@@ -62,3 +62,28 @@ describe('the pages for operators name what is there', () => {
     expect(all(/`(Signalbox[A-Z]\w+)`/g).filter((name) => !alerts.includes(`alert: ${name}\n`))).toEqual([]);
   });
 });
+
+describe('figures that two pages have are the same', () => {
+  const operations = read('docs/operations.md');
+
+  /** The cells of the server's first row in the first table of a workload. */
+  function row(workload: string): readonly string[] {
+    const [, section = ''] = read('docs/benchmarks.md').split(`\n### ${workload}: `);
+    const [line = ''] = section.split('\n').filter((text) => text.startsWith('| **Signalbox, JSON**'));
+    return line.split('|').map((cell) => cell.replaceAll('*', '').trim());
+  }
+
+  // What a core delivers stands on performance.md alone, and is generated there.
+  test('CPU of an accept, memory of a connection', () => {
+    const [, , bytes, first, , , , subscribe] = row('W3');
+    expect(operations).toContain(`in the process | ${bytes} bytes |`);
+    expect(operations).toContain(`${first} µs each, and ${subscribe} µs to subscribe (`);
+  });
+
+  test('what a topic costs in Redis is told by one page', () => {
+    const formula = /topics × \(([\d,]+) \+/.exec(read('docs/redis.md'));
+    const each = Number(formula?.[1]?.replace(',', ''));
+    const example = (10_000 * (each + 100 * (300 + 100))) / 1e6;
+    expect(operations).toContain(`10,000 topics of 100 messages of 300 bytes are ${example} MB`);
+  });
+});

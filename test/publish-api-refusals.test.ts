@@ -1,4 +1,4 @@
-/** Who may not call the API for backends, or not now, and what callers are told: docs/http.md, "API for backends". */
+/** The callers that the API for backends refuses, for ever or for now, and what they are told: docs/http.md, "API for backends". */
 import { describe, expect, test } from 'vitest';
 import { Backend, type Answer, type Results } from './harness/backend.ts';
 import { connect } from './harness/client.ts';
@@ -83,7 +83,7 @@ describe.each(ENDPOINTS)('$method $path without a good token', ({ method, path, 
 });
 
 describe('failed tokens', () => {
-  test('are counted and limited per address; who was known before goes on', async () => {
+  test('are counted and limited per address; callers known before go on', async () => {
     const server = await startServer({ 'auth.failures_per_minute': '3' });
     const known = await Backend.on(server);
     await known.publish(TOPIC, 1);
@@ -241,6 +241,20 @@ describe('rates', () => {
     expect(samples.map(({ scope, value }) => [scope, value])).toEqual([['user', 2]]);
   });
 
+  test('each started 8 KiB of a body after its first cost one more, before it is parsed; never more than a full bucket', async () => {
+    const server = await startServer(SLOW);
+    const backend = await Backend.on(server);
+    const large = { topic: TOPIC, payload: 'x'.repeat(20_000) };
+    expect(rateOf(await backend.post(large)).remaining).toBe(9);
+    expect(rateOf(await backend.post([large, ITEM])).remaining).toBe(5);
+    expect(rateOf(await backend.post('['.repeat(17_000))).remaining).toBe(2);
+    expect(refused(await backend.post(large))).toEqual([429, 'rate_limited']);
+    const other = await Backend.on(server, { user: 'other' });
+    expect((await other.post({ topic: TOPIC, payload: 'x'.repeat(65_000 - 100) })).status).toBe(200);
+    const third = await Backend.on(server, { user: 'third' });
+    expect(rateOf(await third.post('['.repeat(1_000_000))).remaining).toBe(0);
+  });
+
   test('are shared with the connections of the same user, and with nobody else', async () => {
     const server = await startServer(SLOW);
     const client = await connect(server.port, { user: 'shop', roles: ['service'] });
@@ -315,7 +329,7 @@ describe('size', () => {
     expect(body.results.map((result) => result.error?.code ?? result.sequence)).toEqual([1, 413, 2]);
   });
 
-  test('a body above 1 MiB is 413 whoever sends it, with headers for pages, and the node goes on', async () => {
+  test('a body above 1 MiB is 413 with or without a token, with headers for pages, and the node goes on', async () => {
     const server = await startServer({ 'security.allowed_origins': 'https://app.example' });
     const witness = await Witness.on(server);
     const length = 1_048_577;

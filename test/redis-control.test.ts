@@ -303,7 +303,7 @@ describe('nodes', () => {
       await startServer({ ...settings, 'server.node_name': 'b' }),
     ];
     await own.kill();
-    await eventually(() => a.running.storage.link?.isAvailable === false, 'the link to be down');
+    await eventually(() => a.running.storage.trouble() === 'away', 'the link to be down');
     const answer = await new Admin(a.port).post('/admin/connections/disable-new');
     expect(outcomes(answer)).toMatchObject([
       { node: 'a', applied: true },

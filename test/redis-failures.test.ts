@@ -117,7 +117,7 @@ test('restarted empty: subscribers are told that history is lost, and go on unde
   const { ack } = await publishAtLast(publisher, 'new');
   expect(ack.data).toMatchObject({ sequence: 1, epoch: gap.data.epoch });
   expect((await reader.next('Broadcast')).data).toMatchObject({ payload: 'new', sequence: 1, epoch: gap.data.epoch });
-  // Who comes back with a position of before is told as well.
+  // A client that comes back with a position of before hears of it as well.
   const { recovery } = await publisher.subscribe({ topic: TOPIC, epoch: first?.data.epoch, sequence: 2 });
   expect(recovery[TOPIC]).toMatchObject({ recovered: false, reason: 'unknown_epoch' });
 });

@@ -328,7 +328,7 @@ describe('rights', () => {
     await expectReadiness(node, { status: 503, state: 'unfit' });
     await redis.redis.acl('SETUSER', 'signalbox', '+xadd');
     await expectReadiness(node, READY);
-    // What was there before is there still: a script that might not add took the log for damaged once, and deleted it.
+    // The messages of before are there still: a script that might not add took the log for damaged once, and deleted it.
     expect((await publisher.publish(TOPIC, 'after')).data).toMatchObject({ epoch: before.epoch, sequence: 2 });
     await expectToServe(node);
   });

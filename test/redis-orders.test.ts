@@ -84,7 +84,7 @@ describe('a node that starts', () => {
     await redis.redis.flushall();
     const late = await node(redis, 'late');
     expect([await reasonOf(late, token), modeOf(late)]).toEqual(['token_revoked', 'read_only']);
-    // What was written back is there for those that come when the others are gone.
+    // The orders that were written back are there for those that come when the others are gone.
     await Promise.all([a.stop(), late.stop()]);
     const last = await node(redis, 'last');
     expect([await reasonOf(last, token), modeOf(last)]).toEqual(['token_revoked', 'read_only']);

@@ -108,6 +108,14 @@ describe("the README's code for a browser", () => {
     expect(page.opened).toHaveLength(2);
   });
 
+  test('loses nothing when the cut comes before the first message', async () => {
+    const server = await startServer();
+    const publish = await publisher(server);
+    const page = await runReadme(server);
+    await whileAway(server, page, () => publish(1));
+    await vi.waitFor(() => expect(page.shown).toEqual([1]), 10_000);
+  });
+
   test('says what the log no longer has', async () => {
     const server = await startServer({ 'topics.history': '10', 'actor_system.mailbox_capacity': '10' });
     const publish = await publisher(server);

@@ -16,7 +16,7 @@ const TOPIC = 'chat.lobby';
 /** Starting processes takes its time on a machine that has other things to do. */
 const SLOW_MS = 15_000;
 const TEST_MS = 60_000;
-/** Who connects at the same time while workers are replaced: somebody always stands in a queue of the kernel. */
+/** Clients that connect at the same time while workers are replaced: somebody always stands in a queue of the kernel. */
 const KNOCKING = 16;
 /** Whether the kernel moves who stands before a listener that closes; workers-kernel.test.ts runs this where it does. */
 const MOVES = readFileSync('/proc/sys/net/ipv4/tcp_migrate_req', 'utf8').trim() === '1';
@@ -284,7 +284,7 @@ async function knockUntil(port: number, isDone: () => boolean): Promise<Set<numb
   return answers;
 }
 
-/** @param connected told when the kernel has made the connection, whoever takes it */
+/** @param connected told when the kernel has made the connection, before any worker takes it */
 function answerOf(port: number, connected: () => void = () => {}): Promise<number | string> {
   const request = get({ port, host: '127.0.0.1', path: '/health/ready', agent: false });
   request.on('socket', (socket) => socket.once('connect', connected));
@@ -324,7 +324,7 @@ test(
     expect(published).toBeGreaterThan(10);
     await eventually(() => all.every(({ last }) => last === published), 'everything to arrive', SLOW_MS);
     for (const { sequences, gaps } of all) expect([sequences, gaps]).toEqual([numbers(published), 0]);
-    // Who came found another worker, and was not told to try again by one that was leaving.
+    // Clients that came found another worker, and none was told to try again by one that was leaving.
     expect(await service.metric('signalbox_connections_refused_total')).toBe(0);
     expect([...answers].filter((answer) => typeof answer === 'number')).toEqual([200]);
     // What the old workers counted is in the sums: they did not begin anew.

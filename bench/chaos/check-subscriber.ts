@@ -1,4 +1,4 @@
-/** What one subscriber was told must be a story without holes: docs/protocol.md, "Positions". */
+/** The news of one subscriber must be a story without holes: docs/protocol.md, "Positions". */
 import type { Announced, Heard, Received } from './record.ts';
 
 interface Standing {

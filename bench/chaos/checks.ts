@@ -1,4 +1,4 @@
-/** What must hold of a record, whatever has happened. Each violation is one line that says what was expected. */
+/** The promises that a record must keep, whatever has happened. Each violation is one line that says what was expected. */
 import { checkAcknowledged } from './check-acknowledged.ts';
 import { checkContent } from './check-content.ts';
 import { checkSubscriber } from './check-subscriber.ts';

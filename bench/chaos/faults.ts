@@ -14,6 +14,9 @@ interface Stage {
   readonly healed: () => void;
 }
 
+/** With what clocks differ anyway, still inside the leeway of tokens. */
+const CLOCK_STEP_MS = 30_000;
+
 type Fault = (stage: Stage) => Promise<void>;
 
 /** Resolves when everything is as it was. @param healed see {@link Stage.healed} */
@@ -33,6 +36,12 @@ const HOW: Readonly<Record<FaultName, Fault>> = {
     node.signal('SIGSTOP');
     await pause(lasts);
     node.signal('SIGCONT');
+    healed();
+  },
+  'node-clock': async ({ node, lasts, healed }) => {
+    node.stepClock(lasts % 2 === 0 ? CLOCK_STEP_MS : -CLOCK_STEP_MS);
+    await pause(lasts);
+    node.stepClock(0);
     healed();
   },
   'node-roll': async ({ cluster, healed }) => {
@@ -112,7 +121,7 @@ const HOW: Readonly<Record<FaultName, Fault>> = {
   'link-clients-slow': (stage) => slow(stage, 'clients'),
 };
 
-/** Sets something at the primary, and back again at whoever it was set at. */
+/** Sets something at the primary, and back again at the server that it was set at. */
 async function setting({ cluster, lasts, healed }: Stage, name: string, value: string, before: string): Promise<void> {
   const { primary } = await cluster.redis.roles();
   await primary.client.config('SET', name, value);

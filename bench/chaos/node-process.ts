@@ -1,11 +1,15 @@
 /** One node: `signalbox serve` with a place of its own in the network, started and ended as often as need be. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BENCH_SECRET } from '../tokens.ts';
 import type { NodePlace } from './network.ts';
 import { freePort } from './ports.ts';
 import { eventually, Program } from './processes.ts';
 
+const SHIFTED_CLOCK = new URL('shifted-clock.ts', import.meta.url).href;
 const LAUNCHER = fileURLToPath(new URL('../../signalbox', import.meta.url));
 
 /** For a machine that has much else to do. */
@@ -37,24 +41,37 @@ export class NodeProcess {
   private readonly place: NodePlace;
   private readonly redisUrl: string;
   private readonly onLog: (line: string) => void;
+  private readonly directory = mkdtempSync(join(tmpdir(), 'signalbox-chaos-'));
+  private readonly clockOffMs: number;
   private program: Program | null = null;
 
-  private constructor(name: string, place: NodePlace, port: number, redisUrl: string, onLog: (line: string) => void) {
+  private constructor(
+    name: string,
+    place: NodePlace,
+    port: number,
+    redisUrl: string,
+    clockOffMs: number,
+    onLog: (line: string) => void,
+  ) {
     this.name = name;
+    this.clockOffMs = clockOffMs;
     this.address = place.address;
     this.port = port;
     this.place = place;
     this.redisUrl = redisUrl;
     this.onLog = onLog;
+    this.stepClock(0);
   }
 
+  /** @param clockOffMs by how much its clock differs from the machine's */
   static async create(
     name: string,
     place: NodePlace,
     redisUrl: string,
+    clockOffMs: number,
     onLog: (line: string) => void,
   ): Promise<NodeProcess> {
-    return new NodeProcess(name, place, place.port ?? (await freePort()), redisUrl, onLog);
+    return new NodeProcess(name, place, place.port ?? (await freePort()), redisUrl, clockOffMs, onLog);
   }
 
   get url(): string {
@@ -67,7 +84,13 @@ export class NodeProcess {
     const assignments = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
     const where = ['--host', this.address, '--port', String(this.port)];
     const command = [...this.place.prefix, LAUNCHER, 'serve', ...where, ...assignments];
-    const environment = { PATH: process.env['PATH'], HOME: process.env['HOME'], JWT_SECRET: BENCH_SECRET };
+    const environment = {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      JWT_SECRET: BENCH_SECRET,
+      NODE_OPTIONS: `--import=${SHIFTED_CLOCK}`,
+      CHAOS_CLOCK: this.clockFile,
+    };
     const program = new Program(command, environment, (text) => this.onLog(text));
     this.program = program;
     await eventually(
@@ -82,6 +105,20 @@ export class NodeProcess {
 
   signal(name: NodeJS.Signals): void {
     this.program?.signal(name);
+  }
+
+  /** Within a tenth of a second, for so long as it is not stepped again. @param ms beside what it is off anyway */
+  stepClock(ms: number): void {
+    writeFileSync(this.clockFile, String(this.clockOffMs + ms));
+  }
+
+  /** When it will not be started again. */
+  remove(): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  private get clockFile(): string {
+    return join(this.directory, 'clock');
   }
 
   async end(name: 'SIGKILL' | 'SIGTERM'): Promise<void> {

@@ -78,7 +78,7 @@ export class Publisher {
 
   private async connect(): Promise<void> {
     if (this.link?.isOpen === true) return;
-    // What had no answer may be in the log or not.
+    // A message without an answer may be in the log or not.
     this.again.push(...this.outstanding.values());
     this.outstanding.clear();
     this.connections += 1;

@@ -76,7 +76,7 @@ async function follow(
   for (const fault of plan) {
     await until(fault.at, CALM_MS);
     const from = now();
-    // What had to wait for the faults before it comes too late.
+    // A fault that had to wait for those before it comes too late.
     if (from - began > seconds * 1_000) return;
     let healed = from;
     const cases = fault.beside === null ? [fault] : [fault, fault.beside];
@@ -106,7 +106,7 @@ async function closeTopics({ record, topics }: Scene, closer: Publisher): Promis
     record.failures.push(String(error));
     return;
   }
-  // Who does not get there is named by the checks.
+  // The checks name those that do not get there.
   await eventually(() => hasEverybody(record), 'everybody', SETTLED_WITHIN_MS).catch(() => {});
 }
 

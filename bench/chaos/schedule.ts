@@ -22,6 +22,8 @@ export const FAULTS = {
   'node-kill': node(500, 3_000),
   /** SIGSTOP, SIGCONT. */
   'node-pause': node(500, 6_000),
+  /** Its clock steps, ahead or back, and later to where it was. */
+  'node-clock': node(1_000, 5_000),
   /** SIGTERM to one after the other, each started again when it has ended. */
   'node-roll': node(0, 0),
   /** SIGKILL of the primary, started again with its data before Sentinel minds. */

@@ -1,6 +1,7 @@
 import { bench, do_not_optimize, group } from 'mitata';
 import type { BrokerListener } from '../../src/broker/broker.ts';
 import { MemoryBroker } from '../../src/broker/memory.ts';
+import { DEFAULT_CODEC } from '../../src/protocol/codecs.ts';
 import { Router } from '../../src/router/router.ts';
 import type { Subscriber } from '../../src/router/subscription.ts';
 import type { Log } from '../../src/telemetry/log.ts';
@@ -55,7 +56,7 @@ function parts(subscribers: number): { broker: MemoryBroker; router: Router } {
 /** Takes everything at once, as a connection does whose socket has room. */
 function subscriber(): Subscriber {
   return {
-    format: 'json',
+    codec: DEFAULT_CODEC,
     number: 1,
     id: 'bench-1',
     principal: { user: 'bench' },

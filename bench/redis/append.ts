@@ -7,11 +7,11 @@
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { layDown } from '../../src/broker/record.ts';
-import { RedisBroker } from '../../src/broker/redis.ts';
+import { DistributedBroker } from '../../src/broker/distributed.ts';
 import { readTopicScripts } from '../../src/broker/redis-scripts.ts';
 import { RedisTopicLogs } from '../../src/broker/redis-topic-logs.ts';
 import { RedisLink } from '../../src/redis/link.ts';
-import { parseRedisUrl } from '../../src/redis/url.ts';
+import { parseRedisUrl } from '../../src/config/redis-url.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { systemClock, systemRandom, systemScheduler } from '../../src/telemetry/system-clock.ts';
 import { median, RedisProcess } from './redis-process.ts';
@@ -53,12 +53,17 @@ const link = new RedisLink(
   silentLog,
 );
 const logs = new RedisTopicLogs(
-  { idempotencyWindowMs: 300_000, metaTtlMs: HOUR, wait: null },
+  {
+    idempotencyWindowMs: 300_000,
+    metaTtlMs: HOUR,
+    wait: null,
+    limits: { maxTopics: 100_000, perTenant: undefined, perUser: 100_000, inboxes: 100_000, directPerSender: 50 },
+  },
   link,
   systemClock,
   systemRandom,
 );
-const broker = new RedisBroker(
+const broker = new DistributedBroker(
   {
     retention: { rules: [], fallback: KEEP, direct: KEEP },
     append: { pendingMessages: 100_000, pendingBytes: 1e9 },
@@ -134,6 +139,8 @@ async function throughPipelines(topics: number, ms: number): Promise<number> {
           KEEP.ageMs,
           HOUR,
           300_000,
+          '=',
+          '',
         ] as const;
         pipeline.evalsha(append.digest, 2, ...keys, ...settings, record, 0, '');
       }

@@ -1,4 +1,4 @@
-/** What has come of what was sent: a message counts as missing only when it had its time to come. */
+/** The arrivals among what was sent: a message counts as missing only when it had its time to come. */
 import { pause } from '../pause.ts';
 
 /** How often it is looked. */

@@ -9,7 +9,8 @@ const { values } = parseArgs({ options: { topics: { type: 'string', default: '20
 const TOPICS = Number(values.topics);
 const DAY = 86_400_000;
 const AT_ONCE = 500;
-const { append } = readTopicScripts();
+const { append, shares } = readTopicScripts();
+const USERS = 100;
 
 /** [messages of a topic, bytes of a payload] */
 const CASES = [
@@ -33,7 +34,7 @@ async function measure(nodeBytes: number, topics: number, messages: number, byte
   const server = await RedisProcess.start(['--appendonly', 'no', '--stream-node-max-bytes', String(nodeBytes)]);
   const redis = new Redis({ port: server.port, host: '127.0.0.1' });
   try {
-    await redis.script('LOAD', append.source);
+    for (const { source } of [append, shares]) await redis.script('LOAD', source);
     const before = await used(redis);
     for (let message = 0; message < messages; message += 1)
       for (let at = 0; at < topics; at += AT_ONCE) await publish(redis, at, Math.min(at + AT_ONCE, topics), bytes);
@@ -44,7 +45,7 @@ async function measure(nodeBytes: number, topics: number, messages: number, byte
   }
 }
 
-/** As src/broker/redis-append-calls.ts does: the index of patterns, and one call for each topic. */
+/** As src/broker/redis-append-calls.ts does: counted for its user, the index of patterns, and one call for each topic. */
 async function publish(redis: Redis, from: number, to: number, bytes: number): Promise<void> {
   const record = layDown({
     payload: JSON.stringify('x'.repeat(bytes - 2)),
@@ -56,7 +57,19 @@ async function publish(redis: Redis, from: number, to: number, bytes: number): P
   for (let at = from; at < to; at += 1) {
     const name = `chat.t${at}`;
     const keys = [`signalbox:stream:{${name}}`, `signalbox:topic:{${name}}`] as const;
-    const settings = [`signalbox:live:{${name}}`, 'dGhlIGVwb2No', 1_000, 1_048_576, DAY, 30 * DAY, 300_000] as const;
+    const settings = [
+      `signalbox:live:{${name}}`,
+      'dGhlIGVwb2No',
+      1_000,
+      1_048_576,
+      DAY,
+      30 * DAY,
+      300_000,
+      '=12345678',
+      '',
+    ] as const;
+    const counted = [Date.now(), 3_600_000, 1e9, 1e9, 1e9, 16, '', 0, name, `user-${at % USERS}`] as const;
+    pipeline.evalsha(shares.digest, 1, 'signalbox:shares:{all}:topics', ...counted);
     pipeline.zadd('signalbox:index:{chat:0}', 0, name);
     pipeline.evalsha(append.digest, 2, ...keys, ...settings, record, 0, '');
   }

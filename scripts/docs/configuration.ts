@@ -36,8 +36,8 @@ export function configurationPage(): string {
     '',
     'A secret is what you gave, to the byte. The file of `JWT_SECRET` may hold any bytes, and a file that is no UTF-8 text is the key as it is;',
     'text in a file loses the line ends behind it and nothing else. A byte order mark, white space around a key or token (also a line end in',
-    'a variable: `printf %s`, not `echo`), U+FFFD and an `ADMIN_TOKEN` that is not printable ASCII refuse to start: whoever signs tokens',
-    'does not see them.',
+    'a variable: `printf %s`, not `echo`), U+FFFD and an `ADMIN_TOKEN` that is not printable ASCII refuse to start: the program that',
+    'signs tokens does not see them.',
     '',
   ];
   for (const { name, description, keys } of sections()) {

@@ -57,7 +57,7 @@ describe('one message at a time', () => {
     const kinds = fc.array(fc.constantFrom('plain', 'throw', 'await', 'reject', 'suspend', 'nest'), { maxLength: 20 });
     await fc.assert(
       fc.asyncProperty(kinds, async (list) => {
-        const stage = new Stage({ maxRestarts: 1_000 });
+        const stage = new Stage({ maxFailures: 1_000 });
         const waiting: (() => void)[] = [];
         const acts: Record<string, Message['act']> = {
           plain: () => {},
@@ -189,7 +189,7 @@ describe('answers of ports', () => {
 
 describe('the inbox', () => {
   test('refuses when it is full, by count and by bytes, and takes again when there is room', () => {
-    const stage = new Stage({ inbox: { capacity: 3, bytes: 100, strategy: 'refuse' } });
+    const stage = new Stage({ inbox: { capacity: 3, bytes: 100 } });
     stage.tell('a', (cell) => cell.suspend());
     expect([10, 20, 80, 70, 0].map((size, at) => stage.tell(`m${at}`, undefined, size))).toEqual([
       true,
@@ -205,7 +205,7 @@ describe('the inbox', () => {
   });
 
   test('does not count what is handled at once', () => {
-    const stage = new Stage({ inbox: { capacity: 1, bytes: 1, strategy: 'refuse' } });
+    const stage = new Stage({ inbox: { capacity: 1, bytes: 1 } });
     expect(stage.tell('large', undefined, 1_000)).toBe(true);
     expect(stage.cell.health()).toMatchObject({ mailbox_size: 0, mailbox_bytes: 0 });
   });

@@ -1,6 +1,6 @@
 /** Runs one actor: its inbox, the one-at-a-time rule, and the hand-over of failures to the supervisor. */
 import type { Actor, ActorHealth, StopReason } from './actor.ts';
-import { Mailbox } from './mailbox.ts';
+import { BoundedQueue } from './bounded-queue.ts';
 import type { FailureRecord, Policy, Supervised, Supervisor } from './supervisor.ts';
 
 export class ActorCell<M> implements Supervised<M> {
@@ -13,7 +13,7 @@ export class ActorCell<M> implements Supervised<M> {
   private isSuspended = false;
   private processed = 0;
   private busyMs = 0;
-  private inbox: Mailbox<M> | null = null;
+  private inbox: BoundedQueue<M> | null = null;
   /** Answers that arrived while a message was being handled. */
   private answers: { work: () => void; about: M | null }[] | null = null;
 
@@ -31,8 +31,8 @@ export class ActorCell<M> implements Supervised<M> {
   tell(message: M, size: number): boolean {
     if (this.isStopped) return false;
     if (this.isRunning || this.isSuspended) {
-      this.inbox ??= new Mailbox<M>(this.policy.inbox);
-      return this.inbox.offer(message, size, this.supervisor.clock.elapsed()) !== 'refused';
+      this.inbox ??= new BoundedQueue<M>(this.policy.inbox);
+      return this.inbox.offer(message, size, this.supervisor.clock.elapsed());
     }
     this.handle(message);
     this.drain();
@@ -142,7 +142,7 @@ export class ActorCell<M> implements Supervised<M> {
   private failed(error: unknown, message: M | null): void {
     this.isSuspended = false;
     const directive = this.supervisor.failed(this, error, message);
-    if (directive === 'stop' || directive === 'escalate') this.stop('restart_limit');
+    if (directive === 'stop' || directive === 'escalate') this.stop('failure_limit');
     else this.actor.failed(error, message);
   }
 }

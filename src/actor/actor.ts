@@ -1,6 +1,6 @@
 /** What an actor is: it handles one message at a time, also across waits, and fails without taking others along. */
 
-export type StopReason = 'finished' | 'restart_limit';
+export type StopReason = 'finished' | 'failure_limit';
 
 export interface Actor<M> {
   readonly id: string;
@@ -15,7 +15,7 @@ export interface Actor<M> {
 }
 
 /** What a supervisor does about a failure. */
-export type Directive = 'resume' | 'restart' | 'stop' | 'escalate';
+export type Directive = 'go_on' | 'stop' | 'escalate';
 
 export interface ActorHealth {
   readonly id: string;

@@ -1,5 +1,5 @@
 /**
- * Who has most of something, at O(1) a change: each change is by one, so the set of those who have the most is always
+ * The owners of the most of something, at O(1) a change: each change is by one, so the set of those who have the most is always
  * next to the one before.
  */
 export class Ranking {

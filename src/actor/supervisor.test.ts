@@ -64,39 +64,39 @@ describe('a failure', () => {
 });
 
 describe('the budget of restarts', () => {
-  test.each([0, 1, 5])('%i failures within the window go on, one more is the end', (maxRestarts) => {
-    const stage = new Stage({ maxRestarts });
-    for (let count = 1; count <= maxRestarts; count += 1) stage.fail(`f${count}`);
+  test.each([0, 1, 5])('%i failures within the window go on, one more is the end', (maxFailures) => {
+    const stage = new Stage({ maxFailures });
+    for (let count = 1; count <= maxFailures; count += 1) stage.fail(`f${count}`);
     expect(stage.cell.isStopped).toBe(false);
-    expect(stage.restarts).toHaveLength(maxRestarts);
+    expect(stage.restarts).toHaveLength(maxFailures);
     expect(stage.alerts).toEqual([]);
     stage.fail('last');
     expect(stage.cell.isStopped).toBe(true);
-    expect(stage.events.slice(-2)).toEqual(['last', 'stopped restart_limit']);
-    expect(stage.restarts).toHaveLength(maxRestarts);
+    expect(stage.events.slice(-2)).toEqual(['last', 'stopped failure_limit']);
+    expect(stage.restarts).toHaveLength(maxFailures);
     expect(stage.tell('more')).toBe(false);
-    expect(stage.deadLetters.total).toBe(maxRestarts + 1);
+    expect(stage.deadLetters.total).toBe(maxFailures + 1);
     expect(stage.alerts).toEqual([
       {
         actor: 'actor-1',
-        message: `actor actor-1 stopped: ${maxRestarts + 1} failures within 60 s`,
-        restarts: maxRestarts,
+        message: `actor actor-1 stopped: ${maxFailures + 1} failures within 60 s`,
+        restarts: maxFailures,
         error: expect.stringContaining('last failed') as string,
       },
     ]);
   });
 
   test('what waits when the actor is stopped is dropped', () => {
-    const stage = new Stage({ maxRestarts: 0 });
+    const stage = new Stage({ maxFailures: 0 });
     stage.tell('a', (cell) => {
       cell.tell({ name: 'b' }, 1);
       throw new Error('a failed');
     });
-    expect(stage.events).toEqual(['a', 'stopped restart_limit']);
+    expect(stage.events).toEqual(['a', 'stopped failure_limit']);
   });
 
   test('an actor whose end has to be decided by its owner stops as well', () => {
-    const stage = new Stage({ maxRestarts: 0, atLimit: 'escalate' });
+    const stage = new Stage({ maxFailures: 0, atLimit: 'escalate' });
     stage.fail('a');
     expect(stage.cell.isStopped).toBe(true);
     expect(stage.alerts).toHaveLength(1);
@@ -107,7 +107,7 @@ describe('the budget of restarts', () => {
       [999, true],
       [1_000, false],
     ] as const) {
-      const stage = new Stage({ maxRestarts: 1, windowMs: 1_000 });
+      const stage = new Stage({ maxFailures: 1, windowMs: 1_000 });
       stage.fail('a');
       stage.clock.advance(later);
       stage.fail('b');
@@ -118,15 +118,15 @@ describe('the budget of restarts', () => {
   test('the actor stops at the first failure that makes too many within the window, and not before', () => {
     const gaps = fc.array(fc.nat(700), { minLength: 1, maxLength: 30 });
     fc.assert(
-      fc.property(fc.nat(4), gaps, (maxRestarts, list) => {
-        const stage = new Stage({ maxRestarts, windowMs: 1_000 });
+      fc.property(fc.nat(4), gaps, (maxFailures, list) => {
+        const stage = new Stage({ maxFailures, windowMs: 1_000 });
         const failures: number[] = [];
         for (const gap of list) {
           stage.clock.advance(gap);
           const now = stage.clock.elapsed();
           failures.push(now);
           stage.fail('f');
-          const tooMany = failures.filter((at) => at > now - 1_000).length > maxRestarts;
+          const tooMany = failures.filter((at) => at > now - 1_000).length > maxFailures;
           expect(stage.cell.isStopped).toBe(tooMany);
           if (tooMany) return;
         }
@@ -140,7 +140,7 @@ describe('back-off', () => {
   const backoff = { minMs: 100, maxMs: 1_000 };
 
   test('doubles with every failure up to its maximum, and messages wait that long', () => {
-    const stage = new Stage({ backoff, maxRestarts: 10 });
+    const stage = new Stage({ backoff, maxFailures: 10 });
     for (const pause of [100, 200, 400, 800, 1_000, 1_000]) {
       stage.fail('f');
       const before = stage.events.length;
@@ -172,7 +172,7 @@ describe('back-off', () => {
   });
 
   test('is not needed for an actor that stops', () => {
-    const stage = new Stage({ backoff, maxRestarts: 0 });
+    const stage = new Stage({ backoff, maxFailures: 0 });
     stage.fail('f');
     expect(stage.clock.pendingTimers).toBe(0);
   });

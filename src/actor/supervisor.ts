@@ -1,14 +1,14 @@
 /** One-for-one supervision: what happens to an actor that fails, and only to that one. */
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
 import type { Actor, Directive } from './actor.ts';
+import type { QueueLimits } from './bounded-queue.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import type { MailboxLimits } from './mailbox.ts';
 
 /** How an actor is supervised. One object serves all actors of a kind. */
 export interface Policy {
-  readonly inbox: MailboxLimits;
-  /** Restarts allowed within the window; the next failure is the end. */
-  readonly maxRestarts: number;
+  readonly inbox: QueueLimits;
+  /** Failures within the window after which an actor goes on; the next one is the end. */
+  readonly maxFailures: number;
   readonly windowMs: number;
   /** Infrastructure waits before it goes on, twice as long each time; a connection goes on at once. */
   readonly backoff?: { readonly minMs: number; readonly maxMs: number };
@@ -26,7 +26,7 @@ export interface Alert {
 
 export interface SupervisionListener {
   /** An actor failed and goes on. */
-  restarted(actor: string, error: string, restarts: number): void;
+  wentOn(actor: string, error: string, restarts: number): void;
   /** An actor failed too often and is gone. */
   alert(alert: Alert): void;
 }
@@ -81,7 +81,7 @@ export class Supervisor {
     record.lastError = text;
     record.recent = record.recent.filter((at) => at > now - cell.policy.windowMs);
     record.recent.push(now);
-    if (record.recent.length > cell.policy.maxRestarts) {
+    if (record.recent.length > cell.policy.maxFailures) {
       this.listener.alert({
         actor: id,
         message: `actor ${id} stopped: ${record.recent.length} failures within ${cell.policy.windowMs / 1000} s`,
@@ -91,9 +91,9 @@ export class Supervisor {
       return cell.policy.atLimit;
     }
     record.restarts += 1;
-    this.listener.restarted(id, text, record.restarts);
+    this.listener.wentOn(id, text, record.restarts);
     if (cell.policy.backoff !== undefined) this.pause(cell, cell.policy.backoff, record.recent.length);
-    return 'restart';
+    return 'go_on';
   }
 
   private pause<M>(

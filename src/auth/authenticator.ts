@@ -26,7 +26,7 @@ export interface Verified {
 
 const MAX_TOKEN_BYTES = 8_192;
 const ORDERS_UNREAD =
-  'expected a node that has read from Redis what was revoked: this one has not yet (redis.start_without_orders)';
+  'expected a node that has read what was revoked: this one has not yet (redis.start_without_orders)';
 const RETRY_MS = 2_000;
 
 export class Authenticator {

@@ -25,12 +25,13 @@ beforeAll(async () => {
 /** An issuer whose answers the test gives, and an authenticator that trusts its key set. */
 class Issuer {
   readonly clock = new VirtualClock();
+  readonly warnings: unknown[] = [];
   readonly asked: { resolve: (document: unknown) => void; reject: (error: Error) => void }[] = [];
   readonly keySet = new KeySet(
     { url: 'https://issuer.test/keys', minIntervalMs: 30_000, maxAgeMs: 600_000 },
     () => new Promise((resolve, reject) => void this.asked.push({ resolve, reject })),
     this.clock,
-    silentLog,
+    { ...silentLog, warn: (message, fields) => void this.warnings.push({ message, ...fields }) },
   );
   readonly authenticator = new Authenticator(
     {
@@ -168,5 +169,54 @@ describe('a key set', () => {
     issuer.asked.shift()?.resolve({ keys });
     expect(await answer).toBe('token_invalid');
     expect(issuer.keySet.known).toHaveLength(0);
+  });
+});
+
+describe('what is left out of a key set', () => {
+  /** Fetches the set anew, with these keys beside a good one. */
+  async function fetchWith(issuer: Issuer, ...jwks: readonly unknown[]): Promise<unknown[]> {
+    issuer.clock.advance(700_000);
+    const answer = issuer.verify(await issuer.token(0, `unknown-${issuer.clock.now()}`));
+    issuer.asked.shift()?.resolve({ keys: [...jwks, signers[0]?.jwk] });
+    await answer;
+    return issuer.warnings.splice(0);
+  }
+
+  test('is logged with its id and why, once as long as it stays', async () => {
+    const issuer = new Issuer();
+    const shared = { kty: 'oct', k: 'c2VjcmV0', kid: 'shared' };
+    const wrong = { ...signers[1]?.jwk, use: 'enclosure' };
+    const lines = await fetchWith(issuer, shared, wrong);
+    expect(lines).toMatchObject([
+      { message: 'Key of the key set left out', kid: '"shared"', error: expect.any(String) as string },
+      { message: 'Key of the key set left out', kid: '"two"', error: 'expected "use": "sig", got "enclosure"' },
+    ]);
+    expect(JSON.stringify(lines)).not.toContain('c2VjcmV0');
+    expect(await fetchWith(issuer, shared, wrong)).toEqual([]);
+    // Another reason, and one that had gone, are news.
+    expect(await fetchWith(issuer, { ...wrong, use: 'x' })).toHaveLength(1);
+    expect(await fetchWith(issuer, shared)).toHaveLength(1);
+    expect(await reasonOf(issuer.verify(await issuer.token(0)))).toBe('ann');
+  });
+
+  test('does not count keys for encryption, of whatever kind', async () => {
+    const rsa = await generateKeyPair('RSA-OAEP', { extractable: true });
+    const ecdh = await generateKeyPair('ECDH-ES', { crv: 'X25519', extractable: true });
+    const jwks = [{ ...signers[1]?.jwk, use: 'enc' }];
+    for (const { publicKey } of [rsa, ecdh]) jwks.push({ ...(await exportJWK(publicKey)), use: 'enc', kid: 'e' });
+    expect(await fetchWith(new Issuer(), ...jwks)).toEqual([]);
+  });
+
+  test.each([
+    ['k'.repeat(100_000), 50],
+    ['a\u0000\u001b[31m\u0085\u2028\u202e\u200bb\r\n', 100],
+    ['\ud800', 20],
+    [{ deep: 'x'.repeat(100_000) }, 60],
+    [['\u202e'], 30],
+    [7, 10],
+  ])('is named by an id that is short and shows (%#)', async (kid, most) => {
+    const [line] = (await fetchWith(new Issuer(), { kty: 'oct', k: 'eA', kid })) as [{ kid: string }];
+    expect(line.kid.length).toBeLessThan(most);
+    expect(line.kid).toMatch(/^[ -~…]+$/);
   });
 });

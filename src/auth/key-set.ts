@@ -3,6 +3,7 @@
  * more than one per interval, however many tokens name however many; keys that were known stay usable while the set
  * cannot be fetched.
  */
+import { quote } from '../protocol/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import { redactUrls } from '../telemetry/redact.ts';
@@ -21,10 +22,14 @@ export interface KeySetOptions {
 
 /** Keys of one set: more are ignored. */
 const MAX_KEYS = 100;
+/** Characters of why a key was left out. */
+const MAX_REASON = 200;
 
 export class KeySet {
   private keys: readonly VerificationKey[] = [];
   private ids: ReadonlySet<string> = new Set();
+  /** What was left out of the last set. */
+  private leftOut: ReadonlySet<string> = new Set();
   private triedAt = -Infinity;
   private fetchedAt = -Infinity;
   private waiting: (() => void)[] | null = null;
@@ -101,23 +106,33 @@ export class KeySet {
     }
     this.fetchedAt = this.clock.elapsed();
     // Replaced as a whole: a key that its owner has withdrawn must not be accepted any longer.
-    this.keys = list.slice(0, MAX_KEYS).flatMap((jwk: unknown) => this.read(jwk));
+    const leftOut = new Set<string>();
+    this.keys = list.slice(0, MAX_KEYS).flatMap((jwk: unknown) => this.read(jwk, leftOut));
+    this.leftOut = leftOut;
     this.ids = new Set(this.keys.flatMap(({ id }) => id ?? []));
     this.log.info('Key set fetched', { url: this.shownUrl, keys: this.keys.length });
   }
 
-  /** Keys for encryption, symmetric ones and those of unknown kinds are not for us; the log says which and why. */
-  private read(jwk: unknown): VerificationKey[] {
+  /**
+   * Symmetric keys and those of unknown kinds are not for us; the log says which and why, when they are new in the set.
+   * @param leftOut what is left out of this set, in words
+   */
+  private read(jwk: unknown, leftOut: Set<string>): VerificationKey[] {
     if (typeof jwk !== 'object' || jwk === null) return [];
-    const { kid } = jwk as { kid?: unknown };
+    const { kid, use } = jwk as { kid?: unknown; use?: unknown };
+    // Every provider that encrypts has one beside the others: nothing is wrong with it.
+    if (use === 'enc') return [];
     try {
       if (kid !== undefined && typeof kid !== 'string') throw new Error('expected "kid" to be text');
       return [publicKeyFromJwk('jwks_url', jwk as Parameters<typeof publicKeyFromJwk>[1])];
     } catch (error) {
-      this.log.warn('Key of the key set left out', {
-        kid,
-        error: error instanceof Error ? error.message : String(error),
-      });
+      const fields = {
+        ...(kid !== undefined && { kid: quote(typeof kid === 'string' ? kid : JSON.stringify(kid)) }),
+        error: error instanceof Error ? error.message.slice(0, MAX_REASON) : String(error),
+      };
+      const known = JSON.stringify(fields);
+      if (!this.leftOut.has(known)) this.log.warn('Key of the key set left out', fields);
+      leftOut.add(known);
       return [];
     }
   }

@@ -1,4 +1,4 @@
-/** Who a connection or a request acts for: what a verified token says, and nothing else. */
+/** The user that a connection or a request acts for: what a verified token says, and nothing else. */
 
 export interface Principal {
   /** `''` is the default tenant. Only ever taken from the token. */

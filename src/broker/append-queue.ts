@@ -17,7 +17,7 @@ export interface AppendLimits {
 const CALL_MESSAGES = 100;
 const CALL_BYTES = 262_144;
 
-type StoredReply = Reply<Exclude<Stored, 'conflict'>>;
+type StoredReply = Reply<Exclude<Stored, 'conflict' | Refusal>>;
 
 /** A call that still takes messages of its topic. */
 interface OpenCall {
@@ -100,12 +100,13 @@ export class AppendQueue {
     this.push({ kind: 'ephemeral', topic, record, once, reply: (answer) => this.settle(record, () => reply(answer)) });
   }
 
-  /** Nothing waits in line for Redis to come back: what cannot be sent now is refused now. */
+  /** Nothing waits in line for the store to come back: what cannot be sent now is refused now. */
   private take(record: string): Refusal | null {
-    if (!this.logs.isAvailable) return refusal('log_unavailable', 'expected Redis to answer; it does not now', 1_000);
+    const { store, isAvailable } = this.logs;
+    if (!isAvailable) return refusal('log_unavailable', `expected ${store} to answer; it does not now`, 1_000);
     const { pendingMessages, pendingBytes } = this.limits;
     if (this.messages >= pendingMessages || this.bytes + record.length > pendingBytes)
-      return refusal('log_unavailable', 'expected fewer publishes under way to Redis', 200);
+      return refusal('log_unavailable', `expected fewer publishes under way to ${store}`, 200);
     this.messages += 1;
     this.bytes += record.length;
     return null;

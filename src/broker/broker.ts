@@ -49,6 +49,8 @@ export interface Retained {
   readonly matched: ReadonlyMap<Topic, Position>;
   /** There may be more that match: not every name was looked at. */
   readonly isPartial?: boolean;
+  /** Names that were looked at for the pattern outside of this node's memory: the client that causes the look is charged for it. */
+  readonly looked?: number;
 }
 
 export interface ReadRequest {
@@ -107,8 +109,11 @@ export interface BrokerListener {
   published(publication: Publication, segment?: Segment | null): void;
   /** The topic goes on under another epoch whose first sequence is `first`; later ones of the old epoch are gone. */
   epochChanged(topic: Topic, epoch: string, first: number): void;
-  /** The topic's owner began its own numbering on an empty log: who was at the head is now at `position`. */
-  renumbered(topic: Topic, position: Position): void;
+  /**
+   * The topic's owner began its own numbering on an empty log: subscribers at the head are now at `position`.
+   * @param hasHistory the owner keeps all of its messages: subscribers that had none of a new topic go on from the first
+   */
+  renumbered(topic: Topic, position: Position, hasHistory: boolean): void;
   /** The topic is no more, and nothing of it was lost: if it comes again, it begins anew under another epoch. */
   forgotten(topic: Topic): void;
 }
@@ -116,14 +121,19 @@ export interface BrokerListener {
 /** `null`: nobody has more of the topic than the log. */
 export type HistorySourceOf = (topic: Topic) => HistorySource | null;
 
+export interface OwnHistory {
+  /** The oldest sequence that the owner has. */
+  readonly first: number;
+  /**
+   * Where the topic stands at its owner; `null` before its first message. A log that is new, or was lost, stands there
+   * too; without it, it begins anew.
+   */
+  readonly head?: Position | null;
+  readonly publications: readonly Publication[];
+}
+
 /** Where the owner of a topic keeps what is older than the broker's log, under the same sequences. */
 export interface HistorySource {
   /** Messages with `after < sequence < before`, ascending, without holes, at most `limit`; and the oldest that it has. */
-  read(
-    topic: Topic,
-    after: number,
-    before: number,
-    limit: number,
-    reply: Reply<{ first: number; publications: readonly Publication[] }>,
-  ): void;
+  read(topic: Topic, after: number, before: number, limit: number, reply: Reply<OwnHistory>): void;
 }

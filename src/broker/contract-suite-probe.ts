@@ -65,8 +65,8 @@ export class Probe implements BrokerListener {
 
   // Requests; they reject when the broker refuses
 
-  retain(filter: Topic): Promise<Retained> {
-    return this.ask<Retained>((reply) => this.under.broker.retain(filter, reply));
+  retain(filter: Topic, by = ''): Promise<Retained> {
+    return this.ask<Retained>((reply) => this.under.broker.retain(filter, reply, by));
   }
 
   publish(topic: Topic, payload: string | Draft): Promise<Published> {

@@ -12,11 +12,14 @@ import { publishContract } from './contract-suite-publish.ts';
 import { readContract } from './contract-suite-read.ts';
 import { retentionContract } from './contract-suite-retention.ts';
 import type { RetentionRules } from './retention.ts';
+import { sharesContract } from './contract-suite-shares.ts';
+import type { TopicLimits } from './topic-bounds.ts';
 
 /** What a test wants of the broker; the factory translates it into the options of its implementation. */
 export interface BrokerSettings {
   readonly retention: RetentionRules;
   readonly idempotencyWindowMs: number;
+  readonly limits: TopicLimits;
 }
 
 export interface BrokerUnderTest {
@@ -43,6 +46,7 @@ const EPHEMERAL = { pattern: 'typing.**', messages: 0, ageMs: HOUR, bytes: 10_00
 const DEFAULTS: BrokerSettings = {
   retention: { rules: [EPHEMERAL], fallback: GENEROUS, direct: GENEROUS },
   idempotencyWindowMs: 300_000,
+  limits: { maxTopics: 1_000, perTenant: 1_000, perUser: 1_000, inboxes: 1_000, directPerSender: 50 },
 };
 
 export function brokerContract(name: string, makeBroker: MakeBroker): void {
@@ -64,5 +68,6 @@ export function brokerContract(name: string, makeBroker: MakeBroker): void {
     retentionContract(open);
     idempotencyContract(open);
     ownerContract(open);
+    sharesContract(open);
   });
 }

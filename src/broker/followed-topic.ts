@@ -4,12 +4,14 @@ import type { Reply, Retained } from './broker.ts';
 import type { Era, Head, LogNotice } from './topic-logs.ts';
 import type { TopicTail } from './topic-tail.ts';
 
-/** Messages held back at most while a question about the topic is under way. What does not fit is read afterwards. */
+/** Messages held back at most while a question about the topic is under way. Messages that do not fit are read afterwards. */
 const MAX_HELD = 1_000;
 
 export class FollowedTopic {
   readonly name: Topic;
   readonly digest: string;
+  /** The user who was the first to ask for it here: if it does not exist, it begins for them. '' when a pattern brings it. */
+  by = '';
   /** How often interest in exactly this topic is counted; without any a pattern brings it. */
   count = 0;
   /** Whether its notices come: a subscription was confirmed, and the link has not been lost since. */
@@ -34,7 +36,7 @@ export class FollowedTopic {
   heardAt = 0;
   /** Where it stood when that was last found changed, and when: by this its silence is measured. */
   readonly seen = { head: -1, epoch: '', at: 0 };
-  /** Who waits for the position. */
+  /** The requests that wait for the position. */
   waiting: Reply<Retained>[] = [];
   private held: LogNotice[] = [];
   private heldRecords = 0;
@@ -49,7 +51,7 @@ export class FollowedTopic {
     return this.tail !== null;
   }
 
-  /** The tail may not answer: who has been told of the next epoch must not hear of this one again. */
+  /** The tail may not answer: readers that know of the next epoch must not hear of this one again. */
   get isOutdated(): boolean {
     return this.isKnown && this.endedEpoch === this.epoch;
   }

@@ -2,7 +2,9 @@
  * Keeps followed topics in step with their logs: notices are told in order of their sequences, a hole is read from the
  * log, a change of epoch is told once with the sequence at which it begins, and what was silent is compared.
  */
-import { isRefusal } from '../protocol/errors.ts';
+import { isRefusal, type Refusal } from '../protocol/errors.ts';
+import type { Position } from '../protocol/position.ts';
+import type { Topic } from '../protocol/topic.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { BrokerListener } from './broker.ts';
 import type { FollowedTopic } from './followed-topic.ts';
@@ -15,11 +17,11 @@ export interface FollowerParts {
   readonly logs: TopicLogs;
   readonly reads: PacedReads;
   readonly clock: Clock;
-  readonly listener: BrokerListener;
+  readonly listener: Omit<BrokerListener, 'renumbered'> & { renumbered(topic: Topic, position: Position): void };
   readonly newTail: (head: number) => TopicTail;
   readonly ageOf: (topic: FollowedTopic) => number;
-  /** Told when a topic's position is known for the first time, or cannot be. */
-  readonly settled: (topic: FollowedTopic) => void;
+  /** Told when a topic's position is known for the first time, or cannot be; and when there is no room for the topic. */
+  readonly settled: (topic: FollowedTopic, noRoom: Refusal | null) => void;
 }
 
 /** What happened, for metrics. */
@@ -58,7 +60,19 @@ export class Follower {
       topic.isDue = topic.isBusy;
       return !topic.isBusy;
     });
-    for (let at = 0; at < idle.length; at += COMPARE_AT_ONCE) this.compareSome(idle.slice(at, at + COMPARE_AT_ONCE));
+    const known = idle.filter(({ isKnown }) => isKnown);
+    for (let at = 0; at < known.length; at += COMPARE_AT_ONCE) this.compareSome(known.slice(at, at + COMPARE_AT_ONCE));
+    // Nobody waits for the room that another's new topics need.
+    const byUser = new Map<string, FollowedTopic[]>();
+    for (const topic of idle) {
+      if (topic.isKnown) continue;
+      const theirs = byUser.get(topic.by);
+      if (theirs === undefined) byUser.set(topic.by, [topic]);
+      else theirs.push(topic);
+    }
+    for (const topics of byUser.values())
+      for (let at = 0; at < topics.length; at += COMPARE_AT_ONCE)
+        this.compareSome(topics.slice(at, at + COMPARE_AT_ONCE));
   }
 
   /** Begins to follow at a position that is known from somewhere. */
@@ -74,17 +88,14 @@ export class Follower {
   private compareSome(topics: readonly FollowedTopic[]): void {
     for (const topic of topics) topic.isBusy = true;
     this.counts.compared += topics.length;
-    this.parts.logs.heads(
-      topics.map(({ name }) => name),
-      (answer) => {
-        for (const [at, topic] of topics.entries()) {
-          if (topic.isGone) continue;
-          const head = answer[at] ?? null;
-          if (head === null) this.giveUp(topic);
-          else this.align(topic, head);
-        }
-      },
-    );
+    this.parts.logs.heads(topics, (answer) => {
+      for (const [at, topic] of topics.entries()) {
+        if (topic.isGone) continue;
+        const head = answer[at] ?? null;
+        if (head === null || isRefusal(head)) this.giveUp(topic, head);
+        else this.align(topic, head);
+      }
+    });
   }
 
   private align(topic: FollowedTopic, head: Head): void {
@@ -93,7 +104,7 @@ export class Follower {
     if (!topic.isKnown) {
       this.begin(topic, head, head.top);
       this.release(topic);
-      this.parts.settled(topic);
+      this.parts.settled(topic, null);
       return;
     }
     if (head.epoch !== topic.epoch) this.changeEpoch(topic, head, topic.divergence(head));
@@ -101,7 +112,7 @@ export class Follower {
     topic.first = head.first;
     if (head.top > topic.head) this.fill(topic, head.top, 0);
     else this.release(topic);
-    this.parts.settled(topic);
+    this.parts.settled(topic, null);
   }
 
   private apply(topic: FollowedTopic, notice: LogNotice): void {
@@ -208,11 +219,11 @@ export class Follower {
   }
 
   /** No answer: nothing more is told until the topic has been compared. */
-  private giveUp(topic: FollowedTopic): void {
+  private giveUp(topic: FollowedTopic, noRoom: Refusal | null = null): void {
     topic.isBusy = false;
     topic.isStale = true;
     topic.isDue = false;
     topic.takeHeld();
-    this.parts.settled(topic);
+    this.parts.settled(topic, noRoom);
   }
 }

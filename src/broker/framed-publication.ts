@@ -1,4 +1,4 @@
-/** A publication out of a log that keeps JSON frames: sent as it is, and taken apart only for who asks for its parts. */
+/** A publication out of a log that keeps JSON frames: sent as it is, and taken apart only for a reader that asks for its parts. */
 import { readPublication, type FrameContent } from '../protocol/json-publication.ts';
 import { messageId, type Position, type Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';

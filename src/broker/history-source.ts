@@ -1,13 +1,46 @@
 /** Reads on past the end of a log into what the topic's owner keeps, under the same sequences. */
 import { isRefusal } from '../protocol/errors.ts';
-import type { Publication } from '../protocol/position.ts';
+import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
-import type { History, HistorySource, ReadRequest, Reply } from './broker.ts';
+import type { BrokerListener, History, HistorySource, ReadRequest, Reply, Retained } from './broker.ts';
+
+/** Where the topic of a log without messages stands at its owner, or `null`. */
+function headOf(source: HistorySource, topic: Topic, reply: (head: Position | null) => void): void {
+  source.read(topic, 0, 1, 0, (answer) => reply(isRefusal(answer) ? null : (answer.head ?? null)));
+}
+
+/** A topic whose log is new, or was lost, is where its owner is: those that listen now go on from there. */
+export function retainedAt(source: HistorySource, topic: Topic, retained: Retained, reply: Reply<Retained>): void {
+  if (retained.position === null || retained.position.sequence > 0) return reply(retained);
+  headOf(source, topic, (head) => reply(head === null ? retained : { ...retained, position: head }));
+}
 
 /**
- * Completes a page of the log with the owner's older messages, when the request starts before the log does. A source
- * that fails leaves the log's own answer: what it cannot give is then announced as trimmed.
+ * A log has begun anew, because it was lost: its topic still stands where its owner is, and then nothing of it was lost.
+ * Its followers go on within the owner's numbers.
  */
+export function beganAnew(
+  source: HistorySource,
+  topic: Topic,
+  told: Pick<BrokerListener, 'epochChanged' | 'renumbered'> | null,
+  epoch: string,
+): void {
+  headOf(source, topic, (head) =>
+    head === null ? told?.epochChanged(topic, epoch, 1) : told?.renumbered(topic, head, true),
+  );
+}
+
+/** The same for its readers: the page of a log that stands where the owner does, and has nothing itself. */
+function standingAt(head: Position, { after }: ReadRequest): History {
+  const { epoch, sequence } = head;
+  const log = { epoch, epochFirst: 1, top: sequence, first: sequence + 1, after: sequence, publications: [] };
+  if (after === 'earliest' || 'since' in after) return { ...log, lost: null };
+  if (after.epoch !== epoch) return { ...log, after: 0, lost: 'unknown_epoch' };
+  if (after.sequence > sequence) return { ...log, after: 0, lost: 'history_lost' };
+  return { ...log, after: after.sequence, lost: null };
+}
+
+/** Reads a log and what its owner keeps as one, also when the log is new, or was lost. */
 export function readThrough(
   source: HistorySource,
   topic: Topic,
@@ -15,6 +48,17 @@ export function readThrough(
   log: History,
   reply: Reply<History>,
 ): void {
+  if (log.top > 0) return readOn(source, topic, request, log, reply);
+  headOf(source, topic, (head) =>
+    head === null ? reply(log) : readOn(source, topic, request, standingAt(head, request), reply),
+  );
+}
+
+/**
+ * Completes a page of the log with the owner's older messages, when the request starts before the log does. A source
+ * that fails leaves the log's own answer: what it cannot give is then announced as trimmed.
+ */
+function readOn(source: HistorySource, topic: Topic, request: ReadRequest, log: History, reply: Reply<History>): void {
   if (request.reverse === true) return readOlder(source, topic, request, log, reply);
   const before = Math.min(log.first, request.before ?? log.first);
   const start = request.after === 'earliest' ? 0 : log.after;
@@ -38,7 +82,8 @@ function readOlder(
 ): void {
   const missing = request.limit - log.publications.length;
   const before = log.publications.at(-1)?.position?.sequence ?? Math.min(log.first, request.before ?? log.first);
-  const low = Math.max(log.after, before - 1 - missing, 0);
+  const start = request.after === 'earliest' ? 0 : log.after;
+  const low = Math.max(start, before - 1 - missing, 0);
   if (missing <= 0 || before > log.first || low + 1 >= before) return reply(log);
   source.read(topic, low, before, missing, (older) => {
     if (isRefusal(older)) return reply(log);

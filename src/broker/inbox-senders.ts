@@ -1,5 +1,5 @@
 /**
- * Who has sent what a user has not read yet. A log loses its oldest message when it is full, so one sender could push
+ * The senders of what a user has not read yet. A log loses its oldest message when it is full, so one sender could push
  * out what others have sent: that sender is refused instead, and told so.
  */
 export class InboxSenders {
@@ -29,7 +29,7 @@ export class InboxSenders {
     if (this.entries.length > own && own >= share) return false;
     const [oldest] = this.entries;
     if (!isFull || oldest === undefined || oldest.sequence > first || oldest.from === from) return true;
-    // Whoever has more than a share makes room.
+    // A sender that has more than a share makes room.
     return (this.counts.get(oldest.from) ?? 0) >= share;
   }
 

@@ -61,15 +61,16 @@ export class Interests {
     return this.patterns.matchesAny(topic);
   }
 
-  retainTopic(name: Topic, reply: Reply<Retained>): void {
+  retainTopic(name: Topic, by: string, reply: Reply<Retained>): void {
     const topic = this.open(name);
     topic.count += 1;
     if (topic.count === 1) {
+      topic.by = by;
       if (this.wanted.length === 0) this.parts.scheduler.endOfTurn(() => this.subscribeWanted());
       this.wanted.push(topic);
     }
     if (this.parts.isEphemeral(name)) return reply({ position: null, matched: NOTHING_MATCHED });
-    // What happens until the subscription stands is found by comparing.
+    // Messages that come before the subscription stands are found by comparing.
     if (topic.isKnown) return reply({ position: positionOf(topic), matched: NOTHING_MATCHED });
     topic.waiting.push(reply);
   }
@@ -88,7 +89,7 @@ export class Interests {
     followed.waiting.push(reply);
     if (followed.waiting.length > 1) return;
     this.parts.logs.subscribe([], [firstSegment(pattern)], (refused) => {
-      if (refused !== null) this.answerPattern(followed, refused);
+      if (refused !== null) this.answerPattern(followed, refused, 0);
       else this.list(followed);
     });
   }
@@ -111,7 +112,7 @@ export class Interests {
     this.resting.leave(pattern, (topic) => this.matchesAny(topic));
   }
 
-  /** Lets go of topics that only patterns bring and that are silent. Call it about once a second, while Redis answers. */
+  /** Lets go of topics that only patterns bring and that are silent. Call it about once a second, while the logs answer. */
   rest(): void {
     for (const topic of this.topics.values()) {
       if (!this.resting.isDue(topic)) continue;
@@ -142,8 +143,8 @@ export class Interests {
     this.subscribeAll([...this.topics.values()].filter(({ count }) => count > 0));
   }
 
-  /** A topic's position is known, or could not be asked for. */
-  settled(topic: FollowedTopic): void {
+  /** A topic's position is known, or could not be asked for; or the topic did not exist, and there is no room for it. */
+  settled(topic: FollowedTopic, noRoom: Refusal | null): void {
     const { waiting } = topic;
     topic.waiting = [];
     if (waiting.length === 0) return;
@@ -151,8 +152,12 @@ export class Interests {
       for (const reply of waiting) reply({ position: positionOf(topic), matched: NOTHING_MATCHED });
       return;
     }
-    const refused = refusal('log_unavailable', 'expected Redis to say where the topic stands; it did not', 1_000);
-    for (const reply of waiting) this.refuse(topic, reply, refused);
+    const unknown = refusal(
+      'log_unavailable',
+      `expected ${this.parts.logs.store} to say where the topic stands; it did not`,
+      1_000,
+    );
+    for (const reply of waiting) this.refuse(topic, reply, noRoom ?? unknown);
   }
 
   private refuse(topic: FollowedTopic, reply: Reply<Retained>, refused: Refusal): void {
@@ -200,7 +205,11 @@ export class Interests {
     topic.isGone = true;
     const { waiting } = topic;
     topic.waiting = [];
-    const refused = refusal('log_unavailable', 'expected interest in the topic to last until Redis answered', 100);
+    const refused = refusal(
+      'log_unavailable',
+      `expected interest in the topic to last until ${this.parts.logs.store} answered`,
+      100,
+    );
     for (const reply of waiting) reply(refused);
   }
 
@@ -236,12 +245,13 @@ export class Interests {
 
   private list(followed: FollowedPattern): void {
     this.parts.logs.matching(followed.pattern, MAX_PATTERN_POSITIONS, (answer) => {
-      if (isRefusal(answer)) return this.answerPattern(followed, answer);
+      if (isRefusal(answer)) return this.answerPattern(followed, answer, 0);
+      const { heads, looked } = answer;
       if (this.patterns.get(followed.pattern) === followed) {
-        for (const [name, head] of answer) this.follow(name, head);
-        followed.isComplete = answer.size < MAX_PATTERN_POSITIONS;
+        for (const [name, head] of heads) this.follow(name, head);
+        followed.isComplete = heads.size < MAX_PATTERN_POSITIONS;
       }
-      this.answerPattern(followed, null);
+      this.answerPattern(followed, null, looked);
     });
   }
 
@@ -251,8 +261,8 @@ export class Interests {
     followed.isComplete = false;
     this.parts.logs.matching(followed.pattern, MAX_LISTED, (answer) => {
       if (isRefusal(answer) || this.patterns.get(followed.pattern) !== followed) return;
-      followed.isComplete = answer.size < MAX_LISTED;
-      for (const [name, head] of answer) {
+      followed.isComplete = answer.heads.size < MAX_LISTED;
+      for (const [name, head] of answer.heads) {
         if (this.topics.has(name) || this.resting.get(name) !== undefined) continue;
         // Unless all were known before, this one may be an old one: then it is followed from here on.
         const topic = this.open(name);
@@ -268,12 +278,13 @@ export class Interests {
     if (!topic.isKnown && !topic.isBusy) this.parts.follower.begin(topic, head, head.top);
   }
 
-  private answerPattern(followed: FollowedPattern, refused: Refusal | null): void {
+  private answerPattern(followed: FollowedPattern, refused: Refusal | null, names: number): void {
     const { waiting, pattern } = followed;
     followed.waiting = [];
     const matched = this.matchedHere(pattern);
+    const looked = Math.ceil(names / Math.max(1, waiting.length));
     for (const reply of waiting) {
-      if (refused === null) reply({ position: null, matched });
+      if (refused === null) reply({ position: null, matched, looked });
       else {
         this.releasePattern(pattern);
         reply(refused);

@@ -1,6 +1,6 @@
 /**
  * Answers reads: from a topic's tail when it reaches back far enough, else from the log. The first who stands before the
- * tail makes it longer, so that of a crowd that comes back together only one asks Redis.
+ * tail makes it longer, so that of a crowd that comes back together only one asks the log.
  */
 import { isRefusal } from '../protocol/errors.ts';
 import { topicDigest, type Topic } from '../protocol/topic.ts';
@@ -17,9 +17,9 @@ const PAGE_MESSAGES = 500;
 const PAGE_BYTES = 262_144;
 
 export class LogReader {
-  /** Reads that Redis was not asked for. */
+  /** Reads that the log was not asked for. */
   fromTails = 0;
-  /** Who waits for a tail to become longer. */
+  /** The readers that wait for a tail to become longer. */
   private readonly warming = new Map<FollowedTopic, (() => void)[]>();
   private readonly reads: PacedReads;
   private readonly clock: Clock;

@@ -1,5 +1,5 @@
 /**
- * One topic of the memory broker: its stream's identity and its log. What somebody on this node follows is kept as the
+ * One topic of the memory broker: its stream's identity and its log. Topics that somebody on this node follows are kept as the
  * JSON frames that most clients are sent: a router's tail shares them, and a page of them needs no printing. The rest is
  * kept as content alone, which is half as long: frames that nobody is sent cost a tenth of a publish (W4).
  */
@@ -21,7 +21,7 @@ export class MemoryTopic {
   readonly retention: Retention;
   /** The user who made it, of its tenant; '' for the server itself. */
   readonly owner: string;
-  /** Of direct messages: who has sent what waits. */
+  /** Of direct messages: the senders of those that wait. */
   readonly senders: InboxSenders | null;
   epoch: string;
   epochFirst = 1;

@@ -55,7 +55,9 @@ async function open(options: Partial<MemoryBrokerOptions> = {}): Promise<{ probe
   return { probe, broker: under.broker };
 }
 
-brokerContract('in memory', async (settings) => make(settings));
+brokerContract('in memory', async ({ limits: { maxTopics, ...shares }, ...settings }) =>
+  make({ ...settings, maxTopics, shares }),
+);
 
 describe('the number of topics', () => {
   test('one topic too many is refused, those that are known go on', async () => {

@@ -20,11 +20,12 @@ import type {
   Reply,
   Retained,
 } from './broker.ts';
-import { readThrough } from './history-source.ts';
+import { beganAnew, readThrough, retainedAt } from './history-source.ts';
 import { IdempotencyWindow } from './idempotency.ts';
 import type { InboxSenders } from './inbox-senders.ts';
 import { MemoryTopic } from './memory-topic.ts';
 import { retentionOf, type RetentionRules } from './retention.ts';
+import { boundNames, inboxFull, noRoom, topicBounds, type BrokerShares } from './topic-bounds.ts';
 import { TopicShares } from './topic-shares.ts';
 
 export interface MemoryBrokerOptions {
@@ -40,25 +41,9 @@ export interface MemoryBrokerOptions {
   readonly forgetAfterMs: number;
 }
 
-export interface BrokerShares {
-  /** Without: half of all for each tenant. */
-  readonly perTenant: number | undefined;
-  /** Without: a quarter of all for each user. */
-  readonly perUser: number | undefined;
-  /** Inboxes of direct messages, which do not count as topics. */
-  readonly inboxes: number;
-  /** Unread direct messages of one sender in an inbox that has those of others. */
-  readonly directPerSender: number;
-}
-
 const NOTHING_MATCHED: ReadonlyMap<Topic, Position> = new Map();
 /** Names looked at for one pattern: half a millisecond. The next message brings a topic that was not reached. */
 const MAX_LOOKED = 10_000;
-/** No hoarder has so few topics, however small the bound that all share. */
-const FEW = 10;
-/** When whoever was refused a new topic may come back. */
-const TOPIC_RETRY_MS = 1_000;
-const INBOX_RETRY_MS = 60_000;
 /** Above this share of `maxBytes` publishing is refused until the sweep has made room. */
 const REFUSE_ABOVE = 1.1;
 
@@ -112,7 +97,10 @@ export class MemoryBroker implements Broker {
     if (isRefusal(topic)) return reply(topic);
     topic.retained += 1;
     topic.senders?.clear();
-    reply({ position: topic.isEphemeral ? null : topic.position, matched: NOTHING_MATCHED });
+    const retained = { position: topic.isEphemeral ? null : topic.position, matched: NOTHING_MATCHED };
+    const source = this.sourceOf(filter);
+    if (source === null) reply(retained);
+    else retainedAt(source, filter, retained, reply);
   }
 
   release(filter: Topic): void {
@@ -187,21 +175,10 @@ export class MemoryBroker implements Broker {
 
   read(name: Topic, request: ReadRequest, reply: Reply<History>): void {
     const topic = this.topics.get(name);
-    if (topic === undefined) {
-      const epoch = typeof request.after === 'object' && 'epoch' in request.after ? request.after.epoch : '';
-      return reply({
-        epoch: '',
-        epochFirst: 1,
-        top: 0,
-        first: 1,
-        after: 0,
-        lost: epoch === '' ? null : 'unknown_epoch',
-        publications: [],
-      });
-    }
-    if (topic.isEphemeral) return reply(refusal('no_history', `expected a logged topic, got one with history = 0`));
-    topic.expire(this.clock.now());
-    const history = topic.read(request);
+    if (topic?.isEphemeral === true)
+      return reply(refusal('no_history', `expected a logged topic, got one with history = 0`));
+    topic?.expire(this.clock.now());
+    const history = topic?.read(request) ?? nothing(request);
     const source = this.sourceOf(name);
     if (source === null) reply(history);
     else readThrough(source, name, request, history, reply);
@@ -212,7 +189,9 @@ export class MemoryBroker implements Broker {
     const topic = this.topics.get(name);
     if (topic === undefined || topic.isEphemeral) return;
     topic.restart(this.random.id());
-    this.listener?.epochChanged(name, topic.epoch, topic.epochFirst);
+    const source = this.sourceOf(name);
+    if (source === null) this.listener?.epochChanged(name, topic.epoch, topic.epochFirst);
+    else beganAnew(source, name, this.listener, topic.epoch);
   }
 
   /** Drops what is too old, too much or unused. Call it about once a second. */
@@ -242,7 +221,8 @@ export class MemoryBroker implements Broker {
 
   private adopt(topic: MemoryTopic, position: Position): void {
     topic.adopt(position);
-    if (this.isRetained(topic)) this.listener?.renumbered(topic.name, topic.position);
+    if (this.isRetained(topic))
+      this.listener?.renumbered(topic.name, topic.position, this.sourceOf(topic.name) !== null);
   }
 
   /** @param by the user for whom it is opened */
@@ -255,7 +235,7 @@ export class MemoryBroker implements Broker {
     }
     const shares = isDirectTopic(name) ? this.inboxes : this.named;
     const full = shares.makeRoom(tenantOf(name), by);
-    if (full !== null) return noRoom(full.key, full.bound);
+    if (full !== null) return noRoom(full.key, full.bound, 'on this node');
     const retention = retentionOf(name, this.options.retention);
     const topic = new MemoryTopic(name, by, retention, this.random.id(), this.pool, now);
     shares.add(topic);
@@ -266,12 +246,11 @@ export class MemoryBroker implements Broker {
 
   private sharesOf(total: number, key: string): TopicShares {
     const { shares } = this.options;
-    const perTenant = shares === undefined ? Infinity : (shares.perTenant ?? Math.max(FEW, Math.floor(total / 2)));
-    const perUser = shares === undefined ? Infinity : (shares.perUser ?? Math.max(FEW, Math.floor(total / 4)));
-    const names = { total: key, perTenant: 'topics.max_topics_per_tenant', perUser: 'topics.max_topics_per_user' };
+    const bounds =
+      shares === undefined ? { total, perTenant: Infinity, perUser: Infinity } : topicBounds(total, shares);
     return new TopicShares(
-      { total, perTenant, perUser },
-      names,
+      bounds,
+      boundNames(key),
       (topic) => shares !== undefined && !this.isRetained(topic) && topic.isOnlyOfOwner,
       (topic) => this.drop(topic),
     );
@@ -289,12 +268,7 @@ export class MemoryBroker implements Broker {
   private crowding({ log, retention }: MemoryTopic, senders: InboxSenders, { from }: Draft): Refusal | null {
     const share = this.options.shares?.directPerSender ?? Infinity;
     const isFull = log.length >= retention.messages;
-    if (share !== Infinity && !senders.admits(from, log.first, isFull, share))
-      return refusal(
-        'inbox_full',
-        `expected at most ${share} unread messages of one sender beside those of others (topics.direct_per_sender), and none that would push out what others have sent`,
-        INBOX_RETRY_MS,
-      );
+    if (share !== Infinity && !senders.admits(from, log.first, isFull, share)) return inboxFull(share);
     senders.add(log.next, from);
     return null;
   }
@@ -328,10 +302,9 @@ export class MemoryBroker implements Broker {
   }
 }
 
-function noRoom(key: string, bound: number): Refusal {
-  return refusal(
-    'topic_limit',
-    `expected at most ${bound} topics on this node (${key}), and this would be one more; those that nobody uses make room`,
-    TOPIC_RETRY_MS,
-  );
+/** What is read of a topic that does not exist. */
+function nothing({ after }: ReadRequest): History {
+  const epoch = typeof after === 'object' && 'epoch' in after ? after.epoch : '';
+  const lost = epoch === '' ? null : 'unknown_epoch';
+  return { epoch: '', epochFirst: 1, top: 0, first: 1, after: 0, lost, publications: [] };
 }

@@ -1,4 +1,4 @@
-/** Reads of logs, so many at a time and no more: a crowd that comes back must not keep Redis from taking publishes. */
+/** Reads of logs, so many at a time and no more: a crowd that comes back must not keep the store from taking publishes. */
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { ReadRequest } from './broker.ts';
@@ -28,8 +28,8 @@ export class PacedReads {
   }
 
   read(topic: Topic, request: ReadRequest, ageMs: number, reply: PageReply): void {
-    if (!this.logs.isAvailable)
-      return reply(refusal('log_unavailable', 'expected Redis to answer; it does not now', 1_000));
+    const { store, isAvailable } = this.logs;
+    if (!isAvailable) return reply(refusal('log_unavailable', `expected ${store} to answer; it does not now`, 1_000));
     const start = (): void => {
       this.underWay += 1;
       this.total += 1;
@@ -41,7 +41,7 @@ export class PacedReads {
     };
     if (this.underWay < this.limits.atOnce) return start();
     if (this.queue.length - this.at >= this.limits.waiting)
-      return reply(refusal('log_unavailable', 'expected fewer reads of logs that wait for Redis', 1_000));
+      return reply(refusal('log_unavailable', `expected fewer reads of logs that wait for ${store}`, 1_000));
     this.queue.push(start);
   }
 

@@ -1,6 +1,6 @@
 /** What a turn publishes, as one pipeline of script calls. */
 import { refusal, type Refusal } from '../protocol/errors.ts';
-import { firstSegment, tenantOf, wireName, type Topic } from '../protocol/topic.ts';
+import { firstSegment, isDirectTopic, tenantOf, wireName, type Topic } from '../protocol/topic.ts';
 import { isFailure, type Command } from '../redis/command-client.ts';
 import type { RedisFailure } from '../redis/failure.ts';
 import type { RedisLink } from '../redis/link.ts';
@@ -8,6 +8,9 @@ import type { Clock, Random } from '../telemetry/clock.ts';
 import { ephemeralText } from './redis-notices.ts';
 import { readAppended, readStored } from './redis-replies.ts';
 import type { TopicScripts } from './redis-scripts.ts';
+import { RedisTopicShares, userDigest } from './redis-topic-shares.ts';
+import { UnknownTopics, type AppendCall, type Makers } from './redis-unknown-topics.ts';
+import { inboxFull, type TopicLimits } from './topic-bounds.ts';
 import type { LogCall } from './topic-logs.ts';
 
 export interface WaitOptions {
@@ -20,14 +23,19 @@ export interface AppendCallOptions {
   readonly idempotencyWindowMs: number;
   readonly metaTtlMs: number;
   readonly wait: WaitOptions | null;
+  readonly limits: TopicLimits;
 }
 
+const NO_MAKERS: Makers = new Map();
 /** Calls of a pipeline. */
 const PIPELINE_CALLS = 128;
-/** Topics remembered as being in the index that patterns are resolved by. */
+/** Topics remembered as existing, and as being in the index that patterns are resolved by. */
 const REMEMBERED_TOPICS = 100_000;
 
 export class AppendCalls {
+  readonly shares: RedisTopicShares;
+  private readonly unknown: UnknownTopics;
+  private readonly crowded: Refusal;
   private readonly indexed = new Set<Topic>();
   private indexedPeriod = 0;
   private readonly options: AppendCallOptions;
@@ -52,18 +60,53 @@ export class AppendCalls {
     this.random = random;
     this.node = node;
     this.clock = clock;
+    this.crowded = inboxFull(options.limits.directPerSender);
+    const keysOf = (topic: Topic): readonly [string, string] => this.keysOf(topic);
+    const evicted = (topic: Topic): void => this.leaveIndex(topic);
+    this.shares = new RedisTopicShares(options.limits, { link, scripts, clock, keysOf, evicted });
+    this.unknown = new UnknownTopics({
+      link,
+      shares: this.shares,
+      metaKey: (topic) => this.keysOf(topic)[1],
+      send: (calls, makers) => this.sendAll(calls, makers),
+    });
   }
 
-  /** Answers come with the last of a pipeline, so a large turn takes several: Redis works while answers are handled. */
   send(calls: readonly LogCall[]): void {
-    for (let at = 0; at < calls.length; at += PIPELINE_CALLS) this.sendTogether(calls.slice(at, at + PIPELINE_CALLS));
+    const period = this.period();
+    if (period !== this.indexedPeriod) this.indexed.clear();
+    this.indexedPeriod = period;
+    if (calls.every((call) => this.isKnown(call))) return this.sendAll(calls, null);
+    this.sendAll(
+      calls.filter((call) => this.isKnown(call)),
+      null,
+    );
+    const others = calls.filter((call) => !this.isKnown(call));
+    this.sendAll(
+      others.filter(({ kind }) => kind !== 'append'),
+      NO_MAKERS,
+    );
+    this.unknown.hold(others.filter((call) => call.kind === 'append'));
   }
 
-  private sendTogether(calls: readonly LogCall[]): void {
-    const commands: Command[] = this.indexCommands(calls);
+  private isKnown({ kind, topic }: LogCall): boolean {
+    return kind === 'ephemeral' || (this.indexed.has(topic) && (this.unknown.size === 0 || !this.unknown.has(topic)));
+  }
+
+  /**
+   * Answers come with the last of a pipeline, so a large turn takes several: Redis works while answers are handled.
+   * @param makers `null` when all topics are known
+   */
+  private sendAll(calls: readonly LogCall[], makers: Makers | null): void {
+    for (let at = 0; at < calls.length; at += PIPELINE_CALLS)
+      this.sendTogether(calls.slice(at, at + PIPELINE_CALLS), makers);
+  }
+
+  private sendTogether(calls: readonly LogCall[], makers: Makers | null): void {
+    const commands: Command[] = makers === null ? [] : this.indexCommands(calls);
     const offset = commands.length;
     const candidate = this.random.id();
-    for (const call of calls) commands.push(this.commandOf(call, candidate));
+    for (const call of calls) commands.push(this.commandOf(call, candidate, makers));
     const { wait } = this.options;
     if (wait !== null) commands.push(['WAIT', wait.replicas, wait.timeoutMs]);
     this.link.write(commands, (results) => {
@@ -78,16 +121,53 @@ export class AppendCalls {
         wait !== null && !isFailure(replicas) && Number(replicas) < wait.replicas
           ? notReplicated(wait, Number(replicas))
           : null;
+      const returned: AppendCall[] = [];
       for (const [at, call] of calls.entries()) {
         const result = results[offset + at];
         if (isFailure(result)) call.reply(refused(result));
         else if (isFailure(replicas)) call.reply(refused(replicas));
-        else answer(call, result, doubt);
+        else if (call.kind === 'append' && isAbsent(result)) returned.push(call);
+        else this.answer(call, result, doubt);
       }
+      if (returned.length === 0) return;
+      for (const { topic } of returned) this.indexed.delete(topic);
+      this.unknown.takeBack(returned);
     });
   }
 
-  /** What is in Redis may be another one now: topics are put into the index again. */
+  private answer(call: LogCall, result: unknown, doubt: Refusal | null): void {
+    if (call.kind === 'append') {
+      if (this.unknown.size > 0) this.unknown.appended(call.topic);
+      this.stored(call, result as (string | number)[], doubt);
+    } else if (call.kind === 'owner') call.reply(doubt ?? readAppended(result as string[]));
+    else if (result === 'duplicate' || result === 'conflict') call.reply({ outcome: result });
+    else call.reply({ outcome: 'published' });
+  }
+
+  private stored(call: AppendCall, result: readonly (string | number)[], doubt: Refusal | null): void {
+    if (!result.includes('F')) return call.reply(doubt ?? readStored(result, this.crowded));
+    this.link.heardElsewhere([this.channelOf(call.topic)], ([isHeard]) => {
+      // In a cluster the script does not know who listens by another server: then nothing waits, and the next one is taken.
+      if (isHeard === true) this.link.write([['HDEL', this.keysOf(call.topic)[1], 's']], () => {});
+      call.reply(doubt ?? readStored(result, isHeard === true ? LISTENING : this.crowded));
+    });
+  }
+
+  private channelOf(topic: Topic): string {
+    return this.link.keys.channel('live', tenantOf(topic), wireName(topic));
+  }
+
+  /** Another one may have made room with it: the node that makes it again has to put it there again. */
+  private leaveIndex(topic: Topic): void {
+    this.indexed.delete(topic);
+    const name = wireName(topic);
+    this.link.write(
+      this.indexKeys(topic).map((key): Command => ['ZREM', key, name]),
+      () => {},
+    );
+  }
+
+  /** The data in Redis may be other data now: topics are put into the index again. */
   forgetIndex(): void {
     this.indexed.clear();
   }
@@ -121,22 +201,19 @@ export class AppendCalls {
   /** In the same pipeline and before the messages: a pattern finds a topic that it could have missed. */
   private indexCommands(calls: readonly LogCall[]): Command[] {
     const commands: Command[] = [];
-    const period = this.period();
-    if (period !== this.indexedPeriod) this.indexed.clear();
-    this.indexedPeriod = period;
     for (const { kind, topic } of calls) {
       if (kind === 'ephemeral' || this.indexed.has(topic)) continue;
       if (this.indexed.size >= REMEMBERED_TOPICS) this.indexed.clear();
       this.indexed.add(topic);
-      const key = this.indexKey(topic, period);
+      const key = this.indexKey(topic, this.period());
       commands.push(['ZADD', key, 0, wireName(topic)], ['PEXPIRE', key, this.options.metaTtlMs * 3]);
     }
     return commands;
   }
 
   /** @param candidate the epoch of topics that begin one */
-  private commandOf(call: LogCall, candidate: string): Command {
-    const channel = this.link.keys.channel('live', tenantOf(call.topic), wireName(call.topic));
+  private commandOf(call: LogCall, candidate: string, makers: Makers | null): Command {
+    const channel = this.channelOf(call.topic);
     if (call.kind === 'ephemeral') return this.ephemeralCommand(call, channel);
     const { topic, retention } = call;
     const [stream, meta] = this.keysOf(topic);
@@ -157,8 +234,13 @@ export class AppendCalls {
         items.push(record, keys.length - 2, once.digest);
       }
     }
-    const window = this.options.idempotencyWindowMs;
-    const settings = [channel, candidate, messages, bytes, ageMs, ttl, window] as const;
+    const { idempotencyWindowMs: window, limits } = this.options;
+    const maker = makers?.get(topic);
+    const mayMake = maker === undefined ? '' : `=${maker}`;
+    const senders = isDirectTopic(topic)
+      ? `${limits.directPerSender}:${call.records.map(({ from }) => userDigest(from)).join('')}`
+      : '';
+    const settings = [channel, candidate, messages, bytes, ageMs, ttl, window, mayMake, senders] as const;
     return ['EVALSHA', this.scripts.append.digest, keys.length, ...keys, ...settings, ...items];
   }
 
@@ -174,11 +256,11 @@ export class AppendCalls {
   }
 }
 
-function answer(call: LogCall, result: unknown, doubt: Refusal | null): void {
-  if (call.kind === 'append') call.reply(doubt ?? readStored(result as (string | number)[]));
-  else if (call.kind === 'owner') call.reply(doubt ?? readAppended(result as string[]));
-  else if (result === 'duplicate' || result === 'conflict') call.reply({ outcome: result });
-  else call.reply({ outcome: 'published' });
+const LISTENING = refusal('log_unavailable', 'expected to know that the user listens; it is known now', 100);
+
+/** There is no such topic. */
+function isAbsent(result: unknown): boolean {
+  return Array.isArray(result) && result.length === 0;
 }
 
 function refused({ outcome, code, message }: RedisFailure): Refusal {
@@ -190,7 +272,7 @@ function refused({ outcome, code, message }: RedisFailure): Refusal {
 function notReplicated({ replicas, timeoutMs }: WaitOptions, reached: number): Refusal {
   return refusal(
     'outcome_unknown',
-    `expected ${replicas} replicas to have the message within ${timeoutMs} ms (redis.wait_replicas), ${reached} have`,
+    `expected ${replicas} replicas to have the message within ${timeoutMs} ms (redis.wait_replicas), got ${reached}`,
     1_000,
   );
 }

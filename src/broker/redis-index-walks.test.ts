@@ -34,11 +34,13 @@ class Pages {
     });
   }
 
-  find(pattern: string, limit = 100): { readonly topics: string[]; isDone: boolean } {
-    const outcome = { topics: [] as string[], isDone: false };
+  find(pattern: string, limit = 100): { readonly topics: string[]; isDone: boolean; looked: number } {
+    const outcome = { topics: [] as string[], isDone: false, looked: 0 };
     this.walks.find(pattern, limit, (answer) => {
       outcome.isDone = true;
-      if (answer instanceof Map) outcome.topics.push(...answer.keys());
+      if (!('heads' in answer)) return;
+      outcome.topics.push(...answer.heads.keys());
+      outcome.looked = answer.looked;
     });
     return outcome;
   }
@@ -73,6 +75,14 @@ test('each gets what it matches, as many as it wants, and a topic is asked for o
   expect(one.topics).toEqual(['chat.002999.a']);
   expect(all.topics).toHaveLength(2_500);
   expect(redis.asked).toBeLessThanOrEqual(3 + 3_000);
+});
+
+test('each pattern is told what it cost: the names of a walk, shared by those that it was for', () => {
+  const redis = new Pages(20_000);
+  const [alone, ...others] = Array.from({ length: 11 }, (_, at) => redis.find(`chat.*.z${at}`));
+  redis.settle();
+  expect(alone?.looked).toBe(20_000 * 4);
+  expect(others.map(({ looked }) => looked)).toEqual(others.map(() => 8_000));
 });
 
 test('a failure answers all of a walk, and the next one is begun', () => {

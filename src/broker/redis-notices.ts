@@ -5,7 +5,7 @@ const NEWLINE = 10;
 const LOGGED = 'L';
 const EPHEMERAL = 'E';
 
-/** Who sent an ephemeral message, so that its sender leaves it out, and a number, so that it is told once. */
+/** The sender of an ephemeral message, so that the sender leaves it out, and a number, so that it is told once. */
 export interface Origin {
   readonly node: string;
   readonly number: number;

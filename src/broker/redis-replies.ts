@@ -1,4 +1,5 @@
 /** What the scripts answer, as values. */
+import type { Refusal } from '../protocol/errors.ts';
 import type { Appended } from './broker.ts';
 import type { Era, Head, LogPage, Stored, StoredRecord } from './topic-logs.ts';
 
@@ -27,11 +28,16 @@ export function readPage(answer: readonly string[]): LogPage | null {
   };
 }
 
-export function readStored([epochText = '', time = '', ...outcomes]: readonly (string | number)[]): Stored[] {
+/** @param crowded what is said of a message that would push out what others have sent */
+export function readStored(
+  [epochText = '', time = '', ...outcomes]: readonly (string | number)[],
+  crowded: Refusal,
+): Stored[] {
   const epoch = decodeURIComponent(String(epochText));
   return outcomes.map((outcome): Stored => {
     if (typeof outcome === 'number') return { epoch, sequence: outcome, time: Number(time), duplicate: false };
     const [kind, first = '', sequence, at] = outcome.split(' ');
+    if (kind === 'F') return crowded;
     if (kind !== 'D') return 'conflict';
     return { epoch: decodeURIComponent(first), sequence: Number(sequence), time: Number(at), duplicate: true };
   });

@@ -1,6 +1,6 @@
 /** Topic logs in Redis: streams, hashes and scripts behind the broker's port. */
 import { refusal, type Refusal } from '../protocol/errors.ts';
-import type { Topic } from '../protocol/topic.ts';
+import { isDirectTopic, type Topic } from '../protocol/topic.ts';
 import type { Channels } from '../redis/channels.ts';
 import { isFailure, type Command } from '../redis/command-client.ts';
 import type { RedisFailure } from '../redis/failure.ts';
@@ -12,13 +12,17 @@ import { RedisIndexWalks } from './redis-index-walks.ts';
 import { readHead, readPage, readState } from './redis-replies.ts';
 import { readNotice, type Origin } from './redis-notices.ts';
 import { readTopicScripts } from './redis-scripts.ts';
-import type { Head, LogCall, LogPage, TopicLogs, TopicLogsListener } from './topic-logs.ts';
+import { userDigest } from './redis-topic-shares.ts';
+import type { TopicLimits } from './topic-bounds.ts';
+import type { AskedTopic, Head, LogCall, LogPage, Matching, TopicLogs, TopicLogsListener } from './topic-logs.ts';
 
 export interface RedisTopicLogsOptions {
   readonly idempotencyWindowMs: number;
   /** How long the epoch and counter of an unused topic are kept. */
   readonly metaTtlMs: number;
   readonly wait: WaitOptions | null;
+  /** What users may have of topics and inboxes, of all nodes together. */
+  readonly limits: TopicLimits;
 }
 
 /** Hashes of topics that were never published to are kept so long after somebody last asked. */
@@ -59,6 +63,10 @@ export class RedisTopicLogs implements TopicLogs {
     });
   }
 
+  get store(): string {
+    return 'Redis';
+  }
+
   get isAvailable(): boolean {
     return this.link.isAvailable;
   }
@@ -78,21 +86,57 @@ export class RedisTopicLogs implements TopicLogs {
     this.calls.send(calls);
   }
 
-  heads(topics: readonly Topic[], reply: (answer: readonly (Head | null)[]) => void): void {
-    const { head } = this.scripts;
-    const { metaTtlMs } = this.options;
-    const commands = topics.map((topic): Command => [
-      'EVALSHA',
-      head.digest,
-      2,
-      ...this.keysOf(topic),
-      this.random.id(),
-      metaTtlMs,
-      EMPTY_TTL_MS,
-    ]);
+  /** Topics that went to make room. */
+  get evicted(): number {
+    return this.calls.shares.evicted;
+  }
+
+  heads(topics: readonly AskedTopic[], reply: (answer: readonly (Head | Refusal | null)[]) => void): void {
+    // A topic that a pattern brings was there a moment ago.
+    const commands = topics.map(({ name, by }) => this.headCommand(name, by === '' ? '=' : ''));
     this.link.read(commands, (results) => {
-      reply(results.map((result) => (isFailure(result) ? null : readHead(result as string[]))));
+      const answer = results.map(readAsked);
+      const absent = topics.flatMap((topic, at) => (answer[at] === undefined ? [{ topic, at }] : []));
+      if (absent.length === 0) return reply(answer.map((head) => head ?? null));
+      this.begin(absent, answer, () => reply(answer.map((head) => head ?? null)));
     });
+  }
+
+  /** Topics that do not exist begin, as far as there is room for them. */
+  private begin(
+    absent: readonly { readonly topic: AskedTopic; readonly at: number }[],
+    answer: (Head | Refusal | null | undefined)[],
+    done: () => void,
+  ): void {
+    const admitted: (typeof absent)[number][] = [];
+    let open = absent.length;
+    const wanted = absent.map((one) => ({
+      topic: one.topic.name,
+      by: one.topic.by,
+      reply: (refused: Refusal | null): void => {
+        if (refused === null) admitted.push(one);
+        else answer[one.at] = refused;
+        open -= 1;
+        if (open === 0) make();
+      },
+    }));
+    const make = (): void => {
+      if (admitted.length === 0) return done();
+      const commands = admitted.map(({ topic }) => this.headCommand(topic.name, `=${userDigest(topic.by)}`));
+      this.link.read(commands, (results) => {
+        for (const [at, one] of admitted.entries()) answer[one.at] = readAsked(results[at]);
+        done();
+      });
+    };
+    this.calls.shares.admit(wanted, () => {});
+  }
+
+  /** @param maker '' when the topic has to exist */
+  private headCommand(topic: Topic, maker: string): Command {
+    const { digest } = this.scripts.head;
+    const lives = [this.options.metaTtlMs, EMPTY_TTL_MS] as const;
+    const settings = [this.random.id(), ...lives, maker, isDirectTopic(topic) ? 1 : ''] as const;
+    return ['EVALSHA', digest, 2, ...this.keysOf(topic), ...settings];
   }
 
   read(topic: Topic, request: ReadRequest, ageMs: number, reply: (answer: LogPage | Refusal | null) => void): void {
@@ -125,7 +169,7 @@ export class RedisTopicLogs implements TopicLogs {
     this.states(topics, (states) => reply(isFailure(states) ? refusedRead(states) : states));
   }
 
-  matching(pattern: string, limit: number, reply: Reply<ReadonlyMap<Topic, Head>>): void {
+  matching(pattern: string, limit: number, reply: Reply<Matching>): void {
     this.walks.find(pattern, limit, (answer) => reply(isFailure(answer) ? refusedRead(answer) : answer));
   }
 
@@ -168,6 +212,13 @@ export class RedisTopicLogs implements TopicLogs {
   private keysOf(topic: Topic): [string, string] {
     return this.calls.keysOf(topic);
   }
+}
+
+/** `undefined` when there is no such topic. */
+function readAsked(result: unknown): Head | null | undefined {
+  if (isFailure(result)) return null;
+  const fields = result as string[];
+  return fields.length === 0 ? undefined : readHead(fields);
 }
 
 function refusedRead({ message }: RedisFailure): Refusal {

@@ -3,11 +3,11 @@ import { beforeAll } from 'vitest';
 import { startRedis, type RedisServer } from '../../test/harness/redis-server.ts';
 import { RedisLink } from '../redis/link.ts';
 import type { LinkOptions } from '../redis/link-options.ts';
-import { parseRedisUrl } from '../redis/url.ts';
+import { parseRedisUrl } from '../config/redis-url.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { systemClock, systemRandom, systemScheduler } from '../telemetry/system-clock.ts';
 import { brokerContract, type BrokerSettings, type BrokerUnderTest } from './contract-suite.ts';
-import { RedisBroker } from './redis.ts';
+import { DistributedBroker } from './distributed.ts';
 import { RedisTopicLogs } from './redis-topic-logs.ts';
 
 /** Redis trims whole nodes of a stream, of up to a hundred entries. */
@@ -35,12 +35,12 @@ function linkOptions(prefix: string): LinkOptions {
 }
 
 /** Every test has keys of its own. */
-async function make({ retention, idempotencyWindowMs }: BrokerSettings): Promise<BrokerUnderTest> {
+async function make({ retention, idempotencyWindowMs, limits }: BrokerSettings): Promise<BrokerUnderTest> {
   lastPrefix += 1;
   const prefix = `t${lastPrefix}`;
   const link = new RedisLink(linkOptions(prefix), systemScheduler, systemRandom, silentLog);
   const logs = new RedisTopicLogs(
-    { idempotencyWindowMs, metaTtlMs: 3_600_000, wait: null },
+    { idempotencyWindowMs, metaTtlMs: 3_600_000, wait: null, limits },
     link,
     systemClock,
     systemRandom,
@@ -55,7 +55,7 @@ async function make({ retention, idempotencyWindowMs }: BrokerSettings): Promise
     topicTtlMs: 3_600_000,
   };
   return {
-    broker: new RedisBroker(options, logs, systemClock, systemScheduler),
+    broker: new DistributedBroker(options, logs, systemClock, systemScheduler),
     slack: NODE_ENTRIES,
     now: () => systemClock.now(),
     pass: (ms) => sleep(ms),

@@ -14,7 +14,7 @@ export interface RestOptions {
   readonly afterMs: number;
   /** How often it is asked where resting topics stand. */
   readonly compareMs: number;
-  /** What is gone from Redis is forgotten after so much silence; before, Redis has lost it, which is to be told. */
+  /** A topic that is gone from the store is forgotten after so much silence; before that, the store has lost it, which is to be told. */
   readonly forgetMs: number;
 }
 

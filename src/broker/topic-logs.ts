@@ -1,6 +1,6 @@
 /**
- * What the Redis broker needs of Redis: the logs of topics and notices of what is published. It knows no client library
- * and no keys, so that the broker's logic runs in the simulator over logs of its own.
+ * What the distributed broker needs of a store that nodes share: the logs of topics and notices of what is published.
+ * The port knows no client library and no keys, so that the broker's logic runs in the simulator over logs of its own.
  */
 import type { Refusal } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/topic.ts';
@@ -21,6 +21,13 @@ export interface Head extends Era {
   readonly lineage: readonly Era[];
 }
 
+/** Topics that a pattern matches. */
+export interface Matching {
+  readonly heads: ReadonlyMap<Topic, Head>;
+  /** What the names that were looked at cost, in names of the node's memory; a look for several patterns is shared by them. */
+  readonly looked: number;
+}
+
 export interface StoredRecord {
   readonly sequence: number;
   /** Milliseconds since 1970. */
@@ -39,6 +46,8 @@ export interface LogPage extends Head {
 /** A message to be stored. */
 export interface NewRecord {
   readonly record: string;
+  /** The user who sends it. */
+  readonly from: string;
   /** Digests of the idempotency key with its user, and of the payload. */
   readonly once: { readonly key: string; readonly digest: string } | null;
 }
@@ -46,7 +55,14 @@ export interface NewRecord {
 /** What became of it. */
 export type Stored =
   | { readonly epoch: string; readonly sequence: number; readonly time: number; readonly duplicate: boolean }
-  | 'conflict';
+  | 'conflict'
+  | Refusal;
+
+/** A topic whose position is asked for, and the user for whom it begins if it does not exist; '' for the server itself. */
+export interface AskedTopic {
+  readonly name: Topic;
+  readonly by: string;
+}
 
 /** One call of a turn. Calls are sent together, and take effect in their order. */
 export type LogCall =
@@ -105,20 +121,22 @@ export interface TopicLogsListener {
 }
 
 export interface TopicLogs {
+  /** What keeps the logs, as refusals call it. */
+  readonly store: string;
   /** Whether calls have a chance. While not, they are refused at once. */
   readonly isAvailable: boolean;
   start(listener: TopicLogsListener): Promise<void>;
   stop(): Promise<void>;
   /** Each call gets one answer; `outcome_unknown` when it may have taken effect. */
   send(calls: readonly LogCall[]): void;
-  /** Where the topics stand; those that do not exist begin. `null` for those that were not answered. */
-  heads(topics: readonly Topic[], reply: (answer: readonly (Head | null)[]) => void): void;
+  /** Where the topics stand; those that do not exist begin, if there is room. `null` for those that were not answered. */
+  heads(topics: readonly AskedTopic[], reply: (answer: readonly (Head | Refusal | null)[]) => void): void;
   /** Where those of the topics stand that exist: nothing begins, and nothing lives longer for it. */
   standing(topics: readonly Topic[], reply: Reply<ReadonlyMap<Topic, Head>>): void;
   /** Answers `null` when there is no such topic. */
   read(topic: Topic, request: ReadRequest, ageMs: number, reply: (answer: LogPage | Refusal | null) => void): void;
   /** Logged topics that a pattern matches with where they stand, at most so many. */
-  matching(pattern: string, limit: number, reply: Reply<ReadonlyMap<Topic, Head>>): void;
+  matching(pattern: string, limit: number, reply: Reply<Matching>): void;
   /** Once it is answered, every notice of the topics comes. Prefixes are first segments of names. */
   subscribe(topics: readonly Topic[], prefixes: readonly string[], reply: (refused: Refusal | null) => void): void;
   unsubscribe(topics: readonly Topic[], prefixes: readonly string[]): void;

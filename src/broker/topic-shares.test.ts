@@ -5,7 +5,8 @@ import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import { VirtualClock } from '../simulation/virtual-clock.ts';
 import type { Published } from './broker.ts';
-import { MemoryBroker, type BrokerShares } from './memory.ts';
+import { MemoryBroker } from './memory.ts';
+import type { BrokerShares } from './topic-bounds.ts';
 
 const KEPT = { messages: 100, ageMs: 3_600_000, bytes: 10_000_000 };
 const SHARES: BrokerShares = { perTenant: undefined, perUser: undefined, inboxes: 100, directPerSender: 50 };

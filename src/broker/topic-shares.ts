@@ -5,19 +5,7 @@
 import { Ranking } from '../actor/ranking.ts';
 import { tenantOf } from '../protocol/topic.ts';
 import type { MemoryTopic } from './memory-topic.ts';
-
-export interface TopicBounds {
-  readonly total: number;
-  readonly perTenant: number;
-  readonly perUser: number;
-}
-
-/** The keys of the configuration that the bounds come from, for whoever is refused. */
-export interface BoundNames {
-  readonly total: string;
-  readonly perTenant: string;
-  readonly perUser: string;
-}
+import type { BoundNames, TopicBounds } from './topic-bounds.ts';
 
 interface Tenant {
   readonly users: Ranking;
@@ -92,7 +80,7 @@ export class TopicShares {
 
   private evictAnywhere(tenant: string, user: string): boolean {
     const largest = this.ranking.first() ?? tenant;
-    // Who has more than the tenant that asks gives way to it; between equals everybody keeps what they have.
+    // A tenant that has more than the one that asks gives way to it; between equals everybody keeps what they have.
     const isHoarder = this.ranking.count(largest) > this.ranking.count(tenant);
     return (isHoarder && this.evictIn(largest, null)) || this.evictIn(tenant, user);
   }
@@ -110,7 +98,7 @@ export class TopicShares {
   /** Forgets the topic of a user that was used longest ago, of those that nobody uses. */
   private evict(tenant: string, user: string): boolean {
     const theirs = this.tenants.get(tenant)?.topics.get(user);
-    // Whoever has one only is no hoarder.
+    // An owner of only one is no hoarder.
     if (theirs === undefined || theirs.size < 2) return false;
     let oldest: MemoryTopic | null = null;
     const looked = [...firstOf(theirs, LOOKED_AT)];

@@ -1,4 +1,4 @@
-/** The newest messages of a topic that a node follows: replays are served from here, so that Redis is not asked. */
+/** The newest messages of a topic that a node follows: replays are served from here, so that the log is not asked. */
 import type { Topic } from '../protocol/topic.ts';
 import { SegmentLog } from '../segments/segment-log.ts';
 import type { SegmentPool } from '../segments/segment-pool.ts';

@@ -48,7 +48,7 @@ export function buildAuthenticator(config: Config, keySet?: KeySet): Authenticat
   return new Authenticator(options, clock);
 }
 
-/** Who decides on topics: the token's rules, and the owners that applications register. */
+/** The deciders on topics: the token's rules, and the owners that applications register. */
 export function buildDecisions(config: Config): Decisions {
   const { apps } = config;
   const options = {

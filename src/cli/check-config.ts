@@ -1,6 +1,6 @@
 /** `signalbox check-config`: says everything that is wrong with a configuration, without starting anything. */
 import type { Command, ExitCode } from './command.ts';
-import { CONFIG_OPTIONS, loadFromArguments } from './config-options.ts';
+import { CONFIG_OPTIONS, loadWithApps } from './config-options.ts';
 
 export const checkConfig: Command = {
   name: 'check-config',
@@ -8,9 +8,11 @@ export const checkConfig: Command = {
   usage: '[--config FILE] [--profile NAME]',
   positionals: 0,
   options: CONFIG_OPTIONS,
-  run(args): ExitCode {
-    const { config, origins } = loadFromArguments(args);
-    process.stdout.write(`the configuration is good: profile ${config.profile}, ${origins.size} keys set\n`);
+  async run(args): Promise<ExitCode> {
+    const { config, origins, apps } = await loadWithApps(args);
+    const names = apps.map(({ app }) => app.name).join(', ');
+    const more = apps.length === 0 ? '' : `, applications: ${names}`;
+    process.stdout.write(`the configuration is good: profile ${config.profile}, ${origins.size} keys set${more}\n`);
     return 0;
   },
 };

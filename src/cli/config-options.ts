@@ -2,7 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { loadApps, type LoadedWithApps } from '../apps/load.ts';
 import { ConfigError, loadConfig, type Loaded } from '../config/load.ts';
+import { BUILT_IN } from './built-in-apps.ts';
 import { UsageError, type Arguments, type Option } from './command.ts';
 import { withDevelopmentSecret } from './development-secret.ts';
 
@@ -60,6 +62,11 @@ export function loadFromArguments(args: Arguments): Loaded {
   return withDevelopmentSecret(
     loadConfig({ files: [`${CONFIG_DIRECTORY}/default.toml`, file], environment: process.env, flags }),
   );
+}
+
+/** With the applications, whose sections are then checked too. @throws ConfigError, UsageError */
+export function loadWithApps(args: Arguments): Promise<LoadedWithApps> {
+  return loadApps(loadFromArguments(args), BUILT_IN);
 }
 
 /** For verbs that ask a node and verify nothing: they run where its secret is not. @throws ConfigError, UsageError */

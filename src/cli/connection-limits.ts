@@ -11,8 +11,8 @@ const CONTROL_BYTES = 262_144;
 
 export function connectionPolicy({ actor_system: actors, websocket }: Config): Policy {
   return {
-    inbox: { capacity: actors.inbound_capacity, bytes: websocket.max_message_size * 16, strategy: 'refuse' },
-    maxRestarts: actors.max_restarts,
+    inbox: { capacity: actors.inbound_capacity, bytes: websocket.max_message_size * 16 },
+    maxFailures: actors.max_restarts,
     windowMs: actors.restart_window_secs * 1_000,
     atLimit: 'stop',
   };

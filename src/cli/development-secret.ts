@@ -28,10 +28,10 @@ export function hasDevelopmentSecret(): boolean {
 
 /** In the development profile, when no key of any kind is configured. */
 export function withDevelopmentSecret(loaded: Loaded): Loaded {
-  const { config, origins } = loaded;
+  const { config } = loaded;
   const { jwt_secret: secret, public_key: publicKey, jwks_url: keySet } = config.auth;
   if (config.profile !== 'development' || (secret ?? publicKey ?? keySet) !== undefined) return loaded;
-  return { config: { ...config, auth: { ...config.auth, jwt_secret: developmentSecret() } }, origins };
+  return { ...loaded, config: { ...config, auth: { ...config.auth, jwt_secret: developmentSecret() } } };
 }
 
 /** https://specifications.freedesktop.org/basedir-spec: a path that is not absolute counts as none. */

@@ -4,6 +4,9 @@ import { UsageError, type Arguments } from './command.ts';
 import { loadWithoutSecret } from './config-options.ts';
 import { nearHost } from './reachable-host.ts';
 
+/** `clients` is the port that they use, whatever answers there. */
+type Door = 'server' | 'admin' | 'clients';
+
 const EXAMPLE = 'http://127.0.0.1:8081';
 
 /** @throws UsageError */
@@ -14,10 +17,10 @@ export function readUrl(text: string): URL {
 
 /**
  * By the same flags, variables and files as `serve`.
- * @param door which of the two ports, where there are two
+ * @param door which of the ports, where there are several
  * @throws UsageError, ConfigError
  */
-export function configuredAddress(args: Arguments, door: 'server' | 'admin'): URL {
+export function configuredAddress(args: Arguments, door: Door): URL {
   const { server, admin } = loadWithoutSecret(args).config;
   const { host, port, key } = doorOf(server, admin, door);
   if (port === 0) throw new UsageError(`expected --url: ${key} is 0, so the node listens on any free port`);
@@ -27,10 +30,10 @@ export function configuredAddress(args: Arguments, door: 'server' | 'admin'): UR
 function doorOf(
   server: Config['server'],
   admin: Config['admin'],
-  door: 'server' | 'admin',
+  door: Door,
 ): { readonly host: string; readonly port: number; readonly key: string } {
   // Behind server.port any of the workers would answer for itself; their parent answers for all.
-  if ((door === 'admin' || server.workers > 1) && admin.port !== undefined)
+  if ((door === 'admin' || (door === 'server' && server.workers > 1)) && admin.port !== undefined)
     return { host: admin.host, port: admin.port, key: 'admin.port' };
   return { ...server, key: 'server.port' };
 }

@@ -2,7 +2,7 @@
 import { KEYS, type Key } from '../config/keys.ts';
 import { redactUrls } from '../telemetry/redact.ts';
 import type { Command, ExitCode } from './command.ts';
-import { CONFIG_OPTIONS, loadFromArguments } from './config-options.ts';
+import { CONFIG_OPTIONS, loadWithApps } from './config-options.ts';
 
 export const printConfig: Command = {
   name: 'print-config',
@@ -11,20 +11,21 @@ export const printConfig: Command = {
   usage: '[--config FILE] [--profile NAME] [--json]',
   positionals: 0,
   options: { json: { type: 'boolean', help: 'print JSON' }, ...CONFIG_OPTIONS },
-  run(args): ExitCode {
-    const { config, origins } = loadFromArguments(args);
-    const rows = KEYS.map((key) => {
+  async run(args): Promise<ExitCode> {
+    const { config, origins, apps } = await loadWithApps(args);
+    const own = KEYS.map((key) => {
       const [section = '', name] = key.path.split('.');
       const tree = config as unknown as Record<string, Record<string, unknown>>;
       const value = name === undefined ? tree[section] : tree[section]?.[name];
-      return {
-        path: key.path,
-        section,
-        name: name ?? section,
-        value: shown(key, value),
-        origin: origins.get(key.path),
-      };
+      return row(key, section, name ?? section, value, origins);
     });
+    const ofApps = apps.flatMap(({ app, keys, settings }) =>
+      keys.map((key) => {
+        const name = key.path.split('.').at(-1) ?? '';
+        return row(key, `apps.${app.name}`, name, (settings as Record<string, unknown>)[name], origins);
+      }),
+    );
+    const rows = [...own, ...ofApps];
     if (args.flag('json')) {
       process.stdout.write(
         `${JSON.stringify(Object.fromEntries(rows.map(({ path, value, origin }) => [path, { value: value ?? null, origin: origin ?? 'default' }])), null, 2)}\n`,
@@ -46,7 +47,23 @@ export const printConfig: Command = {
   },
 };
 
-/** Whoever is shown the configuration is not meant to be shown what opens something. */
+function row(
+  key: Key,
+  section: string,
+  name: string,
+  value: unknown,
+  origins: ReadonlyMap<string, string>,
+): {
+  readonly path: string;
+  readonly section: string;
+  readonly name: string;
+  readonly value: unknown;
+  readonly origin: string | undefined;
+} {
+  return { path: key.path, section, name, value: shown(key, value), origin: origins.get(key.path) };
+}
+
+/** A reader of the configuration is not meant to be shown what opens something. */
 function shown({ isSecret, urlPaths }: Key, value: unknown): unknown {
   if (isSecret && value !== undefined) return '[redacted]';
   return typeof value === 'string' && urlPaths !== undefined ? redactUrls(value, urlPaths) : value;

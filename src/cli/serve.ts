@@ -1,7 +1,7 @@
 /** `signalbox serve`: runs a node, or several that share the port, until it is told to stop. */
 import type { Command, ExitCode } from './command.ts';
 import { reportClosedTopics } from './closed-topics.ts';
-import { CONFIG_OPTIONS, loadFromArguments } from './config-options.ts';
+import { CONFIG_OPTIONS, loadWithApps } from './config-options.ts';
 import { keepThroughHangup } from './early-signals.ts';
 import { reportMemory } from './memory-bounds.ts';
 import { endOnUnhandledRejection } from './unhandled.ts';
@@ -31,14 +31,15 @@ export const serve: Command = {
     'for all of them on admin.port.',
   ],
   async run(args): Promise<ExitCode> {
-    const { config } = loadFromArguments(args);
+    const { config, apps } = await loadWithApps(args);
     if (config.server.workers > 1) {
       keepThroughHangup();
-      return serveWorkers(config, () => loadFromArguments(args).config);
+      return serveWorkers(config, async () => (await loadWithApps(args)).config);
     }
     const ending = new AbortController();
     const running = await startNode({
       config,
+      apps,
       onEnd: (reason) => ending.abort(reason === 'fatal' ? FATAL : 'an operator told it to drain'),
     });
     const log = running.logs.room('cli');
@@ -48,6 +49,7 @@ export const serve: Command = {
       host: config.server.host,
       profile: config.profile,
       broker: running.storage.name,
+      ...(apps.length === 0 ? {} : { apps: apps.map(({ app }) => app.name) }),
     });
     reportMemory(config, log);
     const ended = waitForEnd(ending.signal, ['SIGTERM', 'SIGINT', 'SIGHUP']);

@@ -11,7 +11,7 @@ import type { Session } from '../session/session-store.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
 import { UsageError, type Command, type ExitCode } from './command.ts';
 import { CONFIG_OPTIONS, loadFromArguments } from './config-options.ts';
-import { buildLink } from './storage.ts';
+import { buildLink } from './storage/redis.ts';
 
 const BATCH = 500;
 const REPORT_EVERY = 10_000;

@@ -1,6 +1,6 @@
 /** `signalbox simulate`: runs the core on virtual time against faults, and says which seed breaks a promise. */
 import { describe, simulateSeed, type Finding } from '../simulation/simulate.ts';
-import { REAL_PARTS, REDIS_PARTS } from '../simulation/world.ts';
+import { REAL_PARTS, DISTRIBUTED_PARTS } from '../simulation/world.ts';
 import { UsageError, type Command, type ExitCode } from './command.ts';
 
 /** Findings shown in full; more would not help. */
@@ -28,7 +28,7 @@ export const simulate: Command = {
     const started = performance.now();
     const findings: Finding[] = [];
     for (let seed = first; seed <= last; seed += 1) {
-      const finding = simulateSeed(seed, broker === 'redis' ? REDIS_PARTS : REAL_PARTS, steps);
+      const finding = simulateSeed(seed, broker === 'redis' ? DISTRIBUTED_PARTS : REAL_PARTS, steps);
       if (finding === null) continue;
       findings.push(finding);
       if (findings.length <= MAX_SHOWN) show(finding, steps, broker);

@@ -56,7 +56,7 @@ export const why: Command = {
     const query = ofNodes(args);
     query.set('user', user);
     const path = `/admin/trace/${messageIdOf(id)}?${query.toString()}`;
-    // Whoever got it, got it, whatever other nodes would say.
+    // A user who got it got it, whatever other nodes would say.
     const isOpen = (body: Body): boolean =>
       isIncomplete(body) && (body as unknown as TraceAnswer).why?.verdict !== 'delivered';
     return show(args, await ask(args, 'GET', path), (body) => whyText(body as unknown as TraceAnswer), isOpen);

@@ -1,4 +1,7 @@
 /** Chooses and connects the parts of a node (node/ has one file a part). Nothing is decided anywhere else. */
+import { AppEvents } from '../apps/app-events.ts';
+import type { LoadedApp } from '../apps/loaded.ts';
+import type { RunningApps } from '../apps/run.ts';
 import type { Config } from '../config/schema.ts';
 import type { FrameHandler } from '../connection/context.ts';
 import { answerView } from '../http/admin-elsewhere.ts';
@@ -10,26 +13,22 @@ import type { Route } from '../node/route.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
-import { buildControl, joinControl } from './node/control.ts';
+import { runApps } from './node/apps.ts';
+import { joinControl } from './node/control.ts';
 import { buildCore, type Core } from './node/core.ts';
 import { buildMetrics } from './node/metrics.ts';
 import { buildPulse } from './node/pulse.ts';
-import { adminRoutes, publicRoutes } from './node/routes.ts';
+import { adminRoutes, appRoutes, publicRoutes } from './node/routes.ts';
 import { stopNode, type StopOptions } from './node/stop.ts';
 import { nodeName } from './node-name.ts';
-import { buildStorage, type Storage } from './storage.ts';
-
-/** What an application adds to the core. */
-export interface Extensions {
-  readonly frameHandlers?: ReadonlyMap<string, FrameHandler>;
-  readonly routes?: readonly Route[];
-}
+import { buildStorage } from './storage/build.ts';
+import type { Storage } from './storage/storage.ts';
 
 export interface NodeSetup {
   readonly config: Config;
   /** Called when the node cannot go on, or an operator has told it to drain: the caller stops it. */
   readonly onEnd: (reason: 'fatal' | 'drain') => void;
-  readonly extensions?: Extensions;
+  readonly apps?: readonly LoadedApp[];
   /** Shares its port with others; `/metrics` and `/admin` are left to the parent, which calls the routes. */
   readonly isWorker?: boolean;
 }
@@ -49,40 +48,48 @@ export interface RunningNode {
 
 /**
  * Builds a node and starts serving.
- * @throws when the port cannot be listened on
+ * @throws when an application does not start, or the port cannot be listened on
  */
 export async function startNode(setup: NodeSetup): Promise<RunningNode> {
-  const { config, onEnd, extensions = {}, isWorker = false } = setup;
+  const { config, onEnd, apps = [], isWorker = false } = setup;
   const name = nodeName(config);
   const logs = new LogFactory(parseLevels(config.logging.level), config.logging.format, { node: name });
   const storage = buildStorage(config, name, logs);
-  const control = buildControl(storage, logs);
-  const { bus, views } = control;
-  const core = buildCore({ config, name, logs, storage, frameHandlers: extensions.frameHandlers ?? new Map() });
+  const { bus, views } = storage;
+  const frameHandlers = new Map<string, FrameHandler>();
+  const core = buildCore({ config, name, logs, storage, frameHandlers });
   const { node, context, mode } = core;
-  const operations = buildOperations(core, logs, () => onEnd('drain'));
+  const events = new AppEvents(config.apps.deadline_ms);
+  const operations = buildOperations(core, logs, events, () => onEnd('drain'));
   await storage.broker.start(context.router);
   const pulse = buildPulse(core, operations, storage, () => onEnd('fatal'));
   const metrics = buildMetrics(core, storage, pulse, logs);
 
-  const routes = [...publicRoutes(config, core, storage), ...(extensions.routes ?? [])];
+  let running: RunningApps | null = null;
+  const own = publicRoutes(config, core, storage, () => running);
   const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
   const looking = adminViewRoutes(node, bus, operations);
-  const admin = adminRoutes(config, core, control, looking, isWorker, logs);
+  const admin = adminRoutes(config, core, storage, looking, isWorker, logs);
 
   let port = config.server.port;
-  await joinControl(config, core, operations, storage, bus, () => port);
+  await joinControl(config, core, operations, storage, () => port);
   views?.start(mode.instance, (request) => answerView(looking, request, logs.room('http')));
+  // The process may go on without this node: nothing of it may be left.
+  const letGo = async (error: unknown): Promise<never> => {
+    await running?.stop(config.apps.deadline_ms);
+    await storage.stop();
+    throw error;
+  };
+  const taken = [...own, ...metricRoutes, ...admin];
+  const { shared } = storage;
+  const setOfApps = { config, apps, core, bus, shared, metrics, logs, events, frames: frameHandlers, routes: taken };
+  running = await runApps(setOfApps).catch(letGo);
+  const routes = [...own, ...appRoutes(config, core, running)];
   const transportLog = logs.room('transport');
   const listening = isWorker
     ? listenAsWorker(config, node, routes, context.counters, transportLog)
     : listenAll(config, node, [...routes, ...metricRoutes], admin, context.counters, transportLog);
-  const servers = await listening.catch(async (error: unknown) => {
-    // The process may go on without this node: nothing of it may be left.
-    await bus.stop();
-    await storage.stop();
-    throw error;
-  });
+  const servers = await listening.catch(letGo);
   port = servers.port;
   pulse.start();
   return {
@@ -93,16 +100,22 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     routes: [...routes, ...metricRoutes, ...admin],
     storage,
     metrics,
-    stop: (options) => stopNode(config, { node, storage, bus, pulse, servers }, options),
+    stop: (options) => stopNode(config, { node, storage, pulse, servers, apps: running }, options),
   };
 }
 
-function buildOperations({ node, authenticator }: Core, logs: LogFactory, drain: () => void): Operations {
+function buildOperations(
+  { node, authenticator }: Core,
+  logs: LogFactory,
+  events: AppEvents,
+  drain: () => void,
+): Operations {
   return new Operations(node, {
     authenticator,
     setLogLevels: (text) => logs.setLevels(parseLevels(text)),
     logLevels: () => logs.levelsText,
     drain,
+    appEvent: (told) => events.told(told),
     log: logs.room('control'),
   });
 }

@@ -92,7 +92,7 @@ export class CatchUp {
       // What finds no room is read again when there is some.
       if (!consumer.push(messageOf(feed.name, frame, this.isMine), size)) return;
     }
-    // What the page does not have is not there: the log may have lost what was published last, or ends before it.
+    // Messages that the page does not have are not there: the log may have lost what was published last, or ends before it.
     if (page.next === undefined || isReverse) this.reached(feed, consumer, page);
   }
 

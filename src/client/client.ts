@@ -40,7 +40,7 @@ export interface ClientOptions {
   readonly log?: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
-/** A message from the operators to whoever is connected. */
+/** A message from the operators to everybody who is connected. */
 export interface Notification {
   readonly level: string;
   readonly message: string;

@@ -23,7 +23,7 @@ export interface ConnectionListener {
   frame(link: Link, frame: ServerFrame, size: number): void;
   /** The other one is the connection from now on. */
   moved(link: Link): void;
-  /** What is unanswered on it stays unanswered. */
+  /** Requests that are unanswered on it stay unanswered. */
   lost(link: Link): void;
   changed(state: ConnectionState): void;
   failed(error: SignalboxError): void;

@@ -123,7 +123,7 @@ export class Feed {
     this.deliver(this.live(), 0);
   }
 
-  /** Who has no room leaves; the log keeps what it misses. */
+  /** A reader without room leaves; the log keeps what it misses. */
   private deliver(item: Item, size: number): void {
     for (const consumer of this.consumers)
       if (consumer.isJoined && !consumer.push(item, size)) consumer.isJoined = false;

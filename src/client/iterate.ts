@@ -71,7 +71,7 @@ export function iterate<P>(
         match();
       });
     },
-    // What was shown last counts as not handled: the loop was left in its middle.
+    // The message that was shown last counts as not handled: the loop was left in its middle.
     return: () => {
       ended(null);
       return Promise.resolve({ done: true, value: undefined });

@@ -1,4 +1,4 @@
-/** One attempt at a connection, from its token to the end of its socket. Whoever lets go of it hears nothing of it any more. */
+/** One attempt at a connection, from its token to the end of its socket. An owner that lets go of it hears nothing of it any more. */
 import type { ConnectedDetails, ServerFrame, WireError } from '../protocol/wire.ts';
 import type { ClientCodec, OutgoingFrame, Publish } from './codec.ts';
 import type { Environment, SocketPort } from './environment.ts';

@@ -1,4 +1,4 @@
-/** What is published arrives once and in order, or its promise says why not; on virtual time. */
+/** A publish arrives once and in order, or its promise says why not; on virtual time. */
 import { describe, expect, test } from 'vitest';
 import { isSignalboxError } from './errors.ts';
 import type { Receipt } from './publishing.ts';

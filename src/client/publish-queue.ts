@@ -305,7 +305,7 @@ export class PublishQueue implements QueueView {
         this.giveUp(entry, 'deadline', 'the publish was not settled in time');
   }
 
-  /** What was never sent has not happened; of what was sent nobody knows. */
+  /** A publish that was never sent has not happened; of one that was sent nobody knows. */
   private giveUp(
     entry: Entry,
     reason: 'aborted' | 'deadline' | 'closed' | 'signed_out',

@@ -1,4 +1,4 @@
-/** What a publish is given, answers and leaves behind. */
+/** The options of a publish, its answers, and the traces that it leaves behind. */
 import type { SignalboxError } from './errors.ts';
 
 export interface PublishOptions {
@@ -60,7 +60,7 @@ export interface QueueStats {
 export interface QueueOptions {
   readonly maxMessages?: number;
   readonly maxBytes?: number;
-  /** What was not sent by then is not sent any more. */
+  /** A publish that was not sent by then is not sent any more. */
   readonly maxAgeMs?: number;
 }
 

@@ -86,7 +86,7 @@ export class Subscriptions {
     this.check(link);
   }
 
-  /** What was asked for meanwhile on the other one is asked for here. */
+  /** Requests that came meanwhile on the other one are made here. */
   moved(link: Link): void {
     this.subscribe(
       link,
@@ -148,7 +148,7 @@ export class Subscriptions {
 
   private begin(feed: Feed, consumer: Consumer, since: Exclude<Since, 'stored'>): void {
     if (since === 'live') {
-      // What the others are still to read is not theirs.
+      // Messages that the others are still to read are not theirs.
       if (feed.asked === null && !feed.hasJoined) feed.last = null;
       consumer.isJoined = true;
       consumer.position = feed.last;

@@ -77,7 +77,7 @@ export class Tokens {
     if (this.abortLast !== null) return;
     const abort = new AbortController();
     const settle = (error: unknown, token?: unknown): void => {
-      // What comes after it was stopped belongs to nobody.
+      // A token that comes after it was stopped belongs to nobody.
       if (abort.signal.aborted) return;
       const waiters = this.waiters.splice(0);
       this.stop();

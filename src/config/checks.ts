@@ -3,6 +3,7 @@ import { createPublicKey } from 'node:crypto';
 import { isIP } from 'node:net';
 import { isSupportedPattern, isTopicName } from '../protocol/topic.ts';
 import { MAX_TRACED, tracePattern } from '../protocol/trace-pattern.ts';
+import { parseRedisUrl } from './redis-url.ts';
 import { originEntryProblem } from './origin-entries.ts';
 import type { Problem } from './problem.ts';
 import type { Config, TopicRule } from './schema.ts';
@@ -19,6 +20,7 @@ export function checkTogether(config: Config): Problem[] {
     ...checkClaims(config),
     ...checkSecrets(config),
     ...checkBroker(config),
+    ...checkFetched(config),
     ...checkWorkers(config),
     ...checkBounds(config),
     ...config.topics.rules.flatMap((rule, at) => checkRule(rule, at, config)),
@@ -116,7 +118,7 @@ function checkKeys({ profile, auth }: Config): Problem[] {
   if (profile === 'production' && keySet !== undefined && !isPrivateTransport(keySet)) {
     problems.push({
       key: 'auth.jwks_url',
-      expected: 'an https:// URL in production: whoever changes the keys on their way signs the tokens',
+      expected: 'an https:// URL in production: an attacker who changes the keys on their way signs the tokens',
       got: `${new URL(keySet).protocol}//…`,
     });
   }
@@ -158,16 +160,9 @@ function checkSecrets({ profile, auth, admin }: Config): Problem[] {
   return problems;
 }
 
-/** The URL itself is read by the wiring: here only what it must begin with, so that a password is never shown. */
 function checkBroker({ redis }: Config): Problem[] {
   if (redis.url === undefined) return [];
-  const problems: Problem[] = [];
-  if (!/^rediss?(?:\+(?:sentinel|cluster))?:\/\//.test(redis.url))
-    problems.push({
-      key: 'redis.url',
-      expected: 'redis://, rediss://, or with +sentinel or +cluster before the colon',
-      got: '(another URL)',
-    });
+  const problems = checkRedisUrl(redis.url);
   if (redis.wait_replicas === 0) return problems;
   if (redis.url.includes('+cluster:'))
     problems.push({
@@ -182,6 +177,30 @@ function checkBroker({ redis }: Config): Problem[] {
       got: String(redis.wait_timeout_ms),
     });
   return problems;
+}
+
+/** The URL itself is never shown: it may hold a password. */
+function checkRedisUrl(url: string): Problem[] {
+  try {
+    parseRedisUrl(url);
+    return [];
+  } catch (error) {
+    const expected = error instanceof Error ? error.message.replace(/^expected /, '') : String(error);
+    return [{ key: 'redis.url', expected, got: '(another URL)' }];
+  }
+}
+
+/** Both are fetched, and nothing else is. */
+function checkFetched({ auth, admin }: Config): Problem[] {
+  const urls = [
+    ['auth.jwks_url', auth.jwks_url],
+    ['admin.alert_webhook', admin.alert_webhook],
+  ] as const;
+  return urls.flatMap(([key, url]) =>
+    url === undefined || /^https?:\/\/[^/]/i.test(url)
+      ? []
+      : [{ key, expected: 'a URL that begins with https:// or http://', got: '(another URL)' }],
+  );
 }
 
 /** What the workers' names may add to the node's: -w64. */
@@ -215,7 +234,7 @@ function checkWorkers({ server, redis, admin }: Config): Problem[] {
   return problems;
 }
 
-/** What gives way in a mailbox must still be in the log, or an overflow would lose it although the log was meant to keep it. */
+/** Messages that give way in a mailbox must still be in the log, or an overflow would lose messages that the log was meant to keep. */
 function checkBounds({ topics, actor_system: actors, websocket }: Config): Problem[] {
   const problems = shorterThanMailbox('topics.history', topics.history, actors.mailbox_capacity);
   const largest = websocket.max_message_size * 2;

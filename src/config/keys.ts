@@ -54,10 +54,12 @@ export const KEYS_BY_VARIABLE: ReadonlyMap<string, Key> = new Map(
   KEYS.flatMap((key) => key.variables.map((name) => [name, key] as const)),
 );
 
-function describeKey(path: string, type: z.ZodType): Key {
+/** What a key takes, of the server or of an application. */
+export function describeKey(path: string, type: z.ZodType): Key {
   const { core, fallback } = unwrap(type.def);
   const json = jsonOf(type);
-  const secret = type.meta()?.['secret'] as SecretKind | undefined;
+  const meta = metaOf(type);
+  const secret = meta['secret'] as SecretKind | undefined;
   const short = Object.entries(SHORT_NAMES)
     .filter(([, target]) => target === path)
     .map(([name]) => name);
@@ -66,12 +68,18 @@ function describeKey(path: string, type: z.ZodType): Key {
     kind: kindOf(core, json),
     isSecret: secret !== undefined,
     secret,
-    urlPaths: type.meta()?.['urlPaths'] as UrlPaths | undefined,
-    description: type.description ?? '',
+    urlPaths: meta['urlPaths'] as UrlPaths | undefined,
+    description: (meta['description'] as string | undefined) ?? '',
     fallback,
     bounds: boundsOf(json),
-    variables: [`${PREFIX}${path.replace('.', '_').toUpperCase()}`, ...short],
+    variables: [`${PREFIX}${path.replaceAll(/[.-]/g, '_').toUpperCase()}`, ...short],
   };
+}
+
+/** Whatever stands around it: a secret that may be missing is a secret. */
+function metaOf(type: z.ZodType): Readonly<Record<string, unknown>> {
+  const inner = (type.def as Definition).innerType as z.ZodType | undefined;
+  return { ...(inner === undefined ? {} : metaOf(inner)), ...type.meta() };
 }
 
 function unwrap(definition: Definition): { core: Definition; fallback: unknown } {
@@ -85,7 +93,7 @@ function unwrap(definition: Definition): { core: Definition; fallback: unknown }
 }
 
 function jsonOf(type: z.ZodType): JsonType {
-  return type.toJSONSchema({ io: 'input' }) as JsonType;
+  return type.toJSONSchema({ io: 'input', unrepresentable: 'any' }) as JsonType;
 }
 
 function kindOf(core: Definition, json: JsonType): ValueKind {

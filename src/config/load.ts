@@ -2,12 +2,16 @@
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
+import { APPS_PREFIX, isAppFlag, resolveModule, takeAppSections, type AppTexts } from './app-sections.ts';
 import { checkTogether } from './checks.ts';
+import { convert } from './convert.ts';
+import { explain, suggest } from './explain.ts';
 import { KEYS, KEYS_BY_PATH, KEYS_BY_VARIABLE, type Key } from './keys.ts';
 import type { Problem } from './problem.ts';
 import { PREFIX, schema, type Config } from './schema.ts';
 import { secretProblem, secretText } from './secrets.ts';
 import { isServiceLink } from './service-links.ts';
+import { isTree, type Tree } from './tree.ts';
 
 export interface Sources {
   /** Files, the later over the earlier. */
@@ -23,9 +27,9 @@ export interface Loaded {
   readonly config: Config;
   /** Where each key's value comes from; keys with their default are missing. */
   readonly origins: ReadonlyMap<string, string>;
+  /** Texts for keys of applications, to be read against their schemas (apps/load.ts). */
+  readonly appTexts: AppTexts;
 }
-
-type Tree = Record<string, unknown>;
 
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -42,15 +46,32 @@ export function loadConfig(sources: Sources): Loaded {
   const problems: Problem[] = [];
   const origins = new Map<string, string>();
   const tree: Tree = {};
-  for (const file of sources.files) merge(tree, readToml(file, problems), file, origins);
-  merge(tree, sources.values ?? {}, 'the program', origins);
-  readEnvironment(tree, sources.environment, origins, problems);
-  for (const [path, text] of sources.flags) readFlag(tree, path, text, origins, problems);
+  const sections: Record<string, Tree> = {};
+  const take = (values: Readonly<Tree>, origin: string): void =>
+    merge(
+      tree,
+      takeAppSections(values, sections, (path) => origins.set(path, origin)),
+      origin,
+      origins,
+    );
+  for (const file of sources.files) take(readToml(file, problems), file);
+  take(sources.values ?? {}, 'the program');
+  const variables = readEnvironment(tree, sources.environment, origins, problems);
+  const isOfApps = ([path]: readonly [string, string]): boolean => isAppFlag(path);
+  for (const [path, text] of [...sources.flags].filter((flag) => !isOfApps(flag)))
+    readFlag(tree, path, text, origins, problems);
+  const { apps = {} } = tree;
+  if (isTree(apps)) tree['apps'] = { ...apps, sections };
   const parsed = schema.safeParse(tree);
   if (parsed.error !== undefined) problems.push(...parsed.error.issues.flatMap((issue) => explain(issue, tree)));
   else problems.push(...checkTogether(parsed.data), ...checkSecretTexts(parsed.data, origins));
   if (parsed.data === undefined || problems.length > 0) throw new ConfigError(problems);
-  return { config: deepFreeze(parsed.data), origins };
+  const modules = parsed.data.apps.modules.map((text) => resolveModule(text, origins.get('apps.modules')));
+  return {
+    config: deepFreeze({ ...parsed.data, apps: { ...parsed.data.apps, modules } }),
+    origins,
+    appTexts: { variables, flags: new Map([...sources.flags].filter(isOfApps)) },
+  };
 }
 
 /** Each secret is what its owner thinks it is, wherever it came from. */
@@ -103,13 +124,17 @@ function isDefault(path: string, value: unknown): boolean {
   return JSON.stringify(KEYS_BY_PATH.get(path)?.fallback) === JSON.stringify(value);
 }
 
-/** `NAME`, and for secrets `NAME_FILE`. Variables with our prefix that are no key are problems: most are misspelt. */
+/**
+ * `NAME`, and for secrets `NAME_FILE`. Variables with our prefix that are no key are problems: most are misspelt.
+ * @returns those that may be keys of applications
+ */
 function readEnvironment(
   tree: Tree,
   environment: Sources['environment'],
   origins: Map<string, string>,
   problems: Problem[],
-): void {
+): ReadonlyMap<string, string> {
+  const ofApps = new Map<string, string>();
   for (const key of KEYS) {
     // The systematic name last, so that it wins over the short one.
     for (const name of key.variables.toReversed()) {
@@ -123,7 +148,8 @@ function readEnvironment(
     if (!name.startsWith(PREFIX) || OWN_VARIABLES.has(name) || isServiceLink(name, text)) continue;
     const base = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : name;
     const key = KEYS_BY_VARIABLE.get(name) ?? KEYS_BY_VARIABLE.get(base);
-    if (key === undefined || (base !== name && !KEYS_BY_VARIABLE.has(name) && !key.isSecret)) {
+    if (key === undefined && name.startsWith(APPS_PREFIX)) ofApps.set(name, text);
+    else if (key === undefined || (base !== name && !KEYS_BY_VARIABLE.has(name) && !key.isSecret)) {
       problems.push({
         key: name,
         expected: `a configuration key${suggest(name)}`,
@@ -131,6 +157,7 @@ function readEnvironment(
       });
     }
   }
+  return ofApps;
 }
 
 /** Variables with our prefix that are not keys: what the launcher and the command line read themselves. */
@@ -182,93 +209,6 @@ function put(
     (tree[section] as Tree)[name] = value;
   }
   origins.set(key.path, origin);
-}
-
-/** Text from a variable or flag as the key's type. Lists are comma-separated or JSON. */
-function convert(key: Key, text: string): unknown {
-  switch (key.kind) {
-    case 'true or false':
-      return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : undefined;
-    case 'whole number':
-    case 'number':
-      return /^-?\d[\d_]*(\.\d+)?(e\d+)?$/i.test(text) ? Number(text.replaceAll('_', '')) : undefined;
-    case 'list':
-      if (!text.startsWith('[')) return text === '' ? [] : text.split(',').map((item) => item.trim());
-      return parseJson(text);
-    case 'list of tables':
-      return parseJson(text);
-    default:
-      return text;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-interface Issue {
-  readonly code?: string | undefined;
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-  readonly keys?: readonly string[];
-}
-
-/** The schema library's complaints in our three parts. Values of secrets are not shown. */
-function explain(issue: Issue, tree: Tree): Problem[] {
-  const path = issue.path.map(String).join('.');
-  if (issue.code === 'unrecognized_keys') {
-    return (issue.keys ?? []).map((name) => {
-      const full = path === '' ? name : `${path}.${name}`;
-      return { key: full, expected: `a known key${suggest(full)}`, got: 'an unknown one' };
-    });
-  }
-  const value = issue.path.reduce<unknown>(
-    (at, name) => (isTree(at) || Array.isArray(at) ? (at as Tree)[name as string] : undefined),
-    tree,
-  );
-  const key = KEYS_BY_PATH.get(issue.path.slice(0, 2).map(String).join('.'));
-  const isInWords = issue.code === 'invalid_format' && key?.kind === 'text';
-  const expected =
-    key === undefined || issue.path.length > 2 || isInWords
-      ? issue.message
-      : `a ${key.kind}${key.bounds === '' ? '' : ` (${key.bounds})`}`;
-  if (key?.isSecret === true) return [{ key: path, expected, got: '(a secret)' }];
-  // What is no URL cannot be redacted like one, and may hold a password all the same.
-  if (key?.urlPaths !== undefined) return [{ key: path, expected, got: 'something else' }];
-  return [{ key: path, expected, got: JSON.stringify(value) ?? 'nothing' }];
-}
-
-/** The most similar key, when one is near enough to be a slip. */
-function suggest(name: string): string {
-  const wanted = name.replace(PREFIX, '').toLowerCase().replaceAll('_', '').replaceAll('.', '');
-  const near = KEYS.map((key) => ({
-    path: key.path,
-    distance: distance(wanted, key.path.replaceAll('_', '').replace('.', '')),
-  })).sort((a, b) => a.distance - b.distance)[0];
-  return near !== undefined && near.distance <= 3 ? ` (did you mean ${near.path}?)` : '';
-}
-
-/** Levenshtein. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      next.push(
-        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)),
-      );
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
-}
-
-function isTree(value: unknown): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 function deepFreeze<T>(value: T): T {

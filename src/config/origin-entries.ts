@@ -26,7 +26,18 @@ export function originEntryProblem(entry: string): string | null {
     return 'a port from 0 to 65535 without zeros in front, as browsers send it';
   if (port !== undefined && DEFAULT_PORTS[scheme ?? ''] === port)
     return `no default port, which browsers leave out: "${scheme}://${star ?? ''}${host}"`;
-  return null;
+  return hostProblem(entry, scheme, star !== undefined, host);
+}
+
+/** Numbers have many spellings, of which a browser sends one (https://url.spec.whatwg.org/#host-serializing). */
+function hostProblem(entry: string, scheme: string | undefined, isBelow: boolean, host: string): string | null {
+  // Other schemes have no addresses but those in brackets, and no rules for names.
+  if (scheme !== undefined && DEFAULT_PORTS[scheme] === undefined && !host.startsWith('[')) return null;
+  const label = isBelow ? 'a.' : '';
+  const url = `http://${label}${host}`;
+  if (!URL.canParse(url)) return isBelow ? 'a domain after "*.", not an address' : 'a host that a URL can have';
+  const sent = new URL(url).hostname.slice(label.length);
+  return sent === host ? null : `the host as browsers send it: ${JSON.stringify(entry.replace(host, sent))}`;
 }
 
 /** The entry as it was probably meant. */

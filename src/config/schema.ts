@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 
-const LEVELS = /^(?:[a-z]+=)?(?:trace|debug|info|warn|error)(?:,(?:[a-z]+=)?(?:trace|debug|info|warn|error))*$/;
+const LEVELS =
+  /^(?:[a-z][a-z0-9-]*=)?(?:trace|debug|info|warn|error)(?:,(?:[a-z][a-z0-9-]*=)?(?:trace|debug|info|warn|error))*$/;
 
 const ALGORITHMS = [
   ...(['HS256', 'HS384', 'HS512'] as const),
@@ -65,9 +66,9 @@ export const SECTIONS = {
       max_connections_per_user: count(100).describe('connections of one user on this node'),
       accepts_per_second: count(2_000).describe('new connections per second; more are told to come back'),
       heartbeat_interval_secs: seconds(30).describe('seconds between pings to a client'),
-      client_timeout_secs: seconds(60).describe('a client from which nothing came for so long is closed with 4105'),
+      client_timeout_secs: seconds(60).describe('seconds without anything from a client before it is closed with 4105'),
       stall_timeout_secs: seconds(60).describe(
-        'a client that reads nothing for so long, although there is something, is closed with 4109',
+        'seconds in which a client reads nothing, although messages wait for it, before it is closed with 4109',
       ),
       max_message_size: count(65_536, 1_024, 16_777_216).describe('bytes of a message from a client'),
       max_subscriptions: count(200, 1, 10_000).describe('topics and patterns that a connection may subscribe to'),
@@ -111,7 +112,7 @@ export const SECTIONS = {
         .max(1_000)
         .default(0)
         .describe(
-          'publications go out at most once in so many milliseconds, so that they share writes; a node that is busy for longer does not wait; 0 delivers at once',
+          'milliseconds between two rounds of deliveries, at least, so that publications share writes; a node that is busy for longer does not wait; 0 delivers at once',
         ),
     })
     .describe('Actors, their mailboxes and their supervision.'),
@@ -124,15 +125,15 @@ export const SECTIONS = {
         'public key (PEM) of RS, PS, ES or EdDSA tokens; name their algorithms in auth.algorithms',
       ),
       jwks_url: urlWith('address').describe(
-        'URL of a key set (RFC 7517) whose keys tokens may be signed with; fetched again for unknown key ids',
+        'URL of a key set (RFC 7517): its keys may sign tokens; fetched again for unknown key ids',
       ),
-      jwks_min_interval_secs: seconds(30).describe('between two fetches of the key set at least'),
+      jwks_min_interval_secs: seconds(30).describe('seconds between two fetches of the key set, at least'),
       jwks_max_age_secs: seconds(600).describe('a key set older than this is fetched again when it is used'),
       algorithms: z
         .array(z.enum(ALGORITHMS))
         .min(1)
         .default(['HS256'])
-        .describe('algorithms accepted; what a token asks for is never believed'),
+        .describe('algorithms accepted, whatever a token asks for'),
       issuer: z.string().optional().describe('the iss claim that tokens must have'),
       audience: z.string().optional().describe('the aud claim that tokens must have'),
       leeway_secs: seconds(60, 0).describe('tolerance for clocks that differ'),
@@ -157,15 +158,15 @@ export const SECTIONS = {
   rate_limiting: z
     .strictObject({
       enabled: flag(true).describe('whether the rates below are enforced'),
-      connection_rps: perSecond(100).describe('frames per second of a connection'),
-      connection_burst: count(200).describe('frames that a connection may send at once'),
-      user_rps: perSecond(500).describe('frames per second of all connections of a user on this node'),
-      user_burst: count(1_000).describe('frames that a user may send at once'),
-      global_rps: perSecond(10_000).describe('frames per second of the node'),
-      global_burst: count(20_000).describe('frames that the node takes at once'),
+      connection_rps: perSecond(100).describe('tokens per second of a connection'),
+      connection_burst: count(200).describe('tokens that a connection may spend at once'),
+      user_rps: perSecond(500).describe('tokens per second of all connections of a user on this node'),
+      user_burst: count(1_000).describe('tokens that a user may spend at once'),
+      global_rps: perSecond(10_000).describe('tokens per second of the node'),
+      global_burst: count(20_000).describe('tokens that the node gives at once'),
     })
     .describe(
-      'Token buckets. One token a frame; History and GetMissedMessages cost 5, Subscribe one per 10 topics, a position a tenth.',
+      'Token buckets. One token a frame, and one for each further 8 KiB of its message; History and GetMissedMessages cost 5, Subscribe one per 10 topics, a position a tenth.',
     ),
 
   topics: z
@@ -176,13 +177,15 @@ export const SECTIONS = {
       total_bytes: count(1_073_741_824, 65_536, 1_099_511_627_776).describe(
         'bytes kept for all topics of the in-memory broker; the largest logs are shortened first',
       ),
-      max_topics: count(100_000).describe('topics of the in-memory broker, without inboxes of direct messages'),
+      max_topics: count(100_000).describe(
+        'topics, without inboxes of direct messages: of this node, with Redis of all nodes together',
+      ),
       max_topics_per_user: z
         .int()
         .min(1)
         .optional()
         .describe(
-          'topics of the in-memory broker, and in the same way inboxes, that one user has made; beyond, the oldest of them that nobody uses is forgotten; default: a quarter of max_topics, of max_inboxes',
+          'topics, and in the same way inboxes, that one user has made; beyond, the oldest of them that nobody uses is forgotten; default: a quarter of max_topics, of max_inboxes',
         ),
       max_topics_per_tenant: z
         .int()
@@ -191,7 +194,9 @@ export const SECTIONS = {
         .describe(
           'the same for one tenant, except those without a tenant; default: half of max_topics, of max_inboxes',
         ),
-      max_inboxes: count(100_000).describe('inboxes of direct messages of the in-memory broker'),
+      max_inboxes: count(100_000).describe(
+        'inboxes of direct messages: of this node, with Redis of all nodes together',
+      ),
       rest_secs: seconds(600).describe(
         'silence after which a node lets go of a topic that only patterns bring; it goes on with its next message',
       ),
@@ -200,7 +205,7 @@ export const SECTIONS = {
       publish: roles().describe('roles that may publish'),
       direct_history: count(100).describe('direct messages kept per user'),
       direct_per_sender: count(50).describe(
-        'unread direct messages of one sender in an inbox that also has unread ones of others (in-memory broker)',
+        'unread direct messages of one sender in an inbox that also has unread ones of others',
       ),
       direct_age_secs: seconds(86_400).describe('how long direct messages are kept'),
       direct_publish: roles().describe('roles that may send direct messages'),
@@ -218,7 +223,9 @@ export const SECTIONS = {
       capacity: count(100_000).describe(
         'sessions kept in memory; beyond, the oldest of the user who has the most leave first',
       ),
-      per_user: count(1_000).describe('sessions of one user kept in memory; their oldest leave first'),
+      per_user: count(1_000).describe(
+        'sessions of one user that are kept, with Redis those of all nodes; their oldest leave first',
+      ),
     })
     .describe('What is remembered of a connection after its end.'),
 
@@ -241,7 +248,7 @@ export const SECTIONS = {
         ),
       command_timeout_ms: count(1_000, 10, 60_000).describe('milliseconds after which a command counts as unanswered'),
       connect_timeout_ms: count(2_000, 10, 60_000).describe(
-        'milliseconds to connect; a node starts without Redis then',
+        'milliseconds to connect; after them a node starts without Redis',
       ),
       retry_max_ms: count(250, 10, 60_000).describe('longest pause between attempts to connect, in milliseconds'),
       breaker_failures: count(5, 1, 1_000).describe('unanswered calls in a row that open the circuit breaker'),
@@ -249,7 +256,7 @@ export const SECTIONS = {
         'milliseconds that the breaker stays open before one call may try',
       ),
       start_without_orders: flag(false).describe(
-        'whether a node takes clients before it could read from Redis what was revoked and ordered: revoked tokens too then',
+        'whether a node takes clients before it has read from Redis what was revoked and ordered; until then it accepts revoked tokens too',
       ),
       wait_replicas: count(0, 0, 100).describe(
         'replicas that must have a message before it is acknowledged (WAIT); costs a round trip to them, not for a cluster',
@@ -263,7 +270,7 @@ export const SECTIONS = {
       tails_total_bytes: count(67_108_864, 65_536, 1_099_511_627_776).describe(
         'memory for the newest messages of followed topics, from which replays are served',
       ),
-      compare_secs: seconds(20).describe('a topic that was silent for so long is compared with its log'),
+      compare_secs: seconds(20).describe('seconds of silence after which a topic is compared with its log'),
       topic_ttl_secs: z
         .int()
         .min(3_600)
@@ -315,7 +322,7 @@ export const SECTIONS = {
       messages: count(1_000, 1, 100_000).describe('traced messages kept; the oldest leave first'),
       recipients: count(100, 1, 10_000).describe('recipients listed per traced message; the rest is counted'),
     })
-    .describe('What became of single messages (docs/tracing.md); can be switched on and off at run time.'),
+    .describe('The message trace (docs/tracing.md); operators can switch it on and off at run time.'),
 
   shutdown: z
     .strictObject({
@@ -326,6 +333,18 @@ export const SECTIONS = {
 
   apps: z
     .strictObject({
+      modules: z
+        .array(z.string().min(1))
+        .default([])
+        .describe(
+          'modules of applications that run in the server: paths relative to the file that names them, or packages; the others are switched on by their section',
+        ),
+      deadline_ms: count(5_000, 10, 600_000).describe(
+        'milliseconds in which an application answers a frame, a request or an event, unless it says otherwise',
+      ),
+      blocking_ms: count(50, 1, 60_000).describe(
+        'an application that keeps the event loop from everybody else for so long is named in the log',
+      ),
       decision_timeout_ms: count(2_000, 10, 60_000).describe(
         'milliseconds in which the owner of a topic decides who may act; without an answer it is a refusal for now',
       ),
@@ -334,6 +353,9 @@ export const SECTIONS = {
     })
     .describe('Applications (docs/applications.md). Each has a section of its own beside these keys: [apps.NAME].'),
 } as const;
+
+/** Tables below `[apps]`: the sections of applications, by name. Each application checks its own. */
+const appSections = z.record(z.string(), z.record(z.string(), z.unknown())).default({});
 
 export const schema = z.strictObject({
   profile: z
@@ -354,12 +376,14 @@ export const schema = z.strictObject({
   metrics: SECTIONS.metrics.prefault({}),
   trace: SECTIONS.trace.prefault({}),
   shutdown: SECTIONS.shutdown.prefault({}),
-  apps: SECTIONS.apps.prefault({}),
+  apps: SECTIONS.apps.extend({ sections: appSections }).prefault({}),
 });
 
 export type Config = z.output<typeof schema>;
-/** The same as it may be written: every section and every key may be missing. */
-export type ConfigInput = z.input<typeof schema>;
+/** The same as it may be written: every section and every key may be missing. Tables below `apps` are sections of applications. */
+export type ConfigInput = Omit<z.input<typeof schema>, 'apps'> & {
+  readonly apps?: z.input<typeof SECTIONS.apps> & { readonly [name: string]: unknown };
+};
 export type TopicRule = z.output<typeof topicRule>;
 
 /** The names that people try first, beside `SIGNALBOX_SECTION_KEY`. */

@@ -26,8 +26,8 @@ export function secretBytes(secret: string): Uint8Array {
 }
 
 /**
- * What makes a secret differ from what its owner thinks it is, as what was expected and what came, without the secret; or
- * `null`. Whoever signs tokens with the same secret would else see them refused, with nothing that says why.
+ * The difference between a secret and what its owner thinks it is: what was expected and what came, without the secret; or
+ * `null`. Without this, tokens signed with the same secret would be refused, and nothing would say why.
  */
 export function secretProblem(
   { secret }: Pick<Key, 'secret'>,

@@ -1,4 +1,4 @@
-/** What waits in all mailboxes of a node together, and which connections give way when that is too much. */
+/** All that waits in the mailboxes of a node together, and which connections give way when that is too much. */
 import { lagFattest } from './overflow.ts';
 import type { Connection } from './connection.ts';
 

@@ -133,6 +133,11 @@ describe('rates', () => {
     ['GetMissedMessages', 5, 'GetMissedMessages', { since: {} }],
     ['Broadcast', 1, 'Broadcast', { topic: 'chat.a', payload: 1 }],
     ['a frame that is refused', 1, 'Nonsense', {}],
+    ['a Broadcast of almost 8 KiB', 1, 'Broadcast', { topic: 'chat.a', payload: 'x'.repeat(8_000) }],
+    ['a Broadcast of more than 8 KiB', 2, 'Broadcast', { topic: 'chat.a', payload: 'x'.repeat(8_300) }],
+    ['a Broadcast of 60,000 bytes', 8, 'Broadcast', { topic: 'chat.a', payload: 'x'.repeat(60_000) }],
+    ['a DirectMessage of 60,000 bytes', 8, 'DirectMessage', { target_user: 'bob', payload: 'x'.repeat(60_000) }],
+    ['60,000 bytes that are refused', 8, 'Nonsense', { x: 'x'.repeat(60_000) }],
   ])('%s costs %i', (_, cost, type, data) => {
     const { client } = limited(10, 20);
     client.ask(type, data);
@@ -218,6 +223,28 @@ describe('rates', () => {
       }
     });
     expect(client.link.closeReason).toBe('rate_limited');
+  });
+
+  test('no message costs more than a full bucket, however small that is', () => {
+    const { rig, client } = limited(1, 3);
+    for (let at = 0; at < 3; at += 1) {
+      rig.clock.advance(10_000);
+      expect(client.ask('Broadcast', { topic: 'chat.a', payload: 'x'.repeat(60_000) }).type).toBe('Ack');
+      const refused = client.ask('Broadcast', { topic: 'chat.a', payload: 'x' });
+      expect(refused.data).toMatchObject({ reason: 'rate_limited', retry_after_ms: 1_000 });
+    }
+  });
+
+  test('a large message of a client without enough for its size is refused unread, and the client is told when', () => {
+    const { rig, client } = limited(10, 20);
+    for (let at = 0; at < 14; at += 1) client.ask('Ping');
+    client.take();
+    const frame = { topic: 'chat.a', payload: 'x'.repeat(60_000) };
+    const id = client.send('Broadcast', frame);
+    expect(client.repliesTo(id)).toEqual([]);
+    expect(client.take().map(({ data }) => data)).toMatchObject([{ reason: 'rate_limited', retry_after_ms: 200 }]);
+    rig.clock.advance(200);
+    expect(client.ask('Broadcast', frame).type).toBe('Ack');
   });
 
   test('a large message of a client that has nothing left is refused unread', () => {

@@ -2,8 +2,10 @@
 import { oweTokens, takeTokens, waitFor } from '../limits/token-bucket.ts';
 import { ERRORS, type Refusal } from '../protocol/errors.ts';
 import type { ClientFrame, SubscribeFrame } from '../protocol/frames.ts';
-import { chargeUser, READ_COST, rateLimited } from '../service/rates.ts';
+import { chargeUser, mostOfUser, READ_COST, rateLimited, readingCost } from '../service/rates.ts';
 import type { Connection } from './connection.ts';
+import { frameHandlerOf } from './frame-handlers.ts';
+import { overruns } from './turn-guard.ts';
 
 const TOPICS_PER_TOKEN = 10;
 const POSITIONS_PER_TOKEN = 10;
@@ -34,12 +36,14 @@ export interface Conduct {
   floodBeats: number;
   /** Bytes of pongs since the socket last had nothing to send. */
   pongBytes: number;
+  /** What was paid for reading the message that came last. */
+  reading: number;
   /** When the frame that was refused last may be sent again, in ms of the monotonic clock. */
   refusedUntil: number;
 }
 
 /** Tokens that a frame costs. */
-export function costOf(frame: ClientFrame): number {
+function costOf(frame: ClientFrame): number {
   switch (frame.type) {
     case 'Ack':
       return frame.positions.size / POSITIONS_PER_TOKEN;
@@ -54,6 +58,19 @@ export function costOf(frame: ClientFrame): number {
     default:
       return 1;
   }
+}
+
+/** The most that a message costs. */
+function mostOf({ context }: Connection): number {
+  return Math.min(context.limits.connectionRate.burst, mostOfUser(context));
+}
+
+/** What a frame costs beside its being read: both together never more than a full bucket. */
+export function affordable(connection: Connection, frame: ClientFrame): number {
+  const { frameHandlers } = connection.context;
+  const isOfApp = frame.type.startsWith('X-');
+  const cost = isOfApp ? (frameHandlerOf(frameHandlers, frame.type)?.cost ?? 1) : costOf(frame);
+  return Math.min(cost, mostOf(connection) - (connection.conduct?.reading ?? 0));
 }
 
 /** Topics at which patterns resume: each is a read of the log. */
@@ -86,7 +103,7 @@ function told(connection: Connection, refused: Refusal | null, now: number): Ref
   return refused;
 }
 
-/** What is answered by nothing is refused by nothing: too many of these frames count as the flood that they are. */
+/** Frames without an answer get no refusal either: too many of them count as the flood that they are. */
 export function chargeFreeFrame(connection: Connection): void {
   const { limits, clock, users } = connection.context;
   if (!limits.limitRates) return;
@@ -111,22 +128,30 @@ export function overdraft(connection: Connection): Refusal | null {
 }
 
 /**
- * Why a large message is refused before it is read, or `null`: reading it is most of what it costs, and a client that
- * has nothing left, or does not wait as it was told, would have everybody pay for that. A refused frame takes nothing
+ * Charges for reading a large message, or one beyond what a full bucket pays for in a turn, or says why it is refused before it is read: reading it is most of what it costs,
+ * and a client that has not enough left, or does not wait as it was told, would have everybody pay for that. A refused frame takes nothing
  * from the bucket, so a client whose frames cost more than is left would never have nothing.
  */
 export function chargeUnread(connection: Connection, size: number): Refusal | null {
   const { context, conduct, fullAt, usage } = connection;
   const { limits, users, clock, counters } = context;
-  if (size < LARGE_BYTES || !limits.limitRates) return null;
+  if (conduct !== null) conduct.reading = 0;
+  if (!limits.limitRates || (size < LARGE_BYTES && !overruns(connection))) return null;
   const now = clock.elapsed();
+  const reading = Math.min(readingCost(size), Math.max(0, mostOf(connection) - 1));
+  // And one for the frame in it.
+  const cost = reading + 1;
   const isBroke =
-    takeTokens(fullAt, limits.connectionRate, 1, now) === -1 || takeTokens(usage.fullAt, users.rate, 1, now) === -1;
+    takeTokens(fullAt, limits.connectionRate, cost, now) === -1 ||
+    takeTokens(usage.fullAt, users.rate, cost, now) === -1;
   const early = Math.ceil((conduct?.refusedUntil ?? 0) - now);
-  if (!isBroke && early <= 0) return null;
-  countRefused(connection);
+  if (!isBroke && early <= 0) {
+    if (reading > 0) conductOf(connection).reading = reading;
+    return chargeFrame(connection, reading);
+  }
+  countRefused(connection, cost);
   counters.rateLimited.add('connection');
-  const wait = Math.max(early, waitFor(fullAt, limits.connectionRate, 1, now), users.wait(usage, 1, now));
+  const wait = Math.max(early, waitFor(fullAt, limits.connectionRate, cost, now), users.wait(usage, cost, now));
   return rateLimited('connection', limits.connectionRate.perSecond, wait);
 }
 
@@ -179,11 +204,13 @@ function conductOf(connection: Connection): Conduct {
     beat: 0,
     floodBeats: 0,
     pongBytes: 0,
+    reading: 0,
     refusedUntil: 0,
   });
 }
 
-function countRefused(connection: Connection): void {
+/** @param cost of what was refused: large messages are a flood sooner than small ones */
+function countRefused(connection: Connection, cost = 1): void {
   const conduct = conductOf(connection);
   const { limits, node } = connection.context;
   if (conduct.beat !== node.beat) {
@@ -193,7 +220,7 @@ function countRefused(connection: Connection): void {
     conduct.refused = 0;
     conduct.beat = node.beat;
   }
-  conduct.refused += 1;
+  conduct.refused += cost;
   if (conduct.floodBeats < FLOOD_BEATS) return;
   connection.close('rate_limited', `more than ${FLOOD_FACTOR} times the allowed rate for ${FLOOD_BEATS} s`);
 }

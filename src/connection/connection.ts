@@ -5,7 +5,7 @@
  */
 import type { Actor, StopReason } from '../actor/actor.ts';
 import { ActorCell } from '../actor/actor-cell.ts';
-import { Mailbox } from '../actor/mailbox.ts';
+import { BoundedQueue } from '../actor/bounded-queue.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
 import { CLOSE_CODES, countedAs, type CloseReason } from '../protocol/close-codes.ts';
@@ -17,7 +17,7 @@ import {
   type Format,
   type Payload,
 } from '../protocol/codec.ts';
-import { CODECS } from '../protocol/codecs.ts';
+import { codecOfKind } from '../protocol/codecs.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { ClientFrame, ControlFrame } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
@@ -35,8 +35,10 @@ import {
 } from './charges.ts';
 import { handle } from './commands/commands.ts';
 import type { ConnectionContext } from './context.ts';
+import { factsOf } from './events.ts';
 import { describeFrame } from './frame-description.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
+import { countIn } from './mailbox-sums.ts';
 import type { MissedMessages } from './missed-messages.ts';
 import { fallBehind, isFull, makeRoom } from './overflow.ts';
 import type { Recheck } from './recheck.ts';
@@ -44,14 +46,14 @@ import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
 import type { Transport, TransportListener } from './transport.ts';
-import { hogsTurn } from './turn-guard.ts';
+import { hogsTurn, overruns } from './turn-guard.ts';
 import { enqueue } from './waiting-list.ts';
 
 /** What was agreed at the handshake. */
 export interface Agreement {
   readonly principal: Principal;
   readonly usage: UserUsage;
-  readonly format: Format;
+  readonly codec: Codec;
   readonly batching: boolean;
   /** The client wants `Ping` frames beside the protocol's own pings. */
   readonly framePings: boolean;
@@ -63,65 +65,82 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   readonly number: number;
   readonly context: ConnectionContext;
   readonly cell: ActorCell<ClientFrame>;
-  readonly format: Format;
+  readonly codec: Codec;
   readonly batching: boolean;
   readonly framePings: boolean;
   readonly address: string;
   /** Beat in which it was opened. */
   readonly openedBeat: number;
   readonly usage: UserUsage;
-  principal: Principal;
+
+  // What changes, by the file that writes it: see test/owners.test.ts. Objects for each owner would cost memory.
+
+  // node.ts
   /** The only reference to the socket; cleared when it is gone. */
   transport: Transport | null = null;
-  lifecycle: LifecycleState = 'open';
   /** Place in the node's dense array. */
   slot = -1;
 
+  // mailbox-sums.ts
+  queuedCount = 0;
+  queuedBytes = 0;
+
+  // waiting-list.ts: subscriptions with something to write, in the order of their turns
+  firstWaiting: Subscription | null = null;
+  lastWaiting: Subscription | null = null;
+
+  // outbox.ts and flusher.ts
+  /** The control lane: replies that the socket had no room for. */
+  control: BoundedQueue<Payload> | null = null;
+  isScheduled = false;
+  isScheduledToRead = false;
+
+  // catch-up.ts, log-page.ts and missed-messages.ts
+  /** Subscriptions that read the log, the longest lagging first. */
+  lagging: Subscription[] | null = null;
+  /** A page of the log has been asked for. */
+  isReading = false;
+  /** The answer to `GetMissedMessages` that is under way. */
+  missed: MissedMessages | null = null;
+
+  lifecycle: LifecycleState = 'open';
+  /** The socket has no room: wait for it to drain. */
+  isBlocked = false;
+  /** While the socket is blocked: how much it held, and the beat in which that last became less. */
+  progress: { beat: number; buffered: number } | null = null;
+  principal: Principal;
+  /** Beat of the last sign of life; of the close frame, once one was sent. */
+  seenBeat: number;
+
+  // subscriptions.ts
   subscriptions: Subscription[] = [];
   /** The subscriptions by topic, once they are too many to be looked through. */
   byTopic: Map<Topic, Subscription> | null = null;
   patterns: string[] | null = null;
+
+  // commands/ and recheck.ts
   /** The `Subscribe` under way. */
   joining: Joining | null = null;
   /** Live subscriptions whose right is asked for anew. */
   rechecks: Recheck[] | null = null;
-  /** Subscriptions with something to write, in the order of their turns: see waiting-list.ts. */
-  firstWaiting: Subscription | null = null;
-  lastWaiting: Subscription | null = null;
-  /** Subscriptions that read the log, the longest lagging first. */
-  lagging: Subscription[] | null = null;
-  /** The control lane: replies that the socket had no room for. */
-  control: Mailbox<Payload> | null = null;
-  /** The answer to `GetMissedMessages` that is under way. */
-  missed: MissedMessages | null = null;
+  /** A `History` or `GetMissedMessages` waits for an answer. */
+  isAsking = false;
   /** Positions that the client acknowledged, for the session. */
   acknowledged: Map<string, Position> | null = null;
-
-  queuedCount = 0;
-  queuedBytes = 0;
-  isScheduled = false;
-  isScheduledToRead = false;
-  /** The socket has no room: wait for it to drain. */
-  isBlocked = false;
-  /** A page of the log has been asked for. */
-  isReading = false;
-  /** A `History` is unanswered. */
-  isAsking = false;
-  wasWarned = false;
-
-  /** Beat of the last sign of life; of the close frame, once one was sent. */
-  seenBeat: number;
-  /** Beat in which the changed session is to be written; -1 when it is as it was written. */
-  sessionDueBeat = -1;
   freePingBeat = -1;
+
+  // liveness.ts and sessions.ts
   /** When the ping was sent that is not answered yet, by the monotonic clock, in ms; 0 when none is. */
   pingedAt = 0;
+  wasWarned = false;
+  /** Beat in which the changed session is to be written; -1 when it is as it was written. */
+  sessionDueBeat = -1;
+
+  // charges.ts
   /** State of the rate limit's bucket. */
   fullAt = 0;
   /** What is held against the client; nothing in the normal case. */
   conduct: Conduct | null = null;
-  /** While the socket is blocked: how much it held, and the beat in which that last became less. */
-  progress: { beat: number; buffered: number } | null = null;
 
   /**
    * The frame answered last by any connection, so that a failure after the answer does not answer again. Failures come
@@ -134,7 +153,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.context = context;
     this.principal = agreement.principal;
     this.usage = agreement.usage;
-    this.format = agreement.format;
+    this.codec = agreement.codec;
     this.batching = agreement.batching;
     this.framePings = agreement.framePings;
     this.address = agreement.address;
@@ -154,8 +173,8 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     return sessionIdOf(this.context.node.sessionKey, this.number);
   }
 
-  get codec(): Codec {
-    return CODECS[this.format];
+  get format(): Format {
+    return this.codec.name;
   }
 
   get isOpen(): boolean {
@@ -166,24 +185,27 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   received(bytes: ArrayBuffer, binary: boolean): void {
     if (!this.isOpen) return;
-    const { counters, node } = this.context;
+    const { counters, node, turnGuard } = this.context;
     this.seenBeat = node.beat;
     counters.receivedBytes += bytes.byteLength;
     const unread = chargeUnread(this, bytes.byteLength);
     if (unread !== null) {
-      if (hogsTurn(this) || !this.isOpen) return;
-      counters.received.add('invalid', this.format);
-      return this.reject(unread, undefined);
+      if (hogsTurn(this, bytes.byteLength) || !this.isOpen) return;
+      counters.received.add('invalid', this.codec.index);
+      // One answer for all that a turn brings too much: no answer could name its frame, and printing costs as much as reading.
+      if (!overruns(this) || !turnGuard.wasTold(this)) this.reject(unread, undefined);
+      else counters.errors.add(unread.reason);
+      return;
     }
-    const decoded = CODECS[binary ? 'msgpack' : 'json'].decode(bytes, this.batching);
+    const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(bytes, this.batching);
     if (isBatch(decoded)) for (const frame of decoded) this.accept(frame, bytes.byteLength / decoded.length);
     else this.accept(decoded, bytes.byteLength);
   }
 
   oversized(size: number): void {
-    if (!this.isOpen || hogsTurn(this)) return;
+    if (!this.isOpen || hogsTurn(this, size)) return;
     this.seenBeat = this.context.node.beat;
-    this.context.counters.received.add('invalid', this.format);
+    this.context.counters.received.add('invalid', this.codec.index);
     const message = `expected at most ${this.context.limits.maxMessageSize} bytes (websocket.max_message_size), got ${size}`;
     this.reject(refusal('payload_too_large', message), undefined);
   }
@@ -217,6 +239,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.context.log.debug('Connection closed', { connection_id: this.id, code });
     this.release();
     this.cell.stop('finished');
+    this.context.events?.disconnected(factsOf(this), code);
     this.context.ended(this);
   }
 
@@ -241,7 +264,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   }
 
   stopped(reason: StopReason): void {
-    if (reason === 'restart_limit')
+    if (reason === 'failure_limit')
       this.close('actor_stopped', 'the server gave up on this connection after repeated failures');
   }
 
@@ -252,11 +275,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   // As a subscriber
 
   queued(subscription: Subscription, count: number, bytes: number): void {
-    const { backlog } = this.context;
-    this.queuedCount += count;
-    this.queuedBytes += bytes;
-    backlog.bytes += bytes;
-    subscription.queuedBytes += bytes;
+    countIn(this, subscription, count, bytes);
     enqueue(this, subscription);
     if (!this.isScheduled && !this.isBlocked) this.schedule();
     if (isFull(this)) makeRoom(this);
@@ -337,7 +356,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   replyPayload(frame: ClientFrame, payload: Payload): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
-    this.context.counters.controlSent.add('Status', this.format);
+    this.context.counters.controlSent.add('Status', this.codec.index);
     this.sendPayload(payload);
   }
 
@@ -345,7 +364,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   acknowledge(frame: ClientFrame, ack: Acknowledgement): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
-    this.context.counters.controlSent.add('Ack', this.format);
+    this.context.counters.controlSent.add('Ack', this.codec.index);
     this.sendPayload(this.codec.acknowledgement(ack));
   }
 
@@ -357,7 +376,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   /** Sends a control frame: at once when the socket has room, else through the control lane. */
   send(frame: ControlFrame): void {
-    this.context.counters.controlSent.add(frame.type, this.format);
+    this.context.counters.controlSent.add(frame.type, this.codec.index);
     this.sendPayload(this.codec.encode(frame));
   }
 
@@ -370,8 +389,8 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
       return;
     }
     const { controlCapacity, controlBytes } = context.limits;
-    this.control ??= new Mailbox<Payload>({ capacity: controlCapacity, bytes: controlBytes, strategy: 'refuse' });
-    if (this.control.offer(payload, byteLength(payload)) === 'refused')
+    this.control ??= new BoundedQueue<Payload>({ capacity: controlCapacity, bytes: controlBytes });
+    if (!this.control.offer(payload, byteLength(payload)))
       this.close('control_overflow', 'replies pile up: read faster');
     else this.schedule();
   }
@@ -387,6 +406,12 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.transport?.close(reason, text);
   }
 
+  /** The client has presented another token of its user. */
+  present(claims: Principal): void {
+    this.principal = claims;
+    this.wasWarned = false;
+  }
+
   /** Moves the lifecycle on, when the state accepts the event. */
   step(event: LifecycleEvent): boolean {
     const next = step(this.lifecycle, event);
@@ -397,14 +422,14 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
 
   private accept(frame: Decoded, size: number): void {
     const { counters } = this.context;
-    if (!this.isOpen || hogsTurn(this)) return;
+    if (!this.isOpen || hogsTurn(this, size)) return;
     if (frame.type === 'rejected') {
-      counters.received.add('invalid', this.format);
+      counters.received.add('invalid', this.codec.index);
       const over = chargeFrame(this, 1);
       this.reject(over ?? frame.refusal, frame.id);
       return;
     }
-    counters.received.add(frame.type.startsWith('X-') ? 'X-' : frame.type, this.format);
+    counters.received.add(frame.type.startsWith('X-') ? 'X-' : frame.type, this.codec.index);
     if (this.context.router.tracing.isOn) this.context.router.tracing.arrived(frame);
     const taken = this.cell.tell(frame, size);
     if (!taken && this.isOpen)
@@ -427,6 +452,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     const { context } = this;
     saveSession(this);
     endSubscriptions(this);
+    this.lagging = null;
     context.backlog.blocked.delete(this);
     this.control = null;
     this.missed = null;

@@ -41,12 +41,14 @@ export interface ConnectionLimits {
   readonly decisionTimeoutMs: number;
 }
 
-/** Handles the application-defined frames of one `X-` type. */
+/** Handles the frames of one `X-` type, for the application that has it. */
 export interface FrameHandler {
   /** Whether read-only mode refuses it. */
   readonly writes: boolean;
-  /** Answers with the `data` of the reply's Status, or refuses. */
-  handle(frame: ExtensionFrame, principal: Principal): Promise<Readonly<Record<string, JsonValue>> | Refusal>;
+  /** Tokens that a frame costs. */
+  readonly cost: number;
+  /** Answers with the `data` of the reply's Status, or refuses; in time, and never with a throw. */
+  handle(frame: ExtensionFrame, connection: Connection): Promise<Readonly<Record<string, JsonValue>> | Refusal>;
 }
 
 /** What the node says of itself. */
@@ -74,7 +76,8 @@ export interface ConnectionContext extends ServiceContext {
   readonly deadLetters: DeadLetters;
   readonly sessions: SessionStore;
   readonly limits: ConnectionLimits;
-  readonly extensions: ReadonlyMap<string, FrameHandler>;
+  /** By type. */
+  readonly frameHandlers: ReadonlyMap<string, FrameHandler>;
   readonly node: NodeFacts;
   /** Verifies the token of an `Authenticate` frame. */
   readonly verify: (token: string, reply: (answer: Principal | Refusal) => void) => void;

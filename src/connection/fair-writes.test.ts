@@ -1,4 +1,4 @@
-/** What one write may take is shared: no subscription waits behind another that is never empty. */
+/** The bytes of one write are shared: no subscription waits behind another that is never empty. */
 import { expect, test } from 'vitest';
 import { TestRig } from './test-rig.ts';
 import { flow, run } from './test-rig-client.ts';

@@ -1,6 +1,6 @@
 /**
  * The end of a turn: what was published is counted into mailboxes, then every connection with news is written once,
- * corked. Who has more than one write takes has the next one after the next routing: the rest alone would be a small
+ * corked. A connection that has more than one write takes has the next one after the next routing: the rest alone would be a small
  * write, and with what has come meanwhile it is a full one (9 % in W1). The work is sliced by time, because 15,000
  * subscribers of one topic would otherwise block the loop for 200 ms; what is published meanwhile joins the batch. Pages
  * of the log come after the live ones and are paced, so that those who catch up never cost the others their latency.
@@ -40,9 +40,9 @@ export interface FlusherOptions {
 export class Flusher implements FlushRequests {
   /** The monotonic clock at the start of the slice, in ms: near enough for what is measured per connection. */
   sliceStart = 0;
-  /** Who has a turn before anybody has a second one. */
+  /** Connections that have a turn before any has a second one. */
   private round = new TurnList();
-  /** Who has one in the next round. */
+  /** Connections that have one in the next round. */
   private ready = new TurnList();
   private readers: Connection[] = [];
   private isArmed = false;
@@ -171,7 +171,7 @@ export class Flusher implements FlushRequests {
         this.flush(connection);
       } catch (error) {
         connection.faulted(error);
-        // What waits behind the failure goes on; failure after failure ends the connection.
+        // Messages behind the failure go on; failure after failure ends the connection.
         if (connection.queuedCount > 0) connection.schedule();
       }
       turns += 1;

@@ -1,6 +1,6 @@
 /**
  * The life of a connection as a state machine, written once in XState and compiled into a table: a step costs 2 ns and
- * the state one small integer, where an XState actor per connection would cost 26 µs and 3.6 kB.
+ * the state one small integer, where an XState actor per connection would cost microseconds and 3.6 kB.
  */
 import { createMachine, transition } from 'xstate';
 

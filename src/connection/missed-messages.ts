@@ -8,11 +8,10 @@ import type { ClientFrame, GetMissedMessagesFrame } from '../protocol/frames.ts'
 import type { Position } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Subscription } from '../router/subscription.ts';
-import { afterPage, replayedFrames } from './catch-up.ts';
 import type { Connection } from './connection.ts';
-import { sendRange, writeControl } from './outbox.ts';
+import { afterPage, askForPage, hasRoom, replayedFrames, writePage } from './log-page.ts';
 import { statusFrame } from './replies.ts';
-import { awakeSubscription, release } from './subscriptions.ts';
+import { awakeSubscription, holdFor, release } from './subscriptions.ts';
 
 export interface MissedTopic {
   readonly topic: Topic;
@@ -39,6 +38,8 @@ export class MissedMessages {
   private until = 0;
   private reason: string | undefined;
   private count = 0;
+  /** Topics about which rights have changed since they were asked for: nobody has allowed them since. */
+  private readonly doubtful = new Set<string>();
   private readonly held: Subscription[] = [];
 
   /** @param refused topics that are answered without being read, by the client's name */
@@ -55,25 +56,33 @@ export class MissedMessages {
     this.holdAll();
   }
 
+  /** Becomes what the connection reads, before anything that lags. */
+  start(): void {
+    this.connection.missed = this;
+    this.connection.scheduleRead();
+  }
+
   /** Takes the next step: asks for a page, or ends. */
   readOn(): void {
     const { connection } = this;
     const target = this.queue[this.at];
     const left = this.frame.limit - this.count;
     if (target === undefined || left <= 0) return this.finish();
-    connection.isReading = true;
+    if (this.isDoubtful(target)) return afterPage(connection);
     const { pageMessages, pageBytes } = connection.context.limits;
     const request = { after: this.cursor ?? target.from, limit: Math.min(pageMessages, left), maxBytes: pageBytes };
-    connection.context.broker.read(target.topic, request, (answer) => {
-      connection.cell.answer(() => {
-        connection.isReading = false;
-        if (connection.missed !== this) return;
-        if (isRefusal(answer))
-          this.endTopic(target, { epoch: '', sequence: 0, recovered: false, reason: answer.reason });
-        else this.pageArrived(target, answer);
-        afterPage(connection);
-      }, this.frame);
+    askForPage(connection, target.topic, request, this.frame, (page) => {
+      if (connection.missed !== this) return;
+      if (this.isDoubtful(target)) return afterPage(connection);
+      if (!isRefusal(page)) return this.pageArrived(target, page);
+      this.endTopic(target, { epoch: '', sequence: 0, recovered: false, reason: page.reason });
+      afterPage(connection);
     });
+  }
+
+  /** What rights have changed about is given no further: asked for again, it is decided anew. */
+  rightsChanged(isAbout: (name: string) => boolean): void {
+    for (const { name } of this.queue.slice(this.at)) if (isAbout(name)) this.doubtful.add(name);
   }
 
   /** Ends the answer without a `Status`, when its frame was put aside after a failure. */
@@ -81,13 +90,15 @@ export class MissedMessages {
     if (frame === this.frame) this.end();
   }
 
+  private isDoubtful(target: MissedTopic): boolean {
+    if (!this.doubtful.has(target.name)) return false;
+    this.endTopic(target, { epoch: '', sequence: 0, recovered: false, reason: 'rights_unavailable' });
+    return true;
+  }
+
   private pageArrived(target: MissedTopic, history: History): void {
     const { connection } = this;
-    if (connection.transport === null) return;
-    if (connection.isBlocked || connection.transport.buffered() > 0) {
-      connection.setBlocked(true);
-      return;
-    }
+    if (!hasRoom(connection)) return;
     if (this.cursor === null) this.begin(history);
     else if (history.lost !== null || history.first > this.cursor.sequence + 1)
       this.reason ??= history.lost ?? 'trimmed';
@@ -98,16 +109,11 @@ export class MissedMessages {
       sequence: Math.max(history.after, Math.min(history.first - 1, this.until)),
     };
     connection.context.router.tracing.of(target.topic)?.replayed(page, connection, 'missed_messages');
-    connection.transport.cork(() => {
-      writeControl(connection);
-      sendRange(connection, { after: 0, to: 0, replayed: true, frames, batch: null });
-    });
     this.count += page.length;
-    connection.context.counters.replayed += page.length;
-    for (const frame of frames) connection.context.counters.sentBytes += frame.byteLength;
     this.cursor = last;
     if (page.length === 0 || last.sequence >= this.until) this.endTopic(target, this.resultAt(last));
     else if (this.count >= this.frame.limit) this.endTopic(target, { ...last, recovered: false, reason: 'limit' });
+    writePage(connection, { after: 0, to: 0, replayed: true, frames, batch: null }, page.length, null);
   }
 
   private begin(history: History): void {
@@ -148,9 +154,7 @@ export class MissedMessages {
   private holdAll(): void {
     for (const { topic } of this.queue) {
       const subscription = awakeSubscription(this.connection, topic);
-      if (subscription === undefined) continue;
-      subscription.holds += 1;
-      this.held.push(subscription);
+      if (subscription !== undefined) holdFor(this.held, subscription);
     }
   }
 }

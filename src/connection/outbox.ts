@@ -3,9 +3,10 @@ import { PAGE_BYTES } from '../protocol/limits.ts';
 import type { PreparedRange, WriteShape } from '../router/prepared-ranges.ts';
 import { LIVE, type Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
-import { CORK_BYTES } from './transport.ts';
+import { countOut } from './mailbox-sums.ts';
 import { giveUpLost, leftTheTail } from './overflow.ts';
 import { gapFrame } from './replies.ts';
+import { CORK_BYTES } from './transport.ts';
 import { dequeue, rotate } from './waiting-list.ts';
 
 /** One batch: its bytes are bounded like a page. */
@@ -54,11 +55,10 @@ export function writeOut(connection: Connection): boolean {
 
 /** Writes an announcement, out of the way of nothing: its place in the topic's order is now. */
 export function writeGap(connection: Connection, subscription: Subscription): void {
-  const { gap } = subscription;
+  const gap = subscription.takeGap();
   if (gap === null) return;
-  subscription.gap = null;
   connection.context.counters.gaps.add(gap.cause);
-  connection.context.counters.controlSent.add('Gap', connection.format);
+  connection.context.counters.controlSent.add('Gap', connection.codec.index);
   connection.transport?.send(
     connection.codec.encode(gapFrame(subscription.topic.clientName, gap)),
     connection.codec.binary,
@@ -70,7 +70,7 @@ export function sendRange(connection: Connection, range: PreparedRange): void {
   const { transport, codec } = connection;
   const { frames } = range;
   if (transport === null) return;
-  connection.context.counters.publicationsSent[connection.format] += frames.length;
+  connection.context.counters.publicationsSent.add(codec.index, frames.length);
   if (connection.batching && frames.length > 1) {
     transport.send((range.batch ??= codec.join(frames)), codec.binary);
     return;
@@ -102,18 +102,14 @@ function writeSubscription(connection: Connection, subscription: Subscription, b
   writeGap(connection, subscription);
   if (subscription.state !== LIVE || subscription.queued <= 0) return 0;
   const { topic, written } = subscription;
-  const { format, context } = connection;
-  const range = topic.prepareLive(format, shapeOf(connection), written, budget);
+  const { codec, context } = connection;
+  const range = topic.prepareLive(codec, shapeOf(connection), written, budget);
   const { to, bytes } = range;
   context.counters.publishToWrite.observe((context.flusher.sliceStart - range.arrivedAt) / 1_000);
   const count = to - written;
   // The books first: a socket that breaks while it is written to ends the subscription before the send returns.
-  subscription.written = to;
-  subscription.live += count;
-  subscription.queuedBytes -= bytes;
-  connection.queuedCount -= count;
-  connection.queuedBytes -= bytes;
-  context.backlog.bytes -= bytes;
+  subscription.wrote(to);
+  countOut(connection, subscription, count, bytes);
   context.counters.sentBytes += bytes;
   topic.trace?.ended(written, to, connection, 'written');
   sendRange(connection, range);

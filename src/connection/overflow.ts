@@ -1,10 +1,11 @@
 /**
- * What gives way when a mailbox is full (docs/protocol.md, "Overflow, lag and replay are one path"): the oldest entry.
+ * The part that gives way when a mailbox is full (docs/protocol.md, "Overflow, lag and replay are one path"): the oldest entry.
  * A logged topic then leaves the mailbox as a whole and goes on from its log; keeping its younger entries queued would
  * deliver them out of order. Of an ephemeral topic only that entry goes, and is counted into an open gap.
  */
 import { JOINING, LAGGING, LIVE, type Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
+import { countOut } from './mailbox-sums.ts';
 import { waiting } from './waiting-list.ts';
 
 export function isFull({ queuedCount, queuedBytes, context: { limits } }: Connection): boolean {
@@ -55,11 +56,7 @@ export function fallBehind(subscription: Subscription, connection: Connection, o
 
 /** Takes everything queued for a subscription out of the mailbox's count. */
 export function unqueue(connection: Connection, subscription: Subscription): void {
-  const { queued, queuedBytes } = subscription;
-  connection.queuedCount -= queued;
-  connection.queuedBytes -= queuedBytes;
-  connection.context.backlog.bytes -= queuedBytes;
-  subscription.queuedBytes = 0;
+  countOut(connection, subscription, subscription.queued, subscription.queuedBytes);
 }
 
 /** Notices that the tail has moved past what is queued: then it can no longer be written from there. */
@@ -67,14 +64,14 @@ export function leftTheTail(subscription: Subscription): boolean {
   return (
     subscription.state === LIVE &&
     subscription.queued > 0 &&
-    subscription.written + 1 < subscription.topic.tailFirst(subscription.owner.format)
+    subscription.written + 1 < subscription.topic.tailFirst(subscription.owner.codec)
   );
 }
 
 /** Gives up what has left the tail. */
 export function giveUpLost(connection: Connection, subscription: Subscription): void {
   const { topic, written } = subscription;
-  if (topic.isEphemeral) displaceEphemeral(connection, subscription, topic.tailFirst(connection.format) - 1 - written);
+  if (topic.isEphemeral) displaceEphemeral(connection, subscription, topic.tailFirst(connection.codec) - 1 - written);
   else overflow(connection, subscription);
 }
 
@@ -91,18 +88,12 @@ function overflow(connection: Connection, subscription: Subscription): void {
 
 function displaceEphemeral(connection: Connection, subscription: Subscription, count: number): void {
   const { topic, gap } = subscription;
-  const left = topic.bytesBetween(connection.format, subscription.written + count, topic.routedHead);
-  const bytes = subscription.queuedBytes - left;
-  subscription.written += count;
-  subscription.displaced += count;
-  subscription.lost += count;
-  subscription.queuedBytes = left;
-  connection.queuedCount -= count;
-  connection.queuedBytes -= bytes;
-  connection.context.backlog.bytes -= bytes;
+  const left = topic.bytesBetween(connection.codec, subscription.written + count, topic.routedHead);
+  countOut(connection, subscription, count, subscription.queuedBytes - left);
+  subscription.displace(count);
   connection.context.counters.displaced += count;
   if (gap?.cause === 'no_history') gap.count += count;
-  else subscription.gap = { cause: 'no_history', count };
+  else subscription.openGap({ cause: 'no_history', count });
 }
 
 function findOldest(connection: Connection): Subscription | null {
@@ -111,7 +102,7 @@ function findOldest(connection: Connection): Subscription | null {
   for (const subscription of waiting(connection)) {
     if (subscription.state === JOINING || subscription.state === LAGGING || subscription.queued <= 0) continue;
     if (leftTheTail(subscription)) return subscription;
-    const at = subscription.topic.arrivedAt(connection.format, subscription.written + 1);
+    const at = subscription.topic.arrivedAt(connection.codec, subscription.written + 1);
     if (at < since) {
       since = at;
       oldest = subscription;

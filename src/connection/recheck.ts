@@ -10,17 +10,24 @@ import type { Subscription } from '../router/subscription.ts';
 import { askToRead, subscribeProblem } from '../service/checks.ts';
 import { affects, isOf, type RightsChange } from '../service/rights-change.ts';
 import type { Connection } from './connection.ts';
+import { tellUnsubscribed } from './events.ts';
 import { rejection, statusFrame } from './replies.ts';
 import { sessionChanged } from './sessions.ts';
-import { activeSubscriptions, endPatterns, endTopic, hold, release } from './subscriptions.ts';
+import { activeSubscriptions, endPatterns, endTopic, hold, holdFor, release } from './subscriptions.ts';
 
 type Refused = ReadonlyMap<string, Refusal>;
 
 /** Rights have changed, perhaps those of this client: what it may not have any more ends, and it is told why. */
 export function rightsChanged(connection: Connection, change: RightsChange): void {
-  const { user, tenant } = connection.principal;
-  if (!connection.isOpen || !isOf(change, connection.principal)) return;
+  if (isOf(change, connection.principal)) connection.cell.answer(() => lookAgain(connection, change), null);
+}
+
+function lookAgain(connection: Connection, change: RightsChange): void {
+  if (!connection.isOpen) return;
+  const { context, principal } = connection;
+  const { user, tenant } = principal;
   const isAbout = (name: string): boolean => affects(change, { user, tenant, name });
+  connection.missed?.rightsChanged((name) => isAbout(name) && subscribeProblem(context, principal, name) !== null);
   const { joining } = connection;
   if (joining === null) return recheck(connection, isAbout, null, (refused) => tell(connection, refused));
   // Its answer comes first; what the change may concern waits with what has just been joined.
@@ -62,21 +69,16 @@ export class Recheck {
 
   begin(names: readonly string[]): void {
     const { context } = this.connection;
-    for (const name of names) {
-      const problem = subscribeProblem(context, this.principal, name);
-      if (problem === undefined) this.unknown.add(name);
-      else if (problem !== null) this.refused.set(name, problem);
-    }
-    if (this.unknown.size === 0) return this.end();
-    this.connection.rechecks = [...(this.connection.rechecks ?? []), this];
-    for (const subscription of this.connection.subscriptions) this.holdIfUnknown(subscription);
+    for (const name of names) this.unknown.add(name);
     try {
-      for (const name of [...this.unknown])
+      for (const name of names) this.learn(name, subscribeProblem(context, this.principal, name));
+      if (this.unknown.size === 0) return this.end();
+      this.connection.rechecks = [...(this.connection.rechecks ?? []), this];
+      for (const subscription of this.connection.subscriptions) this.holdIfUnknown(subscription);
+      for (const name of this.unknown)
         askToRead(context, this.principal, name, (problem) => this.answered(name, problem));
     } catch (error) {
-      for (const name of this.unknown)
-        this.refused.set(name, refusal('internal', 'asking for the right to this topic failed inside the server'));
-      this.end();
+      this.failed();
       throw error;
     }
   }
@@ -88,27 +90,44 @@ export class Recheck {
       (name) => name === clientName || (looksLikePattern(name) && matches(name, clientName)),
     );
     if (!isUnknown) return;
-    subscription.holds += 1;
-    this.held.push(subscription);
+    holdFor(this.held, subscription);
+  }
+
+  private learn(name: string, problem: Refusal | null | undefined): void {
+    if (problem === undefined) return;
+    if (problem !== null) this.refused.set(name, problem);
+    this.unknown.delete(name);
   }
 
   private answered(name: string, problem: Refusal | null): void {
-    if (problem !== null) this.refused.set(name, problem);
-    this.unknown.delete(name);
+    this.learn(name, problem);
     if (this.unknown.size > 0 || this.isOver) return;
+    this.isOver = true;
     this.connection.cell.answer(() => this.end(), this.frame);
   }
 
+  /** A topic that nobody has allowed is not allowed. The part that looks after faults answers the frame, if there is one. */
+  private failed(): void {
+    for (const name of this.unknown)
+      this.refused.set(name, refusal('internal', 'asking for the right to this topic failed inside the server'));
+    const ended = this.finish();
+    if (this.frame === null) this.done(ended);
+  }
+
   private end(): void {
+    this.done(this.finish());
+  }
+
+  private finish(): Refused {
     this.isOver = true;
     const { connection } = this;
     const rest = (connection.rechecks ?? []).filter((other) => other !== this);
     connection.rechecks = rest.length === 0 ? null : rest;
-    // Asked for other claims than the present ones: whoever has changed them has asked anew.
+    // Asked for other claims than the present ones: the change of claims has asked anew.
     const ended =
       this.principal === connection.principal ? endRefused(connection, this.refused) : new Map<string, Refusal>();
     for (const subscription of this.held) release(connection, subscription);
-    this.done(ended);
+    return ended;
   }
 }
 
@@ -125,6 +144,7 @@ function endRefused(connection: Connection, refused: Refused): Map<string, Refus
   for (const name of ended.keys()) if (!looksLikePattern(name)) endTopic(connection, name);
   endPatterns(connection, [...ended.keys()]);
   if (ended.size > 0) sessionChanged(connection);
+  tellUnsubscribed(connection, ended.keys());
   return ended;
 }
 

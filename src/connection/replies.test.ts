@@ -6,17 +6,17 @@ import type { TestClient } from './test-rig-client.ts';
 
 const TOPIC = 'chat.a';
 
-const extensions = new Map<string, FrameHandler>([
-  ['X-echo', { writes: true, handle: (frame) => Promise.resolve({ got: frame.data ?? null }) }],
-  ['X-refuses', { writes: false, handle: () => Promise.resolve(refusal('not_allowed', 'no')) }],
-  ['X-fails', { writes: false, handle: () => Promise.reject(new Error('planted')) }],
+const frameHandlers = new Map<string, FrameHandler>([
+  ['X-echo', { writes: true, cost: 1, handle: (frame) => Promise.resolve({ got: frame.data ?? null }) }],
+  ['X-refuses', { writes: false, cost: 1, handle: () => Promise.resolve(refusal('not_allowed', 'no')) }],
+  ['X-fails', { writes: false, cost: 1, handle: () => Promise.reject(new Error('planted')) }],
 ]);
 
 let rig: TestRig;
 let client: TestClient;
 
 beforeEach(() => {
-  rig = new TestRig({ extensions });
+  rig = new TestRig({ frameHandlers });
   rig.publish(TOPIC, 3);
   client = rig.connect();
   client.subscribe('chat.before');
@@ -25,7 +25,7 @@ beforeEach(() => {
   rig.rights.throwOn.add('chat.boom');
 });
 
-/** Lets promises settle: extensions answer with one. */
+/** Lets promises settle: frame handlers answer with one. */
 async function settled(): Promise<void> {
   for (let at = 0; at < 20; at += 1) await Promise.resolve();
   rig.settle();

@@ -1,10 +1,15 @@
 /** The control frames that the server answers with, in one place. Names and fields: docs/protocol.md. */
 import { ERRORS, type Refusal } from '../protocol/errors.ts';
-import type { ControlFrame } from '../protocol/frames.ts';
+import type { ControlFrame, JsonValue } from '../protocol/frames.ts';
 import type { OpenGap } from '../router/subscription.ts';
 
 export function statusFrame(status: string, details: Readonly<Record<string, unknown>>): ControlFrame {
   return { type: 'Status', data: { status, details } };
+}
+
+/** What an application tells a client outside of any answer: `code` names the event, `data` is the application's. */
+export function notificationFrame(event: string, data: JsonValue): ControlFrame {
+  return { type: 'SystemNotification', data: { level: 'info', message: event, code: event, data } };
 }
 
 export function errorFrame(refused: Refusal): ControlFrame {

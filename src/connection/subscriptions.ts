@@ -11,6 +11,7 @@ import type { RoutedTopic } from '../router/routed-topic.ts';
 import { ENDED, LAGGING, LIVE, Subscription } from '../router/subscription.ts';
 import { chargeLooking } from './charges.ts';
 import type { Connection } from './connection.ts';
+import { tellUnsubscribed } from './events.ts';
 import { unqueue } from './overflow.ts';
 import { errorFrame, statusFrame } from './replies.ts';
 import { clearWaiting, enqueue } from './waiting-list.ts';
@@ -75,12 +76,26 @@ export function endSubscription(connection: Connection, subscription: Subscripti
   forgetName(connection, subscription);
 }
 
-/** The client does not want the topic for itself any more: a pattern that matches it goes on delivering it. */
-export function endTopic(connection: Connection, name: string): void {
+/**
+ * The client does not want the topic for itself any more: a pattern that matches it goes on delivering it.
+ * @returns whether it was subscribed to
+ */
+export function endTopic(connection: Connection, name: string): boolean {
   const subscription = findSubscription(connection, nodeName(connection.principal, name));
-  if (subscription === undefined) return;
-  subscription.isExplicit = false;
+  if (subscription?.isExplicit !== true) return false;
+  disclaim(subscription);
   if (!isMatched(connection, subscription)) endSubscription(connection, subscription);
+  return true;
+}
+
+/** The client names the topic itself. */
+export function claim(subscription: Subscription): void {
+  subscription.isExplicit = true;
+}
+
+/** The client names the topic itself no longer: only patterns hold the subscription, if any match. */
+export function disclaim(subscription: Subscription): void {
+  subscription.isExplicit = false;
 }
 
 /** Many at once: the list is gone through once. */
@@ -92,7 +107,6 @@ function endAll(connection: Connection, ended: ReadonlySet<Subscription>): void 
 
 function leave(connection: Connection, subscription: Subscription): void {
   settleBooks(connection, subscription);
-  subscription.gap = null;
   connection.context.router.leave(subscription);
 }
 
@@ -114,7 +128,6 @@ export function endSubscriptions(connection: Connection): void {
   connection.byTopic = null;
   connection.patterns = null;
   clearWaiting(connection);
-  connection.lagging = null;
 }
 
 /** A `Subscribe` that is not answered yet. */
@@ -130,9 +143,13 @@ export interface Joining {
 /** Holds a subscription's publications back until the `Subscribe` under way, if there is one, is answered. */
 export function hold(connection: Connection, subscription: Subscription): void {
   for (const recheck of connection.rechecks ?? []) recheck.holdIfUnknown(subscription);
-  if (connection.joining === null) return;
+  if (connection.joining !== null) holdFor(connection.joining.held, subscription);
+}
+
+/** Holds a subscription's publications back for an answer, which releases those that it holds. */
+export function holdFor(held: Subscription[], subscription: Subscription): void {
   subscription.holds += 1;
-  connection.joining.held.push(subscription);
+  held.push(subscription);
 }
 
 /** Ends one hold: with the last one, what has waited goes out. */
@@ -169,7 +186,7 @@ function dropPatterns(connection: Connection, topic: RoutedTopic): void {
   // Not from inside the router's walk over subscribers.
   connection.cell.answer(() => {
     if (!connection.isOpen) return;
-    endPatterns(connection, dropped);
+    tellUnsubscribed(connection, endPatterns(connection, dropped));
     connection.send(
       errorFrame(
         refusal(
@@ -184,16 +201,30 @@ function dropPatterns(connection: Connection, topic: RoutedTopic): void {
   }, null);
 }
 
-/** Ends patterns and the subscriptions that only they held. @param patterns as the client named them */
-export function endPatterns(connection: Connection, patterns: readonly string[]): void {
+export function addPattern(connection: Connection, pattern: string): void {
+  connection.patterns = [...(connection.patterns ?? []), pattern];
+}
+
+export function removePatterns(connection: Connection, patterns: readonly string[]): void {
+  const removed = new Set(patterns);
+  const rest = (connection.patterns ?? []).filter((pattern) => !removed.has(pattern));
+  connection.patterns = rest.length === 0 ? null : rest;
+}
+
+/**
+ * Ends patterns and the subscriptions that only they held.
+ * @param patterns as the client named them
+ * @returns those that were subscribed to
+ */
+export function endPatterns(connection: Connection, patterns: readonly string[]): readonly string[] {
   const { tenant } = connection.principal;
   const wanted = new Set(patterns);
   const ended = (connection.patterns ?? []).filter((pattern) => wanted.has(pattern));
-  if (ended.length === 0) return;
-  const rest = (connection.patterns ?? []).filter((pattern) => !wanted.has(pattern));
-  connection.patterns = rest.length === 0 ? null : rest;
+  if (ended.length === 0) return ended;
+  removePatterns(connection, ended);
   dropUnmatched(connection);
   for (const pattern of ended) connection.context.router.leavePattern(qualify(tenant, pattern), connection);
+  return ended;
 }
 
 /** Ends the subscriptions that neither the client named nor a pattern of it matches any more. */
@@ -212,7 +243,7 @@ function settleBooks(connection: Connection, subscription: Subscription): void {
   purge(connection, subscription, connection.isOpen ? 'unsubscribed' : 'closed');
 }
 
-/** What waits for a subscription, in the mailbox or in the log, is not written to it any more. */
+/** Messages that wait for a subscription, in the mailbox or in the log, are not written to it any more. */
 export function purge(connection: Connection, subscription: Subscription, cause: EndCause): void {
   const { topic, written, state } = subscription;
   if (topic.trace !== null && (state === LIVE || state === LAGGING))

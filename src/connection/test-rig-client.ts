@@ -82,7 +82,7 @@ export class TestClient {
     return this.frames.filter((frame) => frame.reply_to === id && TERMINAL.has(frame.type));
   }
 
-  /** What was received since it was taken last. */
+  /** Everything received since the last take. */
   take(): Frame[] {
     const news = this.frames.slice(this.taken);
     this.taken = this.frames.length;

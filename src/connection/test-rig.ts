@@ -6,6 +6,7 @@ import { Rights, type Action } from '../auth/rights.ts';
 import type { Retention, RetentionRule } from '../broker/retention.ts';
 import type { Rate } from '../limits/token-bucket.ts';
 import type { Format } from '../protocol/codec.ts';
+import { codecNamed, DEFAULT_CODEC } from '../protocol/codecs.ts';
 import { refusal, isRefusal, type Denial, type Refusal } from '../protocol/errors.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
@@ -46,7 +47,7 @@ export interface RigOptions {
   /** Of all connections of a user together, and of the node. */
   readonly userRate?: Rate;
   readonly nodeRate?: Rate;
-  readonly extensions?: ReadonlyMap<string, FrameHandler>;
+  readonly frameHandlers?: ReadonlyMap<string, FrameHandler>;
   /** What the message trace keeps. */
   readonly trace?: TraceLimits;
 }
@@ -183,7 +184,7 @@ export class TestRig {
       random,
       scheduler: clock,
       supervisor: new Supervisor(clock, clock, this.deadLetters, {
-        restarted: () => {},
+        wentOn: () => {},
         alert: (alert) => this.alerts.push(alert),
       }),
       log: silentLog,
@@ -191,8 +192,8 @@ export class TestRig {
       broker: this.broker,
       deadLetters: this.deadLetters,
       policy: {
-        inbox: { capacity: options.inboxCapacity ?? 100, bytes: 1_000_000, strategy: 'refuse' },
-        maxRestarts: 5,
+        inbox: { capacity: options.inboxCapacity ?? 100, bytes: 1_000_000 },
+        maxFailures: 5,
         windowMs: 60_000,
         atLimit: 'stop',
       },
@@ -201,7 +202,7 @@ export class TestRig {
       owners: null,
       events: null,
       limits,
-      extensions: options.extensions ?? new Map(),
+      frameHandlers: options.frameHandlers ?? new Map(),
       node: this.node,
       revoked: () => null,
       verify: (token, reply) => {
@@ -228,7 +229,8 @@ export class TestRig {
     if (usage === null) throw new Error(`${user} has too many connections`);
     const { format = 'json', batching = false, framePings = false } = options;
     this.lastNumber += 1;
-    const agreement = { principal, usage, format, batching, framePings, address: '192.0.2.1' };
+    const codec = codecNamed(format) ?? DEFAULT_CODEC;
+    const agreement = { principal, usage, codec, batching, framePings, address: '192.0.2.1' };
     const connection = new Connection(this.lastNumber, agreement, this.context);
     this.connections.push(connection);
     return new TestClient(connection, options.kernelBytes ?? 0, () => this.settle());

@@ -223,7 +223,7 @@ describe('what the log no longer holds', () => {
 });
 
 describe('a hole in the notices', () => {
-  test('sends who is queued to the log, and what was missing is traced from there', () => {
+  test('sends queued subscriptions to the log, and what was missing is traced from there', () => {
     ada.stop();
     rig.publish(TOPIC, 2);
     rig.broker.losesNotices = true;

@@ -6,7 +6,7 @@ import type { CloseReason } from '../protocol/close-codes.ts';
 export const CORK_BYTES = 16 * 1024;
 
 export interface Transport {
-  /** Hands one message to the socket. What the network does not take at once is buffered by the socket. */
+  /** Hands one message to the socket. The socket buffers what the network does not take at once. */
   send(payload: Payload, binary: boolean): void;
   /** Runs the work with all its sends packed together. Inside it {@link buffered} says nothing yet. */
   cork(work: () => void): void;

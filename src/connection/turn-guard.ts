@@ -10,11 +10,17 @@ import type { Connection } from './connection.ts';
 const FLOOD_FACTOR = 10;
 /** Never fewer, so that nobody is cut off for what piled up while the server itself stalled. */
 const MIN_FRAMES = 4_000;
+/** Nobody's first frames of a turn are refused unread: a client of a small bucket hears of each which it was. */
+const MIN_UNREAD = 100;
+/** Bytes that count as one more frame: bytes are read and unmasked before anybody can refuse them. */
+const BYTES_PER_FRAME = 1_024;
 
 /** Counts what a turn of the event loop has read of one connection. One per node: sockets are read one after the other. */
 export class TurnGuard {
   private sender: Connection | null = null;
   private frames = 0;
+  private weight = 0;
+  private isToldOnce = false;
   private isCounting = false;
   private readonly scheduler: Scheduler;
 
@@ -22,33 +28,55 @@ export class TurnGuard {
     this.scheduler = scheduler;
   }
 
-  /** @returns frames that came from this sender in this turn, this one included */
-  count(sender: Connection): number {
+  /** @returns frames that came from this sender in this turn, this one included, and what they weigh, each at least 1 */
+  count(sender: Connection, bytes: number): number {
     if (!this.isCounting) {
       this.isCounting = true;
       this.scheduler.endOfTurn(this.newTurn);
     }
-    if (this.sender !== sender) {
-      this.sender = sender;
-      this.frames = 0;
-    }
+    if (this.sender !== sender) this.begin(sender);
     this.frames += 1;
-    return this.frames;
+    this.weight += 1 + Math.floor(bytes / BYTES_PER_FRAME);
+    return this.weight;
+  }
+
+  /** Frames that came from this sender in this turn. */
+  framesOf(sender: Connection): number {
+    return this.sender === sender ? this.frames : 0;
+  }
+
+  /** Whether this sender was told in this turn already that it sends too much; from now on it was. */
+  wasTold(sender: Connection): boolean {
+    const was = this.sender === sender && this.isToldOnce;
+    this.isToldOnce = true;
+    return was;
+  }
+
+  private begin(sender: Connection | null): void {
+    this.sender = sender;
+    this.frames = 0;
+    this.weight = 0;
+    this.isToldOnce = false;
   }
 
   private readonly newTurn = (): void => {
-    this.sender = null;
-    this.frames = 0;
+    this.begin(null);
     this.isCounting = false;
   };
 }
 
 /** Counts a frame of any kind, also those that cost no token. Returns whether it was one too many and closed the connection. */
-export function hogsTurn(connection: Connection): boolean {
+export function hogsTurn(connection: Connection, bytes = 0): boolean {
   const { turnGuard, limits } = connection.context;
   if (!limits.limitRates) return false;
   const allowed = Math.max(FLOOD_FACTOR * limits.connectionRate.burst, MIN_FRAMES);
-  if (turnGuard.count(connection) <= allowed) return false;
-  connection.close('rate_limited', `more than ${allowed} frames at once`);
+  if (turnGuard.count(connection, bytes) <= allowed) return false;
+  connection.close('rate_limited', `more than ${allowed} frames or KiB at once`);
   return true;
+}
+
+/** Whether more frames came in this turn than a full bucket pays for: what comes now is refused, whatever it is. */
+export function overruns(connection: Connection): boolean {
+  const { turnGuard, limits } = connection.context;
+  return turnGuard.framesOf(connection) >= Math.max(limits.connectionRate.burst, MIN_UNREAD);
 }

@@ -15,7 +15,7 @@ export class TurnList {
     this.end += 1;
   }
 
-  /** Who came first, or `null`. Push again only when everybody has been taken: the places are not reused before. */
+  /** The one that came first, or `null`. Push again only when everybody has been taken: the places are not reused before. */
   take(): Connection | null {
     if (this.start === this.end) return null;
     const connection = this.entries[this.start] ?? null;

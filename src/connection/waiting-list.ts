@@ -29,7 +29,7 @@ export function dequeue(list: Waiting, subscription: Subscription, previous: Sub
   subscription.isWaiting = false;
 }
 
-/** Everybody up to `last` goes behind the others: who had a turn is not the first to have the next one. */
+/** Everybody up to `last` goes behind the others: a subscription that had a turn is not the first to have the next one. */
 export function rotate(list: Waiting, last: Subscription): void {
   if (last.nextWaiting === null || list.lastWaiting === null) return;
   list.lastWaiting.nextWaiting = list.firstWaiting;

@@ -72,12 +72,25 @@ export const COMMANDS = {
       (target) => target.jti !== undefined || target.user !== undefined || target.issued_before !== undefined,
       'expected at least one of jti, user, issued_before',
     ),
+  rights_changed: z.strictObject({
+    user: user.optional().describe('whose; without, everybody of the tenant'),
+    tenant,
+    topic: z.string().min(1).max(512).optional().describe('on which topic or pattern; without, on all'),
+  }),
   trace: z.strictObject({
     topics: z.string().min(1).max(512).describe('a topic name, a pattern, or @user:<user id>'),
     enabled: z.boolean(),
     ttl_secs: ttl,
   }),
   drain: z.strictObject({}),
+  // What applications tell; operators have no endpoint for these.
+  notify_user: z.strictObject({ user, tenant, event: z.string().min(1).max(100), data: z.unknown() }),
+  app_event: z.strictObject({
+    app: z.string().min(1).max(64),
+    event: z.string().min(1).max(100),
+    data: z.unknown(),
+    node: z.string().max(64).describe('the node that tells it'),
+  }),
 } as const;
 
 export type CommandName = keyof typeof COMMANDS;
@@ -130,6 +143,8 @@ export interface ControlBus {
    * @param only the one node that shall do it; all when left out
    */
   send(command: Command, dryRun: boolean, only?: string): Promise<readonly Outcome[]>;
+  /** Tells every node and waits for nobody: lost where a node does not hear it. */
+  tell(command: Command): void;
   /** Every live node. */
   members(): Promise<readonly Member[]>;
   stop(): Promise<void>;

@@ -17,6 +17,10 @@ export class MemoryControlBus implements ControlBus {
     return Promise.resolve(this.execute === null || !isForUs ? [] : [this.execute(command, dryRun)]);
   }
 
+  tell(command: Command): void {
+    this.execute?.(command, false);
+  }
+
   members(): Promise<readonly Member[]> {
     return Promise.resolve(this.describe === null ? [] : [this.describe()]);
   }

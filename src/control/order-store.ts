@@ -1,4 +1,4 @@
-/** Where standing orders are kept for all nodes: the port between what is decided about them and Redis. */
+/** Where standing orders are kept for all nodes: the port between what is decided about them and the store that keeps them. */
 
 /** What changed since a version, in the order of the changes. */
 export interface OrderPage {

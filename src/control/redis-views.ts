@@ -33,8 +33,8 @@ export class RedisNodeViews implements NodeViews {
     });
   }
 
-  get isReachable(): boolean {
-    return this.link.isAvailable;
+  get problem(): string | null {
+    return this.link.isAvailable ? null : 'Redis is away';
   }
 
   start(instance: string, answer: AnswerView): void {

@@ -1,6 +1,6 @@
 /**
  * The control bus over Redis. Commands go to all nodes by pub/sub and their acknowledgements come back the same way;
- * who is there is a lease per node. What lasts is kept (standing-orders.ts), and every node looks for changes before it
+ * every live node has a lease. What lasts is kept (standing-orders.ts), and every node looks for changes before it
  * renews its lease: so a node that starts later, or missed a message, adopts it all the same.
  */
 import type { Channels } from '../redis/channels.ts';
@@ -24,6 +24,8 @@ type Message =
       readonly command: unknown;
       /** By the service's time; an earlier version does not say it. */
       readonly at?: number;
+      /** Nobody waits for an outcome, and operators have not given it. */
+      readonly told?: boolean;
     }
   /** Redis was emptied: write back what you know, and say when it is done. */
   | { readonly kind: 'recall'; readonly id: string; readonly from: string }
@@ -107,11 +109,25 @@ export class RedisControlBus implements ControlBus {
     const isForUs = only === undefined || only === this.describe().node;
     const own = isForUs ? this.execute(given.command, dryRun) : null;
     if (own?.problem !== undefined && only === undefined && isRefusedEverywhere(command)) return [own];
-    // What is for one node only ends with it.
+    // A command for one node only ends with it.
     const isKept = own?.applied === true && only === undefined && !dryRun;
     const isSaved = !isKept || (await this.standing.give(given));
     const others = await this.ask(given, { dryRun, only: only ?? null, isSaved });
     return own === null ? others : [own, ...others];
+  }
+
+  tell(command: Command): void {
+    this.execute(command, false);
+    const { instance: from } = this;
+    void this.publish(ALL, {
+      kind: 'command',
+      id: this.random.id(),
+      from,
+      only: null,
+      dry: false,
+      command,
+      told: true,
+    });
   }
 
   async members(): Promise<readonly Member[]> {
@@ -263,10 +279,11 @@ export class RedisControlBus implements ControlBus {
     if (message.from !== this.instance) this.obey(message);
   }
 
-  private obey({ id, from, only, dry, command: sent, at }: Message & { readonly kind: 'command' }): void {
+  private obey({ id, from, only, dry, command: sent, at, told = false }: Message & { readonly kind: 'command' }): void {
     if (only !== null && only !== this.describe().node) return;
     const command = readCommand(sent);
     if (command === null) return this.log.warn('Command of another version not understood', { id });
+    if (told) return void this.execute(command, false);
     const given = at === undefined ? this.standing.date(id, command) : { id, command, at };
     const isSuperseded = !dry && only === null && !this.standing.hear(given);
     const outcome = isSuperseded ? notTold(this.describe().node, SUPERSEDED) : this.execute(given.command, dry);

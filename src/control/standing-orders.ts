@@ -1,5 +1,5 @@
 /**
- * What a node knows of the standing orders, kept in step with what all nodes share. Only changes are read, page by page
+ * The standing orders as a node knows them, kept in step with what all nodes share. Only changes are read, page by page
  * and in slices of time; what the store has lost, or never took, is written back.
  */
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
@@ -228,7 +228,7 @@ export class StandingOrders {
       const orders = this.toSave(some);
       const texts = new Map(orders.map(({ place, text }) => [place, text]));
       if (orders.length > 0 && !(await this.parts.store.save(orders, false))) return false;
-      // What has changed meanwhile has to be written again.
+      // Orders that have changed meanwhile have to be written again.
       for (const place of some) if (this.known.get(place)?.text === texts.get(place)) this.unsaved.delete(place);
     }
     return true;

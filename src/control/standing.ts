@@ -136,7 +136,7 @@ export function readOrder(text: string): StandingOrder | null {
   }
 }
 
-/** Strengthened in Redis, an order has its time beside the command. */
+/** Strengthened in the store, an order has its time beside the command. */
 function withoutTime(command: Command, at: number): Command {
   return { name: command.name, arguments: { ...command.arguments, issued_before: at / 1_000 } } as Command;
 }

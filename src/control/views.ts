@@ -16,8 +16,8 @@ export interface ViewAnswer {
 export type AnswerView = (request: ViewRequest) => Promise<ViewAnswer> | ViewAnswer;
 
 export interface NodeViews {
-  /** Whether other nodes can be asked at the moment. */
-  readonly isReachable: boolean;
+  /** Why other nodes cannot be asked at the moment, or `null`. */
+  readonly problem: string | null;
   /** @param instance of the node, by which others ask for it */
   start(instance: string, answer: AnswerView): void;
   /** @returns `null` when it did not answer in time, or could not be asked */

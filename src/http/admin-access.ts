@@ -1,4 +1,4 @@
-/** Who may operate the node: the bearer token of the configuration, or a JWT with the role `admin`. */
+/** The right to operate the node: the bearer token of the configuration, or a JWT with the role `admin`. */
 import { hash, timingSafeEqual } from 'node:crypto';
 import { clientAddress } from '../node/client-address.ts';
 import { bearerText } from '../node/handshake.ts';
@@ -27,7 +27,7 @@ export interface AdminRoute extends Pick<Route, 'method' | 'path'> {
 
 const MISSING = 'expected the header "Authorization: Bearer <admin token>", or a JWT with the role admin in its place';
 
-/** Whoever has been recognised, by the name of the audit log. */
+/** The operator who was recognised, by the name of the audit log. */
 interface Operator {
   readonly who: string;
   /** Why it is not accepted any more when its body has come, or `null`. */
@@ -48,7 +48,7 @@ export class AdminAccess {
     this.log = log;
   }
 
-  /** The route as the server may serve it: whoever is not recognised gets no further, and sends no body. */
+  /** The route as the server may serve it: callers that are not recognised get no further, and send no body. */
   guard(route: AdminRoute): Route {
     return {
       method: route.method,

@@ -90,6 +90,14 @@ export const ADMIN_COMMANDS: readonly AdminCommandEndpoint[] = [
   },
   {
     method: 'POST',
+    path: '/admin/rights/changed',
+    operation: 'rightsChanged',
+    summary:
+      'Has the owners of topics asked anew what was decided; live subscriptions that are not allowed any more end.',
+    command: 'rights_changed',
+  },
+  {
+    method: 'POST',
     path: '/admin/trace',
     operation: 'setTrace',
     summary: 'Traces the messages of a topic or pattern, or traces them no longer.',
@@ -110,7 +118,7 @@ const WHICH_WORKER =
 /** What every one of them takes beside the command's own fields. */
 const OPTIONS = { dry_run: z.boolean().default(false), node: z.string().min(1).max(64).optional() };
 
-/** @param thisNode what a drain without `node` is for; `null` where whoever asks cannot know which node answers */
+/** @param thisNode what a drain without `node` is for; `null` where the caller cannot know which node answers */
 export function adminCommandRoutes(bus: ControlBus, thisNode: string | null, log: Log): AdminRoute[] {
   return ADMIN_COMMANDS.map((endpoint) => ({
     method: endpoint.method,

@@ -18,7 +18,7 @@ const ALL = '*';
 
 /**
  * The same routes, for whichever node `?node=` names, or for all of them; without, for this one, or the one that has the
- * connection. What became of a message and what is in force are asked of all.
+ * connection. The fate of a message and the commands in force are asked of all.
  */
 export function onAnyNode(routes: readonly AdminRoute[], elsewhere: Elsewhere): AdminRoute[] {
   return routes.map((route) => ({
@@ -52,7 +52,7 @@ export async function answerView(routes: readonly AdminRoute[], request: ViewReq
   }
 }
 
-/** Whoever asked was recognised there. */
+/** The caller was recognised there. */
 async function look(routes: readonly AdminRoute[], { path, parameters, query }: ViewRequest): Promise<ViewAnswer> {
   const route = routes.find((candidate) => candidate.path === path);
   if (route === undefined) return refusalResponse(refusal('not_found', `expected a view of this version, got ${path}`));
@@ -67,7 +67,7 @@ async function askEvery(
   request: AdminRequest,
   view: View,
 ): Promise<HttpResponse> {
-  // What is wrong with the question is the same on every node.
+  // A fault of the question is the same on every node.
   const refused = await route.handle(request);
   if (refused.status >= 400) return refused;
   // A node that is alone answers pages however far they reach.

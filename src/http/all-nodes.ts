@@ -38,8 +38,8 @@ export async function askAll(
   const unasked = others
     .slice(MAX_ASKED)
     .map(({ node }) => failed(node, `was not asked: more than ${MAX_ASKED} nodes; name it with ?node=`));
-  const unreachable =
-    views === null || views.isReachable ? [] : [failed('other nodes', 'were not asked: Redis is away')];
+  const problem = views?.problem ?? null;
+  const unreachable = problem === null ? [] : [failed('other nodes', `were not asked: ${problem}`)];
   return [answered(elsewhere.own, own, ''), ...(await Promise.all(asked)), ...unasked, ...unreachable];
 }
 

@@ -1,5 +1,5 @@
 /**
- * What every request to the API for backends goes through before its body is received, in this order: a node that
+ * The checks of every request to the API for backends before its body is received, in this order: a node that
  * serves, a token, the rates of its user and of the node, the role `service`.
  */
 import { userKey, type Principal } from '../auth/principal.ts';
@@ -19,7 +19,7 @@ export interface Call {
   readonly request: HttpRequest;
   readonly principal: Principal;
   /** Takes tokens beyond those of the request itself. Returns why not, when they are not there. */
-  charge(cost: number): Refusal | null;
+  readonly charge: (cost: number) => Refusal | null;
 }
 
 export interface ApiEndpoint extends Pick<GuardedRoute, 'method' | 'path' | 'maxBody'> {
@@ -36,8 +36,7 @@ const DEFAULT_RETRY_MS = 1_000;
 export function apiRoute(node: Node, trustedProxies: readonly string[], endpoint: ApiEndpoint): GuardedRoute {
   const { parts } = node;
   const { method, path, maxBody } = endpoint;
-  const senderOf = (head: RequestHead): string =>
-    clientAddress({ peer: head.address, forwardedFor: head.header('x-forwarded-for') ?? '' }, trustedProxies);
+  const senderOf = addressOf(trustedProxies);
   const authorize = (head: RequestHead, decide: (verdict: Verdict) => void): void => {
     const away = servingProblem(parts);
     if (away !== null) return decide({ answer: refused(away) });
@@ -66,7 +65,13 @@ function admit(parts: NodeParts, endpoint: ApiEndpoint, principal: Principal): V
   };
 }
 
-/** A refusal as an answer. Who may try again is always told when. */
+/** Whose request it is: the address of the client, as far as proxies are trusted. */
+export function addressOf(trustedProxies: readonly string[]): (head: RequestHead) => string {
+  return (head) =>
+    clientAddress({ peer: head.address, forwardedFor: head.header('x-forwarded-for') ?? '' }, trustedProxies);
+}
+
+/** A refusal as an answer. Callers that may try again are always told when. */
 export function refused(problem: Refusal): HttpResponse {
   const { code } = ERRORS[problem.reason];
   const isTemporary = code === 429 || code === 503;
@@ -74,12 +79,12 @@ export function refused(problem: Refusal): HttpResponse {
 }
 
 /** A draining node finishes what its connections do; a request can as well go to another node. */
-function servingProblem({ mode }: NodeParts): Refusal | null {
+export function servingProblem({ mode }: Pick<NodeParts, 'mode'>): Refusal | null {
   if (mode.mode === 'running' || mode.mode === 'read_only') return null;
   return refusal('not_admitting', `expected a node that serves: this one is ${mode.mode}`, 2_000);
 }
 
-function authenticate(
+export function authenticate(
   parts: NodeParts,
   address: string,
   head: RequestHead,
@@ -101,12 +106,12 @@ function authenticate(
   verifyFrom(parts, address, token, reply);
 }
 
-function roleProblem({ roles }: Principal): Refusal | null {
+export function roleProblem({ roles }: Principal): Refusal | null {
   if (roles.includes(ROLE)) return null;
   return refusal('not_allowed', `expected a token with the role ${ROLE}`);
 }
 
-/** What is said of one user's messages and limits is nobody else's to cache. */
-function withHeaders(response: HttpResponse, rate: Readonly<Record<string, string>>): HttpResponse {
+/** Answers about one user's messages and limits are nobody else's to cache. */
+export function withHeaders(response: HttpResponse, rate: Readonly<Record<string, string>>): HttpResponse {
   return { ...response, headers: { 'cache-control': 'no-store', ...rate, ...response.headers } };
 }

@@ -9,16 +9,26 @@ interface StorageHealth {
   trouble(): string | null;
 }
 
-export function healthRoutes(node: Node, storage: StorageHealth): Route[] {
+/** How an application says that it is. */
+interface AppHealth {
+  readonly status: 'healthy' | 'degraded' | 'unhealthy';
+  readonly detail?: string;
+  readonly isNeeded?: boolean;
+}
+
+type AppsHealth = () => Readonly<Record<string, AppHealth>>;
+
+/** @param apps by name */
+export function healthRoutes(node: Node, storage: StorageHealth, apps: AppsHealth = () => ({})): Route[] {
   return [
-    { method: 'GET', path: '/health', handle: () => health(node, storage) },
+    { method: 'GET', path: '/health', handle: () => health(node, storage, apps()) },
     // Answering is the proof of life: an event loop that hangs does not.
     { method: 'GET', path: '/health/live', handle: () => ({ status: 200, body: { status: 'alive' } }) },
-    { method: 'GET', path: '/health/ready', handle: () => readiness(node, storage) },
+    { method: 'GET', path: '/health/ready', handle: () => readiness(node, storage, apps()) },
   ];
 }
 
-function health(node: Node, storage: StorageHealth): HttpResponse {
+function health(node: Node, storage: StorageHealth, apps: ReturnType<AppsHealth>): HttpResponse {
   const { mode, context } = node.parts;
   return {
     status: isServing(node) ? 200 : 503,
@@ -31,16 +41,25 @@ function health(node: Node, storage: StorageHealth): HttpResponse {
       uptime_secs: Math.floor(context.clock.elapsed() / 1_000),
       broker: storage.name,
       ...brokerState(storage),
+      ...(Object.keys(apps).length === 0 ? {} : { apps: Object.fromEntries(Object.entries(apps).map(asSaid)) }),
     },
   };
 }
 
-/** A node whose storage is in trouble keeps its clients, but is no place for new ones. */
-function readiness(node: Node, storage: StorageHealth): HttpResponse {
+function asSaid([name, { status, detail }]: [string, AppHealth]): [string, object] {
+  return [name, { status, ...(detail === undefined ? {} : { detail }) }];
+}
+
+/** A node whose storage or a needed application is in trouble keeps its clients, but is no place for new ones. */
+function readiness(node: Node, storage: StorageHealth, apps: ReturnType<AppsHealth>): HttpResponse {
   const { mode } = node.parts;
   const trouble = brokerState(storage);
-  const ready = mode.isAdmitting && trouble.broker_state === undefined;
-  const why = trouble.broker_state === undefined ? {} : { broker: storage.name, ...trouble };
+  const unfit = Object.entries(apps).filter(([, { status, isNeeded }]) => isNeeded === true && status === 'unhealthy');
+  const ready = mode.isAdmitting && trouble.broker_state === undefined && unfit.length === 0;
+  const why = {
+    ...(trouble.broker_state === undefined ? {} : { broker: storage.name, ...trouble }),
+    ...(unfit.length === 0 ? {} : { apps: Object.fromEntries(unfit.map(asSaid)) }),
+  };
   return { status: ready ? 200 : 503, body: { ready, mode: mode.mode, ...why } };
 }
 

@@ -1,9 +1,10 @@
 /** Reads JSON bodies against a schema, whatever `Content-Type` says: operators type `curl -d` without it. */
 import type { z } from 'zod';
 import type { HttpResponse } from '../node/route.ts';
-import { refusal, type Refusal } from '../protocol/errors.ts';
+import { refusal } from '../protocol/errors.ts';
 import { surrogateProblem } from '../protocol/text.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
+import { schemaRefusal } from '../node/schema-refusal.ts';
 
 type Answer<T> = { readonly value: T } | { readonly response: HttpResponse };
 
@@ -14,7 +15,7 @@ export function readBody<T extends z.ZodType>(body: string, schema: T): Answer<z
   const parsed = parseBody(body);
   if ('response' in parsed) return parsed;
   const result = schema.safeParse(parsed.value);
-  return result.success ? { value: result.data } : { response: refusalResponse(explain(result.error)) };
+  return result.success ? { value: result.data } : { response: refusalResponse(schemaRefusal(result.error, 'body')) };
 }
 
 /** The value that a body is, whatever it is; what strings in it hold is still to be looked at. */
@@ -24,11 +25,4 @@ export function parseBody(body: string): Answer<unknown> {
   } catch {
     return { response: refusalResponse(refusal('malformed', 'expected a JSON body')) };
   }
-}
-
-function explain(error: z.ZodError): Refusal {
-  const [issue] = error.issues;
-  const path = issue?.path.map(String).join('.') ?? '';
-  const keys = issue?.code === 'unrecognized_keys' ? ` (${issue.keys.join(', ')})` : '';
-  return refusal('invalid_field', `${path === '' ? 'body' : path}: ${issue?.message ?? 'not as expected'}${keys}`);
 }

@@ -1,4 +1,4 @@
-/** What became of a message, from the answers of all nodes: each knows its own connections and nothing of the others'. */
+/** The fate of a message, from the answers of all nodes: each knows its own connections and nothing of the others'. */
 import type { Verdict } from '../node/fate.ts';
 import type { NodeAnswer } from './all-nodes.ts';
 import type { TraceAnswer } from './trace.ts';
@@ -76,7 +76,7 @@ function mergedWhy(heard: readonly Heard[], silent: readonly string[], user: str
   const connections = answers.flatMap(({ node, why }) => why.connections.map((row) => ({ node, ...row })));
   const best = bestOf(answers, silent);
   if (silent.length === 0 || best.verdict === 'delivered') return { user, ...best, connections };
-  // Whoever was not heard may know better.
+  // A node that was not heard may know better.
   const sentence = `${best.sentence.replace(/\.$/, '')}. This is not the whole answer: ${silent.join('; ')}.`;
   return { user, ...best, verdict: 'unknown', sentence, connections };
 }

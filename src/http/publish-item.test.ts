@@ -13,7 +13,7 @@ function read(value: unknown, headers: ItemHeaders = NO_HEADERS): ReturnType<typ
   return readItem(value, JSON.stringify(value) ?? '', headers);
 }
 
-/** What is beyond the guard is judged with the rights. */
+/** Faults beyond the guard are judged with the rights. */
 function isTaken(value: unknown): boolean {
   const frame = read(value);
   return !isRefusal(frame) && (frame.type !== 'Broadcast' || isTopicName(frame.topic));

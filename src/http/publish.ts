@@ -1,6 +1,7 @@
 /** `POST /api/publish`: one message, or an array of them, each answered on its own and in order. */
 import type { Node } from '../node/node.ts';
 import type { GuardedRoute, HttpRequest, HttpResponse } from '../node/route.ts';
+import { mostOfUser, readingCost } from '../service/rates.ts';
 import { ERRORS, isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { sliceElements } from '../protocol/json-slice.ts';
 import { MAX_PUBLISH_ITEMS } from '../protocol/limits.ts';
@@ -22,11 +23,18 @@ export function publishRoutes(node: Node, trustedProxies: readonly string[]): Gu
 
 function publish(call: Call): Promise<HttpResponse> | HttpResponse {
   const { request, parts } = call;
-  const problem = writeProblem(parts.context);
+  const problem = writeProblem(parts.context) ?? chargeReading(call);
   if (problem !== null) return refused(problem);
   const body = parseBody(request.body);
   if ('response' in body) return body.response;
   return Array.isArray(body.value) ? publishAll(call, body.value) : publishOne(call, body.value);
+}
+
+/** Before it is parsed, as a message of a socket is. One is paid with the request: no more than a full bucket together. */
+function chargeReading(call: Call): Refusal | null {
+  const { request, parts } = call;
+  const cost = Math.min(readingCost(Buffer.byteLength(request.body)), mostOfUser(parts.context) - 1);
+  return cost <= 0 ? null : call.charge(cost);
 }
 
 async function publishOne(call: Call, value: unknown): Promise<HttpResponse> {

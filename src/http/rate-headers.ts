@@ -21,7 +21,7 @@ export function userRate({ clock, users, nodeBucket, limits }: ServiceContext, u
   return headersOf(node.remaining < user.remaining ? node : user, clock);
 }
 
-/** Of the bucket of failed tokens from an address, for who is not known yet. */
+/** Of the bucket of failed tokens from an address, for callers that are not known yet. */
 export function addressRate({ failures, context }: NodeParts, address: string): RateHeaders {
   return headersOf(failures.level(networkOf(address), context.clock.elapsed()), context.clock);
 }

@@ -2,8 +2,9 @@
 import { Buffer } from 'node:buffer';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CODECS } from '../protocol/codecs.ts';
 import type { Codec } from '../protocol/codec.ts';
+import { json } from '../protocol/json.ts';
+import { msgpack } from '../protocol/msgpack.ts';
 import type { ControlFrame } from '../protocol/frames.ts';
 import type { DecodedFrame, FrameSink, LoadFormat } from './frames.ts';
 import { topicName } from './frames.ts';
@@ -43,8 +44,8 @@ class Recorder implements FrameSink {
 }
 
 const FORMATS = [
-  { name: 'json', codec: CODECS.json, create: () => new JsonFrames(OPTIONS) },
-  { name: 'msgpack', codec: CODECS.msgpack, create: () => new MsgpackFrames(OPTIONS) },
+  { name: 'json', codec: json, create: () => new JsonFrames(OPTIONS) },
+  { name: 'msgpack', codec: msgpack, create: () => new MsgpackFrames(OPTIONS) },
 ] as const;
 
 function bytesOf(text: string | Uint8Array): Buffer {

@@ -21,7 +21,7 @@ export interface SubscribePosition {
   readonly sequence?: number;
 }
 
-/** Who gets what was read, and what was learned about the frames of this connection. */
+/** The receiver of what was read, with what was learned about the frames of this connection. */
 export interface FrameSink {
   /** Where the sequence stood in the last publication and acknowledgement, from the frame's first byte; 0: not yet. */
   sequenceAt: number;

@@ -79,7 +79,7 @@ export class LeanSocket {
     return socket.on('data', (chunk: Buffer) => this.read(chunk, chunk.byteLength));
   }
 
-  /** What is sent until {@link uncork} goes out as one write. */
+  /** Everything sent until {@link uncork} goes out as one write. */
   cork(): void {
     this.socket.cork();
   }

@@ -68,7 +68,7 @@ afterEach(() => {
 describe('an open loop', () => {
   const RATE = { pace: { kind: 'rate', perSecond: 1_000 }, topics: 3, publishers: 2 } as const;
 
-  test('publishes at its times, whoever looks when', () => {
+  test('publishes at its times, no matter when anybody looks', () => {
     const { pacer, clock, sent } = stage(RATE);
     pacer.start(5_000, 1_000_000);
     for (const now of [0, 4_999, 5_000, 5_001, 6_700, 9_001]) {

@@ -18,7 +18,7 @@ describe('the verdict', () => {
     { checks: [held], threads: [calm], verdict: 'ok', code: 0 },
     { checks: [held, broken], threads: [calm], verdict: 'failed', code: 1 },
     { checks: [held], threads: [calm, busy], verdict: 'void', code: 3 },
-    // What is lost is lost, however busy the generator was.
+    // A lost message is lost, however busy the generator was.
     { checks: [broken], threads: [busy], verdict: 'failed', code: 1 },
   ] as const)('$verdict is exit code $code', ({ checks, threads, verdict, code }) => {
     const head = reportHead(CONTEXT, checks, threads);

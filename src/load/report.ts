@@ -177,7 +177,7 @@ export function buildReport(plan: LoadPlan, outcome: RunOutcome, context: Report
   };
 }
 
-/** Who ran what where, and what came of it. */
+/** What ran where, for whom, and what came of it. */
 export function reportHead(
   { version, startedAt, command }: ReportContext,
   checks: readonly Check[],
@@ -221,7 +221,7 @@ export function deliveryChecks(
   ];
 }
 
-/** 0 ok, 1 a check failed, 3 the figures mean nothing. What is wrong is wrong, however busy the generator was. */
+/** 0 ok, 1 a check failed, 3 the figures mean nothing. A fault is a fault, however busy the generator was. */
 export function exitCodeOf({ verdict }: Pick<ReportHead, 'verdict'>): 0 | 1 | 3 {
   return verdict === 'ok' ? 0 : verdict === 'failed' ? 1 : 3;
 }

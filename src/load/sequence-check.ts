@@ -86,7 +86,7 @@ export class SequenceCheck {
     this.verdict.received += 1;
   }
 
-  /** A Gap frame with a range. What it leaves open on either side is a hole like any other. */
+  /** A Gap frame with a range. A part that it leaves open on either side is a hole like any other. */
   announced(subscription: number, from: number, to: number): void {
     this.verdict.gaps += 1;
     const last = Math.max(0, this.last[subscription] as number);

@@ -41,7 +41,7 @@ class Storm {
 /** What is planned for the subscribers of a thread. */
 export interface Incidents {
   readonly storms: readonly Storm[];
-  /** Ends them before their time: who is away comes back now, who does not read reads on. */
+  /** Ends them before their time: clients that are away come back now, slow readers read on. */
   end(): void;
 }
 

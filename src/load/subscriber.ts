@@ -24,7 +24,7 @@ interface SubscribedDetails {
   readonly rejected?: readonly { readonly reason: string }[];
 }
 
-/** Whoever sent a subscriber back waits for it to have all that it missed. */
+/** The sender of a subscriber that comes back waits for it to have all that it missed. */
 interface Awaiting {
   live(now: number): void;
 }

@@ -89,7 +89,7 @@ export class ThreadTally {
       late: this.late,
     };
     this.counts = noCounts();
-    // What was handed over is another thread's from now on.
+    // The histogram that was handed over is another thread's from now on.
     this.delivery = latencyHistogram();
     this.ack = latencyHistogram();
     this.late = latencyHistogram();

@@ -16,7 +16,7 @@ export function clientAddress(
   const hops = forwardedFor.split(',').filter((hop) => hop.trim() !== '');
   for (const hop of hops.toReversed()) {
     const address = normalAddress(hop);
-    // What is no address identifies nobody: whoever may write it could make up another each time.
+    // Text that is no address identifies nobody: its author could make up another each time.
     if (address === null) return own;
     if (!isTrusted(address, trustedProxies)) return address;
   }

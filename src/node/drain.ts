@@ -34,7 +34,7 @@ export function drainConnections(node: DrainedNode, options: DrainOptions): Prom
   const window = Math.min(options.graceMs * SPREAD_SHARE, (total / options.closesPerSecond) * 1_000);
   const margin = Math.min(options.graceMs * MARGIN_SHARE, LONGEST_MARGIN_MS);
   const start = clock.elapsed();
-  // Who was given an early moment is closed early: nobody is closed before it could have come back by itself.
+  // A client that was given an early moment is closed early: nobody is closed before it could have come back by itself.
   const queue = node.connections
     .map((connection) => ({ connection, at: start + margin + announce(connection, random, window) }))
     .sort((one, other) => one.at - other.at);
@@ -60,7 +60,7 @@ function announce(connection: Connection, random: Random, windowMs: number): num
   return reconnectAfter;
 }
 
-/** What is queued goes out first, as far as the socket takes it; what lags is left to the client's resume. */
+/** Queued messages go out first, as far as the socket takes them; lagging topics are left to the client's resume. */
 function closeInTurn(connection: Connection): void {
   connection.context.flusher.flush(connection);
   connection.close('draining', 'this node shuts down: connect to another one, at the positions that you have');

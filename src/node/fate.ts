@@ -171,7 +171,7 @@ function standing({ sequence, message }: MessagePlace, subscription: Subscriptio
   ];
 }
 
-/** Whoever is not listed is counted; nobody of them ended otherwise. */
+/** Recipients that are not listed are counted; none of them ended otherwise. */
 function onlyDelivered({ others }: TracedMessage): boolean {
   const delivered = (others.written ?? 0) + (others.replayed ?? 0);
   return delivered > 0 && others.gap === undefined && others.purged === undefined && others.lost === undefined;

@@ -1,5 +1,6 @@
 /** What a node looks like at this moment, for metrics and the health answer. */
-import type { Gauges, RedisGauges } from '../telemetry/gauges.ts';
+import { CODECS } from '../protocol/codecs.ts';
+import type { Gauges, SharedStoreGauges } from '../telemetry/gauges.ts';
 import { oldestAgeMs } from './inspection.ts';
 import type { Node } from './node.ts';
 
@@ -11,7 +12,7 @@ export interface OutsideGauges {
   readonly logBytes: number;
   readonly idempotencyKeys: number;
   readonly sessions: number;
-  readonly redis: RedisGauges | null;
+  readonly sharedStore: SharedStoreGauges | null;
   readonly eventLoopLagSeconds: number;
   readonly logLinesLost: number;
   readonly build: Readonly<Record<string, string>>;
@@ -20,14 +21,14 @@ export interface OutsideGauges {
 /** Walks all connections: a millisecond for ten thousand. */
 export function readGauges(node: Node, outside: OutsideGauges): Gauges {
   const { context, mode } = node.parts;
-  const connections = { json: 0, msgpack: 0 };
+  const connections = CODECS.map(() => 0);
   let subscriptions = 0;
   let mailboxMessages = 0;
   let mailboxLargestMessages = 0;
   let subscriptionsLagging = 0;
   let mailboxOldestSeconds = 0;
   for (const connection of node.connections) {
-    connections[connection.format] += 1;
+    connections[connection.codec.index] = (connections[connection.codec.index] ?? 0) + 1;
     subscriptions += connection.subscriptions.length;
     mailboxMessages += connection.queuedCount;
     mailboxLargestMessages = Math.max(mailboxLargestMessages, connection.queuedCount);
@@ -37,6 +38,7 @@ export function readGauges(node: Node, outside: OutsideGauges): Gauges {
   }
   const { topics, resting, tailBytes } = context.router.usage();
   return {
+    formats: CODECS.map(({ name }) => name),
     connections,
     users: context.users.size,
     subscriptions,

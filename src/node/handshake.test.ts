@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { codecNamed } from '../protocol/codecs.ts';
 import { clientAddress, networkOf } from './client-address.ts';
 import {
   findToken,
@@ -145,7 +146,7 @@ describe('format and batching', () => {
     ['', 'batch=0', 'json', false, undefined],
     ['', 'batch=true', 'json', false, undefined],
   ] as const)('offer %j and query %j', (protocol, query, format, batching, subprotocol) => {
-    expect(negotiate(handshake({ protocol, query }))).toEqual({ format, batching, subprotocol });
+    expect(negotiate(handshake({ protocol, query }))).toEqual({ codec: codecNamed(format), batching, subprotocol });
   });
 
   test.each([

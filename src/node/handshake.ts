@@ -2,8 +2,8 @@
  * What a WebSocket handshake asks for, and whether it is one: uWebSockets.js upgrades anything with a key of 24
  * characters, so the rules of RFC 6455 section 4.2.1 are checked here. Pure.
  */
-import type { Format } from '../protocol/codec.ts';
-import { SUBPROTOCOLS } from '../protocol/codecs.ts';
+import type { Codec } from '../protocol/codec.ts';
+import { codecNamed, CODECS, DEFAULT_CODEC, SUBPROTOCOLS } from '../protocol/codecs.ts';
 import { quote, refusal, type Refusal } from '../protocol/errors.ts';
 
 /** A handshake as the transport copied it: header values as they came, `''` when absent. */
@@ -27,7 +27,7 @@ export interface Handshake {
 }
 
 export interface Negotiated {
-  readonly format: Format;
+  readonly codec: Codec;
   readonly batching: boolean;
   /** What the answer echoes; `undefined` when the client offered nothing. */
   readonly subprotocol: string | undefined;
@@ -111,18 +111,21 @@ export function negotiate(handshake: Handshake): Negotiated | Refusal {
   const query = queryOf(handshake);
   const batch = query.get('batch') === '1';
   if (subprotocol !== undefined) {
-    const { format, batching } = SUBPROTOCOLS.get(subprotocol) as { format: Format; batching: boolean };
-    return { format, batching: batching || batch, subprotocol };
+    const { codec, batching } = SUBPROTOCOLS.get(subprotocol) as { codec: Codec; batching: boolean };
+    return { codec, batching: batching || batch, subprotocol };
   }
   if (offers.length > 0)
     return refusal(
       'bad_handshake',
       `expected one of the subprotocols ${[...SUBPROTOCOLS.keys()].join(', ')}, got ${quote(offers.join(', '))}`,
     );
-  const format = query.get('format') ?? 'json';
-  if (format !== 'json' && format !== 'msgpack')
-    return refusal('bad_handshake', `expected format=json or format=msgpack, got ${quote(format)}`);
-  return { format, batching: batch, subprotocol: undefined };
+  const name = query.get('format') ?? DEFAULT_CODEC.name;
+  const codec = codecNamed(name);
+  if (codec === undefined) {
+    const known = CODECS.map((each) => `format=${each.name}`).join(' or ');
+    return refusal('bad_handshake', `expected ${known}, got ${quote(name)}`);
+  }
+  return { codec, batching: batch, subprotocol: undefined };
 }
 
 /** Whether a refusal should be told inside WebSocket: a browser sees nothing of an HTTP answer. */

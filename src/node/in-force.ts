@@ -1,4 +1,4 @@
-/** What operators have decided and what holds on this node now: the answer to "who left it in this state, until when?". */
+/** The decisions of operators that hold on this node now: the answer to "who left it in this state, until when?". */
 import type { RevocationView } from '../auth/revocations.ts';
 import type { Rate } from '../limits/token-bucket.ts';
 import type { Operations } from './operations.ts';

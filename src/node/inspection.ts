@@ -1,6 +1,7 @@
 /** What operators see of connections and topics. Payloads are never part of it. */
 import type { Connection } from '../connection/connection.ts';
 import { waiting } from '../connection/waiting-list.ts';
+import { CODECS, LOG_CODEC } from '../protocol/codecs.ts';
 import { LAGGING, JOINING, LIVE, type Subscription } from '../router/subscription.ts';
 import type { Node } from './node.ts';
 
@@ -82,8 +83,8 @@ export function listTopics(node: Node, offset: number, limit: number, prefix: st
       lagging: topic.subscriptions.filter(({ state }) => state === LAGGING).length,
       routed: topic.routedCount,
       tail: {
-        from: Math.min(topic.tailFirst('json'), topic.tailFirst('msgpack')),
-        bytes: topic.bytesBetween('json', topic.tailFirst('json') - 1, topic.head),
+        from: Math.min(...CODECS.map((codec) => topic.tailFirst(codec))),
+        bytes: topic.bytesBetween(LOG_CODEC, topic.tailFirst(LOG_CODEC) - 1, topic.head),
       },
     })),
   };
@@ -112,7 +113,7 @@ function summary(connection: Connection): Record<string, unknown> {
   };
 }
 
-function subscriptionOf({ format }: Connection, subscription: Subscription): Record<string, unknown> {
+function subscriptionOf({ codec }: Connection, subscription: Subscription): Record<string, unknown> {
   const { topic, state, written, gap } = subscription;
   return {
     topic: topic.clientName,
@@ -123,7 +124,7 @@ function subscriptionOf({ format }: Connection, subscription: Subscription): Rec
     queued: subscription.queued,
     queued_bytes: subscription.queuedBytes,
     behind: Math.max(0, topic.head - written),
-    in_tail: written + 1 >= topic.tailFirst(format),
+    in_tail: written + 1 >= topic.tailFirst(codec),
     open_gap: gap,
     counts: {
       live: subscription.live,
@@ -143,16 +144,16 @@ function stateName(state: Subscription['state']): string {
 
 /** The next entries of the mailbox: where they are from and how large, never what they say. */
 function peek(connection: Connection): Record<string, unknown>[] {
-  const { format, context } = connection;
+  const { codec, context } = connection;
   const now = context.clock.elapsed();
   return [...waiting(connection)].flatMap(({ topic, written, queued }) =>
     Array.from({ length: Math.min(queued, PEEK) }, (_, at) => written + 1 + at)
-      .filter((sequence) => sequence >= topic.tailFirst(format))
+      .filter((sequence) => sequence >= topic.tailFirst(codec))
       .map((sequence) => ({
         topic: topic.clientName,
         sequence,
-        bytes: topic.bytesBetween(format, sequence - 1, sequence),
-        age_ms: Math.round(now - topic.arrivedAt(format, sequence)),
+        bytes: topic.bytesBetween(codec, sequence - 1, sequence),
+        age_ms: Math.round(now - topic.arrivedAt(codec, sequence)),
         payload: '[redacted]',
       })),
   );
@@ -170,8 +171,8 @@ export function oldestAgeMs(connection: Connection): number {
   const now = connection.context.clock.elapsed();
   let oldest = now;
   for (const { topic, written, queued } of waiting(connection)) {
-    if (queued > 0 && written + 1 >= topic.tailFirst(connection.format))
-      oldest = Math.min(oldest, topic.arrivedAt(connection.format, written + 1));
+    if (queued > 0 && written + 1 >= topic.tailFirst(connection.codec))
+      oldest = Math.min(oldest, topic.arrivedAt(connection.codec, written + 1));
   }
   return Math.round(now - oldest);
 }

@@ -1,4 +1,4 @@
-/** What a node does at the moment, as an XState actor: its service and, in parallel, whether it admits connections. */
+/** What a node does at the moment, as a running XState machine: its service and, in parallel, whether it admits connections. */
 import { createActor, setup } from 'xstate';
 import type { NodeFacts } from '../connection/context.ts';
 
@@ -61,7 +61,7 @@ export class NodeMode implements NodeFacts {
   isOpen = true;
   awaitsOrders = false;
   beat = 0;
-  private readonly actor = createActor(modeMachine);
+  private readonly machine = createActor(modeMachine);
   private readonly changed: (mode: Service) => void;
 
   /**
@@ -73,7 +73,7 @@ export class NodeMode implements NodeFacts {
     this.sessionKey = sessionKey;
     this.instance = instance;
     this.changed = changed;
-    this.actor.subscribe(({ value }) => {
+    this.machine.subscribe(({ value }) => {
       const before = this.mode;
       this.mode = value.service;
       this.isReadOnly = value.service === 'read_only';
@@ -83,10 +83,10 @@ export class NodeMode implements NodeFacts {
       this.isAdmitting = this.isOpen && isServing && !this.awaitsOrders;
       if (before !== this.mode) this.changed(this.mode);
     });
-    this.actor.start();
+    this.machine.start();
   }
 
   send(event: ModeEvent): void {
-    this.actor.send(event);
+    this.machine.send(event);
   }
 }

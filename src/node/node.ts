@@ -3,6 +3,7 @@ import type { Authenticator } from '../auth/authenticator.ts';
 import { userKey, type Principal } from '../auth/principal.ts';
 import { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
+import { factsOf } from '../connection/events.ts';
 import { beat } from '../connection/liveness.ts';
 import { statusFrame } from '../connection/replies.ts';
 import type { Transport } from '../connection/transport.ts';
@@ -10,9 +11,13 @@ import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
+import type { Codec } from '../protocol/codec.ts';
+import { DEFAULT_CODEC } from '../protocol/codecs.ts';
 import { isRefusal, refusal, type Reason, type Refusal } from '../protocol/errors.ts';
 import { MAX_BATCH_FRAMES, MAX_HISTORY_LIMIT, MAX_TOPICS_PER_FRAME, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { unaccounted } from '../router/audit.ts';
+import { inTime } from '../service/answer-in-time.ts';
+import type { Welcome } from '../service/connection-events.ts';
 import { clientAddress } from './client-address.ts';
 import { drainConnections, type DrainOptions } from './drain.ts';
 import {
@@ -22,7 +27,6 @@ import {
   wantsFramePings,
   wantsRefusalAsClose,
   type Handshake,
-  type Negotiated,
 } from './handshake.ts';
 import type { NodeMode } from './mode.ts';
 import type { Origins } from './origins.ts';
@@ -58,7 +62,7 @@ export type Admission =
       /** Upgrade, send the refusal as an `Error` frame, then close with this: for clients that cannot see an HTTP answer. */
       readonly close: CloseReason | null;
       readonly subprotocol: string | undefined;
-      readonly format: Negotiated['format'];
+      readonly codec: Codec;
     };
 
 const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
@@ -75,6 +79,9 @@ const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
   rights_unavailable: 'not_admitting',
   bad_handshake: 'bad_subprotocol',
 };
+
+/** What clients are given when nobody is asked. */
+const NOTHING: Welcome = { subscribe: [] };
 
 const MISSING_TOKEN = refusal(
   'token_missing',
@@ -112,7 +119,7 @@ export class Node {
     // A handshake without a token spends what its address may fail at, and nothing that honest handshakes need.
     if (typeof token !== 'string') return this.refuseStranger(handshake, token, decide);
     const known = this.parts.authenticator.cached(token);
-    if (known !== undefined) return decide(this.enter(handshake, known));
+    if (known !== undefined) return this.ask(handshake, known, decide);
     // Looked at here, because a crowd must not cost signatures; taken by those alone whose token is good.
     const crowded = this.acceptProblem(false);
     if (crowded !== null) return decide(this.refuse(handshake, crowded, false));
@@ -208,7 +215,34 @@ export class Node {
   private verify(handshake: Handshake, token: string, decide: (admission: Admission) => void): void {
     const address = clientAddress(handshake, this.options.trustedProxies);
     verifyFrom(this.parts, address, token, (answer) =>
-      decide(isRefusal(answer) ? this.refuse(handshake, answer) : this.enter(handshake, answer)),
+      isRefusal(answer) ? decide(this.refuse(handshake, answer)) : this.ask(handshake, answer, decide),
+    );
+  }
+
+  /** Applications that want a say in who may connect are asked; an answer that does not come in time is a no. */
+  private ask(handshake: Handshake, principal: Principal, decide: (admission: Admission) => void): void {
+    const { context, authenticator } = this.parts;
+    const connecting = context.events?.connecting ?? null;
+    if (connecting === null) return decide(this.enter(handshake, principal, NOTHING));
+    const { decisionTimeoutMs } = context.limits;
+    const address = clientAddress(handshake, this.options.trustedProxies);
+    inTime<Refusal | Welcome>(
+      context.scheduler,
+      decisionTimeoutMs,
+      (answered) => connecting({ principal, address, origin: handshake.origin }, answered),
+      {
+        answer: (answer) => {
+          const refused = isRefusal(answer) ? answer : authenticator.problem(principal);
+          decide(
+            refused === null ? this.enter(handshake, principal, answer as Welcome) : this.refuse(handshake, refused),
+          );
+        },
+        missing: () => {
+          const expected = `expected a decision about this client within ${decisionTimeoutMs} ms (apps.decision_timeout_ms)`;
+          decide(this.refuse(handshake, refusal('rights_unavailable', expected, 2_000)));
+        },
+        late: () => {},
+      },
     );
   }
 
@@ -218,7 +252,7 @@ export class Node {
     failFrom(this.parts, address, problem, (answer) => decide(this.refuse(handshake, answer)));
   }
 
-  private enter(handshake: Handshake, principal: Principal): Admission {
+  private enter(handshake: Handshake, principal: Principal, welcome: Welcome): Admission {
     const { context, mode } = this.parts;
     if (!mode.isAdmitting) return this.refuse(handshake, notAdmitting(mode));
     const usage = context.users.enter(userKey(principal));
@@ -242,14 +276,14 @@ export class Node {
       leave();
       return this.refuse(handshake, crowded, false);
     }
-    const { format, batching, subprotocol } = negotiated;
+    const { codec, batching, subprotocol } = negotiated;
     const framePings = wantsFramePings(handshake);
     const address = clientAddress(handshake, this.options.trustedProxies);
     return {
       kind: 'accepted',
       subprotocol,
       abandon: leave,
-      open: (transport) => this.open({ principal, usage, format, batching, framePings, address }, transport),
+      open: (transport) => this.open({ principal, usage, codec, batching, framePings, address }, transport, welcome),
     };
   }
 
@@ -258,7 +292,11 @@ export class Node {
     return this.byNumber.get(Number.parseInt(id.slice(id.lastIndexOf('-') + 1), 36));
   }
 
-  private open(agreement: ConstructorParameters<typeof Connection>[1], transport: Transport): Connection {
+  private open(
+    agreement: ConstructorParameters<typeof Connection>[1],
+    transport: Transport,
+    { subscribe }: Welcome,
+  ): Connection {
     const { context } = this.parts;
     this.lastNumber += 1;
     const connection = new Connection(this.lastNumber, agreement, context);
@@ -270,9 +308,14 @@ export class Node {
     context.log.debug('Connection opened', {
       connection_id: connection.id,
       user: agreement.principal.user,
-      format: agreement.format,
+      format: connection.format,
     });
     connection.send(statusFrame('connected', this.greeting(connection)));
+    context.events?.connected(factsOf(connection));
+    if (subscribe.length > 0) {
+      const topics = subscribe.map((topic) => ({ topic }));
+      connection.cell.tell({ type: 'Subscribe', id: undefined, trace: undefined, topics }, 0);
+    }
     return connection;
   }
 
@@ -307,7 +350,7 @@ export class Node {
         'idempotency',
         'direct_messages',
         ...(connection.batching ? ['batching'] : []),
-        ...context.extensions.keys(),
+        ...context.frameHandlers.keys(),
       ],
     };
   }
@@ -324,12 +367,12 @@ export class Node {
       refusal: refused,
       close,
       subprotocol: known?.subprotocol,
-      format: known?.format ?? 'json',
+      codec: known?.codec ?? DEFAULT_CODEC,
     };
   }
 }
 
 function notAdmitting({ mode, awaitsOrders }: NodeMode): Refusal {
-  const state = awaitsOrders ? 'waits to read from Redis what was revoked and ordered' : `is ${mode}`;
+  const state = awaitsOrders ? 'waits to read what was revoked and ordered' : `is ${mode}`;
   return refusal('not_admitting', `expected a node that takes connections: this one ${state}`, 2_000);
 }

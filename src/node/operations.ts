@@ -1,10 +1,13 @@
 /** Carries operators' commands out on this node, and says what each touches. */
 import type { Authenticator } from '../auth/authenticator.ts';
 import type { Connection } from '../connection/connection.ts';
+import { notificationFrame } from '../connection/replies.ts';
 import type { ArgumentsOf, Command, CommandName, Outcome } from '../control/command.ts';
 import type { Rate } from '../limits/token-bucket.ts';
+import type { JsonValue } from '../protocol/frames.ts';
 import type { Log } from '../telemetry/log.ts';
 import { announce } from './announce.ts';
+import { changeRights, touchedBy } from './change-rights.ts';
 import type { Node } from './node.ts';
 import { Reversions } from './reversions.ts';
 import { Traffic } from './traffic.ts';
@@ -17,12 +20,14 @@ export interface OperationParts {
   readonly logLevels: () => string;
   /** Begins the end of the process: the same as SIGTERM. */
   readonly drain: () => void;
+  /** What an application on some node tells its instances. */
+  readonly appEvent: (told: ArgumentsOf<'app_event'>) => void;
   readonly log: Log;
 }
 
 const DRAIN_DELAY_MS = 100;
 
-/** What a command would do: nothing has happened yet. */
+/** The effect of a command, before anything has happened. */
 interface Effect {
   readonly connections?: number;
   readonly messages?: number;
@@ -78,11 +83,10 @@ export class Operations {
   /** About once a second. */
   beat(): void {
     const { clock, counters } = this.node.parts.context;
-    const { json, msgpack } = counters.publicationsSent;
     this.traffic.sample({
       published: counters.published,
-      received: counters.received.json.total + counters.received.msgpack.total,
-      delivered: json + msgpack,
+      received: counters.received.total,
+      delivered: counters.publicationsSent.total,
     });
     this.reversions.run(clock.now());
     this.parts.authenticator.beat();
@@ -178,6 +182,14 @@ const PLANS: Plans = {
     };
   },
 
+  rights_changed: (self, change) => {
+    const touched = touchedBy(change, self.node.connections);
+    return {
+      connections: touched.length,
+      apply: () => changeRights(self.node.parts.context, touched, change),
+    };
+  },
+
   trace: ({ node }, { topics, enabled, ttl_secs: seconds }) => {
     const { router, clock } = node.parts.context;
     const { tracing } = router;
@@ -188,6 +200,14 @@ const PLANS: Plans = {
     // Its end is the tracing's own business: several patterns may be traced, each with a time of its own.
     return { apply: () => void (enabled ? tracing.enable(topics, until) : tracing.disable(topics)) };
   },
+
+  notify_user: (self, { user, tenant, event, data }) => {
+    const theirs = self.open().filter(({ principal }) => principal.user === user && principal.tenant === tenant);
+    const frame = notificationFrame(event, data as JsonValue);
+    return { connections: theirs.length, apply: () => announce(theirs, frame, self.node.parts.context.scheduler) };
+  },
+
+  app_event: ({ parts }, told) => ({ apply: () => parts.appEvent(told) }),
 
   drain: (self) => ({
     connections: self.open().length,

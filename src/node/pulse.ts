@@ -7,8 +7,8 @@ import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
 const BEAT_MS = 1_000;
 
 const POLICY: Policy = {
-  inbox: { capacity: 1, bytes: 1, strategy: 'refuse' },
-  maxRestarts: 10,
+  inbox: { capacity: 1, bytes: 1 },
+  maxFailures: 10,
   windowMs: 60_000,
   backoff: { minMs: 100, maxMs: 10_000 },
   atLimit: 'escalate',
@@ -59,7 +59,7 @@ export class Pulse implements Actor<'beat'> {
 
   stopped(reason: StopReason): void {
     this.end();
-    if (reason === 'restart_limit') this.escalate();
+    if (reason === 'failure_limit') this.escalate();
   }
 
   describe(): string {

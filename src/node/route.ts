@@ -1,6 +1,6 @@
 /** HTTP as the node's features see it; `transport/` carries it. */
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
 
 export interface HttpRequest {
   readonly method: Method;
@@ -12,6 +12,8 @@ export interface HttpRequest {
   readonly parameters: Readonly<Record<string, string>>;
   /** The whole body as text, at most as long as the route allows. */
   readonly body: string;
+  /** The whole body as it came, for routes that take bytes; their `body` is empty. */
+  readonly bytes?: Uint8Array;
   /** Address of the peer: a proxy's, where there is one. */
   readonly address: string;
 }
@@ -19,7 +21,10 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Text is sent as it is; `null` is no body at all; anything else as JSON. */
+  /**
+   * Text and bytes are sent as they are; `null` is no body at all; an async iterable is a stream of either, one piece at a
+   * time as the client takes them; anything else is sent as JSON.
+   */
   readonly body: unknown;
 }
 
@@ -29,7 +34,7 @@ export function allowHeader(methods: readonly Method[]): string {
 }
 
 /** What is known of a request before its body. */
-export type RequestHead = Omit<HttpRequest, 'body'>;
+export type RequestHead = Omit<HttpRequest, 'body' | 'bytes'>;
 
 export type Handler = (request: HttpRequest) => Promise<HttpResponse> | HttpResponse;
 
@@ -42,6 +47,8 @@ interface Endpoint {
   readonly path: string;
   /** Bytes of a body; without, 1 MiB. */
   readonly maxBody?: number;
+  /** The body is handed over as bytes, whatever they are; without, as text in UTF-8. */
+  readonly takesBytes?: boolean;
   /** Headers of every answer, also of those that the transport gives itself: a body that is too large, a handler that throws. */
   headers?(request: Pick<HttpRequest, 'header'>): Readonly<Record<string, string>>;
   /** Whose share of what arrives a body takes; without, the peer's. */

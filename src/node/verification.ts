@@ -24,7 +24,7 @@ export function verifyFrom(parts: VerificationParts, address: string, token: str
   attemptFrom(parts, address, (answered) => parts.authenticator.verify(token, answered), reply);
 }
 
-/** Refuses an attempt without a token. It counts like a bad one: or whoever has none could try without end. */
+/** Refuses an attempt without a token. It counts like a bad one: otherwise a client without a token could try without end. */
 export function failFrom(
   parts: AttemptParts,
   address: string,
@@ -35,7 +35,7 @@ export function failFrom(
 }
 
 /**
- * Lets an address try to prove who it is. What it fails at is counted, for the metric and against the address.
+ * Lets an address try to prove who it is. Failures are counted, for the metric and against the address.
  * @param attempt decides; not called while the address has to wait
  */
 export function attemptFrom<T extends object>(

@@ -110,7 +110,7 @@ describe('who got it', () => {
   test('without being listed', () => {
     open({ trace: { messages: 10, recipients: 1 } });
     rig.connect('first').subscribe(TOPIC);
-    // The first to subscribe is flushed last: whoever is listed is not alice.
+    // The first to subscribe is flushed last: the one that is listed is not alice.
     const others = ['bob', 'cyd'].map((name) => rig.connect(name));
     for (const client of [alice, ...others]) client.subscribe(TOPIC);
     publish();

@@ -40,7 +40,7 @@ export interface Why {
   readonly fates: readonly Fate[];
 }
 
-/** The best end counts: whoever got it on one device got it. */
+/** The best end counts: a user who got it on one device got it. */
 const RANK: readonly Verdict[] = ['delivered', 'pending', 'unknown', 'not_delivered'];
 
 /** Where a message is: in the trace, else as far as its id says, when the node serves its topic. */
@@ -83,7 +83,7 @@ function fatesOf({ connections }: TraceParts, place: MessagePlace, user: string)
   const live = connections.filter(
     ({ isOpen, principal }) => isOpen && principal.user === user && principal.tenant === tenantOf(topic),
   );
-  // What was written down last says most, then where the others stand.
+  // The record that was written last says most; then comes where the others stand.
   const recorded = [...(message?.recipients ?? [])]
     .filter(([, recipient]) => recipient.user === user)
     .toSorted(([, a], [, b]) => b.at - a.at);
@@ -97,7 +97,7 @@ function fatesOf({ connections }: TraceParts, place: MessagePlace, user: string)
   ];
 }
 
-/** Whoever was here and left without having been written down may have got it. */
+/** A user who was here and left without having been written down may have got it. */
 function absentVerdict({ message }: MessagePlace): Verdict {
   const isComplete = message !== null && message.tracedUntil === null && Object.keys(message.others).length === 0;
   return isComplete ? 'not_delivered' : 'unknown';

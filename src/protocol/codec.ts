@@ -15,7 +15,8 @@ export interface RejectedFrame {
 
 export type Decoded = ClientFrame | RejectedFrame;
 
-export type Format = 'json' | 'msgpack';
+/** The name of a wire format. */
+export type Format = string;
 
 /** What an `Ack` tells a publisher. */
 export interface Acknowledgement {
@@ -32,6 +33,8 @@ export interface Acknowledgement {
 
 export interface Codec {
   readonly name: Format;
+  /** Its place in CODECS, by which tails, sums and counters are kept. */
+  readonly index: number;
   /** Whether messages go out as binary frames. */
   readonly binary: boolean;
   /** A frame for one client. */

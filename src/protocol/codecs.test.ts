@@ -1,4 +1,4 @@
-/** What holds for every wire format. What is special about one stands in json.test.ts and msgpack.test.ts. */
+/** What holds for every wire format. The special cases of one stand in json.test.ts and msgpack.test.ts. */
 import * as fc from 'fast-check';
 import { Packr, Unpackr } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
@@ -6,8 +6,10 @@ import { characters } from '../../test/kit/characters.ts';
 import { clientFrames, jsonValues, topicNames } from '../../test/kit/client-frames.ts';
 import { publications } from '../../test/kit/publications.ts';
 import { byteLength, type Codec, type Decoded, type Payload } from './codec.ts';
-import { CODECS, SUBPROTOCOLS } from './codecs.ts';
+import { codecNamed, codecOfKind, CODECS, SUBPROTOCOLS } from './codecs.ts';
 import type { ControlFrame } from './frames.ts';
+import { json } from './json.ts';
+import { msgpack } from './msgpack.ts';
 import { scanProblem } from './msgpack-scan.ts';
 
 /** The other end of the wire. */
@@ -24,7 +26,7 @@ const clients: readonly (readonly [string, Client])[] = [
   [
     'json',
     {
-      codec: CODECS.json,
+      codec: json,
       write: (value) => copyOf(Buffer.from(JSON.stringify(value))),
       read: (payload) => JSON.parse(textOf(payload)) as unknown,
     },
@@ -32,7 +34,7 @@ const clients: readonly (readonly [string, Client])[] = [
   [
     'msgpack',
     {
-      codec: CODECS.msgpack,
+      codec: msgpack,
       write: (value) => copyOf(packr.pack(value)),
       read: (payload) => {
         const bytes = bytesOf(payload);
@@ -57,14 +59,21 @@ function copyOf(bytes: Uint8Array): ArrayBuffer {
 }
 
 test('a codec says its own name, and only text formats go out as text', () => {
-  expect([CODECS.json.name, CODECS.msgpack.name]).toEqual(['json', 'msgpack']);
-  expect([CODECS.json.binary, CODECS.msgpack.binary]).toEqual([false, true]);
+  expect([json.name, msgpack.name]).toEqual(['json', 'msgpack']);
+  expect([json.binary, msgpack.binary]).toEqual([false, true]);
+});
+
+test('the index of a format is its place in the table, and each kind of message has a format', () => {
+  expect(CODECS.map(({ index }) => index)).toEqual([...CODECS.keys()]);
+  expect(new Set(CODECS.map(({ name }) => name)).size).toBe(CODECS.length);
+  for (const codec of CODECS) expect(codecNamed(codec.name)).toBe(codec);
+  expect([true, false].map((binary) => codecOfKind(binary).binary)).toEqual([true, false]);
 });
 
 test('every subprotocol names a format, with and without batches', () => {
-  const all = [...SUBPROTOCOLS].map(([name, { format, batching }]) => [
+  const all = [...SUBPROTOCOLS].map(([name, { codec, batching }]) => [
     name,
-    `signalbox.${format}${batching ? '+batch' : ''}`,
+    `signalbox.${codec.name}${batching ? '+batch' : ''}`,
   ]);
   expect(all).toHaveLength(4);
   for (const [name, expected] of all) expect(name).toBe(expected);

@@ -107,8 +107,8 @@ export const ERRORS = {
     code: 404,
     temporary: false,
     strike: false,
-    when: 'the path, the session or the application-defined type does not exist here',
-    remedy: 'check the spelling; X- types need a registered extension',
+    when: 'the path, the session, the application-defined type, or what an application was asked for does not exist here',
+    remedy: 'check the spelling; X- types need an application that handles them (apps.modules)',
   },
   method_not_allowed: {
     code: 405,
@@ -223,6 +223,13 @@ export const ERRORS = {
     when: 'the node is in read-only mode and the request writes',
     remedy: 'wait retry_after_ms; reading goes on',
   },
+  application_timeout: {
+    code: 503,
+    temporary: true,
+    strike: false,
+    when: 'the application that handles this frame or request did not answer within its deadline',
+    remedy: 'look whether it was done before you send it again: the application may have gone on',
+  },
   rights_unavailable: {
     code: 503,
     temporary: true,
@@ -285,8 +292,15 @@ export function isRefusal(answer: object): answer is Refusal {
   return REFUSAL in answer;
 }
 
-/** Untrusted text shortened and escaped for an error message: at most 40 characters, quoted, no control characters. */
+/** What JSON leaves as it is although nobody sees it, or it turns the text around: C1, line separators, marks of direction. */
+const UNSEEN = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+/** Untrusted text shortened and escaped for an error message: at most 40 characters, quoted, nothing that does not show. */
 export function quote(value: unknown): string {
   const text = typeof value === 'string' ? value : String(value);
-  return JSON.stringify(text.length > 40 ? `${text.slice(0, 39)}…` : text);
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 39)}…` : text).replaceAll(UNSEEN, escaped);
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

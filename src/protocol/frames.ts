@@ -84,7 +84,7 @@ export type ClientFrame =
   | AckFrame
   | ExtensionFrame;
 
-/** Every client frame type that the core knows; `X-*` types go to extensions. */
+/** Every client frame type that the core knows; `X-*` types go to applications. */
 export const CLIENT_FRAME_TYPES = [
   'Ping',
   'Subscribe',

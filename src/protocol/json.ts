@@ -16,6 +16,7 @@ const CLOSE = 0x5d;
 
 export const json: Codec = {
   name: 'json',
+  index: 0,
   binary: false,
 
   encode(frame: ControlFrame): Payload {

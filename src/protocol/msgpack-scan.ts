@@ -8,6 +8,8 @@ import { MAX_DEPTH } from './limits.ts';
 
 const PROTO = Buffer.from('__proto__');
 const MAX_SAFE_HIGH = 0x1f_ffff;
+/** Bytes of a string that is looked at byte by byte. */
+const SHORT = 32;
 
 class Scanner {
   at = 0;
@@ -118,9 +120,16 @@ class Scanner {
 
   text(length: number): boolean {
     if (!this.has(length)) return false;
-    const ok = length === 0 || isUtf8(this.bytes.subarray(this.at, this.at + length));
-    this.at += length;
+    const end = this.at + length;
+    const ok = (length <= SHORT && this.isAscii(end)) || isUtf8(this.bytes.subarray(this.at, end));
+    this.at = end;
     return ok || this.fail('a string that is not UTF-8');
+  }
+
+  /** Of short strings a view costs more than all of their bytes: a message may be thousands of keys. */
+  isAscii(end: number): boolean {
+    for (let at = this.at; at < end; at += 1) if ((this.bytes[at] as number) > 0x7f) return false;
+    return true;
   }
 
   // Each element takes at least one byte, so a header that claims millions of elements ends with the input.
@@ -143,9 +152,8 @@ class Scanner {
     if (!isText) return this.fail('a map key that is not a string');
     const start = this.at;
     if (!this.value(0)) return false;
-    // The last nine bytes of the key: its header is at most five bytes, so compare from the end.
-    const name = this.bytes.subarray(Math.max(start + 1, this.at - PROTO.length), this.at);
-    const isProto = PROTO.equals(name) && this.at - start - headerSize(tag) === PROTO.length;
+    if (this.at - start - headerSize(tag) !== PROTO.length) return true;
+    const isProto = PROTO.equals(this.bytes.subarray(this.at - PROTO.length, this.at));
     return !isProto || this.fail('the key "__proto__"');
   }
 }

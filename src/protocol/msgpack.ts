@@ -18,6 +18,7 @@ const REPLY_TO = Buffer.from(packr.pack('reply_to'));
 
 export const msgpack: Codec = {
   name: 'msgpack',
+  index: 1,
   binary: true,
 
   encode(frame: ControlFrame): Payload {

@@ -42,7 +42,7 @@ export function messageTime(id: string): number | null {
   return messagePlace(id)?.timestamp ?? null;
 }
 
-/** What is said to whoever gives something else for a message id. */
+/** The answer to something else in place of a message id. */
 export function expectedMessageId(got: string): string {
   return `expected a message id (<milliseconds>-<sequence>-<six characters of the topic's digest>, the id of a publication and of its Ack), got ${JSON.stringify(got.slice(0, 100))}`;
 }

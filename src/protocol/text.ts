@@ -1,7 +1,7 @@
 /**
- * What is text and what is not: bytes that are no UTF-8, escapes that name half a character, percent-encoding of such
+ * The difference between text and other bytes: bytes that are no UTF-8, escapes that name half a character, percent-encoding of such
  * bytes. The engine replaces all of these by U+FFFD without a word, so that two different inputs become one; here they are
- * found instead, with where, so that whoever takes them in can refuse them.
+ * found instead, with where, so that their reader can refuse them.
  */
 import { isUtf8 } from 'node:buffer';
 
@@ -14,7 +14,7 @@ const REPLACEMENT = [0xef, 0xbf, 0xbd] as const;
 /** Offset of the first byte that is no UTF-8, or -1. */
 export function notUtf8At(bytes: Uint8Array): number {
   if (isUtf8(bytes)) return -1;
-  // What is not UTF-8 is replaced, so the first place where the text's own bytes differ is the one.
+  // Bytes that are not UTF-8 are replaced, so the first place where the text's own bytes differ is the one.
   const replaced = Buffer.from(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
   let at = 0;
   while (bytes[at] === replaced[at]) at += 1;

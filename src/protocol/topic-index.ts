@@ -1,6 +1,6 @@
 /**
  * Topics by the segments of their names, so that a pattern looks at what could match it and not at every topic of the
- * node. What it looked at is counted, for who has it looked is charged for that.
+ * node. Every look is counted: the client that causes it is charged for it.
  */
 import { segmentEnd, type Topic } from './topic.ts';
 

@@ -1,4 +1,4 @@
-/** The server's frames as they stand on the wire, for whoever reads them: the client library and its test server. Types only. */
+/** The server's frames as they stand on the wire, for their readers: the client library and its test server. Types only. */
 import type { Position } from './position.ts';
 
 /** `details` of the first frame. Optional is what servers before version 0.2 do not say. */

@@ -1,6 +1,6 @@
 /** Connections of the client library, with everything switched off that keeps or repeats commands on its own. */
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import type { RedisAddress } from './url.ts';
+import type { RedisAddress } from '../config/redis-url.ts';
 
 export interface ConnectionOptions {
   readonly address: RedisAddress;

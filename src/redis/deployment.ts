@@ -19,7 +19,7 @@ const MAX_FINGERPRINTS = 16;
 const FINGERPRINT_LENGTH = 8;
 
 export function fingerprint(...parts: readonly string[]): string {
-  // What is joined is written with its length, as JSON does.
+  // Every part is written with its length, as JSON does.
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, FINGERPRINT_LENGTH);
 }
 
@@ -56,7 +56,7 @@ function textOf({ name, fingerprints }: Deployment): string {
   return JSON.stringify({ name, fingerprints });
 }
 
-/** What is not readable is of a later version: it is left to that to refuse. */
+/** A mark that is not readable comes from a later version: that version has to refuse. */
 function readMark(text: string): Deployment {
   try {
     const { name, fingerprints } = JSON.parse(text) as Partial<Deployment>;

@@ -8,7 +8,7 @@ import type { Keys } from './keys.ts';
 import { missingChannels, missingRights, rightsProblem } from './rights.ts';
 import type { Script } from './script.ts';
 import type { Subscriber } from './subscriber.ts';
-import type { RedisAddress } from './url.ts';
+import type { RedisAddress } from '../config/redis-url.ts';
 
 /** What a look at Redis found. */
 export type Verdict =
@@ -92,7 +92,7 @@ async function fitnessNow(writer: CommandClient): Promise<Fitness | Error> {
   const infos = await writer.sendToAll(['INFO', 'all']);
   const failure = infos.find((info): info is RedisFailure => isFailure(info) && !isForbidden(info));
   if (failure !== undefined || infos.length === 0) return new Error(failure?.message ?? 'no server is known');
-  // Who may not ask is told so with the other rights that are missing.
+  // A user that may not ask hears of it with the other rights that are missing.
   const all = infos.map((info) => (isFailure(info) ? FIT : fitnessOf(String(info))));
   const worst = all.find(({ problem, isBearable }) => problem !== null && !isBearable);
   return {

@@ -10,7 +10,7 @@ export type LinkEvent =
   | { readonly type: 'CHECKED' }
   /** It is not: too old, it throws keys away, or it refuses what we have to do. */
   | { readonly type: 'UNFIT' }
-  /** What was judged unfit is to be looked at again. */
+  /** A Redis that was judged unfit is to be looked at again. */
   | { readonly type: 'DOUBTED' }
   /** A call was not answered in time. */
   | { readonly type: 'FAILED' }
@@ -37,7 +37,7 @@ export function linkMachine(failureLimit: number) {
     states: {
       connecting: { on: { CONNECTED: 'checking' } },
       checking: { on: { CHECKED: 'closed', UNFIT: 'unfit' } },
-      // Whoever mends Redis need not restart it.
+      // An operator who mends Redis need not restart it.
       unfit: { on: { DOUBTED: 'checking' } },
       closed: {
         entry: 'forget',

@@ -1,6 +1,6 @@
 /** How the link to Redis is set up, and what is told of it. */
 import type { Deployment } from './deployment.ts';
-import type { RedisAddress } from './url.ts';
+import type { RedisAddress } from '../config/redis-url.ts';
 
 export interface LinkOptions {
   readonly address: RedisAddress;

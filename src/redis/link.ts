@@ -30,7 +30,7 @@ export class RedisLink {
   private readonly options: LinkOptions;
   private readonly scheduler: Scheduler;
   private readonly log: Log;
-  private readonly actor: ReturnType<typeof createLinkActor>;
+  private readonly machine: ReturnType<typeof createLinkMachine>;
   private readonly writer: CommandClient;
   private readonly reader: CommandClient;
   private readonly subscriber: Subscriber;
@@ -88,8 +88,8 @@ export class RedisLink {
     this.silence = new Silence(this.subject, log, (results) => {
       if (this.state === 'closed') this.judge(results);
     });
-    this.actor = createLinkActor(options.breakerFailures);
-    this.actor.subscribe(({ value, context }) => {
+    this.machine = createLinkMachine(options.breakerFailures);
+    this.machine.subscribe(({ value, context }) => {
       this.failures = context.failures;
       this.changed(value);
     });
@@ -135,7 +135,7 @@ export class RedisLink {
    * @throws Error when this Redis cannot carry the service
    */
   async start(): Promise<void> {
-    this.actor.start();
+    this.machine.start();
     const settled = new Promise<void>((resolve, reject) => {
       this.settle = { fit: resolve, unfit: reject };
       this.scheduler.after(this.options.connectTimeoutMs, () => {
@@ -166,7 +166,7 @@ export class RedisLink {
     this.isStopped = true;
     this.probing?.cancel();
     this.watching?.cancel();
-    this.actor.stop();
+    this.machine.stop();
     this.writer.close();
     this.reader.close();
     this.subscriber.close();
@@ -180,6 +180,18 @@ export class RedisLink {
   /** Sends commands that may wait behind other reads, but not behind writes. */
   read(commands: readonly Command[], answered: (results: Results) => void): void {
     this.send(this.reader, commands, answered);
+  }
+
+  /**
+   * In a cluster, whether somebody listens to channels, by whatever server: nodes ignore an empty message. Elsewhere a
+   * script on the one server knows by itself.
+   */
+  heardElsewhere(channels: readonly string[], answered: (heard: readonly boolean[]) => void): void {
+    if (this.options.address.kind !== 'cluster') return answered([]);
+    const commands = channels.map((channel): Command => ['PUBLISH', channel, '']);
+    void this.writer.sendAllToAll(commands).then((counts) => {
+      answered(counts.map((results) => results.some((result) => isFailure(result) || Number(result) > 0)));
+    });
   }
 
   /** Every server that holds keys, for walks over all of them. */
@@ -290,7 +302,7 @@ export class RedisLink {
   }
 
   private tell(event: LinkEvent): void {
-    if (!this.isStopped) this.actor.send(event);
+    if (!this.isStopped) this.machine.send(event);
   }
 
   /** The same trouble is logged once. */
@@ -301,6 +313,6 @@ export class RedisLink {
   }
 }
 
-function createLinkActor(failureLimit: number) {
+function createLinkMachine(failureLimit: number) {
   return createActor(linkMachine(failureLimit));
 }

@@ -13,6 +13,8 @@ const KEY_KINDS = [
   'index',
   'once',
   'session',
+  'sessions',
+  'shares',
   'node',
   'nodes',
   'orders',
@@ -96,7 +98,7 @@ export async function missingChannels(subscriber: Subscriber, keys: Keys, name: 
       });
     });
   for (const kind of CHANNEL_KINDS) await attempt('subscribe', [keys.channel(kind, '', name)], []);
-  // A pattern is allowed only to who may use every channel.
+  // A pattern is allowed only to users that may use every channel.
   await attempt('psubscribe', [], [`${keys.channelStart('live')}${name}.*`]);
   return missing;
 }

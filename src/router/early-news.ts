@@ -1,5 +1,5 @@
 /**
- * What is told of a topic before the broker has said where it stands: publications, and the change of epoch that came
+ * News of a topic before the broker has said where it stands: publications, and the change of epoch that came
  * last, which may be newer than the answer. It is taken up when the answer is in.
  */
 import type { Publication } from '../protocol/position.ts';

@@ -38,8 +38,7 @@ export class FanOut {
     const count = topic.head - topic.routedHead;
     if (count === 0) return;
     topic.trace?.queued(topic.routedHead, topic.head);
-    const { json, msgpack } = topic.unroutedBytes;
-    topic.allRouted();
+    const bytes = topic.allRouted();
     topic.routedCount += count;
     const { subscriptions } = topic;
     // Backwards: a connection that ends on the way swaps the last subscription, which has had its turn, into its place.
@@ -49,7 +48,7 @@ export class FanOut {
       if (subscription.state !== LIVE) continue;
       const { owner } = subscription;
       try {
-        owner.queued(subscription, count, owner.format === 'json' ? json : msgpack);
+        owner.queued(subscription, count, bytes[owner.codec.index] ?? 0);
       } catch (error) {
         // One subscriber's failure is its own: the others get their publications.
         owner.faulted(error);

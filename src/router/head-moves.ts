@@ -45,19 +45,27 @@ export class HeadMoves {
       if (subscription.state === JOINING) continue;
       if (subscription.written >= first) {
         subscription.startAt(first - 1, LAGGING);
-        subscription.gap = { cause: 'history_lost', epoch, sequence: first - 1 };
+        subscription.openGap({ cause: 'history_lost', epoch, sequence: first - 1 });
       }
       subscription.owner.announced(subscription);
     }
   }
 
-  /** The topic's owner began its own numbering: who was at the head is now at `position`, and who was not has lost the rest. */
-  renumbered(topic: RoutedTopic, position: Position): void {
+  /** The topic's owner began its own numbering: subscribers at the head are now at `position`, and the others have lost the rest. */
+  renumbered(topic: RoutedTopic, position: Position, hasHistory: boolean): void {
     if (!topic.isReady)
       return this.early.renumbered(topic, () => {
-        if (topic.epoch !== position.epoch) this.renumbered(topic, position);
+        if (topic.epoch !== position.epoch) this.renumbered(topic, position, hasHistory);
       });
+    // Known from the owner before its log was: the log begins again within the same numbers.
+    if (topic.epoch === position.epoch) return this.reach(topic, position.sequence);
     this.fanOut.route(topic);
+    if (hasHistory && topic.head === 0 && topic.epochNumber === 0) {
+      // Nobody has had anything of a topic that was new: what comes before this position is theirs, too.
+      topic.trace?.startAt(position.epoch);
+      this.enter(topic, position.epoch);
+      return this.reach(topic, position.sequence);
+    }
     const behind = new Set<Subscription>();
     for (const subscription of topic.subscriptions) {
       if (subscription.state === LIVE && subscription.queued > 0) subscription.owner.fellBehind(subscription);
@@ -70,9 +78,14 @@ export class HeadMoves {
       if (subscription.state === JOINING) continue;
       subscription.startAt(position.sequence, LIVE);
       if (!behind.has(subscription)) continue;
-      subscription.gap = { cause: 'history_lost', epoch: position.epoch, sequence: position.sequence };
+      subscription.openGap({ cause: 'history_lost', epoch: position.epoch, sequence: position.sequence });
       subscription.owner.announced(subscription);
     }
+  }
+
+  /** The head is there: subscribers that are behind go on from the log. */
+  private reach(topic: RoutedTopic, sequence: number): void {
+    if (sequence > topic.head) this.jump(topic, sequence);
   }
 
   /**
@@ -85,7 +98,7 @@ export class HeadMoves {
     } else if (topic.epochNumber <= asked) this.relearn(topic, position);
   }
 
-  /** A topic that nobody listened to for a while was not told of its new epoch. Who listens is told by the broker. */
+  /** A topic that nobody listened to for a while was not told of its new epoch. The broker tells those that listen. */
   private relearn(topic: RoutedTopic, position: Position): void {
     if (topic.isEphemeral || topic.subscriptions.some(({ state }) => state !== JOINING)) return;
     topic.trace?.startAt(position.epoch);

@@ -13,6 +13,7 @@ export interface Interest {
             readonly position: Position | null;
             readonly matched: ReadonlyMap<Topic, Position>;
             readonly isPartial?: boolean;
+            readonly looked?: number;
           }
         | Refusal,
     ) => void,
@@ -22,7 +23,7 @@ export interface Interest {
   release(filter: Topic): void;
 }
 
-/** Who carries out what the router counts. */
+/** The part that carries out what the router counts. */
 export interface FlushRequests {
   /** Something was published: route it and flush at the end of the turn. */
   atEndOfTurn(): void;

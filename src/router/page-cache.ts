@@ -1,9 +1,9 @@
 /**
- * The pages of logs that were read last. Who stalled or was cut off together reads the same pages one shortly after the
+ * The pages of logs that were read last. Clients that stalled or were cut off together read the same pages one shortly after the
  * other: read, decoded and marked once, a page costs the ten others of W5 only its write. Few, and only for a moment:
  * the log is where messages are kept.
  */
-import type { Format } from '../protocol/codec.ts';
+import type { Codec } from '../protocol/codec.ts';
 import type { PreparedRange } from './prepared-ranges.ts';
 import type { RoutedTopic } from './routed-topic.ts';
 
@@ -14,7 +14,7 @@ interface Entry {
   readonly topic: RoutedTopic;
   /** Of which epoch: an epoch that has ended is read no more. */
   readonly epochNumber: number;
-  readonly format: Format;
+  readonly codec: Codec;
   readonly page: PreparedRange;
   isUsed: boolean;
 }
@@ -25,9 +25,9 @@ export class PageCache {
   private oldest = 0;
 
   /** The page after a sequence, if somebody has just read it. */
-  find(topic: RoutedTopic, format: Format, after: number): PreparedRange | null {
+  find(topic: RoutedTopic, codec: Codec, after: number): PreparedRange | null {
     for (const entry of this.entries) {
-      const isSame = entry.topic === topic && entry.page.after === after && entry.format === format;
+      const isSame = entry.topic === topic && entry.page.after === after && entry.codec === codec;
       if (!isSame || entry.epochNumber !== topic.epochNumber) continue;
       entry.isUsed = true;
       return entry.page;
@@ -36,10 +36,10 @@ export class PageCache {
   }
 
   /** @param page frames without a hole, marked as replayed, of memory of their own */
-  add(topic: RoutedTopic, format: Format, page: PreparedRange): void {
+  add(topic: RoutedTopic, codec: Codec, page: PreparedRange): void {
     // Those who asked before the first answer was in all bring the same page.
-    if (this.find(topic, format, page.after) !== null) return;
-    const entry = { topic, epochNumber: topic.epochNumber, format, page, isUsed: true };
+    if (this.find(topic, codec, page.after) !== null) return;
+    const entry = { topic, epochNumber: topic.epochNumber, codec, page, isUsed: true };
     if (this.entries.length < MAX_PAGES) {
       this.entries.push(entry);
       return;

@@ -20,13 +20,13 @@ export class PatternInterest {
   }
 
   /**
-   * @param granted told where topics stand that the pattern matches, unless the owner has left it meanwhile
+   * @param granted told where topics stand that the pattern matches, and how many names the broker looked at, unless the owner has left it meanwhile
    * @param reply told why not, or `null`
    */
   join(
     pattern: string,
     owner: Subscriber,
-    granted: (matched: ReadonlyMap<Topic, Position>) => void,
+    granted: (matched: ReadonlyMap<Topic, Position>, looked: number) => void,
     reply: (refused: Refusal | null) => void,
   ): void {
     const { patterns, interest } = this;
@@ -43,7 +43,7 @@ export class PatternInterest {
         return;
       }
       hold.isGranted = true;
-      granted(answer.matched);
+      granted(answer.matched, answer.looked ?? 0);
       hold.isComplete = answer.matched.size < MAX_PATTERN_POSITIONS && answer.isPartial !== true;
       reply(null);
     });

@@ -46,7 +46,7 @@ export class RetainedTopics {
     else this.retain(topic, ready, asked);
   }
 
-  /** Nobody listens to the topic any more. Whoever waits is gone and is not called. */
+  /** Nobody listens to the topic any more. The requests that wait are gone and are not called. */
   release(topic: RoutedTopic): void {
     this.waiting.delete(topic);
     if (this.retained.delete(topic)) this.interest.release(topic.name);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { CODECS } from '../protocol/codecs.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
+import { json } from '../protocol/json.ts';
+import { msgpack } from '../protocol/msgpack.ts';
 import { RoutedTopic, type TailLimits } from './routed-topic.ts';
 import { LIVE, Subscription } from './subscription.ts';
 import { publication, sizeOf, TestSubscriber } from './test-rig.ts';
@@ -23,7 +24,7 @@ function open(limits: Partial<TailLimits> = {}): Opened {
   const topic = new RoutedTopic('chat.a', pool, { ...LIMITS, ...limits }, (told) => prepared.push(told));
   topic.isReady = true;
   topic.epoch = EPOCH;
-  topic.openTail('json');
+  topic.openTail(json);
   return { topic, pool, prepared };
 }
 
@@ -39,20 +40,20 @@ describe('the tail', () => {
   test('begins where the first subscriber of its format came', () => {
     const { topic } = open();
     add(topic, 2);
-    topic.openTail('msgpack');
+    topic.openTail(msgpack);
     add(topic, 1);
-    expect(topic.tailFirst('json')).toBe(1);
-    expect(topic.tailFirst('msgpack')).toBe(3);
+    expect(topic.tailFirst(json)).toBe(1);
+    expect(topic.tailFirst(msgpack)).toBe(3);
   });
 
   test('of a format that nobody uses takes no memory and begins after the head', () => {
     const { topic } = open();
     add(topic, 2);
-    expect(topic.tailFirst('msgpack')).toBe(3);
-    expect(topic.bytesBetween('msgpack', 0, 2)).toBe(0);
-    expect(topic.bytesBetween('json', 0, 2)).toBe(
+    expect(topic.tailFirst(msgpack)).toBe(3);
+    expect(topic.bytesBetween(msgpack, 0, 2)).toBe(0);
+    expect(topic.bytesBetween(json, 0, 2)).toBe(
       sizeOf(
-        'json',
+        json,
         [1, 2].map((sequence) => publication('chat.a', { epoch: EPOCH, sequence })),
       ),
     );
@@ -61,16 +62,16 @@ describe('the tail', () => {
   test('is bounded in messages', () => {
     const { topic } = open({ messages: 5 });
     add(topic, 20);
-    expect(topic.tailFirst('json')).toBe(16);
+    expect(topic.tailFirst(json)).toBe(16);
   });
 
   test('is bounded in bytes, but holds one message of any size', () => {
     const { topic } = open({ messages: 100, bytes: 1_000 });
     add(topic, 20, JSON.stringify('x'.repeat(200)));
-    expect(topic.bytesBetween('json', topic.tailFirst('json') - 1, 20)).toBeLessThanOrEqual(1_000);
-    expect(topic.tailFirst('json')).toBeLessThanOrEqual(19);
+    expect(topic.bytesBetween(json, topic.tailFirst(json) - 1, 20)).toBeLessThanOrEqual(1_000);
+    expect(topic.tailFirst(json)).toBeLessThanOrEqual(19);
     add(topic, 1, JSON.stringify('x'.repeat(5_000)));
-    expect(topic.tailFirst('json')).toBe(21);
+    expect(topic.tailFirst(json)).toBe(21);
   });
 
   test('keeps what is not routed yet, whatever the bounds say, and asks for a flush before that gets much', () => {
@@ -79,7 +80,7 @@ describe('the tail', () => {
     expect(topic.isPressed).toBe(false);
     for (let at = 0; at < 6; at += 1) topic.add(publication('chat.a', { epoch: EPOCH, sequence: topic.head + 1 }), 0);
     expect(topic.isPressed).toBe(true);
-    expect(topic.tailFirst('json')).toBe(5);
+    expect(topic.tailFirst(json)).toBe(5);
     topic.routedHead = topic.head;
     expect(topic.isPressed).toBe(false);
   });
@@ -93,11 +94,11 @@ describe('the tail', () => {
   test('gives up its older half when all tails together are too large', () => {
     const { topic, pool } = open({ messages: 1_000, totalBytes: 40_000 });
     add(topic, 100);
-    expect(topic.tailFirst('json')).toBe(1);
+    expect(topic.tailFirst(json)).toBe(1);
     // What another topic takes.
     pool.acquire(3, 50_000);
     add(topic, 1);
-    expect(topic.tailFirst('json')).toBe(51);
+    expect(topic.tailFirst(json)).toBe(51);
   });
 
   test('begins anew after a jump, and shrinks by a cut', () => {
@@ -105,17 +106,17 @@ describe('the tail', () => {
     add(topic, 3);
     topic.cutAt(2);
     expect(topic).toMatchObject({ head: 2, routedHead: 2 });
-    expect(topic.tailFirst('json')).toBe(1);
+    expect(topic.tailFirst(json)).toBe(1);
     add(topic, 1, '"again"');
-    expect(Buffer.from(topic.prepareLive('json', SINGLES, 2, MUCH).frames[0] ?? '').toString()).toContain('"again"');
+    expect(Buffer.from(topic.prepareLive(json, SINGLES, 2, MUCH).frames[0] ?? '').toString()).toContain('"again"');
     topic.jumpTo(10);
     expect(topic).toMatchObject({ head: 10, routedHead: 10 });
-    expect(topic.tailFirst('json')).toBe(11);
+    expect(topic.tailFirst(json)).toBe(11);
   });
 
   test('gives all memory back at the end', () => {
     const { topic, pool } = open();
-    topic.openTail('msgpack');
+    topic.openTail(msgpack);
     add(topic, 5, JSON.stringify('x'.repeat(10_000)));
     expect(pool.inUse).toBeGreaterThan(50_000);
     topic.close();
@@ -127,77 +128,77 @@ describe('the tail', () => {
     const { topic } = open();
     topic.add(publication('chat.a', { epoch: EPOCH, sequence: 1 }), 10);
     topic.add(publication('chat.a', { epoch: EPOCH, sequence: 2 }), 25);
-    expect([topic.arrivedAt('json', 1), topic.arrivedAt('json', 2)]).toEqual([10, 25]);
+    expect([topic.arrivedAt(json, 1), topic.arrivedAt(json, 2)]).toEqual([10, 25]);
   });
 });
 
 describe('prepared ranges', () => {
   test('hold the frames as the codec writes them, marked when they are replayed', () => {
     const { topic } = open();
-    topic.openTail('msgpack');
+    topic.openTail(msgpack);
     add(topic, 3, '{"a":"ü"}');
     topic.allRouted();
     const expected = [2, 3].map((sequence) => publication('chat.a', { epoch: EPOCH, sequence }, '{"a":"ü"}'));
-    for (const format of ['json', 'msgpack'] as const) {
-      const plain = expected.map((item) => Buffer.from(CODECS[format].publication(item)));
-      expect(topic.prepareLive(format, SINGLES, 1, MUCH).frames.map((frame) => Buffer.from(frame))).toEqual(plain);
-      const marked = plain.map((frame) => Buffer.from(CODECS[format].replayed(frame)));
-      const page = topic.preparePage(format, 1, { messages: 100, bytes: MUCH });
+    for (const codec of [json, msgpack]) {
+      const plain = expected.map((item) => Buffer.from(codec.publication(item)));
+      expect(topic.prepareLive(codec, SINGLES, 1, MUCH).frames.map((frame) => Buffer.from(frame))).toEqual(plain);
+      const marked = plain.map((frame) => Buffer.from(codec.replayed(frame)));
+      const page = topic.preparePage(codec, 1, { messages: 100, bytes: MUCH });
       expect(page.frames.map((frame) => Buffer.from(frame))).toEqual(marked);
     }
   });
 
   test('are shared by subscribers at the same place, and by nobody else', () => {
     const { topic } = open();
-    topic.openTail('msgpack');
+    topic.openTail(msgpack);
     add(topic, 3);
     topic.allRouted();
-    const range = topic.prepareLive('json', SINGLES, 0, MUCH);
-    expect(topic.prepareLive('json', SINGLES, 0, MUCH)).toBe(range);
-    expect(topic.prepareLive('msgpack', SINGLES, 0, MUCH)).not.toBe(range);
-    expect(topic.prepareLive('json', BATCH, 0, MUCH)).not.toBe(range);
-    expect(topic.prepareLive('json', SINGLES, 0, MUCH)).toBe(range);
-    expect(topic.prepareLive('json', SINGLES, 1, MUCH).frames).toHaveLength(2);
-    const page = topic.preparePage('json', 1, { messages: 100, bytes: MUCH });
+    const range = topic.prepareLive(json, SINGLES, 0, MUCH);
+    expect(topic.prepareLive(json, SINGLES, 0, MUCH)).toBe(range);
+    expect(topic.prepareLive(msgpack, SINGLES, 0, MUCH)).not.toBe(range);
+    expect(topic.prepareLive(json, BATCH, 0, MUCH)).not.toBe(range);
+    expect(topic.prepareLive(json, SINGLES, 0, MUCH)).toBe(range);
+    expect(topic.prepareLive(json, SINGLES, 1, MUCH).frames).toHaveLength(2);
+    const page = topic.preparePage(json, 1, { messages: 100, bytes: MUCH });
     expect(page.frames).toHaveLength(2);
-    expect(topic.preparePage('json', 1, { messages: 100, bytes: MUCH })).toBe(page);
-    expect(topic.preparePage('json', 1, { messages: 1, bytes: MUCH }).to).toBe(2);
+    expect(topic.preparePage(json, 1, { messages: 100, bytes: MUCH })).toBe(page);
+    expect(topic.preparePage(json, 1, { messages: 1, bytes: MUCH }).to).toBe(2);
   });
 
   test('end where a write is full', () => {
     const { topic } = open({ messages: 100 });
     add(topic, 20);
     topic.allRouted();
-    const one = topic.bytesBetween('json', 0, 1);
-    expect(topic.prepareLive('json', { ...SINGLES, messages: 8 }, 0, MUCH).to).toBe(8);
-    expect(topic.prepareLive('json', { ...SINGLES, messages: 8 }, 15, MUCH).to).toBe(20);
-    expect(topic.prepareLive('json', SINGLES, 0, 1).to).toBe(1);
-    const { to, bytes } = topic.prepareLive('json', SINGLES, 0, one * 7);
-    expect(bytes).toBe(topic.bytesBetween('json', 0, to));
+    const one = topic.bytesBetween(json, 0, 1);
+    expect(topic.prepareLive(json, { ...SINGLES, messages: 8 }, 0, MUCH).to).toBe(8);
+    expect(topic.prepareLive(json, { ...SINGLES, messages: 8 }, 15, MUCH).to).toBe(20);
+    expect(topic.prepareLive(json, SINGLES, 0, 1).to).toBe(1);
+    const { to, bytes } = topic.prepareLive(json, SINGLES, 0, one * 7);
+    expect(bytes).toBe(topic.bytesBetween(json, 0, to));
     expect(bytes).toBeLessThanOrEqual(one * 7);
-    expect(topic.bytesBetween('json', 0, to + 1)).toBeGreaterThan(one * 7);
+    expect(topic.bytesBetween(json, 0, to + 1)).toBeGreaterThan(one * 7);
   });
 
   test('grow with what is routed', () => {
     const { topic } = open();
     add(topic, 2);
     topic.allRouted();
-    expect(topic.prepareLive('json', SINGLES, 0, MUCH).to).toBe(2);
+    expect(topic.prepareLive(json, SINGLES, 0, MUCH).to).toBe(2);
     add(topic, 1);
     topic.allRouted();
-    expect(topic.prepareLive('json', SINGLES, 0, MUCH).to).toBe(3);
+    expect(topic.prepareLive(json, SINGLES, 0, MUCH).to).toBe(3);
   });
 
   test('are reported once, forgotten, and reported again', () => {
     const { topic, prepared } = open();
-    topic.openTail('msgpack');
+    topic.openTail(msgpack);
     add(topic, 3);
     topic.allRouted();
-    const range = topic.prepareLive('json', SINGLES, 0, MUCH);
-    topic.prepareLive('msgpack', BATCH, 0, MUCH);
+    const range = topic.prepareLive(json, SINGLES, 0, MUCH);
+    topic.prepareLive(msgpack, BATCH, 0, MUCH);
     expect(prepared).toEqual([topic]);
     topic.forgetPrepared();
-    expect(topic.prepareLive('json', SINGLES, 0, MUCH)).not.toBe(range);
+    expect(topic.prepareLive(json, SINGLES, 0, MUCH)).not.toBe(range);
     expect(prepared).toHaveLength(2);
   });
 
@@ -208,14 +209,14 @@ describe('prepared ranges', () => {
     const { topic } = open();
     add(topic, 3, '"old"');
     topic.allRouted();
-    const stale = topic.prepareLive('json', SINGLES, 2, MUCH);
-    const stalePage = topic.preparePage('json', 2, SINGLES);
+    const stale = topic.prepareLive(json, SINGLES, 2, MUCH);
+    const stalePage = topic.preparePage(json, 2, SINGLES);
     change(topic);
     add(topic, 1, '"new"');
     topic.allRouted();
     for (const [fresh, old] of [
-      [topic.prepareLive('json', SINGLES, 2, MUCH), stale],
-      [topic.preparePage('json', 2, SINGLES), stalePage],
+      [topic.prepareLive(json, SINGLES, 2, MUCH), stale],
+      [topic.preparePage(json, 2, SINGLES), stalePage],
     ] as const) {
       expect(fresh).not.toBe(old);
       expect(Buffer.from(fresh.frames[0] ?? '').toString()).toContain('"new"');
@@ -252,7 +253,6 @@ describe('subscriptions', () => {
       displaced: 4,
       deferred: 5,
       lost: 6,
-      queuedBytes: 7,
     });
     subscription.gap = { cause: 'no_history', count: 1 };
     subscription.startAt(3, LIVE);
@@ -262,7 +262,6 @@ describe('subscriptions', () => {
       joinedCount: 3,
       generation: 2,
       queued: 0,
-      queuedBytes: 0,
       overflowed: false,
       gap: null,
       live: 0,

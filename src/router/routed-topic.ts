@@ -1,12 +1,12 @@
 /** A topic as one node serves it: who listens, and its tail, encoded once per format. */
-import type { Format } from '../protocol/codec.ts';
+import type { Codec } from '../protocol/codec.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import type { Publication } from '../protocol/position.ts';
 import { clientName, type Topic } from '../protocol/topic.ts';
-import { NOT_SHARED, SegmentLog } from '../segments/segment-log.ts';
 import type { SegmentPool } from '../segments/segment-pool.ts';
 import type { Segment } from '../segments/segment.ts';
-import { PreparedRanges, type TailRange, type WriteLimits, type WriteShape } from './prepared-ranges.ts';
+import { FormattedTail } from './formatted-tail.ts';
+import type { TailRange, WriteLimits, WriteShape } from './prepared-ranges.ts';
 import type { Subscription } from './subscription.ts';
 import type { TopicTrace } from './topic-trace.ts';
 
@@ -32,8 +32,6 @@ export class RoutedTopic {
   head = 0;
   /** Up to here publications have been counted into mailboxes; the rest follows at the end of the turn. */
   routedHead = 0;
-  /** Bytes of what is not routed yet, by format; 0 for a format that nobody uses. */
-  readonly unroutedBytes = { json: 0, msgpack: 0 };
   /** Publications routed since the topic was opened: unlike a sequence it never jumps. */
   routedCount = 0;
   isDirty = false;
@@ -44,18 +42,8 @@ export class RoutedTopic {
   readonly subscriptions: Subscription[] = [];
   /** Where the ways of single messages are written down; `null` unless an operator asked for it. */
   trace: TopicTrace | null = null;
-  private readonly tails: Record<Format, SegmentLog | null> = { json: null, msgpack: null };
-  /** Live ones by format, of single messages and of batches: their writes end at different places. */
-  private readonly singles: Record<Format, PreparedRanges> = {
-    json: new PreparedRanges(),
-    msgpack: new PreparedRanges(),
-  };
-  private readonly batches: Record<Format, PreparedRanges> = {
-    json: new PreparedRanges(),
-    msgpack: new PreparedRanges(),
-  };
-  /** The page of a replay that was prepared last: pages are copies, so only one is kept. */
-  private readonly pages: Record<Format, TailRange | null> = { json: null, msgpack: null };
+  /** By format; `null` for one that nobody uses. */
+  private readonly tails: (FormattedTail | null)[] = NO_TAILS.slice();
   private isPrepared = false;
   private readonly pool: SegmentPool;
   private readonly limits: TailLimits;
@@ -71,96 +59,75 @@ export class RoutedTopic {
   }
 
   /** The oldest sequence that the tail of a format holds; `head + 1` when it holds none. */
-  tailFirst(format: Format): number {
-    return this.tails[format]?.first ?? this.head + 1;
+  tailFirst({ index }: Codec): number {
+    return this.tails[index]?.log.first ?? this.head + 1;
   }
 
   /** Begins a tail for a format when the first subscriber that needs it comes. */
-  openTail(format: Format): void {
-    this.tails[format] ??= new SegmentLog(this.pool, this.head + 1);
+  openTail(codec: Codec): void {
+    this.tails[codec.index] ??= new FormattedTail(codec, this.pool, this.head + 1);
   }
 
   /** Bytes of the publications after `after` up to `to`; 0 for a format that nobody uses. */
-  bytesBetween(format: Format, after: number, to: number): number {
-    return this.tails[format]?.bytesBetween(after, to) ?? 0;
+  bytesBetween({ index }: Codec, after: number, to: number): number {
+    return this.tails[index]?.log.bytesBetween(after, to) ?? 0;
   }
 
   /** When the publication arrived here, by the monotonic clock, in ms. It must be in the tail. */
-  arrivedAt(format: Format, sequence: number): number {
-    return this.tails[format]?.arrivedAt(sequence) ?? 0;
+  arrivedAt({ index }: Codec, sequence: number): number {
+    return this.tails[index]?.log.arrivedAt(sequence) ?? 0;
   }
 
   /** Whether one more publication would push out what has not been routed yet. */
   get isPressed(): boolean {
-    const waiting = this.head - this.routedHead;
-    const { json, msgpack } = this.unroutedBytes;
-    return waiting * 2 >= this.limits.messages || Math.max(json, msgpack) * 2 >= this.limits.bytes;
+    const { messages, bytes } = this.limits;
+    if ((this.head - this.routedHead) * 2 >= messages) return true;
+    for (const tail of this.tails) if (tail !== null && tail.unroutedBytes * 2 >= bytes) return true;
+    return false;
   }
 
-  /** Nothing waits to be counted into mailboxes any more. */
-  allRouted(): void {
+  /** Nothing waits to be counted into mailboxes any more. @returns the bytes that did, by format */
+  allRouted(): readonly number[] {
     this.routedHead = this.head;
-    this.unroutedBytes.json = 0;
-    this.unroutedBytes.msgpack = 0;
-    // Whoever is written next gets longer ranges; the old ones would only be kept by each other.
-    for (const format of FORMATS) {
-      this.singles[format].clear();
-      this.batches[format].clear();
-    }
+    return this.tails.map(routed);
   }
 
   /**
    * Adds the publication that follows the head.
-   * @param segment where a log keeps its JSON frame, which the tail then shares
+   * @param segment where a log keeps its frame, which a tail of the same format then shares
    */
   add(publication: Publication, now: number, segment: Segment | null = null): void {
     this.head += 1;
     this.activeAt = now;
-    const { json, msgpack } = this.tails;
-    if (json !== null) {
-      const shared = segment === null ? NOT_SHARED : json.share(segment);
-      const size = shared === NOT_SHARED ? json.append(CODECS.json.publication(publication), now) : shared;
-      this.unroutedBytes.json += size;
-      this.trim(json);
-    }
-    if (msgpack !== null) {
-      this.unroutedBytes.msgpack += msgpack.append(CODECS.msgpack.publication(publication), now);
-      this.trim(msgpack);
+    for (const tail of this.tails) {
+      if (tail === null) continue;
+      tail.add(publication, now, segment);
+      this.trim(tail.log);
     }
   }
 
   /** Moves the head without publications: the tail begins anew after it. */
   jumpTo(head: number): void {
-    this.head = head;
-    this.allRouted();
-    this.forgetPrepared();
-    for (const format of FORMATS) this.tails[format]?.reset(head + 1);
+    this.moveTo(head);
+    for (const tail of this.tails) tail?.log.reset(head + 1);
   }
 
   /** Takes back everything after `head`: it belonged to an epoch that has ended. */
   cutAt(head: number): void {
-    this.head = head;
-    this.allRouted();
-    this.forgetPrepared();
-    for (const format of FORMATS) this.tails[format]?.truncate(head + 1);
+    this.moveTo(head);
+    for (const tail of this.tails) tail?.log.truncate(head + 1);
   }
 
-  /** Gives all memory back. */
+  /** Gives all memory back. Nothing of it waits to be routed any more, even if it is still listed for the end of the turn. */
   close(): void {
     this.isDropped = true;
-    // Nothing of it waits to be routed any more, even if it is still listed for the end of the turn.
-    this.allRouted();
-    this.forgetPrepared();
-    for (const format of FORMATS) this.tails[format]?.reset(this.head + 1);
+    this.jumpTo(this.head);
   }
 
   /** A page of a replay: the same object while neighbours ask for the same one. */
-  preparePage(format: Format, after: number, limits: WriteLimits): TailRange {
-    const to = this.fit(format, after, limits.messages, limits.bytes);
-    const last = this.pages[format];
-    if (last !== null && last.after === after && last.to === to) return last;
-    const page = this.prepare(format, after, to, limits.bytes, true);
-    this.pages[format] = page;
+  preparePage(codec: Codec, after: number, limits: WriteLimits): TailRange {
+    const page = this.tail(codec).preparePage(after, this.routedHead, limits);
+    this.holdPrepared();
     return page;
   }
 
@@ -168,12 +135,9 @@ export class RoutedTopic {
    * What a live subscriber that stands at `after` is written next: mostly what its neighbour was.
    * @param maxBytes what is left of the bytes of a write
    */
-  prepareLive(format: Format, { isBatch, messages }: WriteShape, after: number, maxBytes: number): TailRange {
-    const ranges = (isBatch ? this.batches : this.singles)[format];
-    const found = ranges.find(after, this.routedHead, messages, maxBytes);
-    if (found !== null) return found;
-    const range = this.prepare(format, after, this.fit(format, after, messages, maxBytes), maxBytes, false);
-    ranges.add(range);
+  prepareLive(codec: Codec, shape: WriteShape, after: number, maxBytes: number): TailRange {
+    const range = this.tail(codec).prepareLive(shape, after, this.routedHead, maxBytes);
+    this.holdPrepared();
     return range;
   }
 
@@ -194,41 +158,39 @@ export class RoutedTopic {
     if (this.subscriptions.length === 0) this.idleSince = now;
   }
 
-  /** Prepared frames are views into the tail: they must go before its memory is used for something else. */
+  /** Prepared frames are views into the tails: they must go before their memory is used for something else. */
   forgetPrepared(): void {
     if (!this.isPrepared) return;
     this.isPrepared = false;
-    for (const format of FORMATS) {
-      this.singles[format].clear();
-      this.batches[format].clear();
-      this.pages[format] = null;
-    }
+    for (const tail of this.tails) tail?.forgetPrepared();
   }
 
-  /** What has not been routed yet stays: `isPressed` sees to it that this is little. */
-  private trim(tail: SegmentLog): void {
+  private holdPrepared(): void {
+    if (this.isPrepared) return;
+    this.isPrepared = true;
+    this.onPrepared(this);
+  }
+
+  private moveTo(head: number): void {
+    this.head = head;
+    this.allRouted();
+    this.forgetPrepared();
+  }
+
+  private tail({ index }: Codec): FormattedTail {
+    return this.tails[index] as FormattedTail;
+  }
+
+  /** Messages that have not been routed yet stay: `isPressed` sees to it that they are few. */
+  private trim(tail: FormattedTail['log']): void {
     const { messages, bytes, totalBytes } = this.limits;
     const isCrowded = this.pool.inUse > totalBytes;
     tail.trim(isCrowded ? Math.ceil(tail.length / 2) : messages, bytes, this.routedHead + 1);
   }
-
-  /** The last sequence of what one write may take. */
-  private fit(format: Format, after: number, messages: number, bytes: number): number {
-    return this.tails[format]?.fit(after, this.routedHead, messages, bytes) ?? this.routedHead;
-  }
-
-  private prepare(format: Format, after: number, to: number, maxBytes: number, replayed: boolean): TailRange {
-    const tail = this.tails[format] as SegmentLog;
-    const frames: Uint8Array[] = [];
-    for (let sequence = after + 1; sequence <= to; sequence += 1) {
-      const frame = tail.record(sequence);
-      frames.push(replayed ? CODECS[format].replayed(frame) : frame);
-    }
-    if (!this.isPrepared) this.onPrepared(this);
-    this.isPrepared = true;
-    const [bytes, arrivedAt] = [tail.bytesBetween(after, to), tail.arrivedAt(after + 1)];
-    return { after, to, replayed, frames, batch: null, bytes, arrivedAt, maxBytes, next: null };
-  }
 }
 
-const FORMATS: readonly Format[] = ['json', 'msgpack'];
+const NO_TAILS: readonly (FormattedTail | null)[] = CODECS.map(() => null);
+
+function routed(tail: FormattedTail | null): number {
+  return tail === null ? 0 : tail.allRouted();
+}

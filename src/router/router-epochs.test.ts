@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { refusal, type Refusal } from '../protocol/errors.ts';
+import { json } from '../protocol/json.ts';
 import { unaccounted } from './audit.ts';
 import { JOINING, LAGGING, LIVE, type Subscription } from './subscription.ts';
 import { publication, RouterRig, TestSubscriber } from './test-rig.ts';
@@ -38,7 +39,7 @@ describe('a jump in the sequence', () => {
     expect(owner.what(TOPIC)).toEqual(['fellBehind']);
     expect(subscription).toMatchObject({ state: LAGGING, written: 3 });
     expect(subscription.topic).toMatchObject({ head: 6, routedHead: 6, epoch });
-    expect(subscription.topic.tailFirst('json')).toBe(6);
+    expect(subscription.topic.tailFirst(json)).toBe(6);
     expect(unaccounted(subscription)).toBe(0);
   });
 

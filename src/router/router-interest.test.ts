@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { refusal, type Refusal } from '../protocol/errors.ts';
+import { json } from '../protocol/json.ts';
 import { JOINING, LAGGING, LIVE } from './subscription.ts';
 import { LINGER_MS, RouterRig, TestSubscriber } from './test-rig.ts';
 
@@ -202,7 +203,7 @@ describe('topics that nobody listens to', () => {
     expect(rig.router.usage()).toEqual({ topics: 0, resting: 0, tailBytes: 0 });
   });
 
-  test('are found with their tail by who comes back in time', () => {
+  test('are found with their tail by clients that come back in time', () => {
     const rig = new RouterRig();
     const first = rig.subscribe('chat.a', new TestSubscriber());
     rig.router.leave(first);
@@ -215,7 +216,7 @@ describe('topics that nobody listens to', () => {
     rig.router.sweep();
     expect(rig.isOpen('chat.a')).toBe(true);
     expect(second.topic).toBe(first.topic);
-    expect(second.topic.tailFirst('json')).toBe(1);
+    expect(second.topic.tailFirst(json)).toBe(1);
     expect(rig.interest.retained).toEqual(['chat.a']);
   });
 

@@ -107,7 +107,7 @@ describe('a topic that only a pattern brings', () => {
     expect(ada.brought.get(TOPIC)).toMatchObject({ state: LAGGING, written: 3 });
   });
 
-  test('goes on for whoever names it, with the pattern where it stood', () => {
+  test('goes on for those that name it, with the pattern where it stood', () => {
     const { rig, ada } = rested();
     const bob = new TestSubscriber();
     const named = rig.subscribe(TOPIC, bob);

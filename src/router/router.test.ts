@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { json } from '../protocol/json.ts';
+import { msgpack } from '../protocol/msgpack.ts';
 import { LAGGING, LIVE } from './subscription.ts';
 import { publication, RouterRig, sizeOf, TestSubscriber } from './test-rig.ts';
 
@@ -13,21 +15,21 @@ describe('routing', () => {
     for (const item of sent) rig.router.published(item);
     expect(ada.told).toEqual([]);
     rig.endTurn();
-    expect(ada.told).toEqual([{ what: 'queued', topic: 'chat.a', count: 3, bytes: sizeOf('json', sent) }]);
+    expect(ada.told).toEqual([{ what: 'queued', topic: 'chat.a', count: 3, bytes: sizeOf(json, sent) }]);
   });
 
   test('every subscriber counts the bytes of its own format', () => {
     const rig = new RouterRig();
-    const text = new TestSubscriber('json');
-    const binary = new TestSubscriber('msgpack');
+    const text = new TestSubscriber(json);
+    const binary = new TestSubscriber(msgpack);
     const { topic } = rig.subscribe('chat.a', text);
     rig.subscribe('chat.a', binary);
     const item = publication('chat.a', { epoch: topic.epoch, sequence: 1 }, '{"some":["payload",1]}');
     rig.router.published(item);
     rig.endTurn();
-    expect(text.told).toEqual([{ what: 'queued', topic: 'chat.a', count: 1, bytes: sizeOf('json', [item]) }]);
-    expect(binary.told).toEqual([{ what: 'queued', topic: 'chat.a', count: 1, bytes: sizeOf('msgpack', [item]) }]);
-    expect(sizeOf('json', [item])).not.toBe(sizeOf('msgpack', [item]));
+    expect(text.told).toEqual([{ what: 'queued', topic: 'chat.a', count: 1, bytes: sizeOf(json, [item]) }]);
+    expect(binary.told).toEqual([{ what: 'queued', topic: 'chat.a', count: 1, bytes: sizeOf(msgpack, [item]) }]);
+    expect(sizeOf(json, [item])).not.toBe(sizeOf(msgpack, [item]));
   });
 
   test('every turn is counted for itself, and a turn without news tells nobody', () => {
@@ -126,7 +128,7 @@ describe('routing', () => {
     const subscription = rig.subscribe('chat.a', ada);
     ada.whenQueued = () => {
       // As a connection does whose socket has room: it takes everything that is in the tail.
-      expect(subscription.topic.tailFirst('json')).toBeLessThanOrEqual(subscription.written + 1);
+      expect(subscription.topic.tailFirst(json)).toBeLessThanOrEqual(subscription.written + 1);
       subscription.live += subscription.queued;
       subscription.written = subscription.topic.routedHead;
     };

@@ -1,5 +1,5 @@
 /**
- * Who on this node listens to what. A publication is encoded once per format into its topic's tail; at the end of the
+ * The subscribers of this node and what they listen to. A publication is encoded once per format into its topic's tail; at the end of the
  * turn it is counted into the mailboxes of the live subscribers (fan-out.ts), which read the tail when they are flushed.
  */
 import type { Refusal } from '../protocol/errors.ts';
@@ -90,7 +90,7 @@ export class Router {
   startLive(subscription: Subscription): void {
     const { topic, owner } = subscription;
     this.fanOut.route(topic);
-    topic.openTail(owner.format);
+    topic.openTail(owner.codec);
     subscription.startAt(topic.head, LIVE);
   }
 
@@ -99,24 +99,23 @@ export class Router {
     const { topic, owner } = subscription;
     if (sequence > topic.head) this.moves.jump(topic, sequence);
     this.fanOut.route(topic);
-    topic.openTail(owner.format);
+    topic.openTail(owner.codec);
     subscription.startAt(sequence, sequence === topic.routedHead ? LIVE : LAGGING);
   }
 
   leave(subscription: Subscription): void {
     if (subscription.state === ENDED) return;
-    subscription.state = ENDED;
-    subscription.generation += 1;
+    subscription.end();
     const { topic } = subscription;
     topic.detach(subscription, this.clock.elapsed());
-    // What nobody tells of does not linger: who came back would find it where it was then.
+    // A topic that nobody tells of does not linger: clients that come back would find it where it was then.
     if (topic.subscriptions.length === 0 && !topic.isDropped && !this.isFollowed(topic)) this.drop(topic);
   }
 
   /** Subscribes to all topics that a pattern matches, now and later. `reply` gets the positions of some that exist. */
   joinPattern(pattern: string, owner: Subscriber, reply: (refused: Refusal | null) => void): void {
     const asked = this.moves.epochs;
-    const granted = (matched: ReadonlyMap<Topic, Position>): void => {
+    const granted = (matched: ReadonlyMap<Topic, Position>, lookedByBroker: number): void => {
       for (const [name, position] of matched) {
         const topic = this.find(name) ?? this.open(name);
         // Also one that still waits for its own answer: this one is as good.
@@ -125,7 +124,7 @@ export class Router {
       }
       const { topics, looked } = this.topics.matching(pattern);
       for (const topic of topics) if (topic.isReady) this.attachMatched(topic, owner, false);
-      owner.looked(looked, topics.length);
+      owner.looked(looked + lookedByBroker, topics.length);
     };
     this.patternInterest.join(pattern, owner, granted, reply);
   }
@@ -135,7 +134,7 @@ export class Router {
     const { topics, looked } = this.topics.matching(pattern);
     owner.looked(looked, topics.length);
     for (const topic of topics) {
-      // Who still waits was refused in the same breath, and ends its subscription itself when it is told.
+      // A request that still waits was refused in the same breath, and ends its subscription itself when it hears of it.
       const isAwaited = topic.subscriptions.some(({ state }) => state === JOINING);
       if (!isAwaited && !this.isFollowed(topic)) this.drop(topic);
     }
@@ -183,9 +182,9 @@ export class Router {
     if (topic !== undefined) this.moves.epochChanged(topic, epoch, first);
   }
 
-  renumbered(name: Topic, position: Position): void {
+  renumbered(name: Topic, position: Position, hasHistory = false): void {
     const topic = this.find(name);
-    if (topic !== undefined) this.moves.renumbered(topic, position);
+    if (topic !== undefined) this.moves.renumbered(topic, position, hasHistory);
   }
 
   rests(name: Topic): boolean {
@@ -298,7 +297,7 @@ export class Router {
     if (topic.subscriptions.length === 0 && !this.isFollowed(topic)) this.drop(topic);
   }
 
-  /** @param isResumed whoever has it by a pattern stands there already, also if it was new to the pattern once */
+  /** @param isResumed subscribers that have it by a pattern stand there already, also if it was new to the pattern once */
   private becomeReady(topic: RoutedTopic, position: Position, isResumed = false): void {
     topic.isReady = true;
     topic.activeAt = this.clock.elapsed();

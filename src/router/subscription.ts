@@ -1,14 +1,14 @@
 /** One connection's place in one topic: the cursor that makes a topic's tail the connection's mailbox. */
-import type { Format } from '../protocol/codec.ts';
+import type { Codec } from '../protocol/codec.ts';
 import type { RoutedTopic } from './routed-topic.ts';
 
-/** Whoever listens: a connection. */
+/** A listener: a connection. */
 export interface Subscriber {
   /** Unique on the node. */
   readonly number: number;
   readonly id: string;
   readonly principal: { readonly user: string };
-  readonly format: Format;
+  readonly codec: Codec;
   /** `count` more publications (`bytes` in this subscriber's format) are now queued for a live subscription. */
   queued(subscription: Subscription, count: number, bytes: number): void;
   /** The range queued for the subscription has left the tail, or has a hole: go on from the log. */
@@ -61,7 +61,7 @@ export class Subscription {
   holds = 0;
   /** Why it lags: decides the cause of a `Gap`. */
   overflowed = false;
-  /** Bytes of the queued range, in the owner's format. */
+  /** Bytes of the queued range, in the owner's format: counted by the owner (connection/mailbox-sums.ts). */
   queuedBytes = 0;
   gap: OpenGap | null = null;
 
@@ -98,7 +98,6 @@ export class Subscription {
     this.joinedCount = topic.routedCount;
     this.lagCount = topic.routedCount;
     this.overflowed = false;
-    this.queuedBytes = 0;
     this.gap = null;
     this.live = 0;
     this.replayed = 0;
@@ -107,13 +106,63 @@ export class Subscription {
     this.lost = 0;
   }
 
-  /** Live no longer: what was queued leaves the mailbox and stays in the log. The owner adjusts its mailbox. */
+  /** Live no longer: what was queued stays in the log. The owner has taken it out of its mailbox. */
   beginLag(overflowed: boolean): void {
     this.displaced += this.queued;
-    this.queuedBytes = 0;
     this.lagCount = this.topic.routedCount;
     this.state = LAGGING;
     this.overflowed = overflowed;
+  }
+
+  /** Live publications were written, up to this one. */
+  wrote(to: number): void {
+    this.live += to - this.written;
+    this.written = to;
+  }
+
+  /** A page of the log was written, up to this publication. */
+  replay(to: number): void {
+    this.replayed += to - this.written;
+    this.written = to;
+  }
+
+  /** Skips what the log no longer has, up to this publication. */
+  lose(to: number): void {
+    this.lost += to - this.written;
+    this.written = to;
+  }
+
+  /** The oldest that wait have given way, and no log has them. */
+  displace(count: number): void {
+    this.displaced += count;
+    this.lost += count;
+    this.written += count;
+  }
+
+  /** A loss is to be announced before the next publication; an older one that was not announced yet is part of it. */
+  openGap(gap: OpenGap): void {
+    this.gap = gap;
+  }
+
+  /** @returns the loss that has to be announced, which is done with that */
+  takeGap(): OpenGap | null {
+    const { gap } = this;
+    this.gap = null;
+    return gap;
+  }
+
+  /** The client wants to start anew: nothing is taken until {@link startAt}. */
+  rejoin(): void {
+    this.state = JOINING;
+    this.generation += 1;
+    this.gap = null;
+  }
+
+  /** For good. */
+  end(): void {
+    this.state = ENDED;
+    this.generation += 1;
+    this.gap = null;
   }
 
   /** Caught up with everything routed so far. */

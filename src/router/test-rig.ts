@@ -1,7 +1,7 @@
 /** A router on virtual time over the real memory broker, and subscribers that write down what they are told. */
 import { MemoryBroker } from '../broker/memory.ts';
-import { CODECS } from '../protocol/codecs.ts';
-import type { Format } from '../protocol/codec.ts';
+import type { Codec } from '../protocol/codec.ts';
+import { json } from '../protocol/json.ts';
 import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import { messageId, type Position, type Publication } from '../protocol/position.ts';
 import { topicDigest, type Topic } from '../protocol/topic.ts';
@@ -31,7 +31,7 @@ export class TestSubscriber implements Subscriber {
   readonly number = (lastSubscriber += 1);
   readonly id = `c-${this.number}`;
   readonly principal = { user: `user${this.number}` };
-  readonly format: Format;
+  readonly codec: Codec;
   readonly told: Told[] = [];
   /** Topics that were let go of. */
   readonly resting: Topic[] = [];
@@ -46,8 +46,8 @@ export class TestSubscriber implements Subscriber {
   /** Runs inside `queued`. */
   whenQueued: (subscription: Subscription) => void = () => {};
 
-  constructor(format: Format = 'json') {
-    this.format = format;
+  constructor(codec: Codec = json) {
+    this.codec = codec;
   }
 
   queued(subscription: Subscription, count: number, bytes: number): void {
@@ -236,6 +236,6 @@ export function publication(topic: Topic, position: Position | null, payload = '
 }
 
 /** Bytes of publications in a format, as they are sent. */
-export function sizeOf(format: Format, publications: readonly Publication[]): number {
-  return publications.reduce((sum, item) => sum + Buffer.byteLength(CODECS[format].publication(item)), 0);
+export function sizeOf(codec: Codec, publications: readonly Publication[]): number {
+  return publications.reduce((sum, item) => sum + Buffer.byteLength(codec.publication(item)), 0);
 }

@@ -25,7 +25,7 @@ export class TopicTrace {
   private epoch = '';
   /** Messages of another epoch: publishers can hear of one before the router does, or long after. */
   private strays: Set<TracedMessage> | null = null;
-  /** The newest sequence that was replayed as older than the trace: whoever got it so far is not written down. */
+  /** The newest sequence that was replayed as older than the trace: recipients up to it are not written down. */
   private passed = 0;
   /** The newest sequence that was routed or replayed, under whichever epoch: what is routed above it is new. */
   private newest = 0;

@@ -74,7 +74,7 @@ export class Tracing {
     return typeof pattern === 'string' && this.patterns.has(pattern);
   }
 
-  /** What was traced stays to be looked at. @returns whether the pattern was traced */
+  /** Messages that were traced stay, to be looked at. @returns whether the pattern was traced */
   disable(text: string): boolean {
     const pattern = tracePattern(text);
     if (typeof pattern !== 'string' || !this.patterns.delete(pattern)) return false;

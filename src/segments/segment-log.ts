@@ -152,7 +152,7 @@ export class SegmentLog {
    */
   trim(maxRecords: number, maxBytes: number, keepFrom: number = this.next - 1): void {
     let first = Math.min(Math.max(this.first, this.next - maxRecords), keepFrom);
-    // What the segments hold is at least what the records take: looking at old records costs more than most appends.
+    // The segments hold at least what the records take: looking at old records costs more than most appends.
     const held = this.taken - (this.parts[0]?.offset ?? this.taken);
     if (held > maxBytes) while (first < keepFrom && this.taken - this.startOf(first) > maxBytes) first += 1;
     this.dropBefore(first);

@@ -29,7 +29,7 @@ describe('sizes', () => {
 });
 
 describe('recycling', () => {
-  test('what was released is handed out again, to whoever needs that size', () => {
+  test('what was released is handed out again, to the next that needs that size', () => {
     const pool = new SegmentPool(64 * KILO);
     const first = pool.acquire(0, 10);
     const second = pool.acquire(1, 10);

@@ -1,4 +1,4 @@
-/** One answer of somebody else's code, or none in time. What comes a second time is nobody's. */
+/** One answer of somebody else's code, or none in time. A second answer is nobody's. */
 import type { Scheduler } from '../telemetry/clock.ts';
 
 interface Answered<T> {

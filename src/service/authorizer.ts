@@ -1,5 +1,5 @@
 /**
- * Who says what a principal may do. The token's rules know at once; the owner of a topic may have to ask a database.
+ * The part that says what a principal may do. The token's rules know at once; the owner of a topic may have to ask a database.
  * The two ways keep the hot path free of callbacks: {@link Authorizer.decide} answers what is known, and only a caller
  * that is told "not known" makes the closure that {@link Authorizer.ask} takes.
  */

@@ -1,9 +1,9 @@
 /**
- * What is told of connections to whoever wants to know. All but `connecting` is after the fact: nothing waits for it,
+ * The news of connections for those that want to know. All but `connecting` is after the fact: nothing waits for it,
  * and of one connection everything is told in order. A node has none of these (`null`) when nobody listens.
  */
 import type { Principal } from '../auth/principal.ts';
-import type { Published } from '../broker/broker.ts';
+import type { Draft, Published } from '../broker/broker.ts';
 import type { Format } from '../protocol/codec.ts';
 import type { Refusal } from '../protocol/errors.ts';
 
@@ -36,5 +36,6 @@ export interface ConnectionEvents {
   unsubscribed(facts: ConnectionFacts, topic: string): void;
   /** @param code of the close frame, as clients see it */
   disconnected(facts: ConnectionFacts, code: number): void;
-  published(principal: Principal, topic: string, published: Published): void;
+  /** @param draft as it was stored */
+  published(principal: Principal, topic: string, published: Published, draft: Draft): void;
 }

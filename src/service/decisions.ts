@@ -1,6 +1,6 @@
 /**
- * Who may do what: the token's rules, and on owned topics their owner, who may take time to say it. An answer is
- * remembered for a while per user, roles, action and topic; who asks meanwhile waits for the same answer. No answer in
+ * The rights of principals: the token's rules, and on owned topics their owner, who may take time to say it. An answer is
+ * remembered for a while per user, roles, action and topic; callers that ask meanwhile wait for the same answer. No answer in
  * time is a refusal, never a yes.
  */
 import { userKey, type Principal } from '../auth/principal.ts';
@@ -11,7 +11,7 @@ import { looksLikePattern, ME, qualify } from '../protocol/topic.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Authorizer } from './authorizer.ts';
 import { affects, type RightsChange } from './rights-change.ts';
-import type { TopicOwner, TopicOwners } from './topic-owners.ts';
+import type { DecisionReply, TopicOwner, TopicOwners } from './topic-owners.ts';
 
 export interface DecisionOptions {
   /** How long an owner may take. */
@@ -49,7 +49,7 @@ interface Question extends Subject {
 export class Decisions implements Authorizer {
   /** What a fault of an owner's code is told to. */
   failed: (app: string, error: unknown) => void = () => {};
-  /** Who owns topics: `null` for nobody, and then the token's rules decide everything. */
+  /** The owners of topics: `null` for nobody, and then the token's rules decide everything. */
   private owners: TopicOwners | null = null;
   private readonly remembered = new Map<string, Remembered>();
   private readonly questions = new Map<string, Question>();
@@ -82,7 +82,7 @@ export class Decisions implements Authorizer {
   decide(principal: Principal, action: Action, name: string): Refusal | null | undefined {
     const { owners } = this;
     if (owners === null || name === ME) return this.byToken(principal, action, name);
-    const asked = this.whoSays(owners, principal, name);
+    const asked = this.whoSays(owners, principal, action, name);
     if (asked.length === 0) return this.byToken(principal, action, name);
     const refused = this.narrowed(principal, action, name, asked);
     if (refused !== null) return refused;
@@ -97,7 +97,7 @@ export class Decisions implements Authorizer {
     const known = this.decide(principal, action, name);
     if (known !== undefined || this.owners === null) return reply(known ?? null);
     // One after the other: the first no is the answer, and most topics have one owner.
-    const rest = this.whoSays(this.owners, principal, name).map(({ owner }) => owner);
+    const rest = this.whoSays(this.owners, principal, action, name).map(({ owner }) => owner);
     const next = (): void => {
       const owner = rest.shift();
       if (owner === undefined) return reply(null);
@@ -118,7 +118,7 @@ export class Decisions implements Authorizer {
   /** Forgets what may have changed, and asks anew what is being asked: an answer under way may be of before. */
   rightsChanged(change: RightsChange): void {
     for (const [key, subject] of this.remembered) if (affects(change, subject)) this.remembered.delete(key);
-    for (const question of [...this.questions.values()]) if (affects(change, question)) question.askAgain();
+    for (const question of this.questions.values()) if (affects(change, question)) question.askAgain();
   }
 
   private byToken(principal: Principal, action: Action, name: string): Refusal | null {
@@ -137,11 +137,11 @@ export class Decisions implements Authorizer {
   }
 
   /** The owners that have a say in a topic or pattern. */
-  private whoSays(owners: TopicOwners, { tenant }: Principal, name: string): readonly Asked[] {
+  private whoSays(owners: TopicOwners, { tenant }: Principal, action: Action, name: string): readonly Asked[] {
     if (looksLikePattern(name))
-      return owners.overlapping(qualify(tenant, name)).filter(({ owner }) => owner.mayAct !== null);
+      return owners.overlapping(qualify(tenant, name)).filter(({ owner }) => decidesOn(owner, action));
     const owner = owners.of(qualify(tenant, name));
-    return owner === null || owner.mayAct === null ? NOBODY : [{ owner, isWhole: true }];
+    return owner === null || !decidesOn(owner, action) ? NOBODY : [{ owner, isWhole: true }];
   }
 
   private recall(key: string): Refusal | null | undefined {
@@ -152,12 +152,12 @@ export class Decisions implements Authorizer {
     return undefined;
   }
 
-  private remember(key: string, { user, tenant, name }: Subject, problem: Refusal | null): void {
-    if (problem !== null && ERRORS[problem.reason].temporary) return;
+  private remember(key: string, { user, tenant, name }: Subject, problem: Refusal | null, ageMs: number): void {
+    if (ageMs <= 0 || (problem !== null && ERRORS[problem.reason].temporary)) return;
     this.remembered.delete(key);
     if (this.remembered.size >= this.options.capacity)
       this.remembered.delete(this.remembered.keys().next().value as string);
-    this.remembered.set(key, { user, tenant, name, problem, until: this.clock.elapsed() + this.options.ageMs });
+    this.remembered.set(key, { user, tenant, name, problem, until: this.clock.elapsed() + ageMs });
   }
 
   /** Asks one owner, or waits with those who have asked it the same. */
@@ -184,16 +184,16 @@ export class Decisions implements Authorizer {
       askAgain: () => {
         question.round += 1;
         const { round } = question;
-        const answered: Answered = (problem) => {
+        const answered: DecisionReply = (problem, ageMs = this.options.ageMs) => {
           if (this.questions.get(key) !== question || question.round !== round) return;
-          this.remember(key, question, problem);
+          this.remember(key, question, problem, ageMs);
           this.settle(key, question, problem);
         };
         try {
           owner.mayAct?.(principal, action, name, answered);
         } catch (error) {
           this.failed(owner.app, error);
-          answered(unavailable(owner, 'an answer, and got a fault of its own'));
+          answered(unavailable(owner, 'an answer, got a fault of the application'));
         }
       },
     };
@@ -214,7 +214,12 @@ interface Asked {
 }
 
 const NOBODY: readonly Asked[] = [];
-/** When whoever got no decision may ask again. */
+
+function decidesOn({ mayAct, decides }: TopicOwner, action: Action): boolean {
+  return mayAct !== null && (decides === undefined || decides.includes(action));
+}
+
+/** When a caller without a decision may ask again. */
 const RETRY_MS = 1_000;
 
 /** Roles belong to it: two tokens of one user may allow different things. */
@@ -223,5 +228,5 @@ function keyOf({ app }: TopicOwner, principal: Principal, action: Action, name: 
 }
 
 function unavailable({ app }: TopicOwner, expected: string): Refusal {
-  return refusal('rights_unavailable', `expected of ${app}, which decides on this topic, ${expected}`, RETRY_MS);
+  return refusal('rights_unavailable', `expected ${expected} (${app} decides on this topic)`, RETRY_MS);
 }

@@ -5,7 +5,7 @@
  */
 import type { Broker, Draft, Published, Reply } from '../broker/broker.ts';
 import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
-import { messageId, type Position } from '../protocol/position.ts';
+import { messageId, type Position, type Publication } from '../protocol/position.ts';
 import { topicDigest, type Topic } from '../protocol/topic.ts';
 import type { StoredAt, TopicOwner } from './topic-owners.ts';
 
@@ -21,19 +21,12 @@ export function appendStored(
   broker: Broker,
   topic: Topic,
   owner: TopicOwner,
-  { position, timestamp, draft, duplicate }: StoredAt,
+  message: StoredAt,
   reply: Reply<Published>,
 ): void {
+  const { position, timestamp, duplicate } = message;
   const id = messageId(timestamp, position.sequence, topicDigest(topic));
-  appendAt(broker, topic, owner, { position, timestamp, draft }, NOTHING, (refused) =>
-    reply(refused ?? { id, position, duplicate }),
-  );
-}
-
-interface Message {
-  readonly position: Position;
-  readonly timestamp: number;
-  readonly draft: Draft;
+  appendAt(broker, topic, owner, message, NOTHING, (refused) => reply(refused ?? { id, position, duplicate }));
 }
 
 /** What the call has tried already: a fill or a repetition that helped nothing ends it. */
@@ -48,7 +41,7 @@ function appendAt(
   broker: Broker,
   topic: Topic,
   owner: TopicOwner,
-  message: Message,
+  message: StoredAt,
   tried: Tried,
   reply: (refused: Refusal | null) => void,
 ): void {
@@ -59,7 +52,7 @@ function appendAt(
       if (answer.reason === 'outcome_unknown' && !tried.isRepeated) return again({ ...tried, isRepeated: true });
       return reply(notAppended(owner, topic, answer));
     }
-    if (answer.status === 'conflict') return lookAt(broker, topic, owner, message, reply);
+    if (answer.status === 'conflict') return appendAsKept(broker, topic, owner, message, reply);
     if (answer.status !== 'ahead') return reply(null);
     if (owner.history === null || answer.expected <= tried.filledFrom)
       return reply(hole(owner, topic, answer.expected, message.position.sequence));
@@ -71,25 +64,46 @@ function appendAt(
 
 /**
  * The log has something else there. It is the same message when a hole was filled with it: a history keeps who sent what,
- * and perhaps not the id and the trace of the sender's frame.
+ * and perhaps not the id and the trace of the sender's frame. So the message is appended as the history has it, which
+ * changes nothing where it is there.
  */
-function lookAt(
+function appendAsKept(
   broker: Broker,
   topic: Topic,
   owner: TopicOwner,
-  { position, draft }: Message,
+  message: StoredAt,
+  reply: (refused: Refusal | null) => void,
+): void {
+  const { position } = message;
+  if (owner.history === null) return compare(broker, topic, owner, message, reply);
+  owner.history.read(topic, position.sequence - 1, position.sequence + 1, 1, (answer) => {
+    if (isRefusal(answer)) return reply(notAppended(owner, topic, answer));
+    const [kept] = answer.publications;
+    if (kept === undefined) return compare(broker, topic, owner, message, reply);
+    broker.append(topic, position, kept.timestamp, draftOf(kept), (appended) => {
+      if (isRefusal(appended)) reply(notAppended(owner, topic, appended));
+      else if (appended.status === 'conflict') compare(broker, topic, owner, message, reply);
+      else reply(null);
+    });
+  });
+}
+
+/** Sent again, a message comes with another frame. Another node has just appended the messages that this one does not see yet. */
+function compare(
+  broker: Broker,
+  topic: Topic,
+  owner: TopicOwner,
+  { position, draft, duplicate }: StoredAt,
   reply: (refused: Refusal | null) => void,
 ): void {
   const { epoch, sequence } = position;
   const request = { after: { epoch, sequence: sequence - 1 }, before: sequence + 1, limit: 1, maxBytes: Infinity };
   broker.read(topic, request, (page) => {
     if (isRefusal(page)) return reply(notAppended(owner, topic, page));
-    const [there] = page.publications;
+    const there = page.publications.find(({ position: at }) => at?.sequence === sequence);
     const isSame =
       page.epoch === epoch &&
-      there?.position?.sequence === sequence &&
-      there.from === draft.from &&
-      there.payload === draft.payload;
+      (there === undefined ? duplicate : there.from === draft.from && there.payload === draft.payload);
     reply(isSame ? null : conflict(owner, topic, position));
   });
 }
@@ -107,10 +121,8 @@ function fill(
     const step = (at: number): void => {
       const next = answer.publications[at];
       if (next?.position == null) return reply(null);
-      const { payload, from: sender, clientId, trace, timestamp } = next;
-      const draft = { payload, from: sender, clientId, trace, idempotencyKey: undefined };
       const position = { epoch: before.epoch, sequence: next.position.sequence };
-      broker.append(topic, position, timestamp, draft, (appended) => {
+      broker.append(topic, position, next.timestamp, draftOf(next), (appended) => {
         if (isRefusal(appended)) return reply(notAppended(owner, topic, appended));
         // Somebody else has filled it, perhaps with more of what came with the message.
         step(at + 1);
@@ -118,6 +130,10 @@ function fill(
     };
     step(0);
   });
+}
+
+function draftOf({ payload, from, clientId, trace }: Publication): Draft {
+  return { payload, from, clientId, trace, idempotencyKey: undefined };
 }
 
 /** The owner has the message, so nobody can say that nothing was stored: sent again, it is appended where it belongs. */

@@ -40,7 +40,7 @@ export function prepare(
 }
 
 /**
- * Asks whoever has a say, one after the other: who decides on the topic, then its owner on the message. The answer comes
+ * Asks all that have a say, one after the other: the decider on the topic, then its owner on the message. The answer comes
  * once, and the next message of the same sender waits for it.
  * @param isGone whether the sender is: nothing is published for it any more, and what is stored already is appended
  */
@@ -101,7 +101,7 @@ export function published(
     const status = duplicate ? 'duplicate' : recipients > 0 ? 'delivered' : 'queued';
     return { replyTo: frame.id, status, topic: undefined, id, position, recipients };
   }
-  if (events !== null && !duplicate) events.published(principal, frame.topic, outcome);
+  if (events !== null && !duplicate) events.published(principal, frame.topic, outcome, draft);
   return {
     replyTo: frame.id,
     status: duplicate ? 'duplicate' : 'delivered',
@@ -128,7 +128,7 @@ interface Submission {
 }
 
 /**
- * Has the owner see the message. What it has stored is appended, whatever became of the sender: a message that the owner
+ * Has the owner see the message. A message that it has stored is appended, whatever became of the sender: a message that the owner
  * has and the log has not would be a hole.
  */
 function submit(

@@ -5,6 +5,11 @@ import type { ServiceContext } from './context.ts';
 
 /** Tokens that a page of a log costs. */
 export const READ_COST = 5;
+/**
+ * What is read for one token: of the worst JSON and MessagePack (objects of many keys, many maps, deep nesting) a KiB takes
+ * 30 to 100 µs, of plain text 1 µs, and a small frame with all that follows from it some 10 to 20 µs.
+ */
+const BYTES_PER_TOKEN = 8_192;
 
 /** Charges a user and the node. Returns why not, when a bucket is empty. */
 export function chargeUser(context: ServiceContext, usage: UserUsage, cost: number): Refusal | null {
@@ -24,4 +29,14 @@ export function chargeUser(context: ServiceContext, usage: UserUsage, cost: numb
 
 export function rateLimited(scope: string, perSecond: number, retryAfterMs: number): Refusal {
   return refusal('rate_limited', `expected at most ${perSecond} tokens per second for this ${scope}`, retryAfterMs);
+}
+
+/** Tokens for reading a message or the body of a request, beside what is in it: nothing for the first 8 KiB. */
+export function readingCost(bytes: number): number {
+  return Math.max(0, Math.ceil(bytes / BYTES_PER_TOKEN) - 1);
+}
+
+/** The most that anything costs a user: what is more than a full bucket would never be taken. */
+export function mostOfUser({ users, nodeBucket }: Pick<ServiceContext, 'users' | 'nodeBucket'>): number {
+  return Math.min(users.rate.burst, nodeBucket.rate.burst);
 }

@@ -1,4 +1,4 @@
-/** Rights that somebody has changed: whose, on what. What it leaves out is meant as all. */
+/** Rights that somebody has changed: whose, on what. A part that it leaves out means all. */
 import { looksLikePattern, overlaps } from '../protocol/topic.ts';
 
 export interface RightsChange {

@@ -20,6 +20,9 @@ export interface Overlap {
   readonly isWhole: boolean;
 }
 
+/** @param ageMs how long the answer may be remembered; without, `apps.decision_age_secs` */
+export type DecisionReply = (problem: Refusal | null, ageMs?: number) => void;
+
 export interface TopicOwner {
   /** The application, for log lines and metrics. */
   readonly app: string;
@@ -28,9 +31,9 @@ export interface TopicOwner {
    * an owner allows.
    * @param name the topic (or the pattern, for `subscribe`) as the client names it: the tenant is the principal's
    */
-  readonly mayAct:
-    | ((principal: Principal, action: Action, name: string, reply: (problem: Refusal | null) => void) => void)
-    | null;
+  readonly mayAct: ((principal: Principal, action: Action, name: string, reply: DecisionReply) => void) | null;
+  /** The actions that it decides on: on the others the token's rules decide. Without, all. */
+  readonly decides?: readonly Action[] | undefined;
   /** Sees every message before it is published, and may change, store or refuse it; `null`: straight to the broker. */
   readonly publishing:
     | ((principal: Principal, name: string, draft: Draft, reply: (answer: Draft | StoredAt | Refusal) => void) => void)

@@ -32,7 +32,7 @@ export class MemorySessionStore implements SessionStore {
     return this.sessions.size;
   }
 
-  /** What is one too many goes from those of the user who has the most, the oldest first. */
+  /** One session too many goes from those of the user who has the most, the oldest first. */
   save(session: Session): void {
     this.forget(session.id);
     const owner = ownerOf(session);

@@ -1,16 +1,26 @@
 /** Sessions in Redis: any node can take up what another one remembered. */
+import { createHash } from 'node:crypto';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import { isFailure, type Command } from '../redis/command-client.ts';
 import type { RedisLink } from '../redis/link.ts';
+import { readScript, type Script } from '../redis/script.ts';
 import type { Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import { readSession } from './session-json.ts';
 import type { Session, SessionStore } from './session-store.ts';
 
-/** What a full Redis has refused is tried again after so long. */
+/** Writes that a full Redis has refused are tried again after so long. */
 const AGAIN_MS = 3_000;
 /** Sessions written by one call. */
 const WRITE_AT_ONCE = 500;
+
+export interface RedisSessionOptions {
+  readonly ttlMs: number;
+  /** Sessions that may wait to be written; beyond, the oldest are dropped and counted. */
+  readonly capacity: number;
+  /** Sessions of one user in Redis; beyond, the user's oldest leave. */
+  readonly perUser: number;
+}
 
 export class RedisSessionStore implements SessionStore {
   readonly outlivesNode = true;
@@ -21,21 +31,22 @@ export class RedisSessionStore implements SessionStore {
   private readonly unsaved = new Map<string, Session>();
   private isScheduled = false;
   private again: Timer | null = null;
-  private readonly ttlMs: number;
-  private readonly capacity: number;
+  private readonly options: RedisSessionOptions;
   private readonly link: RedisLink;
+  private readonly counting: Script;
   private readonly scheduler: Scheduler;
   private readonly log: Log;
 
-  /** @param capacity sessions that may wait to be written; beyond, the oldest are dropped and counted */
-  constructor(ttlMs: number, capacity: number, link: RedisLink, scheduler: Scheduler, log: Log) {
-    this.ttlMs = ttlMs;
+  /** Before the link starts. */
+  constructor(options: RedisSessionOptions, link: RedisLink, scheduler: Scheduler, log: Log) {
+    this.options = options;
     // A connection may last longer than its session would: written again in time, the session stays.
-    this.renewAfterBeats = Math.max(1, Math.floor(ttlMs / 3_000));
-    this.capacity = capacity;
+    this.renewAfterBeats = Math.max(1, Math.floor(options.ttlMs / 3_000));
     this.link = link;
     this.scheduler = scheduler;
     this.log = log;
+    this.counting = readScript(true, new URL('./lua/count.lua', import.meta.url));
+    link.useScripts(this.counting);
     link.onAvailable(() => this.schedule());
   }
 
@@ -47,7 +58,7 @@ export class RedisSessionStore implements SessionStore {
   save(session: Session): void {
     this.unsaved.delete(session.id);
     this.unsaved.set(session.id, session);
-    if (this.unsaved.size > this.capacity) {
+    if (this.unsaved.size > this.options.capacity) {
       this.unsaved.delete(this.unsaved.keys().next().value as string);
       this.dropped += 1;
     }
@@ -93,24 +104,47 @@ export class RedisSessionStore implements SessionStore {
   /** @param written told whether Redis took them */
   private write(written: (isTaken: boolean) => void = () => {}): void {
     const sessions = [...this.unsaved.values()].slice(0, WRITE_AT_ONCE);
-    const commands = sessions.map((session): Command => [
-      'SET',
-      this.keyOf(session.id),
-      JSON.stringify(session),
-      'PX',
-      this.ttlMs,
-    ]);
+    const commands = sessions.flatMap((session): Command[] => [this.setCommand(session), this.countCommand(session)]);
     this.link.write(commands, (results) => {
       let isStopped = false;
+      const leaving: string[] = [];
       for (const [at, session] of sessions.entries()) {
-        if (isFailure(results[at])) isStopped = true;
+        const [stored, ids] = [results[at * 2], results[at * 2 + 1]];
+        if (isFailure(stored) || isFailure(ids)) isStopped = true;
         else if (this.unsaved.get(session.id) === session) this.unsaved.delete(session.id);
+        if (!isFailure(ids)) leaving.push(...(ids as string[]));
       }
+      // Each by itself: they are in slots of their own. A session that is not deleted now ends with its time.
+      if (leaving.length > 0)
+        this.link.write(
+          leaving.map((id): Command => ['DEL', this.keyOf(id)]),
+          () => {},
+        );
       // After a failure the next save, the link's return or some time tries again; writing a session twice does no harm.
       if (!isStopped) this.schedule();
       else this.again ??= this.scheduler.after(AGAIN_MS, () => this.tryAgain());
       written(!isStopped);
     });
+  }
+
+  private setCommand(session: Session): Command {
+    return ['SET', this.keyOf(session.id), JSON.stringify(session), 'PX', this.options.ttlMs];
+  }
+
+  private countCommand({ id, tenant, user, savedAt }: Session): Command {
+    const { ttlMs, perUser } = this.options;
+    // User ids hold every character, also those that mean something in keys.
+    const name = createHash('sha256').update(user).digest('base64url');
+    return [
+      'EVALSHA',
+      this.counting.digest,
+      1,
+      this.link.keys.key('sessions', tenant, name),
+      id,
+      savedAt,
+      ttlMs,
+      perUser,
+    ];
   }
 
   private parse(id: string, text: string): Session | null {

@@ -15,7 +15,7 @@ const NAMES = {
 const MAX_ID = 128;
 
 /**
- * A session from a value of unknown origin. What is not known of it is empty; a session without a time counts as older
+ * A session from a value of unknown origin. Unknown parts are empty; a session without a time counts as older
  * than any other.
  * @throws TypeError that says what was expected
  */

@@ -7,7 +7,7 @@ import type { World } from './world.ts';
 const TRUE = 'the trace tells the truth';
 const COMPLETE = 'the trace misses nothing';
 
-/** To be called when everything is at rest: who is connected has read what it was sent. */
+/** To be called when everything is at rest: connected clients have read what they were sent. */
 export function checkTraced(world: World): void {
   const { tracing } = world.router;
   const { kept, messages } = tracing.usage;
@@ -52,7 +52,7 @@ function checkRecipient(world: World, message: TracedMessage, recipient: Recipie
   );
 }
 
-/** Whoever received it has it as its end, or is among those that are only counted. */
+/** A client that received it has it as its end, or is among those that are only counted. */
 function checkReceipts({ ledger }: World, message: TracedMessage): void {
   const { others, recipients } = message;
   const listed = new Map([...recipients.values()].map((recipient) => [recipient.connection, recipient]));

@@ -150,7 +150,7 @@ export class ControlWorld {
     execute(this.parts.received(given.command), node.revocations, node.clock);
   }
 
-  /** Whoever is admitted has to be measured by everything that the others, or the store, could have told. */
+  /** A token that is admitted has to be measured by everything that the others, or the store, could have told. */
   private checkAdmitted(node: SimulatedNode): void {
     if (!this.parts.admits(node.standing) || this.store.isAway) return;
     for (const order of this.meant) {
@@ -176,7 +176,7 @@ export class ControlWorld {
     await this.start();
     for (const node of this.nodes) await this.refresh(node);
     this.checkAll();
-    // What was to last shorter is over now, unless a longer order for the same user was given as well.
+    // The shorter orders are over now, unless a longer order for the same user was given as well.
     this.time.advance((SHORT_SECS + LONG_SECS) * 500);
     this.checkAll();
   }

@@ -11,9 +11,10 @@ export function checkInvariants(world: World): void {
   checkBooks(world);
   checkRouting(world);
   checkSupervision(world);
-  // The node's pulse and, while publications wait, its flush: connections have no timers that could outlive them.
+  // The node's pulse, its questions to owners and, while publications wait, its flush: connections have no timers that
+  // could outlive them.
   promise(
-    world.clock.pendingTimers === (world.flusher.isCoalescing ? 2 : 1) + world.broker.timers,
+    world.clock.pendingTimers === (world.flusher.isCoalescing ? 2 : 1) + world.broker.timers + world.decisions.pending,
     'no timer of a dead actor',
     () => `${world.clock.pendingTimers} timers are pending`,
   );
@@ -102,10 +103,10 @@ function checkRouting({ node, router }: World): void {
 
 function checkSupervision({ failures, conditions, node }: World): void {
   for (const [actor, count] of failures) {
-    promise(count <= conditions.maxRestarts + 1, 'restart budget', () => `${actor} failed ${count} times`);
+    promise(count <= conditions.maxFailures + 1, 'restart budget', () => `${actor} failed ${count} times`);
     const isServed = node.connections.some(({ id, isOpen }) => id === actor && isOpen);
     promise(
-      count <= conditions.maxRestarts || !isServed,
+      count <= conditions.maxFailures || !isServed,
       'restart budget',
       () => `${actor} failed ${count} times and goes on`,
     );

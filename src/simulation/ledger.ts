@@ -22,6 +22,8 @@ export class Ledger {
   private readonly told = new Set<string>();
   /** The place of what the log took last, per topic. */
   private readonly latest = new Map<Topic, Position>();
+  /** In which order the log took the messages, by payload. */
+  private readonly order = new Map<string, number>();
   /** Ephemeral publications per topic, in order of publication. */
   private readonly ephemeral = new Map<Topic, string[]>();
 
@@ -48,6 +50,17 @@ export class Ledger {
     this.byPlace.set(place, payload);
     this.byPayload.set(payload, place);
     if (earlier === undefined) this.latest.set(topic, position);
+    if (!this.order.has(payload)) this.order.set(payload, this.order.size);
+  }
+
+  /** How many messages the log has taken. */
+  get size(): number {
+    return this.order.size;
+  }
+
+  /** The place of a message in the order in which the log took them all. */
+  orderOf(payload: string): number | undefined {
+    return this.order.get(payload);
   }
 
   /** Where a topic's log stands while nothing is lost: what the log took last. */
@@ -74,7 +87,7 @@ export class Ledger {
   }
 
   /**
-   * Whoever goes on under another epoch without being told of a loss must have had the same message there.
+   * A client that goes on under another epoch without being told of a loss must have had the same message there.
    * @throws Violation when it was another one
    */
   checkContinuity(topic: Topic, last: Position, epoch: string): void {

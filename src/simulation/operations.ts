@@ -55,6 +55,10 @@ const OPERATIONS = {
   cutLink: [1, withClient(cutLink)],
   breakOnSend: [1, withClient(breakOnSend)],
   fault: [1, ({ rights }: World) => void (rights.armed = 1)],
+  decide: [6, ({ owner }: World, { a }: Operation) => owner?.deliverAnswer(a)],
+  changeRights: [4, withAnyClient((world, client, { b }) => world.changeRights(client.name, b < 0.5))],
+  // As a revocation does; the client comes back with another token.
+  revoke: [1, withClient((world, client) => world.connectionOf(client)?.close('token_revoked', 'revoked'))],
   time: [4, ({ clock }: World, { a }: Operation) => clock.advance(1 + Math.floor(a * 2_500))],
   loseHistory: [1, loseHistory],
   disturb: [8, (world: World, { a, b }: Operation) => world.broker.disturb(a, b, () => nextPayload(world))],

@@ -4,22 +4,24 @@ import { FollowedTopic } from '../broker/followed-topic.ts';
 import { Interests } from '../broker/interests.ts';
 import { TopicTail } from '../broker/topic-tail.ts';
 import { AppendQueue } from '../broker/append-queue.ts';
-import { RedisBroker } from '../broker/redis.ts';
+import { DistributedBroker } from '../broker/distributed.ts';
 import type { LogCall } from '../broker/topic-logs.ts';
 import { simulateSeed, traceSeed } from './simulate.ts';
-import { REDIS_PARTS } from './world.ts';
+import { DISTRIBUTED_PARTS } from './world.ts';
 
 /** Calls, answers and notices take steps of their own, so worlds with a network need more of them. */
 const STEPS = 300;
 
 test('the same seed twice gives the same trace', () => {
   for (let seed = 1; seed <= 20; seed += 1)
-    expect(traceSeed(seed, STEPS, undefined, REDIS_PARTS)).toBe(traceSeed(seed, STEPS, undefined, REDIS_PARTS));
+    expect(traceSeed(seed, STEPS, undefined, DISTRIBUTED_PARTS)).toBe(
+      traceSeed(seed, STEPS, undefined, DISTRIBUTED_PARTS),
+    );
 });
 
 test('five hundred seeds break no promise', () => {
   for (let seed = 1; seed <= 500; seed += 1) {
-    const finding = simulateSeed(seed, REDIS_PARTS, STEPS);
+    const finding = simulateSeed(seed, DISTRIBUTED_PARTS, STEPS);
     expect(finding?.violation.message, `seed ${seed}`).toBeUndefined();
   }
 }, 60_000);
@@ -49,8 +51,13 @@ suite('planted bugs are found within a thousand seeds', () => {
       });
     },
     'pages lack their first message': () => {
-      const read = Reflect.get(RedisBroker.prototype, 'read');
-      vi.spyOn(RedisBroker.prototype, 'read').mockImplementation(function (this: RedisBroker, topic, request, reply) {
+      const read = Reflect.get(DistributedBroker.prototype, 'read');
+      vi.spyOn(DistributedBroker.prototype, 'read').mockImplementation(function (
+        this: DistributedBroker,
+        topic,
+        request,
+        reply,
+      ) {
         const tampered: typeof reply = (answer) =>
           reply('publications' in answer ? { ...answer, publications: answer.publications.slice(1) } : answer);
         Reflect.apply(read, this, [topic, request, tampered]);
@@ -74,7 +81,7 @@ suite('planted bugs are found within a thousand seeds', () => {
   }
 
   function foundWithin(seeds: number): boolean {
-    for (let seed = 1; seed <= seeds; seed += 1) if (simulateSeed(seed, REDIS_PARTS, STEPS) !== null) return true;
+    for (let seed = 1; seed <= seeds; seed += 1) if (simulateSeed(seed, DISTRIBUTED_PARTS, STEPS) !== null) return true;
     return false;
   }
 });

@@ -35,7 +35,7 @@ test('a thousand seeds break no promise', () => {
     const finding = simulateSeed(seed);
     expect(finding?.violation.message, `seed ${seed}`).toBeUndefined();
   }
-});
+}, 60_000);
 
 suite('planted bugs are found within a thousand seeds', () => {
   /** The private parts of the router that bugs are planted in. */
@@ -142,7 +142,7 @@ suite('planted bugs are found within a thousand seeds', () => {
   class PatientSupervisor extends Supervisor {
     override failed<M>(cell: ActorCell<M>, error: unknown, message: M | null): Directive {
       super.failed(cell, error, message);
-      return 'restart';
+      return 'go_on';
     }
   }
 

@@ -75,6 +75,7 @@ function attempt(seed: number, schedule: readonly Operation[], parts: Parts): Vi
 /** Everything works again, everybody is back: then everybody must be where the log is. */
 function heal(world: World): void {
   world.broker.isHealed = true;
+  if (world.owner !== null) world.owner.isHealed = true;
   world.rights.armed = 0;
   settle(world);
   for (let beat = 0; beat < HEALTHY_BEATS; beat += 1) {
@@ -87,6 +88,8 @@ function heal(world: World): void {
     world.clock.advance(1_000);
     settle(world);
   }
+  checkDenied(world);
+  for (const { name } of world.clients) world.changeRights(name, true);
   for (const client of world.clients)
     if (!client.isConnected || client.link?.isCut === true) connect(world, client, { b: 0 });
   settle(world);
@@ -102,7 +105,9 @@ function heal(world: World): void {
 /** Lets everything that is under way arrive. */
 function settle(world: World): void {
   const { broker, clock } = world;
-  for (let round = 0; broker.pending > 0 || clock.hasTurn || world.flusher.isCoalescing; round += 1) {
+  const isUnderWay = (): boolean =>
+    broker.pending > 0 || clock.hasTurn || world.flusher.isCoalescing || (world.owner?.pending ?? 0) > 0;
+  for (let round = 0; isUnderWay(); round += 1) {
     promise(
       round < MAX_ROUNDS,
       'the node comes to rest',
@@ -111,10 +116,27 @@ function settle(world: World): void {
     broker.work(0);
     broker.deliverAnswer(0);
     broker.deliverNotice(0);
+    world.owner?.deliverAnswer(0);
     clock.endTurn();
     if (broker.pending === 0 && !clock.hasTurn && world.flusher.isCoalescing) clock.advance(COALESCE_MS);
     checkInvariants(world);
   }
+}
+
+/** Every question has been answered by now, or its time is over: also the one whose answer was lost. */
+function checkDenied({ clients, owner, node }: World): void {
+  for (const { subscriptions, patterns, principal, id } of node.connections) {
+    if (owner?.isDenied(principal.user) !== true) continue;
+    const names = [...subscriptions.map(({ topic }) => topic.clientName), ...(patterns ?? [])];
+    const kept = names.find((name) => owner.decidesOn(name));
+    promise(kept === undefined, 'what is not allowed any more ends', () => `${id} is subscribed to ${kept}`);
+  }
+  for (const client of clients)
+    promise(
+      !client.isConnected || client.link?.isCut === true || client.unanswered.length === 0,
+      'exactly one reply',
+      () => `${client.unanswered.join(', ')} got none`,
+    );
 }
 
 function checkRest(world: World): void {

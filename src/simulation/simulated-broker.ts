@@ -113,8 +113,8 @@ export class SimulatedBroker implements WorldBroker, BrokerListener {
     this.notice(topic, () => this.listener?.epochChanged(topic, epoch, first));
   }
 
-  renumbered(topic: Topic, position: Position): void {
-    this.notice(topic, () => this.listener?.renumbered(topic, position));
+  renumbered(topic: Topic, position: Position, hasHistory: boolean): void {
+    this.notice(topic, () => this.listener?.renumbered(topic, position, hasHistory));
   }
 
   forgotten(topic: Topic): void {

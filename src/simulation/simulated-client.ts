@@ -4,6 +4,7 @@ import type { Format, Payload } from '../protocol/codec.ts';
 import type { Position } from '../protocol/position.ts';
 import { directTopic, isSupportedPattern, looksLikePattern, ME, type Topic } from '../protocol/topic.ts';
 import type { Ledger } from './ledger.ts';
+import { OWNED, type SimulatedOwner } from './simulated-owner.ts';
 import type { SimulatedLink } from './simulated-link.ts';
 import { promise } from './violation.ts';
 
@@ -41,6 +42,8 @@ export class SimulatedClient {
   /** Replies per request of this connection. */
   readonly replies = new Map<string, number>();
   private readonly requests = new Map<string, Readonly<Record<string, unknown>>>();
+  /** On which link each request was sent, whatever has become of it. */
+  private readonly sentOn = new Map<string, SimulatedLink>();
   private lastRequest = 0;
   private readonly restarted = new Set<string>();
   /** Topics whose position was refused: what a pattern still brings of them begins wherever the server says. */
@@ -48,9 +51,11 @@ export class SimulatedClient {
   /** Where topics were resumed that went on under another epoch: unless a `Gap` follows, nothing was lost up to there. */
   private readonly resumed = new Map<string, Position>();
   private readonly ledger: Ledger;
+  private readonly owner: SimulatedOwner | null;
 
-  constructor(name: string, format: Format, batching: boolean, ledger: Ledger) {
+  constructor(name: string, format: Format, batching: boolean, ledger: Ledger, owner: SimulatedOwner | null = null) {
     this.name = name;
+    this.owner = owner;
     this.format = format;
     this.batching = batching;
     this.ledger = ledger;
@@ -87,6 +92,7 @@ export class SimulatedClient {
     const id = `${this.name}-${this.lastRequest}`;
     this.replies.set(id, 0);
     this.requests.set(id, { type, ...data });
+    if (this.link !== null) this.sentOn.set(id, this.link);
     const bytes = Buffer.from(JSON.stringify({ type, id, data }));
     this.link?.listener?.received(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength), false);
     return id;
@@ -115,6 +121,7 @@ export class SimulatedClient {
 
   private frame(frame: ServerFrame): void {
     const { data } = frame;
+    if (frame.reply_to !== undefined && frame.type === 'Status') this.checkOrder(frame.reply_to);
     if (frame.reply_to !== undefined && TERMINAL.has(frame.type)) this.answered(frame.reply_to);
     if (frame.type === 'Error' && this.restarted.size > 0) {
       // It does not know what it gets any more: it comes back from where it was sure.
@@ -127,11 +134,44 @@ export class SimulatedClient {
       this.status(String(data['status']), data['details'] as Readonly<Record<string, unknown>>);
   }
 
+  /** Whether the link that brought a request was closed, or is being closed by the node. */
+  hasLeft(id: string): boolean {
+    const link = this.sentOn.get(id);
+    return link === undefined || link.isClosed || link.closeReason !== null;
+  }
+
   private answered(id: string): void {
     const count = this.replies.get(id);
     if (count === undefined) return;
     promise(count === 0, 'exactly one reply', () => `${id} was answered again`);
     this.replies.set(id, count + 1);
+  }
+
+  /** A client that subscribes and unsubscribes without waiting must not get it the other way round. */
+  private checkOrder(id: string): void {
+    if (!this.isSubscribing(id)) return;
+    const first = this.unanswered.find((other) => this.isSubscribing(other));
+    promise(
+      first === undefined || first === id || this.replies.get(id) !== 0,
+      'subscribe and unsubscribe keep their order',
+      () => `${id} was answered before ${first}`,
+    );
+  }
+
+  /** Messages published after a user was denied, and while it is, are not for that user. */
+  private checkAllowed(topic: string, payload: string): void {
+    const since = topic === OWNED ? (this.owner?.deniedSince(this.name) ?? null) : null;
+    const at = this.ledger.orderOf(payload);
+    promise(
+      since === null || at === undefined || at < since,
+      'nothing for those who are denied',
+      () => `${this.name} got ${payload}, published after the right to ${topic} had ended`,
+    );
+  }
+
+  private isSubscribing(id: string): boolean {
+    const type = this.requests.get(id)?.['type'];
+    return type === 'Subscribe' || type === 'Unsubscribe';
   }
 
   private publication(frame: ServerFrame): void {
@@ -145,6 +185,7 @@ export class SimulatedClient {
     this.ledger.received(this.connectionId, this.nodeName(topic), position.epoch, position.sequence, isAsked);
     // Answers to GetMissedMessages stand outside the order.
     if (frame.reply_to !== undefined) return;
+    this.checkAllowed(topic, JSON.stringify(data['payload']));
     promise(
       this.isSubscribed(topic),
       'nothing after unsubscribe',

@@ -1,6 +1,15 @@
 /** A node's links to the simulated Redis: writes, reads and messages each arrive in order, late, and sometimes not at all. */
 import type { Reply, ReadRequest } from '../broker/broker.ts';
-import type { Head, LogCall, LogPage, Notice, TopicLogs, TopicLogsListener } from '../broker/topic-logs.ts';
+import type {
+  AskedTopic,
+  Head,
+  LogCall,
+  LogPage,
+  Matching,
+  Notice,
+  TopicLogs,
+  TopicLogsListener,
+} from '../broker/topic-logs.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import { firstSegment, matches, type Topic } from '../protocol/topic.ts';
 import type { SimulatedRedis } from './simulated-redis.ts';
@@ -59,6 +68,7 @@ class Lane {
 }
 
 export class SimulatedLogs implements TopicLogs {
+  readonly store = 'the simulated store';
   private listener: TopicLogsListener | null = null;
   private readonly writes = new Lane();
   private readonly reads = new Lane();
@@ -98,10 +108,10 @@ export class SimulatedLogs implements TopicLogs {
     }
   }
 
-  heads(topics: readonly Topic[], reply: (answer: readonly (Head | null)[]) => void): void {
+  heads(topics: readonly AskedTopic[], reply: (answer: readonly (Head | null)[]) => void): void {
     this.ask(
       () => {
-        const heads = topics.map((topic) => this.redis.head(topic));
+        const heads = topics.map(({ name }) => this.redis.head(name));
         return () => reply(heads);
       },
       () => reply(topics.map(() => null)),
@@ -132,15 +142,15 @@ export class SimulatedLogs implements TopicLogs {
     );
   }
 
-  matching(pattern: string, limit: number, reply: Reply<ReadonlyMap<Topic, Head>>): void {
+  matching(pattern: string, limit: number, reply: Reply<Matching>): void {
     this.ask(
       () => {
         const topics = this.redis
           .topics()
           .filter((topic) => matches(pattern, topic))
           .slice(0, limit);
-        const found = new Map(topics.map((topic) => [topic, this.redis.head(topic)]));
-        return () => reply(found);
+        const heads = new Map(topics.map((topic) => [topic, this.redis.head(topic)]));
+        return () => reply({ heads, looked: heads.size });
       },
       () => reply(AWAY),
     );

@@ -10,7 +10,7 @@ import type {
   Reply,
   Retained,
 } from '../broker/broker.ts';
-import type { RedisBroker, RedisBrokerOptions } from '../broker/redis.ts';
+import type { DistributedBroker, DistributedBrokerOptions } from '../broker/distributed.ts';
 import { pickUp } from '../broker/record.ts';
 import type { TopicLogs } from '../broker/topic-logs.ts';
 import type { Position, Publication } from '../protocol/position.ts';
@@ -22,12 +22,12 @@ import { SimulatedLogs } from './simulated-logs.ts';
 import { SimulatedRedis } from './simulated-redis.ts';
 import type { WorldBroker } from './world-broker.ts';
 
-export type MakeRedisBroker = (
-  options: RedisBrokerOptions,
+export type MakeDistributedBroker = (
+  options: DistributedBrokerOptions,
   logs: TopicLogs,
   clock: Clock,
   scheduler: Scheduler,
-) => RedisBroker;
+) => DistributedBroker;
 
 const TOPICS = ['chat.a', 'chat.b', 'chat.c', 'typing.x'] as const;
 /** Of both nodes: each compares silent topics. */
@@ -39,8 +39,8 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
   private listener: BrokerListener | null = null;
   private readonly redis: SimulatedRedis;
   private readonly links: readonly [SimulatedLogs, SimulatedLogs];
-  private readonly own: RedisBroker;
-  private readonly other: RedisBroker;
+  private readonly own: DistributedBroker;
+  private readonly other: DistributedBroker;
   private readonly ledger: Ledger;
   /** How much of what is under way goes on at once: a fast network, or a slow one. */
   private readonly burst: number;
@@ -50,8 +50,8 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
   private readonly faults: readonly ((detail: number) => void)[];
 
   constructor(
-    make: MakeRedisBroker,
-    options: RedisBrokerOptions,
+    make: MakeDistributedBroker,
+    options: DistributedBrokerOptions,
     clock: Clock & Scheduler,
     random: SeededRandom,
     ledger: Ledger,
@@ -137,8 +137,8 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
     this.listener?.epochChanged(topic, epoch, first);
   }
 
-  renumbered(topic: Topic, position: Position): void {
-    this.listener?.renumbered(topic, position);
+  renumbered(topic: Topic, position: Position, hasHistory: boolean): void {
+    this.listener?.renumbered(topic, position, hasHistory);
   }
 
   forgotten(topic: Topic): void {
@@ -168,7 +168,7 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
 
   disturb(choice: number, detail: number, payload: () => string): void {
     if (choice < 0.5) return this.publishElsewhere(detail, payload());
-    // What is broken is mended sooner than the next thing breaks, mostly.
+    // A fault is mended sooner than the next thing breaks, mostly.
     if (choice > 0.8 || this.faults.length === 0) return this.mendAll();
     this.faults[Math.floor(((choice - 0.5) / 0.3) * this.faults.length)]?.(detail);
   }

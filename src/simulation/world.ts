@@ -5,7 +5,7 @@ import { Supervisor } from '../actor/supervisor.ts';
 import { Authenticator } from '../auth/authenticator.ts';
 import { secretKey } from '../auth/verification-key.ts';
 import { MemoryBroker } from '../broker/memory.ts';
-import { RedisBroker } from '../broker/redis.ts';
+import { DistributedBroker } from '../broker/distributed.ts';
 import {
   buildContext,
   CONTEXT_PARTS,
@@ -17,6 +17,7 @@ import type { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
 import type { Flusher } from '../connection/flusher.ts';
 import { KeyedBuckets } from '../limits/keyed-buckets.ts';
+import { changeRights, touchedBy } from '../node/change-rights.ts';
 import type { Handshake } from '../node/handshake.ts';
 import { NodeMode } from '../node/mode.ts';
 import { Node } from '../node/node.ts';
@@ -25,6 +26,7 @@ import { Pulse } from '../node/pulse.ts';
 import type { Payload } from '../protocol/codec.ts';
 import type { Router } from '../router/router.ts';
 import { Decisions } from '../service/decisions.ts';
+import { registerOwners } from '../service/register-owners.ts';
 import { MemorySessionStore } from '../session/memory.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { silentLog } from '../telemetry/log.ts';
@@ -32,8 +34,9 @@ import { FaultyRights, PLANTED_FAULT } from './faulty-rights.ts';
 import { Ledger } from './ledger.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedBroker, type BrokerFaults } from './simulated-broker.ts';
-import { SimulatedRedisBroker, type MakeRedisBroker } from './simulated-redis-broker.ts';
+import { SimulatedRedisBroker, type MakeDistributedBroker } from './simulated-redis-broker.ts';
 import { SimulatedClient } from './simulated-client.ts';
+import { drawOwner, OWNED, SimulatedOwner } from './simulated-owner.ts';
 import { SimulatedLink } from './simulated-link.ts';
 import { drawTraced, type Traced } from './traced.ts';
 import { promise, Violation } from './violation.ts';
@@ -44,17 +47,19 @@ import type { WorldBroker } from './world-broker.ts';
 export interface Parts extends ContextParts {
   readonly broker: (...args: ConstructorParameters<typeof MemoryBroker>) => MemoryBroker;
   readonly supervisor: (...args: ConstructorParameters<typeof Supervisor>) => Supervisor;
+  readonly decisions: (...args: ConstructorParameters<typeof Decisions>) => Decisions;
   /** Instead of the in-memory broker: the distributed one, over a simulated Redis. */
-  readonly redis?: MakeRedisBroker;
+  readonly distributed?: MakeDistributedBroker;
 }
 
 export const REAL_PARTS: Parts = {
   ...CONTEXT_PARTS,
   broker: (...args) => new MemoryBroker(...args),
   supervisor: (...args) => new Supervisor(...args),
+  decisions: (...args) => new Decisions(...args),
 };
 
-export const REDIS_PARTS: Parts = { ...REAL_PARTS, redis: (...args) => new RedisBroker(...args) };
+export const DISTRIBUTED_PARTS: Parts = { ...REAL_PARTS, distributed: (...args) => new DistributedBroker(...args) };
 
 /** What is different from world to world. */
 export interface Conditions {
@@ -65,7 +70,7 @@ export interface Conditions {
   readonly ageMs: number;
   readonly pageMessages: number;
   readonly kernelBytes: number;
-  readonly maxRestarts: number;
+  readonly maxFailures: number;
   readonly clients: number;
   readonly broker: BrokerFaults;
 }
@@ -90,7 +95,7 @@ function drawConditions(random: SeededRandom): Conditions {
     ageMs: random.pick([2_000, 3_600_000]),
     pageMessages: random.between(1, 3),
     kernelBytes: random.pick([0, 300, 1_500]),
-    maxRestarts: random.between(0, 2),
+    maxFailures: random.between(0, 2),
     clients: random.between(1, 4),
     broker: {
       isImmediate: random.chance(0.4),
@@ -113,6 +118,8 @@ export class World {
   readonly flusher: Flusher;
   readonly rights = new FaultyRights();
   readonly decisions: Decisions;
+  /** The owner of a topic, who decides about it, in half of the worlds. */
+  readonly owner: SimulatedOwner | null;
   readonly clients: SimulatedClient[] = [];
   /** Failures per connection, for the restart budget. */
   readonly failures = new Map<string, number>();
@@ -127,10 +134,12 @@ export class World {
   constructor(seed: number, parts: Parts, traced: Traced | null = drawTraced(seed)) {
     this.random = new SeededRandom(seed);
     this.conditions = drawConditions(this.random);
-    this.decisions = new Decisions(DECISIONS, this.rights, this.clock, this.clock);
+    this.decisions = parts.decisions(DECISIONS, this.rights, this.clock, this.clock);
+    const owner = drawOwner(seed);
+    this.owner = owner === null ? null : new SimulatedOwner(owner, seed, this.ledger);
     const { random, clock, conditions } = this;
     const supervisor = parts.supervisor(clock, clock, new DeadLetters(10), {
-      restarted: (actor, error) => this.failed(actor, error),
+      wentOn: (actor, error) => this.failed(actor, error),
       alert: ({ actor, error }) => this.failed(actor, error),
     });
     const retention = { messages: conditions.history, ageMs: conditions.ageMs, bytes: 100_000 };
@@ -145,12 +154,12 @@ export class World {
     };
     const tail = { messages: conditions.mailboxCapacity, bytes: conditions.mailboxBytes, totalBytes: 1_000_000 };
     this.broker =
-      parts.redis === undefined
+      parts.distributed === undefined
         ? new SimulatedBroker(parts.broker(options, clock, random), conditions.broker, random, (publication) =>
             this.ledger.record(publication),
           )
         : new SimulatedRedisBroker(
-            parts.redis,
+            parts.distributed,
             {
               retention: options.retention,
               append: APPENDS,
@@ -198,8 +207,8 @@ export class World {
       broker: this.broker,
       deadLetters: new DeadLetters(10),
       policy: {
-        inbox: { capacity: 4, bytes: 100_000, strategy: 'refuse' },
-        maxRestarts: conditions.maxRestarts,
+        inbox: { capacity: 4, bytes: 100_000 },
+        maxFailures: conditions.maxFailures,
         windowMs: 1e9,
         atLimit: 'stop',
       },
@@ -208,14 +217,16 @@ export class World {
       owners: null,
       events: null,
       limits: limitsOf(conditions),
-      extensions: new Map(),
+      frameHandlers: new Map(),
       node: mode,
       revoked: (principal) => authenticator.problem(principal),
       verify: (token, reply) => authenticator.verify(token, reply),
       liveSession: (id) => this.node.bySession(id),
       ended: (connection) => this.node.forget(connection),
     };
+    this.watchPublishes();
     const context = buildContext(ports, settings, silentLog, parts);
+    if (this.owner !== null) registerOwners(context, this.owner);
     this.router = context.router;
     this.flusher = context.flusher;
     for (const pattern of traced?.patterns ?? []) this.router.tracing.enable(pattern, untilOf(traced, clock));
@@ -240,6 +251,7 @@ export class World {
         random.pick(['json', 'msgpack']),
         random.chance(0.3),
         this.ledger,
+        this.owner,
       );
       this.clients.push(client);
     }
@@ -259,12 +271,37 @@ export class World {
     });
   }
 
+  /** The owner changes its mind about a user, and says so to the node. */
+  changeRights(user: string, isAllowed: boolean): void {
+    if (this.owner === null) return;
+    this.owner.allow(user, isAllowed);
+    const change = { tenant: '', user, topic: OWNED };
+    changeRights(this.node.parts.context, touchedBy(change, this.node.connections), change);
+  }
+
+  /** A message that the node gives the log is of a sender that is still there, and may publish it. */
+  private watchPublishes(): void {
+    const publish = this.broker.publish.bind(this.broker);
+    this.broker.publish = (topic, draft, reply) => {
+      const sender = this.clients.find(({ name }) => name === draft.from);
+      const id = draft.clientId;
+      if (id !== undefined && sender?.hasLeft(id) === true)
+        this.found ??= new Violation('nothing is done for those who have left', `${id} was published`);
+      if (topic === OWNED && this.owner?.isDenied(draft.from) === true)
+        this.found ??= new Violation(
+          'nothing from those who are denied',
+          `${draft.from} has published ${draft.payload}`,
+        );
+      publish(topic, draft, reply);
+    };
+  }
+
   /** The connection that serves a client now. */
   connectionOf(client: SimulatedClient): Connection | undefined {
     return this.node.connections.find(({ transport }) => transport === client.link);
   }
 
-  /** What a client finds wrong is kept until the step is over: thrown here, it would look like a fault of the node. */
+  /** Keeps what a client finds wrong until the step is over: thrown here, it would look like a fault of the node. */
   private deliver(client: SimulatedClient, payload: Payload, binary: boolean): void {
     try {
       client.received(payload, binary);

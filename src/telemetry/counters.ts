@@ -22,19 +22,40 @@ export class Tally {
   }
 }
 
-/** The wire formats, by which frames are counted apart. */
-type Format = 'json' | 'msgpack';
+/** Counts by wire format: formats have numbers here, and the names stand in the table of codecs. */
+class FormatCounts {
+  private readonly counts: number[] = [];
+
+  add(format: number, count: number): void {
+    this.counts[format] = (this.counts[format] ?? 0) + count;
+  }
+
+  get(format: number): number {
+    return this.counts[format] ?? 0;
+  }
+
+  get total(): number {
+    return this.counts.reduce((sum, count) => sum + count, 0);
+  }
+}
 
 /**
  * Counts of frames by type and format. Not a {@link Tally} with joined keys: joining and hashing them anew for every
  * frame cost more than the rest of the counting.
  */
 export class FrameTally {
-  readonly json = new Tally();
-  readonly msgpack = new Tally();
+  private readonly tallies: Tally[] = [];
 
-  add(type: string, format: Format): void {
-    this[format].add(type);
+  add(type: string, format: number): void {
+    this.of(format).add(type);
+  }
+
+  of(format: number): Tally {
+    return (this.tallies[format] ??= new Tally());
+  }
+
+  get total(): number {
+    return this.tallies.reduce((sum, tally) => sum + tally.total, 0);
   }
 }
 
@@ -61,7 +82,8 @@ export class Histogram {
   }
 }
 
-const SECONDS = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Bounds for durations. */
+export const SECONDS = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export class Counters {
   /** Connections that were admitted and upgraded. */
@@ -77,7 +99,7 @@ export class Counters {
   receivedBytes = 0;
   /** Control frames to clients. */
   readonly controlSent = new FrameTally();
-  readonly publicationsSent = { json: 0, msgpack: 0 };
+  readonly publicationsSent = new FormatCounts();
   sentBytes = 0;
   /** `Error` frames, by reason. */
   readonly errors = new Tally();
@@ -98,8 +120,16 @@ export class Counters {
   /** HTTP requests answered, by `route class`. */
   readonly httpRequests = new Tally();
 
-  restarts = 0;
+  /** Failures after which an actor went on. */
+  actorFailures = 0;
   actorsStopped = 0;
+
+  /** What applications did wrong, by `application part`. */
+  readonly appFailures = new Tally();
+  readonly appDeadlines = new Tally();
+  readonly appBlocking = new Tally();
+  /** Events for hooks of applications that were dropped, by application. */
+  readonly appHooksDropped = new Tally();
 
   /** Seconds from a publication's arrival at this node to its write to a socket. */
   readonly publishToWrite = new Histogram(SECONDS);

@@ -1,7 +1,7 @@
 /** What is read off a node when metrics are asked for; the table of metrics says what becomes of it. */
 
-/** What is read off the link to Redis and the broker behind it. */
-export interface RedisGauges {
+/** What is read off the link to the store that nodes share, and off what stands on it. */
+export interface SharedStoreGauges {
   readonly state: string;
   readonly isListening: boolean;
   readonly trouble: string | null;
@@ -24,7 +24,10 @@ export interface RedisGauges {
 
 /** What is read off a node when metrics are asked for. */
 export interface Gauges {
-  readonly connections: { readonly json: number; readonly msgpack: number };
+  /** The names of the wire formats, by their numbers. */
+  readonly formats: readonly string[];
+  /** By format. */
+  readonly connections: readonly number[];
   readonly users: number;
   readonly subscriptions: number;
   readonly mailboxMessages: number;
@@ -44,7 +47,7 @@ export interface Gauges {
   readonly idempotencyKeys: number;
   readonly sessions: number;
   /** `null` when the node keeps its topics in memory. */
-  readonly redis: RedisGauges | null;
+  readonly sharedStore: SharedStoreGauges | null;
   readonly deadLetters: number;
   readonly eventLoopLagSeconds: number;
   readonly logLinesLost: number;

@@ -41,7 +41,7 @@ export interface Recipient {
   deliveries: number;
 }
 
-/** When each stage was reached first, in milliseconds since 1970. What another node does is not known here. */
+/** When each stage was reached first, in milliseconds since 1970. The stages of another node are not known here. */
 export interface Stages {
   /** The publisher's frame or request came. */
   received?: number;
@@ -149,7 +149,7 @@ export class MessageTrace {
     const known = recipients.get(owner.number);
     if (known === undefined) {
       if (!isDelivery && end !== 'displaced') message.stages.failed ??= at;
-      // Who did not just get it is what an operator looks for: for that, one of the others makes room.
+      // An operator looks for recipients that did not just get it: one of the others makes room for them.
       if (recipients.size >= this.limits.recipients && (isDelivery || !makeRoom(message)))
         others[end] = (others[end] ?? 0) + 1;
       else recipients.set(owner.number, newRecipient(owner, end, at, cause, gap));
@@ -172,7 +172,7 @@ export class MessageTrace {
   }
 }
 
-/** The id of a connection is printed when it is asked for: only who is listed pays for it. */
+/** The id of a connection is printed when it is asked for: only listed recipients pay for it. */
 function newRecipient(
   { id, principal }: TraceOwner,
   end: End,

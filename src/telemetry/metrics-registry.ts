@@ -3,7 +3,8 @@ import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client
 import type { Counters } from './counters.ts';
 import { openFiles } from './open-files.ts';
 import type { Gauges } from './gauges.ts';
-import { METRICS, type MetricEntry, type Sample } from './metrics.ts';
+import type { MetricEntry, Sample } from './metric-entry.ts';
+import { METRICS } from './metrics.ts';
 
 /** Every metric of a process with its values, as the Prometheus client library exchanges them. */
 export type MetricSnapshot = readonly { readonly name: string; readonly type: unknown }[];
@@ -12,6 +13,8 @@ export class MetricsRegistry {
   private readonly registry = new Registry();
   private readonly counters: Counters;
   private readonly gauges: () => Gauges;
+  /** The table, and what applications have added. */
+  private readonly entries = new Map(METRICS.map((entry) => [entry.name, entry]));
 
   /** @param gauges reads the node; called once for every request */
   constructor(counters: Counters, gauges: () => Gauges) {
@@ -27,6 +30,12 @@ export class MetricsRegistry {
       registers: [this.registry],
       collect: () => files.set(openFiles(performance.now()) ?? 0),
     });
+  }
+
+  /** A metric of an application. @throws when there is one of this name */
+  add(entry: MetricEntry): void {
+    if (this.entries.has(entry.name)) throw new Error(`expected one metric of the name ${entry.name}, got another`);
+    this.entries.set(entry.name, entry);
   }
 
   get contentType(): string {
@@ -46,7 +55,7 @@ export class MetricsRegistry {
   private own(): Registry {
     const gauges = this.gauges();
     const own = new Registry();
-    for (const { name, help, type, across, read } of METRICS) {
+    for (const { name, help, type, across, read } of this.entries.values()) {
       const get = (): Promise<unknown> =>
         Promise.resolve({ name, help, type, values: read(this.counters, gauges), aggregator: across });
       // Our counters live in plain numbers: the library only has to print them.
@@ -58,7 +67,9 @@ export class MetricsRegistry {
   /** Our own metrics as an object: a number, or samples where there are labels. */
   json(): Record<string, unknown> {
     const gauges = this.gauges();
-    return Object.fromEntries(METRICS.map((entry) => [entry.name, asJson(entry, entry.read(this.counters, gauges))]));
+    return Object.fromEntries(
+      [...this.entries.values()].map((entry) => [entry.name, asJson(entry, entry.read(this.counters, gauges))]),
+    );
   }
 }
 

@@ -2,34 +2,14 @@
  * Every metric, once: name, type, help, labels and where its values come from. docs/metrics.md is generated from this
  * table. Labels take their values from our own tables only, so the number of series is bounded.
  */
-import type { Counters, FrameTally, Histogram, Tally } from './counters.ts';
-import type { Gauges, RedisGauges } from './gauges.ts';
-
-export interface Sample {
-  readonly value: number;
-  readonly labels: Readonly<Record<string, string | number>>;
-  /** For the parts of a histogram. */
-  readonly metricName?: string;
-}
-
-/** How the values of several nodes become one: of gauges that are no amounts the worst or the only one counts. */
-type Across = 'sum' | 'max' | 'min' | 'first';
-
-export interface MetricEntry {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly help: string;
-  readonly labels: readonly string[];
-  /** What the value of several workers together is. */
-  readonly across: Across;
-  readonly read: (counters: Counters, gauges: Gauges) => Sample[];
-}
+import type { FrameTally, Tally } from './counters.ts';
+import { counter, gauge, histogram, one, type MetricEntry, type Sample } from './metric-entry.ts';
+import { REDIS_METRICS } from './redis-metrics.ts';
 
 export const METRICS: readonly MetricEntry[] = [
-  gauge('connections', 'Open connections.', ['format'], (_, { connections }) => [
-    one(connections.json, { format: 'json' }),
-    one(connections.msgpack, { format: 'msgpack' }),
-  ]),
+  gauge('connections', 'Open connections.', ['format'], (_, { connections, formats }) =>
+    formats.map((format, at) => one(connections[at] ?? 0, { format })),
+  ),
   counter('connections_accepted_total', 'Connections admitted and upgraded.', [], ({ accepted }) => [one(accepted)]),
   counter('connections_refused_total', 'Handshakes refused, by reason of docs/errors.md.', ['reason'], ({ refused }) =>
     tally(refused, 'reason'),
@@ -57,17 +37,16 @@ export const METRICS: readonly MetricEntry[] = [
     'messages_received_total',
     'Frames from clients; invalid ones count as type invalid.',
     ['type', 'format'],
-    ({ received }) => frames(received),
+    ({ received }, { formats }) => frames(received, formats),
   ),
   counter('received_bytes_total', 'Bytes of messages from clients.', [], ({ receivedBytes }) => [one(receivedBytes)]),
   counter(
     'messages_sent_total',
     'Frames to clients; publications of every kind count as type Broadcast.',
     ['type', 'format'],
-    ({ controlSent, publicationsSent }) => [
-      ...frames(controlSent),
-      one(publicationsSent.json, { type: 'Broadcast', format: 'json' }),
-      one(publicationsSent.msgpack, { type: 'Broadcast', format: 'msgpack' }),
+    ({ controlSent, publicationsSent }, { formats }) => [
+      ...frames(controlSent, formats),
+      ...formats.map((format, at) => one(publicationsSent.get(at), { type: 'Broadcast', format })),
     ],
   ),
   counter('sent_bytes_total', 'Bytes of messages to clients.', [], ({ sentBytes }) => [one(sentBytes)]),
@@ -161,7 +140,7 @@ export const METRICS: readonly MetricEntry[] = [
   ]),
   counter(
     'log_topics_evicted_total',
-    'Topics that nobody used and that went to make room, because their user, tenant or the node had too many.',
+    'Topics that nobody used and that this node let go to make room, because their user, their tenant or all had too many.',
     [],
     (_, { logTopicsEvicted }) => [one(logTopicsEvicted)],
   ),
@@ -169,121 +148,11 @@ export const METRICS: readonly MetricEntry[] = [
   gauge('idempotency_keys', 'Idempotency keys remembered.', [], (_, { idempotencyKeys }) => [one(idempotencyKeys)]),
   gauge('sessions', 'Sessions remembered in memory.', [], (_, { sessions }) => [one(sessions)]),
 
-  gauge(
-    'redis_link_state',
-    'The link to Redis: 1 for the current state; closed is the one in which commands are sent.',
-    ['state'],
-    (_, { redis }) =>
-      redis === null ? [] : LINK_STATES.map((name) => one(name === redis.state ? 1 : 0, { state: name })),
-    'max',
-  ),
-  gauge(
-    'redis_listening',
-    'Whether the connection that publications come by is up.',
-    [],
-    fromRedis(({ isListening }) => Number(isListening)),
-    'min',
-  ),
-  gauge(
-    'redis_trouble',
-    'Why the node is not ready although it may be up: 1 for what is wrong with Redis now (away, unfit, full).',
-    ['trouble'],
-    (_, { redis }) =>
-      redis === null ? [] : TROUBLES.map((name) => one(name === redis.trouble ? 1 : 0, { trouble: name })),
-    'max',
-  ),
-  counter(
-    'redis_connections_lost_total',
-    'Connections for commands that broke.',
-    [],
-    fromRedis(({ lost }) => lost),
-  ),
-  counter(
-    'redis_timeouts_total',
-    'Commands that were not answered in time.',
-    [],
-    fromRedis(({ timeouts }) => timeouts),
-  ),
-  counter(
-    'redis_refused_total',
-    'Commands not sent because the link was down.',
-    [],
-    fromRedis(({ refused }) => refused),
-  ),
-  gauge(
-    'redis_pending_publishes',
-    'Publishes that wait for an answer.',
-    [],
-    fromRedis(({ pending }) => pending),
-  ),
-  gauge(
-    'redis_followed_topics',
-    'Topics that this node follows.',
-    [],
-    fromRedis(({ followedTopics }) => followedTopics),
-  ),
-  gauge(
-    'redis_tail_bytes',
-    'Memory of their newest messages.',
-    [],
-    fromRedis(({ tailBytes }) => tailBytes),
-  ),
-  counter(
-    'redis_log_reads_total',
-    'Pages of logs read from Redis.',
-    [],
-    fromRedis(({ reads }) => reads),
-  ),
-  counter(
-    'redis_tail_reads_total',
-    'Pages of logs read from memory instead.',
-    [],
-    fromRedis(({ tailReads }) => tailReads),
-  ),
-  counter(
-    'redis_holes_total',
-    'Holes found in the publications that came.',
-    [],
-    fromRedis(({ holes }) => holes),
-  ),
-  counter(
-    'redis_filled_total',
-    'Messages read from logs to fill holes.',
-    [],
-    fromRedis(({ filled }) => filled),
-  ),
-  counter(
-    'redis_skipped_total',
-    'Messages of long holes, left to the subscribers that need them.',
-    [],
-    fromRedis(({ skipped }) => skipped),
-  ),
-  counter(
-    'redis_epoch_changes_total',
-    'Topics whose log went on under a new epoch: another primary, or a lost stream.',
-    [],
-    fromRedis(({ epochChanges }) => epochChanges),
-  ),
-  counter(
-    'redis_compared_total',
-    'Comparisons of topics with their logs.',
-    [],
-    fromRedis(({ compared }) => compared),
-  ),
-  gauge(
-    'redis_sessions_waiting',
-    'Sessions that wait to be written.',
-    [],
-    fromRedis(({ sessionsWaiting }) => sessionsWaiting),
-  ),
-  counter(
-    'redis_sessions_dropped_total',
-    'Sessions that were not written because too many waited.',
-    [],
-    fromRedis(({ sessionsDropped }) => sessionsDropped),
-  ),
+  ...REDIS_METRICS,
 
-  counter('actor_restarts_total', 'Failures after which an actor went on.', [], ({ restarts }) => [one(restarts)]),
+  counter('actor_restarts_total', 'Failures after which an actor went on.', [], ({ actorFailures }) => [
+    one(actorFailures),
+  ]),
   counter(
     'actors_stopped_total',
     'Actors stopped because they failed too often. Each is a critical alert.',
@@ -306,6 +175,30 @@ export const METRICS: readonly MetricEntry[] = [
     [],
     (_, { logLinesLost }) => [one(logLinesLost)],
   ),
+  counter(
+    'app_failures_total',
+    'Handlers of applications that threw or answered with something that is no answer; each is a dead letter too.',
+    ['app', 'part'],
+    ({ appFailures }) => pairs(appFailures, 'app', 'part'),
+  ),
+  counter(
+    'app_deadlines_total',
+    'Handlers of applications that were cut because they had not answered in time.',
+    ['app', 'part'],
+    ({ appDeadlines }) => pairs(appDeadlines, 'app', 'part'),
+  ),
+  counter(
+    'app_blocking_total',
+    'Handlers of applications that kept the event loop for apps.blocking_ms or longer; the log names them.',
+    ['app', 'part'],
+    ({ appBlocking }) => pairs(appBlocking, 'app', 'part'),
+  ),
+  counter(
+    'app_hooks_dropped_total',
+    'Events that were not told to an application because too many waited for its hooks.',
+    ['app'],
+    ({ appHooksDropped }) => tally(appHooksDropped, 'app'),
+  ),
   gauge(
     'mode',
     'The mode of the node: 1 for the current one.',
@@ -322,40 +215,7 @@ export const METRICS: readonly MetricEntry[] = [
   ),
 ];
 
-const TROUBLES = ['away', 'unfit', 'full'];
-const LINK_STATES = ['connecting', 'checking', 'unfit', 'closed', 'open', 'half_open'];
 const MODES = ['starting', 'running', 'read_only', 'draining', 'stopped'];
-
-type Read = (counters: Counters, gauges: Gauges) => Sample[];
-
-function counter(name: string, help: string, labels: readonly string[], read: Read): MetricEntry {
-  return { name: `signalbox_${name}`, type: 'counter', help, labels, across: 'sum', read };
-}
-
-function gauge(name: string, help: string, labels: readonly string[], read: Read, across: Across = 'sum'): MetricEntry {
-  return { name: `signalbox_${name}`, type: 'gauge', help, labels, across, read };
-}
-
-function histogram(name: string, help: string, pick: (counters: Counters) => Histogram): MetricEntry {
-  const full = `signalbox_${name}`;
-  return {
-    name: full,
-    type: 'histogram',
-    help,
-    labels: [],
-    across: 'sum',
-    read: (counters) => buckets(full, pick(counters)),
-  };
-}
-
-/** A value that only a node with Redis has. */
-function fromRedis(pick: (redis: RedisGauges) => number): Read {
-  return (_, { redis }) => (redis === null ? [] : [one(pick(redis))]);
-}
-
-function one(value: number, labels: Sample['labels'] = {}): Sample {
-  return { value, labels };
-}
 
 function tally(counts: Tally, label: string): Sample[] {
   return [...counts.counts].map(([key, value]) => one(value, { [label]: key }));
@@ -369,22 +229,8 @@ function pairs(counts: Tally, left: string, right: string): Sample[] {
   });
 }
 
-function frames(counts: FrameTally): Sample[] {
-  return (['json', 'msgpack'] as const).flatMap((format) =>
-    [...counts[format].counts].map(([type, value]) => one(value, { type, format })),
+function frames(counts: FrameTally, formats: readonly string[]): Sample[] {
+  return formats.flatMap((format, at) =>
+    [...counts.of(at).counts].map(([type, value]) => one(value, { type, format })),
   );
-}
-
-function buckets(name: string, { bounds, counts, sum, count }: Histogram): Sample[] {
-  let below = 0;
-  const samples = bounds.map((bound, at) => {
-    below += counts[at] ?? 0;
-    return { metricName: `${name}_bucket`, labels: { le: bound }, value: below };
-  });
-  return [
-    ...samples,
-    { metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: count },
-    { metricName: `${name}_sum`, labels: {}, value: sum },
-    { metricName: `${name}_count`, labels: {}, value: count },
-  ];
 }

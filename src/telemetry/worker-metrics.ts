@@ -1,5 +1,5 @@
 /** The metrics that a parent of workers has beside the sums of theirs (metrics.ts). */
-import type { MetricEntry, Sample } from './metrics.ts';
+import type { MetricEntry, Sample } from './metric-entry.ts';
 
 /** What is read off the parent's workers. */
 export interface WorkerGauges {

@@ -13,7 +13,8 @@ import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { BodyBudget, IncomingBody, type Body } from './request-body.ts';
-import { respond } from './response.ts';
+import { respond, statusLine } from './response.ts';
+import { isStream, ResponseStream } from './response-stream.ts';
 
 /** Bytes of a request body, where the route does not say. */
 const MAX_BODY = 1_048_576;
@@ -57,6 +58,8 @@ export class Exchange {
   private readonly maxBytes: number;
   private handle: Handler | null = null;
   private body: IncomingBody | null = null;
+  /** The answer, when it comes in pieces. */
+  private stream: ResponseStream | null = null;
   private isPaused = false;
   /** Answered, or the client is gone. */
   private isOver = false;
@@ -80,13 +83,19 @@ export class Exchange {
     res.onAborted(() => {
       this.isOver = true;
       this.body?.abandon();
+      this.stream?.abandon();
     });
     this.authorize();
     if (this.isOver || !this.readsBody) return;
     const waiting = this.shareOf(this.around.bodies.waiting);
-    this.body = new IncomingBody(res, this.maxBytes, waiting, (body) => this.arrived(body));
+    this.body = new IncomingBody(
+      res,
+      { maxBytes: this.maxBytes, isText: this.received.route.takesBytes !== true },
+      waiting,
+      (body) => this.arrived(body),
+    );
     if (this.handle !== null) return this.admit(this.body);
-    // What is in the library's buffer already still comes; the rest waits in the network.
+    // Bytes that are in the library's buffer already still come; the rest waits in the network.
     this.isPaused = true;
     res.pause();
   }
@@ -120,12 +129,13 @@ export class Exchange {
     if (this.isOver) return;
     this.resume();
     if ('problem' in body) this.send(refusalResponse(this.bodyRefusal(body)));
+    else if ('bytes' in body) this.run('', body.bytes);
     else this.run(body.text);
   }
 
-  private run(body: string): void {
+  private run(body: string, bytes?: Uint8Array): void {
     const { head, res, route } = this.received;
-    this.answer({ ...head, body })
+    this.answer({ ...head, body, ...(bytes !== undefined && { bytes }) })
       .then((response) => this.send(response))
       .catch((error: unknown) => {
         this.around.log.error('HTTP answer failed', { path: route.path, error: String(error) });
@@ -154,7 +164,10 @@ export class Exchange {
     const always = route.headers?.(head) ?? {};
     this.isOver = true;
     count(this.around.counters, route.path, response);
-    respond(res, { ...response, headers: { ...always, ...response.headers } }, { isHead });
+    const headers = { ...always, ...response.headers };
+    if (!isStream(response.body)) return respond(res, { ...response, headers }, { isHead });
+    this.stream = new ResponseStream(res, response.body, this.around.log);
+    this.stream.begin(statusLine(response.status), headers, isHead);
   }
 
   /** Of a request that only looks nothing is read: a body has no meaning there (RFC 9110 section 9.3.1). */
@@ -175,7 +188,7 @@ export class Exchange {
     return budget.shareOf(() => route.senderOf?.(head) ?? head.address, this.maxBytes);
   }
 
-  private bodyRefusal(body: Exclude<Body, { text: string }>): Refusal {
+  private bodyRefusal(body: Extract<Body, { problem: string }>): Refusal {
     if (body.problem === 'not_text')
       return refusal('malformed', `expected a body in UTF-8, got something else at byte ${body.at}`);
     return body.problem === 'too_large'

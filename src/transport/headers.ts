@@ -44,6 +44,16 @@ export function isAmbiguous({ repeated }: Headers): boolean {
   return repeated === 'content-length' || repeated === 'transfer-encoding';
 }
 
+/** Whether a body is in a form that the library does not know: it reads every transfer coding as chunks. */
+export function isCodedOtherwise({ values }: Headers): boolean {
+  return (values.get('transfer-encoding') ?? 'chunked').toLowerCase() !== 'chunked';
+}
+
+/** Why a head is refused that the library takes, and whose request would be carried out: the trailer is read as the next one. */
+export function trailerProblem({ values }: Headers): string | null {
+  return values.has('trailer') ? 'trailer: expected no fields after the body' : null;
+}
+
 export function readHeaders(req: HttpRequest): Headers {
   const values = new Map<string, string>();
   let repeated = '';

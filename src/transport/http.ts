@@ -7,13 +7,17 @@ import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { percentProblem } from '../protocol/text.ts';
 import { BodyBudgets, count, Exchange, type Surroundings } from './exchange.ts';
-import { isAmbiguous, readHeaders, textProblem, type Headers } from './headers.ts';
+import { isAmbiguous, isCodedOtherwise, readHeaders, textProblem, trailerProblem, type Headers } from './headers.ts';
 import { asksForHead, respond } from './response.ts';
 
-const REGISTER = { GET: 'get', POST: 'post', PUT: 'put', DELETE: 'del', OPTIONS: 'options' } as const satisfies Record<
-  Method,
-  keyof TemplatedApp
->;
+const REGISTER = {
+  GET: 'get',
+  POST: 'post',
+  PUT: 'put',
+  PATCH: 'patch',
+  DELETE: 'del',
+  OPTIONS: 'options',
+} as const satisfies Record<Method, keyof TemplatedApp>;
 
 export function registerRoutes(app: TemplatedApp, routes: readonly Route[], counters: Counters, log: Log): void {
   const around = { counters, log, bodies: new BodyBudgets() };
@@ -24,7 +28,7 @@ export function registerRoutes(app: TemplatedApp, routes: readonly Route[], coun
   app.any('/*', (res, req) => {
     const headers = readHeaders(req);
     const isHead = asksForHead(req);
-    if (headers.repeated !== '') return refuseRepeated(res, headers, isHead);
+    if (headers.repeated !== '' || isCodedOtherwise(headers)) return refuseRepeated(res, headers, isHead);
     const response = strayResponse(routes, req.getUrl());
     count(counters, 'other', response);
     respond(res, response, { isHead });
@@ -42,7 +46,7 @@ function strayResponse(routes: readonly Route[], path: string): HttpResponse {
 
 /** Cut off without an answer when anything behind it could be taken for a request: the library reads on after one. */
 function refuseRepeated(res: UwsResponse, headers: Headers, isHead: boolean): void {
-  if (isAmbiguous(headers)) return void res.close();
+  if (isAmbiguous(headers) || isCodedOtherwise(headers)) return void res.close();
   const problem = refusal('invalid_field', `expected one ${headers.repeated} header, got several`);
   respond(res, refusalResponse(problem), { isHead, ends: true });
 }
@@ -50,8 +54,12 @@ function refuseRepeated(res: UwsResponse, headers: Headers, isHead: boolean): vo
 function serve(route: Route, res: UwsResponse, req: UwsRequest, around: Surroundings): void {
   const headers = readHeaders(req);
   const isHead = asksForHead(req);
-  if (headers.repeated !== '') return refuseRepeated(res, headers, isHead);
-  const problem = percentProblem(req.getUrl()) ?? percentProblem(req.getQuery() ?? '') ?? textProblem(headers);
+  if (headers.repeated !== '' || isCodedOtherwise(headers)) return refuseRepeated(res, headers, isHead);
+  const problem =
+    trailerProblem(headers) ??
+    percentProblem(req.getUrl()) ??
+    percentProblem(req.getQuery() ?? '') ??
+    textProblem(headers);
   new Exchange({ route, res, head: copyRequest(route, res, req, headers.values), isHead }, around).begin(problem);
 }
 
@@ -73,7 +81,7 @@ function copyRequest(
   };
 }
 
-/** What cannot be decoded is refused before a handler sees it. */
+/** A text that cannot be decoded is refused before a handler sees it. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

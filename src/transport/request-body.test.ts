@@ -17,7 +17,7 @@ class Arriving {
         this.onData = handler;
       },
     } as unknown as HttpResponse;
-    const body = new IncomingBody(res, maxBytes, budget, (outcome) => this.outcomes.push(outcome));
+    const body = new IncomingBody(res, { maxBytes }, budget, (outcome) => this.outcomes.push(outcome));
     body.admit(budget);
     this.abandon = () => body.abandon();
   }
@@ -90,7 +90,7 @@ describe('bounds', () => {
     expect(body.outcomes).toEqual([{ problem: 'too_large' }]);
   });
 
-  test('bodies that arrive together share the budget; whoever ends or goes gives back', () => {
+  test('bodies that arrive together share the budget; each gives back when it ends or goes', () => {
     const budget = new BodyBudget(250);
     const [one, two, three] = [new Arriving(200, budget), new Arriving(200, budget), new Arriving(200, budget)];
     one.arrive(piece, false);

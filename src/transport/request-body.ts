@@ -9,6 +9,7 @@ import { notUtf8At } from '../protocol/text.ts';
 /** A whole body, or why there is none: of bytes that are no text, where the first one is. */
 export type Body =
   | { readonly text: string }
+  | { readonly bytes: Uint8Array }
   | { readonly problem: 'too_large' | 'too_many' }
   | { readonly problem: 'not_text'; readonly at: number };
 
@@ -81,15 +82,22 @@ export class IncomingBody {
   private isOver = false;
   private isAdmitted = false;
   private readonly maxBytes: number;
+  private readonly isText: boolean;
   private allowance: Allowance;
   private readonly done: (body: Body) => void;
 
   /**
-   * @param maxBytes of this body
+   * @param form how long it may be, and whether it must be text
    * @param waiting what it takes from until it is admitted
    */
-  constructor(res: Pick<HttpResponse, 'onData'>, maxBytes: number, waiting: Allowance, done: (body: Body) => void) {
+  constructor(
+    res: Pick<HttpResponse, 'onData'>,
+    { maxBytes, isText = true }: { readonly maxBytes: number; readonly isText?: boolean },
+    waiting: Allowance,
+    done: (body: Body) => void,
+  ) {
     this.maxBytes = maxBytes;
+    this.isText = isText;
     this.allowance = waiting;
     this.done = done;
     res.onData((chunk, isLast) => this.take(chunk, isLast));
@@ -116,7 +124,7 @@ export class IncomingBody {
     if (this.size > this.maxBytes) return this.fail('too_large');
     if (isLast && start === 0 && this.isAdmitted) {
       this.isOver = true;
-      return this.done(textOf(Buffer.from(chunk)));
+      return this.done(this.read(Buffer.from(chunk)));
     }
     if (this.size > this.held.byteLength && !this.grow()) return this.fail('too_many');
     // Copied: the chunk's memory belongs to the library and is gone after this call.
@@ -136,9 +144,14 @@ export class IncomingBody {
   }
 
   private finish(): void {
-    const body = textOf(this.held.subarray(0, this.size));
+    const body = this.read(this.held.subarray(0, this.size));
     this.end();
     this.done(body);
+  }
+
+  /** Copied either way: the memory is the library's, or not kept. */
+  private read(bytes: Buffer): Body {
+    return this.isText ? textOf(bytes) : { bytes: Uint8Array.from(bytes) };
   }
 
   private fail(problem: 'too_large' | 'too_many'): void {

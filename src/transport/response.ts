@@ -5,16 +5,24 @@ import type { HttpResponse } from '../node/route.ts';
 /** Status lines that are not obvious from the number alone. */
 const STATUS_TEXT: Readonly<Record<number, string>> = {
   200: 'OK',
+  201: 'Created',
   202: 'Accepted',
   204: 'No Content',
   207: 'Multi-Status',
+  301: 'Moved Permanently',
+  302: 'Found',
+  303: 'See Other',
+  304: 'Not Modified',
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
   409: 'Conflict',
+  410: 'Gone',
+  412: 'Precondition Failed',
   413: 'Payload Too Large',
+  415: 'Unsupported Media Type',
   422: 'Unprocessable Entity',
   426: 'Upgrade Required',
   429: 'Too Many Requests',
@@ -40,21 +48,29 @@ export function respond(
   { isHead, ends = false }: AnswerTo,
 ): void {
   res.cork(() => {
-    res.writeStatus(`${status} ${STATUS_TEXT[status] ?? ''}`.trim());
+    res.writeStatus(statusLine(status));
     for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
     if (body === null) {
       res.endWithoutBody();
       return;
     }
-    if (headers['content-type'] === undefined)
-      res.writeHeader('content-type', typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json');
-    const text = typeof body === 'string' ? body : JSON.stringify(body);
-    if (!isHead) res.end(text, ends);
+    if (headers['content-type'] === undefined) res.writeHeader('content-type', mediaTypeOf(body));
+    const content = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+    if (!isHead) res.end(content, ends);
     else if (ends) res.endWithoutBody(0, true);
     else {
       // Not as an argument of the end: the library would wait for the bytes of that length.
-      res.writeHeader('content-length', String(Buffer.byteLength(text)));
+      res.writeHeader('content-length', String(Buffer.byteLength(content)));
       res.endWithoutBody();
     }
   });
+}
+
+export function statusLine(status: number): string {
+  return `${status} ${STATUS_TEXT[status] ?? ''}`.trim();
+}
+
+function mediaTypeOf(body: unknown): string {
+  if (typeof body === 'string') return 'text/plain; charset=utf-8';
+  return body instanceof Uint8Array ? 'application/octet-stream' : 'application/json';
 }

@@ -11,7 +11,6 @@ import { handshakeProblem, type Handshake } from '../node/handshake.ts';
 import type { Admission, Node } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { Route } from '../node/route.ts';
-import { CODECS } from '../protocol/codecs.ts';
 import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
 import { percentProblem } from '../protocol/text.ts';
 import type { Counters } from '../telemetry/counters.ts';
@@ -167,7 +166,7 @@ function upgrade(
     try {
       if (admission.kind === 'refused' && admission.close === null) {
         const response = refusalResponse(admission.refusal);
-        // Who sends a handshake that is none is not worth a connection kept alive.
+        // A client whose handshake is none is not worth a connection kept alive.
         respond(res, response, { isHead: false, ends: response.status === 400 });
       }
       // In the request's own turn this is corked already. Not inside res.cork, as the library's examples do it for
@@ -196,7 +195,7 @@ function open(
     socket.listener = admission.open(socket);
     return;
   }
-  const codec = CODECS[admission.format];
+  const { codec } = admission;
   socket.send(codec.encode(errorFrame(admission.refusal)), codec.binary);
   socket.close(admission.close ?? 'bad_request', admission.refusal.message);
 }

@@ -1,4 +1,4 @@
-/** Who may operate a node: nobody without the token, and nobody can guess it. */
+/** The right to operate a node: nobody has it without the token, and nobody can guess it. */
 import { describe, expect, test } from 'vitest';
 import { Admin, ADMIN_TOKEN } from '../harness/admin.ts';
 import { startProcess } from '../harness/process.ts';
@@ -17,6 +17,7 @@ const ENDPOINTS = [
   ['DELETE', '/admin/connections/x'],
   ['POST', '/admin/users/ann/disconnect'],
   ['POST', '/admin/tokens/revoke'],
+  ['POST', '/admin/rights/changed'],
   ['GET', '/admin/topics'],
   ['GET', '/admin/dead-letters'],
   ['POST', '/admin/drain'],

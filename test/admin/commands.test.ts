@@ -63,7 +63,7 @@ test('disable-new keeps who is here and refuses who comes, until enable-new', as
   await connect(server.port, { user: 'late' });
 });
 
-test('rate limits change at once, for who is here too, and revert after their ttl', async () => {
+test('rate limits change at once, for open connections too, and revert after their ttl', async () => {
   const { server, admin } = await start();
   const alice = await connect(server.port);
   const { body } = await admin.put('/admin/config/rate-limits', { connection_rps: 1, ttl_secs: 1 });

@@ -118,7 +118,7 @@ test('a wrong token, no token and no server end with 1 or 2 and say why', async 
 
 test('nodes, trace and drain', { timeout: 40_000 }, async () => {
   const ended = Promise.withResolvers<string>();
-  const server = await startServer({ 'admin.token': ADMIN_TOKEN }, {}, (reason) => ended.resolve(reason));
+  const server = await startServer({ 'admin.token': ADMIN_TOKEN }, [], (reason) => ended.resolve(reason));
   const alice = await connect(server.port);
   await alice.subscribe('chat.lobby');
   expect((await run(server, 'nodes')).out).toMatch(

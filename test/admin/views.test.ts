@@ -1,4 +1,5 @@
 /** What operators see. */
+import { appOf } from '../harness/apps.ts';
 import { describe, expect, test } from 'vitest';
 import { Admin, ADMIN_TOKEN } from '../harness/admin.ts';
 import { connect } from '../harness/client.ts';
@@ -109,15 +110,24 @@ test('topics are listed by subscribers, and by prefix', async () => {
 });
 
 test('dead letters are listed, newest first, without tokens and without what they carried', async () => {
-  const failing = { writes: false, handle: () => Promise.reject(new Error('the extension broke')) };
-  const server = await startServer(SETTINGS, { frameHandlers: new Map([['X-Fail', failing]]) });
+  const failing = appOf('failing', (host) => ({
+    frames: {
+      'X-Fail': host.frame({
+        schema: (z) => z.unknown(),
+        writes: false,
+        handle: () => Promise.reject(new Error('the application broke')),
+      }),
+    },
+  }));
+  const server = await startServer(SETTINGS, [failing]);
   const alice = await connect(server.port);
   for (const n of [1, 2])
     expect((await alice.ask('X-Fail', { n: 'private'.repeat(n) })).data).toMatchObject({ reason: 'quarantined' });
   const { body } = await new Admin(server.port).get('/admin/dead-letters');
   expect(body).toMatchObject({ total: 2 });
   const [newest] = body['dead_letters'] as [Row];
-  expect(newest).toMatchObject({ actor: alice.connected.connection_id, error: expect.stringContaining('broke') });
+  expect(newest).toMatchObject({ actor: 'app:failing', error: expect.stringContaining('broke') });
+  expect(newest['message']).toContain(alice.connected.connection_id);
   expect(newest['message']).toMatch(/"X-Fail".*"\[22 bytes\]"/);
   expect(JSON.stringify(body)).not.toContain('private');
 });

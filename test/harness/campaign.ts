@@ -11,7 +11,7 @@ import type { Frame } from './frames.ts';
 import { startProcess, startScript, type Environment, type ServerProcess } from './process.ts';
 import { SECRET } from './tokens.ts';
 
-/** What stays resident although nothing holds it: heap that was grown and not given back yet. */
+/** Memory that stays resident although nothing holds it: heap that was grown and not given back yet. */
 const MEMORY_ALLOWANCE = 64 * 1_048_576;
 /** Against the witness's own median before the attack, so that a slow machine is no failure. */
 const SLOWER = 10;

@@ -1,6 +1,6 @@
 /** Waiting for events in tests: never for ever, and never for a time that is hoped to be long enough. */
 
-/** What takes longer than this has not happened. */
+/** Anything that takes longer than this has not happened. */
 const DEADLINE_MS = 8_000;
 
 /** The promise, or an error that says what was waited for. */

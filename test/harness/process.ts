@@ -107,7 +107,7 @@ export class ServerProcess {
   }
 
   /** Resolves with the first match in what was printed so far or will be. */
-  printed(pattern: RegExp): Promise<RegExpExecArray> {
+  printed(pattern: RegExp, ms = 15_000): Promise<RegExpExecArray> {
     const found = new Promise<RegExpExecArray>((resolve, reject) => {
       const look = (): void => {
         const match = pattern.exec(this.out());
@@ -119,11 +119,11 @@ export class ServerProcess {
       );
       look();
     });
-    return within(found, String(pattern), 15_000);
+    return within(found, String(pattern), ms);
   }
 
-  async serving(): Promise<void> {
-    const match = await this.printed(/"message":"Serving".*?"port":(\d+)|"port":(\d+).*?"message":"Serving"/);
+  async serving(ms?: number): Promise<void> {
+    const match = await this.printed(/"message":"Serving".*?"port":(\d+)|"port":(\d+).*?"message":"Serving"/, ms);
     this.servedPort = Number(match[1] ?? match[2]);
   }
 

@@ -123,7 +123,7 @@ export class RawSocket {
     await within(done, what, ms);
   }
 
-  /** What the server does with what was sent: an HTTP status, `closed` without one, or `pong` when it still answers. */
+  /** The server's answer to what was sent: an HTTP status, `closed` without one, or `pong` when it still answers. */
   async outcome(): Promise<number | 'closed'> {
     await within(
       Promise.race([this.closed, this.until(() => this.text.includes('\r\n\r\n'), 'an answer').catch(() => {})]),

@@ -1,6 +1,6 @@
 /**
  * The client snippets of the troubleshooting guide that this server grew from, as its readers have them in their
- * applications: the same names and the same logic, with types. What the guide leaves to the reader is marked.
+ * applications: the same names and the same logic, with types. Comments mark what the guide leaves to the reader.
  */
 
 interface Sequenced {

@@ -1,12 +1,14 @@
 /** A node in the test's own process, on a free port; it ends with the test. */
 import { onTestFinished } from 'vitest';
-import { startNode, type Extensions, type RunningNode } from '../../src/cli/wiring.ts';
+import { loadApps } from '../../src/apps/load.ts';
+import { startNode, type RunningNode } from '../../src/cli/wiring.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import type { App } from '../../src/index.ts';
 import { within } from './deadline.ts';
 import { SECRET } from './tokens.ts';
 
 /** What the tests do not want to wait for, and nothing else that differs from a server as it is delivered. */
-const SETTINGS: Readonly<Record<string, string>> = {
+export const SETTINGS: Readonly<Record<string, string>> = {
   'server.host': '127.0.0.1',
   'server.port': '0',
   'server.node_name': 'test-node',
@@ -80,16 +82,16 @@ export class TestServer {
 /** @param settings `section.key` → text, as on the command line */
 export async function startServer(
   settings: Readonly<Record<string, string>> = {},
-  extensions: Extensions = {},
+  given: readonly App[] = [],
   onEnd: (reason: 'fatal' | 'drain') => void = unexpectedEnd,
 ): Promise<TestServer> {
   const flags = new Map(Object.entries({ ...SETTINGS, ...settings }));
-  const { config } = loadConfig({ files: [], environment: {}, flags });
-  const server = new TestServer(await startNode({ config, onEnd, extensions }));
+  const { config, apps } = await loadApps(loadConfig({ files: [], environment: {}, flags }), {}, given);
+  const server = new TestServer(await startNode({ config, apps, onEnd }));
   onTestFinished(() => within(server.stop(), 'the server to stop'));
   return server;
 }
 
-function unexpectedEnd(): never {
+export function unexpectedEnd(): never {
   throw new Error('the node says that it is to end');
 }

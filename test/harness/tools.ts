@@ -3,8 +3,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** What `make test` would have installed (Makefile, SYSTEM), as root on Debian. */
-export type Tool = 'kubectl' | 'nginx' | 'haproxy' | 'promtool' | 'systemd-analyze' | 'curl' | 'jq';
+/** What `make test` would have installed (Makefile, SYSTEM), as root on Debian; and languages that pages have programs in. */
+export type Tool = 'kubectl' | 'nginx' | 'haproxy' | 'promtool' | 'systemd-analyze' | 'curl' | 'jq' | 'python3' | 'go';
 
 const told = new Set<string>();
 

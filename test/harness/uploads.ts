@@ -51,7 +51,7 @@ export async function uploadAll(target: UploadTarget, networks = NETWORKS): Prom
     const all = networks.flatMap((address) => Array.from({ length: count }, () => upload(target, address, bytes)));
     uploads.push(...(await Promise.all(all)));
   }
-  // Whoever asks now is behind all of them.
+  // A request that comes now is behind all of them.
   await new Promise((resolve) => setTimeout(resolve, 300));
   return uploads;
 }

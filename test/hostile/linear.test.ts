@@ -10,7 +10,7 @@ import { clientAddress } from '../../src/node/client-address.ts';
 import { isOriginAllowed } from '../../src/node/origins.ts';
 import { pageOf } from '../../src/http/page-query.ts';
 import { readPlainBroadcast } from '../../src/protocol/json-broadcast.ts';
-import { CODECS } from '../../src/protocol/codecs.ts';
+import { DEFAULT_CODEC } from '../../src/protocol/codecs.ts';
 import { sliceElements, sliceField, sliceMember } from '../../src/protocol/json-slice.ts';
 import { scanProblem } from '../../src/protocol/msgpack-scan.ts';
 import { covers, isSupportedPattern, isTopicName, matches, overlaps } from '../../src/protocol/topic.ts';
@@ -149,7 +149,7 @@ const handshake = {
   peer: '192.0.2.1',
 };
 const proxies = ['192.0.2.0/24', '10.0.0.0/8'];
-const json = (value: string): unknown => CODECS.json.decode(Uint8Array.from(Buffer.from(value)).buffer, true);
+const json = (value: string): unknown => DEFAULT_CODEC.decode(Uint8Array.from(Buffer.from(value)).buffer, true);
 const frame = (payload: string): string => `{"type":"Broadcast","data":{"topic":"a","payload":${payload}}}`;
 const acknowledged = (size: number): string =>
   `{"type":"Ack","data":{"positions":{${Array.from({ length: size / 64 }, (_, at) => `"a.${at}":{"epoch":"e","sequence":1}`).join(',')}}}}`;

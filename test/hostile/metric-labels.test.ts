@@ -53,7 +53,7 @@ test(
     for (let round = 3; round < ROUNDS; round += 1) await hammer(server, round);
     await eventually(async () => server.connections === 0, 'the clients to be gone');
     const added = (await seriesOf(server)).filter((series) => !before.has(series));
-    // What a limit answers from here on has a reason of the table.
+    // A limit answers with a reason of the table from here on.
     expect(added.filter((series) => !/reason="rate_limited"|scope=|status="4xx"/.test(series))).toEqual([]);
     expect([...before].filter((series) => series.includes('stray'))).toEqual([]);
   },

@@ -145,7 +145,7 @@ const ATTACKS: readonly Attack[] = [
   },
   {
     name: 'nesting as deep as a message is long',
-    everyMs: 50,
+    everyMs: 1,
     messages: () =>
       [framed('Broadcast', { topic: 'mallory.a', payload: 0 })].concat(
         rawFrame({
@@ -156,7 +156,7 @@ const ATTACKS: readonly Attack[] = [
   },
   {
     name: 'objects of many keys',
-    everyMs: 20,
+    everyMs: 1,
     messages: () => [
       framed('Broadcast', {
         topic: 'mallory.a',
@@ -166,7 +166,7 @@ const ATTACKS: readonly Attack[] = [
   },
   {
     name: 'MessagePack of many maps',
-    everyMs: 20,
+    everyMs: 1,
     messages: () => {
       const payload = names(20_000, () => '').map(() => ({}));
       return [
@@ -177,10 +177,10 @@ const ATTACKS: readonly Attack[] = [
       ];
     },
   },
-  { name: 'many small frames in a turn', everyMs: 50, messages: () => [several(200, framed('Ping', {}))] },
+  { name: 'many small frames in a turn', everyMs: 1, messages: () => [several(200, framed('Ping', {}))] },
   {
     name: 'many small acknowledgements in a turn',
-    everyMs: 50,
+    everyMs: 1,
     messages: () => [several(500, framed('Ack', { positions: {} }))],
   },
   {

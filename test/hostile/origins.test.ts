@@ -77,7 +77,7 @@ test.each(FOREIGN)('%s may not, however the refusal is asked for', async (origin
   for (const path of ['/ws', '/ws?refuse=close', '/ws?origin=https://app.example.com']) {
     const socket = await RawSocket.open(campaign.port);
     const head = await handshakeText('victim', `Origin: ${origin}\r\n`);
-    // What comes behind the handshake is never read.
+    // Bytes behind the handshake are never read.
     socket.write(head.replace('GET /ws ', `GET ${path} `));
     socket.send({ opcode: OPCODE.text, payload: '{"type":"Ping","id":"1"}' });
     await within(socket.closed, `the end of ${path}`);

@@ -12,8 +12,8 @@ export interface Message {
 }
 
 const DEFAULT_POLICY: Policy = {
-  inbox: { capacity: 100, bytes: 10_000, strategy: 'refuse' },
-  maxRestarts: 5,
+  inbox: { capacity: 100, bytes: 10_000 },
+  maxFailures: 5,
   windowMs: 60_000,
   atLimit: 'stop',
 };
@@ -29,7 +29,7 @@ export class Stage {
 
   constructor(policy: Partial<Policy> = {}, id = 'actor-1') {
     const supervisor = new Supervisor(this.clock, this.clock, this.deadLetters, {
-      restarted: (actor, _error, restarts) => this.restarts.push(`${actor} ${restarts}`),
+      wentOn: (actor, _error, restarts) => this.restarts.push(`${actor} ${restarts}`),
       alert: (alert) => this.alerts.push(alert),
     });
     this.cell = new ActorCell<Message>(supervisor, { ...DEFAULT_POLICY, ...policy }, (self) => this.actor(id, self));

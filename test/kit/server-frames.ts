@@ -10,6 +10,15 @@ const details = z.looseObject({
   because: z.enum(Object.keys(DENIALS) as [Denial, ...Denial[]]).optional(),
 });
 const reason = z.string();
+const rejection = z.strictObject({
+  topic: z.string(),
+  code: count,
+  reason,
+  message: z.string(),
+  temporary: z.boolean(),
+  retry_after_ms: z.number().optional(),
+  details: z.looseObject({}).optional(),
+});
 
 /** `data` by the heading of the page; of a `Status` with an event its `details`. */
 export const SERVER_DATA = {
@@ -46,19 +55,13 @@ export const SERVER_DATA = {
       z.string(),
       z.strictObject({ recovered: z.boolean(), missed: count, reason: reason.optional() }),
     ),
-    rejected: z.array(
-      z.strictObject({
-        topic: z.string(),
-        code: count,
-        reason,
-        message: z.string(),
-        temporary: z.boolean(),
-        retry_after_ms: z.number().optional(),
-        details: z.looseObject({}).optional(),
-      }),
-    ),
+    rejected: z.array(rejection),
   }),
-  'Status unsubscribed': z.strictObject({ topics: z.array(z.string()), active_subscriptions: count }),
+  'Status unsubscribed': z.strictObject({
+    topics: z.array(z.string()),
+    active_subscriptions: count,
+    rejected: z.array(rejection).optional(),
+  }),
   'Status authenticated': z.strictObject({
     expires_at: z.number().nullable(),
     unsubscribed: z.array(z.string()),

@@ -9,7 +9,7 @@ local topic = load(epoch)
 local first = topic and oldest(topic, age) or 1
 local adopted = false
 if not topic or (first > topic.n and (topic.epoch ~= epoch or topic.n + 1 ~= wanted)) then
-  topic = create(epoch, wanted - 1, true)
+  topic = create(epoch, wanted - 1, true, '')
   adopted = true
 end
 if topic.epoch ~= epoch then return { 'conflict' } end
@@ -20,7 +20,7 @@ if wanted <= topic.n then
 end
 local time = math.max(stamp, topic.t)
 if not add(topic, record, messages, time) then
-  topic = create(epoch, wanted - 1, true)
+  topic = create(epoch, wanted - 1, true, '')
   add(topic, record, messages, time)
   adopted = true
 end

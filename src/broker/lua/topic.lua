@@ -1,7 +1,8 @@
 -- What all scripts of a topic begin with. KEYS[1] is the topic's stream, KEYS[2] the hash with what is known of it:
 --   e epoch, f first sequence of the epoch, n newest sequence, r master_replid under which the epoch was minted,
 --   l lineage (older epochs, newest first, `epoch:first,…`), t time of the newest message, b bytes ever appended,
---   o 1 when an owner numbers the messages
+--   o 1 when an owner numbers the messages, u digest of the user who made it, s (inboxes) digests of those who have sent
+--   what nobody has read
 -- An entry of the stream has the id <sequence>-0 and the fields t (ms), b (bytes before it), d (the record).
 local STREAM, META = KEYS[1], KEYS[2]
 local LINEAGE = 16
@@ -27,10 +28,10 @@ local function shortened(lineage)
 end
 
 -- A topic begins: whatever stream there is belongs to nobody.
-local function create(epoch, last, owned)
+local function create(epoch, last, owned, maker)
   redis.call('DEL', STREAM)
   redis.call('HSET', META, 'e', epoch, 'f', owned and '1' or text(last + 1), 'n', text(last), 'r', replid(), 'l', '',
-    't', '0', 'b', '0', 'o', owned and '1' or '0')
+    't', '0', 'b', '0', 'o', owned and '1' or '0', 'u', maker)
   return { epoch = epoch, first = owned and 1 or last + 1, n = last, lineage = '', t = 0, b = 0, owned = owned }
 end
 
@@ -119,10 +120,10 @@ local function save(topic, time, age, ttl)
   redis.call('PEXPIRE', META, ttl)
 end
 
--- One notice for all records: a line of text, then the records.
+-- One notice for all records: a line of text, then the records. Returns how many connections to this server got it.
 local function tell(channel, topic, time, first, adopted, records)
   local lengths = {}
   for index, record in ipairs(records) do lengths[index] = #record end
-  redis.call('PUBLISH', channel, table.concat({ 'L', topic.epoch, text(topic.first), previous(topic), text(time),
+  return redis.call('PUBLISH', channel, table.concat({ 'L', topic.epoch, text(topic.first), previous(topic), text(time),
     text(first), adopted and '1' or '0', table.concat(lengths, ',') }, ' ') .. '\n' .. table.concat(records))
 end

@@ -19,7 +19,7 @@ import {
 } from '../../telemetry/system-clock.ts';
 import { buildAuthenticator, buildKeySet, buildDecisions } from '../authentication.ts';
 import { connectionLimits, connectionPolicy } from '../connection-limits.ts';
-import type { Storage } from '../storage.ts';
+import type { Storage } from '../storage/storage.ts';
 
 export interface Core {
   readonly node: Node;
@@ -66,7 +66,7 @@ export function buildCore({ config, name, logs, storage, frameHandlers }: CoreSe
       owners: null,
       events: null,
       limits: connectionLimits(config),
-      extensions: frameHandlers,
+      frameHandlers,
       node: mode,
       revoked: (principal) => authenticator.problem(principal),
       verify: (token, reply) => authenticator.verify(token, reply),
@@ -126,8 +126,8 @@ function buildSupervisor(config: Config, logs: LogFactory, counters: Counters, d
   const log = logs.room('actor');
   const alerts = new Alerts(log, config.admin.alert_webhook);
   return new Supervisor(clock, scheduler, deadLetters, {
-    restarted: (actor, error, restarts) => {
-      counters.restarts += 1;
+    wentOn: (actor, error, restarts) => {
+      counters.actorFailures += 1;
       log.warn('Actor failed and goes on', { actor, error, restarts });
     },
     alert: ({ actor, message, restarts, error }) => {

@@ -3,7 +3,7 @@ import { readGauges } from '../../node/gauges.ts';
 import type { Pulse } from '../../node/pulse.ts';
 import { MetricsRegistry } from '../../telemetry/metrics-registry.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
-import type { Storage } from '../storage.ts';
+import type { Storage } from '../storage/storage.ts';
 import { build } from './build.ts';
 import type { Core } from './core.ts';
 

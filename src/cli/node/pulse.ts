@@ -2,7 +2,7 @@
 import type { Operations } from '../../node/operations.ts';
 import { Pulse } from '../../node/pulse.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
-import type { Storage } from '../storage.ts';
+import type { Storage } from '../storage/storage.ts';
 import type { Core } from './core.ts';
 
 const SWEEP_USERS_BEATS = 10;

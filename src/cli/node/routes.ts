@@ -1,42 +1,59 @@
 /** What a node answers by HTTP: to everybody, to scrapers, and to operators. */
+import type { RunningApps } from '../../apps/run.ts';
 import type { Config } from '../../config/schema.ts';
 import { AdminAccess, type AdminRoute } from '../../http/admin-access.ts';
 import { adminCommandRoutes } from '../../http/admin-commands.ts';
 import { onAnyNode } from '../../http/admin-elsewhere.ts';
+import { applicationRoutes } from '../../http/application-routes.ts';
 import { crossOrigin } from '../../http/cross-origin.ts';
 import { developmentPageRoute } from '../../http/development-page/route.ts';
 import { healthRoutes } from '../../http/health.ts';
 import { infoRoutes } from '../../http/info.ts';
+import { describeRoute } from '../../http/openapi/application-endpoints.ts';
 import { openApiRoutes } from '../../http/openapi/routes.ts';
 import { Profiler } from '../../http/profile.ts';
 import { publishRoutes } from '../../http/publish.ts';
 import { topicRoutes } from '../../http/topics.ts';
-import type { Route } from '../../node/route.ts';
+import type { ApplicationRoute } from '../../node/application-route.ts';
+import type { GuardedRoute, Route } from '../../node/route.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
 import { systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import { developmentSigner } from '../development-token.ts';
-import type { Storage } from '../storage.ts';
+import type { Storage } from '../storage/storage.ts';
 import { version } from '../version.ts';
 import { build } from './build.ts';
-import type { Control } from './control.ts';
 import type { Core } from './core.ts';
 
-export function publicRoutes(config: Config, { node, origins }: Core, storage: Storage): Route[] {
+/** @param apps what runs, once it does */
+export function publicRoutes(
+  config: Config,
+  { node, origins }: Core,
+  storage: Storage,
+  apps: () => RunningApps | null,
+): Route[] {
   const proxies = config.server.trusted_proxies;
   return [
-    ...healthRoutes(node, storage),
+    ...healthRoutes(node, storage, () => apps()?.health() ?? {}),
     ...infoRoutes(node, build),
-    ...openApiRoutes(version),
+    ...openApiRoutes(version, () => (apps()?.routes ?? []).map(describeRoute)),
     ...crossOrigin([...publishRoutes(node, proxies), ...topicRoutes(node, proxies)], origins),
     ...developmentRoutes(config),
   ];
+}
+
+/** Routes of applications, with a preflight for each path that pages may call. */
+export function appRoutes(config: Config, { node, origins }: Core, { routes }: RunningApps): Route[] {
+  const serve = (given: readonly ApplicationRoute[]): GuardedRoute[] =>
+    applicationRoutes(node, config.server.trusted_proxies, given);
+  const forPages = routes.filter((route) => route.crossOrigin);
+  return [...crossOrigin(serve(forPages), origins), ...serve(routes.filter((route) => !route.crossOrigin))];
 }
 
 /** @param looking the views of this node, which other nodes have as well */
 export function adminRoutes(
   config: Config,
   { node, mode }: Core,
-  { bus, views }: Control,
+  { bus, views }: Storage,
   looking: readonly AdminRoute[],
   isWorker: boolean,
   logs: LogFactory,

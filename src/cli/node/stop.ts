@@ -1,11 +1,11 @@
 /** The end of a node: the connections are told to leave, then its parts end in the order in which they need each other. */
+import type { RunningApps } from '../../apps/run.ts';
 import type { Config } from '../../config/schema.ts';
-import type { ControlBus } from '../../control/command.ts';
 import type { Node } from '../../node/node.ts';
 import type { Pulse } from '../../node/pulse.ts';
-import { systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import type { Server } from '../../transport/server.ts';
-import type { Storage } from '../storage.ts';
+import type { Storage } from '../storage/storage.ts';
 import { leavePort } from '../workers/leave-port.ts';
 
 export interface StopOptions {
@@ -18,23 +18,27 @@ export interface StopOptions {
 interface Ending {
   readonly node: Node;
   readonly storage: Storage;
-  readonly bus: ControlBus;
   readonly pulse: Pulse;
   readonly servers: Server;
+  readonly apps: RunningApps;
 }
+
+/** For the ends of applications when the connections took all of the time. */
+const LEAST_MS = 1_000;
 
 export async function stopNode(
   { shutdown }: Config,
-  { node, storage, bus, pulse, servers }: Ending,
+  { node, storage, pulse, servers, apps }: Ending,
   { graceMs = shutdown.grace_secs * 1_000, listenerFirst = false }: StopOptions = {},
 ): Promise<void> {
   // Alone, the listener stays until the end: clients that come now get 503 with Retry-After, and readiness says why.
+  const startedAt = clock.elapsed();
   const spentMs = listenerFirst ? await leavePort(servers, scheduler) : 0;
   await node.drain({ graceMs: graceMs - spentMs, closesPerSecond: shutdown.closes_per_second });
   if (!listenerFirst) servers.close();
   pulse.end();
-  // The storage ends the link that both use.
-  await bus.stop();
+  // While there is something to store in, and other nodes can be told.
+  await apps.stop(Math.max(LEAST_MS, graceMs - (clock.elapsed() - startedAt)));
   await storage.stop();
   // Clients of HTTP keep their connections: those would keep a process alive that goes on without the node.
   servers.end();

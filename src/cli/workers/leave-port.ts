@@ -1,12 +1,12 @@
-/** How a worker gives up its share of the port without hurting anybody who stands before it. */
+/** How a worker gives up its share of the port without hurting the clients that are about to connect. */
 import type { Scheduler } from '../../telemetry/clock.ts';
 
-/** Milliseconds in which who was accepted last sends its handshake and is admitted, instead of being told 503. */
+/** Milliseconds in which clients that were accepted last send their handshakes and are admitted, instead of getting 503. */
 const SETTLE_MS = 250;
 
 /**
  * Closing a listener resets what stands in its accept queue. So one more turn of the event loop accepts what is there,
- * and the listener is closed before anything else of that turn: right behind the accepts. Who comes in the instant
+ * and the listener is closed before anything else of that turn: right behind the accepts. A client that comes in the instant
  * between is moved to another worker by the kernel where net.ipv4.tcp_migrate_req is 1 (deploy/sysctl/).
  * @returns the milliseconds that it took
  */

@@ -45,7 +45,7 @@ async function asText({ supervisor, metrics }: MetricsParts): Promise<HttpRespon
   return { status: 200, headers: { 'content-type': metrics.contentType }, body };
 }
 
-/** The limits are those of each worker: buckets are not shared. What was limited is the sum. */
+/** The limits are those of each worker: buckets are not shared. The count of limited requests is the sum. */
 async function asJson({ supervisor, metrics, ask }: MetricsParts): Promise<HttpResponse> {
   const answers = await Promise.all(supervisor.serving.map((slot) => ask(slot, '/metrics.json')));
   const one = answers.find((answer) => answer?.status === 200)?.body as NodeFigures | undefined;

@@ -71,7 +71,7 @@ function statusOf(serving: number, all: number): string {
   return serving > 0 ? 'degraded' : 'no worker serves';
 }
 
-/** Whoever connects is given to any worker, so one that is ready is enough to be sent clients. */
+/** The kernel gives a client to any worker, so one that is ready is enough to be sent clients. */
 async function readiness(parts: ParentParts): Promise<HttpResponse> {
   const { supervisor } = parts;
   const isEnding = parts.isEnding();

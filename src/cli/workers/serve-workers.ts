@@ -32,7 +32,7 @@ const NOBODY_LEFT = 'operators have drained every worker';
  * @param reload reads the configuration anew, for SIGHUP
  * @throws when a port cannot be listened on, or no worker begins to serve
  */
-export async function serveWorkers(config: Config, reload: () => Config): Promise<ExitCode> {
+export async function serveWorkers(config: Config, reload: () => Promise<Config>): Promise<ExitCode> {
   const name = nodeName(config).slice(0, MAX_NAME);
   const logs = new LogFactory(parseLevels(config.logging.level), config.logging.format, { node: name });
   const log = logs.room('workers');
@@ -59,12 +59,14 @@ export async function serveWorkers(config: Config, reload: () => Config): Promis
   const parts = { name, supervisor, metrics, clock, hasMetrics: config.metrics.enabled, isEnding: () => isEnding };
   const door = { host: config.admin.host, port: config.admin.port ?? 0 };
   const admin = await listenHttp(parentRoutes(parts), door, new Counters(), logs.room('transport'));
-  // What is beginning has the newest configuration already.
+  // A worker that begins has the newest configuration already.
   let hasStarted = false;
   process.on('SIGHUP', () => {
     if (!hasStarted) return;
-    current = reloaded(reload, current, log);
-    void supervisor.roll(current.shutdown.grace_secs * 1_000);
+    void reloaded(reload, current, log).then((config) => {
+      current = config;
+      void supervisor.roll(current.shutdown.grace_secs * 1_000);
+    });
   });
   const end = waitForEnd(ending.signal, ['SIGTERM', 'SIGINT'], () => supervisor.kill());
   const serving = await Promise.race([supervisor.start(), end]);
@@ -102,9 +104,9 @@ function configOf(current: Config, first: Config, port: number, name: string): C
 }
 
 /** A configuration that is wrong changes nothing: the workers are replaced with the one that they have. */
-function reloaded(reload: () => Config, before: Config, log: Log): Config {
+async function reloaded(reload: () => Promise<Config>, before: Config, log: Log): Promise<Config> {
   try {
-    return reload();
+    return await reload();
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     log.error('The new configuration is wrong: the workers keep the one that they have', { problem });

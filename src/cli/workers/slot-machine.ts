@@ -24,14 +24,14 @@ const slotMachine = setup({ types: { events: {} as SlotEvent } }).createMachine(
 export type SlotState = 'gone' | 'starting' | 'serving' | 'draining' | 'waiting';
 
 export class SlotLifecycle {
-  private readonly actor = createActor(slotMachine).start();
+  private readonly machine = createActor(slotMachine).start();
 
   get state(): SlotState {
-    return this.actor.getSnapshot().value;
+    return this.machine.getSnapshot().value;
   }
 
   send(type: SlotEvent['type']): SlotState {
-    this.actor.send({ type });
+    this.machine.send({ type });
     return this.state;
   }
 }

@@ -1,10 +1,11 @@
 /** The metrics of all workers as those of one server: counters added up, gauges by what they mean. */
 import { AggregatorRegistry, Registry } from 'prom-client';
-import { METRICS, type Sample } from '../../telemetry/metrics.ts';
+import type { Sample } from '../../telemetry/metric-entry.ts';
+import { METRICS } from '../../telemetry/metrics.ts';
 import { asJson, type MetricSnapshot } from '../../telemetry/metrics-registry.ts';
 import { WORKER_METRICS, type WorkerGauges } from '../../telemetry/worker-metrics.ts';
 
-/** Asks the workers. Who ends meanwhile is in what it gives, and not yet among the retired. */
+/** Asks the workers. A worker that ends meanwhile is in what it gives, and not yet among the retired. */
 type Collect = () => Promise<readonly MetricSnapshot[]>;
 
 export class SummedMetrics {
@@ -30,9 +31,16 @@ export class SummedMetrics {
   async json(collect: Collect, workers: () => readonly WorkerGauges[]): Promise<Record<string, unknown>> {
     const sums = await (await this.sum(collect, workers)).getMetricsAsJSON();
     const values = new Map(sums.map((metric) => [metric.name, metric.values as Sample[]]));
-    return Object.fromEntries(
-      [...METRICS, ...WORKER_METRICS].map((entry) => [entry.name, asJson(entry, values.get(entry.name) ?? [])]),
+    const table = [...METRICS, ...WORKER_METRICS].map(
+      (entry) => [entry.name, asJson(entry, values.get(entry.name) ?? [])] as const,
     );
+    // Those of applications are known to the workers alone.
+    const names = new Set(table.map(([name]) => name));
+    const added = sums.filter(({ name }) => name.startsWith('signalbox_') && !names.has(name));
+    return Object.fromEntries([
+      ...table,
+      ...added.map((metric) => [metric.name, asJson(shapeOf(metric), metric.values as Sample[])] as const),
+    ]);
   }
 
   private async sum(collect: Collect, workers: () => readonly WorkerGauges[]): Promise<Registry> {
@@ -47,6 +55,12 @@ export class SummedMetrics {
     }));
     return aggregate([...live, await retired, own]);
   }
+}
+
+/** Of a metric that no table knows: labelled when any of its samples is. */
+function shapeOf({ type, values }: { readonly type: unknown; readonly values: unknown }): Parameters<typeof asJson>[0] {
+  const isLabelled = (values as readonly Sample[]).some(({ labels }) => Object.keys(labels).length > 0);
+  return { type: String(type) as 'counter', labels: isLabelled ? ['label'] : [] };
 }
 
 function aggregate(snapshots: readonly MetricSnapshot[]): Registry {

@@ -10,7 +10,7 @@ export class WorkerSupervisor {
   private readonly ports: SlotPorts;
   private readonly allGone: () => void;
   private checks: Timer | null = null;
-  /** Whoever is emptying places at the moment knows himself when nobody is left. */
+  /** A caller that is emptying places at the moment knows itself when nobody is left. */
   private rolling: Promise<void> | null = null;
   private isEnding = false;
 
@@ -36,7 +36,7 @@ export class WorkerSupervisor {
 
   /**
    * Drains one after the other, so that the clients of one find the others. The last keeps its listener to the end, and
-   * tells who comes to try again.
+   * tells new clients to try again.
    * @param totalMs for all of them together
    */
   async drainAll(totalMs: number): Promise<void> {

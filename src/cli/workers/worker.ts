@@ -1,7 +1,11 @@
 /** A worker: a node like any other, but its configuration comes from its parent, and its parent says when it ends. */
+import { loadApps } from '../../apps/load.ts';
+import { AppsError } from '../../apps/run.ts';
+import { ConfigError } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { authorize, type HttpRequest, type Verdict } from '../../node/route.ts';
 import type { StopOptions } from '../node/stop.ts';
+import { BUILT_IN } from '../built-in-apps.ts';
 import { endOnUnhandledRejection } from '../unhandled.ts';
 import { startNode, type RunningNode } from '../wiring.ts';
 import type { Call, ForwardedRequest, FromWorker, ToWorker } from './messages.ts';
@@ -21,13 +25,19 @@ process.on('message', (message: ToWorker) => {
 
 async function start(config: Config): Promise<RunningNode> {
   try {
-    const running = await startNode({ config, onEnd: ended, isWorker: true });
+    // The parent has read everything; what it cannot hand down are the modules themselves.
+    const texts = { variables: new Map<string, string>(), flags: new Map<string, string>() };
+    const { apps } = await loadApps({ config, origins: new Map(), appTexts: texts }, BUILT_IN);
+    const running = await startNode({ config, apps, onEnd: ended, isWorker: true });
     endOnUnhandledRejection(running.logs);
     running.logs.room('cli').info('Worker serves', { port: running.port, pid: process.pid });
     tell({ kind: 'serving' });
     return running;
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    // Problems of applications and of the configuration say all themselves.
+    const isTold = error instanceof AppsError || error instanceof ConfigError;
+    const shown = error instanceof Error && !isTold ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`${shown}\n`);
     return process.exit(1);
   }
 }

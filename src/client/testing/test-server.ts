@@ -402,7 +402,7 @@ export class TestServer implements SocketEvents {
     };
   }
 
-  /** What the connection has not had yet, and a Gap in the place of what the log does not hold any more. */
+  /** Messages that the connection has not had yet, and a Gap in the place of what the log does not hold any more. */
   private flush({ socket, topics }: Connection, topic: string, replayed: boolean): void {
     const written = topics.get(topic);
     const log = this.log(topic);

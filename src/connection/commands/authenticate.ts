@@ -17,15 +17,14 @@ export function authenticate(connection: Connection, frame: AuthenticateFrame): 
   });
 }
 
-/** What the new claims no longer allow ends before the answer, which lists it. */
+/** Subscriptions that the new claims no longer allow end before the answer, which lists them. */
 function swapClaims(connection: Connection, frame: AuthenticateFrame, claims: Principal): void {
   const { principal } = connection;
   if (claims.user !== principal.user || claims.tenant !== principal.tenant) {
     connection.refuse(frame, refusal('not_allowed', 'expected a token of the same user and tenant'));
     return connection.close('forbidden', 'a token of another user was presented');
   }
-  connection.principal = claims;
-  connection.wasWarned = false;
+  connection.present(claims);
   recheck(
     connection,
     () => true,

@@ -21,7 +21,7 @@ export function whenReadable(
   names: readonly string[],
   then: (problems: ReadonlyMap<string, Refusal>) => void,
 ): void {
-  const { context, principal, cell } = connection;
+  const { context, principal } = connection;
   const problems = new Map<string, Refusal>();
   const unknown: string[] = [];
   for (const name of names) {
@@ -30,19 +30,33 @@ export function whenReadable(
     else if (problem !== null) problems.set(name, problem);
   }
   if (unknown.length === 0) return then(problems);
+  const decide = (reply: (decided: ReadonlyMap<string, Refusal>) => void): void => {
+    let open = unknown.length;
+    for (const name of unknown) {
+      askToRead(context, principal, name, (problem) => {
+        if (problem !== null) problems.set(name, problem);
+        open -= 1;
+        if (open === 0) reply(problems);
+      });
+    }
+  };
+  ask(connection, frame, decide, then);
+}
+
+/** Asks for what a read needs. Until the answer has come the connection reads nothing else. */
+export function ask<T>(
+  connection: Connection,
+  frame: ClientFrame,
+  question: (reply: (answer: T) => void) => void,
+  then: (answer: T) => void,
+): void {
   connection.isAsking = true;
-  let open = unknown.length;
-  for (const name of unknown) {
-    askToRead(context, principal, name, (problem) => {
-      if (problem !== null) problems.set(name, problem);
-      open -= 1;
-      if (open > 0) return;
-      cell.answer(() => {
-        connection.isAsking = false;
-        then(problems);
-      }, frame);
-    });
-  }
+  question((answer) => {
+    connection.cell.answer(() => {
+      connection.isAsking = false;
+      then(answer);
+    }, frame);
+  });
 }
 
 /** One read of the log at a time: `History` and `GetMissedMessages` share the turn. */

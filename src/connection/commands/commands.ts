@@ -1,6 +1,6 @@
 /** One handler per frame type, and what every frame goes through before its handler. */
 import type { ClientFrame } from '../../protocol/frames.ts';
-import { chargeFrame, chargeFreeFrame, costOf } from '../charges.ts';
+import { affordable, chargeFrame, chargeFreeFrame } from '../charges.ts';
 import type { Connection } from '../connection.ts';
 import { acknowledge } from './acknowledge.ts';
 import { authenticate } from './authenticate.ts';
@@ -44,11 +44,6 @@ function dispatch(connection: Connection, frame: ClientFrame): void | Promise<vo
     default:
       return extension(connection, frame);
   }
-}
-
-/** No frame costs more than a full bucket: it would never be taken. */
-function affordable({ context }: Connection, frame: ClientFrame): number {
-  return Math.min(costOf(frame), context.limits.connectionRate.burst);
 }
 
 /** One `Ping` a second is free. */

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { refusal, type Reason, type Refusal } from '../../protocol/errors.ts';
+import { refusal, type Refusal } from '../../protocol/errors.ts';
 import type { JsonValue } from '../../protocol/frames.ts';
 import { TestRig } from '../test-rig.ts';
 
 type Answer = Readonly<Record<string, JsonValue>> | Refusal;
 
-function rigWith(answer: Answer): TestRig {
-  const handler = { writes: false, handle: (): Promise<Answer> => Promise.resolve(answer) };
-  return new TestRig({ extensions: new Map([['X-a', handler]]) });
+function rigWith(answer: Answer, cost = 1): TestRig {
+  const handler = { writes: false, cost, handle: (): Promise<Answer> => Promise.resolve(answer) };
+  return new TestRig({ frameHandlers: new Map([['X-a', handler]]) });
 }
 
 /** Lets the handler's promise settle. */
@@ -36,18 +36,18 @@ test('a refusal is one', async () => {
   ]);
 });
 
-test('a refusal for a reason that there is not is a fault of the extension: told, put aside, and no end of the connection', async () => {
-  for (const reason of ['no_such_reason', '__proto__', 'constructor']) {
-    const rig = rigWith(refusal(reason as Reason, 'PLANTED'));
-    const client = rig.connect();
-    for (let time = 1; time <= 20; time += 1) {
-      const id = client.send('X-a', { secret: 'PLANTED' });
-      await settled();
-      expect(client.repliesTo(id)).toMatchObject([{ type: 'Error', data: { code: 500, reason: 'internal' } }]);
-      expect(rig.deadLetters.total).toBe(time);
-    }
-    expect(rig.deadLetters.list()[0]?.error).toContain(reason);
-    expect(JSON.stringify(rig.deadLetters.list())).not.toContain('PLANTED');
-    expect(client.ask('Ping').type).toBe('Pong');
+test('a frame is charged what its application says', async () => {
+  const handler = { writes: false, cost: 40, handle: (): Promise<Answer> => Promise.resolve({}) };
+  const rig = new TestRig({
+    frameHandlers: new Map([['X-a', handler]]),
+    limits: { connectionRate: { perSecond: 1, burst: 100 } },
+  });
+  const client = rig.connect();
+  const ids: string[] = [];
+  for (let time = 1; time <= 3; time += 1) {
+    ids.push(client.send('X-a'));
+    await settled();
   }
+  const reasons = ids.map((id) => client.repliesTo(id)[0]?.data['reason']);
+  expect(reasons).toEqual([undefined, undefined, 'rate_limited']);
 });

@@ -7,7 +7,7 @@ import type { Session } from '../../session/session-store.ts';
 import type { Connection } from '../connection.ts';
 import { MissedMessages, type MissedResult, type MissedTopic } from '../missed-messages.ts';
 import { sessionOf } from '../sessions.ts';
-import { pendingProblem, whenReadable } from './checks.ts';
+import { ask, pendingProblem, whenReadable } from './checks.ts';
 import { nodeName } from '../../service/names.ts';
 
 /** A message id stands for its time minus this much: clocks differ, and a small overlap is better than a hole. */
@@ -27,20 +27,17 @@ export function getMissedMessages(connection: Connection, frame: GetMissedMessag
     );
   }
   if (frame.sessionId === undefined) return begin(connection, frame, null);
-  connection.isAsking = true;
   const id = frame.sessionId;
-  loadSession(connection, id, (answer) => {
-    connection.cell.answer(() => {
-      connection.isAsking = false;
-      if (answer !== null && isRefusal(answer)) return connection.refuse(frame, answer);
-      // The same for what belongs to somebody else: who asks learns nothing of sessions that are not theirs.
-      if (answer === null || !isTheirs(answer, connection))
-        return connection.refuse(
-          frame,
-          refusal('not_found', `expected the id of a session of this user of the last hour, got ${quote(id)}`),
-        );
-      begin(connection, frame, answer);
-    }, frame);
+  const load = (reply: (answer: Session | null | Refusal) => void): void => loadSession(connection, id, reply);
+  ask(connection, frame, load, (answer) => {
+    if (answer !== null && isRefusal(answer)) return connection.refuse(frame, answer);
+    // The same for what belongs to somebody else: clients learn nothing of sessions that are not theirs.
+    if (answer === null || !isTheirs(answer, connection))
+      return connection.refuse(
+        frame,
+        refusal('not_found', `expected the id of a session of this user of the last hour, got ${quote(id)}`),
+      );
+    begin(connection, frame, answer);
   });
 }
 
@@ -67,8 +64,7 @@ function begin(connection: Connection, frame: GetMissedMessagesFrame, session: S
       if (reason === undefined) topics.push({ topic: nodeName(principal, name), name, from });
       else refused[name] = { epoch: '', sequence: 0, recovered: false, reason };
     }
-    connection.missed = new MissedMessages(connection, frame, topics, refused);
-    connection.scheduleRead();
+    new MissedMessages(connection, frame, topics, refused).start();
   });
 }
 

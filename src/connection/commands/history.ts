@@ -1,9 +1,9 @@
-import { isRefusal } from '../../protocol/errors.ts';
+import { isRefusal, type Refusal } from '../../protocol/errors.ts';
 import type { HistoryFrame } from '../../protocol/frames.ts';
 import { readProblem } from '../../service/checks.ts';
-import { readPage } from '../../service/read.ts';
+import { readPage, type HistoryPage } from '../../service/read.ts';
 import type { Connection } from '../connection.ts';
-import { pendingProblem, whenReadable } from './checks.ts';
+import { ask, pendingProblem, whenReadable } from './checks.ts';
 
 /** `History` → one page of a topic's log as `Status history`. */
 export function history(connection: Connection, frame: HistoryFrame): void {
@@ -18,13 +18,11 @@ export function history(connection: Connection, frame: HistoryFrame): void {
 }
 
 function read(connection: Connection, frame: HistoryFrame): void {
-  connection.isAsking = true;
-  readPage(connection.context, connection.principal, frame, (page) => {
-    connection.cell.answer(() => {
-      connection.isAsking = false;
-      if (isRefusal(page)) return connection.refuse(frame, page);
-      const { details, publications } = page;
-      connection.replyPayload(frame, connection.codec.history(frame.id, { ...details }, publications));
-    }, frame);
+  const { context, principal } = connection;
+  const page = (reply: (answer: HistoryPage | Refusal) => void): void => readPage(context, principal, frame, reply);
+  ask(connection, frame, page, (answer) => {
+    if (isRefusal(answer)) return connection.refuse(frame, answer);
+    const { details, publications } = answer;
+    connection.replyPayload(frame, connection.codec.history(frame.id, { ...details }, publications));
   });
 }

@@ -173,12 +173,12 @@ describe('DirectMessage', () => {
 });
 
 describe('read-only mode', () => {
-  test('refuses extensions that write, and serves those that do not', () => {
+  test('refuses frames of applications that write, and serves those that do not', () => {
     const handle: FrameHandler['handle'] = () => Promise.resolve({});
     rig = new TestRig({
-      extensions: new Map([
-        ['X-writes', { writes: true, handle }],
-        ['X-reads', { writes: false, handle }],
+      frameHandlers: new Map([
+        ['X-writes', { writes: true, cost: 1, handle }],
+        ['X-reads', { writes: false, cost: 1, handle }],
       ]),
     });
     rig.node.isReadOnly = true;

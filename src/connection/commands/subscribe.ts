@@ -11,12 +11,16 @@ import { nodeName } from '../../service/names.ts';
 import type { RightsChange } from '../../service/rights-change.ts';
 import { overdraft } from '../charges.ts';
 import type { Connection } from '../connection.ts';
+import { tellSubscribed, tellUnsubscribed } from '../events.ts';
 import { rightsChanged } from '../recheck.ts';
 import { rejection, statusFrame, type Recovery, type Rejection } from '../replies.ts';
 import { sessionChanged } from '../sessions.ts';
 import {
   activeSubscriptions,
+  addPattern,
   addSubscription,
+  claim,
+  disclaim,
   dropUnmatched,
   endPatterns,
   endSubscription,
@@ -25,6 +29,7 @@ import {
   isMatched,
   purge,
   release,
+  removePatterns,
   type Joining,
 } from '../subscriptions.ts';
 import { enqueue } from '../waiting-list.ts';
@@ -54,6 +59,8 @@ class Request implements Joining {
   private open = 1;
   private isAbandoned = false;
   private readonly topics: string[] = [];
+  /** Those of them that were not subscribed to before. */
+  private readonly fresh = new Set<string>();
   private readonly started = new Map<string, Subscription>();
   /** What this request has added, in case it fails half-way. */
   private readonly added: Subscription[] = [];
@@ -125,7 +132,7 @@ class Request implements Joining {
     if (topic.epochNumber === epochNumber) router.startAfter(subscription, written);
     else {
       router.startLive(subscription);
-      subscription.gap = { cause: 'history_lost', epoch: topic.epoch, sequence: topic.head };
+      subscription.openGap({ cause: 'history_lost', epoch: topic.epoch, sequence: topic.head });
     }
     if (subscription.state === LAGGING) connection.lag(subscription);
   }
@@ -147,9 +154,10 @@ class Request implements Joining {
     const existing = awakeSubscription(connection, nodeName(connection.principal, entry.topic));
     if (existing?.isExplicit !== true && this.isFull) return this.reject(entry.topic, this.tooMany());
     this.topics.push(entry.topic);
-    if (existing === undefined) this.add(entry).isExplicit = true;
+    if (existing?.isExplicit !== true) this.fresh.add(entry.topic);
+    if (existing === undefined) claim(this.add(entry));
     else {
-      existing.isExplicit = true;
+      claim(existing);
       this.joinAgain(existing, entry);
     }
   }
@@ -169,9 +177,7 @@ class Request implements Joining {
     const isRestarted = entry.position !== undefined || entry.from === 'earliest';
     if (isRestarted && subscription.state !== JOINING) {
       purge(this.connection, subscription, 'restarted');
-      subscription.state = JOINING;
-      subscription.generation += 1;
-      subscription.gap = null;
+      subscription.rejoin();
       this.restarted.set(subscription, subscription.topic.epochNumber);
     }
     hold(this.connection, subscription);
@@ -219,7 +225,7 @@ class Request implements Joining {
     router.heard(topic, history.epoch, history.epochFirst, history.top);
     router.startAfter(subscription, history.after);
     if (history.lost !== null && entry.position !== undefined) {
-      subscription.gap = { cause: 'history_lost', epoch: history.epoch, sequence: history.after };
+      subscription.openGap({ cause: 'history_lost', epoch: history.epoch, sequence: history.after });
       enqueue(connection, subscription);
     }
     if (subscription.state === LAGGING) connection.lag(subscription);
@@ -238,14 +244,15 @@ class Request implements Joining {
     if (this.isFull) return this.reject(pattern, this.tooMany());
     const overdrawn = overdraft(connection);
     if (overdrawn !== null) return this.reject(pattern, overdrawn);
-    connection.patterns = [...(connection.patterns ?? []), pattern];
+    addPattern(connection, pattern);
     this.addedPatterns.push(pattern);
+    this.fresh.add(pattern);
     this.open += 1;
     connection.context.router.joinPattern(qualify(connection.principal.tenant, pattern), connection, (refused) => {
       this.answered(() => {
         if (refused === null) this.joinedPattern(entry);
         else {
-          connection.patterns = connection.patterns?.filter((other) => other !== pattern) ?? null;
+          removePatterns(connection, [pattern]);
           dropUnmatched(connection);
           this.reject(pattern, refused);
         }
@@ -275,10 +282,12 @@ class Request implements Joining {
 
   private fail(subscription: Subscription, { topic, pattern }: Start, refused: Refusal): void {
     this.refuse(topic, refused);
+    if (pattern === undefined && !this.fresh.has(topic)) tellUnsubscribed(this.connection, [topic]);
     // A pattern that cannot resume one of its topics would go on without it, and the client would not know.
     if (pattern !== undefined && this.topics.includes(pattern)) {
-      endPatterns(this.connection, [pattern]);
+      const ended = endPatterns(this.connection, [pattern]);
       this.refuse(pattern, refused);
+      if (!this.fresh.has(pattern)) tellUnsubscribed(this.connection, ended);
     }
     this.leaveToPattern(subscription);
     this.settle();
@@ -288,7 +297,7 @@ class Request implements Joining {
   private leaveToPattern(subscription: Subscription): void {
     const { connection } = this;
     if (subscription.state === ENDED) return;
-    subscription.isExplicit = false;
+    disclaim(subscription);
     if (!isMatched(connection, subscription) || !subscription.topic.isReady) endSubscription(connection, subscription);
     else if (subscription.state === JOINING) connection.context.router.startLive(subscription);
   }
@@ -326,6 +335,10 @@ class Request implements Joining {
         recovery: this.recovery,
         rejected: this.rejected,
       }),
+    );
+    tellSubscribed(
+      connection,
+      this.topics.filter((name) => this.fresh.has(name)),
     );
     this.end();
   }

@@ -1,7 +1,7 @@
 /** Makes the OpenAPI 3.1 description from the table of endpoints and the table of errors. */
 import { z } from 'zod';
 import { ERRORS, type Reason } from '../../protocol/errors.ts';
-import type { Content, Endpoint } from './endpoint.ts';
+import type { Content, Endpoint, Role } from './endpoint.ts';
 import { refusalBody } from './schemas.ts';
 
 type Json = Record<string, unknown>;
@@ -13,7 +13,16 @@ const INTRODUCTION = [
 ].join(' ');
 
 /** What every endpoint that asks for the role can answer. */
-const REASONS_BY_ROLE: Readonly<Record<'service' | 'admin', readonly Reason[]>> = {
+const REASONS_BY_ROLE: Readonly<Record<Role, readonly Reason[]>> = {
+  user: [
+    'token_missing',
+    'token_invalid',
+    'token_expired',
+    'token_revoked',
+    'origin_not_allowed',
+    'rate_limited',
+    'not_admitting',
+  ],
   service: [
     'token_missing',
     'token_invalid',
@@ -27,7 +36,8 @@ const REASONS_BY_ROLE: Readonly<Record<'service' | 'admin', readonly Reason[]>> 
   admin: ['token_missing', 'token_invalid', 'token_expired', 'token_revoked', 'not_allowed', 'rate_limited'],
 };
 
-const SECURITY: Readonly<Record<'service' | 'admin', Json>> = {
+const SECURITY: Readonly<Record<Role, Json>> = {
+  user: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token of a user.' },
   service: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token with the role `service`.' },
   admin: { type: 'http', scheme: 'bearer', description: 'The token of operators, or a JWT with the role `admin`.' },
 };
@@ -77,9 +87,7 @@ function operation(endpoint: Endpoint, schemas: Components): Json {
     ...(description === undefined ? {} : { description }),
     ...(role === undefined ? {} : { security: [{ [role]: [] }] }),
     parameters: parametersOf(endpoint, schemas),
-    ...(request === undefined
-      ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(request, schemas) } } } }),
+    ...(request === undefined ? {} : { requestBody: { required: true, content: contentOf(request, schemas) } }),
     responses: responsesOf(endpoint, schemas),
   };
 }
@@ -108,7 +116,7 @@ function parameter(place: string, name: string, type: z.core.$ZodType, schemas: 
 
 function responsesOf(endpoint: Endpoint, schemas: Components): Json {
   const { role, response, otherResponses = {}, responseHeaders = {}, reasons = [] } = endpoint;
-  const rate = role === 'service' ? RATE_HEADERS : [];
+  const rate = role === 'service' || role === 'user' ? RATE_HEADERS : [];
   const responses: Record<string, Json> = {
     200: { description: 'OK', ...headersOf(rate, responseHeaders), content: contentOf(response, schemas) },
   };
@@ -150,10 +158,10 @@ function contentOf(content: Content, schemas: Components): Json {
   );
 }
 
-/** The JSON schema of a type. What has an id goes to the components, once for all. */
+/** The JSON schema of a type. A type with an id goes to the components, once for all. */
 function schemaOf(type: z.core.$ZodType, schemas: Components): Json {
-  // As it is sent, for answers too: who reads them must expect fields that later versions add.
-  const { $defs = {}, $schema: _, ...schema } = moved(z.toJSONSchema(type, { io: 'input' }));
+  // As it is sent, for answers too: readers must expect fields that later versions add.
+  const { $defs = {}, $schema: _, ...schema } = moved(z.toJSONSchema(type, { io: 'input', unrepresentable: 'any' }));
   Object.assign(schemas, $defs);
   return schema;
 }

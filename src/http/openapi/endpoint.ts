@@ -6,6 +6,8 @@ import type { Reason } from '../../protocol/errors.ts';
 /** The schema of a JSON body, or schemas by media type. */
 export type Content = z.ZodType | { readonly byMediaType: Readonly<Record<string, z.ZodType>> };
 
+export type Role = 'user' | 'service' | 'admin';
+
 export interface Endpoint {
   readonly method: Exclude<Method, 'OPTIONS'>;
   /** As the Route has it, with `:name` parts. */
@@ -16,14 +18,14 @@ export interface Endpoint {
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
-  /** The role that a bearer token must have; without, nothing is asked for. */
-  readonly role?: 'service' | 'admin';
+  /** The role that a bearer token must have, `user` being any token; without, nothing is asked for. */
+  readonly role?: Role;
   /** The parts of the path that are named; those not described here are any text. */
   readonly parameters?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly headers?: z.ZodObject;
-  /** The JSON body of the request. */
-  readonly request?: z.ZodType;
+  /** The body of the request. */
+  readonly request?: Content;
   /** What 200 answers. */
   readonly response: Content;
   /** Bodies of other answers that are no refusals, by status. */

@@ -5,6 +5,10 @@ import type { Endpoint } from './endpoint.ts';
 
 const mode = z.enum(['starting', 'running', 'read_only', 'draining', 'stopped']).meta({ id: 'Mode' });
 
+const apps = z
+  .record(z.string(), z.object({ status: z.enum(['healthy', 'degraded', 'unhealthy']), detail: z.string().optional() }))
+  .optional();
+
 const health = z
   .object({
     status: z.string().describe('healthy, or the mode in which the node does not serve'),
@@ -14,10 +18,13 @@ const health = z
     active_connections: z.int(),
     uptime_secs: z.int(),
     broker: z.string(),
+    apps: apps.describe('applications that say how they are'),
   })
   .meta({ id: 'Health' });
 
-const readiness = z.object({ ready: z.boolean(), mode }).meta({ id: 'Readiness' });
+const readiness = z
+  .object({ ready: z.boolean(), mode, apps: apps.describe('needed applications that are unhealthy') })
+  .meta({ id: 'Readiness' });
 
 const info = z
   .object({

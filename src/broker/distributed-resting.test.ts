@@ -6,7 +6,7 @@ import { SimulatedRedis } from '../simulation/simulated-redis.ts';
 import { VirtualClock } from '../simulation/virtual-clock.ts';
 import type { Retained } from './broker.ts';
 import { layDown } from './record.ts';
-import { RedisBroker } from './redis.ts';
+import { DistributedBroker } from './distributed.ts';
 
 const KEEP = { messages: 100, ageMs: 3_600_000, bytes: 1_000_000 };
 const SILENCE_MS = 20_000;
@@ -18,7 +18,7 @@ class Rig {
   readonly clock = new VirtualClock();
   readonly redis: SimulatedRedis;
   readonly logs: SimulatedLogs;
-  readonly broker: RedisBroker;
+  readonly broker: DistributedBroker;
   /** What the listener was told, in order. */
   readonly told: string[] = [];
   /** Topics that Redis was asked about in the way that lets them begin and live on. */
@@ -43,7 +43,7 @@ class Rig {
       restMs: REST_MS,
       topicTtlMs: TTL_MS,
     };
-    this.broker = new RedisBroker(options, this.logs, this.clock, this.clock);
+    this.broker = new DistributedBroker(options, this.logs, this.clock, this.clock);
     void this.broker.start({
       published: ({ topic, position }) => void this.told.push(`${topic} ${position?.sequence}`),
       epochChanged: (topic, _epoch, first) => void this.told.push(`${topic} from ${first} another epoch`),
@@ -94,7 +94,7 @@ class Rig {
   /** Publishes, and loses the notice on the way. */
   publishUnheard(): void {
     const record = layDown({ payload: '1', from: 'ada', clientId: undefined, trace: undefined });
-    const draft = { record, once: null };
+    const draft = { record, from: 'ada', once: null };
     this.redis.call({ kind: 'append', topic: TOPIC, retention: KEEP, records: [draft], reply: () => {} }, this)();
     this.logs.loseNotice();
   }

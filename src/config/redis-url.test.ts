@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseRedisUrl } from './url.ts';
+import { type ConfigError, loadConfig } from './load.ts';
+import { parseRedisUrl } from './redis-url.ts';
 
 test.each([
   ['redis://localhost', { kind: 'standalone', host: 'localhost', port: 6379, db: 0, tls: false }],
@@ -62,9 +63,24 @@ test.each([
 ])('%s is refused, without showing it', (url) => {
   expect(() => parseRedisUrl(url.replace('//', '//:hunter2@'))).toThrow(/^expected /);
   expect(() => parseRedisUrl(url.replace('//', '//:hunter2@'))).not.toThrow(/hunter2/);
+  // By everybody who reads a configuration, not only by who connects.
+  if (url !== '') expect(problemsOf(url.replace('//', '//:hunter2@'))).toMatch(/^redis\.url: [^]*\(another URL\)$/);
 });
 
 test('a percent sign that means nothing is told, without showing the password', () => {
   expect(() => parseRedisUrl('redis://:100%hunter2@host')).toThrow(/^expected .*%25/);
   expect(() => parseRedisUrl('redis://:100%hunter2@host')).not.toThrow(/hunter2/);
 });
+
+function problemsOf(url: string): string {
+  try {
+    loadConfig({
+      files: [],
+      environment: { JWT_SECRET: 'a secret of at least thirty-two bytes', REDIS_URL: url },
+      flags: new Map(),
+    });
+    return '';
+  } catch (error) {
+    return (error as ConfigError).problems.map(({ key, expected, got }) => `${key}: ${expected} ${got}`).join('\n');
+  }
+}

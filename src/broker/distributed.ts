@@ -1,6 +1,6 @@
 /**
- * The distributed broker: the logs of topics in Redis, shared by all nodes. This file joins the parts; what Redis itself
- * is asked stands behind `TopicLogs`, so that all of this also runs in the simulator.
+ * The distributed broker: the logs of topics in a store that all nodes share. This file joins the parts; the store
+ * itself stands behind `TopicLogs`, so that all of this also runs in the simulator.
  */
 import { createHash } from 'node:crypto';
 import { isRefusal, refusal } from '../protocol/errors.ts';
@@ -24,7 +24,7 @@ import type {
 } from './broker.ts';
 import type { FollowedTopic } from './followed-topic.ts';
 import { Follower, type FollowerCounts } from './follower.ts';
-import { readThrough } from './history-source.ts';
+import { beganAnew, readThrough, retainedAt } from './history-source.ts';
 import { Interests } from './interests.ts';
 import { LogReader } from './log-reader.ts';
 import { PacedReads, type ReadLimits } from './paced-reads.ts';
@@ -33,7 +33,7 @@ import { retentionOf, type Retention, type RetentionRules } from './retention.ts
 import type { NewRecord, Notice, TopicLogs, TopicLogsListener } from './topic-logs.ts';
 import { TopicTail, type TailLimits } from './topic-tail.ts';
 
-export interface RedisBrokerOptions {
+export interface DistributedBrokerOptions {
   readonly retention: RetentionRules;
   readonly append: AppendLimits;
   readonly reads: ReadLimits;
@@ -42,7 +42,7 @@ export interface RedisBrokerOptions {
   readonly silenceMs: number;
   /** A topic that only patterns bring is let go of after so much silence. */
   readonly restMs: number;
-  /** How long Redis keeps what it knows of a topic after its last message. */
+  /** How long the store keeps what it knows of a topic after its last message. */
   readonly topicTtlMs: number;
 }
 
@@ -55,9 +55,9 @@ interface TopicSettings {
 const REMEMBERED_TOPICS = 100_000;
 const TICK_MS = 1_000;
 
-export class RedisBroker implements Broker, TopicLogsListener {
+export class DistributedBroker implements Broker, TopicLogsListener {
   private listener: BrokerListener | null = null;
-  private readonly options: RedisBrokerOptions;
+  private readonly options: DistributedBrokerOptions;
   private readonly logs: TopicLogs;
   private readonly clock: Clock;
   private readonly scheduler: Scheduler;
@@ -71,7 +71,7 @@ export class RedisBroker implements Broker, TopicLogsListener {
   private sourceOf: HistorySourceOf = () => null;
   private ticking: Timer | null = null;
 
-  constructor(options: RedisBrokerOptions, logs: TopicLogs, clock: Clock, scheduler: Scheduler) {
+  constructor(options: DistributedBrokerOptions, logs: TopicLogs, clock: Clock, scheduler: Scheduler) {
     this.options = options;
     this.logs = logs;
     this.clock = clock;
@@ -85,13 +85,13 @@ export class RedisBroker implements Broker, TopicLogsListener {
       reads: this.reads,
       listener: {
         published: (publication) => this.listener?.published(publication),
-        epochChanged: (topic, epoch, first) => this.listener?.epochChanged(topic, epoch, first),
-        renumbered: (topic, position) => this.listener?.renumbered(topic, position),
+        epochChanged: (topic, epoch, first) => this.epochChanged(topic, epoch, first),
+        renumbered: (topic, position) => this.listener?.renumbered(topic, position, this.sourceOf(topic) !== null),
         forgotten: (topic) => this.listener?.forgotten(topic),
       },
       newTail: (head) => new TopicTail(this.pool, options.tail, head),
       ageOf: ({ name }) => this.retention(name).ageMs,
-      settled: (topic) => this.interests.settled(topic),
+      settled: (topic, refused) => this.interests.settled(topic, refused),
     });
     this.interests = new Interests({
       logs,
@@ -127,9 +127,9 @@ export class RedisBroker implements Broker, TopicLogsListener {
     this.sourceOf = sourceOf;
   }
 
-  retain(filter: Topic, reply: Reply<Retained>): void {
+  retain(filter: Topic, reply: Reply<Retained>, by = ''): void {
     if (looksLikePattern(filter)) this.interests.retainPattern(filter, reply);
-    else this.interests.retainTopic(filter, reply);
+    else this.interests.retainTopic(filter, by, this.standing(filter, reply));
   }
 
   release(filter: Topic): void {
@@ -137,9 +137,22 @@ export class RedisBroker implements Broker, TopicLogsListener {
     else this.interests.releaseTopic(filter);
   }
 
+  private epochChanged(topic: Topic, epoch: string, first: number): void {
+    const source = first === 1 ? this.sourceOf(topic) : null;
+    if (source === null) this.listener?.epochChanged(topic, epoch, first);
+    else beganAnew(source, topic, this.listener, epoch);
+  }
+
+  /** Where a topic stands whose log is new, or was lost, its owner knows. */
+  private standing(topic: Topic, reply: Reply<Retained>): Reply<Retained> {
+    const source = this.sourceOf(topic);
+    if (source === null) return reply;
+    return (retained) => (isRefusal(retained) ? reply(retained) : retainedAt(source, topic, retained, reply));
+  }
+
   publish(topic: Topic, draft: Draft, reply: Reply<Published>): void {
     const { retention, digest } = this.settings(topic);
-    const message = { record: layDown(draft), once: onceOf(draft) };
+    const message = { record: layDown(draft), from: draft.from, once: onceOf(draft) };
     if (retention.messages === 0) return this.publishEphemeral(topic, draft, message, reply);
     this.queue.append(topic, retention, message, (answer) => {
       if (isRefusal(answer)) return reply(answer);
@@ -169,7 +182,7 @@ export class RedisBroker implements Broker, TopicLogsListener {
     const topic = this.interests.topics.get(name) ?? this.interests.found(name);
     if (topic === null || topic === undefined) return;
     const [oldest] = notice.records;
-    // What a pattern brings is followed from its first message on.
+    // A topic that a pattern brings is followed from its first message on.
     if (!topic.isKnown && topic.count === 0 && oldest !== undefined)
       this.follower.begin(topic, { epoch: notice.epoch, first: notice.first, lineage: [] }, oldest.sequence - 1);
     this.follower.noticed(topic, notice);
@@ -216,12 +229,12 @@ export class RedisBroker implements Broker, TopicLogsListener {
     return [...this.interests.topics.values()].filter(({ isKnown, isBusy }) => isKnown && !isBusy);
   }
 
-  /** Within the node at once, whatever Redis does; the other nodes hear of it by a notice. */
+  /** Within the node at once, whatever the store does; the other nodes hear of it by a notice. */
   private publishEphemeral(topic: Topic, draft: Draft, message: NewRecord, reply: Reply<Published>): void {
     if (message.once === null) {
       this.tellEphemeral(topic, draft);
       reply({ id: '', position: null, duplicate: false });
-      // Without Redis it stays within the node: nobody was promised more.
+      // Without the store it stays within the node: nobody was promised more.
       if (this.logs.isAvailable) this.queue.ephemeral(topic, message, () => {});
       return;
     }

@@ -1,49 +1,36 @@
 /** A queue that is bounded in count and in bytes. */
 
-/** What became of a message: taken, taken in place of older ones, or not taken. */
-export type Offer = 'accepted' | 'displaced' | 'refused';
-
-export type OverflowStrategy = 'drop_oldest' | 'refuse';
-
-export interface MailboxLimits {
+export interface QueueLimits {
   readonly capacity: number;
   readonly bytes: number;
-  readonly strategy: OverflowStrategy;
 }
 
 const INITIAL_SLOTS = 8;
 
-/** A ring that grows by doubling up to its capacity; an idle mailbox holds eight slots, a never-used one none. */
-export class Mailbox<M> {
+/** A ring that grows by doubling up to its capacity; an idle queue holds eight slots, a never-used one none. */
+export class BoundedQueue<M> {
   length = 0;
   bytes = 0;
   private messages: (M | undefined)[] = [];
   private sizes: number[] = [];
   private times: number[] = [];
   private head = 0;
-  private readonly limits: MailboxLimits;
-  private readonly displaced: ((message: M) => void) | undefined;
+  private readonly limits: QueueLimits;
 
-  /** @param displaced is told of every message that gives way to a newer one: nothing leaves silently */
-  constructor(limits: MailboxLimits, displaced?: (message: M) => void) {
+  constructor(limits: QueueLimits) {
     this.limits = limits;
-    this.displaced = displaced;
   }
 
   /**
-   * Takes the message, unless the mailbox refuses; under `drop_oldest` the oldest give way until it fits.
+   * Takes the message, unless the queue is full: an empty one takes a message of any size.
    * @param at the monotonic clock, in ms, for {@link oldestAt}
+   * @returns whether it was taken
    */
-  offer(message: M, size: number, at = 0): Offer {
-    const { capacity, bytes, strategy } = this.limits;
-    let outcome: Offer = 'accepted';
-    while (this.length > 0 && (this.length >= capacity || this.bytes + size > bytes)) {
-      if (strategy === 'refuse') return 'refused';
-      outcome = 'displaced';
-      this.displaced?.(this.take() as M);
-    }
+  offer(message: M, size: number, at = 0): boolean {
+    const { capacity, bytes } = this.limits;
+    if (this.length > 0 && (this.length >= capacity || this.bytes + size > bytes)) return false;
     this.push(message, size, at);
-    return outcome;
+    return true;
   }
 
   /** When the oldest message came, as its sender said; `undefined` when there is none. */
@@ -59,21 +46,6 @@ export class Mailbox<M> {
     this.head = (this.head + 1) % this.messages.length;
     this.length -= 1;
     return message;
-  }
-
-  /** Removes every message that matches; the order of the others stays. Returns how many left. */
-  purge(match: (message: M) => boolean): number {
-    const count = this.length;
-    let kept = 0;
-    for (let index = 0; index < count; index += 1) {
-      const size = this.sizes[this.head] as number;
-      const at = this.times[this.head] as number;
-      const message = this.take() as M;
-      if (match(message)) continue;
-      this.push(message, size, at);
-      kept += 1;
-    }
-    return count - kept;
   }
 
   private push(message: M, size: number, at: number): void {

@@ -1,0 +1,138 @@
+/**
+ * The seam: what an application is given and what it gives back (docs/applications.md). An application is a module with
+ * a named export `app`. It needs only types of this file, so it runs in a checkout, installed, in workers and in tests
+ * alike: schemas are made with the `z` that it is handed.
+ */
+import type { z } from 'zod';
+import type { Principal } from '../auth/principal.ts';
+import type { Action } from '../auth/rights.ts';
+import type { Draft, Published } from '../broker/broker.ts';
+import type { Refusal } from '../protocol/errors.ts';
+import type { JsonValue } from '../protocol/frames.ts';
+import type { Position } from '../protocol/position.ts';
+import type { ConnectingFacts, ConnectionFacts, Welcome } from '../service/connection-events.ts';
+import type { Frame, FrameDefinition } from './frame.ts';
+import type { Host } from './host-api.ts';
+import type { Access, AppRoute, RouteDefinition } from './app-route.ts';
+import type { Verb } from './verb.ts';
+import type { MaybePromise, StoredMessage, Zod } from './vocabulary.ts';
+
+export type { Access, AppRoute, Frame, FrameDefinition, Host, MaybePromise, RouteDefinition, StoredMessage, Verb, Zod };
+
+export interface App<Settings = unknown> {
+  /** `[a-z][a-z0-9-]*`: section `[apps.<name>]`, log target `signalbox::<name>`, prefix of its metrics. */
+  readonly name: string;
+  /** The keys of the section, as a strict object; without, the section takes none. */
+  readonly settings?: (z: Zod) => z.ZodType<Settings>;
+  /** Commands of the shell: `./signalbox <app> <verb>`. They run in a process of their own, without `start`. */
+  readonly verbs?: readonly Verb<Settings>[];
+  /** Called once per node, before the first client. A throw stops the server with the application's name and the reason. */
+  start(host: Host, settings: Settings): MaybePromise<Parts>;
+}
+
+/** What an application gives back; everything is optional. */
+export interface Parts {
+  /** Handlers of frames, by their `X-` type, or for all that begin alike (`X-Shop-*`) and have none. Made with `host.frame`. */
+  readonly frames?: Readonly<Record<`X-${string}`, Frame>>;
+  /** Made with `host.route`. */
+  readonly routes?: readonly AppRoute[];
+  /** Topics that it owns. Claims of applications may not overlap. */
+  readonly topics?: readonly OwnedTopics[];
+  readonly hooks?: Hooks;
+  /** A component of `/health`, and of readiness where it is needed. Called when somebody asks; never waits. */
+  readonly health?: () => Health;
+  /** Ends within the grace time: what was acknowledged is not lost. Called when no connection is left. */
+  readonly stop?: () => MaybePromise<void>;
+}
+
+export interface Health {
+  readonly status: 'healthy' | 'degraded' | 'unhealthy';
+  /** For operators: what is wrong. No secrets. */
+  readonly detail?: string;
+  /** Whether a node on which it is `unhealthy` is no place for new clients. */
+  readonly isNeeded?: boolean;
+}
+
+/** Topics by pattern, of every tenant, and who decides over them. */
+export interface OwnedTopics {
+  /** A name, or a pattern with a literal first segment. */
+  readonly pattern: string;
+  /**
+   * Whether the user may act, at once or later; `false` is `not_allowed`. Asked instead of the rules of [topics].
+   * Without it the rules and the token decide. The answer is remembered for `apps.decision_age_secs`, or as it says.
+   * @param topic the name that clients use; for a subscription perhaps a pattern that overlaps these topics
+   */
+  readonly mayAct?: (principal: Principal, action: Action, topic: string) => MaybePromise<boolean | Refusal | Decision>;
+  /** The actions that `mayAct` is asked about: on the others the rules and the token decide. Without, all. */
+  readonly decides?: readonly Action[];
+  /** What becomes of a message before it is stored. `undefined` accepts it as it is. */
+  readonly publishing?: (principal: Principal, message: Message) => MaybePromise<PublishingAnswer>;
+  /** What is older than the server's log, under the same sequences. */
+  readonly history?: (topic: string, range: HistoryRange) => MaybePromise<HistoryPage>;
+}
+
+/** An answer of `mayAct` that says itself how long it may be remembered. */
+export interface Decision {
+  readonly answer: boolean | Refusal;
+  /** 0: not at all. */
+  readonly ageSecs: number;
+}
+
+/** A message on its way in. */
+export interface Message {
+  readonly tenant: string;
+  /** The name that clients use. */
+  readonly topic: string;
+  readonly payload: JsonValue;
+  /** The user who publishes. */
+  readonly from: string;
+  /** The `id` of the client's frame: unique per sender where clients care. */
+  readonly clientId: string | undefined;
+  readonly idempotencyKey: string | undefined;
+  /** W3C traceparent. */
+  readonly trace: string | undefined;
+}
+
+/** Nothing: as it is. `payload`: changed. `at`: stored by the application at its own sequence, to be appended there. Or a refusal. */
+export type PublishingAnswer = undefined | Accepted | Stored | Refusal;
+
+export interface Accepted {
+  readonly payload: JsonValue;
+}
+
+export interface Stored {
+  readonly at: Position;
+  /** Milliseconds since 1970, as the application keeps it; never running back within a topic. */
+  readonly timestamp: number;
+  /** What was stored, when it differs from what came. */
+  readonly payload?: JsonValue;
+  /** It was stored before, under the same key or id. */
+  readonly duplicate?: boolean;
+}
+
+/** Messages with `after < sequence < before`, at most `limit`. */
+export interface HistoryRange {
+  readonly tenant: string;
+  readonly after: number;
+  readonly before: number;
+  readonly limit: number;
+}
+
+export interface HistoryPage {
+  /** The oldest sequence that there is at all. */
+  readonly first: number;
+  /** Ascending and without holes. */
+  readonly messages: readonly StoredMessage[];
+}
+
+/** After the fact, in order per connection, never on the path of delivery. `connecting` alone is asked before. */
+export interface Hooks {
+  /** May refuse, and may add subscriptions. Nothing: as the token says. */
+  readonly connecting?: (newcomer: ConnectingFacts) => MaybePromise<undefined | Welcome | Refusal>;
+  readonly connected?: (connection: ConnectionFacts) => MaybePromise<void>;
+  readonly subscribed?: (connection: ConnectionFacts, topic: string) => MaybePromise<void>;
+  readonly unsubscribed?: (connection: ConnectionFacts, topic: string) => MaybePromise<void>;
+  readonly disconnected?: (connection: ConnectionFacts, code: number) => MaybePromise<void>;
+  /** A message of a client or backend was stored. What applications publish themselves is not told. `draft.payload` is JSON text. */
+  readonly published?: (principal: Principal, topic: string, published: Published, draft: Draft) => MaybePromise<void>;
+}

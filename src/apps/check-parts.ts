@@ -1,0 +1,107 @@
+/** What applications give back, held against one another and against the server: everything that is wrong, at once. */
+import type { Problem } from '../config/problem.ts';
+import { isSupportedPattern, isTopicName, looksLikePattern, overlaps } from '../protocol/topic.ts';
+import type { Parts } from './app.ts';
+import { FRAME_TYPE } from './frame-type.ts';
+
+export interface Given {
+  /** The application. */
+  readonly app: string;
+  readonly parts: Parts;
+}
+
+interface Taken {
+  readonly by: string;
+  readonly what: string;
+}
+
+/** @param routes of the server itself */
+export function partsProblems(
+  given: readonly Given[],
+  routes: readonly { readonly method: string; readonly path: string }[],
+): Problem[] {
+  return [...frameProblems(given), ...routeProblems(given, routes), ...topicProblems(given)];
+}
+
+function frameProblems(given: readonly Given[]): Problem[] {
+  const takenBy = new Map<string, string>();
+  return given.flatMap(({ app, parts }) =>
+    Object.entries(parts.frames ?? {}).flatMap(([type, frame]) => {
+      const key = `apps.${app}`;
+      if (!FRAME_TYPE.test(type))
+        return [
+          {
+            key,
+            expected: 'frame types of X- and letters, digits and -, perhaps with * behind the last -',
+            got: quoted(type),
+          },
+        ];
+      const other = takenBy.get(type);
+      takenBy.set(type, app);
+      if (other !== undefined)
+        return [{ key, expected: `frame type ${type} for one application`, got: `it is that of ${other} too` }];
+      return typeof frame?.handle === 'function'
+        ? []
+        : [{ key, expected: `frame type ${type} with a handle(data, caller)`, got: 'none' }];
+    }),
+  );
+}
+
+function routeProblems(
+  given: readonly Given[],
+  own: readonly { readonly method: string; readonly path: string }[],
+): Problem[] {
+  const taken = new Map<string, Taken>();
+  for (const { method, path } of own) taken.set(shapeOf(method, path), { by: 'the server', what: path });
+  return given.flatMap(({ app, parts }) =>
+    (parts.routes ?? []).flatMap(({ method, path, access }) => {
+      const key = `apps.${app}`;
+      const wrong = pathProblem(app, method, path, access);
+      if (wrong !== null) return [{ key, ...wrong }];
+      const shape = shapeOf(method, path);
+      const other = taken.get(shape);
+      taken.set(shape, { by: app, what: path });
+      return other === undefined
+        ? []
+        : [{ key, expected: `route ${method} ${path} for one alone`, got: `${other.what} is that of ${other.by} too` }];
+    }),
+  );
+}
+
+function pathProblem(app: string, method: string, path: string, access: string): Omit<Problem, 'key'> | null {
+  if (!['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].includes(method))
+    return { expected: `route ${path} with GET, POST, PUT, PATCH or DELETE`, got: quoted(method) };
+  if (!['public', 'user', 'service'].includes(access))
+    return { expected: `route ${method} ${path} with the access public, user or service`, got: quoted(access) };
+  const isPlace = path.startsWith('/api/') || path.startsWith(`/apps/${app}/`);
+  if (isPlace && /^(?:\/(?:[\w.~-]+|:[A-Za-z]\w*))+$/.test(path)) return null;
+  return { expected: `routes below /api/ or /apps/${app}/, of literal segments and :name parts`, got: quoted(path) };
+}
+
+/** Two paths that the same request would reach. */
+function shapeOf(method: string, path: string): string {
+  return `${method} ${path.replaceAll(/:\w+/g, ':')}`;
+}
+
+function topicProblems(given: readonly Given[]): Problem[] {
+  const claims: { readonly app: string; readonly pattern: string }[] = [];
+  return given.flatMap(({ app, parts }) =>
+    (parts.topics ?? []).flatMap(({ pattern }) => {
+      const key = `apps.${app}`;
+      const isGood = looksLikePattern(pattern) ? isSupportedPattern(pattern) : isTopicName(pattern);
+      if (!isGood)
+        return [{ key, expected: 'topics by a name, or a pattern with a literal first segment', got: quoted(pattern) }];
+      const others = claims.filter((claim) => overlaps(claim.pattern, pattern));
+      claims.push({ app, pattern });
+      return others.map((other) => ({
+        key,
+        expected: `topics ${pattern} for one owner`,
+        got: `${other.pattern} of ${other.app} has topics in common with it`,
+      }));
+    }),
+  );
+}
+
+function quoted(value: unknown): string {
+  return JSON.stringify(value) ?? 'nothing';
+}

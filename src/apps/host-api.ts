@@ -1,0 +1,147 @@
+/** What an application is given: everything that it can do to the server, and ports for what it would import otherwise. */
+import type { Published } from '../broker/broker.ts';
+import type { Reason, Refusal } from '../protocol/errors.ts';
+import type { JsonValue } from '../protocol/frames.ts';
+import type { Position } from '../protocol/position.ts';
+import type { Clock, Random, Scheduler } from '../telemetry/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { StoredMessage, Zod } from './vocabulary.ts';
+import type { Access, AppRoute, RouteDefinition } from './app-route.ts';
+import type { Frame, FrameDefinition } from './frame.ts';
+
+export interface Host {
+  /** The application's own name. */
+  readonly name: string;
+  /** This node's name. */
+  readonly node: string;
+  readonly z: Zod;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  /** Target `signalbox::<name>`. */
+  readonly log: Log;
+
+  /** What all nodes keep together, where the server has a store for that (`redis.url`); `null` without. */
+  readonly shared: SharedStore | null;
+
+  /** Types the handler by its schema. */
+  frame<Data = undefined>(definition: FrameDefinition<Data>): Frame;
+  route<A extends Access, Query = Readonly<Record<string, string>>>(
+    definition: RouteDefinition<A, Uint8Array, Query> & { readonly body: 'bytes' },
+  ): AppRoute;
+  route<A extends Access, Body = undefined, Query = Readonly<Record<string, string>>>(
+    definition: RouteDefinition<A, Body, Query>,
+  ): AppRoute;
+
+  /** A refusal, to be returned. @param reason one of docs/errors.md */
+  refuse(reason: Reason, message: string, more?: RefusalMore): Refusal;
+  isRefusal(answer: unknown): answer is Refusal;
+
+  /** Stores and delivers a message, at the next sequence or at one of its own. No rights are asked: it is the application's word. */
+  publish(topic: string, message: Outgoing): Promise<Published | Refusal>;
+  directMessage(user: User, message: Omit<Outgoing, 'tenant' | 'at'>): Promise<Published | Refusal>;
+  /** A page of a topic, ascending unless `reverse`. */
+  history(topic: string, request: PageRequest): Promise<Page | Refusal>;
+  /** Where the head of a topic is. */
+  position(topic: string, tenant?: string): Promise<Position | Refusal>;
+
+  /** Closes every connection of the user, on every node. With `reconnect` clients come back, else they stay away. */
+  disconnect(user: User, options?: { readonly reconnect?: boolean }): Promise<Reached>;
+  /** A `SystemNotification` to every connection of the user, on every node. */
+  notify(user: User, event: string, data: JsonValue): Promise<Reached>;
+  /** Refuses every token of the user that was issued until now, and closes the connections that came with one, on every node. */
+  revoke(user: User): Promise<Reached>;
+  /** Decisions have changed: of one user, on one topic or pattern, or all of a tenant. Ends memory and live subscriptions on every node. */
+  rightsChanged(whose: RightsOf): Promise<Reached>;
+
+  /** Tells the application's instances on all nodes, this one included. At most 64 KiB; lost where a node does not hear it. */
+  emit(event: string, data: JsonValue): void;
+  on(event: string, handler: (data: JsonValue, from: { readonly node: string }) => void): void;
+
+  /**
+   * `signalbox_<app>_<name>`, in the table of metrics, summed over workers.
+   * @param label of which a value is named with every count; at most 100 values are told apart
+   */
+  counter(name: string, help: string, label?: string): Counter;
+  gauge(name: string, help: string, read: () => number): void;
+  /** Of seconds. */
+  histogram(name: string, help: string): Observations;
+  /** Critical: a log line and the webhook of `admin.alert_webhook`. */
+  alert(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** The store of the server's own, whose state the server watches: every call is answered, at the latest with a failure. */
+export interface SharedStore {
+  /** @param kind letters a-z that nobody else uses; what has the same `name` is kept together */
+  readonly keys: { key(kind: string, tenant: string, name: string): string };
+  /** One result for each command; failures are among them. */
+  write(
+    commands: readonly (readonly [name: string, ...args: (string | number)[]])[],
+    answered: (results: readonly unknown[]) => void,
+  ): void;
+}
+
+/** A user id of the default tenant, or of a tenant. */
+export type User = string | { readonly tenant: string; readonly user: string };
+
+export interface RightsOf {
+  /** Without, the default tenant, or that of `user`. */
+  readonly tenant?: string;
+  readonly user?: User;
+  /** A topic or a pattern. */
+  readonly topic?: string;
+}
+
+/** What became of an order to all nodes. */
+export interface Reached {
+  readonly connections: number;
+  /** What was not reached: nodes that did not answer, or all others when what joins them is away. */
+  readonly missed: readonly string[];
+}
+
+export interface RefusalMore {
+  readonly retryAfterMs?: number;
+  readonly details?: Readonly<Record<string, JsonValue>>;
+}
+
+export interface Outgoing {
+  readonly payload: JsonValue;
+  /** Without, the default tenant. */
+  readonly tenant?: string;
+  /** User id; without, the application's name. */
+  readonly from?: string;
+  readonly clientId?: string;
+  readonly idempotencyKey?: string;
+  readonly trace?: string;
+  /** The place that the application gave it, and when it was stored there; only for topics that the application owns. */
+  readonly at?: Position;
+  /** Milliseconds since 1970; with `at`. */
+  readonly timestamp?: number;
+}
+
+export interface PageRequest {
+  readonly tenant?: string;
+  /** After this place; without, from the oldest. */
+  readonly after?: Position;
+  readonly before?: Position;
+  readonly limit: number;
+  readonly reverse?: boolean;
+}
+
+export interface Page {
+  readonly messages: readonly (StoredMessage & { readonly id: string })[];
+  /** The oldest sequence that can be read; `head + 1` when there is none. */
+  readonly first: number;
+  readonly head: Position;
+  /** Set when `after` is no place of this topic: what lay between cannot be named. */
+  readonly lost: 'history_lost' | 'unknown_epoch' | null;
+}
+
+export interface Counter {
+  /** @param count at least 0; without, 1 */
+  add(count?: number, label?: string): void;
+}
+
+export interface Observations {
+  observe(seconds: number): void;
+}

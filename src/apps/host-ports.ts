@@ -1,0 +1,20 @@
+/** What the hosts of all applications of a node are made of. */
+import type { ControlBus } from '../control/command.ts';
+import type { ServiceContext } from '../service/context.ts';
+import type { Random } from '../telemetry/clock.ts';
+import type { MetricEntry } from '../telemetry/metric-entry.ts';
+import type { AppEvents } from './app-events.ts';
+import type { SharedStore } from './host-api.ts';
+
+export interface HostPorts {
+  /** The name of the node. */
+  readonly node: string;
+  readonly context: ServiceContext & { readonly limits: { readonly maxMessageSize: number } };
+  readonly random: Random;
+  readonly bus: ControlBus;
+  readonly shared: SharedStore | null;
+  readonly events: AppEvents;
+  /** @throws when there is a metric of this name */
+  readonly addMetric: (entry: MetricEntry) => void;
+  readonly alert: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+}

@@ -1,0 +1,87 @@
+/** The host of one application: its promises on the ports of the node. */
+import { z } from 'zod';
+import { COMMANDS, type Command, type ControlBus } from '../control/command.ts';
+import { ERRORS, isRefusal, quote, refusal } from '../protocol/errors.ts';
+import type { Log } from '../telemetry/log.ts';
+import { MAX_EVENT } from './app-events.ts';
+import { AppMetrics } from './app-metrics.ts';
+import type { AppRoute } from './app-route.ts';
+import type { Calls } from './calls.ts';
+import type { Frame } from './frame.ts';
+import type { Host, Reached, User } from './host-api.ts';
+import { messagesOf, type Phase } from './host-messages.ts';
+import type { HostPorts } from './host-ports.ts';
+
+export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): Host {
+  const { node, context, random, bus, shared, events } = ports;
+  const name = calls.app;
+  const metrics = new AppMetrics(ports.addMetric, calls);
+  return {
+    name,
+    node,
+    z,
+    random,
+    shared,
+    log,
+    clock: context.clock,
+    scheduler: context.scheduler,
+    // The types have been checked by the compiler; the core keeps them as unknown.
+    frame: (definition: unknown) => definition as Frame,
+    route: (definition: unknown) => definition as AppRoute,
+    refuse: (reason, message, more = {}) => {
+      if (!Object.hasOwn(ERRORS, reason))
+        throw new RangeError(`expected a reason of docs/errors.md, got ${quote(reason)}`);
+      const { retryAfterMs, details } = more;
+      return { ...refusal(reason, message, retryAfterMs), ...(details !== undefined && { details }) };
+    },
+    isRefusal: (answer) => typeof answer === 'object' && answer !== null && isRefusal(answer),
+    ...messagesOf(name, context, phase),
+    ...peopleOf(bus),
+    emit: (event, data) => {
+      const size = JSON.stringify(data)?.length ?? 0;
+      if (size === 0 || size > MAX_EVENT)
+        throw new RangeError(`emit ${quote(event)}: expected JSON of at most ${MAX_EVENT} characters, got ${size}`);
+      bus.tell(read('app_event', { app: name, event, data, node }));
+    },
+    on: (event, handler) => events.on(event, handler, calls),
+    counter: (...given) => metrics.counter(...given),
+    gauge: (...given) => metrics.gauge(...given),
+    histogram: (...given) => metrics.histogram(...given),
+    alert: (message, fields = {}) => ports.alert(message, { app: name, ...fields }),
+  };
+}
+
+/** What reaches a user on every node. */
+function peopleOf(bus: ControlBus): Pick<Host, 'disconnect' | 'notify' | 'revoke' | 'rightsChanged'> {
+  const order = async (command: Command): Promise<Reached> => {
+    const outcomes = await bus.send(command, false);
+    return {
+      connections: outcomes.reduce((sum, { connections }) => sum + connections, 0),
+      missed: outcomes.flatMap(({ node, problem }) => (problem === undefined ? [] : [`${node}: ${problem}`])),
+    };
+  };
+  return {
+    disconnect: async (user, { reconnect = false } = {}) =>
+      order(read('disconnect_user', { ...whose(user), reconnect })),
+    notify: async (user, event, data) => order(read('notify_user', { ...whose(user), event, data })),
+    revoke: async (user) => order(read('revoke', whose(user))),
+    rightsChanged: async ({ user, tenant, topic }) => {
+      const about = user === undefined ? { tenant: tenant ?? '' } : whose(user);
+      return order(read('rights_changed', { ...about, ...(topic !== undefined && { topic }) }));
+    },
+  };
+}
+
+function whose(user: User): { readonly user: string; readonly tenant: string } {
+  return typeof user === 'string' ? { user, tenant: '' } : user;
+}
+
+/** @throws RangeError when the application gives what cannot be */
+function read(name: Command['name'], given: unknown): Command {
+  const parsed = COMMANDS[name].safeParse(given);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new RangeError(`${name}: ${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not as expected'}`);
+  }
+  return { name, arguments: parsed.data } as Command;
+}

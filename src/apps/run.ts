@@ -1,0 +1,183 @@
+/** Starts the applications of a node, puts together what they give, and ends them. */
+import type { DeadLetters } from '../actor/dead-letters.ts';
+import type { Problem } from '../config/problem.ts';
+import type { FrameHandler } from '../connection/context.ts';
+import type { ApplicationRoute } from '../node/application-route.ts';
+import { isRefusal } from '../protocol/errors.ts';
+import type { Scheduler } from '../telemetry/clock.ts';
+import type { Counters } from '../telemetry/counters.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Health, Parts } from './app.ts';
+import { Calls } from './calls.ts';
+import { partsProblems } from './check-parts.ts';
+import { frameHandler } from './frames.ts';
+import { HookEvents } from './hooks.ts';
+import { hostOf } from './host.ts';
+import type { HostPorts } from './host-ports.ts';
+import type { LoadedApp } from './loaded.ts';
+import { Owners, topicOwner } from './owners.ts';
+import { applicationRoute } from './routes.ts';
+
+export interface AppPorts extends HostPorts {
+  readonly counters: Counters;
+  readonly deadLetters: DeadLetters;
+  readonly log: (app: string) => Log;
+  readonly limits: {
+    readonly deadlineMs: number;
+    readonly decisionTimeoutMs: number;
+    readonly blockingMs: number;
+  };
+  /** Routes of the server, which nobody may take. */
+  readonly routes: readonly { readonly method: string; readonly path: string }[];
+}
+
+export interface RunningApps {
+  readonly frames: ReadonlyMap<string, FrameHandler>;
+  readonly routes: readonly ApplicationRoute[];
+  /** `null` when no application owns a topic. */
+  readonly owners: Owners | null;
+  /** `null` when no application has hooks. */
+  readonly events: HookEvents | null;
+  /** By application; those that say nothing of themselves are missing. */
+  health(): Readonly<Record<string, Health>>;
+  /** @param graceMs milliseconds for their ends */
+  stop(graceMs: number): Promise<void>;
+}
+
+interface Running {
+  readonly app: string;
+  readonly parts: Parts;
+  readonly calls: Calls;
+  readonly log: Log;
+}
+
+/** A start may have to wait for a database; one that never ends is a fault. */
+const START_MS = 60_000;
+
+/** Why the applications did not start: all that is wrong, by name. */
+export class AppsError extends Error {
+  override readonly name = 'AppsError';
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    const lines = problems.map(({ key, expected, got }) => `\n  ${key}: expected ${expected}, got ${got}`);
+    super(`the applications have ${problems.length} problem${problems.length === 1 ? '' : 's'}:${lines.join('')}`);
+    this.problems = problems;
+  }
+}
+
+/** @throws AppsError when one does not start, or what they give does not go together; nothing of them runs then */
+export async function startApps(loaded: readonly LoadedApp[], ports: AppPorts): Promise<RunningApps> {
+  const problems: Problem[] = [];
+  const started = await Promise.all(loaded.map((it) => start(it, ports, problems)));
+  const running = started.flatMap((it) => it ?? []);
+  problems.push(...partsProblems(running, ports.routes));
+  const built = attempt(() => build(running, ports), problems);
+  if (built !== null && problems.length === 0) return built;
+  await stopAll(running, ports.limits.deadlineMs);
+  throw new AppsError(problems);
+}
+
+async function start({ app, settings }: LoadedApp, ports: AppPorts, problems: Problem[]): Promise<Running | null> {
+  const { scheduler } = ports.context;
+  const log = ports.log(app.name);
+  const calls = new Calls(app.name, { ...ports, ...ports.limits, clock: ports.context.clock, scheduler }, log);
+  const key = `apps.${app.name}`;
+  const phase = { isStarting: true };
+  try {
+    const parts: unknown = await within(scheduler, START_MS, async () =>
+      app.start(hostOf(calls, log, ports, phase), settings),
+    );
+    if (typeof parts === 'object' && parts !== null) return { app: app.name, parts, calls, log };
+    problems.push({ key, expected: 'start to give an object with parts', got: String(parts) });
+  } catch (error) {
+    log.error('Application did not start', { error: error instanceof Error ? error.stack : String(error) });
+    problems.push({ key, expected: 'an application that starts', got: String(error) });
+  } finally {
+    phase.isStarting = false;
+  }
+  return null;
+}
+
+function build(running: readonly Running[], ports: AppPorts): RunningApps {
+  const { deadlineMs, decisionTimeoutMs } = ports.limits;
+  const owners = new Owners();
+  const events = new HookEvents({
+    scheduler: ports.context.scheduler,
+    deadlineMs,
+    decisionTimeoutMs,
+    dropped: ports.counters.appHooksDropped,
+  });
+  for (const { parts, calls } of running) {
+    for (const topics of parts.topics ?? []) owners.add(topics.pattern, topicOwner(topics, calls, deadlineMs));
+    if (parts.hooks !== undefined) events.add(parts.hooks, calls);
+  }
+  const frames = running.flatMap(({ parts, calls }) =>
+    Object.entries(parts.frames ?? {}).map(
+      ([type, frame]) => [type, named(calls.app, type, () => frameHandler(type, frame, calls, deadlineMs))] as const,
+    ),
+  );
+  const routes = running.flatMap(({ parts, calls }) =>
+    (parts.routes ?? []).map((route) =>
+      named(calls.app, `${route.method} ${route.path}`, () => applicationRoute(calls.app, route, calls, deadlineMs)),
+    ),
+  );
+  const hasHooks = running.some(({ parts }) => parts.hooks !== undefined);
+  return {
+    frames: new Map(frames),
+    routes,
+    owners: owners.size === 0 ? null : owners,
+    events: hasHooks ? events : null,
+    health: () => Object.fromEntries(running.flatMap(healthOf)),
+    stop: async (graceMs) => {
+      const endsAt = ports.context.clock.elapsed() + graceMs;
+      await within(ports.context.scheduler, graceMs, () => events.settled()).catch(() => {});
+      await stopAll(running, Math.max(0, endsAt - ports.context.clock.elapsed()));
+    },
+  };
+}
+
+/** A schema that throws is told with the name of its application and its part. */
+function named<T>(app: string, what: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw new Error(`${app}: ${what}: ${String(error)}`, { cause: error });
+  }
+}
+
+function attempt(make: () => RunningApps, problems: Problem[]): RunningApps | null {
+  try {
+    return make();
+  } catch (error) {
+    problems.push({ key: 'apps', expected: 'schemas that can be made', got: String(error) });
+    return null;
+  }
+}
+
+function healthOf({ app, parts, calls }: Running): readonly (readonly [string, Health])[] {
+  const { health } = parts;
+  if (health === undefined) return [];
+  let answer: Health = { status: 'unhealthy', detail: 'it did not say how it is' };
+  calls.run<Health>({ part: 'health', name: 'health', deadlineMs: null }, health, (said) => {
+    answer = isRefusal(said) ? { status: 'unhealthy', detail: 'asking it failed: see the dead letters' } : said;
+  });
+  return [[app, answer]];
+}
+
+async function stopAll(running: readonly Running[], graceMs: number): Promise<void> {
+  await Promise.all(
+    running.map(async ({ parts, calls }) => {
+      if (parts.stop !== undefined) await calls.ask({ part: 'stop', name: 'stop', deadlineMs: graceMs }, parts.stop);
+    }),
+  );
+}
+
+function within<T>(scheduler: Scheduler, ms: number, work: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = scheduler.after(ms, () => reject(new Error(`expected it to be done within ${ms} ms`)));
+    work()
+      .then(resolve, reject)
+      .finally(() => timer.cancel());
+  });
+}

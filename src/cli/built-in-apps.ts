@@ -1,0 +1,6 @@
+/** The applications of this repository, by name: each is imported, and runs, when its section is there. */
+import type { BuiltIn } from '../apps/find.ts';
+
+export const BUILT_IN: BuiltIn = {
+  webhooks: () => import('../apps/webhooks/app.ts'),
+};

@@ -1,0 +1,17 @@
+/** What the configuration says of how long messages are kept, in the terms of a broker. */
+import type { RetentionRules } from '../../broker/retention.ts';
+import type { Config } from '../../config/schema.ts';
+
+export function retentionRules({ topics }: Config): RetentionRules {
+  const fallback = { messages: topics.history, ageMs: topics.age_secs * 1_000, bytes: topics.max_bytes };
+  return {
+    fallback,
+    direct: { messages: topics.direct_history, ageMs: topics.direct_age_secs * 1_000, bytes: topics.max_bytes },
+    rules: topics.rules.map((rule) => ({
+      pattern: rule.pattern,
+      messages: rule.history ?? fallback.messages,
+      ageMs: rule.age_secs === undefined ? fallback.ageMs : rule.age_secs * 1_000,
+      bytes: rule.max_bytes ?? fallback.bytes,
+    })),
+  };
+}

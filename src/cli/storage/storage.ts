@@ -1,0 +1,36 @@
+/** What a node keeps things in, and what comes with it: its own memory, or a store that nodes share. */
+import type { SharedStore } from '../../apps/host-api.ts';
+import type { Broker } from '../../broker/broker.ts';
+import type { ControlBus } from '../../control/command.ts';
+import type { NodeViews } from '../../control/views.ts';
+import type { SessionStore } from '../../session/session-store.ts';
+import type { SharedStoreGauges } from '../../telemetry/gauges.ts';
+
+export interface Storage {
+  readonly name: 'memory' | 'redis';
+  readonly broker: Broker;
+  readonly sessions: SessionStore;
+  /** How operators tell nodes something: all that share this storage. */
+  readonly bus: ControlBus;
+  /** How nodes look at each other; `null` where a node is alone. */
+  readonly views: NodeViews | null;
+  /** For applications that keep something for all nodes; `null` where a node is alone. */
+  readonly shared: SharedStore | null;
+  /** Others may have been told something before this node came, which it has to read first. */
+  readonly hasEarlierOrders: boolean;
+  /** Why logs and sessions cannot be relied on, or `null`. A node whose storage is in trouble is not ready. */
+  trouble(): 'away' | 'unfit' | 'full' | null;
+  /** Leaves the other nodes, writes what is still to be written, then lets go of what others share. */
+  stop(): Promise<void>;
+  /** Call it about once a second. */
+  sweep(): void;
+  usage(): {
+    readonly logTopics: number;
+    readonly logInboxes: number;
+    readonly logTopicsEvicted: number;
+    readonly logBytes: number;
+    readonly idempotencyKeys: number;
+    readonly sessions: number;
+    readonly sharedStore: SharedStoreGauges | null;
+  };
+}

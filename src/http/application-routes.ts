@@ -1,0 +1,113 @@
+/** Routes of applications, behind the same door as the API for backends: token, rates, role, then query and body. */
+import { z } from 'zod';
+import { userKey, type Principal } from '../auth/principal.ts';
+import { KeyedBuckets } from '../limits/keyed-buckets.ts';
+import type { ApplicationRoute } from '../node/application-route.ts';
+import { networkOf } from '../node/client-address.ts';
+import type { Node, NodeParts } from '../node/node.ts';
+import type { GuardedRoute, HttpRequest, HttpResponse, Verdict } from '../node/route.ts';
+import { schemaRefusal } from '../node/schema-refusal.ts';
+import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
+import { writeProblem } from '../service/checks.ts';
+import { chargeUser } from '../service/rates.ts';
+import { addressOf, authenticate, refused, roleProblem, servingProblem, withHeaders } from './api.ts';
+import { readBody } from './json-body.ts';
+import { addressRate, userRate } from './rate-headers.ts';
+
+/** Addresses of strangers that are remembered for their rate. */
+const STRANGERS = 100_000;
+
+export function applicationRoutes(
+  node: Node,
+  trustedProxies: readonly string[],
+  routes: readonly ApplicationRoute[],
+): GuardedRoute[] {
+  const { parts } = node;
+  // A stranger is charged by address and at the rate of a user: nobody else's tokens are spent.
+  const strangers = new KeyedBuckets(parts.context.users.rate, STRANGERS);
+  const senderOf = addressOf(trustedProxies);
+  return routes.map((route) => ({
+    method: route.method,
+    path: route.path,
+    senderOf,
+    ...(route.maxBody === undefined ? {} : { maxBody: route.maxBody }),
+    ...(route.body === 'bytes' ? { takesBytes: true } : {}),
+    authorize: (head, decide) => {
+      const away = servingProblem(parts);
+      if (away !== null) return decide({ answer: refused(away) });
+      const address = senderOf(head);
+      if (route.access === 'public') return decide(admitStranger(parts, strangers, route, address));
+      authenticate(parts, address, head, (principal) =>
+        decide(
+          isRefusal(principal)
+            ? { answer: withHeaders(refused(principal), addressRate(parts, address)) }
+            : admit(parts, route, principal, address),
+        ),
+      );
+    },
+  }));
+}
+
+function admitStranger(parts: NodeParts, strangers: KeyedBuckets, route: ApplicationRoute, address: string): Verdict {
+  const { context } = parts;
+  const { limits, clock, users, counters } = context;
+  const network = networkOf(address);
+  const now = clock.elapsed();
+  const cost = Math.min(route.cost, users.rate.burst);
+  if (limits.limitRates && !strangers.take(network, cost, now)) {
+    counters.rateLimited.add('address');
+    const wait = strangers.wait(network, cost, now);
+    const message = `expected at most ${users.rate.perSecond} tokens per second for this address`;
+    return { answer: refused(refusal('rate_limited', message, wait)) };
+  }
+  const problem = route.writes ? writeProblem(context) : null;
+  if (problem !== null) return { answer: refused(problem) };
+  return { handle: (request) => answer(route, request, null, address) };
+}
+
+function admit(parts: NodeParts, route: ApplicationRoute, principal: Principal, address: string): Verdict {
+  const { context } = parts;
+  const usage = context.users.visit(userKey(principal));
+  const answered = (response: HttpResponse): HttpResponse => withHeaders(response, userRate(context, usage));
+  const problem =
+    chargeUser(context, usage, Math.min(route.cost, context.users.rate.burst)) ??
+    (route.access === 'service' ? roleProblem(principal) : null) ??
+    (route.writes ? writeProblem(context) : null);
+  if (problem !== null) return { answer: answered(refused(problem)) };
+  return {
+    handle: async (request) => {
+      // A body takes its time, in which a token may be revoked and a node begin to drain.
+      const late = servingProblem(parts) ?? parts.authenticator.lapsed(principal);
+      return answered(late === null ? await answer(route, request, principal, address) : refused(late));
+    },
+  };
+}
+
+async function answer(
+  route: ApplicationRoute,
+  request: HttpRequest,
+  principal: Principal | null,
+  address: string,
+): Promise<HttpResponse> {
+  const query = readQuery(route, request);
+  if (isRefusal(query)) return refused(query);
+  const body = readBodyOf(route, request);
+  if ('response' in body) return body.response;
+  const { parameters } = request;
+  const header = (name: string): string | undefined => request.header(name);
+  const answered = await route.answer({ principal, parameters, query: query.value, body: body.value, header, address });
+  return isRefusal(answered) ? refused(answered) : answered;
+}
+
+function readQuery({ query }: ApplicationRoute, request: HttpRequest): { readonly value: unknown } | Refusal {
+  const values = Object.fromEntries(request.query);
+  const read = (query ?? z.record(z.string(), z.string())).safeParse(values);
+  return read.success ? { value: read.data } : schemaRefusal(read.error, 'query');
+}
+
+function readBodyOf({ body }: ApplicationRoute, request: HttpRequest): ReturnType<typeof readBody> {
+  if (body === 'bytes') return { value: request.bytes ?? new Uint8Array() };
+  if (body !== null) return readBody(request.body, body);
+  if (request.body === '') return { value: undefined };
+  return { response: refused(refusal('malformed', 'expected no body')) };
+}
