@@ -315,7 +315,7 @@ export class Client<T = Record<string, unknown>> {
         receipt === undefined ? reject(error ?? undefined) : resolve(receipt),
       );
     });
-    // Who does not wait for it finds what has failed in the queue; it must not end a program.
+    // Callers that do not wait find their failed publishes in the queue; a rejection must not end the program.
     promise.catch(() => {});
     return promise;
   }

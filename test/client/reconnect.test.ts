@@ -1,6 +1,7 @@
 /** The client library while a real server restarts, expels, drains and fails. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ConnectionState } from '../../src/client/index.ts';
+import { appOf } from '../harness/apps.ts';
 import { eventually, within } from '../harness/deadline.ts';
 import { startRedis, type RedisServer } from '../harness/redis-server.ts';
 import { startServer } from '../harness/server.ts';
@@ -183,8 +184,10 @@ test('a token that ends is replaced on the connection; one that is revoked bring
 });
 
 test('an extension of the application is asked and answers', async () => {
-  const frameHandlers = new Map([['X-Vote', { writes: false, handle: () => Promise.resolve({ votes: 3 }) }]]);
-  const server = await startServer({}, { frameHandlers });
+  const votes = appOf('votes', (host) => ({
+    frames: { 'X-Vote': host.frame({ schema: (z) => z.unknown(), handle: () => ({ votes: 3 }) }) },
+  }));
+  const server = await startServer({}, [votes]);
   const client = clientOf(server);
   await new Reading(client.topic('chat.42')).live();
   expect(await client.request('X-Vote', { for: 'tea' })).toEqual({ votes: 3 });
