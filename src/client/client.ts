@@ -315,7 +315,7 @@ export class Client<T = Record<string, unknown>> {
         receipt === undefined ? reject(error ?? undefined) : resolve(receipt),
       );
     });
-    // Callers that do not wait find their failed publishes in the queue; a rejection must not end the program.
+    // A caller that does not wait for it finds the failed entry in the queue; it must not end a program.
     promise.catch(() => {});
     return promise;
   }

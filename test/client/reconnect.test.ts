@@ -1,7 +1,7 @@
 /** The client library while a real server restarts, expels, drains and fails. */
+import type { App } from '../../src/apps/app.ts';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ConnectionState } from '../../src/client/index.ts';
-import { appOf } from '../harness/apps.ts';
 import { eventually, within } from '../harness/deadline.ts';
 import { startRedis, type RedisServer } from '../harness/redis-server.ts';
 import { startServer } from '../harness/server.ts';
@@ -183,11 +183,16 @@ test('a token that ends is replaced on the connection; one that is revoked bring
   expect(asked).toEqual(['connect', 'expiring', 'rejected']);
 });
 
-test('an extension of the application is asked and answers', async () => {
-  const votes = appOf('votes', (host) => ({
-    frames: { 'X-Vote': host.frame({ schema: (z) => z.unknown(), handle: () => ({ votes: 3 }) }) },
-  }));
-  const server = await startServer({}, [votes]);
+test('an application is asked and answers', async () => {
+  const vote: App = {
+    name: 'vote',
+    start: (host) => ({
+      frames: {
+        'X-Vote': host.frame({ schema: (z) => z.looseObject({}), writes: false, handle: () => ({ votes: 3 }) }),
+      },
+    }),
+  };
+  const server = await startServer({}, [vote]);
   const client = clientOf(server);
   await new Reading(client.topic('chat.42')).live();
   expect(await client.request('X-Vote', { for: 'tea' })).toEqual({ votes: 3 });
