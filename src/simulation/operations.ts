@@ -193,7 +193,7 @@ function setEager(client: SimulatedClient, eager: boolean): void {
   if (eager) client.link.read(Infinity);
 }
 
-/** Somebody gets the right to a topic back, or loses it; what is published there at once is not for who has lost it. */
+/** Somebody gets the right to a topic back, or loses it; what is published there at once is not for users that have lost it. */
 function changeRights(world: World, client: SimulatedClient, { b }: Operation): void {
   const { owner } = world;
   if (owner === null) return;

@@ -71,7 +71,7 @@ export class FileQueue implements EventQueue {
     this.unwritten.push(event);
     if (this.isWriteDue || this.again !== null) return;
     this.isWriteDue = true;
-    // What is told together is written together, and what comes meanwhile with the next write.
+    // Events told together are written together, and events that come meanwhile with the next write.
     void this.writeNext();
   }
 
