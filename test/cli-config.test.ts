@@ -166,6 +166,25 @@ describe.concurrent('print-config', () => {
     });
   });
 
+  test('--profile beside --config is the key itself, over what the file says', async () => {
+    const path = file('own.toml', '[server]\nport = 7000\n');
+    const staged = file('staged.toml', 'profile = "production"\n');
+    const [own, over, wrong] = await Promise.all([
+      printed(['--profile', 'development', '--config', path], { JWT_SECRET: SECRET }),
+      printed(['--profile', 'development', '--config', staged], { JWT_SECRET: SECRET }),
+      signalbox(['check-config', '--profile', 'develop', '--config', path], { JWT_SECRET: SECRET }),
+    ]);
+    expect(own).toMatchObject({
+      profile: { value: 'development', origin: 'command line' },
+      'server.port': { value: 7000 },
+    });
+    expect(over['profile']).toEqual({ value: 'development', origin: 'command line' });
+    expect([wrong.code, wrong.err]).toEqual([
+      2,
+      expect.stringContaining('profile: expected a text ("production", "development"), got "develop"'),
+    ]);
+  });
+
   test('as text: sections, values, sources, and no secret', async () => {
     const environment = { JWT_SECRET: SECRET, ADMIN_TOKEN: 'an admin token that nobody may see', PORT: '1234' };
     const { code, out } = await signalbox(['print-config'], environment);
