@@ -1,5 +1,5 @@
 /** Applications that are wrong: at start nothing runs and everything is said at once; later nobody but the caller notices. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -56,6 +56,46 @@ describe('at start', () => {
     expect(err).toContain('apps.good.siez: expected a known key (did you mean apps.good.size?), got an unknown one');
     expect(err).toContain('apps.nobody: expected the section of an application that runs (good)');
     expect(err).toContain('SIGNALBOX_APPS_GOOD_COLOUR: expected a key of the application good');
+  });
+
+  test('a module that is no erasable TypeScript is told with the line, and what to write instead', async () => {
+    const path = module(
+      'enum.ts',
+      "\nenum Kind { A }\nexport const app = { name: 'kinds', kind: Kind.A, start: () => ({}) };",
+    );
+    const { err } = await signalbox(['check-config', '--set', `apps.modules=${path}`], { JWT_SECRET: SECRET });
+    expect(err).toMatch(/got SyntaxError: .* \(.*enum\.ts:2\); types are stripped .* "erasableSyntaxOnly"/);
+    const folder = mkdtempSync(join(directory, 'package-'));
+    mkdirSync(join(folder, 'node_modules/signalbox'), { recursive: true });
+    writeFileSync(join(folder, 'node_modules/signalbox/package.json'), '{"type":"module","exports":"./index.js"}');
+    writeFileSync(join(folder, 'node_modules/signalbox/index.js'), 'export const createSignalbox = 1;');
+    writeFileSync(
+      join(folder, 'value.ts'),
+      "import { App } from 'signalbox';\nexport const app: App = { name: 'value', start: () => ({}) };",
+    );
+    const beside = await signalbox(['check-config', '--set', `apps.modules=${join(folder, 'value.ts')}`], {
+      JWT_SECRET: SECRET,
+    });
+    expect(beside.err).toMatch(/value\.ts:1\); types are imported with: import type \{ App \} from 'signalbox'/);
+  });
+
+  test('a key of the command line that nobody has is told with the nearest one and the applications that run', async () => {
+    const path = module(
+      'queue.ts',
+      "export const app = { name: 'queue', settings: (z) => z.strictObject({ max_open: z.int().default(1) }), start: () => ({}) };",
+    );
+    const sets = [`apps.modules=${path}`, 'apps.queue.max_opne=2'].flatMap((assignment) => ['--set', assignment]);
+    const { err } = await signalbox(['check-config', ...sets], { JWT_SECRET: SECRET });
+    expect(err).toContain(
+      'apps.queue.max_opne: expected a key of an application that runs (queue) (did you mean apps.queue.max_open?), got an unknown one',
+    );
+  });
+
+  test('parts and hooks of names that nobody calls are refused', async () => {
+    const odd = appOf('odd', () => ({ frame: {}, hooks: { disconnect: () => undefined } }) as Parts);
+    const text = await problemsOf({}, [odd]);
+    expect(text).toContain('apps.odd: expected parts of frames, routes, topics, hooks, health, stop, got "frame"');
+    expect(text).toMatch(/apps\.odd: expected hooks of connecting, .*published, got "disconnect"/);
   });
 
   test('one that throws stops the server, with its name and the reason; so does one that gives nothing', async () => {
