@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { signalbox, type Environment } from './harness/process.ts';
 import { SECRET } from './harness/tokens.ts';
@@ -197,5 +198,13 @@ describe.concurrent('print-config', () => {
     expect(out).toMatch(/^# issuer is not set$/m);
     expect(out).not.toContain(SECRET);
     expect(out).not.toContain('nobody may see');
+  });
+
+  test('keys of applications come with their descriptions', async () => {
+    const path = fileURLToPath(new URL('../examples/poll/poll.ts', import.meta.url));
+    const { out } = await signalbox(['print-config', '--set', `apps.modules=${path}`], { JWT_SECRET: SECRET });
+    expect(out).toContain(
+      '\n[apps.poll]\n# roles that may create polls\ncreators = ["user"]\n# options of a poll\nmax_options = 10\n',
+    );
   });
 });
