@@ -15,5 +15,6 @@ function hint(error: Error): string {
     return '; types are stripped and nothing is compiled: "erasableSyntaxOnly" of tsc finds such places';
   if (/ '(?:[^']*\/)?signalbox' does not provide an export named /.test(error.message))
     return "; types are imported with: import type { App } from 'signalbox'";
+  if (error.message.startsWith('Cannot find package ')) return '; a file is named by a path that begins with ./ or /';
   return '';
 }

@@ -2,12 +2,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { App, Host, Parts } from '../../src/index.ts';
 import { appOf } from '../harness/apps.ts';
 import { connect } from '../harness/client.ts';
 import { within } from '../harness/deadline.ts';
 import { signalbox, spawnServer } from '../harness/process.ts';
+import { freePort } from '../harness/redis-server.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 import { SECRET, tokenOf } from '../harness/tokens.ts';
 
@@ -77,6 +79,27 @@ describe('at start', () => {
       JWT_SECRET: SECRET,
     });
     expect(beside.err).toMatch(/value\.ts:1\); types are imported with: import type \{ App \} from 'signalbox'/);
+  });
+
+  test('a file that is named like a package, and a verb without its server, say what to do', async () => {
+    const bare = await signalbox(['check-config', '--set', 'apps.modules=queue.ts'], { JWT_SECRET: SECRET });
+    expect(bare.err).toContain("Cannot find package 'queue.ts'");
+    expect(bare.err).toContain('; a file is named by a path that begins with ./ or /');
+    const poll = fileURLToPath(new URL('../../examples/poll/poll.ts', import.meta.url));
+    const words = [
+      'poll',
+      'results',
+      'lunch',
+      '--set',
+      `apps.modules=${poll}`,
+      '--url',
+      `http://127.0.0.1:${await freePort()}`,
+    ];
+    const { code, err } = await signalbox(words, { JWT_SECRET: SECRET });
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/expected a server at http:\/\/127\.0\.0\.1:\d+, got: .*ECONNREFUSED/),
+    ]);
   });
 
   test('a key of the command line that nobody has is told with the nearest one and the applications that run', async () => {
