@@ -3,7 +3,7 @@ import type { Authenticator } from '../auth/authenticator.ts';
 import { userKey, type Principal } from '../auth/principal.ts';
 import { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
-import { factsOf } from '../connection/events.ts';
+import { tellConnected } from '../connection/events.ts';
 import { beat } from '../connection/liveness.ts';
 import { statusFrame } from '../connection/replies.ts';
 import type { Transport } from '../connection/transport.ts';
@@ -18,6 +18,7 @@ import { MAX_BATCH_FRAMES, MAX_HISTORY_LIMIT, MAX_TOPICS_PER_FRAME, PROTOCOL_VER
 import { unaccounted } from '../router/audit.ts';
 import { inTime } from '../service/answer-in-time.ts';
 import type { Welcome } from '../service/connection-events.ts';
+import { failedEvent } from '../service/tell-events.ts';
 import { clientAddress } from './client-address.ts';
 import { drainConnections, type DrainOptions } from './drain.ts';
 import {
@@ -229,7 +230,14 @@ export class Node {
     inTime<Refusal | Welcome>(
       context.scheduler,
       decisionTimeoutMs,
-      (answered) => connecting({ principal, address, origin: handshake.origin }, answered),
+      (answered) => {
+        try {
+          connecting({ principal, address, origin: handshake.origin }, answered);
+        } catch (error) {
+          context.deadLetters.add(failedEvent(context.clock, error));
+          answered(refusal('rights_unavailable', 'expected a decision about this client, got a fault', 2_000));
+        }
+      },
       {
         answer: (answer) => {
           const refused = isRefusal(answer) ? answer : authenticator.problem(principal);
@@ -311,7 +319,7 @@ export class Node {
       format: connection.format,
     });
     connection.send(statusFrame('connected', this.greeting(connection)));
-    context.events?.connected(factsOf(connection));
+    tellConnected(connection);
     if (subscribe.length > 0) {
       const topics = subscribe.map((topic) => ({ topic }));
       connection.cell.tell({ type: 'Subscribe', id: undefined, trace: undefined, topics }, 0);
