@@ -42,6 +42,7 @@ import { countIn } from './mailbox-sums.ts';
 import type { MissedMessages } from './missed-messages.ts';
 import { fallBehind, isFull, makeRoom } from './overflow.ts';
 import type { Recheck } from './recheck.ts';
+import { notePending } from './pending.ts';
 import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
@@ -458,6 +459,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.control = null;
     this.missed = null;
     this.joining = null;
+    notePending(this);
     this.rechecks = null;
   }
 }

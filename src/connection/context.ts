@@ -83,6 +83,8 @@ export interface ConnectionContext extends ServiceContext {
   readonly limits: ConnectionLimits;
   /** By type. */
   readonly frameHandlers: ReadonlyMap<string, FrameHandler>;
+  /** Those with a `Subscribe` or a `GetMissedMessages` under way. */
+  readonly pending: Set<Connection>;
   /** Of the frames that applications are handling: of a connection one at a time. */
   readonly underWay: Map<Connection, AbortController>;
   readonly node: NodeFacts;

@@ -20,6 +20,7 @@ import { inTime } from '../service/answer-in-time.ts';
 import type { Welcome } from '../service/connection-events.ts';
 import { failedEvent } from '../service/tell-events.ts';
 import { clientAddress } from './client-address.ts';
+import { ConnectionsByUser } from './connections-by-user.ts';
 import { drainConnections, type DrainOptions } from './drain.ts';
 import {
   findToken,
@@ -92,6 +93,7 @@ const MISSING_TOKEN = refusal(
 export class Node {
   readonly parts: NodeParts;
   readonly connections: Connection[] = [];
+  readonly byUser = new ConnectionsByUser(this.connections);
   private readonly byNumber = new Map<number, Connection>();
   private readonly options: NodeOptions;
   private readonly acceptBucket: TokenBucket;
@@ -154,6 +156,7 @@ export class Node {
     const { context } = this.parts;
     if (connection.slot === -1) return;
     this.byNumber.delete(connection.number);
+    this.byUser.removed(connection);
     const last = this.connections.pop() as Connection;
     if (last !== connection) {
       this.connections[connection.slot] = last;
@@ -311,6 +314,7 @@ export class Node {
     connection.slot = this.connections.length;
     this.connections.push(connection);
     this.byNumber.set(connection.number, connection);
+    this.byUser.added(connection);
     connection.transport = transport;
     context.counters.accepted += 1;
     context.log.debug('Connection opened', {
