@@ -1,7 +1,13 @@
 /** The configuration reference and the file of defaults, from the schema. */
 import { stringify } from 'smol-toml';
-import { KEYS, type Key } from '../../src/config/keys.ts';
+import { z } from 'zod';
+import type { App } from '../../src/apps/app.ts';
+import { BUILT_IN } from '../../src/cli/built-in-apps.ts';
+import { describeKey, KEYS, type Key } from '../../src/config/keys.ts';
 import { schema, SECTIONS } from '../../src/config/schema.ts';
+
+/** The applications of this repository, with what their sections take. */
+const APPS = await Promise.all(Object.entries(BUILT_IN).map(async ([name, load]) => sectionOf(name, await load())));
 
 const NOTE = 'generated from src/config/schema.ts: change it there and run `make docs`';
 
@@ -44,11 +50,10 @@ export function configurationPage(): string {
   for (const { name, description, keys } of sections()) {
     lines.push(name === '' ? '## The profile' : `## [${name}]`, '');
     if (name !== '') lines.push(description, '');
-    lines.push('| key | default | takes | what it does | environment |', '| --- | --- | --- | --- | --- |');
-    for (const key of keys) lines.push(row(key));
-    lines.push('');
+    lines.push(...table(keys), '');
     if (name === 'topics') lines.push(...rules());
   }
+  for (const { name, description, keys } of APPS) lines.push(`## [${name}]`, '', description, '', ...table(keys), '');
   return lines.join('\n');
 }
 
@@ -66,6 +71,21 @@ function sections(): Section[] {
     keys: KEYS.filter(({ path }) => path.startsWith(`${name}.`)),
   }));
   return [top, ...rest];
+}
+
+function sectionOf(name: string, { app }: { readonly app: App }): Section {
+  const schema = app.settings?.(z);
+  const shape = schema instanceof z.ZodObject ? schema.shape : {};
+  return {
+    name: `apps.${name}`,
+    description: `A built-in application, which runs when this section is there: [${name}.md](${name}.md).`,
+    keys: Object.entries(shape).map(([key, type]) => describeKey(`apps.${name}.${key}`, type as z.ZodType)),
+  };
+}
+
+function table(keys: readonly Key[]): string[] {
+  const heads = ['| key | default | takes | what it does | environment |', '| --- | --- | --- | --- | --- |'];
+  return [...heads, ...keys.map(row)];
 }
 
 function line(key: Key): string {

@@ -35,13 +35,14 @@ import {
 } from './charges.ts';
 import { handle } from './commands/commands.ts';
 import type { ConnectionContext } from './context.ts';
-import { factsOf } from './events.ts';
+import { tellDisconnected } from './events.ts';
 import { describeFrame } from './frame-description.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
 import { countIn } from './mailbox-sums.ts';
 import type { MissedMessages } from './missed-messages.ts';
 import { fallBehind, isFull, makeRoom } from './overflow.ts';
 import type { Recheck } from './recheck.ts';
+import { notePending } from './pending.ts';
 import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
@@ -239,7 +240,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.context.log.debug('Connection closed', { connection_id: this.id, code });
     this.release();
     this.cell.stop('finished');
-    this.context.events?.disconnected(factsOf(this), code);
+    tellDisconnected(this, code);
     this.context.ended(this);
   }
 
@@ -450,6 +451,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   /** Gives back everything that others hold for this connection. */
   private release(): void {
     const { context } = this;
+    context.underWay.get(this)?.abort();
     saveSession(this);
     endSubscriptions(this);
     this.lagging = null;
@@ -457,6 +459,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.control = null;
     this.missed = null;
     this.joining = null;
+    notePending(this);
     this.rechecks = null;
   }
 }

@@ -9,6 +9,7 @@ import { appOf } from '../harness/apps.ts';
 import { connect } from '../harness/client.ts';
 import { within } from '../harness/deadline.ts';
 import { signalbox, spawnServer } from '../harness/process.ts';
+import { handshake, refusalIn } from '../harness/raw.ts';
 import { freePort } from '../harness/redis-server.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 import { SECRET, tokenOf } from '../harness/tokens.ts';
@@ -308,6 +309,33 @@ describe('later', () => {
     });
     expect((await client.ask('Ping', {})).type).toBe('Pong');
   });
+
+  test.each(['throws', 'rejects', 'number', 'circle', 'names', 'reason'])(
+    'connecting that fails (%s) is no decision: 503 and a dead letter, never a yes',
+    async (way) => {
+      const answers: Record<string, (host: Host) => unknown> = {
+        throws: () => {
+          throw new Error('PLANTED');
+        },
+        rejects: () => Promise.reject(new Error('PLANTED')),
+        number: () => 5,
+        circle: () => {
+          const circle: Record<string, unknown> = {};
+          circle['self'] = circle;
+          return circle;
+        },
+        names: () => ({ subscribe: [5] }),
+        reason: (host) => ({ ...host.refuse('internal', 'x'), reason: 'no_such' }),
+      };
+      server = await startServer({}, [
+        appOf('bad', (host) => ({ hooks: { connecting: () => answers[way]?.(host) as undefined } })),
+      ]);
+      const answer = await handshake(server.port, { authorization: `Bearer ${await tokenOf('ada')}` });
+      expect(refusalIn(answer)).toMatchObject({ reason: 'rights_unavailable' });
+      expect([answer.status, server.connections]).toEqual([503, 0]);
+      if (way !== 'reason') expect(await failures('connecting')).toBe(1);
+    },
+  );
 
   test('a handler that blocks the event loop is named', async () => {
     server = await startServer({}, [bad]);
