@@ -5,7 +5,8 @@ import { settings } from '../../src/apps/webhooks/settings.ts';
 import { describeKey } from '../../src/config/keys.ts';
 
 const PAGE = new URL('../../docs/webhooks.md', import.meta.url);
-const PLACE = /(?<=<!-- settings: generated from src\/apps\/webhooks\/settings.ts -->\n)[\s\S]*?(?=\n<!-- \/settings -->)/;
+const PLACE =
+  /(?<=<!-- settings: generated from src\/apps\/webhooks\/settings.ts -->\n)[\s\S]*?(?=\n<!-- \/settings -->)/;
 
 export function webhooksPage(): string {
   const rows = Object.entries(settings(z).shape).map(([name, type]) => {

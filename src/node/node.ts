@@ -164,7 +164,8 @@ export class Node {
 
   async drain(options: DrainOptions): Promise<void> {
     this.parts.mode.send({ type: 'DRAIN' });
-    const { clock, random } = this.parts.context;
+    const { clock, random, presence } = this.parts.context;
+    presence?.presence.drain();
     await drainConnections(
       { connections: this.connections, clock, random, scheduler: this.parts.context.scheduler },
       options,
@@ -349,6 +350,7 @@ export class Node {
         'history',
         'idempotency',
         'direct_messages',
+        ...(context.presence === null ? [] : ['presence']),
         ...(connection.batching ? ['batching'] : []),
         ...context.frameHandlers.keys(),
       ],

@@ -112,7 +112,11 @@ async function isAnswering(url: string): Promise<boolean> {
   }
 }
 
-async function post(url: string, body: string, headers: Readonly<Record<string, string>> = signed(body)): Promise<number> {
+async function post(
+  url: string,
+  body: string,
+  headers: Readonly<Record<string, string>> = signed(body),
+): Promise<number> {
   return (await fetch(url, { method: 'POST', body, headers })).status;
 }
 
@@ -129,7 +133,9 @@ async function expectVerification(url: string): Promise<void> {
   const other = new Signer([Buffer.alloc(32, 9)]).headers('id', Date.now(), Buffer.from(body));
   expect(await post(url, body, other)).toBe(401);
   const both = new Signer([Buffer.alloc(32, 9), keyOf(WEBHOOK_SECRET) ?? Buffer.alloc(0)]);
-  expect(await post(url, body, both.headers('id', Date.now(), Buffer.from(body))), 'while secrets are rotated').toBe(200);
+  expect(await post(url, body, both.headers('id', Date.now(), Buffer.from(body))), 'while secrets are rotated').toBe(
+    200,
+  );
 }
 
 test('the page names every metric, and no other', async () => {
@@ -139,6 +145,8 @@ test('the page names every metric, and no other', async () => {
   const served = [...text.matchAll(/^# TYPE signalbox_webhooks_(\w+)/gm)].map(([, name]) => name ?? '');
   const section = PAGE.slice(PAGE.indexOf('## Watching it'), PAGE.indexOf('## Figures'));
   const rows = section.split('\n').filter((line) => line.startsWith('| `'));
-  const named = rows.flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name ?? ''));
+  const named = rows.flatMap((line) =>
+    [...(line.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name ?? ''),
+  );
   expect(named.sort()).toEqual(served.sort());
 });
