@@ -46,6 +46,8 @@ export class LocalTopic {
   private readonly pending = new Map<string, Pending>();
   /** Entries that the store may know. */
   private readonly stored = new Set<string>();
+  private untold = new Set<string>();
+  private wasTaken = false;
   private timer: Timer | null = null;
   private isSending = false;
   private count = 0;
@@ -70,6 +72,7 @@ export class LocalTopic {
 
   leave(key: string, reason: LeaveReason, answered: Answered | null): void {
     this.entries.delete(key);
+    this.untold.delete(key);
     this.wait(key, { op: 'leave', entry: key, reason }, answered);
   }
 
@@ -78,12 +81,27 @@ export class LocalTopic {
     return [...this.entries].flatMap(([key, entry]) => (entry.isClosed && entry.member === member ? [key] : []));
   }
 
-  /** The store knows nothing of it any more: everybody is told again. */
-  tellAll(): void {
+  /** Whether the store has taken entries of the present owner. */
+  get isTaken(): boolean {
+    return this.wasTaken;
+  }
+
+  /** Whether the store has not yet taken everybody whom the owner before had. */
+  get isUntold(): boolean {
+    return this.untold.size > 0;
+  }
+
+  /** From now on this node is another owner, of whom the store knows nothing. */
+  forgetStored(): void {
     this.stored.clear();
+    this.wasTaken = false;
+    this.untold = new Set(this.entries.keys());
+  }
+
+  /** Tells the store of everybody. */
+  tellAll(): void {
     for (const [key, { member, who, data }] of this.entries)
-      this.wait(key, { op: 'enter', entry: key, member, who, data }, null);
-    for (const [key, { change }] of this.pending) if (change.op === 'leave' && !this.isSending) this.drop(key);
+      if (!this.stored.has(key)) this.wait(key, { op: 'enter', entry: key, member, who, data }, null);
     this.endIfEmpty();
   }
 
@@ -123,18 +141,27 @@ export class LocalTopic {
       this.isSending = false;
       if (answer === 'gone') return this.refused(sent, null, owner);
       if (isRefusal(answer)) return this.refused(sent, answer, owner);
-      this.applied(sent, answer);
+      this.applied(sent, answer, owner);
     });
   }
 
-  private applied(sent: readonly (readonly [string, Pending])[], answer: Applied): void {
+  private applied(sent: readonly (readonly [string, Pending])[], answer: Applied, owner: string): void {
     this.count = answer.count;
-    for (const [key, { change, replies }] of sent) {
-      if (change.op === 'leave') this.stored.delete(key);
+    if (owner === this.parts.owner()) this.taken(sent);
+    for (const [, { change, replies }] of sent) {
       this.parts.told(change);
       for (const reply of replies) reply(answer);
     }
     this.goOn(this.count > this.parts.options.largeFrom ? this.parts.options.largeBatchMs : this.parts.options.batchMs);
+  }
+
+  private taken(sent: readonly (readonly [string, Pending])[]): void {
+    for (const [key, { change }] of sent) {
+      if (change.op === 'enter') this.wasTaken = true;
+      else this.stored.delete(key);
+      this.untold.delete(key);
+    }
+    if (this.stored.size === 0) this.wasTaken = false;
   }
 
   /** What the store did not take, or perhaps took, is sent again, unless something newer waits. */

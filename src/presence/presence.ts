@@ -25,6 +25,10 @@ export interface PresenceParts {
   readonly counters: Counters;
 }
 
+/** When everything is told anew, so many topics each so often. */
+const TOLD_AT_ONCE = 20;
+const TELL_EVERY_MS = 100;
+
 /** A change that comes too soon after others: it is made with the newest, later. */
 export type Coalesced = 'coalesced';
 
@@ -35,6 +39,8 @@ interface Grace {
 }
 
 export class Presence {
+  /** Told of the run that is over when another one begins. */
+  onNewRun: (before: string) => void = () => {};
   readonly options: PresenceOptions;
   readonly store: PresenceStore;
   private readonly topics = new Map<Topic, LocalTopic>();
@@ -43,6 +49,8 @@ export class Presence {
   private graces: Grace[] = [];
   private run = 1;
   private isDraining = false;
+  /** Topics that are to be told anew. */
+  private untold: Topic[] = [];
   private readonly rates: ChangeRates;
   private readonly instance: string;
   private readonly parts: PresenceParts;
@@ -178,12 +186,31 @@ export class Presence {
     return false;
   }
 
-  /** Everything is told again under another owner. @returns the one before */
-  beginAnew(): string {
+  /** Whether the store has taken somebody under the present owner. */
+  get isTaken(): boolean {
+    for (const { isTaken } of this.topics.values()) if (isTaken) return true;
+    return false;
+  }
+
+  /** Whether the store has not yet taken everybody whom the owner before had. */
+  get isUntold(): boolean {
+    for (const { isUntold } of this.topics.values()) if (isUntold) return true;
+    return false;
+  }
+
+  /** Everything is told again under another owner, a topic at a time: others have their turns between. */
+  beginAnew(): void {
     const before = this.owner;
     this.run += 1;
-    for (const local of this.topics.values()) local.tellAll();
-    return before;
+    for (const local of this.topics.values()) local.forgetStored();
+    this.onNewRun(before);
+    this.untold = [...this.topics.keys()];
+    this.tellSome();
+  }
+
+  private tellSome(): void {
+    for (const topic of this.untold.splice(0, TOLD_AT_ONCE)) this.topics.get(topic)?.tellAll();
+    if (this.untold.length > 0) this.parts.scheduler.after(TELL_EVERY_MS, () => this.tellSome());
   }
 
   private place(key: string, topic: Topic, entry: Entry, answered: Answered | null): void {

@@ -1,12 +1,20 @@
 /** Who is present in topics: what the configuration says of it, and the node's part of it. */
 import type { Config } from '../../config/schema.ts';
 import { Presence, type PresenceParts } from '../../presence/presence.ts';
+import type { LogFactory } from '../../telemetry/pino-log.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Core } from './core.ts';
 import { usesPresence, type PresenceRules } from '../../presence/presence-rules.ts';
+import { Upkeep } from '../../presence/upkeep.ts';
 import type { PresenceService } from '../../service/presence.ts';
 
 const LARGE_TOPIC = 100;
 const RETRY_MS = 1_000;
 const WINDOW_MS = 10_000;
+/** As often as leases are renewed. */
+const LOOK_MS = 5_000;
+/** Between two topics of a dead node: 200 a second. */
+const PACE_MS = 5;
 
 /** @returns `null` where no rule keeps presence */
 export function buildPresence(config: Config, parts: PresenceParts, instance: string): PresenceService | null {
@@ -30,6 +38,16 @@ export function buildPresence(config: Config, parts: PresenceParts, instance: st
     dataBytes: presence.data_bytes,
     listed: presence.max_members_listed,
   };
+}
+
+/** Alone there is nobody to look after. */
+export function buildUpkeep(config: Config, { context }: Core, storage: Storage, logs: LogFactory): Upkeep | null {
+  const { clock, scheduler, counters } = context;
+  const presence = context.presence?.presence;
+  if (storage.shared === null || presence === undefined) return null;
+  const options = { lookMs: LOOK_MS, graceMs: config.presence.grace_secs * 1_000, paceMs: PACE_MS };
+  const log = logs.room('presence');
+  return new Upkeep(options, { presence, store: storage.presence, clock, scheduler, counters, log });
 }
 
 function presenceRules({ topics, presence: { enter, read, count } }: Config): PresenceRules {
