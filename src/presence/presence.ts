@@ -39,8 +39,6 @@ interface Grace {
 }
 
 export class Presence {
-  /** Told of the run that is over when another one begins. */
-  onNewRun: (before: string) => void = () => {};
   readonly options: PresenceOptions;
   readonly store: PresenceStore;
   private readonly topics = new Map<Topic, LocalTopic>();
@@ -80,6 +78,11 @@ export class Presence {
   /** What the store knows this run of the node by. */
   get owner(): string {
     return `${this.instance}.${this.run}`;
+  }
+
+  /** Whether it was this node before it told everything anew. */
+  wasOwner(owner: string): boolean {
+    return owner.startsWith(`${this.instance}.`) && owner !== this.owner;
   }
 
   /** Connections of this node in topics. */
@@ -200,10 +203,8 @@ export class Presence {
 
   /** Everything is told again under another owner, a topic at a time: others have their turns between. */
   beginAnew(): void {
-    const before = this.owner;
     this.run += 1;
     for (const local of this.topics.values()) local.forgetStored();
-    this.onNewRun(before);
     this.untold = [...this.topics.keys()];
     this.tellSome();
   }

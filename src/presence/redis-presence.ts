@@ -55,7 +55,7 @@ export class RedisPresenceStore implements PresenceStore {
     const file = (name: string): URL => new URL(`./lua/${name}.lua`, import.meta.url);
     this.change = readScript(true, new URL('../broker/lua/topic.lua', import.meta.url), file('change'));
     this.page = readScript(false, file('members'));
-    this.owners = readScript(false, file('owners'));
+    this.owners = readScript(true, file('owners'));
     link.useScripts(this.change, this.page, this.owners);
   }
 
@@ -103,7 +103,8 @@ export class RedisPresenceStore implements PresenceStore {
   }
 
   look(reply: Reply<Overview>): void {
-    this.link.read([['EVALSHA', this.owners.digest, 1, this.ownersKey()]], ([answer]) => {
+    const keys = [this.ownersKey(), `${this.ownersKey()}:era`] as const;
+    this.link.write([['EVALSHA', this.owners.digest, 2, ...keys, this.random.id()]], ([answer]) => {
       if (isFailure(answer)) return reply(unavailable(answer));
       const [era = '', ...parts] = answer as readonly string[];
       const found: { readonly owner: string; readonly isEnding: boolean }[] = [];

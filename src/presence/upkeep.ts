@@ -34,8 +34,6 @@ export class Upkeep {
   private era = '';
   /** Since when owners have had no lease, by this node's own clock: clocks are never compared. */
   private readonly absentSince = new Map<string, number>();
-  /** Runs of this node that are over, and that the store may still have. */
-  private readonly former = new Set<string>();
   private readonly ending = new Set<string>();
   private isStopped = false;
   private readonly options: UpkeepOptions;
@@ -44,11 +42,12 @@ export class Upkeep {
   constructor(options: UpkeepOptions, parts: UpkeepParts) {
     this.options = options;
     this.parts = parts;
-    parts.presence.onNewRun = (before) => this.former.add(before);
   }
 
   start(): void {
     this.timer = this.parts.scheduler.every(this.options.lookMs, () => this.look());
+    // Before the first client: a server that is another one at the next look may have lost what it wrote.
+    this.look();
   }
 
   stop(): void {
@@ -59,11 +58,10 @@ export class Upkeep {
   look(): void {
     const { presence, store } = this.parts;
     // As it is before the question: what is stored meanwhile may not be in the answer.
-    const isTaken = presence.isTaken;
-    const { owner } = presence;
+    const { owner, isTaken } = presence;
     store.look((answer) => {
       if (this.isStopped || isRefusal(answer)) return;
-      if (owner === presence.owner) this.lookAtOwn(answer, isTaken);
+      this.lookAtOwn(answer, owner === presence.owner && isTaken);
       this.lookAtOthers(answer);
     });
   }
@@ -71,11 +69,12 @@ export class Upkeep {
   /** Another server than before may have lost what was written last: all of it is told again, and then the old removed. */
   private lookAtOwn({ era, owners }: Overview, isTaken: boolean): void {
     const { presence, log } = this.parts;
-    const isOtherEra = this.era !== '' && era !== this.era;
+    const isOtherEra = era !== this.era && (this.era !== '' || isTaken);
     this.era = era;
     const own = owners.find(({ owner }) => owner === presence.owner);
     const isLost = own === undefined ? isTaken : own.isEnding;
-    if (!isLost && !(isOtherEra && isTaken)) return;
+    // Also where nobody is here: that the last one has left may be what was lost.
+    if (!isLost && !(isOtherEra && (own !== undefined || presence.isTaken))) return;
     log.info('Presence is told anew', { why: isOtherEra ? 'another server' : 'entries were lost or removed' });
     presence.beginAnew();
   }
@@ -85,11 +84,10 @@ export class Upkeep {
     const now = clock.elapsed();
     const known = new Set(owners.map(({ owner }) => owner));
     for (const owner of this.absentSince.keys()) if (!known.has(owner)) this.absentSince.delete(owner);
-    for (const owner of this.former) if (!known.has(owner)) this.former.delete(owner);
     for (const { owner, isLive, isEnding } of owners) {
       if (owner === presence.owner) continue;
-      // What is told anew is there before the old is removed: nobody leaves for it.
-      if (this.former.has(owner)) {
+      // An earlier run of this node. What is told anew is there before the old is removed: nobody leaves for it.
+      if (presence.wasOwner(owner)) {
         if (!presence.isUntold) this.end(owner);
       } else if (isEnding) this.end(owner);
       else if (isLive) this.absentSince.delete(owner);
