@@ -1,8 +1,10 @@
 /** Presence over real sockets on one node: who is there is told as a logged topic, and read page by page. */
 import { describe, expect, test } from 'vitest';
+import { Admin, ADMIN_TOKEN } from './harness/admin.ts';
 import { connect, type Client } from './harness/client.ts';
 import type { Frame } from './harness/frames.ts';
 import { startServer, type TestServer } from './harness/server.ts';
+import { tokenOf } from './harness/tokens.ts';
 
 const RULES = JSON.stringify([
   { pattern: 'chat.**', presence: 'user' },
@@ -186,4 +188,50 @@ test('a node without a rule for presence says so, and has no such feature', asyn
     type: 'Error',
     data: { reason: 'not_allowed', details: { because: 'no_rule' } },
   });
+});
+
+describe('from outside', () => {
+  test('a backend reads who is present, with the rights of its token', async () => {
+    const { url, port } = await start();
+    await enter(await connect(port, { user: 'ada' }), { x: 1 });
+    const get = async (path: string, roles: readonly string[]): Promise<{ status: number; body: unknown }> => {
+      const headers = { authorization: `Bearer ${await tokenOf('backend', { roles })}` };
+      const response = await fetch(`${url}/api/topics/${path}`, { headers });
+      return { status: response.status, body: await response.json() };
+    };
+    expect(await get(`${T}/presence?limit=5`, ['service'])).toMatchObject({
+      status: 200,
+      body: { topic: T, count: 1, members: [{ user: 'ada', data: { x: 1 }, connections: 1 }] },
+    });
+    expect(await get(`${T}/presence?user=bob`, ['service'])).toMatchObject({ body: { count: 1, members: [] } });
+    expect((await get(`${T}/presence`, ['user'])).status).toBe(403);
+    expect(await get('open.x/presence', ['service'])).toMatchObject({
+      status: 403,
+      body: { error: { reason: 'not_allowed' } },
+    });
+    for (const query of ['limit=0', 'limit=501', 'who=ada', 'after=1&after=2'])
+      expect((await get(`${T}/presence?${query}`, ['service'])).status).toBe(400);
+  });
+
+  test('operators see topics with how many are present, and metrics count', async () => {
+    const server = await start({ 'admin.token': ADMIN_TOKEN });
+    for (const user of ['ada', 'bob']) await enter(await connect(server.port, { user }));
+    const { body } = await new Admin(server.port).call('GET', '/admin/presence');
+    expect(body).toMatchObject({ total: 1, topics: [{ topic: T, present: 2 }] });
+    expect(await server.metric('signalbox_presence_members')).toBe(2);
+    expect(await server.samples('signalbox_presence_changes_total')).toEqual([
+      { op: 'enter', reason: 'entered', value: 2 },
+    ]);
+  });
+});
+
+test('a right that a new token takes away ends presence, and says so', async () => {
+  const { port } = await start();
+  const reader = await connect(port, { user: 'reader', roles: ['admin'] });
+  await reader.subscribe('@presence.staff.x');
+  const boss = await connect(port, { user: 'boss', roles: ['admin'] });
+  await enter(boss, {}, 'staff.x');
+  await delta(reader);
+  await boss.ask('Authenticate', { token: await tokenOf('boss', { roles: ['user'] }) });
+  expect(await delta(reader)).toEqual({ changes: [{ op: 'leave', user: 'boss', reason: 'not_allowed' }], count: 0 });
 });

@@ -63,7 +63,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const events = new AppEvents(config.apps.deadline_ms);
   const operations = buildOperations(core, logs, events, () => onEnd('drain'));
   await storage.broker.start(context.router);
-  const upkeep = buildUpkeep(config, core, storage, logs);
+  const upkeep = buildUpkeep(config, context, storage, logs);
   const pulse = buildPulse(core, operations, storage, () => onEnd('fatal'));
   const metrics = buildMetrics(core, storage, pulse, logs);
 

@@ -217,7 +217,8 @@ export class Presence {
   private place(key: string, topic: Topic, entry: Entry, answered: Answered | null): void {
     const local = this.topics.get(topic) ?? new LocalTopic(topic, this.topicParts);
     this.topics.set(topic, local);
-    if (!local.entries.has(key)) for (const old of local.closedOf(entry.member)) local.leave(old, 'replaced', null);
+    // In one batch with the new one, so nobody is told; unless the new one leaves before that is sent.
+    if (!local.entries.has(key)) for (const old of local.closedOf(entry.member)) local.leave(old, 'left', null);
     local.enter(key, entry, answered);
   }
 

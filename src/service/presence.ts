@@ -5,6 +5,7 @@ import type { Applied, MembersPage } from '../presence/presence-store.ts';
 import type { Coalesced, Presence } from '../presence/presence.ts';
 import { presenceProblem, presenceRuleOf, type PresenceRight, type PresenceRules } from '../presence/presence-rules.ts';
 import { isRefusal, notAllowed, quote, refusal, type Refusal } from '../protocol/errors.ts';
+import type { PresenceGetFrame } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
 import { isTopicName, qualify } from '../protocol/topic.ts';
 
@@ -77,11 +78,22 @@ export function recheckPresence(service: PresenceService | null, { id, principal
   }
 }
 
-export interface MembersQuery {
+interface MembersQuery {
   readonly topic: string;
   readonly limit: number;
   readonly after: string;
   readonly member: string | undefined;
+}
+
+/** What a client asks for, or why it cannot be asked. */
+export function membersQuery(
+  service: PresenceService | null,
+  { topic = '', limit, after, user }: Pick<PresenceGetFrame, 'topic' | 'limit' | 'after' | 'user'>,
+): MembersQuery | Refusal {
+  const isByConnection = service !== null && presenceRuleOf(service.rules, topic).members === 'connection';
+  if (user !== undefined && isByConnection)
+    return refusal('invalid_field', 'data.user: expected a topic whose members are users (presence = "user")');
+  return { topic, limit, after, member: user };
 }
 
 export interface MembersDetails {

@@ -66,6 +66,9 @@ export class PresenceWorld {
   private members: Member[] = [];
   private readonly readers: PresenceReader[];
   private readonly parts: PresenceWorldParts;
+  /** When users' connections last broke, and when users last said that they leave. */
+  private readonly brokenAt = new Map<string, number>();
+  private readonly leftAt = new Map<string, number>();
   private lastNumber = 0;
 
   constructor(seed: number, parts: PresenceWorldParts) {
@@ -95,9 +98,14 @@ export class PresenceWorld {
     else if (draw < 0.84) this.kill();
     else if (draw < 0.88) this.drain();
     else if (draw < 0.92) this.cut();
-    else if (draw < 0.94) this.store.empty();
-    else if (draw < 0.96) this.store.failOver();
+    else if (draw < 0.96) this.loseData();
     else this.readers[this.random.between(0, 1)]?.readAnew();
+  }
+
+  private loseData(): void {
+    this.brokenAt.clear();
+    if (this.random.chance(0.5)) this.store.empty();
+    else this.store.failOver();
   }
 
   private startNode(): void {
@@ -182,6 +190,11 @@ export class PresenceWorld {
 
   private remove(member: Member, isClean: boolean): void {
     this.members = this.members.filter((other) => other !== member);
+    const now = this.clock.elapsed();
+    // An older connection in its grace keeps a user who has left: then that grace ends it.
+    this.brokenAt.delete(member.user);
+    if (isClean) this.leftAt.set(member.user, now);
+    else if (this.isKnown(member)) this.brokenAt.set(member.user, now);
     if (isClean) member.node.presence.leave(member.key, TOPIC, 'left', null);
     member.node.presence.closed(member.key, false);
   }
@@ -205,6 +218,7 @@ export class PresenceWorld {
     if (this.living.length < 2) return;
     const node = this.random.pick(this.living);
     node.presence.drain();
+    for (const { key } of this.members.filter((member) => member.node === node)) node.presence.closed(key, false);
     this.clock.advance(500);
     this.end(node);
   }
@@ -228,11 +242,26 @@ export class PresenceWorld {
     const { changes = [] } = JSON.parse(payload) as { changes?: { op: string; user: string; reason?: string }[] };
     for (const { op, user, reason } of changes) {
       if (op !== 'leave') continue;
-      const there = this.members.find(
-        (member) => member.user === user && member.knownTo === this.placeOf(member.node) && !this.isLapsed(member.node),
+      const now = this.clock.elapsed();
+      const waits = reason === 'left' || reason === 'node_lost' ? null : (this.brokenAt.get(user) ?? -OPTIONS.graceMs);
+      promise(
+        waits === null || now - waits >= OPTIONS.graceMs,
+        'nobody leaves within the grace',
+        () => `${user} (${reason}) left ${now - (waits ?? 0)} ms after its connection broke`,
       );
+      promise(
+        reason !== 'left' || now - (this.leftAt.get(user) ?? -QUIET_MS) < QUIET_MS,
+        'only those leave who say so',
+        () => `${user} has not left`,
+      );
+      const there = this.members.find((member) => member.user === user && this.isKnown(member));
       promise(there === undefined, 'nobody leaves who is there', () => `${user} (${reason}) is there as ${there?.key}`);
     }
+  }
+
+  /** The store is known to know it. */
+  private isKnown({ node, knownTo }: Member): boolean {
+    return knownTo === this.placeOf(node) && !this.isLapsed(node);
   }
 
   /** Others may take the node for dead. */

@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema.ts';
 import { Presence, type PresenceParts } from '../../presence/presence.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { Core } from './core.ts';
+import type { ConnectionContext } from '../../connection/context.ts';
 import { usesPresence, type PresenceRules } from '../../presence/presence-rules.ts';
 import { Upkeep } from '../../presence/upkeep.ts';
 import type { PresenceService } from '../../service/presence.ts';
@@ -41,7 +41,12 @@ export function buildPresence(config: Config, parts: PresenceParts, instance: st
 }
 
 /** Alone there is nobody to look after. */
-export function buildUpkeep(config: Config, { context }: Core, storage: Storage, logs: LogFactory): Upkeep | null {
+export function buildUpkeep(
+  config: Config,
+  context: ConnectionContext,
+  storage: Storage,
+  logs: LogFactory,
+): Upkeep | null {
   const { clock, scheduler, counters } = context;
   const presence = context.presence?.presence;
   if (storage.shared === null || presence === undefined) return null;

@@ -2,10 +2,10 @@ import type { PresenceFrame, PresenceGetFrame } from '../../protocol/frames.ts';
 import { isRefusal, refusal, type Refusal } from '../../protocol/errors.ts';
 import { qualify } from '../../protocol/topic.ts';
 import type { Applied } from '../../presence/presence-store.ts';
-import { presenceRuleOf } from '../../presence/presence-rules.ts';
 import {
   countPresence,
   enterPresence,
+  membersQuery,
   presenceRefusal,
   presentAs,
   readPresence,
@@ -37,7 +37,7 @@ export function presence(connection: Connection, frame: PresenceFrame): void {
 /** `PresenceGet` → `Status presence_members`: a page of who is present in a topic, or how many are in each of several. */
 export function presenceGet(connection: Connection, frame: PresenceGetFrame): void {
   const { context, principal } = connection;
-  const refused = pendingProblem(connection) ?? membersProblem(connection, frame);
+  const refused = pendingProblem(connection);
   if (refused !== null) return connection.refuse(frame, refused);
   const service = context.presence;
   if (frame.topics !== undefined) {
@@ -53,7 +53,8 @@ export function presenceGet(connection: Connection, frame: PresenceGetFrame): vo
       },
     );
   }
-  const query = { topic: frame.topic ?? '', limit: frame.limit, after: frame.after, member: frame.user };
+  const query = membersQuery(service, frame);
+  if (isRefusal(query)) return connection.refuse(frame, query);
   ask<MembersDetails | Refusal>(
     connection,
     frame,
@@ -78,10 +79,4 @@ function told(connection: Connection, frame: PresenceFrame, more: Readonly<Recor
   const as =
     context.presence === null ? { user: principal.user } : presentAs(context.presence, { id, principal }, topic);
   connection.reply(frame, statusFrame('presence', { topic, action, ...as, ...more }));
-}
-
-function membersProblem({ context }: Connection, { topic, user }: PresenceGetFrame): Refusal | null {
-  if (user === undefined || topic === undefined || context.presence === null) return null;
-  if (presenceRuleOf(context.presence.rules, topic).members !== 'connection') return null;
-  return refusal('invalid_field', 'data.user: expected a topic whose members are users (presence = "user")');
 }
