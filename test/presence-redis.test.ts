@@ -1,4 +1,4 @@
-/** Presence on nodes that share a Redis: what a drain, a killed node and an emptied Redis do to who is there. */
+/** Presence on nodes that share a Redis: what a drain, a killed node and an emptied Redis do to the members of a topic. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { connect, type Client } from './harness/client.ts';
 import { eventually } from './harness/deadline.ts';

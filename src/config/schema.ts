@@ -248,7 +248,7 @@ export const SECTIONS = {
       threshold_back: count(150).describe('members below which readers are told again who is there'),
       max_members_listed: count(10_000).describe('members up to which they are listed; beyond, only counted'),
     })
-    .describe('Who is present in topics (docs/presence.md). Kept where topics.presence or a rule says so.'),
+    .describe('Presence in topics (docs/presence.md). It is kept where topics.presence or a rule says so.'),
 
   session: z
     .strictObject({

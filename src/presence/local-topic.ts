@@ -110,7 +110,7 @@ export class LocalTopic {
     this.timer?.cancel();
     this.timer = null;
     if (this.isSending) return;
-    // Who came and went unseen is nobody's news.
+    // Members that came and went unseen are nobody's news.
     for (const [key, { change }] of this.pending) if (change.op === 'leave' && !this.stored.has(key)) this.drop(key);
     if (this.pending.size === 0) return this.endIfEmpty();
     this.send([...this.pending]);
@@ -164,7 +164,7 @@ export class LocalTopic {
     if (this.stored.size === 0) this.wasTaken = false;
   }
 
-  /** What the store did not take, or perhaps took, is sent again, unless something newer waits. */
+  /** Sends changes again that the store did not take, or perhaps took, unless something newer waits. */
   private refused(sent: readonly (readonly [string, Pending])[], refused: Refusal | null, owner: string): void {
     for (const [key, { change, replies }] of sent) {
       const newer = this.pending.get(key);

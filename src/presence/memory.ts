@@ -1,4 +1,4 @@
-/** Who is present, in the memory of a node that is alone. */
+/** Presence in the memory of a node that is alone. */
 import type { Reply } from '../broker/broker.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';

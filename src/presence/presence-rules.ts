@@ -37,7 +37,7 @@ export function presenceRuleOf({ rules, fallback }: PresenceRules, name: string)
   return rules.find(({ pattern }) => covers(pattern, name)) ?? fallback;
 }
 
-/** Why the principal may not, or `null`. Whoever may see who is there may also count them. */
+/** Why the principal may not, or `null`. A principal that may see the members may also count them. */
 export function presenceProblem(
   rules: PresenceRules,
   principal: Principal,

@@ -12,7 +12,7 @@ import type { Topic } from '../protocol/topic.ts';
 /** Why somebody is not present any more. Clients are told these. */
 export type LeaveReason = 'left' | 'expired' | 'node_lost' | 'kicked' | 'not_allowed';
 
-/** Who is present: a user, or one connection of a user where the rule of the topic says so. */
+/** A member: a user, or one connection of a user where the rule of the topic says so. */
 export interface Identity {
   /** What tells members of a topic apart. */
   readonly member: string;

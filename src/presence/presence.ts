@@ -1,5 +1,5 @@
 /**
- * Who is present by the connections of this node. The node's memory is the truth for its own: the store is told of
+ * Presence of the connections of this node. The node's memory is the truth for its own: the store is told of
  * changes in batches, told again what it did not take, and told everything when it has lost something.
  */
 import { refusal, type Refusal } from '../protocol/errors.ts';

@@ -1,6 +1,6 @@
 /**
- * Who is present, in Redis. Everything of a topic is in the slot of its log `@presence.…`. Where an owner has somebody
- * stands in an index that is written first: whoever finds the owner dead finds everything that it left.
+ * Presence in Redis. Everything of a topic is in the slot of its log `@presence.…`. Where an owner has somebody
+ * stands in an index that is written first: a node that finds the owner dead finds everything that it left.
  */
 import type { Reply } from '../broker/broker.ts';
 import type { Retention } from '../broker/retention.ts';

@@ -1,4 +1,4 @@
-/** Who is present in one topic, and what its readers are told of a batch of changes. Pure: where it is kept is another's. */
+/** The members of one topic, and what its readers are told of a batch of changes. Pure: where it is kept is another's. */
 import {
   CHANGES_PER_PUBLICATION,
   type CountMode,
@@ -111,7 +111,7 @@ export class TopicMembers {
     return known;
   }
 
-  /** Tells what is different now: who came and went within the batch is nobody's news. */
+  /** Tells what is different now: members that came and went within the batch are nobody's news. */
   private tell(before: ReadonlyMap<string, Before>, append: Append): void {
     const changes: { readonly text: string; readonly kept: Kept | undefined }[] = [];
     let entered = 0;

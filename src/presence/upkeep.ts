@@ -1,6 +1,6 @@
 /**
  * What a node does for presence that all nodes share: notices that its own entries were lost or removed and tells them
- * anew, and removes what dead nodes have left. At rest that is one look every few seconds, whoever is present.
+ * anew, and removes what dead nodes have left. At rest that is one look every few seconds, however many are present.
  */
 import { isRefusal } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/topic.ts';
@@ -86,7 +86,7 @@ export class Upkeep {
     for (const owner of this.absentSince.keys()) if (!known.has(owner)) this.absentSince.delete(owner);
     for (const { owner, isLive, isEnding } of owners) {
       if (owner === presence.owner) continue;
-      // An earlier run of this node. What is told anew is there before the old is removed: nobody leaves for it.
+      // An earlier run of this node. Entries are told anew before the old ones are removed: nobody leaves for it.
       if (presence.wasOwner(owner)) {
         if (!presence.isUntold) this.end(owner);
       } else if (isEnding) this.end(owner);
@@ -99,7 +99,7 @@ export class Upkeep {
     }
   }
 
-  /** Whoever is told that it may, removes; the others look again later, in case that one has died. */
+  /** A node that is told that it may, removes; the others look again later, in case that one has died. */
   private end(owner: string): void {
     if (this.ending.has(owner)) return;
     this.ending.add(owner);

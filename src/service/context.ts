@@ -31,7 +31,7 @@ export interface ServiceContext {
   owners: TopicOwners | null;
   /** `null` when nobody listens. */
   events: ConnectionEvents | null;
-  /** Who is present in topics; `null` where no rule keeps it. */
+  /** Presence in topics; `null` where no rule keeps it. */
   readonly presence: PresenceService | null;
   /** Why a principal that was accepted before is accepted no longer, or `null`. */
   readonly revoked: (principal: Principal) => Refusal | null;

@@ -19,7 +19,7 @@ export interface PresenceService {
   readonly listed: number;
 }
 
-/** Whoever is present: a connection and its user. */
+/** A connection that is present, and its user. */
 export interface Present {
   readonly id: string;
   readonly principal: Principal;

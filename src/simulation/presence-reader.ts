@@ -11,7 +11,7 @@ export class PresenceReader {
   private known = new Map<string, number>();
   private sequence = 0;
   private epoch = 0;
-  /** Only counts were told since the last page: who is there is not known. */
+  /** Only counts were told since the last page: the members are not known. */
   private isStale = true;
   /** Every change of the epoch from its first on: nothing is told twice, and every count is right. */
   private witness = new Set<string>();
@@ -80,7 +80,7 @@ export class PresenceReader {
       }
       promise(this.witness.size === count, 'counts are right', () => `${count} for ${[...this.witness].join()}`);
     }
-    // Who came and went while only counts were told is not known.
+    // Members that came and went while only counts were told are not known.
     if (isCounted) this.isWitness = false;
   }
 }

@@ -1,4 +1,4 @@
-/** Who is present in topics: what the configuration says of it, and the node's part of it. */
+/** Presence in topics: what the configuration says of it, and the node's part of it. */
 import type { Config } from '../../config/schema.ts';
 import { Presence, type PresenceParts } from '../../presence/presence.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';

@@ -71,7 +71,7 @@ export const PUBLISH_ENDPOINTS: readonly Endpoint[] = [
     path: '/api/topics/:topic/presence',
     operation: 'presence',
     tag: 'backends',
-    summary: 'Who is present in a topic.',
+    summary: 'The members that are present in a topic.',
     description: "Costs five tokens of the user's rate.",
     role: 'service',
     parameters: topicParameters,

@@ -165,7 +165,7 @@ export const presenceMembers = z
       .describe('missing where the token may only count, or there are more than presence.max_members_listed'),
     next: z.string().optional().describe('after of the next page; none on the last one'),
   })
-  .meta({ id: 'PresenceMembers', description: 'Who is present in a topic, as `Status presence_members` gives it.' });
+  .meta({ id: 'PresenceMembers', description: 'Members of a topic, as `Status presence_members` gives them.' });
 
 export const topicPosition = z
   .object({
