@@ -8,7 +8,7 @@ const CLIENT = fileURLToPath(new URL('../src/client', import.meta.url));
 
 /** Bytes by entry. What an entry shares with the core is counted in both. */
 const LIMITS: Readonly<Record<string, number>> = {
-  'index.ts': 12_500,
+  'index.ts': 12_600,
   'react/index.ts': 1_536,
   'persist/index.ts': 2_560,
   'msgpack/index.ts': 2_048,

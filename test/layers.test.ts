@@ -126,6 +126,18 @@ describe('rooms import only what stands before them', () => {
     expect(named).toEqual([]);
   });
 
+  test('the picture in docs/architecture.md shows these imports and no others', () => {
+    const drawn = picture();
+    const real = new Set(imports.filter(({ from, to }) => from !== to).map(({ from, to }) => `${from} → ${to}`));
+    const arrows = [...drawn].flatMap(([from, targets]) => [...targets].map((to) => `${from} → ${to}`));
+    expect(arrows.filter((arrow) => !real.has(arrow))).toEqual([]);
+    const missing = [...real].filter((arrow) => {
+      const [from = '', to = ''] = arrow.split(' → ');
+      return !reaches(drawn, from, to);
+    });
+    expect(missing).toEqual([]);
+  });
+
   test('wire formats are named by their codecs, and kept by their index elsewhere', () => {
     // The generator of load is a client, and the simulator has clients: they choose a format by its name.
     const rooms = ['actor', 'auth', 'broker', 'connection', 'control', 'http', 'limits', 'node', 'router', 'segments'];
@@ -219,6 +231,24 @@ function cycles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
   };
   for (const file of imports.keys()) if (!order.has(file)) visit(file);
   return found;
+}
+
+/** The arrows of the picture of rooms, from room to rooms. */
+function picture(): Map<string, Set<string>> {
+  const page = readFileSync(fileURLToPath(new URL('../docs/architecture.md', import.meta.url)), 'utf8');
+  const lines = /```mermaid\nflowchart TD\n([^`]*)```/.exec(page)?.[1]?.split('\n') ?? [];
+  const arrows = new Map<string, Set<string>>();
+  for (const line of lines) {
+    const [from = '', to = ''] = line.split(/-->|-\. .* \.->/).map((side) => side.trim());
+    for (const room of from.split(' & ').filter((name) => name !== ''))
+      arrows.set(room, new Set([...(arrows.get(room) ?? []), ...to.split(' & ')]));
+  }
+  return arrows;
+}
+
+function reaches(arrows: ReadonlyMap<string, ReadonlySet<string>>, from: string, to: string): boolean {
+  const targets = [...(arrows.get(from) ?? [])];
+  return targets.includes(to) || targets.some((target) => reaches(arrows, target, to));
 }
 
 function layerOf(room: string): number {

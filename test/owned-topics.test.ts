@@ -177,8 +177,12 @@ describe('one numbering', () => {
     };
     expect(await resume(b, 20, 280)).toEqual(numbers(21, 300));
 
+    const live = await connect(b.port, { user: 'live' });
+    await live.subscribe(TOPIC);
     await redis.redis.flushall();
     await sender.publish(TOPIC, 301);
+    expect((await live.next('Broadcast')).data).toMatchObject({ epoch: EPOCH, sequence: 301 });
+    expect(live.frames.filter(({ type }) => type === 'Gap')).toEqual([]);
     expect(await resume(b, 20, 281)).toEqual(numbers(21, 301));
     const backend = await Backend.on(b);
     const { body } = await backend.position(TOPIC);

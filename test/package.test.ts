@@ -15,6 +15,9 @@ const TSC = fileURLToPath(new URL('../node_modules/.bin/tsc', import.meta.url));
 const PAGE = readFileSync(new URL('../docs/library.md', import.meta.url), 'utf8');
 const EXAMPLE = /^```ts\n(?<code>[^`]*(?:`[^`]+`[^`]*)*)^```/m.exec(PAGE)?.groups?.['code'] ?? '';
 
+const CLIENT_PAGE = readFileSync(new URL('../docs/client.md', import.meta.url), 'utf8');
+const FIRST_LINES = /^```js\n(?<code>[^`]*(?:`[^`]+`[^`]*)*)^```/m.exec(CLIENT_PAGE)?.groups?.['code'] ?? '';
+
 let installed: InstalledPackage;
 beforeAll(async () => {
   installed = await InstalledPackage.make();
@@ -109,6 +112,31 @@ describe('as a library', () => {
     expect(stdout).toMatch(/^200 at ws:\/\/127\.0\.0\.1:\d+\/ws$/m);
   });
 
+  test('its client says and hears what the first lines of docs/client.md say', async () => {
+    const server = await serve('--profile', 'development', '--log-format', 'json');
+    const { out: token } = await verb('token', '--user', 'alice');
+    const lines = FIRST_LINES.replace("'wss://example.com/ws'", 'process.env.WS_URL');
+    const program = write('client.mjs', `${UNTIL_HEARD}\n${lines}\nawait heard;\nawait client.close();\n`);
+    const environment = { ...installed.environment, WS_URL: `ws://127.0.0.1:${server.port}/ws`, TOKEN: token.trim() };
+    const { stdout } = await run(process.execPath, [program], { timeout: 10_000, env: environment });
+    expect(stdout).toBe('alice: hello\n');
+    expect(await server.end()).toBe(0);
+  });
+
+  test('its client has types, and its other entries can be loaded', async () => {
+    write('package.json', '{"type":"module"}');
+    write('tsconfig.json', JSON.stringify({ compilerOptions: STRICT, files: ['client.ts'] }));
+    write('client.ts', CLIENT_TYPES);
+    const types = fileURLToPath(new URL('../node_modules/@types', import.meta.url));
+    const words = ['--noEmit', '--project', installed.folder, '--typeRoots', types, '--types', 'node'];
+    const { stdout } = await run(TSC, words).catch((error: { stdout: string }) => error);
+    expect(stdout).toBe('');
+    const entries = ['', '/persist', '/msgpack', '/testing'].map((entry) => `import('signalbox/client${entry}')`);
+    const load = write('load.mjs', `console.log((await Promise.all([${entries.join()}])).length);`);
+    expect((await run(process.execPath, [load], { env: installed.environment })).stdout).toBe('4\n');
+    expect(readFileSync(join(installed.root, 'dist/client/signalbox.js'), 'utf8')).toMatch(/^var signalbox=/);
+  });
+
   test('its types say what it takes', async () => {
     write('package.json', '{"type":"module"}');
     write('tsconfig.json', JSON.stringify({ compilerOptions: STRICT, files: ['example.ts', 'wrong.ts'] }));
@@ -121,6 +149,26 @@ describe('as a library', () => {
     expect(stdout).toBe('');
   });
 });
+
+/** The page's example goes on for ever; here it ends when it has printed something. */
+const UNTIL_HEARD = `const { promise: heard, resolve } = Promise.withResolvers();
+const { log } = console;
+console.log = (text) => resolve(log(text));`;
+
+const CLIENT_TYPES = `import { createClient, type Item } from 'signalbox/client';
+interface Topics { news: { title: string }; [chat: \`chat.\${string}\`]: { text: string } }
+const client = createClient<Topics>({ url: 'ws://127.0.0.1/ws' });
+client.topic('chat.42').on({ message: ({ payload }) => payload.text.length, gap: () => {} });
+const read = (item: Item<{ title: string }>) => (item.kind === 'message' ? item.payload.title : item.kind);
+client.topic('news').history().next().then(({ value }) => value && read(value));
+client.topic<{ other: number }>('anything').on({ message: ({ payload }) => payload.other, gap: () => {} });
+// @ts-expect-error
+client.topic('news').publish({ text: 'no title' });
+// @ts-expect-error
+client.topic('news').on({ message: () => {} });
+// @ts-expect-error
+for await (const item of client.topic('news')) item.payload;
+`;
 
 const STRICT = {
   strict: true,

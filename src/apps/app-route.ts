@@ -1,10 +1,10 @@
-/** Routes of an application: the core checks who asks and what came, charges it, and describes them in the OpenAPI document. */
+/** Routes of an application: the core checks callers and requests, charges them, and describes the routes in the OpenAPI document. */
 import type { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import type { MaybePromise, Zod } from './vocabulary.ts';
 
-/** Anybody; users with a token; tokens with the role `service`. */
+/** Anybody; any good token; tokens with the role `service`. */
 export type Access = 'public' | 'user' | 'service';
 
 export type AppMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -17,7 +17,7 @@ export interface RouteRequest<A extends Access, Body, Query> {
   readonly query: Query;
   readonly body: Body;
   /** Lower-case name; `undefined` when absent. */
-  header(name: string): string | undefined;
+  readonly header: (name: string) => string | undefined;
   /** Of the client, behind trusted proxies. */
   readonly address: string;
   /** Aborted when the deadline is over. */

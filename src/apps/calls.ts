@@ -1,6 +1,6 @@
 /**
  * Calls an application's handlers: timed, cut at their deadline, and what they throw becomes a dead letter, a metric and a
- * refusal to the callers that wait. An application can neither take a connection down nor block the event loop unnoticed.
+ * refusal to the caller. An application can neither take a connection down nor block the event loop unnoticed.
  */
 import type { DeadLetters } from '../actor/dead-letters.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
@@ -10,7 +10,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { MaybePromise } from './vocabulary.ts';
 
 /** The parts of an application that are called, as metrics and log lines name them. */
-export type Part =
+type Part =
   | 'frame'
   | 'route'
   | 'decision'
@@ -93,7 +93,7 @@ export class Calls {
     return new Promise((resolve) => this.run(called, work, resolve));
   }
 
-  /** A fault of the application, whatever noticed it. @returns what the callers that wait are told */
+  /** A fault of the application, whatever noticed it. @returns the refusal for its caller */
   failed({ part, name, message }: Called, error: unknown): Refusal {
     const { clock, counters, deadLetters } = this.ports;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);

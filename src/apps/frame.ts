@@ -16,10 +16,10 @@ export interface Caller {
   readonly frameId: string | undefined;
   /** W3C traceparent of the frame. */
   readonly trace: string | undefined;
-  /** Aborted when the deadline is over or the connection has closed: nobody waits for the answer any more. */
+  /** Aborted when the deadline is over: nobody waits for the answer any more. */
   readonly signal: AbortSignal;
   /** Tells this connection alone something, before the answer or later: a `SystemNotification` with `event` and `data`. */
-  notify(event: string, data: JsonValue): void;
+  readonly notify: (event: string, data: JsonValue) => void;
 }
 
 /** The `data` of the reply's `Status`. */

@@ -81,7 +81,7 @@ export interface SharedStore {
   ): void;
 }
 
-/** The user that is meant: a user id of the default tenant, or of a tenant. */
+/** A user id of the default tenant, or of a tenant. */
 export type User = string | { readonly tenant: string; readonly user: string };
 
 export interface RightsOf {

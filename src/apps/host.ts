@@ -17,9 +17,16 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
   const name = calls.app;
   const metrics = new AppMetrics(ports.addMetric, calls);
   return {
-    ...{ name, node, z, random, shared, log, clock: context.clock, scheduler: context.scheduler },
+    name,
+    node,
+    z,
+    random,
+    shared,
+    log,
+    clock: context.clock,
+    scheduler: context.scheduler,
     // The types have been checked by the compiler; the core keeps them as unknown.
-    frame: (definition) => definition as unknown as Frame,
+    frame: (definition: unknown) => definition as Frame,
     route: (definition: unknown) => definition as AppRoute,
     refuse: (reason, message, more = {}) => {
       if (!Object.hasOwn(ERRORS, reason))
@@ -65,7 +72,7 @@ function peopleOf(bus: ControlBus): Pick<Host, 'disconnect' | 'notify' | 'revoke
   };
 }
 
-export function whose(user: User): { readonly user: string; readonly tenant: string } {
+function whose(user: User): { readonly user: string; readonly tenant: string } {
   return typeof user === 'string' ? { user, tenant: '' } : user;
 }
 

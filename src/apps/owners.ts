@@ -79,7 +79,12 @@ export function topicOwner(topics: OwnedTopics, calls: Calls, deadlineMs: number
         : (principal, name, draft, reply) => {
             const { payload, from, clientId, idempotencyKey, trace } = draft;
             const message = {
-              ...{ tenant: principal.tenant, topic: name, from, clientId, idempotencyKey, trace },
+              tenant: principal.tenant,
+              topic: name,
+              from,
+              clientId,
+              idempotencyKey,
+              trace,
               payload: JSON.parse(payload) as JsonValue,
             };
             calls.run<PublishingAnswer>(

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ApplicationRoute, CheckedRequest } from '../node/application-route.ts';
 import type { HttpResponse } from '../node/route.ts';
 import { isRefusal, quote, type Refusal } from '../protocol/errors.ts';
-import type { Access, AppRoute, RouteRequest, RouteResponse } from './app-route.ts';
+import type { AppRoute, RouteResponse } from './app-route.ts';
 import type { Called, Calls } from './calls.ts';
 
 /** @param deadlineMs of routes that say none themselves */
@@ -11,7 +11,14 @@ export function applicationRoute(app: string, route: AppRoute, calls: Calls, dea
   const { method, path, access, summary, maxBody, cost = 1, crossOrigin = true } = route;
   const called = { part: 'route', name: `${method} ${path}`, deadlineMs: route.deadlineMs ?? deadlineMs } as const;
   return {
-    ...{ app, method, path, access, summary, maxBody, cost, crossOrigin },
+    app,
+    method,
+    path,
+    access,
+    summary,
+    maxBody,
+    cost,
+    crossOrigin,
     writes: route.writes ?? method !== 'GET',
     body: typeof route.body === 'function' ? route.body(z) : (route.body ?? null),
     query: route.query?.(z) ?? null,
@@ -26,10 +33,7 @@ async function answer(
   calls: Calls,
   called: Called,
 ): Promise<HttpResponse | Refusal> {
-  const answered = await calls.ask<RouteResponse | Refusal>(called, (signal) =>
-    // The core has made sure that there is a principal where there must be one.
-    route.handle({ ...request, signal } as RouteRequest<Access, unknown, unknown>),
-  );
+  const answered = await calls.ask<RouteResponse | Refusal>(called, (signal) => route.handle({ ...request, signal }));
   try {
     return isAnswer(answered) && !isRefusal(answered) ? responseOf(answered) : answered;
   } catch (error) {

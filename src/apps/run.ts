@@ -104,7 +104,8 @@ function build(running: readonly Running[], ports: AppPorts): RunningApps {
   const owners = new Owners();
   const events = new HookEvents({
     scheduler: ports.context.scheduler,
-    ...{ deadlineMs, decisionTimeoutMs },
+    deadlineMs,
+    decisionTimeoutMs,
     dropped: ports.counters.appHooksDropped,
   });
   for (const { parts, calls } of running) {
@@ -136,7 +137,7 @@ function build(running: readonly Running[], ports: AppPorts): RunningApps {
   };
 }
 
-/** Errors that a schema of an application throws are told with the name of what it is of. */
+/** A schema that throws is told with the name of its application and its part. */
 function named<T>(app: string, what: string, make: () => T): T {
   try {
     return make();

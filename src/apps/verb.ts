@@ -7,9 +7,13 @@ export interface Shell<Settings> {
   /** What follows the verb's name. */
   readonly words: readonly string[];
   /** A line on standard output. */
-  print(line: string): void;
+  readonly print: (line: string) => void;
   /** Asks the running server: a path of this application's own routes, with the token of `--token` or SIGNALBOX_TOKEN. */
-  request(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly body: unknown }>;
+  readonly request: (
+    method: string,
+    path: string,
+    body?: unknown,
+  ) => Promise<{ readonly status: number; readonly body: unknown }>;
 }
 
 export interface Verb<Settings = unknown> {

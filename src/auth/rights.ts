@@ -30,12 +30,10 @@ export class Rights {
     this.rules = rules;
   }
 
-  /** @param name a topic, a pattern (for `subscribe`), or `@me` */
-  allows(principal: Principal, action: Action, name: string): boolean {
-    return this.denial(principal, action, name) === null;
-  }
-
-  /** Which of the three says no, or `null`. The rule and the role are asked before the token. */
+  /**
+   * Which of the three says no, or `null`. The rule and the role are asked before the token.
+   * @param name a topic, a pattern (for `subscribe`), or `@me`
+   */
   denial(principal: Principal, action: Action, name: string): Denial | null {
     if (name === ME) return action === 'subscribe' ? null : 'no_rule';
     return this.ruleDenial(principal, action, name) ?? (this.claimAllows(principal, action, name) ? null : 'token');
@@ -44,10 +42,6 @@ export class Rights {
   /** Whether the token's own `topics` claim, if it has one, covers it, whatever the rules say. */
   claimAllows({ topics }: Principal, action: Action, name: string): boolean {
     return topics === null || topics[action].some((pattern) => covers(pattern, name));
-  }
-
-  allowsDirectMessages(principal: Principal): boolean {
-    return this.directDenial(principal) === null;
   }
 
   /** A token that narrows what may be published to nothing publishes nothing, to nobody. */

@@ -24,7 +24,7 @@ import type {
 } from './broker.ts';
 import type { FollowedTopic } from './followed-topic.ts';
 import { Follower, type FollowerCounts } from './follower.ts';
-import { readThrough, retainedAt } from './history-source.ts';
+import { beganAnew, readThrough, retainedAt } from './history-source.ts';
 import { Interests } from './interests.ts';
 import { LogReader } from './log-reader.ts';
 import { PacedReads, type ReadLimits } from './paced-reads.ts';
@@ -85,7 +85,7 @@ export class DistributedBroker implements Broker, TopicLogsListener {
       reads: this.reads,
       listener: {
         published: (publication) => this.listener?.published(publication),
-        epochChanged: (topic, epoch, first) => this.listener?.epochChanged(topic, epoch, first),
+        epochChanged: (topic, epoch, first) => this.epochChanged(topic, epoch, first),
         renumbered: (topic, position) => this.listener?.renumbered(topic, position, this.sourceOf(topic) !== null),
         forgotten: (topic) => this.listener?.forgotten(topic),
       },
@@ -135,6 +135,12 @@ export class DistributedBroker implements Broker, TopicLogsListener {
   release(filter: Topic): void {
     if (looksLikePattern(filter)) this.interests.releasePattern(filter);
     else this.interests.releaseTopic(filter);
+  }
+
+  private epochChanged(topic: Topic, epoch: string, first: number): void {
+    const source = first === 1 ? this.sourceOf(topic) : null;
+    if (source === null) this.listener?.epochChanged(topic, epoch, first);
+    else beganAnew(source, topic, this.listener, epoch);
   }
 
   /** Where a topic stands whose log is new, or was lost, its owner knows. */

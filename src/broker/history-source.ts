@@ -2,7 +2,7 @@
 import { isRefusal } from '../protocol/errors.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
-import type { History, HistorySource, ReadRequest, Reply, Retained } from './broker.ts';
+import type { BrokerListener, History, HistorySource, ReadRequest, Reply, Retained } from './broker.ts';
 
 /** Where the topic of a log without messages stands at its owner, or `null`. */
 function headOf(source: HistorySource, topic: Topic, reply: (head: Position | null) => void): void {
@@ -13,6 +13,21 @@ function headOf(source: HistorySource, topic: Topic, reply: (head: Position | nu
 export function retainedAt(source: HistorySource, topic: Topic, retained: Retained, reply: Reply<Retained>): void {
   if (retained.position === null || retained.position.sequence > 0) return reply(retained);
   headOf(source, topic, (head) => reply(head === null ? retained : { ...retained, position: head }));
+}
+
+/**
+ * A log has begun anew, because it was lost: its topic still stands where its owner is, and then nothing of it was lost.
+ * Its followers go on within the owner's numbers.
+ */
+export function beganAnew(
+  source: HistorySource,
+  topic: Topic,
+  told: Pick<BrokerListener, 'epochChanged' | 'renumbered'> | null,
+  epoch: string,
+): void {
+  headOf(source, topic, (head) =>
+    head === null ? told?.epochChanged(topic, epoch, 1) : told?.renumbered(topic, head, true),
+  );
 }
 
 /** The same for its readers: the page of a log that stands where the owner does, and has nothing itself. */

@@ -20,7 +20,7 @@ import type {
   Reply,
   Retained,
 } from './broker.ts';
-import { readThrough, retainedAt } from './history-source.ts';
+import { beganAnew, readThrough, retainedAt } from './history-source.ts';
 import { IdempotencyWindow } from './idempotency.ts';
 import type { InboxSenders } from './inbox-senders.ts';
 import { MemoryTopic } from './memory-topic.ts';
@@ -189,7 +189,9 @@ export class MemoryBroker implements Broker {
     const topic = this.topics.get(name);
     if (topic === undefined || topic.isEphemeral) return;
     topic.restart(this.random.id());
-    this.listener?.epochChanged(name, topic.epoch, topic.epochFirst);
+    const source = this.sourceOf(name);
+    if (source === null) this.listener?.epochChanged(name, topic.epoch, topic.epochFirst);
+    else beganAnew(source, name, this.listener, topic.epoch);
   }
 
   /** Drops what is too old, too much or unused. Call it about once a second. */

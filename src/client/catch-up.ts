@@ -62,7 +62,10 @@ export class CatchUp {
     consumer.isReading = true;
     const topic = feed.name;
     const since = consumer.position ?? undefined;
-    const request = last === null ? { topic, since, limit: PAGE } : { topic, limit: last, reverse: true };
+    const request =
+      last === null
+        ? { topic, since, limit: Math.min(PAGE, consumer.capacity) }
+        : { topic, limit: last, reverse: true };
     this.histories.page(request, (error, page) => {
       consumer.isReading = false;
       if (consumer.isEnded) return;
@@ -74,7 +77,9 @@ export class CatchUp {
   }
 
   private take(feed: Feed, consumer: Consumer, page: HistoryDetails, isReverse: boolean): void {
-    const messages = isReverse ? page.messages.toReversed() : page.messages;
+    // Not `toReversed`: engines of phones lack it.
+    const messages = page.messages.slice();
+    if (isReverse) messages.reverse();
     if (page.reason !== undefined && !isReverse && consumer.position !== null) {
       const sequence = (messages[0]?.data.sequence ?? page.position.sequence + 1) - 1;
       consumer.push(lostHistory(feed.name, { epoch: page.position.epoch, sequence }), 0);

@@ -254,6 +254,10 @@ export class Client<T = Record<string, unknown>> {
       this.whenLoaded = [];
       void options.storage
         .open({ environment, owner, failed: (error) => this.tell('error', error) })
+        .catch((cause: unknown) => {
+          this.tell('error', new SignalboxError('storage_failed', 'the storage could not be opened', { cause }));
+          return { positions: {}, queue: [] };
+        })
         .then(({ positions, queue }) => {
           for (const [topic, position] of Object.entries(positions)) this.positions.set(topic, position);
           const waiting = this.whenLoaded ?? [];
@@ -302,7 +306,7 @@ export class Client<T = Record<string, unknown>> {
     payload: unknown,
     options: PublishOptions = {},
   ): Promise<Receipt> {
-    return new Promise((resolve, reject) => {
+    const promise = new Promise<Receipt>((resolve, reject) => {
       this.start();
       const { state } = this;
       if (state.status === 'closed')
@@ -311,6 +315,9 @@ export class Client<T = Record<string, unknown>> {
         receipt === undefined ? reject(error ?? undefined) : resolve(receipt),
       );
     });
+    // A caller that does not wait for it finds the failed entry in the queue; it must not end a program.
+    promise.catch(() => {});
+    return promise;
   }
 
   private greeted(link: Link, greeting: ConnectedDetails): void {
@@ -376,7 +383,6 @@ export class Client<T = Record<string, unknown>> {
   }
 
   private became(state: ConnectionState): void {
-    this.options.log?.('state', { ...state });
     if (state.status !== 'connected') this.cancelRenewal();
     if (state.status === 'closed') {
       const error = state.error ?? null;
@@ -390,13 +396,24 @@ export class Client<T = Record<string, unknown>> {
   }
 
   private changed(topic: string): void {
-    const listeners = this.watchers.get(topic);
-    if (listeners !== undefined) for (const listener of listeners) listener();
+    for (const listener of this.watchers.get(topic) ?? []) this.call(listener);
   }
 
   private tell<E extends keyof ClientEvents>(event: E, value: ClientEvents[E]): void {
-    this.options.log?.(event, { value });
-    for (const listener of this.listeners.get(event) ?? []) (listener as (value: ClientEvents[E]) => void)(value);
+    const { log } = this.options;
+    if (log !== undefined) this.call(() => log(event, { value }), event);
+    for (const listener of this.listeners.get(event) ?? [])
+      this.call(() => (listener as (value: ClientEvents[E]) => void)(value), event);
+  }
+
+  /** What a listener throws must not leave the client half-way. */
+  private call(listener: () => void, event?: keyof ClientEvents): void {
+    try {
+      listener();
+    } catch (cause) {
+      if (event === 'error') return;
+      this.tell('error', new SignalboxError('handler_failed', `a listener threw: ${String(cause)}`, { cause }));
+    }
   }
 }
 

@@ -295,9 +295,10 @@ export class Connection implements LinkEvents {
     const query = 'refuse=close&heartbeat=frame';
     try {
       link.open(`${url}${url.includes('?') ? '&' : '?'}${query}`, token, this);
-    } catch (cause) {
-      const message = `expected a URL like wss://example.com/ws, and a token that fits into a header: ${String(cause)}`;
-      return this.close(new SignalboxError('invalid_url', message, { cause }));
+    } catch {
+      // The error that was thrown may quote the token.
+      const message = 'expected a URL like wss://example.com/ws, and a token that fits into a subprotocol';
+      return this.close(new SignalboxError('invalid_url', message));
     }
     link.cancelDeadline = this.environment.after(GREETING_MS, () => this.ended(link, 1006));
   }

@@ -172,7 +172,12 @@ export class PublishQueue implements QueueView {
     this.hasUnsent = held.size > 0;
     this.cancelTimer();
     this.cancelTimer = () => {};
-    if (next < Infinity) this.cancelTimer = this.ports.environment.after(Math.max(0, next - now), () => this.pump());
+    if (next === Infinity) return;
+    const { environment } = this.ports;
+    this.cancelTimer = environment.after(Math.max(0, next - now), () => {
+      // A page that was frozen may have the answers in its next turn: they come before what is overdue is given up.
+      this.cancelTimer = environment.after(0, () => this.pump());
+    });
   }
 
   /** @returns whether it answered a publish */

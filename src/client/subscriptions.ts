@@ -117,7 +117,7 @@ export class Subscriptions {
     if (accepted === 'violation') {
       this.ports.violated(name);
       feed.detach();
-      return this.subscribe(link, [feed]);
+      return this.later(feed);
     }
     if (feed.consumers.size > 0 && !feed.hasJoined) this.leave(feed);
     if (feed.isLive !== wasLive) this.ports.changed(name);
@@ -227,9 +227,13 @@ export class Subscriptions {
     // As long as the other connection brings it, that one does.
     if (feed.asked !== null) return;
     feed.link = null;
-    if (!error.temporary) return this.reject(feed, error);
+    if (error.temporary) this.later(feed, error.retryAfterMs);
+    else this.reject(feed, error);
+  }
+
+  private later(feed: Feed, atLeast?: number): void {
     this.again.add(feed);
-    this.cancelAgain ??= this.ports.environment.after(this.backOff.draw(error.retryAfterMs), () => {
+    this.cancelAgain ??= this.ports.environment.after(this.backOff.draw(atLeast), () => {
       this.cancelAgain = null;
       const feeds = [...this.again];
       this.again.clear();

@@ -45,7 +45,7 @@ export function resolveModule(text: string, origin: string | undefined): string 
   try {
     return createRequire(join(base, 'package.json')).resolve(text);
   } catch {
-    // The importer tells what cannot be found.
+    // A package that cannot be found is told when it is imported.
     return text;
   }
 }

@@ -27,7 +27,7 @@ export interface Loaded {
   readonly config: Config;
   /** Where each key's value comes from; keys with their default are missing. */
   readonly origins: ReadonlyMap<string, string>;
-  /** The keys of applications as text: to be read where they are known (apps/load.ts). */
+  /** Texts for keys of applications, to be read against their schemas (apps/load.ts). */
   readonly appTexts: AppTexts;
 }
 

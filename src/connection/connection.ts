@@ -95,7 +95,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   isScheduled = false;
   isScheduledToRead = false;
 
-  // catch-up.ts and missed-messages.ts
+  // catch-up.ts, log-page.ts and missed-messages.ts
   /** Subscriptions that read the log, the longest lagging first. */
   lagging: Subscription[] | null = null;
   /** A page of the log has been asked for. */
@@ -193,8 +193,9 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
       if (hogsTurn(this, bytes.byteLength) || !this.isOpen) return;
       counters.received.add('invalid', this.codec.index);
       // One answer for all that a turn brings too much: no answer could name its frame, and printing costs as much as reading.
-      if (overruns(this) && turnGuard.wasTold(this)) return counters.errors.add(unread.reason);
-      return this.reject(unread, undefined);
+      if (!overruns(this) || !turnGuard.wasTold(this)) this.reject(unread, undefined);
+      else counters.errors.add(unread.reason);
+      return;
     }
     const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(bytes, this.batching);
     if (isBatch(decoded)) for (const frame of decoded) this.accept(frame, bytes.byteLength / decoded.length);

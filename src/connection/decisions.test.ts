@@ -142,7 +142,9 @@ describe('rights that change', () => {
           details: {
             topics: ['poll.1'],
             active_subscriptions: 1,
-            rejected: [{ topic: 'poll.1', code: 403, reason: 'not_allowed', message: 'the poll is over' }],
+            rejected: [
+              { topic: 'poll.1', code: 403, reason: 'not_allowed', message: 'the poll is over', temporary: false },
+            ],
           },
         },
       },

@@ -158,6 +158,65 @@ describe('a message that the owner has stored', () => {
     expect(rig.position(TOPIC).sequence).toBe(3);
   });
 
+  test('is appended once more when the answer of the log was lost, and is there once', () => {
+    const append = rig.broker.inner.append.bind(rig.broker.inner);
+    let calls = 0;
+    rig.broker.inner.append = (topic, position, timestamp, draft, reply) => {
+      calls += 1;
+      const lost = calls === 1;
+      append(topic, position, timestamp, draft, (answer) =>
+        reply(lost ? refusal('outcome_unknown', 'the answer was lost') : answer),
+      );
+    };
+    const id = send(client, 'a');
+    store();
+    expect(calls).toBe(2);
+    expect(client.repliesTo(id)[0]?.data).toMatchObject({ status: 'delivered', sequence: 1 });
+    expect(rig.position(TOPIC).sequence).toBe(1);
+  });
+
+  test('is not told to be nowhere when the log is away: sent again, it comes to its place', () => {
+    const bob = rig.connect('bob');
+    bob.subscribe(TOPIC);
+    rig.broker.refuses.set('append', refusal('log_unavailable', 'Redis is away', 200));
+    const first = send(client, 'a', 'key');
+    store();
+    expect(client.repliesTo(first)[0]?.data).toMatchObject({ reason: 'outcome_unknown', retry_after_ms: 200 });
+    rig.broker.refuses.clear();
+    const again = send(client, 'a', 'key');
+    store();
+    expect(client.repliesTo(again)[0]?.data).toMatchObject({ status: 'duplicate', sequence: 1 });
+    expect(flow(bob.take())).toEqual([`${TOPIC} 1`]);
+  });
+
+  test('what was not appended comes with the next message of anybody', () => {
+    publishMany(1);
+    rig.broker.refuses.set('append', refusal('log_unavailable', 'Redis is away', 200));
+    send(client, 'lost');
+    store();
+    rig.broker.refuses.clear();
+    const bob = rig.connect('bob');
+    bob.subscribe(TOPIC);
+    send(rig.connect('eve'), 'next');
+    store();
+    expect(bob.take().map(({ data }) => data['payload'])).toEqual(['lost', 'next']);
+  });
+
+  test('an owner without a history cannot fill a hole, and says where it is', () => {
+    const draft = { payload: '1', from: 'ada', clientId: undefined, trace: undefined, idempotencyKey: undefined };
+    const row = (sequence: number): StoredAt => ({
+      position: { epoch: EPOCH, sequence },
+      timestamp: rig.clock.now(),
+      draft,
+      duplicate: false,
+    });
+    const answers: object[] = [];
+    const alone = { ...owner.owner, history: null };
+    for (const sequence of [1, 3])
+      appendStored(rig.broker, TOPIC, alone, row(sequence), (answer) => answers.push(answer));
+    expect(answers).toMatchObject([{ position: { sequence: 1 } }, { reason: 'outcome_unknown' }]);
+  });
+
   test('where the log has another message nobody is told that it was published', () => {
     publishMany(2);
     const row = owner.table.rows[1];
@@ -212,6 +271,23 @@ describe('a log that is new, or was lost', () => {
       ...Array.from({ length: 5 }, (_, at) => `${TOPIC} ${at + 16} replayed`),
       `${TOPIC} 21`,
     ]);
+    expect(rig.unaccounted()).toBe(0);
+  });
+
+  test('that is lost while clients listen costs them nothing, also those who lag', () => {
+    const bob = rig.connect('bob', { kernelBytes: 10 });
+    bob.subscribe(TOPIC);
+    publishMany(3);
+    bob.stop();
+    publishMany(8);
+    rig.forget(TOPIC);
+    rig.settle();
+    publishMany(1);
+    bob.resume();
+    const seen = bob.frames.filter(({ type }) => type === 'Broadcast' || type === 'Gap');
+    expect(seen.map(({ data }) => [data['epoch'], data['sequence']])).toEqual(
+      Array.from({ length: 12 }, (_, at) => [EPOCH, at + 1]),
+    );
     expect(rig.unaccounted()).toBe(0);
   });
 

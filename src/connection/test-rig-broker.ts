@@ -15,7 +15,7 @@ import type { Refusal } from '../protocol/errors.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 
-type Call = 'retain' | 'publish' | 'read';
+type Call = 'retain' | 'publish' | 'append' | 'read';
 
 export class HeldBroker implements Broker {
   readonly inner: Broker;
@@ -28,7 +28,7 @@ export class HeldBroker implements Broker {
   /** The answer of a log in place of what it holds. */
   pretends: (history: History) => History = (history) => history;
   /** How often each call was made. */
-  readonly calls: Record<Call, number> = { retain: 0, publish: 0, read: 0 };
+  readonly calls: Record<Call, number> = { retain: 0, publish: 0, append: 0, read: 0 };
   private readonly held: (() => void)[] = [];
 
   constructor(inner: Broker) {
@@ -63,7 +63,7 @@ export class HeldBroker implements Broker {
   }
 
   append(topic: Topic, position: Position, timestamp: number, draft: Draft, reply: Reply<Appended>): void {
-    this.inner.append(topic, position, timestamp, draft, reply);
+    this.call('append', reply, (late) => this.inner.append(topic, position, timestamp, draft, late));
   }
 
   useHistory(sourceOf: HistorySourceOf): void {

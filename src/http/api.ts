@@ -19,7 +19,7 @@ export interface Call {
   readonly request: HttpRequest;
   readonly principal: Principal;
   /** Takes tokens beyond those of the request itself. Returns why not, when they are not there. */
-  charge(cost: number): Refusal | null;
+  readonly charge: (cost: number) => Refusal | null;
 }
 
 export interface ApiEndpoint extends Pick<GuardedRoute, 'method' | 'path' | 'maxBody'> {

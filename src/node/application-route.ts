@@ -1,11 +1,11 @@
-/** A route of an application, for the edge that serves it: callers and bodies are checked before its handler. */
+/** A route of an application, for the edge that serves it: the caller and the request are checked before its handler. */
 import type { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import type { HttpResponse, Method } from './route.ts';
 
-/** Anybody; users with a token; tokens with the role `service`. */
-export type Access = 'public' | 'user' | 'service';
+/** Anybody; any good token; tokens with the role `service`. */
+type Access = 'public' | 'user' | 'service';
 
 export interface ApplicationRoute {
   /** The application. */
@@ -34,7 +34,7 @@ export interface CheckedRequest {
   readonly parameters: Readonly<Record<string, string>>;
   readonly query: unknown;
   readonly body: unknown;
-  header(name: string): string | undefined;
+  readonly header: (name: string) => string | undefined;
   /** Of the client, as far as proxies are trusted. */
   readonly address: string;
 }

@@ -8,7 +8,7 @@ import type { Position, Publication } from '../protocol/position.ts';
 import type { ServiceContext } from './context.ts';
 import { nodeName } from './names.ts';
 
-export interface PageDetails {
+interface PageDetails {
   readonly topic: string;
   readonly complete: boolean;
   readonly reason?: string;

@@ -7,7 +7,7 @@ import { messageId, type Publication } from '../protocol/position.ts';
 import { covers, matches, overlaps, topicDigest, wireName, type Topic } from '../protocol/topic.ts';
 import type { Overlap, StoredAt, TopicOwner, TopicOwners } from './topic-owners.ts';
 
-export const OWNED = 'poll.**';
+const OWNED = 'poll.**';
 export const EPOCH = 'table';
 
 interface Question {

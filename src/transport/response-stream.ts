@@ -38,7 +38,7 @@ export class ResponseStream {
     void this.pump();
   }
 
-  /** The client has gone: the maker of the pieces hears of it, as if a loop over them had been left. */
+  /** The client has gone: the maker of the pieces is told, as if a loop over them had been left. */
   abandon(): void {
     if (this.isOver) return;
     this.isOver = true;

@@ -95,7 +95,7 @@ describe('at start', () => {
     for (const expected of [
       'the applications have 7 problems',
       'apps.two: expected frame type X-Do for one application, got it is that of one too',
-      'apps.two: expected frame types of X- and letters, digits and -, got "Y-Do"',
+      'apps.two: expected frame types of X- and letters, digits and -, perhaps with * behind the last -, got "Y-Do"',
       'apps.two: expected route GET /api/things/:name for one alone, got /api/things/:id is that of one too',
       'apps.two: expected route POST /api/publish for one alone, got /api/publish is that of the server too',
       'apps.two: expected routes below /api/ or /apps/two/, of literal segments and :name parts, got "/elsewhere"',

@@ -46,7 +46,7 @@ function talk(table: Table): App {
   return {
     name: 'talk',
     async start(host) {
-      // Messages that a restart or an emptied log has lost are put back: appending what is there changes nothing.
+      // Messages that a restart or an emptied log has lost come back: appending what is there changes nothing.
       for (const { at, timestamp, payload, from } of table.rows.slice(-KEPT))
         await host.publish(TOPIC, { at, timestamp, payload, from });
       return {

@@ -1,7 +1,7 @@
 /** Every part of the seam, against a real server: routes in all their forms, hooks, events between nodes, metrics, health, stop. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import type { App, Host, JsonValue } from '../../src/index.ts';
+import type { App, Host } from '../../src/index.ts';
 import { appOf } from '../harness/apps.ts';
 import { connect } from '../harness/client.ts';
 import { eventually, within } from '../harness/deadline.ts';
@@ -288,7 +288,7 @@ describe('the host', () => {
     const allowed = new Set(['ada', 'bob']);
     const spread = appOf('spread', (host) => {
       hosts.push(host);
-      host.on('greeting', (data, { node }) => void heard.push(`${host.node} from ${node}: ${String(data)}`));
+      host.on('greeting', (data, { node }) => void heard.push(`${host.node} from ${node}: ${JSON.stringify(data)}`));
       return { topics: [{ pattern: 'room.*', mayAct: (principal) => Promise.resolve(allowed.has(principal.user)) }] };
     });
     const shared = { 'redis.url': redis.url, 'redis.prefix': 'spread' };
@@ -306,7 +306,7 @@ describe('the host', () => {
     expect(() => host.emit('greeting', 'x'.repeat(70_000))).toThrow('expected JSON of at most 65536 characters');
 
     const [ada, bob] = [await connect(one?.port ?? 0, { user: 'ada' }), await connect(two?.port ?? 0, { user: 'bob' })];
-    expect((await host.notify('bob', 'nudge', { by: 'ada' } as JsonValue)).connections).toBe(1);
+    expect((await host.notify('bob', 'nudge', { by: 'ada' })).connections).toBe(1);
     expect((await bob.next('SystemNotification')).data).toMatchObject({ code: 'nudge', data: { by: 'ada' } });
 
     await bob.subscribe('room.a');

@@ -7,12 +7,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_TOKEN } from '../harness/admin.ts';
 import { connect, type Connection } from '../harness/client.ts';
 import { eventually, within } from '../harness/deadline.ts';
-import { signalbox, startProcess } from '../harness/process.ts';
+import { signalbox, spawnServer, startProcess } from '../harness/process.ts';
 import { startRedis, type RedisServer } from '../harness/redis-server.ts';
 import { SECRET } from '../harness/tokens.ts';
 
 const POLL = fileURLToPath(new URL('../../examples/poll/poll.ts', import.meta.url));
-const TEST_MS = 60_000;
+const TEST_MS = 90_000;
+/** A parent and two workers, which all load the module. */
+const SLOW_MS = 60_000;
 const LUNCH = { poll: 'lunch', question: 'Where to?', options: ['Thai', 'Pizza'] };
 
 const directory = mkdtempSync(join(tmpdir(), 'signalbox-poll-'));
@@ -59,7 +61,7 @@ test('in a server of its own: sections, variables, the log, and a verb beside it
   expect(await server.end()).toBe(0);
 });
 
-test('print-config and check-config know its keys, and secrets stay secret', async () => {
+test('print-config and check-config know its keys, and secrets stay secret', { timeout: TEST_MS }, async () => {
   const printed = await signalbox(['print-config', '--config', FILE, '--set', 'apps.poll.creators=host,guest'], {
     JWT_SECRET: SECRET,
   });
@@ -80,7 +82,8 @@ test(
   async () => {
     const settings = { 'redis.url': redis.url, 'redis.prefix': 'polls', 'server.node_name': 'web', 'admin.port': '0' };
     const sets = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-    const server = await startProcess(['--workers', '2', '--config', FILE, ...sets], { ADMIN_TOKEN });
+    const server = spawnServer(['--workers', '2', '--config', FILE, ...sets], { JWT_SECRET: SECRET, ADMIN_TOKEN });
+    await server.serving(SLOW_MS);
     const voters = new Map<string, Connection>();
     for (let at = 0; voters.size < 2; at += 1) {
       const voter = await connect(server.port, { user: `voter-${at}` });
@@ -115,8 +118,8 @@ test('in workers one that does not start stops the server, with its name', { tim
     'admin.port=0',
     `apps.modules=${join(directory, 'broken.ts')}`,
   ];
-  const args = ['serve', '--port', '0', '--workers', '2', ...sets.flatMap((set) => ['--set', set])];
-  const { code, err } = await signalbox(args, { JWT_SECRET: SECRET, ADMIN_TOKEN });
-  expect(code).toBe(1);
-  expect(err).toContain('apps.broken: expected an application that starts, got Error: no disk');
+  const args = ['--workers', '2', ...sets.flatMap((set) => ['--set', set])];
+  const server = spawnServer(args, { JWT_SECRET: SECRET, ADMIN_TOKEN });
+  expect(await within(server.exited, 'the end', SLOW_MS)).toBe(1);
+  expect(server.errors).toContain('apps.broken: expected an application that starts, got Error: no disk');
 });

@@ -22,7 +22,7 @@ export function queueDirectory(): string {
 }
 
 /** Retries that tests do not wait for. */
-export const QUICK: Section = { retry_first_ms: 20, retry_max_ms: 200 };
+const QUICK: Section = { retry_first_ms: 20, retry_max_ms: 200 };
 
 /**
  * @param section of `[apps.webhooks]`, beside `url` and `secret`

@@ -1,6 +1,7 @@
 /** What the backend may answer to a question, and whether what came is that: a JSON object with these fields and no others. */
 import { z } from 'zod';
 import type { JsonValue } from '../../protocol/frames.ts';
+import { isTopicOrPattern } from './settings.ts';
 import type { Answer, Failed, NoAnswer } from './backend.ts';
 
 const MAX_SUBSCRIPTIONS = 100;
@@ -25,11 +26,14 @@ const denial = z.strictObject({
 export type Denial = z.output<typeof denial>;
 
 /** One schema for each question. */
-export const ANSWERS = {
+const ANSWERS = {
   connecting: z.union([
     z.strictObject({
       allow: z.literal(true),
-      subscribe: z.array(z.string()).max(MAX_SUBSCRIPTIONS).optional(),
+      subscribe: z
+        .array(z.string().refine(isTopicOrPattern, 'expected a topic or pattern'))
+        .max(MAX_SUBSCRIPTIONS)
+        .optional(),
       remember_secs: rememberSecs,
     }),
     denial,
@@ -49,9 +53,9 @@ export type Question = keyof typeof ANSWERS;
 export type AnswerTo<Q extends Question> = z.output<(typeof ANSWERS)[Q]>;
 
 /** Why there is no answer: the backend is away or cannot answer now, or we do not even ask. */
-export type Down = Exclude<NoAnswer, 'too_large'> | 'status' | 'breaker_open' | 'busy';
+type Down = Exclude<NoAnswer, 'too_large'> | 'status' | 'breaker_open' | 'busy';
 /** Why an answer that came is none. */
-export type Wrong = 'too_large' | 'redirect' | 'client_error' | 'content_type' | 'not_json' | 'schema';
+type Wrong = 'too_large' | 'redirect' | 'client_error' | 'content_type' | 'not_json' | 'schema';
 
 export type Outcome<T> =
   | { readonly kind: 'answer'; readonly answer: T }

@@ -24,6 +24,7 @@ export const app: App<Settings> = {
   settings,
   verbs,
   start: async (host, given) => {
+    warnOfPlainHttp(given, host);
     const signer = new Signer([given.secret, given.previous_secret].flatMap((text) => keyOf(text ?? '') ?? []));
     const backend = backendOf(given, host);
     const questions = questionsOf(given, host, backend, signer);
@@ -45,6 +46,13 @@ export const app: App<Settings> = {
     return parts;
   },
 };
+
+/** Signed bytes cannot be changed on the way, but they can be read. */
+function warnOfPlainHttp({ url }: Settings, { log }: Host): void {
+  const { protocol, hostname } = new URL(url);
+  const isHere = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
+  if (protocol === 'http:' && !isHere) log.warn('The backend is reached without TLS', { host: hostname });
+}
 
 function backendOf(given: Settings, { scheduler }: Host): Backend {
   const options = {

@@ -24,8 +24,8 @@ export class Asking {
   hooks(): Pick<Hooks, 'connecting'> {
     if (!this.settings.ask.includes('connecting')) return {};
     return {
-      connecting: async ({ principal, address }) => {
-        const data = { ...whoIs(principal), address };
+      connecting: async ({ principal, address, origin }) => {
+        const data = { ...whoIs(principal), address, origin };
         const outcome = await this.questions.ask('connecting', data, data);
         const verdict = verdictOf(this.host, outcome, this.settings.connecting_when_down);
         if (verdict === undefined || this.host.isRefusal(verdict)) return verdict;
@@ -79,7 +79,7 @@ export class Asking {
       handle: async (data, { principal, connectionId, type: sent, frameId }) => {
         const about = { ...whoIs(principal), connection: connectionId, frame: sent, id: frameId, data };
         const outcome = await this.questions.ask('frame', null, about);
-        const verdict = verdictOf(host, outcome, 'refuse');
+        const verdict = verdictOf(host, outcome, 'refuse', 'application_timeout');
         if (verdict === undefined || host.isRefusal(verdict)) return verdict;
         return verdict.data;
       },

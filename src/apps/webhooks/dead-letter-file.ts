@@ -36,7 +36,7 @@ export class DeadLetterFile {
   }
 
   newest(limit: number): readonly DeadLetter[] {
-    return this.letters.slice(-limit).reverse();
+    return this.letters.slice(-limit).toReversed();
   }
 
   /** @param ids `null` for all */

@@ -70,7 +70,7 @@ test('what a process leaves that is killed, the next one finds', async () => {
   const batch = await first.queue.peek(20, 1_000_000);
   await first.queue.done(batch?.end ?? 0);
   // Killed: nothing is closed, the lock stays, and the last line is only begun.
-  const [segment = ''] = readdirSync(directory).filter((name) => name.endsWith('.jsonl') && !name.startsWith('dead'));
+  const segment = readdirSync(directory).find((name) => name.endsWith('.jsonl') && !name.startsWith('dead')) ?? '';
   appendFileSync(join(directory, segment), '{"id":"e-51","a');
   writeFileSync(join(directory, 'lock'), '999999999 1');
   const second = await openQueue(directory);
@@ -149,7 +149,7 @@ test('lines that are no events are dropped and counted', async () => {
   first.queue.put(eventOf(1));
   await first.queue.flush();
   await first.queue.close();
-  const [segment = ''] = readdirSync(directory).filter((name) => /^\d+\.jsonl$/.test(name));
+  const segment = readdirSync(directory).find((name) => /^\d+\.jsonl$/.test(name)) ?? '';
   appendFileSync(join(directory, segment), '\0\0\0\n[1]\n');
   const { queue, dropped } = await openQueue(directory);
   queue.put(eventOf(2));

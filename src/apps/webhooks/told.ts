@@ -1,5 +1,5 @@
 /** What of the backend is counted and logged. Names of metrics begin with `signalbox_webhooks_`. */
-import type { Counter, Host, Observations } from '../host-api.ts';
+import type { Host, Observations } from '../host-api.ts';
 import type { Outcome, Question } from './answers.ts';
 import type { BreakerState } from './circuit-breaker.ts';
 import type { DeadLetter, QueueTold } from './event-queue.ts';
@@ -46,12 +46,7 @@ export function tellOfQuestions(host: Host): QuestionsTold {
 }
 
 function isNo(outcome: Outcome<unknown>): boolean {
-  return outcome.kind === 'answer' && (outcome.answer as { readonly allow: boolean }).allow === false;
-}
-
-export interface EventCounters {
-  readonly told: Counter;
-  readonly dropped: Counter;
+  return outcome.kind === 'answer' && !(outcome.answer as { readonly allow: boolean }).allow;
 }
 
 export function tellOfQueue(host: Host, filled: () => void): QueueTold {

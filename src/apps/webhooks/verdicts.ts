@@ -11,22 +11,24 @@ const RETRY_MS = 1_000;
 /**
  * The answer that allows; a refusal; or `undefined`: the backend is down, and for this question that is a yes.
  * An answer that cannot be used is never a yes.
+ * @param reason of the refusal when there is no answer
  */
 export function verdictOf<A extends { readonly allow: boolean }>(
   host: Host,
   outcome: Outcome<A>,
   whenDown: WhenDown,
+  reason: 'rights_unavailable' | 'application_timeout' = 'rights_unavailable',
 ): Exclude<A, Denial> | Refusal | undefined {
   if (outcome.kind === 'answer') {
     const { answer } = outcome;
     return answer.allow ? (answer as Exclude<A, Denial>) : denied(host, answer as unknown as Denial);
   }
   if (outcome.kind === 'wrong')
-    return host.refuse('rights_unavailable', "the application's backend gave an answer that cannot be used", {
+    return host.refuse(reason, "the application's backend gave an answer that cannot be used", {
       retryAfterMs: RETRY_MS,
     });
   if (whenDown === 'allow') return undefined;
-  return host.refuse('rights_unavailable', "the application's backend does not answer now", {
+  return host.refuse(reason, "the application's backend does not answer now", {
     retryAfterMs: Math.max(RETRY_MS, Math.ceil(outcome.retryAfterMs ?? 0)),
   });
 }

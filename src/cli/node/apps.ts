@@ -1,5 +1,5 @@
 /** The applications of a node: the ports that they are given, and what they give back, put where it belongs. */
-import { AppEvents } from '../../apps/app-events.ts';
+import type { AppEvents } from '../../apps/app-events.ts';
 import type { SharedStore } from '../../apps/host-api.ts';
 import type { LoadedApp } from '../../apps/loaded.ts';
 import { startApps, type RunningApps } from '../../apps/run.ts';

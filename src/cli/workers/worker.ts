@@ -1,5 +1,7 @@
 /** A worker: a node like any other, but its configuration comes from its parent, and its parent says when it ends. */
 import { loadApps } from '../../apps/load.ts';
+import { AppsError } from '../../apps/run.ts';
+import { ConfigError } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { authorize, type HttpRequest, type Verdict } from '../../node/route.ts';
 import type { StopOptions } from '../node/stop.ts';
@@ -32,7 +34,10 @@ async function start(config: Config): Promise<RunningNode> {
     tell({ kind: 'serving' });
     return running;
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    // Problems of applications and of the configuration say all themselves.
+    const isTold = error instanceof AppsError || error instanceof ConfigError;
+    const shown = error instanceof Error && !isTold ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`${shown}\n`);
     return process.exit(1);
   }
 }
