@@ -122,8 +122,11 @@ export class Upkeep {
   private removeNext(owner: string, topics: Topic[]): void {
     const [topic] = topics;
     if (topic === undefined) return this.removeSome(owner);
-    this.parts.store.remove(owner, topic, 'node_lost', (answer) => {
-      if (this.isStopped || isRefusal(answer)) return void this.ending.delete(owner);
+    this.parts.store.remove(owner, topic, 'node_lost', (answer): void => {
+      if (this.isStopped || isRefusal(answer)) {
+        this.ending.delete(owner);
+        return;
+      }
       this.parts.counters.presenceReaped += answer.removed;
       if (!answer.isMore) topics.shift();
       this.parts.scheduler.after(this.options.paceMs, () => this.removeNext(owner, topics));

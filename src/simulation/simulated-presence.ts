@@ -2,7 +2,7 @@
  * A store of presence that several nodes share, on virtual time: calls are lost before or after their effect, nodes are
  * cut off, everything is emptied, or what was written last is lost with the server that had it.
  */
-import { MemoryPresenceStore } from '../presence/memory.ts';
+import type { MemoryPresenceStore } from '../presence/memory.ts';
 import type { CountMode, Overview, PresenceStore } from '../presence/presence-store.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/topic.ts';
