@@ -238,7 +238,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.transport = null;
     this.context.counters.closed.add(countedAs(code));
     this.context.log.debug('Connection closed', { connection_id: this.id, code });
-    this.release();
+    this.release(false);
     this.cell.stop('finished');
     tellDisconnected(this, code);
     this.context.ended(this);
@@ -401,7 +401,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     if (!this.step('CLOSE')) return;
     this.seenBeat = this.context.node.beat;
     this.context.log.debug('Closing connection', { connection_id: this.id, code: CLOSE_CODES[reason].code, reason });
-    this.release();
+    this.release(reason === 'banned' || reason === 'forbidden' || reason === 'token_revoked');
     // Answers of ports that are still under way find nobody any more.
     this.cell.stop('finished');
     this.transport?.close(reason, text);
@@ -449,9 +449,10 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   }
 
   /** Gives back everything that others hold for this connection. */
-  private release(): void {
+  private release(isKicked: boolean): void {
     const { context } = this;
     context.underWay.get(this)?.abort();
+    context.presence?.presence.closed(this.id, isKicked);
     saveSession(this);
     endSubscriptions(this);
     this.lagging = null;

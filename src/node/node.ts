@@ -168,7 +168,8 @@ export class Node {
 
   async drain(options: DrainOptions): Promise<void> {
     this.parts.mode.send({ type: 'DRAIN' });
-    const { clock, random } = this.parts.context;
+    const { clock, random, presence } = this.parts.context;
+    presence?.presence.drain();
     await drainConnections(
       { connections: this.connections, clock, random, scheduler: this.parts.context.scheduler },
       options,
@@ -361,6 +362,7 @@ export class Node {
         'history',
         'idempotency',
         'direct_messages',
+        ...(context.presence === null ? [] : ['presence']),
         ...(connection.batching ? ['batching'] : []),
         ...context.frameHandlers.keys(),
       ],

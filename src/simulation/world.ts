@@ -218,6 +218,7 @@ export class World {
       sessions: new MemorySessionStore(60_000, 10, clock),
       authorizer: this.decisions,
       owners: null,
+      presence: null,
       events: null,
       limits: limitsOf(conditions),
       frameHandlers: new Map(),
