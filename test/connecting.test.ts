@@ -1,4 +1,4 @@
-/** Who may connect is asked of whoever wants to know: it may refuse, subscribe the client, or never answer. */
+/** Applications are asked who may connect: they may refuse, subscribe the client, or never answer. */
 import { expect, test } from 'vitest';
 import { refusal, type Refusal } from '../src/protocol/errors.ts';
 import type { ConnectingFacts, ConnectionEvents, Welcome } from '../src/service/connection-events.ts';

@@ -23,6 +23,9 @@ function read(page: string): string {
   return readFileSync(join(ROOT, page), 'utf8');
 }
 
+/** Applications that pages name: they have keys, variables and metrics of their own, which their own tests hold. */
+const APPS = ['webhooks', 'poll'];
+
 const FILES = globSync('{*,{src,test,bench,docs,deploy,k8s,scripts,config,bin,examples}/**}', {
   cwd: ROOT,
   exclude: (path) => path.includes('node_modules'),
@@ -46,7 +49,7 @@ describe.each(PAGES)('%s', (page) => {
   });
 
   test('its configuration keys are there', () => {
-    const known = new Set(KEYS.map(({ path }) => path));
+    const known = new Set([...KEYS.map(({ path }) => path), ...APPS.map((app) => `apps.${app}`)]);
     const named = quoted.filter(
       (word) => /^[a-z_]+\.[a-z_]+$/.test(word) && Object.hasOwn(SECTIONS, word.split('.')[0] ?? ''),
     );
@@ -78,13 +81,16 @@ describe.each(PAGES)('%s', (page) => {
     const known = new Set(KEYS.flatMap(({ variables }) => variables));
     const named = [...text.matchAll(/\bSIGNALBOX_[A-Z_]+[A-Z]\b/g)].map(([name]) => name.replace(/_FILE$/, ''));
     const examples = new Set(['SIGNALBOX_SECTION_KEY', 'SIGNALBOX_SERVICE_HOST', 'SIGNALBOX_REDIS_PORT']);
-    expect(named.filter((name) => !known.has(name) && !examples.has(name))).toEqual([]);
+    const isOfApp = (name: string): boolean =>
+      APPS.some((app) => name.startsWith(`SIGNALBOX_APPS_${app.toUpperCase()}_`));
+    expect(named.filter((name) => !known.has(name) && !examples.has(name) && !isOfApp(name))).toEqual([]);
   });
 
   test('its metrics are there', () => {
     const known = [...METRICS, ...WORKER_METRICS].map(({ name }) => name);
     const named = [...text.matchAll(/\bsignalbox_[a-z_]+[a-z](?![\w.-])/g)].map(([name]) => name);
     const isKnown = (name: string): boolean =>
+      APPS.some((app) => `${name}_`.startsWith(`signalbox_${app}_`)) ||
       known.some((each) => each.startsWith(name) || name.replace(/_(bucket|sum|count)$/, '') === each);
     expect(named.filter((name) => !isKnown(name))).toEqual([]);
   });

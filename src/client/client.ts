@@ -315,7 +315,7 @@ export class Client<T = Record<string, unknown>> {
         receipt === undefined ? reject(error ?? undefined) : resolve(receipt),
       );
     });
-    // Who does not wait for it finds what has failed in the queue; it must not end a program.
+    // A caller that does not wait for it finds the failed entry in the queue; it must not end a program.
     promise.catch(() => {});
     return promise;
   }

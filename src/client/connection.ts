@@ -296,7 +296,7 @@ export class Connection implements LinkEvents {
     try {
       link.open(`${url}${url.includes('?') ? '&' : '?'}${query}`, token, this);
     } catch {
-      // What was thrown may quote the token.
+      // The error that was thrown may quote the token.
       const message = 'expected a URL like wss://example.com/ws, and a token that fits into a subprotocol';
       return this.close(new SignalboxError('invalid_url', message));
     }

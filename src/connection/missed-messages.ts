@@ -80,7 +80,7 @@ export class MissedMessages {
     });
   }
 
-  /** What rights have changed about is given no further: asked for again, it is decided anew. */
+  /** Topics whose rights have changed are given no further: a client that asks again has them decided anew. */
   rightsChanged(isAbout: (name: string) => boolean): void {
     for (const { name } of this.queue.slice(this.at)) if (isAbout(name)) this.doubtful.add(name);
   }

@@ -159,12 +159,12 @@ describe('a message that the owner has stored', () => {
   });
 
   test('is appended once more when the answer of the log was lost, and is there once', () => {
-    const { append } = rig.broker.inner;
+    const append = rig.broker.inner.append.bind(rig.broker.inner);
     let calls = 0;
     rig.broker.inner.append = (topic, position, timestamp, draft, reply) => {
       calls += 1;
       const lost = calls === 1;
-      append.call(rig.broker.inner, topic, position, timestamp, draft, (answer) =>
+      append(topic, position, timestamp, draft, (answer) =>
         reply(lost ? refusal('outcome_unknown', 'the answer was lost') : answer),
       );
     };

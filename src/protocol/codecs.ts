@@ -3,7 +3,7 @@ import type { Codec } from './codec.ts';
 import { json } from './json.ts';
 import { msgpack } from './msgpack.ts';
 
-/** What is kept for each format stands in arrays by `Codec.index`, which is the place here. The first is the default. */
+/** State kept for each format stands in arrays by `Codec.index`, which is the place here. The first is the default. */
 export const CODECS: readonly Codec[] = [json, msgpack];
 
 export const DEFAULT_CODEC: Codec = json;

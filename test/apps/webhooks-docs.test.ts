@@ -128,7 +128,7 @@ function signed(body: string, at = Date.now()): Readonly<Record<string, string>>
   return new Signer([keyOf(WEBHOOK_SECRET) ?? Buffer.alloc(0)]).headers('id', at, Buffer.from(body));
 }
 
-/** What is signed is accepted; tampered bytes, another key, an old recording and a second signature besides are told apart. */
+/** Signed bytes are accepted; tampered bytes, another key, an old recording and a second signature besides are told apart. */
 async function expectVerification(url: string): Promise<void> {
   const body = '{"type":"connecting","data":{"user":"alice"}}';
   expect(await post(url, body)).toBe(200);

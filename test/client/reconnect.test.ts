@@ -1,4 +1,5 @@
 /** The client library while a real server restarts, expels, drains and fails. */
+import type { App } from '../../src/apps/app.ts';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ConnectionState } from '../../src/client/index.ts';
 import { eventually, within } from '../harness/deadline.ts';
@@ -182,9 +183,16 @@ test('a token that ends is replaced on the connection; one that is revoked bring
   expect(asked).toEqual(['connect', 'expiring', 'rejected']);
 });
 
-test('an extension of the application is asked and answers', async () => {
-  const frameHandlers = new Map([['X-Vote', { writes: false, handle: () => Promise.resolve({ votes: 3 }) }]]);
-  const server = await startServer({}, { frameHandlers });
+test('an application is asked and answers', async () => {
+  const vote: App = {
+    name: 'vote',
+    start: (host) => ({
+      frames: {
+        'X-Vote': host.frame({ schema: (z) => z.looseObject({}), writes: false, handle: () => ({ votes: 3 }) }),
+      },
+    }),
+  };
+  const server = await startServer({}, [vote]);
   const client = clientOf(server);
   await new Reading(client.topic('chat.42')).live();
   expect(await client.request('X-Vote', { for: 'tea' })).toEqual({ votes: 3 });

@@ -121,7 +121,7 @@ test(
     for (const user of users) {
       const bob = await connect(a.port, { user });
       const from = [mallory, ann];
-      // What was sent before counts as unread until the user listens.
+      // Messages sent before count as unread until the user listens.
       for (let at = 0; at < 2; at += 1) await from[at % 2]?.ask('DirectMessage', { target_user: user, payload: at });
       await bob.subscribe('@me');
       let taken = 0;

@@ -47,7 +47,7 @@ export const app: App<Settings> = {
   },
 };
 
-/** What is signed cannot be changed on the way, but it can be read. */
+/** Signed bytes cannot be changed on the way, but they can be read. */
 function warnOfPlainHttp({ url }: Settings, { log }: Host): void {
   const { protocol, hostname } = new URL(url);
   const isHere = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
