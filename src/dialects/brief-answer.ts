@@ -47,12 +47,6 @@ export abstract class BriefAnswer implements Transport {
     else this.over(1006);
   }
 
-  /** The request is refused before anything begins. */
-  refuse(response: HttpResponse): HttpResponse {
-    this.abandon();
-    return response;
-  }
-
   /** Does what the request is for. */
   protected abstract begin(connection: Connection): void;
 
@@ -73,8 +67,10 @@ export abstract class BriefAnswer implements Transport {
   ping(): void {}
 
   close(reason: CloseReason, text: string): void {
-    const problem = refusal(BY_CLOSE[reason] ?? 'not_admitting', text);
-    this.answer(this.partial(problem) ?? refused(problem));
+    if (this.answered !== null) {
+      const problem = refusal(BY_CLOSE[reason] ?? 'not_admitting', text);
+      this.answer(this.partial(problem) ?? refused(problem));
+    }
     this.over(CLOSE_CODES[reason].code);
   }
 

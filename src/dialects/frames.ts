@@ -31,7 +31,7 @@ function answering({ parts }: Node, admission: Accepted): Admitted {
         admission.abandon();
         return refused(given);
       }
-      const answers = new FrameAnswers(admission, given);
+      const answers = new FrameAnswers(admission, given, parts.context.scheduler);
       gone = () => answers.abandon();
       return answers.run();
     },

@@ -2,7 +2,7 @@
 import type { Connection } from '../connection/connection.ts';
 import type { HttpResponse } from '../node/route.ts';
 import type { Payload } from '../protocol/codec.ts';
-import { ERRORS, isRefusal, refusal, type Reason, type Refusal } from '../protocol/errors.ts';
+import { ERRORS, refusal, type Reason, type Refusal } from '../protocol/errors.ts';
 import { utf8 } from '../protocol/json-publication.ts';
 import type { Position } from '../protocol/position.ts';
 import { ME } from '../protocol/topic.ts';
@@ -10,6 +10,9 @@ import type { Scheduler, Timer } from '../telemetry/clock.ts';
 import { refused, type Accepted } from './arrival.ts';
 import { BriefAnswer } from './brief-answer.ts';
 import { FIRST_FRAME, type Plan } from './wishes.ts';
+
+/** So long after its time a poll waits for positions and for messages that it is known to have missed. */
+const LATEST_MS = 5_000;
 
 export interface PollBounds {
   readonly waitMs: number;
@@ -25,7 +28,7 @@ interface Frame {
 interface Subscribed {
   readonly topics: readonly string[];
   readonly positions: Readonly<Record<string, Position>>;
-  readonly recovery: unknown;
+  readonly recovery: Readonly<Record<string, { readonly missed: number }>>;
   readonly rejected: readonly unknown[];
 }
 
@@ -39,6 +42,7 @@ export class PollAnswer extends BriefAnswer {
   private reconnectAfterMs: number | null = null;
   private timer: Timer | null = null;
   private isEnding = false;
+  private isDue = false;
 
   constructor(admission: Accepted, plan: Plan, bounds: PollBounds, scheduler: Scheduler) {
     super(admission);
@@ -60,7 +64,7 @@ export class PollAnswer extends BriefAnswer {
   }
 
   protected begin(connection: Connection): void {
-    this.timer = this.scheduler.after(this.bounds.waitMs, () => this.end());
+    this.timer = this.scheduler.after(this.bounds.waitMs, () => this.due());
     connection.cell.tell(this.plan.frame, 0);
   }
 
@@ -99,6 +103,19 @@ export class PollAnswer extends BriefAnswer {
     this.subscribed = data['details'] as Subscribed;
     const { rejected, positions } = this.subscribed;
     if (rejected.length > 0 || Object.keys(positions).length === 0) this.endSoon();
+    else if (this.isDue) this.due();
+  }
+
+  /** The time to wait is over. What is on its way is waited for all the same, or a client that waits for nothing never got it. */
+  private due(): void {
+    const { subscribed, scheduler } = this;
+    this.isDue = true;
+    const isOnItsWay =
+      subscribed === null ||
+      Object.values(subscribed.recovery).some(({ missed }) => missed > 0 && this.news.length === 0);
+    if (!isOnItsWay) return this.end();
+    this.timer?.cancel();
+    this.timer = scheduler.after(LATEST_MS, () => this.end());
   }
 
   /** At the end of the turn: what comes in it belongs to the same answer. */
@@ -161,18 +178,17 @@ export class PollAnswer extends BriefAnswer {
 }
 
 /** `wait_ms` and `max` of a poll. */
-export function boundsOf(
-  { wait_ms: wait, max }: Readonly<Record<string, unknown>>,
-  most: PollBounds,
-): PollBounds | Refusal {
-  const waitMs = whole('wait_ms', wait, 0, most.waitMs);
-  if (typeof waitMs !== 'number') return waitMs;
-  const count = whole('max', max, 1, most.max);
-  return isRefusal(count as object) ? (count as Refusal) : { waitMs, max: count as number };
+export function boundsOf(fields: Readonly<Record<string, unknown>>, most: PollBounds): PollBounds | Refusal {
+  const { wait_ms: waitMs = most.waitMs, max = most.max } = fields;
+  if (!isWhole(waitMs, 0, most.waitMs)) return outside('wait_ms', 0, most.waitMs);
+  if (!isWhole(max, 1, most.max)) return outside('max', 1, most.max);
+  return { waitMs, max };
 }
 
-function whole(name: string, value: unknown, least: number, most: number): number | Refusal {
-  if (value === undefined) return most;
-  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
+function isWhole(value: unknown, least: number, most: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+function outside(name: string, least: number, most: number): Refusal {
   return refusal('invalid_field', `${name}: expected a whole number from ${least} to ${most}`);
 }

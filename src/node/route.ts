@@ -63,7 +63,7 @@ export type Verdict = { readonly answer: HttpResponse } | Admitted;
 
 export interface Admitted {
   readonly handle: Handler;
-  /** The client has gone, or sent a body that is none, before it was answered. */
+  /** The client has gone, or sent a body that is none, or the handler threw, before it was answered. */
   readonly abandon?: () => void;
 }
 

@@ -153,6 +153,7 @@ export class Exchange {
     try {
       return await (this.admitted as Admitted).handle(request);
     } catch (error) {
+      this.admitted?.abandon?.();
       return this.failed(error);
     }
   }
