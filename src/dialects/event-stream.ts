@@ -23,8 +23,10 @@ const COMMENT = Buffer.from(':\n\n');
 const PADDING = `:${' '.repeat(2_048)}\n`;
 const ANSWER = `"reply_to":"${FIRST_FRAME}"`;
 
-/** All streams write with the same buffer: within a turn there is one at a time. */
-const shared = new EventText();
+/** One for all streams, so that those who hear the same are sent the same bytes. */
+const text = new EventText();
+/** The list of the write before, to be filled again. */
+let spare: Payload[] | null = [];
 
 export class EventStream extends Feed implements Transport {
   private readonly admission: Accepted;
@@ -38,8 +40,8 @@ export class EventStream extends Feed implements Transport {
   /** Bytes that the network has not taken, as far as that is known. */
   private held = 0;
   /** What is written together, while something is. */
-  private text: EventText | null = null;
-  /** What is being written has news, so that the event that ends it says where the client stands. */
+  private frames: Payload[] | null = null;
+  /** What is being written has news: then the last event says where the client stands. */
   private hasNews = false;
 
   constructor(admission: Accepted, plan: Plan, isPadded: boolean, random: Random) {
@@ -81,13 +83,11 @@ export class EventStream extends Feed implements Transport {
   // From the connection
 
   send(payload: Payload): void {
-    const isAlone = this.text === null;
+    const isAlone = this.frames === null;
     if (isAlone) this.begin();
-    if (typeof payload === 'string') this.control(payload);
-    else {
-      this.text?.publication(payload);
-      this.hasNews = true;
-    }
+    this.frames?.push(payload);
+    if (typeof payload !== 'string') this.hasNews = true;
+    else if (this.subscriptions === null || typeOf(payload) === 'Gap') this.control(payload);
     if (isAlone) this.flush();
   }
 
@@ -114,10 +114,8 @@ export class EventStream extends Feed implements Transport {
     const { code } = CLOSE_CODES[reason];
     const temporary = code >= 4_100;
     const isSoon = SOON.has(reason);
-    this.begin();
-    if (isSoon) this.text?.aside(`retry: ${this.draw(SOON_MS)}\n`);
-    this.text?.control(JSON.stringify({ type: 'Error', data: { code, reason, message, temporary } }));
-    this.flush();
+    if (isSoon) this.write(Buffer.from(`retry: ${this.draw(SOON_MS)}\n\n`));
+    this.send(JSON.stringify({ type: 'Error', data: { code, reason, message, temporary } }));
     this.sink = null;
     sink.end();
     this.over(code);
@@ -128,12 +126,12 @@ export class EventStream extends Feed implements Transport {
   }
 
   private begin(): void {
-    this.text = shared.isEmpty ? shared : new EventText();
+    this.frames = spare ?? [];
+    spare = null;
     this.hasNews = false;
   }
 
   private control(frame: string): void {
-    this.text?.control(frame);
     if (typeOf(frame) === 'Gap') this.hasNews = true;
     if (this.subscriptions !== null || !frame.includes(ANSWER)) return;
     if (typeOf(frame) === 'Error') return this.connection?.cell.answer(() => this.refused(), null);
@@ -155,12 +153,12 @@ export class EventStream extends Feed implements Transport {
   }
 
   private flush(): void {
-    const { text } = this;
-    this.text = null;
-    if (text === null || text.isEmpty) return;
-    const cursor = this.hasNews ? this.cursor() : null;
-    if (cursor !== null) text.id(cursor);
-    this.write(text.take());
+    const { frames } = this;
+    this.frames = null;
+    if (frames === null) return;
+    if (frames.length > 0) this.write(text.of(frames, this.hasNews ? this.cursor() : null));
+    frames.length = 0;
+    spare = frames;
   }
 
   private write(bytes: Uint8Array): void {

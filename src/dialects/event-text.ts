@@ -19,52 +19,60 @@ export function typeOf(frame: string): string {
   return frame.slice(TYPE_AT, frame.indexOf('"', TYPE_AT));
 }
 
+/**
+ * What is written together, as bytes. Those who hear the same are sent the same: what was put together last is kept, and
+ * with a topic of many subscribers nearly every write is that.
+ */
 export class EventText {
   private bytes = Buffer.allocUnsafe(FIRST_BYTES);
   private length = 0;
   private isOpen = false;
+  private frames: readonly Payload[] = [];
+  private cursor: string | null = null;
+
+  /**
+   * @param cursor the id of the last event; `null` for none
+   * @returns bytes that are valid until the next call
+   */
+  of(frames: readonly Payload[], cursor: string | null): Uint8Array {
+    if (!this.isSame(frames, cursor)) this.build(frames, cursor);
+    return this.bytes.subarray(0, this.length);
+  }
+
+  private isSame(frames: readonly Payload[], cursor: string | null): boolean {
+    if (cursor !== this.cursor || frames.length !== this.frames.length) return false;
+    for (let at = 0; at < frames.length; at += 1) if (frames[at] !== this.frames[at]) return false;
+    return true;
+  }
+
+  private build(frames: readonly Payload[], cursor: string | null): void {
+    this.frames = frames.slice();
+    this.cursor = cursor;
+    this.length = 0;
+    for (const frame of frames) {
+      if (typeof frame === 'string') this.control(frame);
+      else this.publication(frame);
+    }
+    if (cursor !== null) this.text(`id: ${cursor}\n`);
+    this.finish();
+  }
 
   /** A frame for one client. */
-  control(frame: string): void {
+  private control(frame: string): void {
     const type = typeOf(frame);
-    this.begin(NAMES[type] ?? 'status');
+    this.begin(type === 'Broadcast' ? '' : (NAMES[type] ?? 'status'));
     // What an application or a client wrote may hold what ends a line, outside of JSON's own strings only.
     if (/[\r\n]/.test(frame)) this.lines(Buffer.from(frame));
     else this.text(`data: ${frame}\n`);
   }
 
   /** The frame of a publication. */
-  publication(frame: Payload): void {
-    const bytes = typeof frame === 'string' ? Buffer.from(frame) : frame;
+  private publication(bytes: Uint8Array): void {
     this.begin(bytes[TYPE_AT] === D ? 'direct' : '');
     if (bytes.includes(LINE_FEED) || bytes.includes(CARRIAGE_RETURN)) return this.lines(bytes);
     this.copy(DATA);
     this.copy(bytes);
     this.byte(LINE_FEED);
-  }
-
-  /** Gives the event that was written last its id. */
-  id(id: string): void {
-    this.text(`id: ${id}\n`);
-  }
-
-  /** What is neither an event nor a part of one: comments, and how long to wait before the next stream. */
-  aside(text: string): void {
-    this.finish();
-    this.text(text);
-    this.isOpen = true;
-  }
-
-  /** Everything since the last time; only valid until the next event. */
-  take(): Uint8Array {
-    this.finish();
-    const taken = this.bytes.subarray(0, this.length);
-    this.length = 0;
-    return taken;
-  }
-
-  get isEmpty(): boolean {
-    return this.length === 0;
   }
 
   private begin(name: string): void {
