@@ -28,11 +28,18 @@ const text = new EventText();
 /** The list of the write before, to be filled again. */
 let spare: Payload[] | null = [];
 
+interface Start {
+  readonly admission: Accepted;
+  readonly plan: Plan;
+  readonly isPadded: boolean;
+  readonly random: Random;
+}
+
 export class EventStream extends Feed implements Transport {
-  private readonly admission: Accepted;
-  private readonly plan: Plan;
-  private readonly random: Random;
-  private readonly padding: string;
+  private readonly digest: string;
+  /** What it begins with; let go of then, because it holds the whole request. */
+  private start: Start | null;
+  private names: readonly string[] = [];
   private connection: Connection | null = null;
   private sink: FeedSink | null = null;
   /** In the order of the cursor, once they are subscribed to. */
@@ -44,22 +51,25 @@ export class EventStream extends Feed implements Transport {
   /** What is being written has news: then the last event says where the client stands. */
   private hasNews = false;
 
-  constructor(admission: Accepted, plan: Plan, isPadded: boolean, random: Random) {
+  constructor(start: Start) {
     super();
-    this.admission = admission;
-    this.plan = plan;
-    this.random = random;
-    this.padding = isPadded ? PADDING : '';
+    this.start = start;
+    this.digest = start.plan.digest;
   }
 
   // From the answer
 
   opened(sink: FeedSink): void {
+    const { start } = this;
+    if (start === null) return;
+    const { admission, plan, isPadded, random } = start;
+    this.start = null;
     this.sink = sink;
-    sink.write(Buffer.from(`retry: ${this.draw(RETRY_MS)}\n${this.padding}\n`));
-    const connection = this.admission.open(this, null);
+    this.names = plan.names;
+    sink.write(Buffer.from(`retry: ${draw(random, RETRY_MS)}\n${isPadded ? PADDING : ''}\n`));
+    const connection = admission.open(this, null);
     this.connection = connection;
-    connection.cell.tell(this.plan.frame, 0);
+    connection.cell.tell(plan.frame, 0);
   }
 
   /** The library sends what it holds with the next write only. */
@@ -74,10 +84,11 @@ export class EventStream extends Feed implements Transport {
   }
 
   closed(): void {
-    const { connection } = this;
+    const { start } = this;
     this.sink = null;
-    if (connection === null) this.admission.abandon();
-    else this.over(1006);
+    this.start = null;
+    if (start === null) this.over(1006);
+    else start.admission.abandon();
   }
 
   // From the connection
@@ -109,12 +120,12 @@ export class EventStream extends Feed implements Transport {
   }
 
   close(reason: CloseReason, message: string): void {
-    const { sink } = this;
-    if (sink === null) return;
+    const { sink, connection } = this;
+    if (sink === null || connection === null) return;
     const { code } = CLOSE_CODES[reason];
     const temporary = code >= 4_100;
     const isSoon = SOON.has(reason);
-    if (isSoon) this.write(Buffer.from(`retry: ${this.draw(SOON_MS)}\n\n`));
+    if (isSoon) this.write(Buffer.from(`retry: ${draw(connection.context.random, SOON_MS)}\n\n`));
     this.send(JSON.stringify({ type: 'Error', data: { code, reason, message, temporary } }));
     this.sink = null;
     sink.end();
@@ -147,9 +158,8 @@ export class EventStream extends Feed implements Transport {
   private subscribed(): void {
     const { connection } = this;
     if (connection === null) return;
-    this.subscriptions = this.plan.names.map((name) =>
-      findSubscription(connection, nodeName(connection.principal, name)),
-    );
+    this.subscriptions = this.names.map((name) => findSubscription(connection, nodeName(connection.principal, name)));
+    this.names = [];
   }
 
   private flush(): void {
@@ -175,7 +185,7 @@ export class EventStream extends Feed implements Transport {
       if (subscription !== undefined && (subscription.gap !== null || subscription.state === JOINING)) return null;
       positions.push(positionOf(subscription));
     }
-    return positions.length === 0 ? null : cursorOf(this.plan.digest, positions);
+    return positions.length === 0 ? null : cursorOf(this.digest, positions);
   }
 
   private over(code: number): void {
@@ -184,10 +194,10 @@ export class EventStream extends Feed implements Transport {
     this.subscriptions = null;
     connection?.closed(code);
   }
+}
 
-  private draw({ from, to }: { readonly from: number; readonly to: number }): number {
-    return Math.round(from + this.random.fraction() * (to - from));
-  }
+function draw(random: Random, { from, to }: { readonly from: number; readonly to: number }): number {
+  return Math.round(from + random.fraction() * (to - from));
 }
 
 function positionOf(subscription: Subscription | undefined): Position | null {

@@ -59,8 +59,12 @@ function streaming(
       const cursor = request.header('last-event-id') ?? wishes.cursor;
       const plan = planOf({ ...wishes, cursor }, admission.subscribe, maxTopics);
       if (isRefusal(plan)) return refuse(plan);
-      const stream = new EventStream(admission, plan, wishes.isPadded, node.parts.context.random);
-      return { status: 200, headers: HEADERS, body: stream };
+      const { random } = node.parts.context;
+      return {
+        status: 200,
+        headers: HEADERS,
+        body: new EventStream({ admission, plan, isPadded: wishes.isPadded, random }),
+      };
     },
   };
 }

@@ -62,7 +62,7 @@ export class Exchange {
   private admitted: Admitted | null = null;
   private body: IncomingBody | null = null;
   /** The answer, when it comes in pieces. */
-  private stream: ResponseStream | ResponseFeed | null = null;
+  private stream: ResponseStream | null = null;
   private isPaused = false;
   /** Answered, or the client is gone. */
   private isOver = false;
@@ -175,10 +175,8 @@ export class Exchange {
     this.isOver = true;
     count(this.around.counters, route.path, response);
     const headers = { ...always, ...response.headers };
-    if (response.body instanceof Feed) {
-      this.stream = new ResponseFeed(res, response.body);
-      return this.stream.begin(statusLine(response.status), headers, isHead);
-    }
+    if (response.body instanceof Feed)
+      return new ResponseFeed(res, response.body).begin(statusLine(response.status), headers, isHead);
     if (!isStream(response.body)) return respond(res, { ...response, headers }, { isHead });
     this.stream = new ResponseStream(res, response.body, this.around.log);
     this.stream.begin(statusLine(response.status), headers, isHead);

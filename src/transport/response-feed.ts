@@ -25,6 +25,8 @@ export class ResponseFeed implements FeedSink {
       if (isHead) res.endWithoutBody();
     });
     if (isHead) return this.abandon();
+    // In place of the one that the request had, which holds all of its headers for as long as the answer lasts.
+    res.onAborted(() => this.abandon());
     res.onWritable(() => {
       if (!this.isOver) this.feed.writable();
       return true;
