@@ -3,7 +3,14 @@ import { defineConfig } from 'vitest/config';
 const report = process.env['VITEST_JSON'];
 
 /** What both halves of the suite have in common. */
-const common = { pool: 'forks', testTimeout: 20_000, hookTimeout: 20_000 } as const;
+const common = {
+  pool: 'forks',
+  testTimeout: 20_000,
+  hookTimeout: 20_000,
+  // Files share processes, and what they start ends with them: starting a process for every file took longer than most tests.
+  isolate: false,
+  setupFiles: 'test/harness/setup.ts',
+} as const;
 
 export default defineConfig({
   test: {
@@ -12,8 +19,7 @@ export default defineConfig({
     reporters: report === undefined ? ['default'] : ['default', 'json'],
     ...(report !== undefined && { outputFile: { json: report } }),
     projects: [
-      // Rooms hold no state in their modules, so their tests share processes: starting one for every file takes longer than the tests.
-      { test: { ...common, name: 'rooms', include: ['src/**/*.test.ts'], isolate: false } },
+      { test: { ...common, name: 'rooms', include: ['src/**/*.test.ts'] } },
       { test: { ...common, name: 'scenarios', include: ['test/**/*.test.ts'] } },
     ],
   },

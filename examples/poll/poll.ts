@@ -2,7 +2,7 @@
  * A live poll, as an application of Signalbox. The truth is the log of the topic `poll.<id>`: the question is its first
  * message, and every vote is one more. So all nodes agree, nothing is lost with a process, and a client that resumes has missed nothing.
  */
-import type { App, Caller, Host, Principal, Refusal } from 'signalbox';
+import type { App, Caller, Host, Position, Principal, Refusal } from 'signalbox';
 
 interface Settings {
   readonly creators: string[];
@@ -119,7 +119,7 @@ class Polls {
   async results(poll: string, tenant: string): Promise<Results | Refusal> {
     const voted = new Map<string, string>();
     let question: Question | null = null;
-    for (let after = undefined; ;) {
+    for (let after: Position | undefined; ;) {
       const page = await this.host.history(topicOf(poll), { tenant, limit: PAGE, ...(after && { after }) });
       if (this.host.isRefusal(page)) return page;
       for (const { payload, from } of page.messages) {

@@ -77,7 +77,9 @@ export class CatchUp {
   }
 
   private take(feed: Feed, consumer: Consumer, page: HistoryDetails, isReverse: boolean): void {
-    const messages = isReverse ? page.messages.toReversed() : page.messages;
+    // Not `toReversed`: engines of phones lack it.
+    const messages = page.messages.slice();
+    if (isReverse) messages.reverse();
     if (page.reason !== undefined && !isReverse && consumer.position !== null) {
       const sequence = (messages[0]?.data.sequence ?? page.position.sequence + 1) - 1;
       consumer.push(lostHistory(feed.name, { epoch: page.position.epoch, sequence }), 0);

@@ -1,7 +1,7 @@
 /** One reader of a topic: a bounded buffer, a handler that gets one item at a time, and where it stands. */
 import type { Position } from '../protocol/position.ts';
 import type { SignalboxError } from './errors.ts';
-import type { Gap, Item } from './items.ts';
+import { hole, type Gap, type Item } from './items.ts';
 
 /** Gets the next item when it has settled. */
 export type Handler = (item: Item) => unknown;
@@ -67,14 +67,21 @@ export class Consumer {
     if (this.isEnded) return true;
     const { position } = this;
     const isLogged = item.kind === 'message' && item.epoch !== '';
-    if (isLogged && position !== null && item.sequence <= position.sequence) return true;
+    // It may be ahead of its topic, which it has read in the log.
+    const end = isLogged ? item.sequence : item.kind === 'gap' ? item.to : undefined;
+    if (end !== undefined && position !== null && end <= position.sequence) return true;
+    if (item.kind === 'gap' && item.to !== undefined && position !== null && (item.from ?? 0) <= position.sequence) {
+      const { epoch } = item.position ?? position;
+      return this.push(hole(item.topic, item.cause, position.sequence + 1, item.to, epoch), size);
+    }
     const { maxMessages, maxBytes } = this.bounds;
     if (item.kind === 'message' && (this.buffer.length >= maxMessages || this.bytes >= maxBytes)) {
       if (!isLogged) this.dropped += 1;
       return !isLogged;
     }
     if (isLogged) this.position = { epoch: item.epoch, sequence: item.sequence };
-    else if (item.kind !== 'message' && item.position !== undefined) this.position = item.position;
+    else if (item.kind === 'gap') this.position = item.position ?? position;
+    else if (item.kind === 'live') this.position ??= item.position ?? null;
     if (this.dropped > 0) this.add(this.missing(item.topic), 0);
     this.add(item, size);
     this.run();
@@ -132,7 +139,8 @@ export class Consumer {
   private settled(item: Item): void {
     this.isBusy = false;
     if (this.isEnded) return;
-    if (item.kind !== 'message') this.done = item.position ?? this.done;
+    if (item.kind === 'gap') this.done = item.position ?? this.done;
+    else if (item.kind === 'live') this.done ??= item.position ?? null;
     else if (item.epoch !== '') this.done = { epoch: item.epoch, sequence: item.sequence };
     this.events.committed(this);
     if (this.isEmpty) this.events.drained(this);

@@ -41,7 +41,7 @@ export function collect(topic: Topic, options?: ReadOptions): string[] & { reado
   return Object.defineProperty(texts, 'stop', { value: stop }) as string[] & { readonly stop: () => void };
 }
 
-function textOf(item: Item): string {
+export function textOf(item: Item): string {
   if (item.kind === 'message') return String(item.payload);
   if (item.kind === 'live') return 'live';
   return `gap ${item.cause === 'history_lost' ? 'lost' : item.from === undefined ? item.count : `${item.from}..${item.to}`}`;

@@ -2,7 +2,7 @@
 import { unaccounted } from '../router/audit.ts';
 import { JOINING } from '../router/subscription.ts';
 import { promise } from './violation.ts';
-import type { World } from './world.ts';
+import { DECISIONS, type World } from './world.ts';
 
 export function checkInvariants(world: World): void {
   if (world.found !== null) throw world.found;
@@ -14,10 +14,15 @@ export function checkInvariants(world: World): void {
   // The node's pulse, its questions to owners and, while publications wait, its flush: connections have no timers that
   // could outlive them.
   promise(
-    world.clock.pendingTimers === (world.flusher.isCoalescing ? 2 : 1) + world.broker.timers + world.decisions.pending,
+    world.clock.pendingTimers === (world.flusher.isCoalescing ? 2 : 1) + world.broker.timers + questions(world),
     'no timer of a dead actor',
     () => `${world.clock.pendingTimers} timers are pending`,
   );
+}
+
+/** Each has a time by which it is answered. */
+function questions({ decisions, owner }: World): number {
+  return decisions.pending + (owner?.waitingFor(DECISIONS.timeoutMs) ?? 0);
 }
 
 function checkMailboxes({ node, conditions }: World): void {

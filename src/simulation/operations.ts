@@ -1,6 +1,7 @@
 /** What can happen in a world. An operation is a name and a few numbers, so that a schedule can be shortened and replayed. */
 import { looksLikePattern, ME } from '../protocol/topic.ts';
 import type { SeededRandom } from './seeded-random.ts';
+import { OWNED } from './simulated-owner.ts';
 import type { SimulatedClient } from './simulated-client.ts';
 import type { World } from './world.ts';
 
@@ -11,8 +12,8 @@ export interface Operation {
   readonly b: number;
 }
 
-const TOPICS = ['chat.a', 'chat.b', 'chat.c', 'typing.x', ME, 'chat.*', 'chat.**'] as const;
-const PUBLISHABLE = ['chat.a', 'chat.b', 'chat.c', 'typing.x'] as const;
+const TOPICS = ['chat.a', 'chat.b', 'chat.c', 'chat.n', 'typing.x', ME, 'chat.*', 'chat.**'] as const;
+const PUBLISHABLE = ['chat.a', 'chat.b', 'chat.c', 'chat.n', 'typing.x'] as const;
 
 type Run = (world: World, operation: Operation) => void;
 
@@ -55,8 +56,8 @@ const OPERATIONS = {
   cutLink: [1, withClient(cutLink)],
   breakOnSend: [1, withClient(breakOnSend)],
   fault: [1, ({ rights }: World) => void (rights.armed = 1)],
-  decide: [6, ({ owner }: World, { a }: Operation) => owner?.deliverAnswer(a)],
-  changeRights: [4, withAnyClient((world, client, { b }) => world.changeRights(client.name, b < 0.5))],
+  decide: [20, ({ owner }: World, { a }: Operation) => owner?.deliverAnswer(a)],
+  changeRights: [5, withAnyClient(changeRights)],
   // As a revocation does; the client comes back with another token.
   revoke: [1, withClient((world, client) => world.connectionOf(client)?.close('token_revoked', 'revoked'))],
   time: [4, ({ clock }: World, { a }: Operation) => clock.advance(1 + Math.floor(a * 2_500))],
@@ -192,6 +193,20 @@ function setEager(client: SimulatedClient, eager: boolean): void {
   if (eager) client.link.read(Infinity);
 }
 
+/** Somebody gets the right to a topic back, or loses it; what is published there at once is not for users that have lost it. */
+function changeRights(world: World, client: SimulatedClient, { b }: Operation): void {
+  const { owner } = world;
+  if (owner === null) return;
+  const isDenied = owner.isDenied(client.name);
+  const listens = [...client.confirmed].some((name) => owner.decidesOn(name));
+  if (!isDenied && !listens && b < 0.7) return;
+  world.changeRights(client.name, isDenied);
+  if (isDenied || b < 0.3) return;
+  const draft = { from: 'elsewhere', clientId: undefined, trace: undefined, idempotencyKey: undefined };
+  world.broker.publish(OWNED, { ...draft, payload: JSON.stringify(nextPayload(world)) }, () => {});
+  world.clock.endTurn();
+}
+
 /** The client is gone and comes back later; the node finds out by its heartbeat. */
 function cutLink(_: World, client: SimulatedClient): void {
   if (client.link === null) return;
@@ -203,7 +218,7 @@ function breakOnSend(_: World, client: SimulatedClient): void {
 }
 
 function loseHistory({ broker }: World, { a }: Operation): void {
-  broker.forget(choose(['chat.a', 'chat.b', 'chat.c'], a) ?? '');
+  broker.forget(choose(['chat.a', 'chat.b', 'chat.c', 'chat.n'], a) ?? '');
 }
 
 function choose<T>(items: readonly T[], at: number): T | undefined {

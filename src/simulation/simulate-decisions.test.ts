@@ -3,11 +3,15 @@ import { afterEach, describe as suite, expect, test, vi } from 'vitest';
 import { ActorCell } from '../actor/actor-cell.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Action } from '../auth/rights.ts';
+import type { Draft, OwnHistory } from '../broker/broker.ts';
 import { Recheck } from '../connection/recheck.ts';
 import { isRefusal, type Refusal } from '../protocol/errors.ts';
+import type { Topic } from '../protocol/topic.ts';
 import { Decisions } from '../service/decisions.ts';
+import type { StoredAt } from '../service/topic-owners.ts';
 import { simulateSeed } from './simulate.ts';
 import { drawOwner } from './simulated-owner.ts';
+import { SimulatedTable } from './simulated-table.ts';
 import { REAL_PARTS, DISTRIBUTED_PARTS, type Parts } from './world.ts';
 
 type Answered = (problem: Refusal | null) => void;
@@ -106,7 +110,32 @@ class Silent extends Decisions {
   }
 }
 
+/** Pages of the owner's history lack their first message. */
+class Skipping extends SimulatedTable {
+  protected override page(...asked: readonly [Topic, number, number, number]): OwnHistory {
+    const page = super.page(...asked);
+    return { ...page, publications: page.publications.slice(1) };
+  }
+}
+
+/** What the log lacks before a message is not there to fill it with. */
+class Holey extends SimulatedTable {
+  protected override page(...asked: readonly [Topic, number, number, number]): OwnHistory {
+    const page = super.page(...asked);
+    const [, after, before] = asked;
+    return before - after > 2 ? page : { ...page, publications: [] };
+  }
+}
+
+/** A message that is sent again is stored again. */
+class Forgetful extends SimulatedTable {
+  override store(draft: Draft): StoredAt {
+    return super.store({ ...draft, from: `${draft.from} ${this.rows.length}` });
+  }
+}
+
 interface Bug {
+  readonly table?: Parts['table'];
   readonly decisions?: Parts['decisions'];
   readonly plant?: () => void;
 }
@@ -130,19 +159,22 @@ const BUGS: Readonly<Record<string, Bug>> = {
   },
   'a lost answer is waited for without end': { decisions: patient },
   'a lost answer is never made good': { decisions: (...args) => new Silent(...args) },
+  "pages of an owner's history lack their first message": { table: (...args) => new Skipping(...args) },
+  'a hole before a message that is stored is not filled': { table: (...args) => new Holey(...args) },
+  'an owner stores a message twice': { table: (...args) => new Forgetful(...args) },
   'a lost answer is taken for a yes': { decisions: (...args) => new Trusting(...args) },
 };
 
 for (const [broker, [parts, steps]] of Object.entries(BROKERS)) {
   suite(`over ${broker} planted bugs are found within a thousand seeds`, () => {
-    for (const [name, { plant, decisions }] of Object.entries(BUGS)) {
+    for (const [name, { plant, ...broken }] of Object.entries(BUGS)) {
       test(
         name,
         () => {
           plant?.();
           let found: string | null = null;
           for (let seed = 1; seed <= 1_000 && found === null; seed += 1)
-            found = findingOf(seed, { ...parts, ...(decisions === undefined ? {} : { decisions }) }, steps);
+            found = findingOf(seed, { ...parts, ...broken }, steps);
           expect(found).not.toBeNull();
         },
         60_000,

@@ -2,6 +2,7 @@
 import type { Position } from '../protocol/position.ts';
 import { isDirectTopic } from '../protocol/topic.ts';
 import { ENDED, JOINING } from '../router/subscription.ts';
+import { NUMBERED } from './simulated-table.ts';
 import { checkInvariants } from './invariants.ts';
 import { connect, drawSchedule, nextPayload, perform, type Operation } from './operations.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -23,7 +24,7 @@ const MAX_ROUNDS = 500;
 /** Seconds of healthy time at the end: long enough for dead connections to be found. */
 const HEALTHY_BEATS = 25;
 /** Topics that get one more message at the end, beside those of direct messages. */
-const LAST_PUBLISHED: readonly string[] = ['chat.a', 'chat.b', 'chat.c'];
+const LAST_PUBLISHED: readonly string[] = ['chat.a', 'chat.b', 'chat.c', 'chat.n'];
 
 /** Runs one seed. Returns what it found, shortened, or `null`. */
 export function simulateSeed(seed: number, parts: Parts = REAL_PARTS, steps = STEPS): Finding | null {
@@ -164,6 +165,12 @@ function checkRest(world: World): void {
         () => `${client.name} got ${topic.name} up to ${known?.sequence} of ${topic.head}`,
       );
       checkLatest(world, client.name, topic.name, known);
+      const rows = topic.name === NUMBERED ? world.owner?.table.rows.length : undefined;
+      promise(
+        rows === undefined || topic.head === rows,
+        'what the owner has stored arrives',
+        () => `${client.name} is at ${topic.head} of ${rows} in ${topic.name}`,
+      );
     }
   }
   promise(

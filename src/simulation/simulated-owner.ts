@@ -3,10 +3,13 @@
  * come later, in any order, and some never. What is true changes meanwhile.
  */
 import type { Principal } from '../auth/principal.ts';
+import type { Draft } from '../broker/broker.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import { matches, overlaps, type Topic } from '../protocol/topic.ts';
-import type { Overlap, TopicOwner, TopicOwners } from '../service/topic-owners.ts';
+import type { Overlap, StoredAt, TopicOwner, TopicOwners } from '../service/topic-owners.ts';
+import type { Clock } from '../telemetry/clock.ts';
 import type { Ledger } from './ledger.ts';
+import { NUMBERED, type SimulatedTable } from './simulated-table.ts';
 import { SeededRandom } from './seeded-random.ts';
 
 /** The topic that is owned; patterns of the simulated clients match it, too. */
@@ -35,6 +38,7 @@ export class SimulatedOwner implements TopicOwners {
   private answers: (() => void)[] = [];
   private readonly faults: OwnerFaults;
   private readonly random: SeededRandom;
+  readonly table: SimulatedTable;
   private readonly ledger: Ledger;
   private readonly owner: TopicOwner = {
     app: 'simulated',
@@ -42,11 +46,30 @@ export class SimulatedOwner implements TopicOwners {
     publishing: null,
     history: null,
   };
+  /** Keeps the messages of another topic, on which the token's rules decide. */
+  private readonly keeper: TopicOwner;
+  /** When those were asked for what is not answered yet, by the monotonic clock. */
+  private submitted: number[] = [];
+  private readonly clock: Clock;
 
-  constructor(faults: OwnerFaults, seed: number, ledger: Ledger) {
+  constructor(
+    faults: OwnerFaults,
+    seed: number,
+    ledger: Ledger,
+    clock: Clock,
+    table: (...args: ConstructorParameters<typeof SimulatedTable>) => SimulatedTable,
+  ) {
     this.faults = faults;
     this.random = new SeededRandom(seed ^ 0x0a5e);
     this.ledger = ledger;
+    this.clock = clock;
+    this.table = table(clock, ledger, (work) => this.later(work));
+    this.keeper = {
+      app: 'simulated',
+      mayAct: null,
+      publishing: (_principal, _name, draft, reply) => this.submit(draft, reply),
+      history: this.table,
+    };
   }
 
   /** Answers that are under way; those that are lost are not. */
@@ -55,6 +78,7 @@ export class SimulatedOwner implements TopicOwners {
   }
 
   of(topic: Topic): TopicOwner | null {
+    if (topic === NUMBERED) return this.keeper;
     return topic === OWNED ? this.owner : null;
   }
 
@@ -82,6 +106,13 @@ export class SimulatedOwner implements TopicOwners {
     return this.denied.get(user) ?? null;
   }
 
+  /** Messages whose sender still waits for an answer, be it that it was lost. @param timeoutMs how long that is */
+  waitingFor(timeoutMs: number): number {
+    const since = this.clock.elapsed() - timeoutMs;
+    this.submitted = this.submitted.filter((at) => at > since);
+    return this.submitted.length;
+  }
+
   /** One of the answers that are under way arrives. */
   deliverAnswer(choice: number): void {
     const [answer] = this.answers.splice(Math.floor(choice * this.answers.length), 1);
@@ -90,8 +121,28 @@ export class SimulatedOwner implements TopicOwners {
 
   private question({ user }: Principal, reply: (problem: Refusal | null) => void): void {
     const problem = this.denied.has(user) ? NO : null;
-    if (this.isHealed || this.faults.isImmediate) return reply(problem);
-    if (this.random.chance(this.faults.losesAnswers)) return;
-    this.answers.push(() => reply(problem));
+    if (this.isHealed || this.faults.isImmediate || !this.isLost()) this.later(() => reply(problem));
+  }
+
+  /** Stored at once; who sent it may never hear of it. */
+  private submit(draft: Draft, reply: (answer: StoredAt) => void): void {
+    const stored = this.table.store(draft);
+    const at = this.clock.elapsed();
+    this.submitted.push(at);
+    if (!this.isHealed && !this.faults.isImmediate && this.isLost()) return;
+    this.later(() => {
+      const index = this.submitted.indexOf(at);
+      if (index !== -1) this.submitted.splice(index, 1);
+      reply(stored);
+    });
+  }
+
+  private isLost(): boolean {
+    return this.random.chance(this.faults.losesAnswers);
+  }
+
+  private later(work: () => void): void {
+    if (this.isHealed || this.faults.isImmediate) work();
+    else this.answers.push(work);
   }
 }

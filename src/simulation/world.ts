@@ -37,6 +37,7 @@ import { SimulatedBroker, type BrokerFaults } from './simulated-broker.ts';
 import { SimulatedRedisBroker, type MakeDistributedBroker } from './simulated-redis-broker.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { drawOwner, OWNED, SimulatedOwner } from './simulated-owner.ts';
+import { SimulatedTable } from './simulated-table.ts';
 import { SimulatedLink } from './simulated-link.ts';
 import { drawTraced, type Traced } from './traced.ts';
 import { promise, Violation } from './violation.ts';
@@ -48,6 +49,7 @@ export interface Parts extends ContextParts {
   readonly broker: (...args: ConstructorParameters<typeof MemoryBroker>) => MemoryBroker;
   readonly supervisor: (...args: ConstructorParameters<typeof Supervisor>) => Supervisor;
   readonly decisions: (...args: ConstructorParameters<typeof Decisions>) => Decisions;
+  readonly table: (...args: ConstructorParameters<typeof SimulatedTable>) => SimulatedTable;
   /** Instead of the in-memory broker: the distributed one, over a simulated Redis. */
   readonly distributed?: MakeDistributedBroker;
 }
@@ -57,6 +59,7 @@ export const REAL_PARTS: Parts = {
   broker: (...args) => new MemoryBroker(...args),
   supervisor: (...args) => new Supervisor(...args),
   decisions: (...args) => new Decisions(...args),
+  table: (...args) => new SimulatedTable(...args),
 };
 
 export const DISTRIBUTED_PARTS: Parts = { ...REAL_PARTS, distributed: (...args) => new DistributedBroker(...args) };
@@ -76,7 +79,7 @@ export interface Conditions {
 }
 
 const SECRET = 'the secret of the simulated world, long enough';
-const DECISIONS = { timeoutMs: 5_000, ageMs: 10_000, capacity: 100 };
+export const DECISIONS = { timeoutMs: 5_000, ageMs: 10_000, capacity: 100 };
 const LINGER_MS = 20_000;
 /** So short that topics rest within a world's time. */
 const REST_MS = 3_000;
@@ -136,7 +139,7 @@ export class World {
     this.conditions = drawConditions(this.random);
     this.decisions = parts.decisions(DECISIONS, this.rights, this.clock, this.clock);
     const owner = drawOwner(seed);
-    this.owner = owner === null ? null : new SimulatedOwner(owner, seed, this.ledger);
+    this.owner = owner === null ? null : new SimulatedOwner(owner, seed, this.ledger, this.clock, parts.table);
     const { random, clock, conditions } = this;
     const supervisor = parts.supervisor(clock, clock, new DeadLetters(10), {
       wentOn: (actor, error) => this.failed(actor, error),

@@ -61,7 +61,7 @@ test('in a server of its own: sections, variables, the log, and a verb beside it
   expect(await server.end()).toBe(0);
 });
 
-test('print-config and check-config know its keys, and secrets stay secret', async () => {
+test('print-config and check-config know its keys, and secrets stay secret', { timeout: TEST_MS }, async () => {
   const printed = await signalbox(['print-config', '--config', FILE, '--set', 'apps.poll.creators=host,guest'], {
     JWT_SECRET: SECRET,
   });

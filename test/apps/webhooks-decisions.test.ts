@@ -51,6 +51,13 @@ describe('connecting', () => {
     await connect(allowing.port);
   });
 
+  test('subscriptions that are none make the answer none', async () => {
+    const backend = await startWebhookBackend(() => ({ allow: true, subscribe: ['room.1', '**'] }));
+    const server = await startWebhookServer(backend, { ask: ['connecting'] });
+    await expect((await dial(server.port)).opened).rejects.toThrow();
+    expect(await server.metric('signalbox_webhooks_asked_wrong_total')).toBe(1);
+  });
+
   test('an answer is remembered for its seconds', async () => {
     const backend = await startWebhookBackend(() => ({ allow: true, remember_secs: 60 }));
     const server = await startWebhookServer(backend, { ask: ['connecting'] });
@@ -80,6 +87,17 @@ describe('subscribing', () => {
       ],
     });
     expect(backend.calls.map(({ data }) => data['topic'])).toEqual(['chat.1', 'chat.2']);
+  });
+
+  test('a pattern is asked for as one, and the claim of a token narrows what the backend allows', async () => {
+    const backend = await startWebhookBackend();
+    const server = await startWebhookServer(backend, { ask: ['subscribing'], ...CHAT });
+    const client = await connect(server.port, { claims: { topics: { subscribe: ['chat.a.**'], publish: [] } } });
+    expect(await client.subscribe('chat.a.*', 'chat.b')).toMatchObject({
+      topics: ['chat.a.*'],
+      rejected: [{ topic: 'chat.b', reason: 'not_allowed' }],
+    });
+    expect(backend.calls.map(({ data }) => [data['topic'], data['is_pattern']])).toEqual([['chat.a.*', true]]);
   });
 
   test('publishing stays with the rules when only subscribing is asked', async () => {
@@ -186,6 +204,14 @@ describe('publishing', () => {
     for (let n = 0; n < 12; n += 1) client.send('Broadcast', { topic: 'chat.1', payload: n });
     const frames = await reader.take(12);
     expect(frames.map(({ data }) => data['payload'])).toEqual(Array.from({ length: 12 }, (_, n) => n));
+  });
+
+  test('the backend decides instead of the rules', async () => {
+    const backend = await startWebhookBackend();
+    const server = await startWebhookServer(backend, { ask: ['publishing'], ...CHAT }, { 'topics.publish': 'nobody' });
+    const client = await connect(server.port);
+    expect((await client.publish('chat.1', 1)).type).toBe('Ack');
+    expect((await client.publish('news', 1)).data).toMatchObject({ reason: 'not_allowed' });
   });
 
   test('the HTTP API asks too', async () => {

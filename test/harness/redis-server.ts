@@ -6,12 +6,13 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { afterAll } from 'vitest';
 import { eventually, within } from './deadline.ts';
+import { endings } from './end-of-file.ts';
 
 const running = new Set<RedisServer>();
-afterAll(() => {
+endings.add(() => {
   for (const server of running) server.end();
+  running.clear();
 });
 
 export class RedisServer {

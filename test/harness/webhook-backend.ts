@@ -12,6 +12,8 @@ import { eventually } from './deadline.ts';
 const KEY = Buffer.from('a key for tests only, 32 bytes !!');
 export const WEBHOOK_SECRET = `whsec_${KEY.toString('base64')}`;
 const TOLERANCE_SECS = 300;
+/** For events to come, after retries perhaps and on a busy machine. */
+const TOLD_MS = 15_000;
 
 export interface Call {
   readonly type: string;
@@ -87,7 +89,7 @@ export class WebhookBackend {
 
   /** Resolves when so many events were told in requests that were accepted. */
   async told(count: number): Promise<BackendEvent[]> {
-    await eventually(() => this.events.length >= count, `${count} events; ${this.events.length} came`);
+    await eventually(() => this.events.length >= count, `${count} events; ${this.events.length} came`, TOLD_MS);
     return this.events;
   }
 

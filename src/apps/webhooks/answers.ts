@@ -1,6 +1,7 @@
 /** What the backend may answer to a question, and whether what came is that: a JSON object with these fields and no others. */
 import { z } from 'zod';
 import type { JsonValue } from '../../protocol/frames.ts';
+import { isTopicOrPattern } from './settings.ts';
 import type { Answer, Failed, NoAnswer } from './backend.ts';
 
 const MAX_SUBSCRIPTIONS = 100;
@@ -29,7 +30,10 @@ const ANSWERS = {
   connecting: z.union([
     z.strictObject({
       allow: z.literal(true),
-      subscribe: z.array(z.string()).max(MAX_SUBSCRIPTIONS).optional(),
+      subscribe: z
+        .array(z.string().refine(isTopicOrPattern, 'expected a topic or pattern'))
+        .max(MAX_SUBSCRIPTIONS)
+        .optional(),
       remember_secs: rememberSecs,
     }),
     denial,

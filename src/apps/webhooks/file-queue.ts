@@ -36,7 +36,8 @@ export class FileQueue implements EventQueue {
   private readTo: Place = { file: 0, offset: 0 };
   private isWriteDue = false;
   private again: Timer | null = null;
-  /** One thing after the other. */
+  private lastWrite: Promise<void> = Promise.resolve();
+  /** Reads, and what changes the head: one thing after the other. */
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(directory: string, limits: QueueLimits, clock: Clock, scheduler: Scheduler, told: QueueTold) {
@@ -70,11 +71,8 @@ export class FileQueue implements EventQueue {
     this.unwritten.push(event);
     if (this.isWriteDue || this.again !== null) return;
     this.isWriteDue = true;
-    // Events of one turn are written together.
-    this.scheduler.endOfTurn(() => {
-      this.isWriteDue = false;
-      void this.inTurn(() => this.write());
-    });
+    // Events told together are written together, and events that come meanwhile with the next write.
+    void this.writeNext();
   }
 
   peek(limit: number, maxBytes: number): Promise<Batch | null> {
@@ -109,7 +107,7 @@ export class FileQueue implements EventQueue {
       if (letters.length === 0) return 0;
       // First into the queue: what fails between the two comes twice, and is not lost.
       this.unwritten.push(...letters.map(({ event }) => event));
-      await this.write();
+      await this.writeNext();
       if (this.unwritten.length > 0) return 0;
       await this.graveyard.remove(letters);
       return letters.length;
@@ -118,7 +116,8 @@ export class FileQueue implements EventQueue {
   }
 
   async flush(): Promise<void> {
-    await this.inTurn(() => this.write());
+    await this.writeNext();
+    await this.inTurn(() => this.makeRoom());
   }
 
   size(): QueueSize {
@@ -130,8 +129,8 @@ export class FileQueue implements EventQueue {
   }
 
   async close(): Promise<void> {
+    await this.flush();
     await this.inTurn(async () => {
-      await this.write();
       this.again?.cancel();
       await this.segments.close();
       this.lock?.release();
@@ -156,14 +155,27 @@ export class FileQueue implements EventQueue {
       this.keepRecent();
       this.again = this.scheduler.after(WRITE_AGAIN_MS, () => {
         this.again = null;
-        void this.inTurn(() => this.write());
+        void this.writeNext();
       });
       return;
     }
     this.events += events.length;
     this.bytes += text.length;
-    await this.makeRoom();
     this.told.filled();
+    if (this.isOverfull()) void this.inTurn(() => this.makeRoom());
+  }
+
+  /** Writes do not wait for reads: what is not written yet is lost with the process. */
+  private writeNext(): Promise<void> {
+    this.lastWrite = this.lastWrite.then(() => {
+      this.isWriteDue = false;
+      return this.write();
+    });
+    return this.lastWrite;
+  }
+
+  private isOverfull(): boolean {
+    return this.events > this.limits.maxEvents || this.bytes > this.limits.maxBytes;
   }
 
   private keepRecent(): void {
@@ -172,8 +184,8 @@ export class FileQueue implements EventQueue {
   }
 
   private async makeRoom(): Promise<void> {
-    const { maxEvents, maxBytes } = this.limits;
-    while (this.events > maxEvents || this.bytes > maxBytes) {
+    const { maxEvents } = this.limits;
+    while (this.isOverfull()) {
       await this.fill(Math.max(1, Math.ceil(this.events * DROPPED_PART), this.events - maxEvents));
       const oldest = this.head.slice(0, Math.max(1, Math.ceil(this.events * DROPPED_PART)));
       if (oldest.length === 0) return;

@@ -19,6 +19,7 @@ function rightsChanged(host: Host, questions: Questions): AppRoute {
     method: 'POST',
     path: '/apps/webhooks/rights-changed',
     access: 'service',
+    crossOrigin: false,
     summary:
       'Says that answers to subscribing hold no longer: of a user, of a topic, or all. Live subscriptions are asked anew.',
     body: (z) => z.strictObject({ user: z.string().min(1).optional(), topic: z.string().min(1).optional() }),
@@ -48,6 +49,7 @@ function deadLetters(host: Host, { queue, delivery }: Telling): AppRoute[] {
       method: 'GET',
       path: '/apps/webhooks/dead-letters',
       access: 'service',
+      crossOrigin: false,
       summary: 'Events that could not be delivered, the newest first: of this node, or of all with a shared queue.',
       query: (z) => z.strictObject({ limit: z.coerce.number().int().min(1).max(MAX_LETTERS).default(100) }),
       handle: async ({ principal, query }) => {
@@ -61,6 +63,7 @@ function deadLetters(host: Host, { queue, delivery }: Telling): AppRoute[] {
       method: 'POST',
       path: '/apps/webhooks/dead-letters/replay',
       access: 'service',
+      crossOrigin: false,
       summary: 'Puts dead letters into the queues of all nodes again: those with these ids, or all.',
       body: (z) => z.strictObject({ ids: z.array(z.string().min(1)).min(1).max(MAX_LETTERS).optional() }),
       handle: async ({ principal, body: { ids } }) => {

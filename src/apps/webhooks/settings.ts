@@ -12,9 +12,11 @@ export type Told = (typeof TOLD)[number];
 export type Settings = z.output<ReturnType<typeof settings>>;
 
 const hasNoUser = (url: string): boolean => !URL.canParse(url) || new URL(url).username === '';
-const isPattern = (text: string): boolean => isTopicName(text) || isSupportedPattern(text);
 
-// oxlint-disable-next-line typescript/explicit-function-return-type -- the schema is the type
+export function isTopicOrPattern(text: string): boolean {
+  return isTopicName(text) || isSupportedPattern(text);
+}
+
 export function settings(z: Zod) {
   const count = (fallback: number, min: number, max: number) => z.int().min(min).max(max).default(fallback);
   const secret = () =>
@@ -22,7 +24,8 @@ export function settings(z: Zod) {
       .string()
       .refine((text) => keyOf(text) !== null, SECRET_FORM)
       .meta({ secret: 'token' });
-  const patterns = () => z.array(z.string().refine(isPattern, 'a topic, or a pattern with a literal first segment'));
+  const patterns = () =>
+    z.array(z.string().refine(isTopicOrPattern, 'a topic, or a pattern with a literal first segment'));
   const whenDown = (event: string) =>
     z.enum(['refuse', 'allow']).default('refuse').describe(`what becomes of ${event} when the backend does not answer`);
   return z

@@ -113,7 +113,7 @@ function contextSettings(config: Config): ContextSettings {
       },
       lingerMs: topics.linger_secs * 1_000,
       restMs: topics.rest_secs * 1_000,
-      trace,
+      trace: { messages: trace.messages, recipients: trace.recipients },
     },
     mailboxesBytes: actors.mailboxes_total_bytes,
     userRate: { perSecond: rates.user_rps, burst: rates.user_burst },

@@ -99,6 +99,11 @@ export class TestServer implements SocketEvents {
     return this.received.filter((frame) => frame.type === type);
   }
 
+  /** The last sequence of a topic. */
+  head(topic: string): number {
+    return this.log(topic).top;
+  }
+
   // What others do
 
   /** A message of somebody else. */
@@ -133,6 +138,14 @@ export class TestServer implements SocketEvents {
   /** The next ones are refused. */
   refuse(code: CloseReason | 1006, reason: Reason, times = 1): void {
     for (let at = 0; at < times; at += 1) this.refusals.push({ code, reason });
+  }
+
+  /** Everything works from now on. */
+  heal(): void {
+    this.isAway = false;
+    this.faults.length = 0;
+    this.refusals.length = 0;
+    this.rejections.clear();
   }
 
   /** The next frames of this type are refused, or not answered (`nothing`), or neither kept nor answered (`unstored`). */
