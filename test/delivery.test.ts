@@ -1,4 +1,4 @@
-/** What is promised of delivery holds over every way to hear of topics: docs/http-streams.md. */
+/** The promises of delivery hold over every way to hear of topics: docs/http-streams.md. */
 import { describe, expect, test } from 'vitest';
 import { connect, type Connection } from './harness/client.ts';
 import type { Frame } from './harness/frames.ts';

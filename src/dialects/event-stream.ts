@@ -48,7 +48,7 @@ export class EventStream extends Feed implements Transport {
   private held = 0;
   /** What is written together, while something is. */
   private frames: Payload[] | null = null;
-  /** What is being written has news: then the last event says where the client stands. */
+  /** News is being written: then the last event says where the client stands. */
   private hasNews = false;
 
   constructor(start: Start) {

@@ -61,7 +61,7 @@ export class EventText {
   private control(frame: string): void {
     const type = typeOf(frame);
     this.begin(type === 'Broadcast' ? '' : (NAMES[type] ?? 'status'));
-    // What an application or a client wrote may hold what ends a line, outside of JSON's own strings only.
+    // A page of history may hold line ends of its publishers, between the parts of a payload.
     if (/[\r\n]/.test(frame)) this.lines(Buffer.from(frame));
     else this.text(`data: ${frame}\n`);
   }

@@ -106,7 +106,7 @@ export class PollAnswer extends BriefAnswer {
     else if (this.isDue) this.due();
   }
 
-  /** The time to wait is over. What is on its way is waited for all the same, or a client that waits for nothing never got it. */
+  /** The time to wait is over. Messages on their way are waited for all the same: a client that does not wait must get them too. */
   private due(): void {
     const { subscribed, scheduler } = this;
     this.isDue = true;

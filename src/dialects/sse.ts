@@ -55,7 +55,7 @@ function streaming(
       if (lapsed !== null) return refuse(lapsed);
       const wishes = read(request);
       if (isRefusal(wishes)) return refuse(wishes);
-      // What a browser has read since it opened the page is newer than what the page was opened with.
+      // A browser's last event is newer than the address that it opened.
       const cursor = request.header('last-event-id') ?? wishes.cursor;
       const plan = planOf({ ...wishes, cursor }, admission.subscribe, maxTopics);
       if (isRefusal(plan)) return refuse(plan);

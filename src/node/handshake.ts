@@ -25,7 +25,7 @@ export interface Handshake {
   readonly query: string;
   /** Address of the peer as text. */
   readonly peer: string;
-  /** Without, a WebSocket. What comes by HTTP is no handshake, and its subprotocol is always JSON. */
+  /** Without, a WebSocket. A plain HTTP request is no handshake, and its format is always JSON. */
   readonly over?: TransportName;
 }
 

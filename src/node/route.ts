@@ -42,7 +42,7 @@ export interface FeedSink {
 export abstract class Feed {
   /** The head has been written. */
   abstract opened(sink: FeedSink): void;
-  /** The network takes more. What it has not taken yet goes out with the next write, and only with it: there must be one. */
+  /** The network takes more. Bytes that it has not taken yet go out with the next write, and only with it: there must be one. */
   abstract writable(): void;
   /** The client has gone; perhaps before the answer began. */
   abstract closed(): void;

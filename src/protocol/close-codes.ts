@@ -49,6 +49,6 @@ export function countedAs(code: number): string {
 export const CLOSE_RANGES = [
   { from: 4000, to: 4099, client: 'stop' },
   { from: 4100, to: 4199, client: 'back off with full jitter, then reconnect' },
-  { from: 4200, to: 4299, client: 'reconnect at once (reserved)' },
+  { from: 4200, to: 4299, client: 'reconnect at once' },
   { from: 4300, to: 4399, client: 'get a new token, then reconnect' },
 ] as const;

@@ -30,7 +30,7 @@ export abstract class Reader {
       const frame = await this.read();
       const { topic = '@me', epoch, sequence, to } = frame.data as Partial<Data>;
       const place = sequence ?? to ?? 0;
-      // Who hands a text back, and not a position, may hear something twice.
+      // A client that hands a text back, and not a position, may hear something twice.
       const { [topic]: known } = this.positions;
       if (frame.type !== 'Gap' && known?.epoch === epoch && (known?.sequence ?? -1) >= place) continue;
       if (epoch !== undefined) this.positions[topic] = { epoch, sequence: place };
