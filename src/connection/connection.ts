@@ -46,7 +46,7 @@ import { notePending } from './pending.ts';
 import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
-import type { Transport, TransportListener } from './transport.ts';
+import { isLasting, type Transport, type TransportListener, type TransportName } from './transport.ts';
 import { hogsTurn, overruns } from './turn-guard.ts';
 import { enqueue } from './waiting-list.ts';
 
@@ -60,6 +60,8 @@ export interface Agreement {
   readonly framePings: boolean;
   /** The client's address, as far as proxies are trusted. */
   readonly address: string;
+  /** Without, a WebSocket. */
+  readonly over?: TransportName;
 }
 
 export class Connection implements Actor<ClientFrame>, Subscriber, TransportListener {
@@ -70,6 +72,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   readonly batching: boolean;
   readonly framePings: boolean;
   readonly address: string;
+  readonly over: TransportName;
   /** Beat in which it was opened. */
   readonly openedBeat: number;
   readonly usage: UserUsage;
@@ -158,6 +161,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.batching = agreement.batching;
     this.framePings = agreement.framePings;
     this.address = agreement.address;
+    this.over = agreement.over ?? 'websocket';
     this.openedBeat = context.node.beat;
     this.seenBeat = context.node.beat;
     this.cell = new ActorCell<ClientFrame>(context.supervisor, context.policy, () => this);
@@ -240,7 +244,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.context.log.debug('Connection closed', { connection_id: this.id, code });
     this.release(false);
     this.cell.stop('finished');
-    tellDisconnected(this, code);
+    if (isLasting(this.over)) tellDisconnected(this, code);
     this.context.ended(this);
   }
 

@@ -346,6 +346,8 @@ function limitsOf(conditions: Conditions): ConnectionContext['limits'] {
     maxMatchedTopics: 100,
     heartbeatBeats: 3,
     clientTimeoutBeats: 8,
+    streamHeartbeatBeats: 4,
+    streamBeats: 900,
     stallTimeoutBeats: 8,
     closeTimeoutBeats: 2,
     leewayMs: 0,
