@@ -202,6 +202,7 @@ export class TestRig {
       sessions: this.sessions,
       authorizer: this.decisions,
       owners: null,
+      presence: null,
       events: null,
       limits,
       frameHandlers: options.frameHandlers ?? new Map(),

@@ -55,6 +55,7 @@ export function readGauges(node: Node, outside: OutsideGauges): Gauges {
     routedTopics: topics,
     restingTopics: resting,
     tailBytes,
+    presenceMembers: context.presence?.presence.size ?? 0,
     deadLetters: context.deadLetters.total,
     mode: mode.mode,
     ...outside,

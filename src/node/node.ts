@@ -3,7 +3,7 @@ import type { Authenticator } from '../auth/authenticator.ts';
 import { userKey, type Principal } from '../auth/principal.ts';
 import { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
-import { factsOf } from '../connection/events.ts';
+import { tellConnected } from '../connection/events.ts';
 import { beat } from '../connection/liveness.ts';
 import { statusFrame } from '../connection/replies.ts';
 import { isLasting, type Transport, type TransportName } from '../connection/transport.ts';
@@ -19,7 +19,9 @@ import { MAX_BATCH_FRAMES, MAX_HISTORY_LIMIT, MAX_TOPICS_PER_FRAME, PROTOCOL_VER
 import { unaccounted } from '../router/audit.ts';
 import { inTime } from '../service/answer-in-time.ts';
 import type { Welcome } from '../service/connection-events.ts';
+import { failedEvent } from '../service/tell-events.ts';
 import { clientAddress } from './client-address.ts';
+import { ConnectionsByUser } from './connections-by-user.ts';
 import { drainConnections, type DrainOptions } from './drain.ts';
 import {
   findToken,
@@ -97,6 +99,7 @@ const MISSING_TOKEN = refusal(
 export class Node {
   readonly parts: NodeParts;
   readonly connections: Connection[] = [];
+  readonly byUser = new ConnectionsByUser(this.connections);
   private readonly byNumber = new Map<number, Connection>();
   private readonly options: NodeOptions;
   private readonly acceptBucket: TokenBucket;
@@ -159,6 +162,7 @@ export class Node {
     const { context } = this.parts;
     if (connection.slot === -1) return;
     this.byNumber.delete(connection.number);
+    this.byUser.removed(connection);
     const last = this.connections.pop() as Connection;
     if (last !== connection) {
       this.connections[connection.slot] = last;
@@ -170,7 +174,8 @@ export class Node {
 
   async drain(options: DrainOptions): Promise<void> {
     this.parts.mode.send({ type: 'DRAIN' });
-    const { clock, random } = this.parts.context;
+    const { clock, random, presence } = this.parts.context;
+    presence?.presence.drain();
     await drainConnections(
       { connections: this.connections, clock, random, scheduler: this.parts.context.scheduler },
       options,
@@ -235,7 +240,14 @@ export class Node {
     inTime<Refusal | Welcome>(
       context.scheduler,
       decisionTimeoutMs,
-      (answered) => connecting({ principal, address, origin: handshake.origin }, answered),
+      (answered) => {
+        try {
+          connecting({ principal, address, origin: handshake.origin }, answered);
+        } catch (error) {
+          context.deadLetters.add(failedEvent(context.clock, error));
+          answered(refusal('rights_unavailable', 'expected a decision about this client, got a fault', 2_000));
+        }
+      },
       {
         answer: (answer) => {
           const refused = isRefusal(answer) ? answer : authenticator.problem(principal);
@@ -316,6 +328,7 @@ export class Node {
     connection.slot = this.connections.length;
     this.connections.push(connection);
     this.byNumber.set(connection.number, connection);
+    this.byUser.added(connection);
     connection.transport = transport;
     context.counters.accepted += 1;
     context.log.debug('Connection opened', {
@@ -324,7 +337,7 @@ export class Node {
       format: connection.format,
     });
     connection.send(statusFrame('connected', this.greeting(connection)));
-    if (isLasting(connection.over)) context.events?.connected(factsOf(connection));
+    if (isLasting(connection.over)) tellConnected(connection);
     if (first !== null) connection.cell.tell(first, 0);
     return connection;
   }
@@ -359,6 +372,7 @@ export class Node {
         'history',
         'idempotency',
         'direct_messages',
+        ...(context.presence === null ? [] : ['presence']),
         ...(connection.batching ? ['batching'] : []),
         ...context.frameHandlers.keys(),
       ],

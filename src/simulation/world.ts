@@ -218,6 +218,7 @@ export class World {
       sessions: new MemorySessionStore(60_000, 10, clock),
       authorizer: this.decisions,
       owners: null,
+      presence: null,
       events: null,
       limits: limitsOf(conditions),
       frameHandlers: new Map(),
@@ -279,7 +280,7 @@ export class World {
     if (this.owner === null) return;
     this.owner.allow(user, isAllowed);
     const change = { tenant: '', user, topic: OWNED };
-    changeRights(this.node.parts.context, touchedBy(change, this.node.connections), change);
+    changeRights(this.node.parts.context, touchedBy(change, this.node), change);
   }
 
   /** A message that the node gives the log is of a sender that is still there, and may publish it. */

@@ -48,6 +48,8 @@ export interface Gauges {
   readonly logBytes: number;
   readonly idempotencyKeys: number;
   readonly sessions: number;
+  /** Connections of this node in topics. */
+  readonly presenceMembers: number;
   /** `null` when the node keeps its topics in memory. */
   readonly sharedStore: SharedStoreGauges | null;
   readonly deadLetters: number;

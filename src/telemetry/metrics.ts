@@ -126,6 +126,31 @@ export const METRICS: readonly MetricEntry[] = [
   ),
   histogram('ping_round_trip_seconds', 'From a ping to its pong.', ({ pingRoundTrip }) => pingRoundTrip),
 
+  gauge(
+    'presence_members',
+    'Connections of this node that are present in topics, each counted once per topic; those in their grace included.',
+    [],
+    (_, { presenceMembers }) => [one(presenceMembers)],
+  ),
+  counter(
+    'presence_changes_total',
+    'Changes of presence that were stored, by op (enter, leave) and reason.',
+    ['op', 'reason'],
+    ({ presenceChanges }) => pairs(presenceChanges, 'op', 'reason'),
+  ),
+  counter(
+    'presence_coalesced_total',
+    'Changes of presence that came too soon, and were made later with the newest data.',
+    [],
+    ({ presenceCoalesced }) => [one(presenceCoalesced)],
+  ),
+  counter(
+    'presence_reaped_total',
+    'Connections that this node removed from presence because their node was lost.',
+    [],
+    ({ presenceReaped }) => [one(presenceReaped)],
+  ),
+
   gauge('resting_topics', 'Silent topics that only patterns bring: a position each.', [], (_, { restingTopics }) => [
     one(restingTopics),
   ]),

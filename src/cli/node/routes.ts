@@ -15,6 +15,7 @@ import { describeRoute } from '../../http/openapi/application-endpoints.ts';
 import { openApiRoutes } from '../../http/openapi/routes.ts';
 import { Profiler } from '../../http/profile.ts';
 import { publishRoutes } from '../../http/publish.ts';
+import { presenceRoutes } from '../../http/presence.ts';
 import { topicRoutes } from '../../http/topics.ts';
 import type { ApplicationRoute } from '../../node/application-route.ts';
 import type { GuardedRoute, Route } from '../../node/route.ts';
@@ -38,7 +39,10 @@ export function publicRoutes(
     ...healthRoutes(node, storage, () => apps()?.health() ?? {}),
     ...infoRoutes(node, build),
     ...openApiRoutes(version, () => (apps()?.routes ?? []).map(describeRoute)),
-    ...crossOrigin([...publishRoutes(node, proxies), ...topicRoutes(node, proxies)], origins),
+    ...crossOrigin(
+      [...publishRoutes(node, proxies), ...topicRoutes(node, proxies), ...presenceRoutes(node, proxies)],
+      origins,
+    ),
     ...crossOrigin(dialectRoutes(node, proxies, streamSettings(config)), origins),
     ...developmentRoutes(config),
   ];

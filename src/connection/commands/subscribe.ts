@@ -12,6 +12,7 @@ import type { RightsChange } from '../../service/rights-change.ts';
 import { overdraft } from '../charges.ts';
 import type { Connection } from '../connection.ts';
 import { tellSubscribed, tellUnsubscribed } from '../events.ts';
+import { notePending } from '../pending.ts';
 import { rightsChanged } from '../recheck.ts';
 import { rejection, statusFrame, type Recovery, type Rejection } from '../replies.ts';
 import { sessionChanged } from '../sessions.ts';
@@ -78,6 +79,7 @@ class Request implements Joining {
   begin(): void {
     this.connection.cell.suspend();
     this.connection.joining = this;
+    notePending(this.connection);
     this.goOn(0);
   }
 
@@ -357,6 +359,7 @@ class Request implements Joining {
   private end(): void {
     const { connection } = this;
     connection.joining = null;
+    notePending(connection);
     for (const change of this.changes) rightsChanged(connection, change);
     for (const subscription of this.held) release(connection, subscription);
     connection.cell.resume();
