@@ -9,7 +9,11 @@ export const WHERE_OPTIONS: Readonly<Record<string, Option>> = {
     value: 'FILE',
     help: "read this file instead of the profile's (or SIGNALBOX_CONFIG)",
   },
-  profile: { type: 'string', value: 'NAME', help: 'production (default) or development: config/<NAME>.toml' },
+  profile: {
+    type: 'string',
+    value: 'NAME',
+    help: 'production (default) or development; without --config also the file config/<NAME>.toml',
+  },
   set: {
     type: 'string',
     multiple: true,

@@ -46,7 +46,7 @@ import { notePending } from './pending.ts';
 import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
-import type { Transport, TransportListener } from './transport.ts';
+import { isLasting, type Transport, type TransportListener, type TransportName } from './transport.ts';
 import { hogsTurn, overruns } from './turn-guard.ts';
 import { enqueue } from './waiting-list.ts';
 
@@ -60,6 +60,8 @@ export interface Agreement {
   readonly framePings: boolean;
   /** The client's address, as far as proxies are trusted. */
   readonly address: string;
+  /** Without, a WebSocket. */
+  readonly over?: TransportName;
 }
 
 export class Connection implements Actor<ClientFrame>, Subscriber, TransportListener {
@@ -70,6 +72,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   readonly batching: boolean;
   readonly framePings: boolean;
   readonly address: string;
+  readonly over: TransportName;
   /** Beat in which it was opened. */
   readonly openedBeat: number;
   readonly usage: UserUsage;
@@ -158,6 +161,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.batching = agreement.batching;
     this.framePings = agreement.framePings;
     this.address = agreement.address;
+    this.over = agreement.over ?? 'websocket';
     this.openedBeat = context.node.beat;
     this.seenBeat = context.node.beat;
     this.cell = new ActorCell<ClientFrame>(context.supervisor, context.policy, () => this);
@@ -238,9 +242,9 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.transport = null;
     this.context.counters.closed.add(countedAs(code));
     this.context.log.debug('Connection closed', { connection_id: this.id, code });
-    this.release();
+    this.release(false);
     this.cell.stop('finished');
-    tellDisconnected(this, code);
+    if (isLasting(this.over)) tellDisconnected(this, code);
     this.context.ended(this);
   }
 
@@ -401,7 +405,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     if (!this.step('CLOSE')) return;
     this.seenBeat = this.context.node.beat;
     this.context.log.debug('Closing connection', { connection_id: this.id, code: CLOSE_CODES[reason].code, reason });
-    this.release();
+    this.release(reason === 'banned' || reason === 'forbidden' || reason === 'token_revoked');
     // Answers of ports that are still under way find nobody any more.
     this.cell.stop('finished');
     this.transport?.close(reason, text);
@@ -449,9 +453,10 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   }
 
   /** Gives back everything that others hold for this connection. */
-  private release(): void {
+  private release(isKicked: boolean): void {
     const { context } = this;
     context.underWay.get(this)?.abort();
+    context.presence?.presence.closed(this.id, isKicked);
     saveSession(this);
     endSubscriptions(this);
     this.lagging = null;

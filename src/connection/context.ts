@@ -31,6 +31,10 @@ export interface ConnectionLimits {
   /** In beats, which are seconds that a blocked event loop does not count. */
   readonly heartbeatBeats: number;
   readonly clientTimeoutBeats: number;
+  /** Between two comments on a stream of events. */
+  readonly streamHeartbeatBeats: number;
+  /** A stream of events ends after so many, less up to a fifth. */
+  readonly streamBeats: number;
   readonly stallTimeoutBeats: number;
   readonly closeTimeoutBeats: number;
   readonly leewayMs: number;

@@ -10,6 +10,7 @@ import type { Clock, Scheduler } from '../telemetry/clock.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { ConnectionEvents } from './connection-events.ts';
+import type { PresenceService } from './presence.ts';
 import type { TopicOwners } from './topic-owners.ts';
 
 export interface ServiceContext {
@@ -32,6 +33,8 @@ export interface ServiceContext {
   owners: TopicOwners | null;
   /** `null` when nobody listens. */
   events: ConnectionEvents | null;
+  /** Presence in topics; `null` where no rule keeps it. */
+  readonly presence: PresenceService | null;
   /** Why a principal that was accepted before is accepted no longer, or `null`. */
   readonly revoked: (principal: Principal) => Refusal | null;
 }

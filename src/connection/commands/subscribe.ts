@@ -202,9 +202,10 @@ class Request implements Joining {
   private start(subscription: Subscription, entry: Start): void {
     const { context } = this.connection;
     const { topic } = subscription;
+    if (entry.lost === true && !topic.isEphemeral) return this.startBehindLoss(subscription, entry);
     if (topic.isEphemeral || (entry.position === undefined && entry.from !== 'earliest')) {
       context.router.startLive(subscription);
-      if (entry.position !== undefined)
+      if (entry.position !== undefined || entry.lost === true)
         this.recovery[entry.topic] = { recovered: false, missed: 0, reason: 'no_history' };
       return this.settle();
     }
@@ -218,6 +219,16 @@ class Request implements Joining {
         else this.resume(subscription, entry, answer);
       });
     });
+  }
+
+  private startBehindLoss(subscription: Subscription, entry: Start): void {
+    const { connection } = this;
+    const { topic } = subscription;
+    connection.context.router.startLive(subscription);
+    subscription.openGap({ cause: 'history_lost', epoch: topic.epoch, sequence: topic.head });
+    enqueue(connection, subscription);
+    this.recovery[entry.topic] = { recovered: false, missed: 0, reason: 'history_lost' };
+    this.settle();
   }
 
   private resume(subscription: Subscription, entry: Start, history: History): void {
