@@ -45,7 +45,7 @@ const NAMES_REDIS: readonly RegExp[] = [
   /^telemetry\/metrics\.ts$/,
   // Verbs and answers that tell an operator which storage it is.
   /^cli\/storage\/(build|storage)\.ts$/,
-  /^cli\/(sessions|simulate)\.ts$/,
+  /^cli\/(sessions|simulate|verbs)\.ts$/,
   /^cli\/workers\/(parent-routes|serve-workers)\.ts$/,
 ];
 

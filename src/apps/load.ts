@@ -1,6 +1,7 @@
 /** From the configuration to applications that can be started: the same in serve, in workers, in a program and in tests. */
+import { ConfigError } from '../config/config-error.ts';
 import { suggest } from '../config/explain.ts';
-import { ConfigError, type Loaded } from '../config/load.ts';
+import type { Loaded } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
 import type { App } from './app.ts';
 import { appProblems, findApps, twinProblems, type BuiltIn } from './find.ts';

@@ -8,7 +8,8 @@ import type { Config } from '../config/schema.ts';
 import { secretBytes } from '../config/secrets.ts';
 import { readArguments, UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
 import { BUILT_IN } from './built-in-apps.ts';
-import { CONFIG_OPTIONS, isOnlySecretMissing, loadFromArguments, loadWithoutSecret } from './config-options.ts';
+import { CONFIG_OPTIONS } from './config-flags.ts';
+import { isOnlySecretMissing, loadFromArguments, loadWithoutSecret } from './config-options.ts';
 import { configuredAddress, readUrl } from './node-address.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -102,7 +103,7 @@ async function ask(
   body: unknown,
 ): Promise<{ readonly status: number; readonly body: unknown }> {
   const given = args.text('url');
-  const url = given === undefined ? configuredAddress(args, 'clients') : readUrl(given);
+  const url = given === undefined ? await configuredAddress(args, 'clients') : readUrl(given);
   const response = await fetch(new URL(path, url), {
     method,
     headers: { authorization: `Bearer ${token}` },

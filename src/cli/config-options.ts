@@ -1,41 +1,12 @@
-/** The flags by which every verb finds its configuration. */
+/** Loads the configuration that the flags of a verb name (config-flags.ts). */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { loadApps, type LoadedWithApps } from '../apps/load.ts';
-import { ConfigError, loadConfig, type Loaded } from '../config/load.ts';
-import { BUILT_IN } from './built-in-apps.ts';
-import { UsageError, type Arguments, type Option } from './command.ts';
+import type { LoadedWithApps } from '../apps/load.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { loadConfig, type Loaded } from '../config/load.ts';
+import { UsageError, type Arguments } from './command.ts';
 import { withDevelopmentSecret } from './development-secret.ts';
-
-/** Enough to say where a node listens. */
-export const WHERE_OPTIONS: Readonly<Record<string, Option>> = {
-  config: {
-    type: 'string',
-    short: 'c',
-    value: 'FILE',
-    help: "read this file instead of the profile's (or SIGNALBOX_CONFIG)",
-  },
-  profile: {
-    type: 'string',
-    value: 'NAME',
-    help: 'production (default) or development; without --config also the file config/<NAME>.toml',
-  },
-  set: {
-    type: 'string',
-    multiple: true,
-    value: 'KEY=VALUE',
-    help: 'one key of docs/configuration.md, as section.key=value; may be repeated',
-  },
-  port: { type: 'string', short: 'p', value: 'PORT', help: 'same as --set server.port=PORT' },
-  host: { type: 'string', value: 'HOST', help: 'same as --set server.host=HOST' },
-};
-
-export const CONFIG_OPTIONS: Readonly<Record<string, Option>> = {
-  ...WHERE_OPTIONS,
-  'log-level': { type: 'string', value: 'LEVEL', help: 'same as --set logging.level=LEVEL' },
-  'log-format': { type: 'string', value: 'FORMAT', help: 'same as --set logging.format=FORMAT' },
-};
 
 const FLAG_KEYS = {
   port: 'server.port',
@@ -71,7 +42,8 @@ export function loadFromArguments(args: Arguments): Loaded {
 }
 
 /** With the applications, whose sections are then checked too. @throws ConfigError, UsageError */
-export function loadWithApps(args: Arguments): Promise<LoadedWithApps> {
+export async function loadWithApps(args: Arguments): Promise<LoadedWithApps> {
+  const [{ loadApps }, { BUILT_IN }] = await Promise.all([import('../apps/load.ts'), import('./built-in-apps.ts')]);
   return loadApps(loadFromArguments(args), BUILT_IN);
 }
 

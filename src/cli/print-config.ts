@@ -2,7 +2,8 @@
 import { KEYS, type Key } from '../config/keys.ts';
 import { redactUrls } from '../telemetry/redact.ts';
 import type { Command, ExitCode } from './command.ts';
-import { CONFIG_OPTIONS, loadWithApps } from './config-options.ts';
+import { CONFIG_OPTIONS } from './config-flags.ts';
+import { loadWithApps } from './config-options.ts';
 
 export const printConfig: Command = {
   name: 'print-config',
