@@ -119,6 +119,34 @@ test('pages are as long as asked for, and several topics are counted at once', a
   });
 });
 
+test('a topic that grows beyond the threshold tells counts, and names again when it has shrunk', async () => {
+  const { port } = await start({ 'presence.threshold': '3', 'presence.threshold_back': '2' });
+  const reader = await connect(port, { user: 'reader' });
+  await reader.subscribe(`@presence.${T}`);
+  const clients = await Promise.all(['a', 'b', 'c'].map((user) => connect(port, { user })));
+  for (const client of clients) await enter(client);
+  expect([await delta(reader), await delta(reader), await delta(reader)].at(-1)).toEqual({
+    count: 3,
+    entered: 1,
+    left: 0,
+  });
+  for (const client of clients.slice(1)) await client.ask('Presence', { topic: T, action: 'leave' });
+  expect([await delta(reader), await delta(reader)].at(-1)).toEqual({ count: 1, entered: 0, left: 1 });
+  await enter(clients[1] as Client);
+  expect(await delta(reader)).toEqual({ changes: [{ op: 'enter', user: 'b', data: {} }], count: 2 });
+});
+
+test('too many changes are coalesced, then refused, and the connection stays', async () => {
+  const { port } = await start({ 'presence.changes_per_10_secs': '2' });
+  const client = await connect(port, { user: 'ada' });
+  const replies: Frame[] = [];
+  for (let at = 0; at < 21; at += 1) replies.push(await enter(client, { at }));
+  expect(replies[2]).toMatchObject({ data: { details: { coalesced: true } } });
+  expect(replies[20]).toMatchObject({ type: 'Error', data: { reason: 'rate_limited', temporary: true } });
+  expect(replies[20]?.data.retry_after_ms).toBeGreaterThan(0);
+  expect(client.isClosed).toBe(false);
+});
+
 describe('what is refused', () => {
   test.each([
     ['a topic without presence', 'Presence', { topic: 'open.x', action: 'enter' }, 'not_allowed'],
