@@ -6,9 +6,12 @@ import { rolldown } from 'rolldown';
 
 const CLIENT = fileURLToPath(new URL('../src/client', import.meta.url));
 
-/** Bytes by entry. What an entry shares with the core is counted in both. */
+/**
+ * Bytes by entry. `#private` members are renamed by every minifier, `private` ones are not: that is why the client writes
+ * them so. What an entry shares with the core is counted in both.
+ */
 const LIMITS: Readonly<Record<string, number>> = {
-  'index.ts': 12_600,
+  'index.ts': 11_900,
   'react/index.ts': 1_536,
   'persist/index.ts': 2_560,
   'msgpack/index.ts': 2_048,

@@ -35,8 +35,12 @@ async function main([verb, ...argv]: string[]): Promise<ExitCode> {
   const name = verb.startsWith('--') ? verb.slice(2) : verb;
   const load = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
   const command = load === undefined ? await ofApplication(name, argv) : await load();
-  if (command === null)
-    throw new UsageError(`expected one of ${Object.keys(VERBS).join(', ')}, got ${JSON.stringify(verb)}`);
+  if (command === null) {
+    // Words behind it: perhaps an application, and this process was not told of its module.
+    const perhaps =
+      argv.length === 0 ? '' : ', or an application with verbs that --config or --set apps.modules=FILE names';
+    throw new UsageError(`expected one of ${Object.keys(VERBS).join(', ')}${perhaps}, got ${JSON.stringify(verb)}`);
+  }
   const args = readArguments(command, argv);
   if (args.flag('help')) {
     process.stdout.write(`${helpOf(command)}\n`);

@@ -16,7 +16,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['service'],
   ['connection'],
   ['node'],
-  ['transport', 'http', 'apps'],
+  ['transport', 'http', 'apps', 'dialects'],
   ['cli', 'simulation', 'load', 'main.ts', 'index.ts'],
 ];
 

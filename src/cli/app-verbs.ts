@@ -109,9 +109,8 @@ async function ask(
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(TIMEOUT_MS),
   }).catch((error: unknown) => {
-    throw new Error(`expected a server at ${url.origin}, got: ${String(error)} (--url says where it is)`, {
-      cause: error,
-    });
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+    throw new Error(`expected a server at ${url.origin}, got: ${cause} (--url says where it is)`, { cause: error });
   });
   const text = await response.text();
   return { status: response.status, body: textOrJson(text) };

@@ -16,7 +16,11 @@ export const WHERE_OPTIONS: Readonly<Record<string, Option>> = {
     value: 'FILE',
     help: "read this file instead of the profile's (or SIGNALBOX_CONFIG)",
   },
-  profile: { type: 'string', value: 'NAME', help: 'production (default) or development: config/<NAME>.toml' },
+  profile: {
+    type: 'string',
+    value: 'NAME',
+    help: 'production (default) or development; without --config also the file config/<NAME>.toml',
+  },
   set: {
     type: 'string',
     multiple: true,
@@ -45,13 +49,15 @@ export const CONFIG_DIRECTORY = fileURLToPath(new URL('../../config', import.met
 
 /** @throws ConfigError, UsageError */
 export function loadFromArguments(args: Arguments): Loaded {
-  const profile = args.text('profile') ?? process.env['SIGNALBOX_PROFILE'] ?? 'production';
+  const flag = args.text('profile');
+  const profile = flag ?? process.env['SIGNALBOX_PROFILE'] ?? 'production';
   const file = args.text('config') ?? process.env['SIGNALBOX_CONFIG'] ?? `${CONFIG_DIRECTORY}/${profile}.toml`;
   if (args.text('config') === undefined && !existsSync(file))
     throw new UsageError(`expected a profile that has a file in config/, got ${JSON.stringify(profile)}`);
-  const flags = new Map<string, string>();
-  for (const [flag, key] of Object.entries(FLAG_KEYS)) {
-    const text = args.text(flag);
+  // Beside a file of one's own the flag is the key: a server that was asked for development must not be one of production.
+  const flags = new Map<string, string>(flag === undefined ? [] : [['profile', flag]]);
+  for (const [name, key] of Object.entries(FLAG_KEYS)) {
+    const text = args.text(name);
     if (text !== undefined) flags.set(key, text);
   }
   for (const assignment of args.list('set')) {

@@ -19,17 +19,17 @@ export function draw(
 export class BackOff {
   /** Draws since the last success. */
   attempt = 0;
-  private readonly random: () => number;
-  private readonly options: BackOffOptions | undefined;
+  readonly #random: () => number;
+  readonly #options: BackOffOptions | undefined;
 
   constructor(random: () => number, options?: BackOffOptions) {
-    this.random = random;
-    this.options = options;
+    this.#random = random;
+    this.#options = options;
   }
 
   /** @param atLeast what the server asks for: others may have been told the same, so the draw comes on top */
   draw(atLeast = 0): number {
     this.attempt += 1;
-    return atLeast + draw(this.random, this.attempt - 1, this.options);
+    return atLeast + draw(this.#random, this.attempt - 1, this.#options);
   }
 }

@@ -11,11 +11,11 @@ import { hole, lostHistory, messageOf } from './items.ts';
 const PAGE = 100;
 
 export class CatchUp {
-  private readonly histories: Histories;
-  private readonly environment: Environment;
-  private readonly isMine: (key: string) => boolean;
-  private readonly ensure: (feed: Feed) => void;
-  private readonly backOff: BackOff;
+  readonly #histories: Histories;
+  readonly #environment: Environment;
+  readonly #isMine: (key: string) => boolean;
+  readonly #ensure: (feed: Feed) => void;
+  readonly #backOff: BackOff;
 
   constructor(
     histories: Histories,
@@ -23,11 +23,11 @@ export class CatchUp {
     isMine: (key: string) => boolean,
     ensure: (feed: Feed) => void,
   ) {
-    this.histories = histories;
-    this.environment = environment;
-    this.isMine = isMine;
-    this.ensure = ensure;
-    this.backOff = new BackOff(() => environment.random());
+    this.#histories = histories;
+    this.#environment = environment;
+    this.#isMine = isMine;
+    this.#ensure = ensure;
+    this.#backOff = new BackOff(() => environment.random());
   }
 
   /** As far as it can be gone now; called again whenever something has changed. */
@@ -35,14 +35,14 @@ export class CatchUp {
     if (consumer.isJoined || consumer.isReading || consumer.isEnded || !consumer.isEmpty || feed.error !== null) return;
     const { position, begins } = consumer;
     const isTail = position === null && typeof begins === 'object';
-    if (!isTail && !feed.hasJoined) this.lead(feed, consumer);
+    if (!isTail && !feed.hasJoined) this.#lead(feed, consumer);
     else if (feed.isEphemeral || (position !== null && feed.last !== null && position.sequence >= feed.last.sequence))
-      this.join(feed, consumer);
-    else this.read(feed, consumer, isTail ? begins.last : null);
+      this.#join(feed, consumer);
+    else this.#read(feed, consumer, isTail ? begins.last : null);
   }
 
   /** The wire goes back to where it stands. */
-  private lead(feed: Feed, consumer: Consumer): void {
+  #lead(feed: Feed, consumer: Consumer): void {
     const isThere =
       feed.asked !== null && consumer.position !== null && feed.last?.sequence === consumer.position.sequence;
     consumer.isJoined = true;
@@ -50,15 +50,15 @@ export class CatchUp {
       feed.last = consumer.position;
       feed.detach();
     } else if (feed.isLive) consumer.push(feed.live(), 0);
-    this.ensure(feed);
+    this.#ensure(feed);
   }
 
-  private join(feed: Feed, consumer: Consumer): void {
+  #join(feed: Feed, consumer: Consumer): void {
     consumer.isJoined = true;
     if (feed.isLive) consumer.push(feed.live(), 0);
   }
 
-  private read(feed: Feed, consumer: Consumer, last: number | null): void {
+  #read(feed: Feed, consumer: Consumer, last: number | null): void {
     consumer.isReading = true;
     const topic = feed.name;
     const since = consumer.position ?? undefined;
@@ -66,17 +66,17 @@ export class CatchUp {
       last === null
         ? { topic, since, limit: Math.min(PAGE, consumer.capacity) }
         : { topic, limit: last, reverse: true };
-    this.histories.page(request, (error, page) => {
+    this.#histories.page(request, (error, page) => {
       consumer.isReading = false;
       if (consumer.isEnded) return;
-      if (error !== null) return this.failed(feed, consumer, error);
-      this.backOff.attempt = 0;
-      if (page !== undefined) this.take(feed, consumer, page, last !== null);
+      if (error !== null) return this.#failed(feed, consumer, error);
+      this.#backOff.attempt = 0;
+      if (page !== undefined) this.#take(feed, consumer, page, last !== null);
       this.go(feed, consumer);
     });
   }
 
-  private take(feed: Feed, consumer: Consumer, page: HistoryDetails, isReverse: boolean): void {
+  #take(feed: Feed, consumer: Consumer, page: HistoryDetails, isReverse: boolean): void {
     // Not `toReversed`: engines of phones lack it.
     const messages = page.messages.slice();
     if (isReverse) messages.reverse();
@@ -90,13 +90,13 @@ export class CatchUp {
       if (sequence > expected) consumer.push(hole(feed.name, 'trimmed', expected, sequence - 1, epoch), 0);
       const size = JSON.stringify(frame.data.payload)?.length ?? 0;
       // What finds no room is read again when there is some.
-      if (!consumer.push(messageOf(feed.name, frame, this.isMine), size)) return;
+      if (!consumer.push(messageOf(feed.name, frame, this.#isMine), size)) return;
     }
     // Messages that the page does not have are not there: the log may have lost what was published last, or ends before it.
-    if (page.next === undefined || isReverse) this.reached(feed, consumer, page);
+    if (page.next === undefined || isReverse) this.#reached(feed, consumer, page);
   }
 
-  private reached(feed: Feed, consumer: Consumer, { position, messages }: HistoryDetails): void {
+  #reached(feed: Feed, consumer: Consumer, { position, messages }: HistoryDetails): void {
     const at = consumer.position?.sequence ?? 0;
     if (messages.length > 0 && at >= position.sequence) return;
     if (consumer.position !== null && at < position.sequence && messages.length === 0)
@@ -104,16 +104,16 @@ export class CatchUp {
     consumer.position = position;
   }
 
-  private failed(feed: Feed, consumer: Consumer, error: SignalboxError): void {
+  #failed(feed: Feed, consumer: Consumer, error: SignalboxError): void {
     if (error.temporary) {
-      consumer.cancelWait = this.environment.after(this.backOff.draw(error.retryAfterMs), () =>
+      consumer.cancelWait = this.#environment.after(this.#backOff.draw(error.retryAfterMs), () =>
         this.go(feed, consumer),
       );
       return;
     }
     if (error.reason === 'no_history') {
       consumer.begins = 'latest';
-      return feed.hasJoined ? this.join(feed, consumer) : this.lead(feed, consumer);
+      return feed.hasJoined ? this.#join(feed, consumer) : this.#lead(feed, consumer);
     }
     consumer.events.refused(error);
   }

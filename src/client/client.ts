@@ -3,6 +3,7 @@ import type { ConnectedDetails, HistoryDetails, ServerFrame, WireError } from '.
 import type { BackOffOptions } from './back-off.ts';
 import { jsonCodec, type ClientCodec } from './codec.ts';
 import type { ConnectionState } from './connection-state.ts';
+import { ApplicationRequests } from './application-requests.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type BufferBounds } from './consumer.ts';
 import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
@@ -63,89 +64,92 @@ const TOKEN_PAUSE_MS = 10_000;
 
 /** @typeParam T what is published where, as `{ news: Article; [chat: `chat.${string}`]: Line }` */
 export class Client<T = Record<string, unknown>> {
-  private readonly options: ClientOptions;
-  private readonly environment: Environment;
-  private readonly tokens: Tokens;
-  private readonly connection: Connection;
-  private readonly requests: Requests;
-  private readonly histories: Histories;
-  private readonly subscriptions: Subscriptions;
-  private readonly publishes: PublishQueue;
-  private readonly positions = new Positions();
-  private readonly owner: string;
+  readonly #options: ClientOptions;
+  readonly #environment: Environment;
+  readonly #tokens: Tokens;
+  readonly #connection: Connection;
+  readonly #requests: Requests;
+  readonly #histories: Histories;
+  readonly #applications: ApplicationRequests;
+  readonly #subscriptions: Subscriptions;
+  readonly #publishes: PublishQueue;
+  readonly #positions = new Positions();
+  readonly #owner: string;
   /** What waits for the storage; `null` when it need not. */
-  private whenLoaded: (() => void)[] | null = null;
-  private readonly ports: TopicPorts;
-  private readonly listeners = new Map<string, Set<(value: never) => void>>();
-  private readonly watchers = new Map<string, Set<() => void>>();
-  private unlisten: (() => void) | null = null;
-  private cancelRenewal: () => void = () => {};
+  #whenLoaded: (() => void)[] | null = null;
+  readonly #ports: TopicPorts;
+  readonly #listeners = new Map<string, Set<(value: never) => void>>();
+  readonly #watchers = new Map<string, Set<() => void>>();
+  #unlisten: (() => void) | null = null;
+  #cancelRenewal: () => void = () => {};
 
   constructor(options: ClientOptions) {
-    this.options = options;
+    this.#options = options;
     const environment = { ...standardEnvironment(), ...options.environment };
     const id = environment.id();
-    const link = (): Link | null => this.link();
-    this.environment = environment;
-    this.tokens = new Tokens(options.token, environment);
-    this.owner = `${id}-`;
-    this.requests = new Requests(`${id}?`);
-    this.histories = new Histories(this.requests, link);
-    this.publishes = new PublishQueue({
+    const link = (): Link | null => this.#link();
+    this.#environment = environment;
+    this.#tokens = new Tokens(options.token, environment);
+    this.#owner = `${id}-`;
+    this.#requests = new Requests(`${id}?`);
+    this.#histories = new Histories(this.#requests, link);
+    this.#applications = new ApplicationRequests(this.#requests, link);
+    this.#publishes = new PublishQueue({
       environment,
-      keyPrefix: this.owner,
+      keyPrefix: this.#owner,
       options: options.queue ?? {},
       link,
       serverTime: () => this.serverTime,
       changed: (key, saved) => options.storage?.entry(key, saved),
     });
-    const isMine = (key: string): boolean => this.publishes.isMine(key);
-    this.subscriptions = new Subscriptions({
+    const isMine = (key: string): boolean => this.#publishes.isMine(key);
+    this.#subscriptions = new Subscriptions({
       environment,
-      requests: this.requests,
-      histories: this.histories,
+      requests: this.#requests,
+      histories: this.#histories,
       lingerMs: options.lingerMs ?? 1_000,
       link,
-      stored: (topic) => this.positions.get(topic),
+      stored: (topic) => this.#positions.get(topic),
       isMine,
-      settled: (on) => this.connection.settled(on),
-      violated: (topic) => this.tell('violation', topic),
-      changed: (topic) => this.changed(topic),
+      settled: (on) => this.#connection.settled(on),
+      violated: (topic) => this.#tell('violation', topic),
+      changed: (topic) => this.#changed(topic),
     });
-    this.connection = new Connection(
+    this.#connection = new Connection(
       { url: options.url, backoff: options.backoff },
       options.codec ?? jsonCodec,
-      this.tokens,
+      this.#tokens,
       environment,
       {
-        greeted: (on, greeting) => this.greeted(on, greeting),
-        frame: (on, frame, size) => this.received(on, frame, size),
+        greeted: (on, greeting) => this.#greeted(on, greeting),
+        frame: (on, frame, size) => this.#received(on, frame, size),
         moved: (on) => {
-          this.subscriptions.moved(on);
-          this.histories.next();
-          this.publishes.pump();
+          this.#subscriptions.moved(on);
+          this.#histories.next();
+          this.#applications.next();
+          this.#publishes.pump();
         },
         lost: (on) => {
-          this.subscriptions.lost(on);
-          this.requests.lost(on);
-          this.publishes.lost(on);
+          this.#subscriptions.lost(on);
+          this.#requests.lost(on);
+          this.#publishes.lost(on);
         },
-        changed: (state) => this.became(state),
-        failed: (error) => this.tell('error', error),
+        changed: (state) => this.#became(state),
+        failed: (error) => this.#tell('error', error),
       },
     );
     const { maxMessages = 1_000, maxBytes = 1_048_576 } = options.buffer ?? {};
-    this.ports = {
+    this.#ports = {
       bounds: { maxMessages, maxBytes },
-      read: (topic, reader) => this.read(topic, reader),
-      state: (topic) => this.subscriptions.feed(topic)?.state ?? 'stopped',
-      watch: (topic, listener) => watch(this.watchers, topic, listener),
-      position: (topic) => this.positions.get(topic),
-      publish: (topic, payload, how) => this.publish('Broadcast', topic, payload, how),
+      read: (topic, reader) => this.#read(topic, reader),
+      state: (topic) => this.#subscriptions.feed(topic)?.state ?? 'stopped',
+      watch: (topic, listener) => watch(this.#watchers, topic, listener),
+      position: (topic) => this.#positions.get(topic),
+      publish: (topic, payload, how) => this.#publish('Broadcast', topic, payload, how),
       page: (request) => {
-        this.start();
+        this.#start();
         return new Promise<HistoryDetails>((resolve, reject) => {
-          this.histories.page(request, (error, page) =>
+          this.#histories.page(request, (error, page) =>
             page === undefined ? reject(error ?? undefined) : resolve(page),
           );
         });
@@ -153,27 +157,27 @@ export class Client<T = Record<string, unknown>> {
       message: (topic, frame) => messageOf(topic, frame, isMine),
       after: (ms, work) => environment.after(ms, work),
     };
-    if (options.connect === 'now') this.start();
+    if (options.connect === 'now') this.#start();
   }
 
   get state(): ConnectionState {
-    return this.connection.state;
+    return this.#connection.state;
   }
 
   /** Milliseconds since 1970, as the server says. */
   get serverTime(): number {
-    return this.tokens.serverTime;
+    return this.#tokens.serverTime;
   }
 
   get queue(): QueueView {
-    return this.publishes;
+    return this.#publishes;
   }
 
   /** Free: nothing happens before it is read or published to. */
   topic<N extends string>(name: N): Topic<PayloadOf<T, N>>;
   topic<P>(name: string): Topic<P>;
   topic(name: string): Topic {
-    return new Topic(name, this.ports);
+    return new Topic(name, this.#ports);
   }
 
   /** The messages to one's own user, on all devices. */
@@ -183,135 +187,136 @@ export class Client<T = Record<string, unknown>> {
 
   /** A message to a user. Whether there is one is not revealed. */
   send(user: string, payload: unknown, options?: PublishOptions): Promise<Receipt> {
-    return this.publish('DirectMessage', user, payload, options);
+    return this.#publish('DirectMessage', user, payload, options);
   }
 
-  /** A frame that the application has added to the server. @throws SignalboxError, `offline` without an answer */
-  request(type: `X-${string}`, data?: unknown): Promise<unknown> {
-    this.start();
-    return new Promise((resolve, reject) => {
-      const link = this.link();
-      if (link === null) return reject(new SignalboxError('offline', 'there is no connection', { temporary: true }));
-      this.requests.ask(link, type, data, (error, frame) =>
-        error === null ? resolve(frame?.data.details) : reject(error),
-      );
-    });
+  /**
+   * A frame that an application has added to the server; it waits for a connection.
+   * @throws SignalboxError, `outcome_unknown` when the connection was lost before the answer
+   */
+  async request(type: `X-${string}`, data?: unknown): Promise<unknown> {
+    this.#start();
+    const { state } = this;
+    if (state.status === 'closed') throw state.error ?? new SignalboxError('closed', 'the client was closed');
+    return this.#applications.ask(type, data);
   }
 
   /** @returns what ends it */
   on<E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void): () => void {
-    return watch(this.listeners, event, listener as (value: never) => void);
+    return watch(this.#listeners, event, listener as (value: never) => void);
   }
 
   /** Lets the connection go; `resume()` brings it back where it was. */
   pause(): void {
-    this.connection.suspend('paused');
+    this.#connection.suspend('paused');
   }
 
   resume(): void {
-    this.connection.retryNow();
+    this.#connection.retryNow();
   }
 
   /** Does not wait for the back-off. */
   retryNow(): void {
-    this.connection.retryNow();
+    this.#connection.retryNow();
   }
 
   /** The end. @param options.flushMs how long the queue may take to become empty */
   async close({ flushMs = 0 }: { readonly flushMs?: number } = {}): Promise<void> {
     if (flushMs > 0)
       await new Promise<void>((resolve) => {
-        const cancel = this.environment.after(flushMs, resolve);
-        this.publishes.whenEmpty(() => {
+        const cancel = this.#environment.after(flushMs, resolve);
+        this.#publishes.whenEmpty(() => {
           cancel();
           resolve();
         });
       });
-    this.publishes.close('closed');
-    this.connection.close();
+    this.#publishes.close('closed');
+    this.#connection.close();
   }
 
   /** The end, and nothing is left of the user: no positions, no queue, no token. */
   async signOut(): Promise<void> {
-    this.publishes.close('signed_out');
-    this.publishes.clear();
-    this.connection.close();
-    this.positions.clear();
-    await this.options.storage?.clear();
+    this.#publishes.close('signed_out');
+    this.#publishes.clear();
+    this.#connection.close();
+    this.#positions.clear();
+    await this.#options.storage?.clear();
   }
 
   /** The greeting comes right behind the handshake; what is sent before it, a refusal does not read. */
-  private link(): Link | null {
-    const { main } = this.connection;
+  #link(): Link | null {
+    const { main } = this.#connection;
     return main === null || main.greeting === null ? null : main;
   }
 
-  private start(): void {
-    if (this.unlisten !== null || this.state.status !== 'idle') return;
-    this.unlisten = this.environment.lifecycle((event) => this.lived(event));
-    const { options, environment, owner } = this;
+  #start(): void {
+    if (this.#unlisten !== null || this.state.status !== 'idle') return;
+    this.#unlisten = this.#environment.lifecycle((event) => this.#lived(event));
+    const options = this.#options;
+    const environment = this.#environment;
+    const owner = this.#owner;
     if (options.storage !== undefined) {
-      this.whenLoaded = [];
+      this.#whenLoaded = [];
       void options.storage
-        .open({ environment, owner, failed: (error) => this.tell('error', error) })
+        .open({ environment, owner, failed: (error) => this.#tell('error', error) })
         .catch((cause: unknown) => {
-          this.tell('error', new SignalboxError('storage_failed', 'the storage could not be opened', { cause }));
+          this.#tell('error', new SignalboxError('storage_failed', 'the storage could not be opened', { cause }));
           return { positions: {}, queue: [] };
         })
         .then(({ positions, queue }) => {
-          for (const [topic, position] of Object.entries(positions)) this.positions.set(topic, position);
-          const waiting = this.whenLoaded ?? [];
-          this.whenLoaded = null;
-          this.publishes.adopt(queue);
+          for (const [topic, position] of Object.entries(positions)) this.#positions.set(topic, position);
+          const waiting = this.#whenLoaded ?? [];
+          this.#whenLoaded = null;
+          this.#publishes.adopt(queue);
           for (const work of waiting) work();
         });
     }
-    this.loaded(() => this.connection.start());
+    this.#loaded(() => this.#connection.start());
   }
 
-  private loaded(work: () => void): void {
-    if (this.whenLoaded === null) work();
-    else this.whenLoaded.push(work);
+  #loaded(work: () => void): void {
+    if (this.#whenLoaded === null) work();
+    else this.#whenLoaded.push(work);
   }
 
-  private read(topic: string, { handler, refused: ended, threw, since }: Reader): () => void {
-    const consumer = new Consumer(handler, since === 'stored', this.ports.bounds, {
+  #read(topic: string, { handler, refused: ended, threw, since }: Reader): () => void {
+    const consumer = new Consumer(handler, since === 'stored', this.#ports.bounds, {
       committed: ({ isStored, done }) => {
         if (!isStored || done === null) return;
-        this.positions.set(topic, done);
-        this.options.storage?.commit(topic, done);
+        this.#positions.set(topic, done);
+        this.#options.storage?.commit(topic, done);
       },
-      drained: (which) => this.subscriptions.drained(topic, which),
+      drained: (which) => this.#subscriptions.drained(topic, which),
       threw: (cause) => {
         const error = new SignalboxError('handler_failed', `a handler of ${topic} threw: ${String(cause)}`, { cause });
-        if (threw === undefined) this.tell('error', error);
+        if (threw === undefined) this.#tell('error', error);
         else threw(error);
       },
       refused: ended,
     });
     let stop = (): void => consumer.end();
     // It may find out at once that it cannot connect.
-    this.start();
-    this.loaded(() => {
+    this.#start();
+    this.#loaded(() => {
       const { state } = this;
       if (state.status === 'closed') ended(state.error ?? null);
-      else if (!consumer.isEnded) stop = this.subscriptions.add(topic, consumer, since);
+      else if (!consumer.isEnded) stop = this.#subscriptions.add(topic, consumer, since);
     });
     return () => stop();
   }
 
-  private publish(
+  #publish(
     type: 'Broadcast' | 'DirectMessage',
     to: string,
     payload: unknown,
     options: PublishOptions = {},
   ): Promise<Receipt> {
     const promise = new Promise<Receipt>((resolve, reject) => {
-      this.start();
+      this.#start();
       const { state } = this;
       if (state.status === 'closed')
         return reject(state.error ?? new SignalboxError('closed', 'expected an open client: it was closed'));
-      this.publishes.publish(type, to, payload, options, (error, receipt) =>
+      this.#publishes.publish(type, to, payload, options, (error, receipt) =>
         receipt === undefined ? reject(error ?? undefined) : resolve(receipt),
       );
     });
@@ -320,60 +325,62 @@ export class Client<T = Record<string, unknown>> {
     return promise;
   }
 
-  private greeted(link: Link, greeting: ConnectedDetails): void {
+  #greeted(link: Link, greeting: ConnectedDetails): void {
     const { limits, max_message_size: size } = greeting;
-    this.subscriptions.greeted(link);
-    this.histories.next();
-    this.publishes.greeted(size, limits.idempotency_window_ms, limits.connection_rps, limits.connection_burst);
+    this.#subscriptions.greeted(link);
+    this.#histories.next();
+    this.#applications.next();
+    this.#publishes.greeted(size, limits.idempotency_window_ms, limits.connection_rps, limits.connection_burst);
   }
 
-  private received(link: Link, frame: ServerFrame, size: number): void {
+  #received(link: Link, frame: ServerFrame, size: number): void {
     const { type, data, reply_to: replyTo } = frame;
-    if (type === 'Broadcast' || type === 'DirectMessage' || type === 'Gap') this.subscriptions.frame(link, frame, size);
+    if (type === 'Broadcast' || type === 'DirectMessage' || type === 'Gap')
+      this.#subscriptions.frame(link, frame, size);
     else if (replyTo !== undefined) {
-      if (!this.publishes.answered(frame)) this.requests.answered(frame);
+      if (!this.#publishes.answered(frame)) this.#requests.answered(frame);
     } else if (type === 'Status' && data.status === 'draining')
-      this.connection.draining(link, Number(data.details['reconnect_after_ms']));
+      this.#connection.draining(link, Number(data.details['reconnect_after_ms']));
     else if (type === 'Status' && data.status === 'unsubscribed')
       // The rights have changed meanwhile.
       for (const entry of (data.details['rejected'] ?? []) as readonly (WireError & { readonly topic: string })[])
-        this.subscriptions.dropped([entry.topic], refused(entry));
-    else if (type === 'AuthStatus') this.renew(link);
-    else if (type === 'SystemNotification') this.tell('notification', data as unknown as Notification);
+        this.#subscriptions.dropped([entry.topic], refused(entry));
+    else if (type === 'AuthStatus') this.#renew(link);
+    else if (type === 'SystemNotification') this.#tell('notification', data as unknown as Notification);
   }
 
   /** A new token on the same connection, before the old one ends. */
-  private renew(link: Link): void {
-    this.cancelRenewal();
+  #renew(link: Link): void {
+    this.#cancelRenewal();
     const again = (error: SignalboxError): void => {
-      this.tell('error', error);
-      this.cancelRenewal = this.environment.after(TOKEN_PAUSE_MS, () => this.renew(link));
+      this.#tell('error', error);
+      this.#cancelRenewal = this.#environment.after(TOKEN_PAUSE_MS, () => this.#renew(link));
     };
-    this.tokens.ask('expiring', (error, token) => {
-      if (error?.reason === 'signed_out') return this.connection.close(error);
+    this.#tokens.ask('expiring', (error, token) => {
+      if (error?.reason === 'signed_out') return this.#connection.close(error);
       if (error !== null) return again(error);
       if (!link.isOpen) return;
-      this.requests.ask(link, 'Authenticate', { token }, (refusal, frame) => {
+      this.#requests.ask(link, 'Authenticate', { token }, (refusal, frame) => {
         if (refusal?.reason === 'offline') return;
         if (refusal !== null) {
-          this.tokens.distrust(true);
+          this.#tokens.distrust(true);
           return again(refusal);
         }
         const details = (frame?.data.details ?? {}) as {
           readonly expires_at?: number | null;
           readonly unsubscribed?: readonly string[];
         };
-        this.tokens.accepted(details.expires_at);
+        this.#tokens.accepted(details.expires_at);
         const reason = new SignalboxError('not_allowed', 'the new token does not allow it', { code: 403 });
-        this.subscriptions.dropped(details.unsubscribed ?? [], reason);
+        this.#subscriptions.dropped(details.unsubscribed ?? [], reason);
       });
     });
   }
 
-  private lived(event: LifecycleEvent): void {
-    const { connection } = this;
+  #lived(event: LifecycleEvent): void {
+    const connection = this.#connection;
     if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
-      this.options.storage?.flush();
+      this.#options.storage?.flush();
       connection.hidden();
       // An open socket keeps a page out of the back-forward cache.
       if (event === 'pagehide') connection.suspend('bfcache');
@@ -382,37 +389,39 @@ export class Client<T = Record<string, unknown>> {
     else connection.visible(event !== 'visible');
   }
 
-  private became(state: ConnectionState): void {
-    if (state.status !== 'connected') this.cancelRenewal();
+  #became(state: ConnectionState): void {
+    if (state.status !== 'connected') this.#cancelRenewal();
     if (state.status === 'closed') {
       const error = state.error ?? null;
-      this.unlisten?.();
-      this.publishes.close(error?.reason === 'signed_out' ? 'signed_out' : 'closed');
-      this.subscriptions.close(error);
-      this.histories.close(error ?? new SignalboxError('closed', 'the client was closed'));
-      this.options.storage?.flush();
+      this.#unlisten?.();
+      this.#publishes.close(error?.reason === 'signed_out' ? 'signed_out' : 'closed');
+      this.#subscriptions.close(error);
+      const closed = error ?? new SignalboxError('closed', 'the client was closed');
+      this.#histories.close(closed);
+      this.#applications.close(closed);
+      this.#options.storage?.flush();
     }
-    this.tell('state', state);
+    this.#tell('state', state);
   }
 
-  private changed(topic: string): void {
-    for (const listener of this.watchers.get(topic) ?? []) this.call(listener);
+  #changed(topic: string): void {
+    for (const listener of this.#watchers.get(topic) ?? []) this.#call(listener);
   }
 
-  private tell<E extends keyof ClientEvents>(event: E, value: ClientEvents[E]): void {
-    const { log } = this.options;
-    if (log !== undefined) this.call(() => log(event, { value }), event);
-    for (const listener of this.listeners.get(event) ?? [])
-      this.call(() => (listener as (value: ClientEvents[E]) => void)(value), event);
+  #tell<E extends keyof ClientEvents>(event: E, value: ClientEvents[E]): void {
+    const { log } = this.#options;
+    if (log !== undefined) this.#call(() => log(event, { value }), event);
+    for (const listener of this.#listeners.get(event) ?? [])
+      this.#call(() => (listener as (value: ClientEvents[E]) => void)(value), event);
   }
 
   /** What a listener throws must not leave the client half-way. */
-  private call(listener: () => void, event?: keyof ClientEvents): void {
+  #call(listener: () => void, event?: keyof ClientEvents): void {
     try {
       listener();
     } catch (cause) {
       if (event === 'error') return;
-      this.tell('error', new SignalboxError('handler_failed', `a listener threw: ${String(cause)}`, { cause }));
+      this.#tell('error', new SignalboxError('handler_failed', `a listener threw: ${String(cause)}`, { cause }));
     }
   }
 }

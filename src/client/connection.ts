@@ -41,22 +41,22 @@ export class Connection implements LinkEvents {
   /** The connection, or the attempt at one. */
   main: Link | null = null;
   /** What replaces it. */
-  private spare: Link | null = null;
-  private generation = 0;
-  private readonly backOff: BackOff;
-  private readonly options: ConnectionOptions;
-  private readonly codec: ClientCodec;
-  private readonly tokens: Tokens;
-  private readonly environment: Environment;
-  private readonly listener: ConnectionListener;
-  private readonly pulse: Pulse;
-  private cancelRetry: () => void = () => {};
-  private cancelMove: () => void = () => {};
+  #spare: Link | null = null;
+  #generation = 0;
+  readonly #backOff: BackOff;
+  readonly #options: ConnectionOptions;
+  readonly #codec: ClientCodec;
+  readonly #tokens: Tokens;
+  readonly #environment: Environment;
+  readonly #listener: ConnectionListener;
+  readonly #pulse: Pulse;
+  #cancelRetry: () => void = () => {};
+  #cancelMove: () => void = () => {};
   /** When the server wants it to come back, by the monotonic clock. */
-  private returnAt: number | null = null;
+  #returnAt: number | null = null;
   /** Whether the last close asked for a new token, or to come at once: twice in a row waits. */
-  private wasHurried = false;
-  private hiddenSince: number | null = null;
+  #wasHurried = false;
+  #hiddenSince: number | null = null;
 
   constructor(
     options: ConnectionOptions,
@@ -65,13 +65,13 @@ export class Connection implements LinkEvents {
     environment: Environment,
     listener: ConnectionListener,
   ) {
-    this.options = options;
-    this.codec = codec;
-    this.tokens = tokens;
-    this.environment = environment;
-    this.listener = listener;
-    this.backOff = new BackOff(() => environment.random(), options.backoff);
-    this.pulse = new Pulse(environment, {
+    this.#options = options;
+    this.#codec = codec;
+    this.#tokens = tokens;
+    this.#environment = environment;
+    this.#listener = listener;
+    this.#backOff = new BackOff(() => environment.random(), options.backoff);
+    this.#pulse = new Pulse(environment, {
       link: () => this.main,
       woke: () => this.woke(true),
       dead: (link) => this.ended(link, 1006),
@@ -80,57 +80,57 @@ export class Connection implements LinkEvents {
 
   /** At the first topic or publish. */
   start(): void {
-    if (this.state.status === 'idle') this.connect();
+    if (this.state.status === 'idle') this.#connect();
   }
 
   /** Whatever it waits for. */
   retryNow(): void {
     const { status } = this.state;
-    if (status === 'waiting' || status === 'suspended' || status === 'idle') this.connect();
+    if (status === 'waiting' || status === 'suspended' || status === 'idle') this.#connect();
   }
 
   suspend(cause: SuspendCause): void {
     if (this.state.status === 'closed' || this.state.status === 'idle') return;
-    this.drop();
-    this.become({ status: 'suspended', cause });
+    this.#drop();
+    this.#become({ status: 'suspended', cause });
   }
 
   close(error?: SignalboxError): void {
     if (this.state.status === 'closed') return;
     // First the word, so that what the loss of the link leads to finds everything closed.
     this.state = error === undefined ? { status: 'closed' } : { status: 'closed', error };
-    this.drop();
-    this.pulse.stop();
-    this.listener.changed(this.state);
+    this.#drop();
+    this.#pulse.stop();
+    this.#listener.changed(this.state);
   }
 
   // What happens around it
 
   hidden(): void {
-    this.hiddenSince ??= this.environment.elapsed();
+    this.#hiddenSince ??= this.#environment.elapsed();
   }
 
   /** @param hasSlept time has passed in which nothing ran: the token may have ended meanwhile */
   woke(hasSlept: boolean): void {
     const { state } = this;
-    if (hasSlept) this.tokens.distrust(false);
+    if (hasSlept) this.#tokens.distrust(false);
     if (state.status === 'connected') this.probe();
-    else if (state.status === 'waiting' || (state.status === 'suspended' && state.cause !== 'paused')) this.connect();
+    else if (state.status === 'waiting' || (state.status === 'suspended' && state.cause !== 'paused')) this.#connect();
   }
 
   visible(hasSlept: boolean): void {
-    this.hiddenSince = null;
+    this.#hiddenSince = null;
     this.woke(hasSlept);
   }
 
   /** The network is said to be back, to everybody here at the same moment, and often too early: the back-off is kept. */
   online(): void {
-    if (this.state.status === 'waiting') this.retryIn(this.environment.random() * 1_000, 1006);
+    if (this.state.status === 'waiting') this.#retryIn(this.#environment.random() * 1_000, 1006);
     else this.probe();
   }
 
   probe(): void {
-    this.pulse.probe();
+    this.#pulse.probe();
   }
 
   // What the server says
@@ -138,72 +138,75 @@ export class Connection implements LinkEvents {
   draining(link: Link, reconnectAfterMs: number): void {
     if (link !== this.main) return;
     // From receipt. The delay is this client's own, so nothing is drawn on top.
-    this.returnAt = this.environment.elapsed() + reconnectAfterMs;
-    this.announce(link, true);
-    this.cancelMove();
-    this.cancelMove = this.environment.after(reconnectAfterMs, () => this.replace());
+    this.#returnAt = this.#environment.elapsed() + reconnectAfterMs;
+    this.#announce(link, true);
+    this.#cancelMove();
+    this.#cancelMove = this.#environment.after(reconnectAfterMs, () => this.#replace());
   }
 
   /** Everything that the old connection brought is asked for on this one. */
   settled(link: Link): void {
-    if (link !== this.spare || link.greeting === null) return;
+    if (link !== this.#spare || link.greeting === null) return;
     const old = this.main;
     this.main = link;
-    this.spare = null;
-    this.returnAt = null;
-    this.listener.moved(link);
-    if (old !== null) this.letGo(old);
-    this.announce(link, false);
+    this.#spare = null;
+    this.#returnAt = null;
+    this.#listener.moved(link);
+    if (old !== null) this.#letGo(old);
+    this.#announce(link, false);
   }
 
   frame(link: Link, frame: ServerFrame, size: number): void {
-    if (!this.holds(link)) return;
+    if (!this.#holds(link)) return;
     const { data } = frame;
     if (frame.type === 'Status' && data.status === 'connected')
-      return this.greeted(link, data.details as unknown as ConnectedDetails);
+      return this.#greeted(link, data.details as unknown as ConnectedDetails);
     if (frame.type === 'Error' && frame.reply_to === undefined) link.lastError = data;
-    this.listener.frame(link, frame, size);
+    this.#listener.frame(link, frame, size);
   }
 
   ended(link: Link, code: number): void {
-    if (!this.holds(link)) return;
-    if (link.greeting !== null && this.environment.elapsed() - link.greetedAt >= GOOD_LIFE_MS) this.backOff.attempt = 0;
-    if (link === this.spare) {
-      this.spare = null;
-      this.letGo(link);
-      if (verdictOf(code) === 'renew') this.tokens.distrust(true);
+    if (!this.#holds(link)) return;
+    if (link.greeting !== null && this.#environment.elapsed() - link.greetedAt >= GOOD_LIFE_MS)
+      this.#backOff.attempt = 0;
+    if (link === this.#spare) {
+      this.#spare = null;
+      this.#letGo(link);
+      if (verdictOf(code) === 'renew') this.#tokens.distrust(true);
       // The old one serves meanwhile.
-      this.cancelMove = this.environment.after(this.backOff.draw(link.lastError?.retry_after_ms), () => this.replace());
+      this.#cancelMove = this.#environment.after(this.#backOff.draw(link.lastError?.retry_after_ms), () =>
+        this.#replace(),
+      );
       return;
     }
-    this.main = this.spare;
-    this.spare = null;
-    this.cancelMove();
-    this.letGo(link);
-    if (this.main === null) return this.decide(link, code);
-    if (this.main.greeting === null) this.become({ status: 'connecting', attempt: this.backOff.attempt });
+    this.main = this.#spare;
+    this.#spare = null;
+    this.#cancelMove();
+    this.#letGo(link);
+    if (this.main === null) return this.#decide(link, code);
+    if (this.main.greeting === null) this.#become({ status: 'connecting', attempt: this.#backOff.attempt });
     else {
-      this.listener.moved(this.main);
-      this.announce(this.main, false);
+      this.#listener.moved(this.main);
+      this.#announce(this.main, false);
     }
   }
 
-  private greeted(link: Link, greeting: ConnectedDetails): void {
+  #greeted(link: Link, greeting: ConnectedDetails): void {
     link.greeting = greeting;
     link.cancelDeadline();
-    link.greetedAt = this.environment.elapsed();
-    this.wasHurried = false;
-    this.tokens.known(greeting.token_expires_at, greeting.server_time);
+    link.greetedAt = this.#environment.elapsed();
+    this.#wasHurried = false;
+    this.#tokens.known(greeting.token_expires_at, greeting.server_time);
     if (link === this.main) {
-      this.returnAt = null;
-      this.announce(link, false);
-      this.pulse.start(greeting.heartbeat_interval_ms);
+      this.#returnAt = null;
+      this.#announce(link, false);
+      this.#pulse.start(greeting.heartbeat_interval_ms);
     }
-    this.listener.greeted(link, greeting);
+    this.#listener.greeted(link, greeting);
   }
 
   /** What a close code asks for: its hundred says it, also of codes that are not known yet. */
-  private decide(link: Link, code: number): void {
+  #decide(link: Link, code: number): void {
     const { lastError } = link;
     const verdict = verdictOf(code);
     const error =
@@ -212,85 +215,85 @@ export class Connection implements LinkEvents {
         : refused(lastError);
     if (verdict === 'stop') return this.close(error);
     if (verdict === 'renew') {
-      if (!this.tokens.canRenew) return this.close(error);
-      this.tokens.distrust(true);
+      if (!this.#tokens.canRenew) return this.close(error);
+      this.#tokens.distrust(true);
     }
-    if ((verdict === 'renew' || verdict === 'now') && !this.wasHurried) {
-      this.wasHurried = true;
-      return this.connect();
+    if ((verdict === 'renew' || verdict === 'now') && !this.#wasHurried) {
+      this.#wasHurried = true;
+      return this.#connect();
     }
-    if (code === 1002 || code === 1007 || verdict === 'renew') this.listener.failed(error);
-    const { returnAt } = this;
-    this.returnAt = null;
-    if (returnAt !== null) return this.retryIn(Math.max(0, returnAt - this.environment.elapsed()), code);
-    this.retryIn(this.backOff.draw(lastError?.retry_after_ms), code);
+    if (code === 1002 || code === 1007 || verdict === 'renew') this.#listener.failed(error);
+    const returnAt = this.#returnAt;
+    this.#returnAt = null;
+    if (returnAt !== null) return this.#retryIn(Math.max(0, returnAt - this.#environment.elapsed()), code);
+    this.#retryIn(this.#backOff.draw(lastError?.retry_after_ms), code);
   }
 
-  private retryIn(delay: number, cause: number): void {
-    this.cancelRetry();
-    const retryAt = this.environment.now() + delay;
-    this.cancelRetry = this.environment.after(delay, () => {
-      const since = this.hiddenSince;
-      if (since !== null && this.environment.elapsed() - since > HIDDEN_MS) this.suspend('hidden');
-      else this.connect();
+  #retryIn(delay: number, cause: number): void {
+    this.#cancelRetry();
+    const retryAt = this.#environment.now() + delay;
+    this.#cancelRetry = this.#environment.after(delay, () => {
+      const since = this.#hiddenSince;
+      if (since !== null && this.#environment.elapsed() - since > HIDDEN_MS) this.suspend('hidden');
+      else this.#connect();
     });
-    this.become({ status: 'waiting', retryAt, attempt: this.backOff.attempt, cause });
+    this.#become({ status: 'waiting', retryAt, attempt: this.#backOff.attempt, cause });
   }
 
-  private connect(): void {
-    this.cancelRetry();
-    this.main = this.begin();
-    this.become({ status: 'connecting', attempt: this.backOff.attempt });
-    this.prepare(this.main);
+  #connect(): void {
+    this.#cancelRetry();
+    this.main = this.#begin();
+    this.#become({ status: 'connecting', attempt: this.#backOff.attempt });
+    this.#prepare(this.main);
   }
 
   /** Beside the one that is still there. */
-  private replace(): void {
-    if (this.main === null || this.spare !== null) return;
-    this.spare = this.begin();
-    this.prepare(this.spare);
+  #replace(): void {
+    if (this.main === null || this.#spare !== null) return;
+    this.#spare = this.#begin();
+    this.#prepare(this.#spare);
   }
 
-  private begin(): Link {
-    this.generation += 1;
-    return new Link(this.generation, this.codec, this.environment);
+  #begin(): Link {
+    this.#generation += 1;
+    return new Link(this.#generation, this.#codec, this.#environment);
   }
 
-  private holds(link: Link): boolean {
-    return link === this.main || link === this.spare;
+  #holds(link: Link): boolean {
+    return link === this.main || link === this.#spare;
   }
 
-  private prepare(link: Link): void {
-    this.tokens.forSocket((error, token) => {
-      if (!this.holds(link)) return;
+  #prepare(link: Link): void {
+    this.#tokens.forSocket((error, token) => {
+      if (!this.#holds(link)) return;
       if (error?.reason === 'signed_out') return this.close(error);
       if (error !== null) {
-        this.listener.failed(error);
+        this.#listener.failed(error);
         return this.ended(link, 1006);
       }
-      this.locate(link, token);
+      this.#locate(link, token);
     });
   }
 
-  private locate(link: Link, token: string | undefined): void {
-    const { url } = this.options;
-    if (typeof url === 'string') return this.dial(link, url, token);
+  #locate(link: Link, token: string | undefined): void {
+    const { url } = this.#options;
+    if (typeof url === 'string') return this.#dial(link, url, token);
     const failed = (cause: unknown): void => {
-      if (!this.holds(link)) return;
-      this.listener.failed(new SignalboxError('invalid_url', 'the function for the URL failed', { cause }));
+      if (!this.#holds(link)) return;
+      this.#listener.failed(new SignalboxError('invalid_url', 'the function for the URL failed', { cause }));
       this.ended(link, 1006);
     };
     try {
       const answer = url();
-      if (typeof answer === 'string') this.dial(link, answer, token);
-      else answer.then((text) => this.dial(link, text, token), failed);
+      if (typeof answer === 'string') this.#dial(link, answer, token);
+      else answer.then((text) => this.#dial(link, text, token), failed);
     } catch (error) {
       failed(error);
     }
   }
 
-  private dial(link: Link, url: string, token: string | undefined): void {
-    if (!this.holds(link)) return;
+  #dial(link: Link, url: string, token: string | undefined): void {
+    if (!this.#holds(link)) return;
     // Refusals as close codes, because a browser sees nothing of an HTTP answer; heartbeats that a script can see.
     const query = 'refuse=close&heartbeat=frame';
     try {
@@ -300,33 +303,33 @@ export class Connection implements LinkEvents {
       const message = 'expected a URL like wss://example.com/ws, and a token that fits into a subprotocol';
       return this.close(new SignalboxError('invalid_url', message));
     }
-    link.cancelDeadline = this.environment.after(GREETING_MS, () => this.ended(link, 1006));
+    link.cancelDeadline = this.#environment.after(GREETING_MS, () => this.ended(link, 1006));
   }
 
-  private announce(link: Link, isDraining: boolean): void {
+  #announce(link: Link, isDraining: boolean): void {
     if (link.greeting === null) return;
     const { connection_id: connectionId, node, features } = link.greeting;
-    this.become({ status: 'connected', connectionId, node, features, isDraining });
+    this.#become({ status: 'connected', connectionId, node, features, isDraining });
   }
 
-  private drop(): void {
-    this.cancelRetry();
-    this.cancelMove();
-    this.tokens.stop();
-    const links = [this.main, this.spare];
+  #drop(): void {
+    this.#cancelRetry();
+    this.#cancelMove();
+    this.#tokens.stop();
+    const links = [this.main, this.#spare];
     this.main = null;
-    this.spare = null;
-    for (const link of links) if (link !== null) this.letGo(link);
+    this.#spare = null;
+    for (const link of links) if (link !== null) this.#letGo(link);
   }
 
-  private letGo(link: Link): void {
+  #letGo(link: Link): void {
     link.release();
-    this.listener.lost(link);
+    this.#listener.lost(link);
   }
 
-  private become(state: ConnectionState): void {
+  #become(state: ConnectionState): void {
     if (this.state.status === 'closed') return;
     this.state = state;
-    this.listener.changed(state);
+    this.#listener.changed(state);
   }
 }

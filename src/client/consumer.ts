@@ -37,29 +37,29 @@ export class Consumer {
   begins: { readonly last: number } | 'earliest' | 'latest' = 'latest';
   /** Its position is worth being kept. */
   readonly isStored: boolean;
-  private readonly buffer: { readonly item: Item; readonly size: number }[] = [];
-  private bytes = 0;
-  private isBusy = false;
+  readonly #buffer: { readonly item: Item; readonly size: number }[] = [];
+  #bytes = 0;
+  #isBusy = false;
   /** What an ephemeral topic brought while there was no room. */
-  private dropped = 0;
+  #dropped = 0;
   readonly events: ConsumerEvents;
-  private readonly handler: Handler;
-  private readonly bounds: BufferBounds;
+  readonly #handler: Handler;
+  readonly #bounds: BufferBounds;
 
   constructor(handler: Handler, isStored: boolean, bounds: BufferBounds, events: ConsumerEvents) {
-    this.handler = handler;
+    this.#handler = handler;
     this.isStored = isStored;
-    this.bounds = bounds;
+    this.#bounds = bounds;
     this.events = events;
   }
 
   /** Messages that it takes when it is empty. */
   get capacity(): number {
-    return this.bounds.maxMessages;
+    return this.#bounds.maxMessages;
   }
 
   get isEmpty(): boolean {
-    return this.buffer.length === 0;
+    return this.#buffer.length === 0;
   }
 
   /** @returns whether it was taken: a message of a log that finds no room is left there */
@@ -74,70 +74,70 @@ export class Consumer {
       const { epoch } = item.position ?? position;
       return this.push(hole(item.topic, item.cause, position.sequence + 1, item.to, epoch), size);
     }
-    const { maxMessages, maxBytes } = this.bounds;
-    if (item.kind === 'message' && (this.buffer.length >= maxMessages || this.bytes >= maxBytes)) {
-      if (!isLogged) this.dropped += 1;
+    const { maxMessages, maxBytes } = this.#bounds;
+    if (item.kind === 'message' && (this.#buffer.length >= maxMessages || this.#bytes >= maxBytes)) {
+      if (!isLogged) this.#dropped += 1;
       return !isLogged;
     }
     if (isLogged) this.position = { epoch: item.epoch, sequence: item.sequence };
     else if (item.kind === 'gap') this.position = item.position ?? position;
     else if (item.kind === 'live') this.position ??= item.position ?? null;
-    if (this.dropped > 0) this.add(this.missing(item.topic), 0);
-    this.add(item, size);
-    this.run();
+    if (this.#dropped > 0) this.#add(this.#missing(item.topic), 0);
+    this.#add(item, size);
+    this.#run();
     return true;
   }
 
   end(): void {
     this.isEnded = true;
     this.cancelWait();
-    this.buffer.length = 0;
+    this.#buffer.length = 0;
   }
 
-  private add(item: Item, size: number): void {
-    this.buffer.push({ item, size });
-    this.bytes += size;
+  #add(item: Item, size: number): void {
+    this.#buffer.push({ item, size });
+    this.#bytes += size;
   }
 
-  private missing(topic: string): Gap {
-    const count = this.dropped;
-    this.dropped = 0;
+  #missing(topic: string): Gap {
+    const count = this.#dropped;
+    this.#dropped = 0;
     return { kind: 'gap', topic, cause: 'no_history', from: undefined, to: undefined, count, position: undefined };
   }
 
-  private run(): void {
-    while (!this.isBusy && !this.isEnded) {
-      const next = this.buffer.shift();
+  #run(): void {
+    while (!this.#isBusy && !this.isEnded) {
+      const next = this.#buffer.shift();
       if (next === undefined) return;
-      this.bytes -= next.size;
-      this.isBusy = true;
+      this.#bytes -= next.size;
+      this.#isBusy = true;
       let answer: unknown;
       try {
-        answer = this.handler(next.item);
+        answer = this.#handler(next.item);
       } catch (error) {
         this.events.threw(error);
       }
       // Without a promise it goes on in the same breath: time stands still for who does not wait.
-      if (!isPromise(answer)) this.settled(next.item);
+      if (!isPromise(answer)) this.#settled(next.item);
       else
         answer.then(
-          () => this.goOn(next.item),
+          () => this.#goOn(next.item),
           (error: unknown) => {
             this.events.threw(error);
-            this.goOn(next.item);
+            this.#goOn(next.item);
           },
         );
     }
   }
 
-  private goOn(item: Item): void {
-    this.settled(item);
-    this.run();
+  #goOn(item: Item): void {
+    this.#settled(item);
+    this.#run();
   }
 
   /** A handler that threw has handled its item: it would throw again and hold up all that follow. */
-  private settled(item: Item): void {
-    this.isBusy = false;
+  #settled(item: Item): void {
+    this.#isBusy = false;
     if (this.isEnded) return;
     if (item.kind === 'gap') this.done = item.position ?? this.done;
     else if (item.kind === 'live') this.done ??= item.position ?? null;

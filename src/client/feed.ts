@@ -26,8 +26,8 @@ export class Feed {
   error: SignalboxError | null = null;
   cancelLinger: () => void = () => {};
   /** Where it was the head of the topic when the subscription was confirmed. */
-  private head = 0;
-  private awaitsGap = false;
+  #head = 0;
+  #awaitsGap = false;
 
   constructor(name: string) {
     this.name = name;
@@ -70,11 +70,11 @@ export class Feed {
     this.isEphemeral = position === undefined;
     // On a topic that is resumed nothing moves: what is missing follows, or a Gap in its place.
     this.last ??= position ?? null;
-    this.head = (position?.sequence ?? 0) + (recovery?.missed ?? 0);
+    this.#head = (position?.sequence ?? 0) + (recovery?.missed ?? 0);
     // The Gap that says where it goes on is still to come.
-    this.awaitsGap = recovery?.recovered === false && !['trimmed', 'no_history'].includes(recovery.reason ?? '');
+    this.#awaitsGap = recovery?.recovered === false && !['trimmed', 'no_history'].includes(recovery.reason ?? '');
     if (!isMoved) this.isLive = false;
-    this.goLive();
+    this.#goLive();
   }
 
   /** Only the one that comes next is taken: what is older came over two connections. */
@@ -86,8 +86,8 @@ export class Feed {
       if (sequence !== last + 1) return 'violation';
       this.last = { epoch, sequence };
     }
-    this.deliver(item(), size);
-    this.goLive();
+    this.#deliver(item(), size);
+    this.#goLive();
     return 'taken';
   }
 
@@ -95,21 +95,21 @@ export class Feed {
     const last = this.last?.sequence ?? 0;
     if (cause === 'no_history') {
       const unknown = { from: undefined, to: undefined, position: undefined };
-      this.deliver({ kind: 'gap', topic: this.name, cause, count, ...unknown }, 0);
+      this.#deliver({ kind: 'gap', topic: this.name, cause, count, ...unknown }, 0);
       return 'taken';
     }
     if (cause === 'history_lost') {
       this.last = { epoch, sequence };
-      this.awaitsGap = false;
-      this.deliver(lostHistory(this.name, this.last), 0);
+      this.#awaitsGap = false;
+      this.#deliver(lostHistory(this.name, this.last), 0);
     } else {
       const first = Number(from);
       if (to <= last) return 'known';
       if (first > last + 1) return 'violation';
       this.last = { epoch, sequence: to };
-      this.deliver(hole(this.name, cause, last + 1, to, epoch), 0);
+      this.#deliver(hole(this.name, cause, last + 1, to, epoch), 0);
     }
-    this.goLive();
+    this.#goLive();
     return 'taken';
   }
 
@@ -117,14 +117,14 @@ export class Feed {
     return { kind: 'live', topic: this.name, position: this.last ?? undefined };
   }
 
-  private goLive(): void {
-    if (this.isLive || this.awaitsGap || (this.last?.sequence ?? 0) < this.head) return;
+  #goLive(): void {
+    if (this.isLive || this.#awaitsGap || (this.last?.sequence ?? 0) < this.#head) return;
     this.isLive = true;
-    this.deliver(this.live(), 0);
+    this.#deliver(this.live(), 0);
   }
 
   /** A reader without room leaves; the log keeps what it misses. */
-  private deliver(item: Item, size: number): void {
+  #deliver(item: Item, size: number): void {
     for (const consumer of this.consumers)
       if (consumer.isJoined && !consumer.push(item, size)) consumer.isJoined = false;
   }

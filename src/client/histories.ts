@@ -16,32 +16,32 @@ export interface PageRequest {
 type PageDone = (error: SignalboxError | null, page?: HistoryDetails) => void;
 
 export class Histories {
-  private readonly waiting: { readonly request: PageRequest; readonly done: PageDone }[] = [];
-  private isAsking = false;
-  private readonly requests: Requests;
-  private readonly link: () => Link | null;
+  readonly #waiting: { readonly request: PageRequest; readonly done: PageDone }[] = [];
+  #isAsking = false;
+  readonly #requests: Requests;
+  readonly #link: () => Link | null;
 
   constructor(requests: Requests, link: () => Link | null) {
-    this.requests = requests;
-    this.link = link;
+    this.#requests = requests;
+    this.#link = link;
   }
 
   /** Without a connection it waits for one. */
   page(request: PageRequest, done: PageDone): void {
-    this.waiting.push({ request, done });
+    this.#waiting.push({ request, done });
     this.next();
   }
 
   next(): void {
-    const link = this.link();
-    const first = this.waiting[0];
-    if (this.isAsking || link === null || first === undefined) return;
-    this.isAsking = true;
-    this.requests.ask(link, 'History', first.request, (error, frame) => {
-      this.isAsking = false;
+    const link = this.#link();
+    const first = this.#waiting[0];
+    if (this.#isAsking || link === null || first === undefined) return;
+    this.#isAsking = true;
+    this.#requests.ask(link, 'History', first.request, (error, frame) => {
+      this.#isAsking = false;
       // On the next connection then.
       if (error?.reason !== 'offline') {
-        this.waiting.shift();
+        this.#waiting.shift();
         if (error !== null) first.done(error);
         else first.done(null, frame?.data.details as unknown as HistoryDetails);
       }
@@ -50,6 +50,6 @@ export class Histories {
   }
 
   close(error: SignalboxError): void {
-    for (const { done } of this.waiting.splice(0)) done(error);
+    for (const { done } of this.#waiting.splice(0)) done(error);
   }
 }

@@ -22,47 +22,47 @@ export class Link {
   lastError: WireError | null = null;
   /** Takes back the time by which the first frame must have come. */
   cancelDeadline: () => void = () => {};
-  private socket: SocketPort | null = null;
-  private readonly codec: ClientCodec;
-  private readonly environment: Environment;
+  #socket: SocketPort | null = null;
+  readonly #codec: ClientCodec;
+  readonly #environment: Environment;
 
   constructor(generation: number, codec: ClientCodec, environment: Environment) {
     this.generation = generation;
-    this.codec = codec;
-    this.environment = environment;
+    this.#codec = codec;
+    this.#environment = environment;
     this.heardAt = environment.elapsed();
   }
 
   /** @throws when the URL is none */
   open(url: string, token: string | undefined, events: LinkEvents): void {
-    const protocols = [this.codec.subprotocol];
+    const protocols = [this.#codec.subprotocol];
     if (token !== undefined) protocols.push(`access_token.${token}`);
-    const socket = this.environment.open(url, protocols);
-    this.socket = socket;
+    const socket = this.#environment.open(url, protocols);
+    this.#socket = socket;
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       this.isOpen = true;
     };
-    socket.onmessage = ({ data }) => this.received(data, events);
+    socket.onmessage = ({ data }) => this.#received(data, events);
     socket.onclose = ({ code }) => events.ended(this, code);
     // A close always follows.
     socket.onerror = () => {};
   }
 
   send(frame: OutgoingFrame): void {
-    if (this.isOpen) this.socket?.send(this.codec.encode(frame));
+    if (this.isOpen) this.#socket?.send(this.#codec.encode(frame));
   }
 
   publish(publish: Publish): void {
-    if (this.isOpen) this.socket?.send(this.codec.encodePublish(publish));
+    if (this.isOpen) this.#socket?.send(this.#codec.encodePublish(publish));
   }
 
   /** Lets go without waiting: a socket that is dead does not answer a close either. */
   release(): void {
-    const { socket } = this;
+    const socket = this.#socket;
     this.cancelDeadline();
     this.isOpen = false;
-    this.socket = null;
+    this.#socket = null;
     if (socket === null) return;
     socket.onopen = null;
     socket.onmessage = null;
@@ -72,11 +72,11 @@ export class Link {
     socket.close(1000);
   }
 
-  private received(data: unknown, events: LinkEvents): void {
-    this.heardAt = this.environment.elapsed();
+  #received(data: unknown, events: LinkEvents): void {
+    this.heardAt = this.#environment.elapsed();
     let decoded: ServerFrame | readonly ServerFrame[];
     try {
-      decoded = this.codec.decode(data);
+      decoded = this.#codec.decode(data);
     } catch {
       return events.ended(this, 1002);
     }
@@ -84,7 +84,7 @@ export class Link {
     if (!Array.isArray(decoded)) return events.frame(this, decoded as ServerFrame, size);
     for (const frame of decoded as ServerFrame[]) {
       // A frame may end the link.
-      if (this.socket === null) return;
+      if (this.#socket === null) return;
       events.frame(this, frame, size / decoded.length);
     }
   }

@@ -5,24 +5,24 @@ import type { Position } from '../protocol/position.ts';
 const MAX_TOPICS = 10_000;
 
 export class Positions {
-  private readonly known = new Map<string, Position>();
+  readonly #known = new Map<string, Position>();
 
   get(topic: string): Position | undefined {
-    return this.known.get(topic);
+    return this.#known.get(topic);
   }
 
   set(topic: string, position: Position): void {
     // The one that moved last is the youngest.
-    this.known.delete(topic);
-    this.known.set(topic, position);
-    if (this.known.size <= MAX_TOPICS) return;
-    for (const oldest of this.known.keys()) {
-      this.known.delete(oldest);
+    this.#known.delete(topic);
+    this.#known.set(topic, position);
+    if (this.#known.size <= MAX_TOPICS) return;
+    for (const oldest of this.#known.keys()) {
+      this.#known.delete(oldest);
       return;
     }
   }
 
   clear(): void {
-    this.known.clear();
+    this.#known.clear();
   }
 }

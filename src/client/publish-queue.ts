@@ -65,34 +65,34 @@ const MAX_FAILED = 100;
 const MAX_OWN_KEYS = 1_000;
 
 export class PublishQueue implements QueueView {
-  private readonly waiting = new Map<string, Entry>();
-  private readonly failed = new Map<string, Entry>();
-  private readonly ownKeys = new Set<string>();
-  private readonly ports: QueuePorts;
-  private readonly allowance: Allowance;
-  private bytes = 0;
+  readonly #waiting = new Map<string, Entry>();
+  readonly #failed = new Map<string, Entry>();
+  readonly #ownKeys = new Set<string>();
+  readonly #ports: QueuePorts;
+  readonly #allowance: Allowance;
+  #bytes = 0;
   /** Something waits for its turn. */
-  private hasUnsent = false;
-  private lastKey = 0;
-  private windowMs = WINDOW_MS;
-  private maxSize = Infinity;
-  private cancelTimer: () => void = () => {};
-  private emptied: (() => void)[] = [];
+  #hasUnsent = false;
+  #lastKey = 0;
+  #windowMs = WINDOW_MS;
+  #maxSize = Infinity;
+  #cancelTimer: () => void = () => {};
+  #emptied: (() => void)[] = [];
 
   constructor(ports: QueuePorts) {
-    this.ports = ports;
-    this.allowance = new Allowance(ports.environment);
+    this.#ports = ports;
+    this.#allowance = new Allowance(ports.environment);
   }
 
   /** `settle` is told exactly once. */
   publish(type: Entry['type'], to: string, value: unknown, options: PublishOptions, settle: Settled): void {
-    const { environment, keyPrefix, link, serverTime } = this.ports;
-    this.lastKey += 1;
-    const key = options.key ?? `${keyPrefix}${this.lastKey}`;
+    const { environment, keyPrefix, link, serverTime } = this.#ports;
+    this.#lastKey += 1;
+    const key = options.key ?? `${keyPrefix}${this.#lastKey}`;
     const payload = textOf(value);
-    const problem = payload instanceof SignalboxError ? payload : this.problem(key, payload, options, link() !== null);
+    const problem = payload instanceof SignalboxError ? payload : this.#problem(key, payload, options, link() !== null);
     if (problem !== null || payload instanceof SignalboxError) return settle(problem);
-    if (options.key !== undefined) this.own(key);
+    if (options.key !== undefined) this.#own(key);
     const { deadlineMs = Infinity, signal, order } = options;
     const now = environment.elapsed();
     const entry: Entry = {
@@ -104,7 +104,7 @@ export class PublishQueue implements QueueView {
       isStrict: order === 'strict',
       createdAt: serverTime(),
       firstSentAt: null,
-      windowEnd: now + (this.ports.options.maxAgeMs ?? DAY_MS),
+      windowEnd: now + (this.#ports.options.maxAgeMs ?? DAY_MS),
       deadline: now + deadlineMs,
       link: null,
       notBefore: 0,
@@ -114,121 +114,121 @@ export class PublishQueue implements QueueView {
       unlisten: () => {},
     };
     if (signal !== undefined) {
-      const abort = (): void => this.giveUp(entry, 'aborted', 'the publish was aborted');
+      const abort = (): void => this.#giveUp(entry, 'aborted', 'the publish was aborted');
       signal.addEventListener('abort', abort);
       entry.unlisten = () => signal.removeEventListener('abort', abort);
     }
-    this.add(entry);
-    this.ports.changed(key, savedOf(entry));
+    this.#add(entry);
+    this.#ports.changed(key, savedOf(entry));
     this.pump();
   }
 
   /** What another life of this page has left. */
   adopt(saved: readonly SavedEntry[]): void {
-    const now = this.ports.environment.elapsed();
-    const { maxAgeMs = DAY_MS } = this.ports.options;
+    const now = this.#ports.environment.elapsed();
+    const { maxAgeMs = DAY_MS } = this.#ports.options;
     for (const each of saved) {
-      if (this.waiting.has(each.key)) continue;
-      this.own(each.key);
-      const age = this.ports.serverTime() - (each.firstSentAt ?? each.createdAt);
-      const windowEnd = now + (each.firstSentAt === null ? maxAgeMs : this.windowMs - WINDOW_MARGIN_MS) - age;
+      if (this.#waiting.has(each.key)) continue;
+      this.#own(each.key);
+      const age = this.#ports.serverTime() - (each.firstSentAt ?? each.createdAt);
+      const windowEnd = now + (each.firstSentAt === null ? maxAgeMs : this.#windowMs - WINDOW_MARGIN_MS) - age;
       const fixed = { deadline: Infinity, link: null, notBefore: 0, refusals: 0, error: undefined };
-      this.add({ ...each, ...fixed, windowEnd, settle: () => {}, unlisten: () => {} });
+      this.#add({ ...each, ...fixed, windowEnd, settle: () => {}, unlisten: () => {} });
     }
     this.pump();
   }
 
   isMine(key: string): boolean {
-    return key.startsWith(this.ports.keyPrefix) || this.ownKeys.has(key);
+    return key.startsWith(this.#ports.keyPrefix) || this.#ownKeys.has(key);
   }
 
   greeted(maxSize: number, windowMs = WINDOW_MS, perSecond = Infinity, burst = Infinity): void {
-    this.maxSize = maxSize;
-    this.windowMs = windowMs;
-    this.allowance.is(perSecond, burst);
+    this.#maxSize = maxSize;
+    this.#windowMs = windowMs;
+    this.#allowance.is(perSecond, burst);
     this.pump();
   }
 
   /** Sends what is due, in order. */
   pump(): void {
-    this.expire();
-    const link = this.ports.link();
-    const now = this.ports.environment.elapsed();
+    this.#expire();
+    const link = this.#ports.link();
+    const now = this.#ports.environment.elapsed();
     let next = Infinity;
     // One that waits holds up the later ones of its topic, or they would change places.
     const held = new Set<string>();
     const busy = new Set<string>();
-    for (const entry of this.waiting.values()) {
+    for (const entry of this.#waiting.values()) {
       const target = entry.type + entry.to;
       if (link !== null && entry.link === null && !held.has(target) && !(entry.isStrict && busy.has(target))) {
-        const due = Math.max(entry.notBefore, now + this.allowance.waitMs());
+        const due = Math.max(entry.notBefore, now + this.#allowance.waitMs());
         if (due > now) next = Math.min(next, due);
-        else this.send(entry, link, now);
+        else this.#send(entry, link, now);
       }
       if (entry.link === null || entry.isStrict) held.add(target);
       busy.add(target);
       next = Math.min(next, entry.windowEnd, entry.deadline);
     }
-    this.hasUnsent = held.size > 0;
-    this.cancelTimer();
-    this.cancelTimer = () => {};
+    this.#hasUnsent = held.size > 0;
+    this.#cancelTimer();
+    this.#cancelTimer = () => {};
     if (next === Infinity) return;
-    const { environment } = this.ports;
-    this.cancelTimer = environment.after(Math.max(0, next - now), () => {
+    const { environment } = this.#ports;
+    this.#cancelTimer = environment.after(Math.max(0, next - now), () => {
       // A page that was frozen may have the answers in its next turn: they come before what is overdue is given up.
-      this.cancelTimer = environment.after(0, () => this.pump());
+      this.#cancelTimer = environment.after(0, () => this.pump());
     });
   }
 
   /** @returns whether it answered a publish */
   answered(frame: ServerFrame): boolean {
-    const entry = this.waiting.get(frame.reply_to ?? '');
+    const entry = this.#waiting.get(frame.reply_to ?? '');
     if (entry === undefined) return false;
     const { data, type } = frame;
     if (type === 'Ack') {
       const { id = '', topic, sequence, epoch, recipients } = data;
       const duplicate = data.status === 'duplicate';
-      this.remove(entry);
+      this.#remove(entry);
       entry.settle(null, { key: entry.key, id, topic, sequence, epoch, duplicate, recipients });
-      if (!this.hasUnsent && this.waiting.size > 0) return true;
+      if (!this.#hasUnsent && this.#waiting.size > 0) return true;
     } else {
       const error = refused(data);
       if (error.temporary) {
-        const { environment } = this.ports;
+        const { environment } = this.#ports;
         entry.link = null;
         entry.notBefore =
           environment.elapsed() + (error.retryAfterMs ?? 0) + draw(() => environment.random(), entry.refusals);
         entry.refusals += 1;
-      } else this.fail(entry, error);
+      } else this.#fail(entry, error);
     }
     this.pump();
     return true;
   }
 
   lost(link: Link): void {
-    for (const entry of this.waiting.values()) if (entry.link === link) entry.link = null;
+    for (const entry of this.#waiting.values()) if (entry.link === link) entry.link = null;
     this.pump();
   }
 
   /** Told when nothing waits any more. */
   whenEmpty(done: () => void): void {
-    if (this.waiting.size === 0) done();
-    else this.emptied.push(done);
+    if (this.#waiting.size === 0) done();
+    else this.#emptied.push(done);
   }
 
   close(reason: 'closed' | 'signed_out'): void {
-    for (const entry of this.waiting.values()) this.giveUp(entry, reason, 'the client was closed', true);
-    this.cancelTimer();
+    for (const entry of this.#waiting.values()) this.#giveUp(entry, reason, 'the client was closed', true);
+    this.#cancelTimer();
   }
 
   stats(): QueueStats {
-    const [first] = this.waiting.values();
-    const oldestMs = first === undefined ? 0 : Math.max(0, this.ports.serverTime() - first.createdAt);
-    return { messages: this.waiting.size, bytes: this.bytes, failed: this.failed.size, oldestMs };
+    const [first] = this.#waiting.values();
+    const oldestMs = first === undefined ? 0 : Math.max(0, this.#ports.serverTime() - first.createdAt);
+    return { messages: this.#waiting.size, bytes: this.#bytes, failed: this.#failed.size, oldestMs };
   }
 
   entries(): readonly QueueEntry[] {
-    return [...this.waiting.values(), ...this.failed.values()].map((entry) => ({
+    return [...this.#waiting.values(), ...this.#failed.values()].map((entry) => ({
       ...savedOf(entry),
       state: entry.error === undefined ? (entry.link === null ? 'waiting' : 'sent') : 'failed',
       error: entry.error,
@@ -236,36 +236,36 @@ export class PublishQueue implements QueueView {
   }
 
   retry(key: string): boolean {
-    const entry = this.failed.get(key);
+    const entry = this.#failed.get(key);
     if (entry === undefined) return false;
-    this.failed.delete(key);
+    this.#failed.delete(key);
     entry.error = undefined;
     entry.firstSentAt = null;
     entry.deadline = Infinity;
-    entry.windowEnd = this.ports.environment.elapsed() + (this.ports.options.maxAgeMs ?? DAY_MS);
+    entry.windowEnd = this.#ports.environment.elapsed() + (this.#ports.options.maxAgeMs ?? DAY_MS);
     // Its promise has been settled.
     entry.settle = () => {};
-    this.add(entry);
+    this.#add(entry);
     this.pump();
     return true;
   }
 
   clear(): void {
-    for (const key of this.failed.keys()) this.ports.changed(key, null);
-    this.failed.clear();
+    for (const key of this.#failed.keys()) this.#ports.changed(key, null);
+    this.#failed.clear();
   }
 
-  private problem(key: string, payload: string, options: PublishOptions, isOnline: boolean): SignalboxError | null {
-    const { maxMessages = 1_000, maxBytes = 1_048_576 } = this.ports.options;
+  #problem(key: string, payload: string, options: PublishOptions, isOnline: boolean): SignalboxError | null {
+    const { maxMessages = 1_000, maxBytes = 1_048_576 } = this.#ports.options;
     if (key.length === 0 || key.length > MAX_IDEMPOTENCY_KEY_LENGTH)
       return new SignalboxError('invalid_field', `expected a key of 1 to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters`);
-    if (this.waiting.has(key)) return new SignalboxError('idempotency_conflict', `the key ${key} is under way`);
+    if (this.#waiting.has(key)) return new SignalboxError('idempotency_conflict', `the key ${key} is under way`);
     if (options.signal?.aborted === true) return new SignalboxError('aborted', 'the publish was aborted');
     if (options.whenOffline === 'reject' && !isOnline)
       return new SignalboxError('offline', 'there is no connection', { temporary: true });
-    if (payload.length > this.maxSize)
-      return new SignalboxError('payload_too_large', `expected at most ${this.maxSize} bytes, got ${payload.length}`);
-    if (this.waiting.size >= maxMessages || this.bytes + payload.length > maxBytes)
+    if (payload.length > this.#maxSize)
+      return new SignalboxError('payload_too_large', `expected at most ${this.#maxSize} bytes, got ${payload.length}`);
+    if (this.#waiting.size >= maxMessages || this.#bytes + payload.length > maxBytes)
       return new SignalboxError(
         'queue_full',
         `expected at most ${maxMessages} messages and ${maxBytes} bytes to wait: wait for publishes to settle`,
@@ -274,79 +274,79 @@ export class PublishQueue implements QueueView {
     return null;
   }
 
-  private own(key: string): void {
-    this.ownKeys.add(key);
-    for (const oldest of this.ownKeys) {
-      if (this.ownKeys.size <= MAX_OWN_KEYS) return;
-      this.ownKeys.delete(oldest);
+  #own(key: string): void {
+    this.#ownKeys.add(key);
+    for (const oldest of this.#ownKeys) {
+      if (this.#ownKeys.size <= MAX_OWN_KEYS) return;
+      this.#ownKeys.delete(oldest);
     }
   }
 
-  private add(entry: Entry): void {
-    this.waiting.set(entry.key, entry);
-    this.bytes += entry.payload.length;
+  #add(entry: Entry): void {
+    this.#waiting.set(entry.key, entry);
+    this.#bytes += entry.payload.length;
   }
 
-  private send(entry: Entry, link: Link, now: number): void {
+  #send(entry: Entry, link: Link, now: number): void {
     entry.link = link;
-    this.allowance.take();
+    this.#allowance.take();
     if (entry.firstSentAt === null) {
-      entry.firstSentAt = this.ports.serverTime();
-      entry.windowEnd = now + this.windowMs - WINDOW_MARGIN_MS;
-      this.ports.changed(entry.key, savedOf(entry));
+      entry.firstSentAt = this.#ports.serverTime();
+      entry.windowEnd = now + this.#windowMs - WINDOW_MARGIN_MS;
+      this.#ports.changed(entry.key, savedOf(entry));
     }
     link.publish({ type: entry.type, id: entry.key, to: entry.to, payload: entry.payload });
   }
 
-  private expire(): void {
-    const now = this.ports.environment.elapsed();
-    for (const entry of this.waiting.values())
+  #expire(): void {
+    const now = this.#ports.environment.elapsed();
+    for (const entry of this.#waiting.values())
       if (Math.min(entry.deadline, entry.windowEnd) <= now)
-        this.giveUp(entry, 'deadline', 'the publish was not settled in time');
+        this.#giveUp(entry, 'deadline', 'the publish was not settled in time');
   }
 
   /** A publish that was never sent has not happened; of one that was sent nobody knows. */
-  private giveUp(
+  #giveUp(
     entry: Entry,
     reason: 'aborted' | 'deadline' | 'closed' | 'signed_out',
     message: string,
     isKept = false,
   ): void {
-    if (!this.waiting.has(entry.key)) return;
+    if (!this.#waiting.has(entry.key)) return;
     const isUnknown = entry.firstSentAt !== null;
     const error = isUnknown
       ? new SignalboxError('outcome_unknown', `${message}; it was sent and may have been stored`, {
           details: { key: entry.key, firstSentAt: entry.firstSentAt },
         })
       : new SignalboxError(reason, message);
-    if (reason === 'deadline') this.fail(entry, error);
+    if (reason === 'deadline') this.#fail(entry, error);
     else {
       // A client that is closed comes back with what it has stored.
-      this.remove(entry, isKept && reason === 'closed');
+      this.#remove(entry, isKept && reason === 'closed');
       entry.settle(error);
     }
   }
 
-  private fail(entry: Entry, error: SignalboxError): void {
-    this.remove(entry, true);
+  #fail(entry: Entry, error: SignalboxError): void {
+    this.#remove(entry, true);
     entry.error = error;
-    this.failed.set(entry.key, entry);
-    for (const [oldest] of this.failed) {
-      if (this.failed.size <= MAX_FAILED) break;
-      this.failed.delete(oldest);
-      this.ports.changed(oldest, null);
+    this.#failed.set(entry.key, entry);
+    for (const [oldest] of this.#failed) {
+      if (this.#failed.size <= MAX_FAILED) break;
+      this.#failed.delete(oldest);
+      this.#ports.changed(oldest, null);
     }
     entry.settle(error);
   }
 
-  private remove(entry: Entry, isKept = false): void {
-    this.waiting.delete(entry.key);
-    this.bytes -= entry.payload.length;
+  #remove(entry: Entry, isKept = false): void {
+    this.#waiting.delete(entry.key);
+    this.#bytes -= entry.payload.length;
     entry.link = null;
     entry.unlisten();
-    if (!isKept) this.ports.changed(entry.key, null);
-    if (this.waiting.size > 0) return;
-    for (const done of this.emptied.splice(0)) done();
+    if (!isKept) this.#ports.changed(entry.key, null);
+    if (this.#waiting.size > 0) return;
+    for (const done of this.#emptied.splice(0)) done();
   }
 }
 

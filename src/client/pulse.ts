@@ -16,60 +16,60 @@ const GRACE_MS = 10_000;
 const ANSWER_MS = 4_000;
 
 export class Pulse {
-  private readonly environment: Environment;
-  private readonly events: PulseEvents;
-  private heartbeatMs = 0;
-  private beatAt = 0;
-  private cancelBeat: (() => void) | null = null;
-  private cancelProbe: (() => void) | null = null;
+  readonly #environment: Environment;
+  readonly #events: PulseEvents;
+  #heartbeatMs = 0;
+  #beatAt = 0;
+  #cancelBeat: (() => void) | null = null;
+  #cancelProbe: (() => void) | null = null;
 
   constructor(environment: Environment, events: PulseEvents) {
-    this.environment = environment;
-    this.events = events;
+    this.#environment = environment;
+    this.#events = events;
   }
 
   start(heartbeatMs: number): void {
-    this.heartbeatMs = heartbeatMs;
-    this.cancelBeat?.();
-    this.beat();
+    this.#heartbeatMs = heartbeatMs;
+    this.#cancelBeat?.();
+    this.#beat();
   }
 
   stop(): void {
-    this.cancelBeat?.();
-    this.cancelProbe?.();
-    this.cancelBeat = null;
-    this.cancelProbe = null;
+    this.#cancelBeat?.();
+    this.#cancelProbe?.();
+    this.#cancelBeat = null;
+    this.#cancelProbe = null;
   }
 
   /** Whatever comes is an answer. */
   probe(isLastChance = false): void {
-    const link = this.events.link();
-    if (this.cancelProbe !== null || link === null || link.greeting === null) return;
-    const { environment } = this;
+    const link = this.#events.link();
+    if (this.#cancelProbe !== null || link === null || link.greeting === null) return;
+    const environment = this.#environment;
     const sentAt = environment.elapsed();
     if (!isLastChance) link.send({ type: 'Ping', data: { timestamp: environment.now() } });
     const wait = isLastChance ? 1_000 : ANSWER_MS;
-    this.cancelProbe = environment.after(wait, () => {
-      this.cancelProbe = null;
-      if (link.heardAt >= sentAt || this.events.link() !== link) return;
+    this.#cancelProbe = environment.after(wait, () => {
+      this.#cancelProbe = null;
+      if (link.heardAt >= sentAt || this.#events.link() !== link) return;
       // The page was frozen meanwhile, and the answer may lie in the next turn of the event loop.
       if (!isLastChance && environment.elapsed() - sentAt > wait + 1_000) this.probe(true);
-      else this.events.dead(link);
+      else this.#events.dead(link);
     });
   }
 
-  private beat(): void {
-    const { environment } = this;
-    this.beatAt = environment.now();
-    this.cancelBeat = environment.after(BEAT_MS, () => {
-      const late = environment.now() - this.beatAt - BEAT_MS;
-      const link = this.events.link();
-      this.cancelBeat = null;
+  #beat(): void {
+    const environment = this.#environment;
+    this.#beatAt = environment.now();
+    this.#cancelBeat = environment.after(BEAT_MS, () => {
+      const late = environment.now() - this.#beatAt - BEAT_MS;
+      const link = this.#events.link();
+      this.#cancelBeat = null;
       // It begins again with the next greeting.
       if (link === null) return;
-      this.beat();
-      if (late > JUMP_MS) this.events.woke();
-      else if (environment.elapsed() - link.heardAt > this.heartbeatMs + GRACE_MS) this.probe();
+      this.#beat();
+      if (late > JUMP_MS) this.#events.woke();
+      else if (environment.elapsed() - link.heardAt > this.#heartbeatMs + GRACE_MS) this.probe();
     });
   }
 }

@@ -11,38 +11,38 @@ interface Pending {
 }
 
 export class Requests {
-  private readonly pending = new Map<string, Pending>();
-  private readonly prefix: string;
-  private last = 0;
+  readonly #pending = new Map<string, Pending>();
+  readonly #prefix: string;
+  #last = 0;
 
   /** @param prefix no other ids begin with it */
   constructor(prefix: string) {
-    this.prefix = prefix;
+    this.#prefix = prefix;
   }
 
   /** Sends a frame; `done` is told once, with `offline` when the connection is lost before. */
   ask(link: Link, type: string, data: unknown, done: Answered): void {
-    this.last += 1;
-    const id = `${this.prefix}${this.last}`;
-    this.pending.set(id, { link, done });
+    this.#last += 1;
+    const id = `${this.#prefix}${this.#last}`;
+    this.#pending.set(id, { link, done });
     link.send({ type, id, data });
   }
 
   /** @returns whether somebody waited for it */
   answered(frame: ServerFrame): boolean {
     const id = frame.reply_to ?? '';
-    const waiting = this.pending.get(id);
+    const waiting = this.#pending.get(id);
     if (waiting === undefined) return false;
-    this.pending.delete(id);
+    this.#pending.delete(id);
     if (frame.type === 'Error') waiting.done(refused(frame.data));
     else waiting.done(null, frame);
     return true;
   }
 
   lost(link: Link): void {
-    for (const [id, { link: on, done }] of this.pending) {
+    for (const [id, { link: on, done }] of this.#pending) {
       if (on !== link) continue;
-      this.pending.delete(id);
+      this.#pending.delete(id);
       done(new SignalboxError('offline', 'the connection was lost before the answer came', { temporary: true }));
     }
   }

@@ -37,32 +37,32 @@ export interface SubscriptionPorts {
 export const ME = '@me';
 
 export class Subscriptions {
-  private readonly feeds = new Map<string, Feed>();
-  private readonly ports: SubscriptionPorts;
-  private readonly catchUp: CatchUp;
-  private readonly backOff: BackOff;
+  readonly #feeds = new Map<string, Feed>();
+  readonly #ports: SubscriptionPorts;
+  readonly #catchUp: CatchUp;
+  readonly #backOff: BackOff;
   /** Temporarily refused. */
-  private readonly again = new Set<Feed>();
-  private cancelAgain: (() => void) | null = null;
+  readonly #again = new Set<Feed>();
+  #cancelAgain: (() => void) | null = null;
   /** Answers to come, by connection. */
-  private readonly unanswered = new Map<Link, number>();
+  readonly #unanswered = new Map<Link, number>();
 
   constructor(ports: SubscriptionPorts) {
-    this.ports = ports;
-    this.backOff = new BackOff(() => ports.environment.random());
-    this.catchUp = new CatchUp(ports.histories, ports.environment, ports.isMine, (feed) => this.ensure(feed));
+    this.#ports = ports;
+    this.#backOff = new BackOff(() => ports.environment.random());
+    this.#catchUp = new CatchUp(ports.histories, ports.environment, ports.isMine, (feed) => this.#ensure(feed));
   }
 
   feed(name: string): Feed | undefined {
-    return this.feeds.get(name);
+    return this.#feeds.get(name);
   }
 
   /** @returns what ends it */
   add(name: string, consumer: Consumer, since: Since): () => void {
-    let feed = this.feeds.get(name);
+    let feed = this.#feeds.get(name);
     if (feed === undefined) {
       feed = new Feed(name);
-      this.feeds.set(name, feed);
+      this.#feeds.set(name, feed);
     }
     const joined = feed;
     joined.cancelLinger();
@@ -70,38 +70,38 @@ export class Subscriptions {
       joined.error = null;
       joined.detach();
     }
-    this.begin(joined, consumer, since === 'stored' ? (this.ports.stored(name) ?? 'live') : since);
-    this.ports.changed(name);
-    return () => this.remove(joined, consumer);
+    this.#begin(joined, consumer, since === 'stored' ? (this.#ports.stored(name) ?? 'live') : since);
+    this.#ports.changed(name);
+    return () => this.#remove(joined, consumer);
   }
 
   /** The application has made room. */
   drained(name: string, consumer: Consumer): void {
-    const feed = this.feeds.get(name);
-    if (feed !== undefined && feed.consumers.has(consumer)) this.catchUp.go(feed, consumer);
+    const feed = this.#feeds.get(name);
+    if (feed !== undefined && feed.consumers.has(consumer)) this.#catchUp.go(feed, consumer);
   }
 
   greeted(link: Link): void {
-    this.subscribe(link, [...this.feeds.values()].filter(isWanted));
-    this.check(link);
+    this.#subscribe(link, [...this.#feeds.values()].filter(isWanted));
+    this.#check(link);
   }
 
   /** Requests that came meanwhile on the other one are made here. */
   moved(link: Link): void {
-    this.subscribe(
+    this.#subscribe(
       link,
-      [...this.feeds.values()].filter((feed) => isWanted(feed) && feed.asked !== link),
+      [...this.#feeds.values()].filter((feed) => isWanted(feed) && feed.asked !== link),
     );
   }
 
   lost(link: Link): void {
-    this.unanswered.delete(link);
-    for (const feed of this.feeds.values()) {
+    this.#unanswered.delete(link);
+    for (const feed of this.#feeds.values()) {
       if (feed.link === link) feed.link = null;
       if (feed.asked === link) feed.asked = feed.link;
       if (feed.link === null) {
         feed.isLive = false;
-        this.ports.changed(feed.name);
+        this.#ports.changed(feed.name);
       }
     }
   }
@@ -109,44 +109,44 @@ export class Subscriptions {
   frame(link: Link, frame: ServerFrame, size: number): void {
     const { type, data } = frame;
     const name = type === 'DirectMessage' ? ME : data.topic;
-    const feed = this.feeds.get(name);
+    const feed = this.#feeds.get(name);
     if (feed?.link !== link) return;
     const wasLive = feed.isLive;
     const accepted =
-      type === 'Gap' ? feed.gap(data) : feed.message(data, () => messageOf(name, frame, this.ports.isMine), size);
+      type === 'Gap' ? feed.gap(data) : feed.message(data, () => messageOf(name, frame, this.#ports.isMine), size);
     if (accepted === 'violation') {
-      this.ports.violated(name);
+      this.#ports.violated(name);
       feed.detach();
-      return this.later(feed);
+      return this.#later(feed);
     }
-    if (feed.consumers.size > 0 && !feed.hasJoined) this.leave(feed);
-    if (feed.isLive !== wasLive) this.ports.changed(name);
+    if (feed.consumers.size > 0 && !feed.hasJoined) this.#leave(feed);
+    if (feed.isLive !== wasLive) this.#ports.changed(name);
   }
 
   /** The server dropped them: the new token does not allow them. */
   dropped(names: readonly string[], error: SignalboxError): void {
     for (const name of names) {
-      const feed = this.feeds.get(name);
-      if (feed !== undefined) this.reject(feed, error);
+      const feed = this.#feeds.get(name);
+      if (feed !== undefined) this.#reject(feed, error);
     }
   }
 
   /** @param error `null` when the application wanted it */
   close(error: SignalboxError | null): void {
-    this.cancelAgain?.();
-    for (const feed of this.feeds.values()) {
+    this.#cancelAgain?.();
+    for (const feed of this.#feeds.values()) {
       feed.cancelLinger();
       feed.detach();
       for (const consumer of feed.consumers) {
         consumer.end();
         consumer.events.refused(error);
       }
-      this.ports.changed(feed.name);
+      this.#ports.changed(feed.name);
     }
-    this.feeds.clear();
+    this.#feeds.clear();
   }
 
-  private begin(feed: Feed, consumer: Consumer, since: Exclude<Since, 'stored'>): void {
+  #begin(feed: Feed, consumer: Consumer, since: Exclude<Since, 'stored'>): void {
     if (since === 'live') {
       // Messages that the others are still to read are not theirs.
       if (feed.asked === null && !feed.hasJoined) feed.last = null;
@@ -155,110 +155,110 @@ export class Subscriptions {
     } else if (typeof since === 'string' || 'last' in since) consumer.begins = since;
     else consumer.position = since;
     feed.consumers.add(consumer);
-    if (!consumer.isJoined) this.catchUp.go(feed, consumer);
+    if (!consumer.isJoined) this.#catchUp.go(feed, consumer);
     else if (feed.isLive) consumer.push(feed.live(), 0);
-    this.ensure(feed);
+    this.#ensure(feed);
   }
 
-  private remove(feed: Feed, consumer: Consumer): void {
+  #remove(feed: Feed, consumer: Consumer): void {
     if (!feed.consumers.delete(consumer)) return;
     consumer.end();
     if (feed.consumers.size > 0) return;
-    feed.cancelLinger = this.ports.environment.after(this.ports.lingerMs, () => {
-      this.leave(feed);
-      this.feeds.delete(feed.name);
-      this.ports.changed(feed.name);
+    feed.cancelLinger = this.#ports.environment.after(this.#ports.lingerMs, () => {
+      this.#leave(feed);
+      this.#feeds.delete(feed.name);
+      this.#ports.changed(feed.name);
     });
   }
 
   /** Off the wire: nobody reads it, or nobody has room. */
-  private leave(feed: Feed): void {
+  #leave(feed: Feed): void {
     for (const link of new Set([feed.link, feed.asked]))
-      if (link !== null) this.ports.requests.ask(link, 'Unsubscribe', { topics: [feed.name] }, () => {});
+      if (link !== null) this.#ports.requests.ask(link, 'Unsubscribe', { topics: [feed.name] }, () => {});
     feed.detach();
-    this.ports.changed(feed.name);
+    this.#ports.changed(feed.name);
   }
 
   /** On the wire, if somebody takes what comes. */
-  private ensure(feed: Feed): void {
-    const link = this.ports.link();
-    if (link !== null && isWanted(feed) && feed.asked === null) this.subscribe(link, [feed]);
+  #ensure(feed: Feed): void {
+    const link = this.#ports.link();
+    if (link !== null && isWanted(feed) && feed.asked === null) this.#subscribe(link, [feed]);
   }
 
-  private subscribe(link: Link, feeds: readonly Feed[]): void {
+  #subscribe(link: Link, feeds: readonly Feed[]): void {
     for (let at = 0; at < feeds.length; at += MAX_TOPICS_PER_FRAME) {
       const part = feeds.slice(at, at + MAX_TOPICS_PER_FRAME);
       for (const feed of part) feed.asked = link;
-      this.unanswered.set(link, (this.unanswered.get(link) ?? 0) + 1);
+      this.#unanswered.set(link, (this.#unanswered.get(link) ?? 0) + 1);
       const topics = part.map((feed) => feed.entry());
-      this.ports.requests.ask(link, 'Subscribe', { topics }, (error, frame) => {
-        const left = this.unanswered.get(link);
+      this.#ports.requests.ask(link, 'Subscribe', { topics }, (error, frame) => {
+        const left = this.#unanswered.get(link);
         if (left === undefined || error?.reason === 'offline') return;
-        this.unanswered.set(link, left - 1);
-        if (error !== null) for (const feed of part) this.refuse(link, feed, error);
-        else this.answered(link, frame?.data.details as unknown as SubscribedDetails);
-        this.check(link);
+        this.#unanswered.set(link, left - 1);
+        if (error !== null) for (const feed of part) this.#refuse(link, feed, error);
+        else this.#answered(link, frame?.data.details as unknown as SubscribedDetails);
+        this.#check(link);
       });
     }
   }
 
-  private check(link: Link): void {
-    if ((this.unanswered.get(link) ?? 0) === 0) this.ports.settled(link);
+  #check(link: Link): void {
+    if ((this.#unanswered.get(link) ?? 0) === 0) this.#ports.settled(link);
   }
 
-  private answered(link: Link, { topics, positions, recovery, rejected }: SubscribedDetails): void {
-    if (rejected.length === 0) this.backOff.attempt = 0;
+  #answered(link: Link, { topics, positions, recovery, rejected }: SubscribedDetails): void {
+    if (rejected.length === 0) this.#backOff.attempt = 0;
     for (const name of topics) {
-      const feed = this.feeds.get(name);
+      const feed = this.#feeds.get(name);
       if (feed?.asked !== link) continue;
       feed.confirmed(link, positions[name], recovery[name]);
-      this.ports.changed(name);
-      for (const consumer of feed.consumers) this.catchUp.go(feed, consumer);
+      this.#ports.changed(name);
+      for (const consumer of feed.consumers) this.#catchUp.go(feed, consumer);
     }
     for (const entry of rejected) {
-      const feed = this.feeds.get(entry.topic);
-      if (feed !== undefined) this.refuse(link, feed, refused(entry));
+      const feed = this.#feeds.get(entry.topic);
+      if (feed !== undefined) this.#refuse(link, feed, refused(entry));
     }
   }
 
-  private refuse(link: Link, feed: Feed, error: SignalboxError): void {
+  #refuse(link: Link, feed: Feed, error: SignalboxError): void {
     if (feed.asked !== link) return;
     feed.asked = feed.link === link ? null : feed.link;
     // As long as the other connection brings it, that one does.
     if (feed.asked !== null) return;
     feed.link = null;
-    if (error.temporary) this.later(feed, error.retryAfterMs);
-    else this.reject(feed, error);
+    if (error.temporary) this.#later(feed, error.retryAfterMs);
+    else this.#reject(feed, error);
   }
 
-  private later(feed: Feed, atLeast?: number): void {
-    this.again.add(feed);
-    this.cancelAgain ??= this.ports.environment.after(this.backOff.draw(atLeast), () => {
-      this.cancelAgain = null;
-      const feeds = [...this.again];
-      this.again.clear();
-      const link = this.ports.link();
+  #later(feed: Feed, atLeast?: number): void {
+    this.#again.add(feed);
+    this.#cancelAgain ??= this.#ports.environment.after(this.#backOff.draw(atLeast), () => {
+      this.#cancelAgain = null;
+      const feeds = [...this.#again];
+      this.#again.clear();
+      const link = this.#ports.link();
       // Without a connection they are asked for with all others on the next one.
       if (link !== null)
-        this.subscribe(
+        this.#subscribe(
           link,
-          feeds.filter((each) => isWanted(each) && each.asked === null && this.isKnown(each)),
+          feeds.filter((each) => isWanted(each) && each.asked === null && this.#isKnown(each)),
         );
     });
   }
 
-  private isKnown(feed: Feed): boolean {
-    return this.feeds.get(feed.name) === feed;
+  #isKnown(feed: Feed): boolean {
+    return this.#feeds.get(feed.name) === feed;
   }
 
-  private reject(feed: Feed, error: SignalboxError): void {
+  #reject(feed: Feed, error: SignalboxError): void {
     feed.detach();
     feed.error = error;
     for (const consumer of feed.consumers) {
       consumer.isJoined = false;
       consumer.events.refused(error);
     }
-    this.ports.changed(feed.name);
+    this.#ports.changed(feed.name);
   }
 }
 

@@ -20,76 +20,76 @@ const MARGIN_MS = 30_000;
 type TokenDone = (error: SignalboxError | null, token?: string) => void;
 
 export class Tokens {
-  private readonly source: TokenSource | undefined;
-  private readonly environment: Environment;
-  private cached: string | undefined;
+  readonly #source: TokenSource | undefined;
+  readonly #environment: Environment;
+  #cached: string | undefined;
   /** By the server's clock; 0 when it is not known. */
-  private expiresAt = 0;
+  #expiresAt = 0;
   /** How far the server's clock is ahead of this one. */
-  private offset = 0;
-  private wasRejected = false;
-  private abortLast: (() => void) | null = null;
-  private waiters: TokenDone[] = [];
+  #offset = 0;
+  #wasRejected = false;
+  #abortLast: (() => void) | null = null;
+  #waiters: TokenDone[] = [];
 
   constructor(source: TokenSource | undefined, environment: Environment) {
-    this.source = source;
-    this.environment = environment;
+    this.#source = source;
+    this.#environment = environment;
   }
 
   /** Whether there could ever be another one. */
   get canRenew(): boolean {
-    return typeof this.source === 'function';
+    return typeof this.#source === 'function';
   }
 
   get serverTime(): number {
-    return this.environment.now() + this.offset;
+    return this.#environment.now() + this.#offset;
   }
 
   /** What the server says of the token in use. */
   known(expiresAt: number | null | undefined, serverTime: number): void {
-    this.offset = serverTime - this.environment.now();
+    this.#offset = serverTime - this.#environment.now();
     this.accepted(expiresAt);
   }
 
   accepted(expiresAt: number | null | undefined): void {
-    this.expiresAt = expiresAt ?? (expiresAt === null ? Infinity : 0);
-    this.wasRejected = false;
+    this.#expiresAt = expiresAt ?? (expiresAt === null ? Infinity : 0);
+    this.#wasRejected = false;
   }
 
   /** The next one is asked for anew: the server did not take the last, or the machine slept. */
   distrust(isRejected: boolean): void {
-    this.cached = undefined;
-    this.wasRejected ||= isRejected;
+    this.#cached = undefined;
+    this.#wasRejected ||= isRejected;
   }
 
   /** For a new socket. Answers at once when nothing has to be asked for. */
   forSocket(done: TokenDone): void {
-    if (typeof this.source !== 'function') return done(null, this.source);
-    if (this.cached !== undefined && this.expiresAt - this.serverTime > MARGIN_MS) return done(null, this.cached);
-    this.ask(this.wasRejected ? 'rejected' : 'connect', done);
+    if (typeof this.#source !== 'function') return done(null, this.#source);
+    if (this.#cached !== undefined && this.#expiresAt - this.serverTime > MARGIN_MS) return done(null, this.#cached);
+    this.ask(this.#wasRejected ? 'rejected' : 'connect', done);
   }
 
   /** Asks the application, once for all who want to know. */
   ask(reason: TokenRequest['reason'], done: TokenDone): void {
-    const { source } = this;
+    const source = this.#source;
     if (typeof source !== 'function') return;
-    this.waiters.push(done);
-    if (this.abortLast !== null) return;
+    this.#waiters.push(done);
+    if (this.#abortLast !== null) return;
     const abort = new AbortController();
     const settle = (error: unknown, token?: unknown): void => {
       // A token that comes after it was stopped belongs to nobody.
       if (abort.signal.aborted) return;
-      const waiters = this.waiters.splice(0);
+      const waiters = this.#waiters.splice(0);
       this.stop();
       const isToken = error === undefined && typeof token === 'string' && token !== '';
-      if (isToken) this.cached = token;
+      if (isToken) this.#cached = token;
       const problem = isToken
         ? null
         : failure(error ?? new TypeError(`expected the token function to return a string, got ${typeof token}`));
       for (const waiter of waiters) waiter(problem, isToken ? token : undefined);
     };
-    const cancel = this.environment.after(LONGEST_WAIT_MS, () => settle(new Error('it has not answered for 30 s')));
-    this.abortLast = () => {
+    const cancel = this.#environment.after(LONGEST_WAIT_MS, () => settle(new Error('it has not answered for 30 s')));
+    this.#abortLast = () => {
       cancel();
       abort.abort();
     };
@@ -103,9 +103,9 @@ export class Tokens {
   }
 
   stop(): void {
-    const abort = this.abortLast;
-    this.abortLast = null;
-    this.waiters = [];
+    const abort = this.#abortLast;
+    this.#abortLast = null;
+    this.#waiters = [];
     abort?.();
   }
 }

@@ -40,20 +40,20 @@ const PAGE = 100;
 
 export class Topic<P = unknown> implements AsyncIterable<Item<P>> {
   readonly name: string;
-  private readonly ports: TopicPorts;
+  readonly #ports: TopicPorts;
 
   constructor(name: string, ports: TopicPorts) {
     this.name = name;
-    this.ports = ports;
+    this.#ports = ports;
   }
 
   get state(): SubscriptionState {
-    return this.ports.state(this.name);
+    return this.#ports.state(this.name);
   }
 
   /** Up to where the application has handled it. */
   get position(): Position | undefined {
-    return this.ports.position(this.name);
+    return this.#ports.position(this.name);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Item<P>> {
@@ -61,7 +61,7 @@ export class Topic<P = unknown> implements AsyncIterable<Item<P>> {
   }
 
   items({ since = 'stored', signal }: ReadOptions = {}): AsyncIterableIterator<Item<P>> {
-    return iterate<P>(({ handler, ended }) => this.ports.read(this.name, { handler, refused: ended, since }), signal);
+    return iterate<P>(({ handler, ended }) => this.#ports.read(this.name, { handler, refused: ended, since }), signal);
   }
 
   /** Only messages; for what is missing `onGap` is called, in its place. */
@@ -78,7 +78,7 @@ export class Topic<P = unknown> implements AsyncIterable<Item<P>> {
     const refused = (error: SignalboxError | null): void => {
       if (error !== null) handlers.error?.(error);
     };
-    const stop = this.ports.read(this.name, { handler, refused, threw: handlers.error, since });
+    const stop = this.#ports.read(this.name, { handler, refused, threw: handlers.error, since });
     const end = (): void => {
       signal?.removeEventListener('abort', end);
       stop();
@@ -89,12 +89,12 @@ export class Topic<P = unknown> implements AsyncIterable<Item<P>> {
 
   /** Told whenever `state` may have changed. */
   onState(listener: () => void): () => void {
-    return this.ports.watch(this.name, listener);
+    return this.#ports.watch(this.name, listener);
   }
 
   /** Resolves when it is stored; survives reconnects. @throws SignalboxError */
   publish(payload: P, options?: PublishOptions): Promise<Receipt> {
-    return this.ports.publish(this.name, payload, options);
+    return this.#ports.publish(this.name, payload, options);
   }
 
   /** Reads the log page by page, as it is asked for. */
@@ -104,10 +104,10 @@ export class Topic<P = unknown> implements AsyncIterable<Item<P>> {
     let left = limit;
     while (left > 0) {
       const request = { topic: this.name, since, before, limit: Math.min(left, PAGE), reverse };
-      const { messages, next } = await this.ports.page(request);
+      const { messages, next } = await this.#ports.page(request);
       for (const frame of messages) {
         if (signal?.aborted === true) throw new SignalboxError('aborted', 'reading history was aborted');
-        yield this.ports.message(this.name, frame) as Message<P>;
+        yield this.#ports.message(this.name, frame) as Message<P>;
         left -= 1;
       }
       if (next === undefined) return;
@@ -118,6 +118,6 @@ export class Topic<P = unknown> implements AsyncIterable<Item<P>> {
 
   /** The application's own state of the topic: loaded at a position, then kept by every message after it. */
   store<S>(options: StoreOptions<S, P>): Store<S> {
-    return createStore(this.name, options, this.ports);
+    return createStore(this.name, options, this.#ports);
   }
 }

@@ -71,6 +71,17 @@ export const SECTIONS = {
     })
     .describe('Client connections.'),
 
+  streams: z
+    .strictObject({
+      heartbeat_interval_secs: seconds(15).describe('seconds between two comments on a stream of events'),
+      max_secs: seconds(900, 10).describe(
+        'seconds after which a stream of events ends and its client opens the next one; drawn from the last fifth for each',
+      ),
+      max_topics: count(50, 1, 100).describe('topics of one stream of events or one poll'),
+      max_wait_ms: count(25_000, 1, 600_000).describe('milliseconds that a poll may wait for news'),
+    })
+    .describe('Clients without WebSocket: streams of events, polls.'),
+
   actor_system: z
     .strictObject({
       mailbox_capacity: count(1_000).describe('messages that may wait for a connection; the oldest give way'),
@@ -379,6 +390,7 @@ export const schema = z.strictObject({
     .describe('development generates missing secrets and accepts short ones'),
   server: SECTIONS.server.prefault({}),
   websocket: SECTIONS.websocket.prefault({}),
+  streams: SECTIONS.streams.prefault({}),
   actor_system: SECTIONS.actor_system.prefault({}),
   auth: SECTIONS.auth.prefault({}),
   security: SECTIONS.security.prefault({}),

@@ -78,6 +78,8 @@ const LIMITS: ConnectionLimits = {
   maxMatchedTopics: 200,
   heartbeatBeats: 25,
   clientTimeoutBeats: 60,
+  streamHeartbeatBeats: 15,
+  streamBeats: 900,
   stallTimeoutBeats: 60,
   closeTimeoutBeats: 5,
   leewayMs: 0,

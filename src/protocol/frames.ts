@@ -10,6 +10,8 @@ export interface SubscribeEntry {
   readonly from?: 'latest' | 'earliest';
   /** Where a pattern resumes, by topic. */
   readonly positions?: ReadonlyMap<string, Position>;
+  /** Never from a client: the position was lost on the way. The topic begins live, behind an announced loss. */
+  readonly lost?: true;
 }
 
 interface Envelope {

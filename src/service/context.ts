@@ -1,4 +1,5 @@
 /** What the rules of this room are asked with: the part of a connection's context that knows no sockets. */
+import type { DeadLetters } from '../actor/dead-letters.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { TokenBucket } from '../limits/token-bucket.ts';
@@ -16,6 +17,7 @@ export interface ServiceContext {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly counters: Counters;
+  readonly deadLetters: DeadLetters;
   readonly broker: Broker;
   readonly router: Router;
   readonly users: UserLimits;

@@ -280,7 +280,7 @@ export class World {
     if (this.owner === null) return;
     this.owner.allow(user, isAllowed);
     const change = { tenant: '', user, topic: OWNED };
-    changeRights(this.node.parts.context, touchedBy(change, this.node.connections), change);
+    changeRights(this.node.parts.context, touchedBy(change, this.node), change);
   }
 
   /** A message that the node gives the log is of a sender that is still there, and may publish it. */
@@ -346,6 +346,8 @@ function limitsOf(conditions: Conditions): ConnectionContext['limits'] {
     maxMatchedTopics: 100,
     heartbeatBeats: 3,
     clientTimeoutBeats: 8,
+    streamHeartbeatBeats: 4,
+    streamBeats: 900,
     stallTimeoutBeats: 8,
     closeTimeoutBeats: 2,
     leewayMs: 0,

@@ -7,8 +7,17 @@ import { counter, gauge, histogram, one, type MetricEntry, type Sample } from '.
 import { REDIS_METRICS } from './redis-metrics.ts';
 
 export const METRICS: readonly MetricEntry[] = [
-  gauge('connections', 'Open connections.', ['format'], (_, { connections, formats }) =>
-    formats.map((format, at) => one(connections[at] ?? 0, { format })),
+  gauge(
+    'connections',
+    'Open connections, by what they came over and what they speak.',
+    ['transport', 'format'],
+    (_, { connections, transports, formats }) =>
+      transports.flatMap((transport, row) =>
+        formats
+          // Without a WebSocket there is one format.
+          .filter((__, at) => row === 0 || at === 0)
+          .map((format, at) => one(connections[row]?.[at] ?? 0, { transport, format })),
+      ),
   ),
   counter('connections_accepted_total', 'Connections admitted and upgraded.', [], ({ accepted }) => [one(accepted)]),
   counter('connections_refused_total', 'Handshakes refused, by reason of docs/errors.md.', ['reason'], ({ refused }) =>

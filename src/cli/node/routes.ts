@@ -1,6 +1,8 @@
 /** What a node answers by HTTP: to everybody, to scrapers, and to operators. */
 import type { RunningApps } from '../../apps/run.ts';
 import type { Config } from '../../config/schema.ts';
+import type { PollSettings } from '../../dialects/poll.ts';
+import { dialectRoutes } from '../../dialects/routes.ts';
 import { AdminAccess, type AdminRoute } from '../../http/admin-access.ts';
 import { adminCommandRoutes } from '../../http/admin-commands.ts';
 import { onAnyNode } from '../../http/admin-elsewhere.ts';
@@ -41,8 +43,13 @@ export function publicRoutes(
       [...publishRoutes(node, proxies), ...topicRoutes(node, proxies), ...presenceRoutes(node, proxies)],
       origins,
     ),
+    ...crossOrigin(dialectRoutes(node, proxies, streamSettings(config)), origins),
     ...developmentRoutes(config),
   ];
+}
+
+function streamSettings({ streams }: Config): PollSettings {
+  return { maxTopics: streams.max_topics, maxWaitMs: streams.max_wait_ms };
 }
 
 /** Routes of applications, with a preflight for each path that pages may call. */
