@@ -241,6 +241,17 @@ describe('from outside', () => {
       expect((await get(`${T}/presence?${query}`, ['service'])).status).toBe(400);
   });
 
+  test('a client without a connection reads who is present by POST /frames', async () => {
+    const { url, port } = await start();
+    await enter(await connect(port, { user: 'ada' }));
+    const headers = { authorization: `Bearer ${await tokenOf('alice')}` };
+    const body = JSON.stringify([{ type: 'PresenceGet', id: 'p', data: { topic: T } }]);
+    const response = await fetch(`${url}/frames`, { method: 'POST', headers, body });
+    expect(await response.json()).toMatchObject([
+      { type: 'Status', reply_to: 'p', data: { details: { count: 1, members: [{ user: 'ada' }] } } },
+    ]);
+  });
+
   test('operators see topics with how many are present, and metrics count', async () => {
     const server = await start({ 'admin.token': ADMIN_TOKEN });
     for (const user of ['ada', 'bob']) await enter(await connect(server.port, { user }));

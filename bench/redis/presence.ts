@@ -19,7 +19,7 @@ const { values } = parseArgs({
   },
 });
 const TOPICS_OF_EACH = 100;
-const AT_ONCE = 100;
+const AT_ONCE = 1_000;
 const SETTLED_MS = 3_000;
 const RULES = JSON.stringify([{ pattern: 'bench.**', presence: 'user' }]);
 const settings = {
@@ -34,7 +34,7 @@ type Frames = (at: number) => readonly { readonly type: string; readonly data: o
 
 const restSecs = Number(values.rest);
 const clients = Math.ceil(Number(values.members) / TOPICS_OF_EACH);
-await atRest();
+if (restSecs > 0) await atRest();
 await storm();
 
 async function atRest(): Promise<void> {
