@@ -179,7 +179,7 @@ function unavailable(app: string): Refusal {
   return refusal('rights_unavailable', `expected ${app} to say in time whether this client may connect`, 1_000);
 }
 
-/** What is no answer may be anything: also what JSON cannot say. */
+/** Something that is no answer may be anything, even something that JSON cannot say. */
 function textOf(answer: unknown): string {
   try {
     return JSON.stringify(answer) ?? String(answer);

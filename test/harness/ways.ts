@@ -6,7 +6,7 @@ import type { Data, Frame, Position } from './frames.ts';
 import { tokenOf } from './tokens.ts';
 
 /** Where a reader stands: by topic, and as the text that a browser hands back. */
-export interface Place {
+interface Place {
   readonly positions: Readonly<Record<string, Position>>;
   readonly cursor?: string;
 }

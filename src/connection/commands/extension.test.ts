@@ -52,7 +52,7 @@ test('a frame is charged what its application says', async () => {
   expect(reasons).toEqual([undefined, undefined, 'rate_limited']);
 });
 
-test('whoever handles a frame is told when its connection ends, by either side', async () => {
+test('the handler of a frame is told when its connection ends, by either side', async () => {
   const endings: AbortSignal[] = [];
   const answers: (() => void)[] = [];
   const handle = (_frame: unknown, _connection: unknown, { signal }: AbortController): Promise<Answer> => {
