@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { connect } from './harness/client.ts';
 import { eventually, within } from './harness/deadline.ts';
+import { openStream } from './harness/event-stream.ts';
 import type { Frame } from './harness/frames.ts';
 import { startServer, type TestServer } from './harness/server.ts';
 import { tokenOf, type TokenOptions } from './harness/tokens.ts';
@@ -160,6 +161,29 @@ describe('frames', () => {
     expect((await reader.take(2)).map(({ data }) => data.payload)).toEqual([{ a: 1 }, 'two']);
     expect((await reader.next('DirectMessage')).data.payload).toBe('psst');
     await eventually(() => server.connections === 1, 'nothing to stay');
+  });
+
+  test('tell who is there, and a stream hears of who comes', async () => {
+    const server = await startServer({
+      'topics.rules': '[{"pattern":"chat.**","presence":"user"}]',
+      'presence.batch_ms': '20',
+    });
+    const stream = await openStream(server.port, { query: { topics: `@presence.${TOPIC}` } });
+    await stream.subscribed();
+    const ada = await connect(server.port, { user: 'ada' });
+    await ada.ask('Presence', { topic: TOPIC, action: 'enter' });
+    const { data } = await stream.next('Broadcast');
+    expect([data.topic, data.payload]).toEqual([
+      `@presence.${TOPIC}`,
+      { changes: [{ op: 'enter', user: 'ada', data: {} }], count: 1 },
+    ]);
+    const [answer] = await framesTo(server, [{ type: 'PresenceGet', id: 'g', data: { topic: TOPIC } }]);
+    expect([answer?.reply_to, answer?.data.details]).toMatchObject(['g', { count: 1, members: [{ user: 'ada' }] }]);
+    const again = await openStream(server.port, {
+      query: { topics: `@presence.${TOPIC}` },
+      headers: { 'last-event-id': stream.lastId },
+    });
+    expect((await again.subscribed()).recovery).toEqual({ [`@presence.${TOPIC}`]: { recovered: true, missed: 0 } });
   });
 
   test('that are repeated are stored once', async () => {

@@ -119,6 +119,34 @@ test('pages are as long as asked for, and several topics are counted at once', a
   });
 });
 
+test('a topic that grows beyond the threshold tells counts, and names again when it has shrunk', async () => {
+  const { port } = await start({ 'presence.threshold': '3', 'presence.threshold_back': '2' });
+  const reader = await connect(port, { user: 'reader' });
+  await reader.subscribe(`@presence.${T}`);
+  const clients = await Promise.all(['a', 'b', 'c'].map((user) => connect(port, { user })));
+  for (const client of clients) await enter(client);
+  expect([await delta(reader), await delta(reader), await delta(reader)].at(-1)).toEqual({
+    count: 3,
+    entered: 1,
+    left: 0,
+  });
+  for (const client of clients.slice(1)) await client.ask('Presence', { topic: T, action: 'leave' });
+  expect([await delta(reader), await delta(reader)].at(-1)).toEqual({ count: 1, entered: 0, left: 1 });
+  await enter(clients[1] as Client);
+  expect(await delta(reader)).toEqual({ changes: [{ op: 'enter', user: 'b', data: {} }], count: 2 });
+});
+
+test('too many changes are coalesced, then refused, and the connection stays', async () => {
+  const { port } = await start({ 'presence.changes_per_10_secs': '2' });
+  const client = await connect(port, { user: 'ada' });
+  const replies: Frame[] = [];
+  for (let at = 0; at < 21; at += 1) replies.push(await enter(client, { at }));
+  expect(replies[2]).toMatchObject({ data: { details: { coalesced: true } } });
+  expect(replies[20]).toMatchObject({ type: 'Error', data: { reason: 'rate_limited', temporary: true } });
+  expect(replies[20]?.data.retry_after_ms).toBeGreaterThan(0);
+  expect(client.isClosed).toBe(false);
+});
+
 describe('what is refused', () => {
   test.each([
     ['a topic without presence', 'Presence', { topic: 'open.x', action: 'enter' }, 'not_allowed'],
@@ -211,6 +239,17 @@ describe('from outside', () => {
     });
     for (const query of ['limit=0', 'limit=501', 'who=ada', 'after=1&after=2'])
       expect((await get(`${T}/presence?${query}`, ['service'])).status).toBe(400);
+  });
+
+  test('a client without a connection reads who is present by POST /frames', async () => {
+    const { url, port } = await start();
+    await enter(await connect(port, { user: 'ada' }));
+    const headers = { authorization: `Bearer ${await tokenOf('alice')}` };
+    const body = JSON.stringify([{ type: 'PresenceGet', id: 'p', data: { topic: T } }]);
+    const response = await fetch(`${url}/frames`, { method: 'POST', headers, body });
+    expect(await response.json()).toMatchObject([
+      { type: 'Status', reply_to: 'p', data: { details: { count: 1, members: [{ user: 'ada' }] } } },
+    ]);
   });
 
   test('operators see topics with how many are present, and metrics count', async () => {

@@ -12,7 +12,7 @@ import { BriefAnswer } from './brief-answer.ts';
 import { typeOf } from './event-text.ts';
 
 /** What needs no connection that stays. */
-const TYPES = ['Broadcast', 'DirectMessage', 'History', 'Ping'];
+const TYPES = ['Broadcast', 'DirectMessage', 'History', 'PresenceGet', 'Ping'];
 const KEYED = new Set(['Broadcast', 'DirectMessage']);
 
 /** No port takes longer; and should one never answer, its client is told so. */

@@ -46,6 +46,8 @@ export class LocalTopic {
   private readonly pending = new Map<string, Pending>();
   /** Entries that the store may know. */
   private readonly stored = new Set<string>();
+  /** By member: looking through all entries for each that enters would take the square of a crowd. */
+  private readonly closed = new Map<string, Set<string>>();
   private untold = new Set<string>();
   private wasTaken = false;
   private timer: Timer | null = null;
@@ -71,14 +73,24 @@ export class LocalTopic {
   }
 
   leave(key: string, reason: LeaveReason, answered: Answered | null): void {
+    this.reopen(key);
     this.entries.delete(key);
     this.untold.delete(key);
     this.wait(key, { op: 'leave', entry: key, reason }, answered);
   }
 
   /** Entries of a member whose connections are gone. */
-  closedOf(member: string): string[] {
-    return [...this.entries].flatMap(([key, entry]) => (entry.isClosed && entry.member === member ? [key] : []));
+  closedOf(member: string): readonly string[] {
+    return [...(this.closed.get(member) ?? [])];
+  }
+
+  /** Its connection is gone: it waits for another one of its member, or for the end of its grace. */
+  close(key: string): void {
+    const entry = this.entries.get(key);
+    if (entry === undefined) return;
+    entry.isClosed = true;
+    const keys = this.closed.get(entry.member) ?? new Set();
+    this.closed.set(entry.member, keys.add(key));
   }
 
   /** Whether the store has taken entries of the present owner. */
@@ -180,6 +192,14 @@ export class LocalTopic {
   private goOn(ms: number): void {
     if (this.pending.size > 0) this.schedule(ms);
     else this.endIfEmpty();
+  }
+
+  private reopen(key: string): void {
+    const entry = this.entries.get(key);
+    if (entry?.isClosed !== true) return;
+    const keys = this.closed.get(entry.member);
+    keys?.delete(key);
+    if (keys?.size === 0) this.closed.delete(entry.member);
   }
 
   private drop(key: string): void {

@@ -147,11 +147,10 @@ export class Presence {
     const until = this.parts.clock.elapsed() + this.options.graceMs;
     for (const topic of own) {
       const local = this.topics.get(topic);
-      const entry = local?.entries.get(key);
-      if (local === undefined || entry === undefined) continue;
+      if (local?.entries.has(key) !== true) continue;
       if (isKicked) local.leave(key, 'kicked', null);
       else {
-        entry.isClosed = true;
+        local.close(key);
         this.graces.push({ key, topic, until });
       }
     }

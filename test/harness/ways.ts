@@ -21,7 +21,7 @@ export interface PollResult {
   readonly reconnect_after_ms?: number;
 }
 
-export abstract class Reader {
+abstract class Reader {
   readonly positions: Record<string, Position> = {};
 
   /** The next publication or announced loss, which moves the reader's place. */
