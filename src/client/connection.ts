@@ -151,6 +151,8 @@ export class Connection implements LinkEvents {
     this.main = link;
     this.#spare = null;
     this.#returnAt = null;
+    // It may have been told twice to go.
+    this.#cancelMove();
     this.#listener.moved(link);
     if (old !== null) this.#letGo(old);
     this.#announce(link, false);
