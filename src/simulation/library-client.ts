@@ -87,12 +87,12 @@ export class LibraryClient implements SocketWatch {
     reader.stop = client.topic(topic).on({ message: take, gap: take, live: take }, { since });
   }
 
-  /** A reader goes; the queue below `publish()` is used because it answers without a promise. */
   stopReading(choice: number): void {
     const [reader] = this.readers.splice(Math.floor(choice * this.readers.length), 1);
     reader?.stop();
   }
 
+  /** The queue below `publish()` is used, because it answers without a promise: a step is over when it returns. */
   publish(topic: string, payload: string): void {
     const list = this.published.get(topic) ?? [];
     this.published.set(topic, list);

@@ -12,18 +12,19 @@ import type { Planted } from './library-client.ts';
 import { simulateClients } from './simulate-clients.ts';
 import { DISTRIBUTED_PARTS, REAL_PARTS, type Parts } from './world.ts';
 
-/** Calls, answers and notices take steps of their own, so worlds with a network need more of them. */
-const BROKERS: Readonly<Record<string, readonly [Parts, number]>> = {
-  'the embedded broker': [REAL_PARTS, 120],
-  'the distributed broker': [DISTRIBUTED_PARTS, 300],
+/** Calls, answers and notices take steps of their own, so worlds with a network need more of them, and more time. */
+const BROKERS: Readonly<Record<string, readonly [Parts, number, number]>> = {
+  'the embedded broker': [REAL_PARTS, 120, 40],
+  'the distributed broker': [DISTRIBUTED_PARTS, 300, 12],
 };
-const SEEDS = Number(process.env['CLIENT_SEEDS'] ?? 40);
+/** More of them: CLIENT_SEEDS=20000 vitest run src/simulation/simulate-clients.test.ts -t 'breaks no promise' */
+const MORE_SEEDS = process.env['CLIENT_SEEDS'];
 
 afterEach(() => void vi.restoreAllMocks());
 
-for (const [name, [parts, steps]] of Object.entries(BROKERS))
+for (const [name, [parts, steps, few]] of Object.entries(BROKERS))
   test(`over ${name} the client library breaks no promise`, { timeout: 3_600_000 }, () => {
-    for (let seed = 1; seed <= SEEDS; seed += 1)
+    for (let seed = 1; seed <= Number(MORE_SEEDS ?? few); seed += 1)
       expect(simulateClients(seed, parts, steps)?.message, `seed ${seed}`).toBeUndefined();
   });
 
@@ -139,15 +140,6 @@ const BUGS: Readonly<Record<string, Bug>> = {
         return { ...entry, epoch: first.get(feed.name) };
       });
     },
-  },
-  'a message that nobody waited for is taken after a hole': {
-    plant: () =>
-      around(Feed.prototype, 'message', (feed, real, args) => {
-        const { sequence, epoch } = args[0] as { readonly sequence?: number; readonly epoch: string };
-        if (sequence !== undefined && sequence > (feed.last?.sequence ?? 0))
-          feed.last = { epoch, sequence: sequence - 1 };
-        return real(...args);
-      }),
   },
   'after a connection was lost nothing is sent again': {
     plant: () => around(PublishQueue.prototype, 'lost', () => undefined),

@@ -73,7 +73,8 @@ function act({ world, clock, clients }: ClientWorld, random: SeededRandom): void
   const socket = client.held.find(({ link }) => link.listener !== null);
   const isDistributed = world.broker instanceof SimulatedRedisBroker;
   const acts: readonly (readonly [number, () => void])[] = [
-    [8, () => client.publish(random.pick(LOGGED), nextPayload(world))],
+    [6, () => client.publish(random.pick(LOGGED), nextPayload(world))],
+    [3, () => burst(client, random.pick(LOGGED), random.between(2, 4), world)],
     // Of ephemeral messages no other node keeps the keys: one that is sent again may come twice there.
     [1, () => (isDistributed ? undefined : client.publish('typing.x', nextPayload(world)))],
     [3, () => client.read(random.pick(TOPICS), random.pick(SINCE))],
@@ -94,6 +95,10 @@ function act({ world, clock, clients }: ClientWorld, random: SeededRandom): void
   ];
   let at = random.fraction() * acts.reduce((sum, [weight]) => sum + weight, 0);
   acts.find(([weight]) => (at -= weight) < 0)?.[1]();
+}
+
+function burst(client: LibraryClient, topic: string, count: number, world: World): void {
+  for (let at = 0; at < count; at += 1) client.publish(topic, nextPayload(world));
 }
 
 function readAll(client: LibraryClient): void {
