@@ -43,6 +43,7 @@ export class LibraryReader {
     // What is not handled yet is not committed.
     if (!this.isSlow) return undefined;
     return {
+      // oxlint-disable-next-line unicorn/no-thenable -- A promise would settle after the step.
       then: (done) => {
         this.release = done;
       },

@@ -29,18 +29,16 @@ for (const [name, [parts, steps, few]] of Object.entries(BROKERS))
   });
 
 /** Runs the real method with something around it. */
-function around<T extends object, K extends keyof T>(
+function around<T extends object>(
   prototype: T,
-  method: K,
+  method: keyof T,
   work: (self: T, real: (...args: unknown[]) => unknown, args: unknown[]) => unknown,
 ): void {
   const real = Reflect.get(prototype, method) as (...args: unknown[]) => unknown;
-  vi.spyOn(prototype as Record<string, () => unknown>, method as string).mockImplementation(function (
-    this: unknown,
-    ...args: unknown[]
-  ) {
-    return work(this as T, (...given) => Reflect.apply(real, this, given), args);
-  } as () => unknown);
+  const broken = function (this: T, ...args: unknown[]): unknown {
+    return work(this, (...given) => Reflect.apply(real, this, given), args);
+  };
+  vi.spyOn(prototype as Record<string, typeof broken>, String(method)).mockImplementation(broken);
 }
 
 interface Bug {
