@@ -20,7 +20,14 @@ export default defineConfig({
     ...(report !== undefined && { outputFile: { json: report } }),
     projects: [
       { test: { ...common, name: 'rooms', include: ['src/**/*.test.ts'] } },
-      { test: { ...common, name: 'scenarios', include: ['test/**/*.test.ts'] } },
+      {
+        test: {
+          ...common,
+          name: 'scenarios',
+          include: ['test/**/*.test.ts'],
+          globalSetup: 'test/harness/built-server.ts',
+        },
+      },
     ],
   },
 });

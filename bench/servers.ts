@@ -9,7 +9,7 @@ import type { Wire } from './generator/wire.ts';
 import { nats } from './generator/wires/nats.ts';
 import { nchan } from './generator/wires/nchan.ts';
 import { rawWire } from './generator/wires/raw.ts';
-import { signalboxJson } from './generator/wires/signalbox-json.ts';
+import { signalboxEvents, signalboxJson } from './generator/wires/signalbox-json.ts';
 import { signalboxMsgpack } from './generator/wires/signalbox-msgpack.ts';
 import { socketCluster } from './generator/wires/socketcluster.ts';
 import { socketIo } from './generator/wires/socket-io.ts';
@@ -20,6 +20,7 @@ export type ServerName =
   | 'signalbox-msgpack'
   | 'signalbox-json+batch'
   | 'signalbox-msgpack+batch'
+  | 'signalbox-sse'
   | 'raw-cork'
   | 'raw-native'
   | 'floor'
@@ -82,6 +83,7 @@ export const SERVERS: Readonly<Record<ServerName, Server>> = {
     wire: (bytes) => signalboxMsgpack(bytes, true),
     missing: nothingMissing,
   },
+  'signalbox-sse': { start: startSignalbox, wire: signalboxEvents, missing: nothingMissing },
   'raw-cork': { start: () => startNode('raw-uws.ts', 'cork'), wire: () => rawWire, missing: nothingMissing },
   'raw-native': { start: () => startNode('raw-uws.ts', 'native'), wire: () => rawWire, missing: nothingMissing },
   floor: { start: startFloor, wire: () => rawWire, missing: floorMissing },

@@ -9,21 +9,31 @@ import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** Another place is for tests, whose processes need neither types nor the client's script. */
+const [place] = process.argv.slice(2);
+const dist = place ?? join(ROOT, 'dist');
 
-rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
-execFileSync(join(ROOT, 'node_modules/.bin/tsc'), ['--project', join(ROOT, 'tsconfig.build.json')], {
-  stdio: 'inherit',
-});
-for (const file of globSync('dist/**/*.{js,d.ts}', { cwd: ROOT })) {
-  const text = readFileSync(join(ROOT, file), 'utf8');
+rmSync(dist, { recursive: true, force: true });
+const forTests = ['--outDir', dist, '--declaration', 'false', '--inlineSources', 'false', '--sourceMap', 'false'];
+execFileSync(
+  join(ROOT, 'node_modules/.bin/tsc'),
+  ['--project', join(ROOT, 'tsconfig.build.json'), ...(place === undefined ? [] : forTests)],
+  { stdio: 'inherit' },
+);
+for (const file of globSync('**/*.{js,d.ts}', { cwd: dist })) {
+  const text = readFileSync(join(dist, file), 'utf8');
   const built = withBuiltNames(text);
-  if (built !== text) writeFileSync(join(ROOT, file), built);
+  if (built !== text) writeFileSync(join(dist, file), built);
 }
-/** The client for pages without modules: `<script src="…/signalbox.js">`, then `signalbox.createClient`. */
-const script = await rolldown({ input: join(ROOT, 'dist/client/index.js') });
-await script.write({ file: join(ROOT, 'dist/client/signalbox.js'), format: 'iife', name: 'signalbox', minify: true });
 for (const file of globSync('**/*.{lua,html}', { cwd: join(ROOT, 'src') }))
-  cpSync(join(ROOT, 'src', file), join(ROOT, 'dist', file));
+  cpSync(join(ROOT, 'src', file), join(dist, file));
+if (place === undefined) await buildClientScript();
+
+/** The client for pages without modules: `<script src="…/signalbox.js">`, then `signalbox.createClient`. */
+async function buildClientScript(): Promise<void> {
+  const script = await rolldown({ input: join(dist, 'client/index.js') });
+  await script.write({ file: join(dist, 'client/signalbox.js'), format: 'iife', name: 'signalbox', minify: true });
+}
 
 /**
  * The compiler renames what code imports, but neither the files of workers and threads, which are started by URL, nor

@@ -6,10 +6,11 @@ import { checkGivenApps, loadApps } from './apps/load.ts';
 import type { App } from './apps/app.ts';
 import { BUILT_IN } from './cli/built-in-apps.ts';
 import { startNode, type RunningNode } from './cli/wiring.ts';
-import { ConfigError, loadConfig, type Loaded } from './config/load.ts';
+import { ConfigError } from './config/config-error.ts';
+import { loadConfig, type Loaded } from './config/load.ts';
 import type { Config, ConfigInput } from './config/schema.ts';
 
-export { ConfigError } from './config/load.ts';
+export { ConfigError } from './config/config-error.ts';
 export type { Problem } from './config/problem.ts';
 export type { ConfigInput } from './config/schema.ts';
 export { AppsError } from './apps/run.ts';

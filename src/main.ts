@@ -1,42 +1,26 @@
 /** Entry point: the first word is the verb. */
 import { endWhileStarting } from './cli/early-signals.ts';
 import { helpOf, readArguments, UsageError, type Command, type ExitCode } from './cli/command.ts';
-import { ConfigError } from './config/load.ts';
-
-/** Imported when they are asked for: a health check runs every few seconds and needs none of the server. */
-const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
-  serve: async () => (await import('./cli/serve.ts')).serve,
-  token: async () => (await import('./cli/token.ts')).token,
-  'check-config': async () => (await import('./cli/check-config.ts')).checkConfig,
-  'print-config': async () => (await import('./cli/print-config.ts')).printConfig,
-  health: async () => (await import('./cli/health.ts')).health,
-  nodes: async () => (await import('./cli/nodes.ts')).nodes,
-  connections: async () => (await import('./cli/connections.ts')).connections,
-  topics: async () => (await import('./cli/topics.ts')).topics,
-  emergency: async () => (await import('./cli/emergency.ts')).emergency,
-  drain: async () => (await import('./cli/drain.ts')).drain,
-  trace: async () => (await import('./cli/trace.ts')).trace,
-  why: async () => (await import('./cli/trace.ts')).why,
-  sessions: async () => (await import('./cli/sessions.ts')).sessions,
-  simulate: async () => (await import('./cli/simulate.ts')).simulate,
-  load: async () => (await import('./cli/load.ts')).load,
-  version: async () => (await import('./cli/version-command.ts')).versionCommand,
-};
+import { VERBS } from './cli/verbs.ts';
+import { ConfigError } from './config/config-error.ts';
 
 async function main([verb, ...argv]: string[]): Promise<ExitCode> {
   if (verb === undefined || verb === '--help' || verb === '-h' || verb === 'help') {
-    const commands = await Promise.all(Object.values(VERBS).map((load) => load()));
-    const rows = commands.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`);
+    const rows = Object.entries(VERBS).map(([name, { summary }]) => `  ${name.padEnd(14)}${summary}`);
     process.stdout.write(
       `Signalbox, an actor-model realtime connection server.\n\nusage: signalbox <verb> [options]\n\n${rows.join('\n')}\n\nsignalbox <verb> --help says more.\n`,
     );
     return verb === undefined ? 2 : 0;
   }
   const name = verb.startsWith('--') ? verb.slice(2) : verb;
-  const load = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
-  const command = load === undefined ? await ofApplication(name, argv) : await load();
-  if (command === null)
-    throw new UsageError(`expected one of ${Object.keys(VERBS).join(', ')}, got ${JSON.stringify(verb)}`);
+  const known = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
+  const command = known === undefined ? await ofApplication(name, argv) : await known.load();
+  if (command === null) {
+    // Words behind it: perhaps an application, and this process was not told of its module.
+    const perhaps =
+      argv.length === 0 ? '' : ', or an application with verbs that --config or --set apps.modules=FILE names';
+    throw new UsageError(`expected one of ${Object.keys(VERBS).join(', ')}${perhaps}, got ${JSON.stringify(verb)}`);
+  }
   const args = readArguments(command, argv);
   if (args.flag('help')) {
     process.stdout.write(`${helpOf(command)}\n`);

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { signalbox, type Environment } from './harness/process.ts';
 import { SECRET } from './harness/tokens.ts';
@@ -166,6 +167,25 @@ describe.concurrent('print-config', () => {
     });
   });
 
+  test('--profile beside --config is the key itself, over what the file says', async () => {
+    const path = file('own.toml', '[server]\nport = 7000\n');
+    const staged = file('staged.toml', 'profile = "production"\n');
+    const [own, over, wrong] = await Promise.all([
+      printed(['--profile', 'development', '--config', path], { JWT_SECRET: SECRET }),
+      printed(['--profile', 'development', '--config', staged], { JWT_SECRET: SECRET }),
+      signalbox(['check-config', '--profile', 'develop', '--config', path], { JWT_SECRET: SECRET }),
+    ]);
+    expect(own).toMatchObject({
+      profile: { value: 'development', origin: 'command line' },
+      'server.port': { value: 7000 },
+    });
+    expect(over['profile']).toEqual({ value: 'development', origin: 'command line' });
+    expect([wrong.code, wrong.err]).toEqual([
+      2,
+      expect.stringContaining('profile: expected a text ("production", "development"), got "develop"'),
+    ]);
+  });
+
   test('as text: sections, values, sources, and no secret', async () => {
     const environment = { JWT_SECRET: SECRET, ADMIN_TOKEN: 'an admin token that nobody may see', PORT: '1234' };
     const { code, out } = await signalbox(['print-config'], environment);
@@ -178,5 +198,13 @@ describe.concurrent('print-config', () => {
     expect(out).toMatch(/^# issuer is not set$/m);
     expect(out).not.toContain(SECRET);
     expect(out).not.toContain('nobody may see');
+  });
+
+  test('keys of applications come with their descriptions', async () => {
+    const path = fileURLToPath(new URL('../examples/poll/poll.ts', import.meta.url));
+    const { out } = await signalbox(['print-config', '--set', `apps.modules=${path}`], { JWT_SECRET: SECRET });
+    expect(out).toContain(
+      '\n[apps.poll]\n# roles that may create polls\ncreators = ["user"]\n# options of a poll\nmax_options = 10\n',
+    );
   });
 });

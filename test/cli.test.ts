@@ -48,6 +48,7 @@ describe.concurrent('verbs and flags', () => {
 
   test.each([
     { args: ['launch'], says: /expected one of serve, .*, got "launch"/ },
+    { args: ['poll', 'results'], says: /or an application with verbs that --config or .* names, got "poll"/ },
     { args: ['serve', '--prot', '8082'], says: /--prot/ },
     { args: ['version', 'extra'], says: /expected at most 0 arguments, got 1: extra/ },
     { args: ['serve', '--profile', 'staging'], says: /expected a profile .* got "staging"/ },

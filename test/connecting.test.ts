@@ -55,3 +55,27 @@ test('no answer in time is a refusal for now, and the user takes no place', asyn
   expect(refusalIn(answer)).toMatchObject({ reason: 'rights_unavailable' });
   expect([answer.status, answer.headers['retry-after'], server.connections]).toEqual([503, '2', 0]);
 });
+
+test('a fault of a listener is no decision: refused for now, and one that is only told harms nobody', async () => {
+  const fail = (): never => {
+    throw new Error('PLANTED');
+  };
+  const { server } = await serverThatAsks(fail);
+  const answer = await handshake(server.port, { authorization: `Bearer ${await tokenOf('alice')}` });
+  expect([answer.status, refusalIn(answer).reason, server.connections]).toEqual([503, 'rights_unavailable', 0]);
+  const { context } = server.running.node.parts;
+  context.events = {
+    connecting: null,
+    connected: fail,
+    subscribed: fail,
+    unsubscribed: fail,
+    disconnected: fail,
+    published: fail,
+  };
+  const client = await connect(server.port);
+  await client.subscribe('chat.a');
+  await client.publish('chat.a', 1);
+  expect((await client.next('Broadcast')).data.payload).toBe(1);
+  await client.close();
+  await eventually(() => server.connections === 0, 'the end');
+});

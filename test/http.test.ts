@@ -111,7 +111,7 @@ describe('metrics', () => {
     expect(lines).toContain('signalbox_published_total 1');
     expect(lines).toContain('signalbox_messages_received_total{type="Broadcast",format="msgpack"} 1');
     expect(lines).toContain('signalbox_mode{mode="running"} 1');
-    expect(lines).toContain('signalbox_connections{format="msgpack"} 1');
+    expect(lines).toContain('signalbox_connections{transport="websocket",format="msgpack"} 1');
     expect([...types.keys()]).toContain('process_resident_memory_bytes');
   });
 

@@ -12,10 +12,11 @@ const LAYERS: readonly (readonly string[])[] = [
   ['actor', 'segments'],
   ['redis'],
   ['broker', 'router', 'auth', 'limits', 'session', 'control'],
+  ['presence'],
   ['service'],
   ['connection'],
   ['node'],
-  ['transport', 'http', 'apps'],
+  ['transport', 'http', 'apps', 'dialects'],
   ['cli', 'simulation', 'load', 'main.ts', 'index.ts'],
 ];
 
@@ -44,7 +45,7 @@ const NAMES_REDIS: readonly RegExp[] = [
   /^telemetry\/metrics\.ts$/,
   // Verbs and answers that tell an operator which storage it is.
   /^cli\/storage\/(build|storage)\.ts$/,
-  /^cli\/(sessions|simulate)\.ts$/,
+  /^cli\/(sessions|simulate|verbs)\.ts$/,
   /^cli\/workers\/(parent-routes|serve-workers)\.ts$/,
 ];
 
@@ -140,7 +141,7 @@ describe('rooms import only what stands before them', () => {
   test('wire formats are named by their codecs, and kept by their index elsewhere', () => {
     // The generator of load is a client, and the simulator has clients: they choose a format by its name.
     const rooms = ['actor', 'auth', 'broker', 'connection', 'control', 'http', 'limits', 'node', 'router', 'segments'];
-    const more = ['service', 'session', 'telemetry', 'transport'];
+    const more = ['presence', 'service', 'session', 'telemetry', 'transport'];
     const named = sourceFiles()
       .filter((file) => !isTest(file) && [...rooms, ...more].includes(roomOf(file)))
       .filter((file) => /'msgpack'|\.msgpack\b|\bmsgpack:|'json' \?|=== 'json'/.test(read(file)));

@@ -63,7 +63,9 @@ describe('the description', () => {
     expect(ENDPOINTS.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(registered.sort());
     const preflights = running.routes.filter(({ method }) => method === 'OPTIONS').map(({ path }) => path);
     expect(preflights.sort()).toEqual(
-      [...new Set(ENDPOINTS.filter(({ role }) => role === 'service').map(({ path }) => path))].sort(),
+      [
+        ...new Set(ENDPOINTS.filter(({ role }) => role === 'service' || role === 'user').map(({ path }) => path)),
+      ].sort(),
     );
   });
 

@@ -150,7 +150,8 @@ test('a running server sends every frame of the page, and in none a field that t
   const server = await startServer({
     'admin.token': ADMIN_TOKEN,
     'topics.history': '10',
-    'topics.rules': '[{"pattern":"typing.**","history":0},{"pattern":"secret.**","subscribe":["admin"]}]',
+    'topics.rules':
+      '[{"pattern":"typing.**","history":0},{"pattern":"secret.**","subscribe":["admin"]},{"pattern":"chat.**","presence":"user"}]',
     'actor_system.mailbox_capacity': '10',
   });
   const now = Math.floor(Date.now() / 1_000);
@@ -185,6 +186,9 @@ test('a running server sends every frame of the page, and in none a field that t
     server.beat();
     await alice.ask('Ping', { timestamp: 1 });
   }
+  await alice.ask('Presence', { topic: 'chat.lobby', action: 'enter', data: { x: 1 } });
+  for (const asked of [{ topic: 'chat.lobby' }, { topics: ['chat.lobby', 'secret.a'] }])
+    await alice.ask('PresenceGet', asked);
   const stopping = server.stop();
   await alice.waitFor(({ data }) => data.status === 'draining', 'the news of the drain');
   await stopping;

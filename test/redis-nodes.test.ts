@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { connect } from './harness/client.ts';
 import { eventually } from './harness/deadline.ts';
+import { openStream } from './harness/event-stream.ts';
 import { startProcess } from './harness/process.ts';
 import { startRedis, type RedisServer } from './harness/redis-server.ts';
 import { startServer, type TestServer } from './harness/server.ts';
@@ -276,4 +277,24 @@ test('a node is killed: its clients go on elsewhere, and nothing that was acknow
   expect(all.map(({ data }) => data.sequence)).toEqual(numbers(1, all.length));
   const bySequence = new Map(all.map(({ data }) => [data.sequence, data.payload]));
   for (const { data, reply_to: id } of acknowledged) expect(`p-${String(bySequence.get(data.sequence))}`).toBe(id);
+});
+
+describe('streams of events', () => {
+  test('go on at another node, where the browser says what it read last', async () => {
+    const [a, b] = await two();
+    const publisher = await connect(b.port, { user: 'publisher' });
+    const query = { topics: 'chat.lobby,chat.other' };
+    const stream = await openStream(a.port, { query });
+    await stream.subscribed();
+    await publisher.publishAll('chat.lobby', numbers(1, 5));
+    await publisher.publishAll('chat.other', numbers(1, 3));
+    await stream.take(8);
+    await stream.drop();
+    await publisher.publishAll('chat.lobby', numbers(6, 10));
+    const again = await openStream(b.port, { query, headers: { 'last-event-id': stream.lastId } });
+    expect((await again.take(5)).map(({ data }) => data.payload)).toEqual(numbers(6, 10));
+    await publisher.publishAll('chat.other', [4]);
+    expect((await again.next('Broadcast')).data).toMatchObject({ topic: 'chat.other', sequence: 4 });
+    expect(again.untaken('Gap')).toEqual([]);
+  });
 });

@@ -32,6 +32,8 @@ export class Client {
   onAnswer: (() => void) | null = null;
   private isDone = false;
   private socket: LeanSocket | null = null;
+  /** Instead of a socket, where the client only listens. */
+  private stream: Pick<LeanSocket, 'pause' | 'resume' | 'destroy'> | null = null;
   private ready: (() => void) | null = null;
 
   /** Not connected yet: {@link open} does it. */
@@ -63,12 +65,12 @@ export class Client {
         : new Promise<void>((resolve) => {
             client.ready = resolve;
           });
-    client.socket = await LeanSocket.open({
+    const socket = {
       host: '127.0.0.1',
       port: options.port,
       path: wire.path(options.topic, options.role, options.token),
       ...(wire.headers === undefined ? {} : { headers: wire.headers }),
-      onMessage: (bytes, start, end) => {
+      onMessage: (bytes: Buffer, start: number, end: number) => {
         tally.bytes += end - start;
         // The first message of a chunk stands right behind its own header.
         if (start <= LONGEST_HEADER) tally.reads += 1;
@@ -77,7 +79,9 @@ export class Client {
       onClose: () => {
         if (!client.isDone) tally.closed += 1;
       },
-    });
+    };
+    if (wire.open !== undefined && options.role === 'subscriber') client.stream = await wire.open(socket);
+    else client.socket = await LeanSocket.open(socket);
     wire.hello?.(client);
     if (introduced !== null) await introduced;
     return client;
@@ -125,16 +129,16 @@ export class Client {
   }
 
   pause(): void {
-    this.socket?.pause();
+    (this.socket ?? this.stream)?.pause();
   }
 
   resume(): void {
-    this.socket?.resume();
+    (this.socket ?? this.stream)?.resume();
   }
 
   destroy(): void {
     this.isDone = true;
-    this.socket?.destroy();
+    (this.socket ?? this.stream)?.destroy();
   }
 
   private compare(sequence: number): void {

@@ -1,4 +1,5 @@
 /** How one server is spoken to: an adapter per wire, so that the same generator drives all of them. */
+import type { LeanSocket, LeanSocketOptions } from '../../src/load/lean-socket.ts';
 import type { Client } from './client.ts';
 
 export type Message = string | Uint8Array;
@@ -14,6 +15,8 @@ export interface Wire {
   hello?(client: Client): void;
   /** Asks for the subscription; the wire calls {@link Client.subscribed} when it is confirmed. */
   subscribe(client: Client, topic: string): void;
+  /** How it is connected to, where that is not a WebSocket for every role. */
+  open?(options: LeanSocketOptions): Promise<Pick<LeanSocket, 'pause' | 'resume' | 'destroy'>>;
   /** A message that publishes this text (no character of it needs escaping). */
   publish(topic: string, payload: string): Message;
   /** A message that is answered (W4): a publish with acknowledgement, or an echo. */

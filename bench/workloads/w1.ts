@@ -21,6 +21,7 @@ const OURS: readonly Entry[] = [
   { server: 'signalbox-msgpack', label: 'Signalbox, MessagePack' },
   { server: 'signalbox-json+batch', label: 'Signalbox, JSON, batching' },
   { server: 'signalbox-msgpack+batch', label: 'Signalbox, MessagePack, batching' },
+  { server: 'signalbox-sse', label: 'Signalbox, server-sent events', rounds: 3 },
 ];
 const BASE = 'raw corked loop';
 const NODE_PEERS = ['ws', 'Socket.IO', 'SocketCluster'];

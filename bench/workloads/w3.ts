@@ -39,6 +39,7 @@ export async function w3(plan: Plan): Promise<Section> {
     [
       { server: 'raw-native', label: BASE, rounds: 2 },
       { server: 'signalbox-json', label: OURS, rounds: 2 },
+      { server: 'signalbox-sse', label: 'Signalbox, server-sent events', rounds: 2 },
       { server: 'bun', label: 'Bun', rounds: 1 },
       { server: 'ws', label: 'ws', rounds: 1 },
       { server: 'socket.io', label: 'Socket.IO', rounds: 1 },

@@ -1,7 +1,13 @@
 /** The configuration reference and the file of defaults, from the schema. */
 import { stringify } from 'smol-toml';
-import { KEYS, type Key } from '../../src/config/keys.ts';
+import { z } from 'zod';
+import type { App } from '../../src/apps/app.ts';
+import { BUILT_IN } from '../../src/cli/built-in-apps.ts';
+import { describeKey, KEYS, type Key } from '../../src/config/keys.ts';
 import { schema, SECTIONS } from '../../src/config/schema.ts';
+
+/** The applications of this repository, with what their sections take. */
+const APPS = await Promise.all(Object.entries(BUILT_IN).map(async ([name, load]) => sectionOf(name, await load())));
 
 const NOTE = 'generated from src/config/schema.ts: change it there and run `make docs`';
 
@@ -24,7 +30,8 @@ export function configurationPage(): string {
     'A value comes from the first of these that has one: a flag (`--set section.key=value`, or one of the short flags), the environment,',
     'the file of `--config` or of the profile (`config/<profile>.toml`), the default. `signalbox print-config` shows the effective values and',
     'where each comes from, secrets redacted; `signalbox check-config` says everything that is wrong at once. An unknown key, also an unknown',
-    'variable that starts with `SIGNALBOX_`, refuses to start.',
+    'variable that starts with `SIGNALBOX_`, refuses to start. `--config` is read instead of the file of the profile, so what',
+    '`config/development.toml` has (its origins, readable logs) is then yours to give; `--profile` beside it sets the key `profile`.',
     '',
     'Environment: every key is `SIGNALBOX_SECTION_KEY`; some have a short name as well, and the long one wins. Secrets can be read from a file:',
     '`JWT_SECRET_FILE=/run/secrets/jwt`. Lists are comma-separated; `topics.rules` is JSON.',
@@ -43,11 +50,10 @@ export function configurationPage(): string {
   for (const { name, description, keys } of sections()) {
     lines.push(name === '' ? '## The profile' : `## [${name}]`, '');
     if (name !== '') lines.push(description, '');
-    lines.push('| key | default | takes | what it does | environment |', '| --- | --- | --- | --- | --- |');
-    for (const key of keys) lines.push(row(key));
-    lines.push('');
+    lines.push(...table(keys), '');
     if (name === 'topics') lines.push(...rules());
   }
+  for (const { name, description, keys } of APPS) lines.push(`## [${name}]`, '', description, '', ...table(keys), '');
   return lines.join('\n');
 }
 
@@ -65,6 +71,21 @@ function sections(): Section[] {
     keys: KEYS.filter(({ path }) => path.startsWith(`${name}.`)),
   }));
   return [top, ...rest];
+}
+
+function sectionOf(name: string, { app }: { readonly app: App }): Section {
+  const schema = app.settings?.(z);
+  const shape = schema instanceof z.ZodObject ? schema.shape : {};
+  return {
+    name: `apps.${name}`,
+    description: `A built-in application, which runs when this section is there: [${name}.md](${name}.md).`,
+    keys: Object.entries(shape).map(([key, type]) => describeKey(`apps.${name}.${key}`, type as z.ZodType)),
+  };
+}
+
+function table(keys: readonly Key[]): string[] {
+  const heads = ['| key | default | takes | what it does | environment |', '| --- | --- | --- | --- | --- |'];
+  return [...heads, ...keys.map(row)];
 }
 
 function line(key: Key): string {

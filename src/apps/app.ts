@@ -121,6 +121,8 @@ export interface HistoryRange {
 export interface HistoryPage {
   /** The oldest sequence that there is at all. */
   readonly first: number;
+  /** Where the topic stands: a log that is new, or was lost, then stands there too, and nothing of it is lost to clients. */
+  readonly head?: Position;
   /** Ascending and without holes. */
   readonly messages: readonly StoredMessage[];
 }

@@ -40,6 +40,8 @@ export interface Called {
   readonly deadlineMs: number | null;
   /** The message as operators may see it, without what it carried. */
   readonly message?: string | undefined;
+  /** Of somebody who may leave before the deadline: then its signal is that of the call. */
+  readonly ending?: AbortController;
 }
 
 /** Lines on one handler that blocks: the metric counts the others. */
@@ -60,10 +62,10 @@ export class Calls {
 
   /**
    * Answers exactly once, and never throws.
-   * @param work given a signal that is aborted at the deadline
+   * @param work given a signal that is aborted at the deadline, or when its caller has gone
    */
   run<T>(called: Called, work: (signal: AbortSignal) => MaybePromise<T>, answer: (outcome: T | Refusal) => void): void {
-    const ending = new AbortController();
+    const { ending = new AbortController() } = called;
     let isOver = false;
     let timer: Timer | null = null;
     const settle = (outcome: () => T | Refusal): void => {

@@ -1,7 +1,7 @@
 /** What applications give back, held against one another and against the server: everything that is wrong, at once. */
 import type { Problem } from '../config/problem.ts';
 import { isSupportedPattern, isTopicName, looksLikePattern, overlaps } from '../protocol/topic.ts';
-import type { Parts } from './app.ts';
+import type { Hooks, Parts } from './app.ts';
 import { FRAME_TYPE } from './frame-type.ts';
 
 export interface Given {
@@ -20,7 +20,31 @@ export function partsProblems(
   given: readonly Given[],
   routes: readonly { readonly method: string; readonly path: string }[],
 ): Problem[] {
-  return [...frameProblems(given), ...routeProblems(given, routes), ...topicProblems(given)];
+  return [...memberProblems(given), ...frameProblems(given), ...routeProblems(given, routes), ...topicProblems(given)];
+}
+
+const PARTS = ['frames', 'routes', 'topics', 'hooks', 'health', 'stop'] satisfies (keyof Parts)[];
+const HOOKS = [
+  'connecting',
+  'connected',
+  'subscribed',
+  'unsubscribed',
+  'disconnected',
+  'published',
+] satisfies (keyof Hooks)[];
+
+/** A part whose name is misspelt would never be called, and nobody would be told. */
+function memberProblems(given: readonly Given[]): Problem[] {
+  return given.flatMap(({ app, parts }) => [
+    ...strangers(`apps.${app}`, 'parts', PARTS, parts),
+    ...strangers(`apps.${app}`, 'hooks', HOOKS, parts.hooks ?? {}),
+  ]);
+}
+
+function strangers(key: string, what: string, known: readonly string[], there: object): Problem[] {
+  return Object.keys(there)
+    .filter((name) => !known.includes(name))
+    .map((name) => ({ key, expected: `${what} of ${known.join(', ')}`, got: quoted(name) }));
 }
 
 function frameProblems(given: readonly Given[]): Problem[] {

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { APPS_PREFIX } from '../config/app-sections.ts';
 import type { Problem } from '../config/problem.ts';
 import type { App } from './app.ts';
+import { importProblem } from './import-problem.ts';
 import type { FoundApp } from './loaded.ts';
 
 /** Applications of this repository: imported when their section is there. */
@@ -84,8 +85,7 @@ async function importApp(path: string, problems: Problem[]): Promise<App | undef
       got: `a module with ${Object.keys(module).join(', ') || 'no exports'}`,
     });
   } catch (error) {
-    const got = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    problems.push({ key: 'apps.modules', expected: `a module that can be loaded: ${path}`, got });
+    problems.push({ key: 'apps.modules', expected: `a module that can be loaded: ${path}`, got: importProblem(error) });
   }
   return undefined;
 }

@@ -16,7 +16,7 @@ export interface Caller {
   readonly frameId: string | undefined;
   /** W3C traceparent of the frame. */
   readonly trace: string | undefined;
-  /** Aborted when the deadline is over: nobody waits for the answer any more. */
+  /** Aborted when the deadline is over, or the connection is: nobody waits for the answer any more. */
   readonly signal: AbortSignal;
   /** Tells this connection alone something, before the answer or later: a `SystemNotification` with `event` and `data`. */
   readonly notify: (event: string, data: JsonValue) => void;

@@ -16,11 +16,11 @@ type Answer = Readonly<Record<string, JsonValue>> | Refusal;
 export function frameHandler(type: string, frame: Frame, calls: Calls, deadlineMs: number): FrameHandler {
   const schema = frame.schema?.(z) ?? z.undefined({ error: 'expected no data' });
   const called = { part: 'frame', name: type, deadlineMs: frame.deadlineMs ?? deadlineMs } as const;
-  const handle = async (received: ExtensionFrame, connection: Connection): Promise<Answer> => {
+  const handle = async (received: ExtensionFrame, connection: Connection, ending: AbortController): Promise<Answer> => {
     const read = schema.safeParse(received.data);
     if (!read.success) return schemaRefusal(read.error, 'data');
     const message = `${connection.id} ${describeFrame(received)}`;
-    const answer = await calls.ask({ ...called, message }, (signal) =>
+    const answer = await calls.ask({ ...called, message, ending }, (signal) =>
       frame.handle(read.data, callerOf(connection, received, signal)),
     );
     try {

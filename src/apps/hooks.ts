@@ -4,7 +4,7 @@
  */
 import type { Principal } from '../auth/principal.ts';
 import type { Draft, Published } from '../broker/broker.ts';
-import { isRefusal, quote, refusal, type Refusal } from '../protocol/errors.ts';
+import { ERRORS, isRefusal, quote, refusal, type Refusal } from '../protocol/errors.ts';
 import type { ConnectingFacts, ConnectionEvents, ConnectionFacts, Welcome } from '../service/connection-events.ts';
 import type { Scheduler } from '../telemetry/clock.ts';
 import type { Tally } from '../telemetry/counters.ts';
@@ -54,13 +54,15 @@ class Listener {
       .then((answer) => {
         if (answer === undefined) return { subscribe: [] };
         if (typeof answer === 'object' && answer !== null) {
-          if (isRefusal(answer)) return answer.reason === 'application_timeout' ? unavailable(this.calls.app) : answer;
-          if (Array.isArray(answer.subscribe)) return answer;
+          if (isRefusal(answer)) return refusalOf(answer, this.calls.app);
+          if (Array.isArray(answer.subscribe) && answer.subscribe.every((name) => typeof name === 'string'))
+            return answer;
         }
-        return this.calls.failed(
+        this.calls.failed(
           called,
-          new TypeError(`expected nothing, {subscribe: [names]} or a refusal, got ${quote(JSON.stringify(answer))}`),
+          new TypeError(`expected nothing, {subscribe: [names]} or a refusal, got ${quote(textOf(answer))}`),
         );
+        return unavailable(this.calls.app);
       });
   }
 
@@ -166,6 +168,22 @@ export class HookEvents implements ConnectionEvents {
   }
 }
 
+/** A fault or a lost answer is no decision on this client. */
+function refusalOf(answer: Refusal, app: string): Refusal {
+  const isDecision =
+    Object.hasOwn(ERRORS, answer.reason) && answer.reason !== 'application_timeout' && answer.reason !== 'quarantined';
+  return isDecision ? answer : unavailable(app);
+}
+
 function unavailable(app: string): Refusal {
   return refusal('rights_unavailable', `expected ${app} to say in time whether this client may connect`, 1_000);
+}
+
+/** Something that is no answer may be anything, even something that JSON cannot say. */
+function textOf(answer: unknown): string {
+  try {
+    return JSON.stringify(answer) ?? String(answer);
+  } catch {
+    return String(answer);
+  }
 }

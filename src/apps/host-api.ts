@@ -66,6 +66,14 @@ export interface Host {
   gauge(name: string, help: string, read: () => number): void;
   /** Of seconds. */
   histogram(name: string, help: string): Observations;
+  /**
+   * Adds a stage to a message that is traced on this node, shown by `./signalbox trace ID` as `APP.STAGE`.
+   * @param id as `publish` and the hook `published` give it
+   * @param stage letters a-z, digits, `_` and `-`, at most 32 characters
+   * @param at milliseconds since 1970; without, now
+   * @returns whether it is written down: `false` for a message that is not traced, as most are
+   */
+  trace(id: string, stage: string, at?: number): boolean;
   /** Critical: a log line and the webhook of `admin.alert_webhook`. */
   alert(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }

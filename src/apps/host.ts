@@ -12,6 +12,8 @@ import type { Host, Reached, User } from './host-api.ts';
 import { messagesOf, type Phase } from './host-messages.ts';
 import type { HostPorts } from './host-ports.ts';
 
+const STAGE = /^[a-z][a-z0-9_-]{0,31}$/;
+
 export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): Host {
   const { node, context, random, bus, shared, events } = ports;
   const name = calls.app;
@@ -47,6 +49,12 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
     counter: (...given) => metrics.counter(...given),
     gauge: (...given) => metrics.gauge(...given),
     histogram: (...given) => metrics.histogram(...given),
+    trace: (id, stage, at = context.clock.now()) => {
+      if (!STAGE.test(stage))
+        throw new RangeError(`trace: expected a stage [a-z][a-z0-9_-]*, at most 32 characters, got ${quote(stage)}`);
+      if (!Number.isFinite(at)) throw new RangeError(`trace: expected at in milliseconds since 1970, got ${at}`);
+      return context.router.tracing.isOn && context.router.tracing.reached(id, `${name}.${stage}`, at);
+    },
     alert: (message, fields = {}) => ports.alert(message, { app: name, ...fields }),
   };
 }

@@ -1,5 +1,7 @@
 /** From the configuration to applications that can be started: the same in serve, in workers, in a program and in tests. */
-import { ConfigError, type Loaded } from '../config/load.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { suggest } from '../config/explain.ts';
+import type { Loaded } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
 import type { App } from './app.ts';
 import { appProblems, findApps, twinProblems, type BuiltIn } from './find.ts';
@@ -45,21 +47,31 @@ function readApps(loaded: Loaded, found: readonly FoundApp[], problems: Problem[
   problems.push(...broken, ...twinProblems(found));
   const sound = found.filter((it) => appProblems(it).length === 0);
   const apps = sound.flatMap((it) => readSection(it, { sections, texts, origins }, used, problems) ?? []);
-  if (isComplete) problems.push(...strayProblems(loaded, sound, used));
+  if (isComplete) problems.push(...strayProblems(loaded, sound, apps, used));
   if (problems.length > 0) throw new ConfigError(problems);
   const own = Object.fromEntries(apps.map(({ app, section }) => [app.name, section]));
   return { ...loaded, config: { ...config, apps: { ...config.apps, sections: own } }, origins, apps };
 }
 
 /** Sections, variables and flags of applications that do not run. */
-function strayProblems({ config, appTexts }: Loaded, found: readonly FoundApp[], used: ReadonlySet<string>): Problem[] {
+function strayProblems(
+  { config, appTexts }: Loaded,
+  found: readonly FoundApp[],
+  apps: readonly LoadedApp[],
+  used: ReadonlySet<string>,
+): Problem[] {
   const names = found.map(({ app }) => app.name);
   const expected = `the section of an application that runs (${names.join(', ') || 'none does'}): see apps.modules`;
   const sections = Object.keys(config.apps.sections)
     .filter((name) => !names.includes(name))
     .map((name) => ({ key: `apps.${name}`, expected, got: 'a section of nobody' }));
+  const keys = apps.flatMap((app) => app.keys);
   const flags = [...appTexts.flags.keys()]
     .filter((path) => !used.has(path))
-    .map((path) => ({ key: path, expected: 'a key of an application that runs', got: 'an unknown one' }));
+    .map((path) => ({
+      key: path,
+      expected: `a key of an application that runs (${names.join(', ') || 'none does'})${suggest(path, keys)}`,
+      got: 'an unknown one',
+    }));
   return [...sections, ...flags, ...strayVariables(found, appTexts, used)];
 }

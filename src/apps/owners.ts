@@ -157,7 +157,8 @@ function historySource(
         () => history(wireName(topic), { tenant: tenantOf(topic), after, before, limit }),
         (page) => {
           if (isRefusal(page)) return reply(page);
-          reply({ first: page.first, publications: page.messages.map((message) => publicationOf(topic, message)) });
+          const { first, head = null, messages } = page;
+          reply({ first, head, publications: messages.map((message) => publicationOf(topic, message)) });
         },
       ),
   };

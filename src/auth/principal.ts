@@ -18,6 +18,6 @@ export interface Principal {
 }
 
 /** A user among those of all tenants. `/` cannot occur in a tenant, so the first one ends it, whatever the user is called. */
-export function userKey({ tenant, user }: Principal): string {
+export function userKey({ tenant, user }: Pick<Principal, 'tenant' | 'user'>): string {
   return `${tenant}/${user}`;
 }

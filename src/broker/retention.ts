@@ -1,5 +1,5 @@
 /** How long a topic's log is kept. */
-import { isDirectTopic, matches, tenantOf, wireName, type Topic } from '../protocol/topic.ts';
+import { isDirectTopic, isPresenceTopic, matches, tenantOf, wireName, type Topic } from '../protocol/topic.ts';
 
 export interface Retention {
   /** Messages; 0 makes the topic ephemeral. */
@@ -20,8 +20,12 @@ export interface RetentionRules {
   readonly direct: Retention;
 }
 
+/** A reader who comes back later than this reads who is present anew. */
+export const PRESENCE: Retention = { messages: 1_000, ageMs: 600_000, bytes: 4_194_304 };
+
 export function retentionOf(topic: Topic, { rules, fallback, direct }: RetentionRules): Retention {
   if (isDirectTopic(topic)) return direct;
+  if (isPresenceTopic(topic)) return PRESENCE;
   const name = tenantOf(topic) === '' ? topic : wireName(topic);
   return rules.find((rule) => matches(rule.pattern, name)) ?? fallback;
 }

@@ -1,7 +1,7 @@
 /** How the verbs for operators reach a running server: its URL, who asks, and what comes back. */
 import { SignJWT } from 'jose';
 import { UsageError, type Arguments, type ExitCode, type Option } from './command.ts';
-import { WHERE_OPTIONS } from './config-options.ts';
+import { WHERE_OPTIONS } from './config-flags.ts';
 import { developmentSecret, hasDevelopmentSecret } from './development-secret.ts';
 import { configuredAddress, readUrl } from './node-address.ts';
 
@@ -37,7 +37,7 @@ export interface Answer {
 /** @throws UsageError when the server cannot be reached or there is no token */
 export async function ask(args: Arguments, method: string, path: string, body?: unknown): Promise<Answer> {
   const given = args.text('url') ?? process.env['ADMIN_URL'];
-  const url = given === undefined ? configuredAddress(args, 'admin') : readUrl(given);
+  const url = given === undefined ? await configuredAddress(args, 'admin') : readUrl(given);
   const headers = { authorization: `Bearer ${await findToken(args, url)}` };
   const payload = body === undefined ? {} : { body: JSON.stringify(body) };
   const request = { method, headers, ...payload, signal: AbortSignal.timeout(TIMEOUT_MS) };

@@ -8,7 +8,8 @@ import type { Config } from '../config/schema.ts';
 import { secretBytes } from '../config/secrets.ts';
 import { readArguments, UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
 import { BUILT_IN } from './built-in-apps.ts';
-import { CONFIG_OPTIONS, isOnlySecretMissing, loadFromArguments, loadWithoutSecret } from './config-options.ts';
+import { CONFIG_OPTIONS } from './config-flags.ts';
+import { isOnlySecretMissing, loadFromArguments, loadWithoutSecret } from './config-options.ts';
 import { configuredAddress, readUrl } from './node-address.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -102,16 +103,15 @@ async function ask(
   body: unknown,
 ): Promise<{ readonly status: number; readonly body: unknown }> {
   const given = args.text('url');
-  const url = given === undefined ? configuredAddress(args, 'clients') : readUrl(given);
+  const url = given === undefined ? await configuredAddress(args, 'clients') : readUrl(given);
   const response = await fetch(new URL(path, url), {
     method,
     headers: { authorization: `Bearer ${token}` },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(TIMEOUT_MS),
   }).catch((error: unknown) => {
-    throw new Error(`expected a server at ${url.origin}, got: ${String(error)} (--url says where it is)`, {
-      cause: error,
-    });
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+    throw new Error(`expected a server at ${url.origin}, got: ${cause} (--url says where it is)`, { cause: error });
   });
   const text = await response.text();
   return { status: response.status, body: textOrJson(text) };

@@ -1,6 +1,7 @@
 /** `signalbox check-config`: says everything that is wrong with a configuration, without starting anything. */
 import type { Command, ExitCode } from './command.ts';
-import { CONFIG_OPTIONS, loadWithApps } from './config-options.ts';
+import { CONFIG_OPTIONS } from './config-flags.ts';
+import { loadWithApps } from './config-options.ts';
 
 export const checkConfig: Command = {
   name: 'check-config',

@@ -1,37 +1,12 @@
-/** The flags by which every verb finds its configuration. */
+/** Loads the configuration that the flags of a verb name (config-flags.ts). */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { loadApps, type LoadedWithApps } from '../apps/load.ts';
-import { ConfigError, loadConfig, type Loaded } from '../config/load.ts';
-import { BUILT_IN } from './built-in-apps.ts';
-import { UsageError, type Arguments, type Option } from './command.ts';
+import type { LoadedWithApps } from '../apps/load.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { loadConfig, type Loaded } from '../config/load.ts';
+import { UsageError, type Arguments } from './command.ts';
 import { withDevelopmentSecret } from './development-secret.ts';
-
-/** Enough to say where a node listens. */
-export const WHERE_OPTIONS: Readonly<Record<string, Option>> = {
-  config: {
-    type: 'string',
-    short: 'c',
-    value: 'FILE',
-    help: "read this file instead of the profile's (or SIGNALBOX_CONFIG)",
-  },
-  profile: { type: 'string', value: 'NAME', help: 'production (default) or development: config/<NAME>.toml' },
-  set: {
-    type: 'string',
-    multiple: true,
-    value: 'KEY=VALUE',
-    help: 'one key of docs/configuration.md, as section.key=value; may be repeated',
-  },
-  port: { type: 'string', short: 'p', value: 'PORT', help: 'same as --set server.port=PORT' },
-  host: { type: 'string', value: 'HOST', help: 'same as --set server.host=HOST' },
-};
-
-export const CONFIG_OPTIONS: Readonly<Record<string, Option>> = {
-  ...WHERE_OPTIONS,
-  'log-level': { type: 'string', value: 'LEVEL', help: 'same as --set logging.level=LEVEL' },
-  'log-format': { type: 'string', value: 'FORMAT', help: 'same as --set logging.format=FORMAT' },
-};
 
 const FLAG_KEYS = {
   port: 'server.port',
@@ -45,13 +20,15 @@ export const CONFIG_DIRECTORY = fileURLToPath(new URL('../../config', import.met
 
 /** @throws ConfigError, UsageError */
 export function loadFromArguments(args: Arguments): Loaded {
-  const profile = args.text('profile') ?? process.env['SIGNALBOX_PROFILE'] ?? 'production';
+  const flag = args.text('profile');
+  const profile = flag ?? process.env['SIGNALBOX_PROFILE'] ?? 'production';
   const file = args.text('config') ?? process.env['SIGNALBOX_CONFIG'] ?? `${CONFIG_DIRECTORY}/${profile}.toml`;
   if (args.text('config') === undefined && !existsSync(file))
     throw new UsageError(`expected a profile that has a file in config/, got ${JSON.stringify(profile)}`);
-  const flags = new Map<string, string>();
-  for (const [flag, key] of Object.entries(FLAG_KEYS)) {
-    const text = args.text(flag);
+  // Beside a file of one's own the flag is the key: a server that was asked for development must not be one of production.
+  const flags = new Map<string, string>(flag === undefined ? [] : [['profile', flag]]);
+  for (const [name, key] of Object.entries(FLAG_KEYS)) {
+    const text = args.text(name);
     if (text !== undefined) flags.set(key, text);
   }
   for (const assignment of args.list('set')) {
@@ -65,7 +42,8 @@ export function loadFromArguments(args: Arguments): Loaded {
 }
 
 /** With the applications, whose sections are then checked too. @throws ConfigError, UsageError */
-export function loadWithApps(args: Arguments): Promise<LoadedWithApps> {
+export async function loadWithApps(args: Arguments): Promise<LoadedWithApps> {
+  const [{ loadApps }, { BUILT_IN }] = await Promise.all([import('../apps/load.ts'), import('./built-in-apps.ts')]);
   return loadApps(loadFromArguments(args), BUILT_IN);
 }
 

@@ -21,6 +21,7 @@ export function connectionPolicy({ actor_system: actors, websocket }: Config): P
 export function connectionLimits({
   actor_system: actors,
   websocket,
+  streams,
   auth,
   rate_limiting: rates,
   topics,
@@ -39,6 +40,8 @@ export function connectionLimits({
     maxMatchedTopics: websocket.max_matched_topics,
     heartbeatBeats: websocket.heartbeat_interval_secs,
     clientTimeoutBeats: websocket.client_timeout_secs,
+    streamHeartbeatBeats: streams.heartbeat_interval_secs,
+    streamBeats: streams.max_secs,
     stallTimeoutBeats: websocket.stall_timeout_secs,
     closeTimeoutBeats: CLOSE_TIMEOUT_BEATS,
     leewayMs: auth.leeway_secs * 1_000,

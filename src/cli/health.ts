@@ -1,6 +1,6 @@
 /** `signalbox health`: asks a node whether it is well. For health checks of containers, and for scripts. */
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
-import { CONFIG_OPTIONS } from './config-options.ts';
+import { CONFIG_OPTIONS } from './config-flags.ts';
 import { configuredAddress, readUrl } from './node-address.ts';
 
 const DEFAULT_TIMEOUT_SECS = 3;
@@ -28,14 +28,14 @@ export const health: Command = {
   },
   async run(args): Promise<ExitCode> {
     const path = args.flag('live') ? '/health/live' : '/health/ready';
-    const report = await ask(path, addressOf(args), timeoutOf(args));
+    const report = await ask(path, await addressOf(args), timeoutOf(args));
     process.stdout.write(args.flag('json') ? `${JSON.stringify(report)}\n` : sentence(report));
     return report.healthy ? 0 : 1;
   },
 };
 
 /** @throws UsageError, ConfigError */
-function addressOf(args: Arguments): URL {
+function addressOf(args: Arguments): URL | Promise<URL> {
   const text = args.text('url');
   return text === undefined ? configuredAddress(args, 'server') : readUrl(text);
 }

@@ -1,7 +1,6 @@
 /** Where the verbs that ask a node find it: at --url, else where the configuration says that a node of this machine listens. */
 import type { Config } from '../config/schema.ts';
 import { UsageError, type Arguments } from './command.ts';
-import { loadWithoutSecret } from './config-options.ts';
 import { nearHost } from './reachable-host.ts';
 
 /** `clients` is the port that they use, whatever answers there. */
@@ -20,7 +19,9 @@ export function readUrl(text: string): URL {
  * @param door which of the ports, where there are several
  * @throws UsageError, ConfigError
  */
-export function configuredAddress(args: Arguments, door: Door): URL {
+export async function configuredAddress(args: Arguments, door: Door): Promise<URL> {
+  // Loaded only here: most of the start of a verb that is given --url would be what reads a configuration.
+  const { loadWithoutSecret } = await import('./config-options.ts');
   const { server, admin } = loadWithoutSecret(args).config;
   const { host, port, key } = doorOf(server, admin, door);
   if (port === 0) throw new UsageError(`expected --url: ${key} is 0, so the node listens on any free port`);

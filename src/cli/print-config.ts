@@ -2,7 +2,8 @@
 import { KEYS, type Key } from '../config/keys.ts';
 import { redactUrls } from '../telemetry/redact.ts';
 import type { Command, ExitCode } from './command.ts';
-import { CONFIG_OPTIONS, loadWithApps } from './config-options.ts';
+import { CONFIG_OPTIONS } from './config-flags.ts';
+import { loadWithApps } from './config-options.ts';
 
 export const printConfig: Command = {
   name: 'print-config',
@@ -22,7 +23,8 @@ export const printConfig: Command = {
     const ofApps = apps.flatMap(({ app, keys, settings }) =>
       keys.map((key) => {
         const name = key.path.split('.').at(-1) ?? '';
-        return row(key, `apps.${app.name}`, name, (settings as Record<string, unknown>)[name], origins);
+        const value = (settings as Record<string, unknown>)[name];
+        return { ...row(key, `apps.${app.name}`, name, value, origins), description: key.description };
       }),
     );
     const rows = [...own, ...ofApps];
@@ -33,11 +35,13 @@ export const printConfig: Command = {
       return 0;
     }
     let current = '';
-    for (const { path, section, name, value, origin } of rows) {
+    for (const { path, section, name, value, origin, description } of rows) {
       if (path.includes('.') && section !== current) {
         current = section;
         process.stdout.write(`\n[${section}]\n`);
       }
+      // The server's own keys are on a page; those of an application are described nowhere else.
+      if (description !== '') process.stdout.write(`# ${description}\n`);
       const source = origin === undefined ? '' : `  # ${origin}`;
       process.stdout.write(
         value === undefined ? `# ${name} is not set\n` : `${name} = ${JSON.stringify(value)}${source}\n`,
@@ -59,8 +63,9 @@ function row(
   readonly name: string;
   readonly value: unknown;
   readonly origin: string | undefined;
+  readonly description: string;
 } {
-  return { path: key.path, section, name, value: shown(key, value), origin: origins.get(key.path) };
+  return { path: key.path, section, name, value: shown(key, value), origin: origins.get(key.path), description: '' };
 }
 
 /** A reader of the configuration is not meant to be shown what opens something. */

@@ -1,7 +1,8 @@
 /** `signalbox serve`: runs a node, or several that share the port, until it is told to stop. */
 import type { Command, ExitCode } from './command.ts';
 import { reportClosedTopics } from './closed-topics.ts';
-import { CONFIG_OPTIONS, loadWithApps } from './config-options.ts';
+import { CONFIG_OPTIONS } from './config-flags.ts';
+import { loadWithApps } from './config-options.ts';
 import { keepThroughHangup } from './early-signals.ts';
 import { reportMemory } from './memory-bounds.ts';
 import { endOnUnhandledRejection } from './unhandled.ts';

@@ -10,7 +10,8 @@ import { readSession } from '../session/session-json.ts';
 import type { Session } from '../session/session-store.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
 import { UsageError, type Command, type ExitCode } from './command.ts';
-import { CONFIG_OPTIONS, loadFromArguments } from './config-options.ts';
+import { CONFIG_OPTIONS } from './config-flags.ts';
+import { loadFromArguments } from './config-options.ts';
 import { buildLink } from './storage/redis.ts';
 
 const BATCH = 500;

@@ -36,10 +36,14 @@ type Message = NonNullable<TraceAnswer['message']>;
 
 /** Times of the stages, each with what has passed since the first. */
 function stageRows(stages: Message['stages']): string[] {
-  const reached = STAGES.flatMap((name) => {
+  const known = STAGES.flatMap((name) => {
     const at = stages[name];
     return at === undefined ? [] : [{ name, at }];
   });
+  const ofApps = Object.entries(stages)
+    .filter(([name]) => name.includes('.'))
+    .map(([name, at]) => ({ name, at }));
+  const reached = [...known, ...ofApps.toSorted((a, b) => a.at - b.at)];
   const first = Math.min(...reached.map(({ at }) => at));
   return reached.map(({ name, at }) => row(name, `${clock(at)}${at === first ? '' : `  +${at - first} ms`}`));
 }
@@ -63,7 +67,7 @@ function recipientRow({
 }
 
 function row(name: string, text: string): string {
-  return `${name.padEnd(12)}${printable(text)}`;
+  return `${printable(name).padEnd(11)} ${printable(text)}`;
 }
 
 function clock(ms: number): string {

@@ -17,6 +17,7 @@ import { runApps } from './node/apps.ts';
 import { joinControl } from './node/control.ts';
 import { buildCore, type Core } from './node/core.ts';
 import { buildMetrics } from './node/metrics.ts';
+import { buildUpkeep } from './node/presence.ts';
 import { buildPulse } from './node/pulse.ts';
 import { adminRoutes, appRoutes, publicRoutes } from './node/routes.ts';
 import { stopNode, type StopOptions } from './node/stop.ts';
@@ -62,6 +63,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const events = new AppEvents(config.apps.deadline_ms);
   const operations = buildOperations(core, logs, events, () => onEnd('drain'));
   await storage.broker.start(context.router);
+  const upkeep = buildUpkeep(config, context, storage, logs);
   const pulse = buildPulse(core, operations, storage, () => onEnd('fatal'));
   const metrics = buildMetrics(core, storage, pulse, logs);
 
@@ -92,6 +94,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const servers = await listening.catch(letGo);
   port = servers.port;
   pulse.start();
+  upkeep?.start();
   return {
     node,
     port: servers.port,
@@ -100,7 +103,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     routes: [...routes, ...metricRoutes, ...admin],
     storage,
     metrics,
-    stop: (options) => stopNode(config, { node, storage, pulse, servers, apps: running }, options),
+    stop: (options) => stopNode(config, { node, storage, pulse, upkeep, servers, apps: running }, options),
   };
 }
 

@@ -3,6 +3,7 @@ import type { ConnectedDetails, HistoryDetails, ServerFrame, WireError } from '.
 import type { BackOffOptions } from './back-off.ts';
 import { jsonCodec, type ClientCodec } from './codec.ts';
 import type { ConnectionState } from './connection-state.ts';
+import { ApplicationRequests } from './application-requests.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type BufferBounds } from './consumer.ts';
 import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
@@ -69,6 +70,7 @@ export class Client<T = Record<string, unknown>> {
   readonly #connection: Connection;
   readonly #requests: Requests;
   readonly #histories: Histories;
+  readonly #applications: ApplicationRequests;
   readonly #subscriptions: Subscriptions;
   readonly #publishes: PublishQueue;
   readonly #positions = new Positions();
@@ -91,6 +93,7 @@ export class Client<T = Record<string, unknown>> {
     this.#owner = `${id}-`;
     this.#requests = new Requests(`${id}?`);
     this.#histories = new Histories(this.#requests, link);
+    this.#applications = new ApplicationRequests(this.#requests, link);
     this.#publishes = new PublishQueue({
       environment,
       keyPrefix: this.#owner,
@@ -123,6 +126,7 @@ export class Client<T = Record<string, unknown>> {
         moved: (on) => {
           this.#subscriptions.moved(on);
           this.#histories.next();
+          this.#applications.next();
           this.#publishes.pump();
         },
         lost: (on) => {
@@ -186,16 +190,15 @@ export class Client<T = Record<string, unknown>> {
     return this.#publish('DirectMessage', user, payload, options);
   }
 
-  /** A frame that the application has added to the server. @throws SignalboxError, `offline` without an answer */
-  request(type: `X-${string}`, data?: unknown): Promise<unknown> {
+  /**
+   * A frame that an application has added to the server; it waits for a connection.
+   * @throws SignalboxError, `outcome_unknown` when the connection was lost before the answer
+   */
+  async request(type: `X-${string}`, data?: unknown): Promise<unknown> {
     this.#start();
-    return new Promise((resolve, reject) => {
-      const link = this.#link();
-      if (link === null) return reject(new SignalboxError('offline', 'there is no connection', { temporary: true }));
-      this.#requests.ask(link, type, data, (error, frame) =>
-        error === null ? resolve(frame?.data.details) : reject(error),
-      );
-    });
+    const { state } = this;
+    if (state.status === 'closed') throw state.error ?? new SignalboxError('closed', 'the client was closed');
+    return this.#applications.ask(type, data);
   }
 
   /** @returns what ends it */
@@ -350,6 +353,7 @@ export class Client<T = Record<string, unknown>> {
     const { limits, max_message_size: size } = greeting;
     this.#subscriptions.greeted(link);
     this.#histories.next();
+    this.#applications.next();
     this.#publishes.greeted(size, limits.idempotency_window_ms, limits.connection_rps, limits.connection_burst);
   }
 
@@ -416,7 +420,9 @@ export class Client<T = Record<string, unknown>> {
       this.#unlisten?.();
       this.#publishes.close(error?.reason === 'signed_out' ? 'signed_out' : 'closed');
       this.#subscriptions.close(error);
-      this.#histories.close(error ?? new SignalboxError('closed', 'the client was closed'));
+      const closed = error ?? new SignalboxError('closed', 'the client was closed');
+      this.#histories.close(closed);
+      this.#applications.close(closed);
       this.#options.storage?.flush();
     }
     this.#tell('state', state);

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { KEYS } from './keys.ts';
-import { ConfigError, loadConfig, type Loaded } from './load.ts';
+import { ConfigError } from './config-error.ts';
+import { loadConfig, type Loaded } from './load.ts';
 import type { Problem } from './problem.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'signalbox-config-'));

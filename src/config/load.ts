@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import { APPS_PREFIX, isAppFlag, resolveModule, takeAppSections, type AppTexts } from './app-sections.ts';
 import { checkTogether } from './checks.ts';
+import { ConfigError } from './config-error.ts';
 import { convert } from './convert.ts';
 import { explain, suggest } from './explain.ts';
 import { KEYS, KEYS_BY_PATH, KEYS_BY_VARIABLE, type Key } from './keys.ts';
@@ -29,16 +30,6 @@ export interface Loaded {
   readonly origins: ReadonlyMap<string, string>;
   /** Texts for keys of applications, to be read against their schemas (apps/load.ts). */
   readonly appTexts: AppTexts;
-}
-
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly problems: readonly Problem[];
-
-  constructor(problems: readonly Problem[]) {
-    super(problems.map(({ key, expected, got }) => `${key}: expected ${expected}, got ${got}`).join('\n'));
-    this.problems = problems;
-  }
 }
 
 /** @throws ConfigError with all problems found */

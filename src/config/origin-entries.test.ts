@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isOriginAllowed } from '../node/origins.ts';
-import { type ConfigError, loadConfig } from './load.ts';
+import type { ConfigError } from './config-error.ts';
+import { loadConfig } from './load.ts';
 import { originEntryProblem } from './origin-entries.ts';
 
 describe('an entry that can match is good', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type ConfigError, loadConfig } from './load.ts';
+import type { ConfigError } from './config-error.ts';
+import { loadConfig } from './load.ts';
 import { parseRedisUrl } from './redis-url.ts';
 
 test.each([

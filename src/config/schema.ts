@@ -3,6 +3,7 @@
  * page (docs/configuration.md) and config/default.toml are derived from this table.
  */
 import { z } from 'zod';
+import { topicRule } from './topic-rule.ts';
 
 const LEVELS =
   /^(?:[a-z][a-z0-9-]*=)?(?:trace|debug|info|warn|error)(?:,(?:[a-z][a-z0-9-]*=)?(?:trace|debug|info|warn|error))*$/;
@@ -27,15 +28,6 @@ export type SecretKind = 'key' | 'token' | 'text';
 export type UrlPaths = 'address' | 'secret';
 const urlWith = (urlPaths: UrlPaths) => z.url().optional().meta({ urlPaths });
 const secret = (kind: SecretKind) => z.string().min(1).optional().meta({ secret: kind });
-
-const topicRule = z.strictObject({
-  pattern: z.string().min(1).describe('topics that the rule is for: a name, or a pattern with a literal first segment'),
-  history: z.int().min(0).optional().describe('messages kept; 0 makes the topics ephemeral; default: topics.history'),
-  age_secs: z.int().min(1).optional().describe('how long messages are kept; default: topics.age_secs'),
-  max_bytes: z.int().min(1_024).optional().describe('bytes kept per topic; default: topics.max_bytes'),
-  subscribe: z.array(z.string()).optional().describe('roles that may subscribe; default: topics.subscribe'),
-  publish: z.array(z.string()).optional().describe('roles that may publish; default: topics.publish'),
-});
 
 export const SECTIONS = {
   server: z
@@ -78,6 +70,17 @@ export const SECTIONS = {
       compression: flag(false).describe('permessage-deflate; costs memory and time'),
     })
     .describe('Client connections.'),
+
+  streams: z
+    .strictObject({
+      heartbeat_interval_secs: seconds(15).describe('seconds between two comments on a stream of events'),
+      max_secs: seconds(900, 10).describe(
+        'seconds after which a stream of events ends and its client opens the next one; drawn from the last fifth for each',
+      ),
+      max_topics: count(50, 1, 100).describe('topics of one stream of events or one poll'),
+      max_wait_ms: count(25_000, 1, 600_000).describe('milliseconds that a poll may wait for news'),
+    })
+    .describe('Clients without WebSocket: streams of events, polls.'),
 
   actor_system: z
     .strictObject({
@@ -203,6 +206,10 @@ export const SECTIONS = {
       linger_secs: seconds(60).describe('how long a topic stays open on a node after its last subscriber left'),
       subscribe: roles().describe('roles that may subscribe'),
       publish: roles().describe('roles that may publish'),
+      presence: z
+        .enum(['off', 'user', 'connection'])
+        .default('off')
+        .describe('whether it is kept who is present in topics: users, or each of their connections'),
       direct_history: count(100).describe('direct messages kept per user'),
       direct_per_sender: count(50).describe(
         'unread direct messages of one sender in an inbox that also has unread ones of others',
@@ -216,6 +223,25 @@ export const SECTIONS = {
       rules: z.array(topicRule).default([]).describe('exceptions by pattern, the first that matches counts'),
     })
     .describe('How long messages are kept, and who may do what. Rules override the values of the section.'),
+
+  presence: z
+    .strictObject({
+      enter: roles().describe('roles that may be present in topics that keep it'),
+      read: roles().describe('roles that may see who is present'),
+      count: roles().describe('roles that may see how many are present'),
+      grace_secs: seconds(15).describe('how long somebody stays present after the connection is gone'),
+      data_bytes: count(1_024, 2, 16_384).describe('bytes of JSON that somebody who is present may say of itself'),
+      per_connection: count(50, 1, 10_000).describe('topics in which one connection may be present'),
+      changes_per_10_secs: count(10, 1, 10_000).describe(
+        'changes of one connection in 10 s that are made at once; more wait, and the newest counts; ten times as many are refused',
+      ),
+      batch_ms: count(250, 1, 60_000).describe('milliseconds in which the changes of a topic are collected'),
+      large_batch_ms: count(1_000, 1, 60_000).describe('the same for topics with more than 100 members'),
+      threshold: count(200).describe('members from which readers are told how many are there, not who'),
+      threshold_back: count(150).describe('members below which readers are told again who is there'),
+      max_members_listed: count(10_000).describe('members up to which they are listed; beyond, only counted'),
+    })
+    .describe('Presence in topics (docs/presence.md). It is kept where topics.presence or a rule says so.'),
 
   session: z
     .strictObject({
@@ -364,11 +390,13 @@ export const schema = z.strictObject({
     .describe('development generates missing secrets and accepts short ones'),
   server: SECTIONS.server.prefault({}),
   websocket: SECTIONS.websocket.prefault({}),
+  streams: SECTIONS.streams.prefault({}),
   actor_system: SECTIONS.actor_system.prefault({}),
   auth: SECTIONS.auth.prefault({}),
   security: SECTIONS.security.prefault({}),
   rate_limiting: SECTIONS.rate_limiting.prefault({}),
   topics: SECTIONS.topics.prefault({}),
+  presence: SECTIONS.presence.prefault({}),
   session: SECTIONS.session.prefault({}),
   redis: SECTIONS.redis.prefault({}),
   admin: SECTIONS.admin.prefault({}),

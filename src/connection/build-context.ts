@@ -9,7 +9,7 @@ import { Flusher, type FlusherOptions } from './flusher.ts';
 import { TurnGuard } from './turn-guard.ts';
 
 /** What is built here, because its parts must know each other. */
-type Built = 'router' | 'flusher' | 'backlog' | 'turnGuard' | 'users' | 'nodeBucket';
+type Built = 'router' | 'flusher' | 'backlog' | 'turnGuard' | 'users' | 'nodeBucket' | 'underWay' | 'pending';
 
 /** The ports of a node, and what the node says of itself. */
 export type ContextPorts = Omit<ConnectionContext, Built>;
@@ -54,5 +54,7 @@ export function buildContext(
     turnGuard: new TurnGuard(scheduler),
     users: new UserLimits(settings.userRate, settings.connectionsPerUser),
     nodeBucket: new TokenBucket(settings.nodeRate),
+    underWay: new Map(),
+    pending: new Set(),
   };
 }

@@ -52,6 +52,7 @@ function costOf(frame: ClientFrame): number {
     case 'Unsubscribe':
       return Math.ceil(frame.topics.length / TOPICS_PER_TOKEN);
     case 'History':
+    case 'PresenceGet':
       return READ_COST;
     case 'GetMissedMessages':
       return READ_COST + (typeof frame.since === 'string' ? 0 : Math.floor(frame.since.size / POSITIONS_PER_TOKEN));

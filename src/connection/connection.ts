@@ -35,17 +35,18 @@ import {
 } from './charges.ts';
 import { handle } from './commands/commands.ts';
 import type { ConnectionContext } from './context.ts';
-import { factsOf } from './events.ts';
+import { tellDisconnected } from './events.ts';
 import { describeFrame } from './frame-description.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
 import { countIn } from './mailbox-sums.ts';
 import type { MissedMessages } from './missed-messages.ts';
 import { fallBehind, isFull, makeRoom } from './overflow.ts';
 import type { Recheck } from './recheck.ts';
+import { notePending } from './pending.ts';
 import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
-import type { Transport, TransportListener } from './transport.ts';
+import { isLasting, type Transport, type TransportListener, type TransportName } from './transport.ts';
 import { hogsTurn, overruns } from './turn-guard.ts';
 import { enqueue } from './waiting-list.ts';
 
@@ -59,6 +60,8 @@ export interface Agreement {
   readonly framePings: boolean;
   /** The client's address, as far as proxies are trusted. */
   readonly address: string;
+  /** Without, a WebSocket. */
+  readonly over?: TransportName;
 }
 
 export class Connection implements Actor<ClientFrame>, Subscriber, TransportListener {
@@ -69,6 +72,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   readonly batching: boolean;
   readonly framePings: boolean;
   readonly address: string;
+  readonly over: TransportName;
   /** Beat in which it was opened. */
   readonly openedBeat: number;
   readonly usage: UserUsage;
@@ -157,6 +161,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.batching = agreement.batching;
     this.framePings = agreement.framePings;
     this.address = agreement.address;
+    this.over = agreement.over ?? 'websocket';
     this.openedBeat = context.node.beat;
     this.seenBeat = context.node.beat;
     this.cell = new ActorCell<ClientFrame>(context.supervisor, context.policy, () => this);
@@ -237,9 +242,9 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.transport = null;
     this.context.counters.closed.add(countedAs(code));
     this.context.log.debug('Connection closed', { connection_id: this.id, code });
-    this.release();
+    this.release(false);
     this.cell.stop('finished');
-    this.context.events?.disconnected(factsOf(this), code);
+    if (isLasting(this.over)) tellDisconnected(this, code);
     this.context.ended(this);
   }
 
@@ -400,7 +405,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     if (!this.step('CLOSE')) return;
     this.seenBeat = this.context.node.beat;
     this.context.log.debug('Closing connection', { connection_id: this.id, code: CLOSE_CODES[reason].code, reason });
-    this.release();
+    this.release(reason === 'banned' || reason === 'forbidden' || reason === 'token_revoked');
     // Answers of ports that are still under way find nobody any more.
     this.cell.stop('finished');
     this.transport?.close(reason, text);
@@ -448,8 +453,10 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   }
 
   /** Gives back everything that others hold for this connection. */
-  private release(): void {
+  private release(isKicked: boolean): void {
     const { context } = this;
+    context.underWay.get(this)?.abort();
+    context.presence?.presence.closed(this.id, isKicked);
     saveSession(this);
     endSubscriptions(this);
     this.lagging = null;
@@ -457,6 +464,7 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
     this.control = null;
     this.missed = null;
     this.joining = null;
+    notePending(this);
     this.rechecks = null;
   }
 }

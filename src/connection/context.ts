@@ -1,5 +1,4 @@
 /** What all connections of a node share: ports, limits and parts. One object per node. */
-import type { DeadLetters } from '../actor/dead-letters.ts';
 import type { Policy, Supervisor } from '../actor/supervisor.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Rate } from '../limits/token-bucket.ts';
@@ -32,6 +31,10 @@ export interface ConnectionLimits {
   /** In beats, which are seconds that a blocked event loop does not count. */
   readonly heartbeatBeats: number;
   readonly clientTimeoutBeats: number;
+  /** Between two comments on a stream of events. */
+  readonly streamHeartbeatBeats: number;
+  /** A stream of events ends after so many, less up to a fifth. */
+  readonly streamBeats: number;
   readonly stallTimeoutBeats: number;
   readonly closeTimeoutBeats: number;
   readonly leewayMs: number;
@@ -47,8 +50,15 @@ export interface FrameHandler {
   readonly writes: boolean;
   /** Tokens that a frame costs. */
   readonly cost: number;
-  /** Answers with the `data` of the reply's Status, or refuses; in time, and never with a throw. */
-  handle(frame: ExtensionFrame, connection: Connection): Promise<Readonly<Record<string, JsonValue>> | Refusal>;
+  /**
+   * Answers with the `data` of the reply's Status, or refuses; in time, and never with a throw.
+   * @param ending is aborted when the connection ends, and may be at the deadline: nobody waits for the answer any more
+   */
+  handle(
+    frame: ExtensionFrame,
+    connection: Connection,
+    ending: AbortController,
+  ): Promise<Readonly<Record<string, JsonValue>> | Refusal>;
 }
 
 /** What the node says of itself. */
@@ -73,11 +83,14 @@ export interface ConnectionContext extends ServiceContext {
   readonly turnGuard: TurnGuard;
   readonly supervisor: Supervisor;
   readonly policy: Policy;
-  readonly deadLetters: DeadLetters;
   readonly sessions: SessionStore;
   readonly limits: ConnectionLimits;
   /** By type. */
   readonly frameHandlers: ReadonlyMap<string, FrameHandler>;
+  /** Those with a `Subscribe` or a `GetMissedMessages` under way. */
+  readonly pending: Set<Connection>;
+  /** Of the frames that applications are handling: of a connection one at a time. */
+  readonly underWay: Map<Connection, AbortController>;
   readonly node: NodeFacts;
   /** Verifies the token of an `Authenticate` frame. */
   readonly verify: (token: string, reply: (answer: Principal | Refusal) => void) => void;

@@ -77,3 +77,28 @@ test('the end is told last, with the code of the close frame', () => {
   bob.link.break();
   expect(told).toEqual(['ada subscribed chat.a', 'ada disconnected 4301', 'bob disconnected 1006']);
 });
+
+test('a listener that throws harms nobody: what it is told of has happened', () => {
+  const fail = (): void => {
+    throw new Error('PLANTED');
+  };
+  rig.context.events = {
+    connecting: null,
+    connected: fail,
+    subscribed: fail,
+    unsubscribed: fail,
+    disconnected: fail,
+    published: fail,
+  };
+  const bob = rig.connect('bob');
+  expect(bob.ask('Subscribe', { topics: ['chat.a'] })).toMatchObject({ type: 'Status' });
+  expect(bob.ask('Broadcast', { topic: 'chat.a', payload: 1 })).toMatchObject({ type: 'Ack' });
+  rig.settle();
+  expect(bob.frames.filter(({ type }) => type === 'Broadcast')).toHaveLength(1);
+  expect(bob.ask('Unsubscribe', { topics: ['chat.a'] })).toMatchObject({ type: 'Status' });
+  bob.link.break();
+  expect(rig.connections.includes(bob.connection)).toBe(false);
+  expect(rig.context.deadLetters.list().map(({ actor }) => actor)).toEqual(
+    Array.from({ length: 4 }, () => 'connection-events'),
+  );
+});

@@ -10,6 +10,7 @@ export function describeFrame(frame: ClientFrame): string {
 function withheld(frame: ClientFrame): Readonly<Record<string, string>> {
   if (frame.type === 'Authenticate') return { token: size(frame.token) };
   if (frame.type === 'Broadcast' || frame.type === 'DirectMessage') return { payload: size(frame.payload) };
+  if (frame.type === 'Presence') return frame.data === undefined ? {} : { data: size(frame.data) };
   return 'data' in frame && frame.data !== undefined ? { data: size(JSON.stringify(frame.data)) } : {};
 }
 

@@ -8,6 +8,10 @@ import { saveSession } from './sessions.ts';
 
 /** Share of a token's lifetime after which its holder is warned. */
 const WARN_AT = 0.8;
+/** The ages at which streams of events end lie in the last share of what is allowed. */
+const ROTATION_SPREAD = 0.2;
+/** Multiples of it are spread evenly (Weyl's sequence). */
+const GOLDEN_RATIO = 0.618_033_988_75;
 
 export function beat(connection: Connection): void {
   const { transport, context, lifecycle } = connection;
@@ -17,15 +21,25 @@ export function beat(connection: Connection): void {
     if (node.beat - connection.seenBeat >= limits.closeTimeoutBeats) transport.terminate();
     return;
   }
-  if (node.beat - connection.seenBeat >= limits.clientTimeoutBeats) {
+  if (connection.over !== 'websocket') {
+    if (isOld(connection)) return connection.close('rotated', 'open the next stream at the positions that you have');
+  } else if (node.beat - connection.seenBeat >= limits.clientTimeoutBeats) {
     return connection.close('no_heartbeat', `nothing received for ${limits.clientTimeoutBeats} s`);
   }
   if (isStalled(connection)) return connection.close('stalled', `nothing read for ${limits.stallTimeoutBeats} s`);
   if (!checkToken(connection)) return;
-  if ((node.beat + connection.number) % limits.heartbeatBeats === 0) sendPing(connection);
+  const every = connection.over === 'websocket' ? limits.heartbeatBeats : limits.streamHeartbeatBeats;
+  if ((node.beat + connection.number) % every === 0) sendPing(connection);
   if (connection.sessionDueBeat !== -1 && node.beat >= connection.sessionDueBeat) saveSession(connection);
   // A log that could not be read before may be readable now.
   if (connection.lagging !== null || connection.missed !== null) connection.scheduleRead();
+}
+
+/** Each stream of events has an age of its own, so that those that began together do not come back together. */
+function isOld({ over, number, openedBeat, context: { limits, node } }: Connection): boolean {
+  if (over !== 'sse') return false;
+  const share = 1 - ROTATION_SPREAD * ((number * GOLDEN_RATIO) % 1);
+  return node.beat - openedBeat >= limits.streamBeats * share;
 }
 
 function isStalled({ transport, context, progress }: Connection): boolean {
@@ -63,7 +77,8 @@ function sendPing(connection: Connection): void {
   const { transport, context } = connection;
   // Behind a blocked socket pings would only pile up: what the client reads shows whether it lives.
   if (connection.isBlocked || transport === null) return;
-  connection.pingedAt = context.clock.elapsed();
+  // Nothing answers where a client only listens.
+  if (connection.over === 'websocket') connection.pingedAt = context.clock.elapsed();
   transport.ping();
   if (connection.framePings) connection.send({ type: 'Ping', data: { timestamp: context.clock.now() } });
 }

@@ -10,6 +10,7 @@ import type { Topic } from '../protocol/topic.ts';
 import type { Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
 import { afterPage, askForPage, hasRoom, replayedFrames, writePage } from './log-page.ts';
+import { notePending } from './pending.ts';
 import { statusFrame } from './replies.ts';
 import { awakeSubscription, holdFor, release } from './subscriptions.ts';
 
@@ -59,6 +60,7 @@ export class MissedMessages {
   /** Becomes what the connection reads, before anything that lags. */
   start(): void {
     this.connection.missed = this;
+    notePending(this.connection);
     this.connection.scheduleRead();
   }
 
@@ -147,6 +149,7 @@ export class MissedMessages {
   private end(): void {
     const { connection } = this;
     connection.missed = null;
+    notePending(connection);
     for (const subscription of this.held) release(connection, subscription);
     if (connection.lagging !== null) connection.scheduleRead();
   }

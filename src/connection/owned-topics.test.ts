@@ -291,22 +291,60 @@ describe('a log that is new, or was lost', () => {
     expect(rig.unaccounted()).toBe(0);
   });
 
-  test('who listens before the first message gets all, whichever of them is appended first', () => {
-    const bob = rig.connect('bob');
-    bob.subscribe(TOPIC);
-    const eve = rig.connect('eve');
+  /** Two messages are stored; the log gets the second before the first. */
+  function appendBackwards(): void {
     send(client, 'one');
-    send(eve, 'two');
+    send(rig.connect('eve'), 'two');
     const stored = owner.submitted.splice(0).map(({ draft, reply }) => ({
       reply,
       row: owner.table.store(draft, rig.clock.now()),
     }));
     for (const { reply, row } of stored.toReversed()) reply(row);
     rig.settle();
-    expect(bob.take().map(({ data }) => [data['sequence'], data['payload']])).toEqual([
-      [1, 'one'],
-      [2, 'two'],
-    ]);
+  }
+
+  const BOTH = [
+    [1, 'one'],
+    [2, 'two'],
+  ];
+
+  function seenBy(reader: TestClient): unknown[] {
+    return reader.frames
+      .filter(({ type }) => type === 'Broadcast')
+      .map(({ data }) => [data['sequence'], data['payload']]);
+  }
+
+  test.each([TOPIC, 'poll.*'])(
+    'a reader of %s before the first message gets all, whichever is appended first',
+    (by) => {
+      const bob = rig.connect('bob');
+      bob.subscribe(by);
+      appendBackwards();
+      expect(seenBy(bob)).toEqual(BOTH);
+      expect(rig.unaccounted()).toBe(0);
+    },
+  );
+
+  test('so does one whose topic began anew before it had a message', () => {
+    const bob = rig.connect('bob');
+    bob.subscribe(TOPIC);
+    rig.forget(TOPIC);
+    rig.settle();
+    appendBackwards();
+    expect(seenBy(bob)).toEqual(BOTH);
+    expect(rig.unaccounted()).toBe(0);
+  });
+
+  test('and one that subscribes between the two', () => {
+    const bob = rig.connect('bob');
+    bob.subscribe('poll.*');
+    bob.subscribe(TOPIC);
+    const eve = rig.connect('eve');
+    appendBackwards();
+    eve.subscribe({ topic: TOPIC, from: 'earliest' });
+    rig.settle();
+    expect(seenBy(bob)).toEqual(BOTH);
+    expect(seenBy(eve)).toEqual(BOTH);
     expect(rig.unaccounted()).toBe(0);
   });
 });

@@ -48,7 +48,8 @@ export function saveSession(connection: Connection): void {
   const { sessions, node } = connection.context;
   connection.sessionDueBeat = sessions.renewAfterBeats === 0 ? -1 : node.beat + sessions.renewAfterBeats;
   if (connection.subscriptions.length === 0 && connection.patterns === null) return;
-  sessions.save(sessionOf(connection));
+  // Clients of the others come back at the positions that they have.
+  if (connection.over === 'websocket') sessions.save(sessionOf(connection));
 }
 
 /** The session has changed: where a crash of the node would lose that, it is written soon, not at once. */

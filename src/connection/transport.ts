@@ -5,6 +5,18 @@ import type { CloseReason } from '../protocol/close-codes.ts';
 /** What a transport gathers inside one {@link Transport.cork} before it has to write (uWebSockets `LoopData::CORK_BUFFER_SIZE`). */
 export const CORK_BYTES = 16 * 1024;
 
+/**
+ * What clients come over. All but a WebSocket only listen: a stream of events, one answer that waits for news, and the
+ * answers to some frames.
+ */
+export const TRANSPORTS = ['websocket', 'sse', 'poll', 'frames'] as const;
+export type TransportName = (typeof TRANSPORTS)[number];
+
+/** Whether a client stays for longer than one answer. */
+export function isLasting(over: TransportName): boolean {
+  return over === 'websocket' || over === 'sse';
+}
+
 export interface Transport {
   /** Hands one message to the socket. The socket buffers what the network does not take at once. */
   send(payload: Payload, binary: boolean): void;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { ControlBus } from '../control/command.ts';
 import { inForce } from '../node/in-force.ts';
 import { inspectConnection, listConnections, listTopics, SORTS, type Sort } from '../node/inspection.ts';
+import { listPresence } from '../node/present-topics.ts';
 import type { Node } from '../node/node.ts';
 import type { Operations } from '../node/operations.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
@@ -39,6 +40,12 @@ export function adminViewRoutes(node: Node, bus: ControlBus, operations: Operati
       path: '/admin/topics',
       handle: (request) =>
         query(request, TOPICS_QUERY, ({ offset, limit, prefix }) => listTopics(node, offset, limit, prefix)),
+    },
+    {
+      method: 'GET',
+      path: '/admin/presence',
+      handle: (request) =>
+        query(request, TOPICS_QUERY, ({ offset, limit, prefix }) => listPresence(node, offset, limit, prefix)),
     },
     {
       method: 'GET',

@@ -16,7 +16,7 @@ import {
 import { RATE_HEADERS } from './rate-headers.ts';
 
 const EXPOSED = [...RATE_HEADERS, 'retry-after', 'link', 'www-authenticate'].join(', ');
-const ACCEPTED = 'authorization, content-type, idempotency-key, traceparent';
+const ACCEPTED = 'authorization, content-type, idempotency-key, last-event-id, traceparent';
 /** Seconds for which a browser need not ask again. */
 const MAX_AGE = '600';
 

@@ -16,6 +16,7 @@ export interface View {
 export const MERGED: Readonly<Record<string, View>> = {
   '/admin/connections': { byDefault: false, isPaged: true, merge: list('connections', connectionsBy) },
   '/admin/topics': { byDefault: false, isPaged: true, merge: list('topics', () => numberOf('subscribers')) },
+  '/admin/presence': { byDefault: false, isPaged: true, merge: list('topics', () => numberOf('present')) },
   '/admin/trace/:id': {
     byDefault: true,
     isPaged: false,

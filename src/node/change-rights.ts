@@ -1,11 +1,28 @@
-import type { Connection } from '../connection/connection.ts';
+import { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
 import { rightsChanged } from '../connection/recheck.ts';
-import { isOf, type RightsChange } from '../service/rights-change.ts';
+import { qualify } from '../protocol/topic.ts';
+import { isOf, namedTopic, type RightsChange } from '../service/rights-change.ts';
+import type { Node } from './node.ts';
 
 /** Whose connections a change of rights may touch. */
-export function touchedBy(change: RightsChange, connections: readonly Connection[]): Connection[] {
-  return connections.filter(({ isOpen, principal }) => isOpen && isOf(change, principal));
+export function touchedBy(change: RightsChange, node: Pick<Node, 'byUser' | 'connections' | 'parts'>): Connection[] {
+  return candidates(change, node).filter(({ isOpen, principal }) => isOpen && isOf(change, principal));
+}
+
+/** A change that names a user or a topic costs what it touches, and no walk over all connections. */
+function candidates(
+  change: RightsChange,
+  { byUser, connections, parts }: Pick<Node, 'byUser' | 'connections' | 'parts'>,
+): readonly Connection[] {
+  const { user, tenant } = change;
+  if (user !== undefined) return byUser.of(tenant, user);
+  const topic = namedTopic(change);
+  if (topic === undefined) return connections;
+  const { router, pending } = parts.context;
+  const holders = router.holders(qualify(tenant, topic));
+  for (const connection of pending) holders.add(connection);
+  return [...holders].filter((holder) => holder instanceof Connection);
 }
 
 /** Ends what is remembered on this node and what is not allowed any more. What is remembered first: connections ask anew. */

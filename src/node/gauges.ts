@@ -1,4 +1,5 @@
 /** What a node looks like at this moment, for metrics and the health answer. */
+import { TRANSPORTS } from '../connection/transport.ts';
 import { CODECS } from '../protocol/codecs.ts';
 import type { Gauges, SharedStoreGauges } from '../telemetry/gauges.ts';
 import { oldestAgeMs } from './inspection.ts';
@@ -21,14 +22,15 @@ export interface OutsideGauges {
 /** Walks all connections: a millisecond for ten thousand. */
 export function readGauges(node: Node, outside: OutsideGauges): Gauges {
   const { context, mode } = node.parts;
-  const connections = CODECS.map(() => 0);
+  const connections = TRANSPORTS.map(() => CODECS.map(() => 0));
   let subscriptions = 0;
   let mailboxMessages = 0;
   let mailboxLargestMessages = 0;
   let subscriptionsLagging = 0;
   let mailboxOldestSeconds = 0;
   for (const connection of node.connections) {
-    connections[connection.codec.index] = (connections[connection.codec.index] ?? 0) + 1;
+    const sums = connections[TRANSPORTS.indexOf(connection.over)] ?? [];
+    sums[connection.codec.index] = (sums[connection.codec.index] ?? 0) + 1;
     subscriptions += connection.subscriptions.length;
     mailboxMessages += connection.queuedCount;
     mailboxLargestMessages = Math.max(mailboxLargestMessages, connection.queuedCount);
@@ -39,6 +41,7 @@ export function readGauges(node: Node, outside: OutsideGauges): Gauges {
   const { topics, resting, tailBytes } = context.router.usage();
   return {
     formats: CODECS.map(({ name }) => name),
+    transports: TRANSPORTS,
     connections,
     users: context.users.size,
     subscriptions,
@@ -52,6 +55,7 @@ export function readGauges(node: Node, outside: OutsideGauges): Gauges {
     routedTopics: topics,
     restingTopics: resting,
     tailBytes,
+    presenceMembers: context.presence?.presence.size ?? 0,
     deadLetters: context.deadLetters.total,
     mode: mode.mode,
     ...outside,

@@ -2,6 +2,7 @@
  * What a WebSocket handshake asks for, and whether it is one: uWebSockets.js upgrades anything with a key of 24
  * characters, so the rules of RFC 6455 section 4.2.1 are checked here. Pure.
  */
+import type { TransportName } from '../connection/transport.ts';
 import type { Codec } from '../protocol/codec.ts';
 import { codecNamed, CODECS, DEFAULT_CODEC, SUBPROTOCOLS } from '../protocol/codecs.ts';
 import { quote, refusal, type Refusal } from '../protocol/errors.ts';
@@ -24,6 +25,8 @@ export interface Handshake {
   readonly query: string;
   /** Address of the peer as text. */
   readonly peer: string;
+  /** Without, a WebSocket. A plain HTTP request is no handshake, and its format is always JSON. */
+  readonly over?: TransportName;
 }
 
 export interface Negotiated {
@@ -106,6 +109,7 @@ export function findToken(handshake: Handshake, allowQuery: boolean): string | R
 
 /** Format and batching: by subprotocol, else by query, else JSON. */
 export function negotiate(handshake: Handshake): Negotiated | Refusal {
+  if (!isWebSocket(handshake)) return { codec: DEFAULT_CODEC, batching: false, subprotocol: undefined };
   const offers = offered(handshake).filter((offer) => !offer.startsWith(TOKEN_ENTRY));
   const subprotocol = offers.find((offer) => SUBPROTOCOLS.has(offer));
   const query = queryOf(handshake);
@@ -130,11 +134,16 @@ export function negotiate(handshake: Handshake): Negotiated | Refusal {
 
 /** Whether a refusal should be told inside WebSocket: a browser sees nothing of an HTTP answer. */
 export function wantsRefusalAsClose(handshake: Handshake): boolean {
+  if (!isWebSocket(handshake)) return false;
   return handshake.origin !== '' || queryOf(handshake).get('refuse') === 'close';
 }
 
 export function wantsFramePings(handshake: Handshake): boolean {
-  return queryOf(handshake).get('heartbeat') === 'frame';
+  return isWebSocket(handshake) && queryOf(handshake).get('heartbeat') === 'frame';
+}
+
+export function isWebSocket({ over }: Handshake): boolean {
+  return over === undefined || over === 'websocket';
 }
 
 function offered({ protocol }: Handshake): string[] {

@@ -98,6 +98,7 @@ function summary(connection: Connection): Record<string, unknown> {
     user: principal.user,
     tenant: principal.tenant,
     address: connection.address,
+    transport: connection.over,
     format: connection.format,
     batching: connection.batching,
     state: connection.lifecycle,

@@ -3,10 +3,10 @@ import type { Authenticator } from '../auth/authenticator.ts';
 import { userKey, type Principal } from '../auth/principal.ts';
 import { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
-import { factsOf } from '../connection/events.ts';
+import { tellConnected } from '../connection/events.ts';
 import { beat } from '../connection/liveness.ts';
 import { statusFrame } from '../connection/replies.ts';
-import type { Transport } from '../connection/transport.ts';
+import { isLasting, type Transport, type TransportName } from '../connection/transport.ts';
 import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
@@ -14,15 +14,19 @@ import type { CloseReason } from '../protocol/close-codes.ts';
 import type { Codec } from '../protocol/codec.ts';
 import { DEFAULT_CODEC } from '../protocol/codecs.ts';
 import { isRefusal, refusal, type Reason, type Refusal } from '../protocol/errors.ts';
+import type { SubscribeFrame } from '../protocol/frames.ts';
 import { MAX_BATCH_FRAMES, MAX_HISTORY_LIMIT, MAX_TOPICS_PER_FRAME, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { unaccounted } from '../router/audit.ts';
 import { inTime } from '../service/answer-in-time.ts';
 import type { Welcome } from '../service/connection-events.ts';
+import { failedEvent } from '../service/tell-events.ts';
 import { clientAddress } from './client-address.ts';
+import { ConnectionsByUser } from './connections-by-user.ts';
 import { drainConnections, type DrainOptions } from './drain.ts';
 import {
   findToken,
   handshakeProblem,
+  isWebSocket,
   negotiate,
   wantsFramePings,
   wantsRefusalAsClose,
@@ -53,7 +57,11 @@ export type Admission =
   | {
       readonly kind: 'accepted';
       readonly subprotocol: string | undefined;
-      readonly open: (transport: Transport) => Connection;
+      readonly principal: Principal;
+      /** What it is subscribed to beside its own wishes. */
+      readonly subscribe: readonly string[];
+      /** @param first what it subscribes to at once, instead of those; `null`: nothing */
+      readonly open: (transport: Transport, first?: SubscribeFrame | null) => Connection;
       readonly abandon: () => void;
     }
   | {
@@ -91,6 +99,7 @@ const MISSING_TOKEN = refusal(
 export class Node {
   readonly parts: NodeParts;
   readonly connections: Connection[] = [];
+  readonly byUser = new ConnectionsByUser(this.connections);
   private readonly byNumber = new Map<number, Connection>();
   private readonly options: NodeOptions;
   private readonly acceptBucket: TokenBucket;
@@ -108,7 +117,7 @@ export class Node {
 
   /** Decides on a handshake, at once when the token is known. Checks in the order of docs/protocol.md, "Endpoint". */
   admit(handshake: Handshake, decide: (admission: Admission) => void): void {
-    const early = handshakeProblem(handshake);
+    const early = isWebSocket(handshake) ? handshakeProblem(handshake) : null;
     if (early !== null) return decide(this.refuse(handshake, early, false));
     const full = this.fullProblem();
     // A page sees nothing of an HTTP answer, so it is told on a socket that is closed at once (toldBucket bounds how many).
@@ -153,18 +162,20 @@ export class Node {
     const { context } = this.parts;
     if (connection.slot === -1) return;
     this.byNumber.delete(connection.number);
+    this.byUser.removed(connection);
     const last = this.connections.pop() as Connection;
     if (last !== connection) {
       this.connections[connection.slot] = last;
       last.slot = connection.slot;
     }
     connection.slot = -1;
-    context.users.leave(userKey(connection.principal), context.clock.elapsed());
+    if (takesPlace(connection.over)) context.users.leave(userKey(connection.principal), context.clock.elapsed());
   }
 
   async drain(options: DrainOptions): Promise<void> {
     this.parts.mode.send({ type: 'DRAIN' });
-    const { clock, random } = this.parts.context;
+    const { clock, random, presence } = this.parts.context;
+    presence?.presence.drain();
     await drainConnections(
       { connections: this.connections, clock, random, scheduler: this.parts.context.scheduler },
       options,
@@ -229,7 +240,14 @@ export class Node {
     inTime<Refusal | Welcome>(
       context.scheduler,
       decisionTimeoutMs,
-      (answered) => connecting({ principal, address, origin: handshake.origin }, answered),
+      (answered) => {
+        try {
+          connecting({ principal, address, origin: handshake.origin }, answered);
+        } catch (error) {
+          context.deadLetters.add(failedEvent(context.clock, error));
+          answered(refusal('rights_unavailable', 'expected a decision about this client, got a fault', 2_000));
+        }
+      },
       {
         answer: (answer) => {
           const refused = isRefusal(answer) ? answer : authenticator.problem(principal);
@@ -255,7 +273,9 @@ export class Node {
   private enter(handshake: Handshake, principal: Principal, welcome: Welcome): Admission {
     const { context, mode } = this.parts;
     if (!mode.isAdmitting) return this.refuse(handshake, notAdmitting(mode));
-    const usage = context.users.enter(userKey(principal));
+    const over = handshake.over ?? 'websocket';
+    const isCounted = takesPlace(over);
+    const usage = isCounted ? context.users.enter(userKey(principal)) : context.users.visit(userKey(principal));
     if (usage === null)
       return this.refuse(
         handshake,
@@ -265,13 +285,15 @@ export class Node {
           5_000,
         ),
       );
-    const leave = (): void => context.users.leave(userKey(principal), context.clock.elapsed());
+    const leave = (): void => {
+      if (isCounted) context.users.leave(userKey(principal), context.clock.elapsed());
+    };
     const negotiated = negotiate(handshake);
     if (isRefusal(negotiated)) {
       leave();
       return this.refuse(handshake, negotiated);
     }
-    const crowded = this.arrivalProblem(usage) ?? this.acceptProblem(true);
+    const crowded = isCounted ? (this.arrivalProblem(usage) ?? this.acceptProblem(true)) : null;
     if (crowded !== null) {
       leave();
       return this.refuse(handshake, crowded, false);
@@ -282,8 +304,11 @@ export class Node {
     return {
       kind: 'accepted',
       subprotocol,
+      principal,
+      subscribe: welcome.subscribe,
       abandon: leave,
-      open: (transport) => this.open({ principal, usage, codec, batching, framePings, address }, transport, welcome),
+      open: (transport, first = subscribing(welcome)) =>
+        this.open({ principal, usage, codec, batching, framePings, address, over }, transport, first),
     };
   }
 
@@ -295,7 +320,7 @@ export class Node {
   private open(
     agreement: ConstructorParameters<typeof Connection>[1],
     transport: Transport,
-    { subscribe }: Welcome,
+    first: SubscribeFrame | null,
   ): Connection {
     const { context } = this.parts;
     this.lastNumber += 1;
@@ -303,6 +328,7 @@ export class Node {
     connection.slot = this.connections.length;
     this.connections.push(connection);
     this.byNumber.set(connection.number, connection);
+    this.byUser.added(connection);
     connection.transport = transport;
     context.counters.accepted += 1;
     context.log.debug('Connection opened', {
@@ -311,11 +337,8 @@ export class Node {
       format: connection.format,
     });
     connection.send(statusFrame('connected', this.greeting(connection)));
-    context.events?.connected(factsOf(connection));
-    if (subscribe.length > 0) {
-      const topics = subscribe.map((topic) => ({ topic }));
-      connection.cell.tell({ type: 'Subscribe', id: undefined, trace: undefined, topics }, 0);
-    }
+    if (isLasting(connection.over)) tellConnected(connection);
+    if (first !== null) connection.cell.tell(first, 0);
     return connection;
   }
 
@@ -349,6 +372,7 @@ export class Node {
         'history',
         'idempotency',
         'direct_messages',
+        ...(context.presence === null ? [] : ['presence']),
         ...(connection.batching ? ['batching'] : []),
         ...context.frameHandlers.keys(),
       ],
@@ -370,6 +394,16 @@ export class Node {
       codec: known?.codec ?? DEFAULT_CODEC,
     };
   }
+}
+
+function subscribing({ subscribe }: Welcome): SubscribeFrame | null {
+  if (subscribe.length === 0) return null;
+  return { type: 'Subscribe', id: undefined, trace: undefined, topics: subscribe.map((topic) => ({ topic })) };
+}
+
+/** Whether it counts as one of the connections of its user: a request with some frames pays for these alone. */
+function takesPlace(over: TransportName): boolean {
+  return over !== 'frames';
 }
 
 function notAdmitting({ mode, awaitsOrders }: NodeMode): Refusal {

@@ -158,7 +158,7 @@ const PLANS: Plans = {
   },
 
   disconnect_user: (self, { user, tenant, reconnect }) => {
-    const theirs = self.open().filter(({ principal }) => principal.user === user && principal.tenant === tenant);
+    const theirs = self.node.byUser.of(tenant, user).filter(({ isOpen }) => isOpen);
     return {
       connections: theirs.length,
       apply: () => {
@@ -183,7 +183,7 @@ const PLANS: Plans = {
   },
 
   rights_changed: (self, change) => {
-    const touched = touchedBy(change, self.node.connections);
+    const touched = touchedBy(change, self.node);
     return {
       connections: touched.length,
       apply: () => changeRights(self.node.parts.context, touched, change),
@@ -202,7 +202,7 @@ const PLANS: Plans = {
   },
 
   notify_user: (self, { user, tenant, event, data }) => {
-    const theirs = self.open().filter(({ principal }) => principal.user === user && principal.tenant === tenant);
+    const theirs = self.node.byUser.of(tenant, user).filter(({ isOpen }) => isOpen);
     const frame = notificationFrame(event, data as JsonValue);
     return { connections: theirs.length, apply: () => announce(theirs, frame, self.node.parts.context.scheduler) };
   },

@@ -23,9 +23,29 @@ export interface HttpResponse {
   readonly headers?: Readonly<Record<string, string>>;
   /**
    * Text and bytes are sent as they are; `null` is no body at all; an async iterable is a stream of either, one piece at a
-   * time as the client takes them; anything else is sent as JSON.
+   * time as the client takes them; a {@link Feed} writes when it likes; anything else is sent as JSON.
    */
   readonly body: unknown;
+}
+
+/** Where a {@link Feed} writes to. Nothing of it may be used once the feed was told that it is closed, or has ended it. */
+export interface FeedSink {
+  /** Hands bytes over, which are copied. @returns whether the network took everything, as far as that is known */
+  write(bytes: Uint8Array): boolean;
+  /** The answer is whole. */
+  end(): void;
+  /** Cuts the connection without a word. */
+  close(): void;
+}
+
+/** A body that is written as things happen, for as long as the client stays. */
+export abstract class Feed {
+  /** The head has been written. */
+  abstract opened(sink: FeedSink): void;
+  /** The network takes more. Bytes that it has not taken yet go out with the next write, and only with it: there must be one. */
+  abstract writable(): void;
+  /** The client has gone; perhaps before the answer began. */
+  abstract closed(): void;
 }
 
 /** What `Allow` says of a path with these routes. `HEAD` is answered wherever `GET` is (RFC 9110 section 9.3.2). */
@@ -39,7 +59,13 @@ export type RequestHead = Omit<HttpRequest, 'body' | 'bytes'>;
 export type Handler = (request: HttpRequest) => Promise<HttpResponse> | HttpResponse;
 
 /** What becomes of a request by its head alone: it is answered, or its body is waited for by a handler that knows who asks. */
-export type Verdict = { readonly answer: HttpResponse } | { readonly handle: Handler };
+export type Verdict = { readonly answer: HttpResponse } | Admitted;
+
+export interface Admitted {
+  readonly handle: Handler;
+  /** The client has gone, or sent a body that is none, or the handler threw, before it was answered. */
+  readonly abandon?: () => void;
+}
 
 interface Endpoint {
   readonly method: Method;

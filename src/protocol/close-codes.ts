@@ -28,6 +28,10 @@ export const CLOSE_CODES = {
   control_overflow: { code: 4108, when: 'replies piled up because the client does not read' },
   stalled: { code: 4109, when: 'no byte left the server for stall_timeout_secs although there was something to send' },
   actor_stopped: { code: 4110, when: "the connection's actor failed too often and was stopped" },
+  rotated: {
+    code: 4200,
+    when: 'a stream of events is as old as it may get (streams.max_secs): open the next one at once',
+  },
   token_expired: { code: 4300, when: 'the token is past its expiry plus the leeway' },
   token_revoked: { code: 4301, when: 'the token or its user was revoked, or the token was not accepted' },
 } as const satisfies Record<string, CloseEntry>;
@@ -45,6 +49,6 @@ export function countedAs(code: number): string {
 export const CLOSE_RANGES = [
   { from: 4000, to: 4099, client: 'stop' },
   { from: 4100, to: 4199, client: 'back off with full jitter, then reconnect' },
-  { from: 4200, to: 4299, client: 'reconnect at once (reserved)' },
+  { from: 4200, to: 4299, client: 'reconnect at once' },
   { from: 4300, to: 4399, client: 'get a new token, then reconnect' },
 ] as const;

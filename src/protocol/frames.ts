@@ -10,6 +10,8 @@ export interface SubscribeEntry {
   readonly from?: 'latest' | 'earliest';
   /** Where a pattern resumes, by topic. */
   readonly positions?: ReadonlyMap<string, Position>;
+  /** Never from a client: the position was lost on the way. The topic begins live, behind an announced loss. */
+  readonly lost?: true;
 }
 
 interface Envelope {
@@ -67,6 +69,23 @@ export interface AckFrame extends Envelope {
   readonly type: 'Ack';
   readonly positions: ReadonlyMap<string, Position>;
 }
+export interface PresenceFrame extends Envelope {
+  readonly type: 'Presence';
+  readonly topic: string;
+  readonly action: 'enter' | 'update' | 'leave';
+  /** JSON text of an object. */
+  readonly data: string | undefined;
+}
+export interface PresenceGetFrame extends Envelope {
+  readonly type: 'PresenceGet';
+  /** Whose members are asked for; without, {@link topics}. */
+  readonly topic: string | undefined;
+  /** Of which only the numbers are asked for. */
+  readonly topics: readonly string[] | undefined;
+  readonly limit: number;
+  readonly after: string;
+  readonly user: string | undefined;
+}
 export interface ExtensionFrame extends Envelope {
   readonly type: `X-${string}`;
   readonly data: JsonValue | undefined;
@@ -82,6 +101,8 @@ export type ClientFrame =
   | HistoryFrame
   | AuthenticateFrame
   | AckFrame
+  | PresenceFrame
+  | PresenceGetFrame
   | ExtensionFrame;
 
 /** Every client frame type that the core knows; `X-*` types go to applications. */
@@ -95,6 +116,8 @@ export const CLIENT_FRAME_TYPES = [
   'History',
   'Authenticate',
   'Ack',
+  'Presence',
+  'PresenceGet',
 ] as const;
 
 /** Frames for one client, as opposed to publications, which are encoded once for all. */

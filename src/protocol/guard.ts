@@ -14,10 +14,13 @@ import {
   MAX_IDEMPOTENCY_KEY_LENGTH,
   MAX_MISSED_LIMIT,
   MAX_POSITIONS_PER_FRAME,
+  MAX_PRESENCE_LIMIT,
+  MAX_PRESENCE_TOPICS,
   MAX_TOPIC_LENGTH,
   MAX_TOPICS_PER_FRAME,
   MAX_TRACE_LENGTH,
   MAX_USER_LENGTH,
+  PRESENCE_LIMIT,
 } from './limits.ts';
 import type { Position } from './position.ts';
 
@@ -68,6 +71,8 @@ const readers = new Map<string, Reader>([
   ['History', readHistory],
   ['Authenticate', readAuthenticate],
   ['Ack', readAck],
+  ['Presence', readPresence],
+  ['PresenceGet', readPresenceGet],
 ]);
 
 function readPing(data: Fields, id: string | undefined, trace: string | undefined): Decoded {
@@ -204,6 +209,36 @@ function readAuthenticate(data: Fields, id: string | undefined, trace: string | 
 function readAck(data: Fields, id: string | undefined, trace: string | undefined): AckFrame | RejectedFrame {
   const positions = readPositions(data['positions'], 'data.positions', id);
   return 'refusal' in positions ? positions : { type: 'Ack', id, trace, positions };
+}
+
+function readPresence(data: Fields, id: string | undefined, trace: string | undefined): Decoded {
+  const { topic, action, data: own } = data;
+  if (typeof topic !== 'string') return invalid(id, 'data.topic', 'a topic name', topic);
+  if (action !== 'enter' && action !== 'update' && action !== 'leave')
+    return invalid(id, 'data.action', '"enter", "update" or "leave"', action);
+  if (own !== undefined && !isFields(own)) return invalid(id, 'data.data', 'an object', own);
+  const problem = own === undefined ? null : valueProblem(own, 2);
+  if (problem !== null) return rejected(refusal('invalid_field', problem), id);
+  return { type: 'Presence', id, trace, topic, action, data: own === undefined ? undefined : JSON.stringify(own) };
+}
+
+function readPresenceGet(data: Fields, id: string | undefined, trace: string | undefined): Decoded {
+  const { topic, topics, limit = PRESENCE_LIMIT, after = '', user } = data;
+  if ((topic === undefined) === (topics === undefined))
+    return invalid(id, 'data', 'either topic or topics', topic === undefined ? undefined : data);
+  if (topic !== undefined && typeof topic !== 'string') return invalid(id, 'data.topic', 'a topic name', topic);
+  const isListOfNames =
+    isList(topics) && topics.length <= MAX_PRESENCE_TOPICS && topics.every((name) => typeof name === 'string');
+  if (topics !== undefined && !isListOfNames)
+    return invalid(id, 'data.topics', `an array of 1 to ${MAX_PRESENCE_TOPICS} topic names`, topics);
+  if (!isWhole(limit, 1, MAX_PRESENCE_LIMIT))
+    return invalid(id, 'data.limit', `a whole number from 1 to ${MAX_PRESENCE_LIMIT}`, limit);
+  if (typeof after !== 'string' || after.length > MAX_TOPIC_LENGTH)
+    return invalid(id, 'data.after', 'next of the page before', after);
+  if (user !== undefined && !isText(user, MAX_USER_LENGTH))
+    return invalid(id, 'data.user', `a user id of 1 to ${MAX_USER_LENGTH} characters`, user);
+  const names = topics as readonly string[] | undefined;
+  return { type: 'PresenceGet', id, trace, topic, topics: names, limit, after, user };
 }
 
 function readExtension(type: string, data: unknown, id: string | undefined, trace: string | undefined): Decoded {

@@ -28,6 +28,12 @@ export const MAX_POSITIONS_PER_FRAME = 1_000;
 export const MAX_HISTORY_LIMIT = 1_000;
 /** Publications that one `GetMissedMessages` may ask for. */
 export const MAX_MISSED_LIMIT = 10_000;
+/** Members in one page of `PresenceGet`. */
+export const MAX_PRESENCE_LIMIT = 500;
+/** Members in a page of `PresenceGet` that names no limit. */
+export const PRESENCE_LIMIT = 100;
+/** Topics of which one `PresenceGet` asks how many are there. */
+export const MAX_PRESENCE_TOPICS = 50;
 /** Bytes of publications in one `History` answer, and in one page of a replay. */
 export const PAGE_BYTES = 256 * 1024;
 /** Publications in one page of a replay. */

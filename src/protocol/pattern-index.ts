@@ -51,6 +51,39 @@ export class PatternIndex<T> {
       return true;
     });
   }
+
+  /** Hands over the values of all patterns that have topics in common with a pattern or topic. */
+  overlapping(pattern: string, found: (value: T) => void): void {
+    if (this.byPattern.size > 0) overlap(this.root, pattern.split('.'), 0, found);
+  }
+}
+
+/** Hands over what overlaps the segments of a pattern or topic from one of them on. */
+function overlap<T>(branch: Branch<T>, segments: readonly string[], at: number, found: (value: T) => void): void {
+  const segment = segments[at];
+  if (segment === undefined) return give(branch, found);
+  const { children } = branch;
+  if (children === null) return;
+  const rest = children.get('**');
+  if (rest !== undefined) give(rest, found);
+  if (segment === '*' || segment === '**') {
+    for (const child of children.values())
+      if (child !== rest) (segment === '*' ? overlap : all)(child, segments, at + 1, found);
+    return;
+  }
+  for (const key of [segment, '*']) {
+    const child = children.get(key);
+    if (child !== undefined) overlap(child, segments, at + 1, found);
+  }
+}
+
+function all<T>(branch: Branch<T>, segments: readonly string[], at: number, found: (value: T) => void): void {
+  give(branch, found);
+  for (const child of branch.children?.values() ?? []) all(child, segments, at, found);
+}
+
+function give<T>({ value }: Branch<T>, found: (value: T) => void): void {
+  if (value !== undefined) found(value);
 }
 
 const stop = (): boolean => false;

@@ -8,6 +8,8 @@ import {
   MAX_IDEMPOTENCY_KEY_LENGTH,
   MAX_MISSED_LIMIT,
   MAX_POSITIONS_PER_FRAME,
+  MAX_PRESENCE_LIMIT,
+  MAX_PRESENCE_TOPICS,
   MAX_TOPIC_LENGTH,
   MAX_TOPICS_PER_FRAME,
   MAX_TRACE_LENGTH,
@@ -66,6 +68,23 @@ export const CLIENT_DATA = {
   }),
   Authenticate: z.object({ token: z.string() }),
   Ack: z.object({ positions }),
+  Presence: z.object({
+    topic: z.string(),
+    action: z.enum(['enter', 'update', 'leave']),
+    data: z
+      .record(z.string(), z.unknown())
+      .refine((value) => isJsonValue(value, 2))
+      .optional(),
+  }),
+  PresenceGet: z
+    .object({
+      topic: z.string().optional(),
+      topics: z.array(z.string()).min(1).max(MAX_PRESENCE_TOPICS).optional(),
+      limit: z.int().min(1).max(MAX_PRESENCE_LIMIT).optional(),
+      after: z.string().max(MAX_TOPIC_LENGTH).optional(),
+      user: z.string().min(1).max(MAX_USER_LENGTH).optional(),
+    })
+    .refine(({ topic, topics }) => (topic === undefined) !== (topics === undefined)),
 } as const;
 
 /** A whole client frame of one of the core's types. */

@@ -16,6 +16,8 @@ const TENANT = /^[A-Za-z0-9_:-]{1,64}$/;
 /** The alias under which a client subscribes to its own direct messages. */
 export const ME = '@me';
 const DIRECT_PREFIX = '@user.';
+/** What the alias of a topic's presence begins with: who is there, as a logged topic of changes. */
+const PRESENCE_PREFIX = '@presence.';
 
 /** Whether a client may name this topic (reserved topics start with `@` and never match). */
 export function isTopicName(name: string): boolean {
@@ -127,6 +129,21 @@ export function directTopic(tenant: string, user: string): Topic {
 /** Whether publications of this topic are direct messages. */
 export function isDirectTopic(topic: Topic): boolean {
   return topic.startsWith(DIRECT_PREFIX, topic.indexOf('/') + 1);
+}
+
+/** The reserved topic that carries the changes of who is present in a topic; for names of clients and of the node alike. */
+export function presenceTopic(topic: Topic): Topic {
+  return qualify(tenantOf(topic), PRESENCE_PREFIX + wireName(topic));
+}
+
+/** Whether publications of this topic are changes of presence. */
+export function isPresenceTopic(topic: Topic): boolean {
+  return topic.startsWith(PRESENCE_PREFIX, topic.indexOf('/') + 1);
+}
+
+/** The topic whose presence a client names by its alias; `null` for every other name. */
+export function presentIn(name: string): string | null {
+  return name.startsWith(PRESENCE_PREFIX) ? name.slice(PRESENCE_PREFIX.length) : null;
 }
 
 /** What a client calls the topic: its own direct messages are `@me`, whatever the user id. */

@@ -22,6 +22,9 @@ const KEY_KINDS = [
   'ends',
   'standing',
   'deployment',
+  'members',
+  'presence',
+  'presences',
 ];
 const CHANNEL_KINDS = ['live', 'control', 'view'];
 /** Nothing has this digest: a user who may run scripts is told that there is no such script. */

@@ -35,6 +35,7 @@ export class HeadMoves {
     if (!topic.isReady)
       return this.early.epochChanged(topic, epoch, first, () => this.epochChanged(topic, epoch, first));
     if (topic.epoch === epoch) return;
+    if (topic.head >= first) topic.hasLost = true;
     this.fanOut.route(topic);
     allFallBehind(topic);
     topic.trace?.cut(epoch, first, topic.routedHead, topic.subscriptions);
@@ -60,8 +61,8 @@ export class HeadMoves {
     // Known from the owner before its log was: the log begins again within the same numbers.
     if (topic.epoch === position.epoch) return this.reach(topic, position.sequence);
     this.fanOut.route(topic);
-    if (hasHistory && topic.head === 0 && topic.epochNumber === 0) {
-      // Nobody has had anything of a topic that was new: what comes before this position is theirs, too.
+    if (hasHistory && topic.head === 0 && !topic.hasLost) {
+      // Nobody has had anything of a topic that never had a message: what comes before this position is theirs, too.
       topic.trace?.startAt(position.epoch);
       this.enter(topic, position.epoch);
       return this.reach(topic, position.sequence);
@@ -77,10 +78,11 @@ export class HeadMoves {
     for (const subscription of topic.subscriptions) {
       if (subscription.state === JOINING) continue;
       subscription.startAt(position.sequence, LIVE);
-      if (!behind.has(subscription)) continue;
+      if (!behind.has(subscription) && !(hasHistory && topic.hasLost)) continue;
       subscription.openGap({ cause: 'history_lost', epoch: position.epoch, sequence: position.sequence });
       subscription.owner.announced(subscription);
     }
+    topic.hasLost = false;
   }
 
   /** The head is there: subscribers that are behind go on from the log. */
@@ -103,6 +105,7 @@ export class HeadMoves {
     if (topic.isEphemeral || topic.subscriptions.some(({ state }) => state !== JOINING)) return;
     topic.trace?.startAt(position.epoch);
     topic.jumpTo(position.sequence);
+    topic.hasLost = false;
     this.enter(topic, position.epoch);
   }
 

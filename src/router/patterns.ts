@@ -41,6 +41,13 @@ export class Patterns {
     return this.patterns.matchesAny(topic);
   }
 
+  /** Everybody with a pattern that has topics in common with a pattern or topic. */
+  overlapping(filter: Topic, found: (owner: Subscriber) => void): void {
+    this.patterns.overlapping(filter, (owners) => {
+      for (const owner of owners.keys()) found(owner);
+    });
+  }
+
   /** Everybody with at least one matching pattern, each once; and whether the topic is new to it from its beginning. */
   matching(topic: Topic): ReadonlyMap<Subscriber, boolean> {
     const found = new Map<Subscriber, boolean>();

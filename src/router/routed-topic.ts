@@ -28,6 +28,8 @@ export class RoutedTopic {
   epoch = '';
   /** Grows with every epoch, so that an answer that was asked for under an older one is recognised. */
   epochNumber = 0;
+  /** Messages that its subscribers have had, or might have had, are gone with an epoch. */
+  hasLost = false;
   /** The newest sequence known; ephemeral publications are numbered by the node itself. */
   head = 0;
   /** Up to here publications have been counted into mailboxes; the rest follows at the end of the turn. */

@@ -4,7 +4,7 @@
  */
 import type { Refusal } from '../protocol/errors.ts';
 import type { Position, Publication } from '../protocol/position.ts';
-import type { Topic } from '../protocol/topic.ts';
+import { looksLikePattern, type Topic } from '../protocol/topic.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
 import type { Segment } from '../segments/segment.ts';
 import type { Clock } from '../telemetry/clock.ts';
@@ -144,6 +144,16 @@ export class Router {
   /** Subscriptions of a topic on this node. */
   recipients(name: Topic): number {
     return this.topics.get(name)?.subscriptions.length ?? 0;
+  }
+
+  /** Everybody with a subscription to a topic, or one that a pattern matches, or with a pattern that overlaps it. */
+  holders(filter: Topic): Set<Subscriber> {
+    const found = new Set<Subscriber>();
+    const one = this.topics.get(filter);
+    const topics = looksLikePattern(filter) ? this.topics.matching(filter).topics : one === undefined ? [] : [one];
+    for (const { subscriptions } of topics) for (const { owner } of subscriptions) found.add(owner);
+    this.patterns.overlapping(filter, (owner) => found.add(owner));
+    return found;
   }
 
   published(publication: Publication, segment: Segment | null = null): void {

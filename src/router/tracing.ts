@@ -97,6 +97,11 @@ export class Tracing {
     return this.ring.find(id);
   }
 
+  /** A stage of an application (message-trace.ts). */
+  reached(id: string, stage: `${string}.${string}`, at: number): boolean {
+    return this.ring.reached(id, stage, at);
+  }
+
   /** What is kept, oldest first. */
   messages(): Iterable<TracedMessage> {
     return this.ring.messages();

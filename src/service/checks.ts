@@ -1,8 +1,9 @@
 /** What may be read, subscribed to and written, as far as it can be said at once. `undefined`: somebody has to be asked. */
 import type { Principal } from '../auth/principal.ts';
 import { quote, refusal, type Refusal } from '../protocol/errors.ts';
-import { isSupportedPattern, isTopicName, looksLikePattern, ME } from '../protocol/topic.ts';
+import { isSupportedPattern, isTopicName, looksLikePattern, ME, presentIn } from '../protocol/topic.ts';
 import type { ServiceContext } from './context.ts';
+import { presenceRefusal } from './presence.ts';
 
 /** Why nothing can be written now, or `null`. */
 export function writeProblem({ node }: ServiceContext): Refusal | null {
@@ -10,8 +11,10 @@ export function writeProblem({ node }: ServiceContext): Refusal | null {
   return refusal('read_only', 'expected a request that only reads: the node is in read-only mode', 5_000);
 }
 
-/** Why a topic (a name or `@me`, no pattern) cannot be read by this principal, or `null`. */
+/** Why a topic (a name, `@me` or `@presence.` and a name, no pattern) cannot be read by this principal, or `null`. */
 export function readProblem(context: ServiceContext, principal: Principal, name: string): Refusal | null | undefined {
+  const present = presentIn(name);
+  if (present !== null) return presenceRefusal(context.presence, principal, 'read', present);
   if (name !== ME && !isTopicName(name)) return invalidTopic(name);
   return context.authorizer.decide(principal, 'subscribe', name);
 }

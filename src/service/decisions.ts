@@ -10,7 +10,8 @@ import { joinParts } from '../protocol/parts.ts';
 import { looksLikePattern, ME, qualify } from '../protocol/topic.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Authorizer } from './authorizer.ts';
-import { affects, type RightsChange } from './rights-change.ts';
+import type { RightsChange } from './rights-change.ts';
+import { SubjectIndex, type Subject } from './subject-index.ts';
 import type { DecisionReply, TopicOwner, TopicOwners } from './topic-owners.ts';
 
 export interface DecisionOptions {
@@ -24,14 +25,8 @@ export interface DecisionOptions {
 
 type Answered = (problem: Refusal | null) => void;
 
-/** What an answer is about: enough to know which changes of rights end it. */
-interface Subject {
-  readonly user: string;
-  readonly tenant: string;
-  readonly name: string;
-}
-
 interface Remembered extends Subject {
+  readonly key: string;
   readonly problem: Refusal | null;
   /** By the monotonic clock, in ms. */
   readonly until: number;
@@ -53,6 +48,8 @@ export class Decisions implements Authorizer {
   private owners: TopicOwners | null = null;
   private readonly remembered = new Map<string, Remembered>();
   private readonly questions = new Map<string, Question>();
+  private readonly rememberedAbout = new SubjectIndex<Remembered>();
+  private readonly questionsAbout = new SubjectIndex<Question>();
   private readonly options: DecisionOptions;
   private readonly rights: Rights;
   private readonly clock: Clock;
@@ -117,8 +114,8 @@ export class Decisions implements Authorizer {
 
   /** Forgets what may have changed, and asks anew what is being asked: an answer under way may be of before. */
   rightsChanged(change: RightsChange): void {
-    for (const [key, subject] of this.remembered) if (affects(change, subject)) this.remembered.delete(key);
-    for (const question of this.questions.values()) if (affects(change, question)) question.askAgain();
+    for (const known of this.rememberedAbout.affectedBy(change)) this.forget(known);
+    for (const question of this.questionsAbout.affectedBy(change)) question.askAgain();
   }
 
   private byToken(principal: Principal, action: Action, name: string): Refusal | null {
@@ -148,16 +145,30 @@ export class Decisions implements Authorizer {
     const known = this.remembered.get(key);
     if (known === undefined) return undefined;
     if (known.until > this.clock.elapsed()) return known.problem;
-    this.remembered.delete(key);
+    this.forget(known);
     return undefined;
+  }
+
+  private forget(known: Remembered): void {
+    this.remembered.delete(known.key);
+    this.rememberedAbout.delete(known);
   }
 
   private remember(key: string, { user, tenant, name }: Subject, problem: Refusal | null, ageMs: number): void {
     if (ageMs <= 0 || (problem !== null && ERRORS[problem.reason].temporary)) return;
-    this.remembered.delete(key);
-    if (this.remembered.size >= this.options.capacity)
-      this.remembered.delete(this.remembered.keys().next().value as string);
-    this.remembered.set(key, { user, tenant, name, problem, until: this.clock.elapsed() + ageMs });
+    const before = this.remembered.get(key) ?? (this.isFull ? this.oldest : undefined);
+    if (before !== undefined) this.forget(before);
+    const known = { key, user, tenant, name, problem, until: this.clock.elapsed() + ageMs };
+    this.remembered.set(key, known);
+    this.rememberedAbout.add(known);
+  }
+
+  private get isFull(): boolean {
+    return this.remembered.size >= this.options.capacity;
+  }
+
+  private get oldest(): Remembered | undefined {
+    return this.remembered.values().next().value;
   }
 
   /** Asks one owner, or waits with those who have asked it the same. */
@@ -198,11 +209,13 @@ export class Decisions implements Authorizer {
       },
     };
     this.questions.set(key, question);
+    this.questionsAbout.add(question);
     question.askAgain();
   }
 
   private settle(key: string, question: Question, problem: Refusal | null): void {
     this.questions.delete(key);
+    this.questionsAbout.delete(question);
     question.timer.cancel();
     for (const reply of question.waiting) reply(problem);
   }

@@ -12,6 +12,7 @@ import { inTime } from './answer-in-time.ts';
 import { invalidTopic, writeProblem } from './checks.ts';
 import type { ServiceContext } from './context.ts';
 import { appendStored, isStored } from './owned-append.ts';
+import { tellEvents } from './tell-events.ts';
 import type { StoredAt, TopicOwner } from './topic-owners.ts';
 
 export type PublishFrame = BroadcastFrame | DirectMessageFrame;
@@ -101,7 +102,8 @@ export function published(
     const status = duplicate ? 'duplicate' : recipients > 0 ? 'delivered' : 'queued';
     return { replyTo: frame.id, status, topic: undefined, id, position, recipients };
   }
-  if (events !== null && !duplicate) events.published(principal, frame.topic, outcome, draft);
+  if (events !== null && !duplicate)
+    tellEvents(context, (listening) => listening.published(principal, frame.topic, outcome, draft));
   return {
     replyTo: frame.id,
     status: duplicate ? 'duplicate' : 'delivered',

@@ -8,6 +8,11 @@ export interface RightsChange {
   readonly topic?: string | undefined;
 }
 
+/** What an index by the segments of names can find; a change that begins with a wildcard is one of everything of the tenant. */
+export function namedTopic({ topic }: RightsChange): string | undefined {
+  return topic?.startsWith('*') === true ? undefined : topic;
+}
+
 /** Whether it may be a change of a user's rights. */
 export function isOf(
   change: RightsChange,

@@ -226,6 +226,7 @@ export class World {
       sessions: new MemorySessionStore(60_000, 10, clock),
       authorizer: this.decisions,
       owners: null,
+      presence: null,
       events: null,
       limits: limitsOf(conditions, options),
       frameHandlers: new Map(),
@@ -296,7 +297,7 @@ export class World {
     if (this.owner === null) return;
     this.owner.allow(user, isAllowed);
     const change = { tenant: '', user, topic: OWNED };
-    changeRights(this.node.parts.context, touchedBy(change, this.node.connections), change);
+    changeRights(this.node.parts.context, touchedBy(change, this.node), change);
   }
 
   /** A message that the node gives the log is of a sender that is still there, and may publish it. */
@@ -362,6 +363,8 @@ function limitsOf(conditions: Conditions, { idempotencyWindowMs }: WorldOptions)
     maxMatchedTopics: 100,
     heartbeatBeats: 3,
     clientTimeoutBeats: 8,
+    streamHeartbeatBeats: 4,
+    streamBeats: 900,
     stallTimeoutBeats: 8,
     closeTimeoutBeats: 2,
     leewayMs: 0,

@@ -120,6 +120,13 @@ export class Counters {
   /** HTTP requests answered, by `route class`. */
   readonly httpRequests = new Tally();
 
+  /** Changes of who is present, by `op reason`. */
+  readonly presenceChanges = new Tally();
+  /** Changes of presence that came too soon, and were made later with newer ones. */
+  presenceCoalesced = 0;
+  /** Entries that this node removed because their node was lost. */
+  presenceReaped = 0;
+
   /** Failures after which an actor went on. */
   actorFailures = 0;
   actorsStopped = 0;

@@ -26,8 +26,10 @@ export interface SharedStoreGauges {
 export interface Gauges {
   /** The names of the wire formats, by their numbers. */
   readonly formats: readonly string[];
-  /** By format. */
-  readonly connections: readonly number[];
+  /** What clients come over. */
+  readonly transports: readonly string[];
+  /** By transport, then by format. */
+  readonly connections: readonly (readonly number[])[];
   readonly users: number;
   readonly subscriptions: number;
   readonly mailboxMessages: number;
@@ -46,6 +48,8 @@ export interface Gauges {
   readonly logBytes: number;
   readonly idempotencyKeys: number;
   readonly sessions: number;
+  /** Connections of this node in topics. */
+  readonly presenceMembers: number;
   /** `null` when the node keeps its topics in memory. */
   readonly sharedStore: SharedStoreGauges | null;
   readonly deadLetters: number;

@@ -55,7 +55,12 @@ export interface Stages {
   delivered?: number;
   /** It ended for the first recipient without having been handed over. */
   failed?: number;
+  /** Those of applications, `APP.STAGE`. */
+  [ofApp: `${string}.${string}`]: number;
 }
+
+/** Stages of applications that a message keeps; further ones are not written down. */
+const MAX_APP_STAGES = 16;
 
 export interface TracedMessage {
   readonly id: string;
@@ -163,6 +168,17 @@ export class MessageTrace {
     known.cause = cause;
     known.gap = gap;
     if (end === 'displaced') known.displacedAt = at;
+  }
+
+  /** An application has done its part. A stage is reached once: its first time stays. @returns whether it is written down */
+  reached(id: string, stage: `${string}.${string}`, at: number): boolean {
+    const message = this.byId.get(id);
+    if (message === undefined || message.tracedUntil !== null) return false;
+    const { stages } = message;
+    const ofApps = Object.keys(stages).filter((name) => name.includes('.'));
+    if (stages[stage] === undefined && ofApps.length >= MAX_APP_STAGES) return false;
+    stages[stage] ??= at;
+    return true;
   }
 
   private evict(message: TracedMessage): void {

@@ -7,8 +7,17 @@ import { counter, gauge, histogram, one, type MetricEntry, type Sample } from '.
 import { REDIS_METRICS } from './redis-metrics.ts';
 
 export const METRICS: readonly MetricEntry[] = [
-  gauge('connections', 'Open connections.', ['format'], (_, { connections, formats }) =>
-    formats.map((format, at) => one(connections[at] ?? 0, { format })),
+  gauge(
+    'connections',
+    'Open connections, by what they came over and what they speak.',
+    ['transport', 'format'],
+    (_, { connections, transports, formats }) =>
+      transports.flatMap((transport, row) =>
+        formats
+          // Without a WebSocket there is one format.
+          .filter((__, at) => row === 0 || at === 0)
+          .map((format, at) => one(connections[row]?.[at] ?? 0, { transport, format })),
+      ),
   ),
   counter('connections_accepted_total', 'Connections admitted and upgraded.', [], ({ accepted }) => [one(accepted)]),
   counter('connections_refused_total', 'Handshakes refused, by reason of docs/errors.md.', ['reason'], ({ refused }) =>
@@ -116,6 +125,31 @@ export const METRICS: readonly MetricEntry[] = [
     ({ publishToWrite }) => publishToWrite,
   ),
   histogram('ping_round_trip_seconds', 'From a ping to its pong.', ({ pingRoundTrip }) => pingRoundTrip),
+
+  gauge(
+    'presence_members',
+    'Connections of this node that are present in topics, each counted once per topic; those in their grace included.',
+    [],
+    (_, { presenceMembers }) => [one(presenceMembers)],
+  ),
+  counter(
+    'presence_changes_total',
+    'Changes of presence that were stored, by op (enter, leave) and reason.',
+    ['op', 'reason'],
+    ({ presenceChanges }) => pairs(presenceChanges, 'op', 'reason'),
+  ),
+  counter(
+    'presence_coalesced_total',
+    'Changes of presence that came too soon, and were made later with the newest data.',
+    [],
+    ({ presenceCoalesced }) => [one(presenceCoalesced)],
+  ),
+  counter(
+    'presence_reaped_total',
+    'Connections that this node removed from presence because their node was lost.',
+    [],
+    ({ presenceReaped }) => [one(presenceReaped)],
+  ),
 
   gauge('resting_topics', 'Silent topics that only patterns bring: a position each.', [], (_, { restingTopics }) => [
     one(restingTopics),

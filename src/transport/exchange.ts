@@ -3,7 +3,9 @@ import type { HttpResponse as UwsResponse } from 'uWebSockets.js-compat';
 import { refusalResponse } from '../node/refusal-response.ts';
 import {
   authorize,
-  type Handler,
+  Feed,
+  type Admitted,
+  type HttpRequest,
   type HttpResponse,
   type RequestHead,
   type Route,
@@ -14,6 +16,7 @@ import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { BodyBudget, IncomingBody, type Body } from './request-body.ts';
 import { respond, statusLine } from './response.ts';
+import { ResponseFeed } from './response-feed.ts';
 import { isStream, ResponseStream } from './response-stream.ts';
 
 /** Bytes of a request body, where the route does not say. */
@@ -56,7 +59,7 @@ export class Exchange {
   private readonly received: Received;
   private readonly around: Surroundings;
   private readonly maxBytes: number;
-  private handle: Handler | null = null;
+  private admitted: Admitted | null = null;
   private body: IncomingBody | null = null;
   /** The answer, when it comes in pieces. */
   private stream: ResponseStream | null = null;
@@ -81,6 +84,7 @@ export class Exchange {
     if (Number(head.header('content-length') ?? 0) > this.maxBytes)
       return this.send(refusalResponse(this.bodyRefusal({ problem: 'too_large' })));
     res.onAborted(() => {
+      if (!this.isOver) this.admitted?.abandon?.();
       this.isOver = true;
       this.body?.abandon();
       this.stream?.abandon();
@@ -94,7 +98,7 @@ export class Exchange {
       waiting,
       (body) => this.arrived(body),
     );
-    if (this.handle !== null) return this.admit(this.body);
+    if (this.admitted !== null) return this.admit(this.body);
     // Bytes that are in the library's buffer already still come; the rest waits in the network.
     this.isPaused = true;
     res.pause();
@@ -110,13 +114,13 @@ export class Exchange {
   }
 
   private decided(verdict: Verdict): void {
-    if (this.isOver) return;
+    if (this.isOver) return 'handle' in verdict ? verdict.abandon?.() : undefined;
     this.resume();
     if ('answer' in verdict) {
       this.body?.abandon();
       return this.send(verdict.answer);
     }
-    this.handle = (request) => verdict.handle(request);
+    this.admitted = verdict;
     if (!this.readsBody) return this.run('');
     if (this.body !== null) this.admit(this.body);
   }
@@ -128,8 +132,10 @@ export class Exchange {
   private arrived(body: Body): void {
     if (this.isOver) return;
     this.resume();
-    if ('problem' in body) this.send(refusalResponse(this.bodyRefusal(body)));
-    else if ('bytes' in body) this.run('', body.bytes);
+    if ('problem' in body) {
+      this.admitted?.abandon?.();
+      this.send(refusalResponse(this.bodyRefusal(body)));
+    } else if ('bytes' in body) this.run('', body.bytes);
     else this.run(body.text);
   }
 
@@ -143,10 +149,11 @@ export class Exchange {
       });
   }
 
-  private async answer(request: Parameters<Handler>[0]): Promise<HttpResponse> {
+  private async answer(request: HttpRequest): Promise<HttpResponse> {
     try {
-      return await (this.handle as Handler)(request);
+      return await (this.admitted as Admitted).handle(request);
     } catch (error) {
+      this.admitted?.abandon?.();
       return this.failed(error);
     }
   }
@@ -159,12 +166,17 @@ export class Exchange {
   }
 
   private send(response: HttpResponse): void {
-    if (this.isOver) return;
+    if (this.isOver) {
+      if (response.body instanceof Feed) response.body.closed();
+      return;
+    }
     const { route, res, head, isHead } = this.received;
     const always = route.headers?.(head) ?? {};
     this.isOver = true;
     count(this.around.counters, route.path, response);
     const headers = { ...always, ...response.headers };
+    if (response.body instanceof Feed)
+      return new ResponseFeed(res, response.body).begin(statusLine(response.status), headers, isHead);
     if (!isStream(response.body)) return respond(res, { ...response, headers }, { isHead });
     this.stream = new ResponseStream(res, response.body, this.around.log);
     this.stream.begin(statusLine(response.status), headers, isHead);

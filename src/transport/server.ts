@@ -159,25 +159,41 @@ function upgrade(
   const handshake = copyHandshake(res, req, headers);
   const key = handshake.key;
   const extensions = headers.values.get('sec-websocket-extensions') ?? '';
+  let isOwnTurn = true;
   node.admit(handshake, (admission) => {
     if (admission.kind === 'accepted') abandon = admission.abandon;
     if (aborted) return abandon?.();
     abandon = null;
-    try {
-      if (admission.kind === 'refused' && admission.close === null) {
-        const response = refusalResponse(admission.refusal);
-        // A client whose handshake is none is not worth a connection kept alive.
-        respond(res, response, { isHead: false, ends: response.status === 400 });
-      }
-      // In the request's own turn this is corked already. Not inside res.cork, as the library's examples do it for
-      // later turns: when the socket keeps its address while it is upgraded, the end of that cork takes it for an HTTP
-      // response still and may shut it down (20.51.4: one handshake in a thousand). Then 101 goes out in small pieces.
-      else open(admission, new Socket(compresses), res, context, key, extensions);
-    } catch (error) {
-      log.error('Upgrade failed', { error: error instanceof Error ? error.stack : String(error) });
-      if (!aborted) res.close();
+    if (admission.kind === 'refused' && admission.close === null) {
+      const response = refusalResponse(admission.refusal);
+      // A client whose handshake is none is not worth a connection kept alive.
+      return respond(res, response, { isHead: false, ends: response.status === 400 });
     }
+    // Caught inside, because the library ends the process when something is thrown into it.
+    const upgraded = (): void => {
+      try {
+        open(admission, new Socket(compresses), res, context, key, extensions);
+      } catch (error) {
+        log.error('Upgrade failed', { error: error instanceof Error ? error.stack : String(error) });
+        if (!aborted) res.close();
+      }
+    };
+    if (isOwnTurn) upgraded();
+    else upgradeLater(node, res, upgraded);
   });
+  isOwnTurn = false;
+}
+
+/**
+ * In the request's own turn an upgrade is corked already. In a later one the library prints a warning for each that is
+ * not inside res.cork, and inside it, when the socket keeps its address, the end of that cork takes it for an HTTP
+ * response still and may shut it down (20.51.4: one handshake in a thousand). A cork inside another socket's is only a
+ * call, so it has no such end. Where nobody else is connected, a line too many is better than a handshake lost.
+ */
+function upgradeLater(node: Node, res: HttpResponse, upgraded: () => void): void {
+  const other = node.connections.find(({ transport }) => transport !== null)?.transport ?? null;
+  if (other === null) upgraded();
+  else other.cork(() => void res.cork(upgraded));
 }
 
 /** Upgrades; a refused client is told why inside WebSocket, and closed. */

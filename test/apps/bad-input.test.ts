@@ -1,13 +1,16 @@
 /** Applications that are wrong: at start nothing runs and everything is said at once; later nobody but the caller notices. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { App, Host, Parts } from '../../src/index.ts';
 import { appOf } from '../harness/apps.ts';
 import { connect } from '../harness/client.ts';
 import { within } from '../harness/deadline.ts';
 import { signalbox, spawnServer } from '../harness/process.ts';
+import { handshake, refusalIn } from '../harness/raw.ts';
+import { freePort } from '../harness/redis-server.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 import { SECRET, tokenOf } from '../harness/tokens.ts';
 
@@ -56,6 +59,67 @@ describe('at start', () => {
     expect(err).toContain('apps.good.siez: expected a known key (did you mean apps.good.size?), got an unknown one');
     expect(err).toContain('apps.nobody: expected the section of an application that runs (good)');
     expect(err).toContain('SIGNALBOX_APPS_GOOD_COLOUR: expected a key of the application good');
+  });
+
+  test('a module that is no erasable TypeScript is told with the line, and what to write instead', async () => {
+    const path = module(
+      'enum.ts',
+      "\nenum Kind { A }\nexport const app = { name: 'kinds', kind: Kind.A, start: () => ({}) };",
+    );
+    const { err } = await signalbox(['check-config', '--set', `apps.modules=${path}`], { JWT_SECRET: SECRET });
+    expect(err).toMatch(/got SyntaxError: .* \(.*enum\.ts:2\); types are stripped .* "erasableSyntaxOnly"/);
+    const folder = mkdtempSync(join(directory, 'package-'));
+    mkdirSync(join(folder, 'node_modules/signalbox'), { recursive: true });
+    writeFileSync(join(folder, 'node_modules/signalbox/package.json'), '{"type":"module","exports":"./index.js"}');
+    writeFileSync(join(folder, 'node_modules/signalbox/index.js'), 'export const createSignalbox = 1;');
+    writeFileSync(
+      join(folder, 'value.ts'),
+      "import { App } from 'signalbox';\nexport const app: App = { name: 'value', start: () => ({}) };",
+    );
+    const beside = await signalbox(['check-config', '--set', `apps.modules=${join(folder, 'value.ts')}`], {
+      JWT_SECRET: SECRET,
+    });
+    expect(beside.err).toMatch(/value\.ts:1\); types are imported with: import type \{ App \} from 'signalbox'/);
+  });
+
+  test('a file that is named like a package, and a verb without its server, say what to do', async () => {
+    const bare = await signalbox(['check-config', '--set', 'apps.modules=queue.ts'], { JWT_SECRET: SECRET });
+    expect(bare.err).toContain("Cannot find package 'queue.ts'");
+    expect(bare.err).toContain('; a file is named by a path that begins with ./ or /');
+    const poll = fileURLToPath(new URL('../../examples/poll/poll.ts', import.meta.url));
+    const words = [
+      'poll',
+      'results',
+      'lunch',
+      '--set',
+      `apps.modules=${poll}`,
+      '--url',
+      `http://127.0.0.1:${await freePort()}`,
+    ];
+    const { code, err } = await signalbox(words, { JWT_SECRET: SECRET });
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/expected a server at http:\/\/127\.0\.0\.1:\d+, got: .*ECONNREFUSED/),
+    ]);
+  });
+
+  test('a key of the command line that nobody has is told with the nearest one and the applications that run', async () => {
+    const path = module(
+      'queue.ts',
+      "export const app = { name: 'queue', settings: (z) => z.strictObject({ max_open: z.int().default(1) }), start: () => ({}) };",
+    );
+    const sets = [`apps.modules=${path}`, 'apps.queue.max_opne=2'].flatMap((assignment) => ['--set', assignment]);
+    const { err } = await signalbox(['check-config', ...sets], { JWT_SECRET: SECRET });
+    expect(err).toContain(
+      'apps.queue.max_opne: expected a key of an application that runs (queue) (did you mean apps.queue.max_open?), got an unknown one',
+    );
+  });
+
+  test('parts and hooks of names that nobody calls are refused', async () => {
+    const odd = appOf('odd', () => ({ frame: {}, hooks: { disconnect: () => undefined } }) as Parts);
+    const text = await problemsOf({}, [odd]);
+    expect(text).toContain('apps.odd: expected parts of frames, routes, topics, hooks, health, stop, got "frame"');
+    expect(text).toMatch(/apps\.odd: expected hooks of connecting, .*published, got "disconnect"/);
   });
 
   test('one that throws stops the server, with its name and the reason; so does one that gives nothing', async () => {
@@ -245,6 +309,33 @@ describe('later', () => {
     });
     expect((await client.ask('Ping', {})).type).toBe('Pong');
   });
+
+  test.each(['throws', 'rejects', 'number', 'circle', 'names', 'reason'])(
+    'connecting that fails (%s) is no decision: 503 and a dead letter, never a yes',
+    async (way) => {
+      const answers: Record<string, (host: Host) => unknown> = {
+        throws: () => {
+          throw new Error('PLANTED');
+        },
+        rejects: () => Promise.reject(new Error('PLANTED')),
+        number: () => 5,
+        circle: () => {
+          const circle: Record<string, unknown> = {};
+          circle['self'] = circle;
+          return circle;
+        },
+        names: () => ({ subscribe: [5] }),
+        reason: (host) => ({ ...host.refuse('internal', 'x'), reason: 'no_such' }),
+      };
+      server = await startServer({}, [
+        appOf('bad', (host) => ({ hooks: { connecting: () => answers[way]?.(host) as undefined } })),
+      ]);
+      const answer = await handshake(server.port, { authorization: `Bearer ${await tokenOf('ada')}` });
+      expect(refusalIn(answer)).toMatchObject({ reason: 'rights_unavailable' });
+      expect([answer.status, server.connections]).toEqual([503, 0]);
+      if (way !== 'reason') expect(await failures('connecting')).toBe(1);
+    },
+  );
 
   test('a handler that blocks the event loop is named', async () => {
     server = await startServer({}, [bad]);

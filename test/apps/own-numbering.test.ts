@@ -64,7 +64,8 @@ function talk(table: Table): App {
               const messages = table.rows
                 .filter(({ at }) => at.sequence > after && at.sequence < before)
                 .slice(0, limit);
-              return { first: 1, messages };
+              const head = table.rows.at(-1)?.at;
+              return { first: 1, messages, ...(head && { head }) };
             },
           },
         ],
@@ -146,6 +147,38 @@ describe.each(['in memory', 'on Redis'])('%s', (where) => {
     expect(seen.map(({ data }) => data.payload)).toEqual(table.rows.map(({ payload }) => payload));
   });
 
+  test.each(['by its name', 'by a pattern'])(
+    'live readers %s get the first message also when the second is appended before it, on every node',
+    async (by) => {
+      const table = new Table();
+      const prefix = `own-first-${by.replaceAll(' ', '-')}`;
+      const here = await start(table, prefix);
+      const there = where === 'on Redis' ? await start(table, prefix) : here;
+      const readers = await Promise.all([here, there].map(({ port }, at) => connect(port, { user: `reader-${at}` })));
+      await Promise.all(readers.map((reader) => reader.subscribe(by === 'by its name' ? TOPIC : 'talk.*')));
+      table.delayOf = (sequence) => (sequence === 1 ? 100 : 0);
+      const first = await connect(here.port, { user: 'first' });
+      const second = await connect(there.port, { user: 'second' });
+      const one = first.publish(TOPIC, 'one');
+      await eventually(() => table.rows.length === 1, 'the first row');
+      const acks = await Promise.all([one, second.publish(TOPIC, 'two')]);
+      expect(acks.map(({ data }) => [data.status, data.sequence])).toEqual([
+        ['delivered', 1],
+        ['delivered', 2],
+      ]);
+      await second.publish(TOPIC, 'three');
+      for (const reader of readers) {
+        const seen = await reader.take(3);
+        expect(seen.map(({ data }) => [data.sequence, data.payload])).toEqual([
+          [1, 'one'],
+          [2, 'two'],
+          [3, 'three'],
+        ]);
+        expect(reader.frames.filter(({ type }) => type === 'Gap')).toEqual([]);
+      }
+    },
+  );
+
   test('a server that has lost its log goes on under the same numbers', async () => {
     const table = new Table();
     const before = await start(table, 'own4');
@@ -161,5 +194,24 @@ describe.each(['in memory', 'on Redis'])('%s', (where) => {
     const again = await connect(port, { user: 'writer' });
     await eventually(async () => (await again.publish(TOPIC, 13)).data.sequence === 13, 'the next number');
     expect((await reader.next('Broadcast')).data.sequence).toBe(13);
+  });
+
+  test('who listens while Redis loses the log misses nothing, whichever message is appended first', async () => {
+    if (redis === null) return;
+    const table = new Table();
+    const { port } = await start(table, 'own5');
+    const first = await connect(port, { user: 'first' });
+    const reader = await connect(port, { user: 'reader' });
+    await reader.subscribe(TOPIC);
+    await first.publishAll(TOPIC, numbers(1, 12));
+    await reader.take(12);
+    await redis.redis.flushall();
+    table.delayOf = (sequence) => (sequence === 13 ? 100 : 0);
+    const second = await connect(port, { user: 'second' });
+    const slow = first.publish(TOPIC, 13);
+    await eventually(() => table.rows.length === 13, 'the row of 13');
+    await Promise.all([slow, second.publish(TOPIC, 14)]);
+    expect((await reader.take(2)).map(({ data }) => data.sequence)).toEqual([13, 14]);
+    expect(reader.frames.filter(({ type }) => type === 'Gap')).toEqual([]);
   });
 });

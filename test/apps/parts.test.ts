@@ -312,13 +312,11 @@ describe('the host', () => {
     await bob.subscribe('room.a');
     await ada.subscribe('room.a');
     allowed.delete('bob');
-    const since = performance.now();
     await host.rightsChanged({ user: 'bob' });
     const left = await bob.waitFor(
       ({ type, data }) => type === 'Status' && data.status === 'unsubscribed',
       'the end of a subscription',
     );
-    expect(performance.now() - since).toBeLessThan(5_000);
     expect(left.data.details).toMatchObject({ topics: ['room.a'] });
     await ada.publish('room.a', 1);
     expect((await ada.next('Broadcast')).data.payload).toBe(1);

@@ -73,7 +73,7 @@ describe('on one node', () => {
     });
     expect((await host.ask('X-PollCreate', { poll: 'x' })).data).toMatchObject({
       reason: 'invalid_field',
-      message: expect.stringMatching(/^question: /),
+      message: expect.stringMatching(/^data\.question: expected string, got nothing$/),
     });
     expect(await detailsOf(guest, 'X-PollVote', { poll: 'none', option: 'x' })).toBe('not_found');
     expect(guest.isClosed).toBe(false);

@@ -194,7 +194,33 @@ test('an application is asked and answers', async () => {
   };
   const server = await startServer({}, [vote]);
   const client = clientOf(server);
-  await new Reading(client.topic('chat.42')).live();
+  // The first use connects, and the request waits for that.
   expect(await client.request('X-Vote', { for: 'tea' })).toEqual({ votes: 3 });
   await expect(client.request('X-Nothing')).rejects.toMatchObject({ reason: 'not_found' });
+  await client.close();
+  await expect(client.request('X-Vote')).rejects.toMatchObject({ reason: 'closed' });
+});
+
+test('an application whose answer was lost with the connection has perhaps done it', async () => {
+  const asked = Promise.withResolvers<void>();
+  const slow: App = {
+    name: 'slow',
+    start: (host) => ({
+      frames: {
+        'X-Slow': host.frame({
+          writes: false,
+          handle: () => {
+            asked.resolve();
+            return new Promise<undefined>(() => {});
+          },
+        }),
+      },
+    }),
+  };
+  const server = await startServer({}, [slow]);
+  const answer = clientOf(server).request('X-Slow');
+  const expected = expect(answer).rejects.toMatchObject({ reason: 'outcome_unknown', temporary: false });
+  await asked.promise;
+  for (const connection of server.running.node.connections) connection.close('token_revoked', 'by the test');
+  await expected;
 });

@@ -2,12 +2,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { serverCommand } from './built-server.ts';
 import { within } from './deadline.ts';
 import { endings } from './end-of-file.ts';
 import { SECRET } from './tokens.ts';
 
-const LAUNCHER = fileURLToPath(new URL('../../signalbox', import.meta.url));
 /** Only what the launcher needs: the variables of who runs the tests are no part of them. */
 const CLEAN = {
   PATH: process.env['PATH'],
@@ -31,12 +30,12 @@ export interface Outcome {
   readonly err: string;
 }
 
-/** Runs a verb to its end. */
+/** Runs a verb to its end, in the built server. */
 export function signalbox(args: readonly string[], environment: Environment = {}): Promise<Outcome> {
   return inTurn(() => outcomeOf(launch(args, environment), args));
 }
 
-/** Runs a verb through another way to the launcher, from another directory. */
+/** Runs a verb by the launcher, or a way to it, from another directory. */
 export function runLauncher(
   path: string,
   args: readonly string[],
@@ -220,17 +219,19 @@ export function spawnWithOutput(
   output: number | 'pipe',
 ): ServerProcess {
   const env = { ...CLEAN, ...environment };
-  return new ServerProcess(track(spawn(LAUNCHER, args, { env, stdio: ['ignore', output, 'pipe'] })));
+  const child = spawn(process.execPath, [...serverCommand(), ...args], { env, stdio: ['ignore', output, 'pipe'] });
+  return new ServerProcess(track(child));
 }
 
 function launch(
   args: readonly string[],
   environment: Environment,
-  launcher = LAUNCHER,
+  launcher?: string,
   directory?: string,
 ): ChildProcess {
   const env = { ...CLEAN, ...environment };
-  return track(spawn(launcher, args, { env, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] }));
+  const [program, ...first] = launcher === undefined ? [process.execPath, ...serverCommand()] : [launcher];
+  return track(spawn(program, [...first, ...args], { env, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] }));
 }
 
 function track<Child extends ChildProcess>(child: Child): Child {

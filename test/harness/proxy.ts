@@ -16,6 +16,8 @@ export interface ProxyOptions {
   readonly nodes: readonly [number, number];
   /** Instead of the 90 s of silence that the configuration allows. */
   readonly silenceSecs: number;
+  /** What else is changed in the configuration. */
+  readonly changes?: readonly (readonly [from: string, to: string])[];
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -64,8 +66,9 @@ export async function startProxy(name: ProxyName, options: ProxyOptions): Promis
   return { port, log };
 }
 
-function nginxFor(port: number, { nodes, silenceSecs }: ProxyOptions, directory: string): string {
+function nginxFor(port: number, { nodes, silenceSecs, changes = [] }: ProxyOptions, directory: string): string {
   return replaced(proxyConfig('nginx'), [
+    ...changes,
     ['pid /run/nginx.pid;', `pid ${directory}/nginx.pid;${asWhoeverRuns()}`],
     ['worker_processes auto;', 'worker_processes 1;'],
     // What a test machine allows.
@@ -92,8 +95,9 @@ function asWhoeverRuns(): string {
   return process.getuid?.() === 0 ? ' user root;' : '';
 }
 
-function haproxyFor(port: number, { nodes, silenceSecs }: ProxyOptions): string {
+function haproxyFor(port: number, { nodes, silenceSecs, changes = [] }: ProxyOptions): string {
   return replaced(proxyConfig('haproxy'), [
+    ...changes,
     ['maxconn 30000', 'maxconn 64'],
     ['bind :80', `bind 127.0.0.1:${port}`],
     ['server-1 server-1:8081', `server-1 127.0.0.1:${nodes[0]}`],

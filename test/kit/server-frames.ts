@@ -82,6 +82,38 @@ export const SERVER_DATA = {
     position,
     next: position.optional(),
   }),
+  'Status presence': z.strictObject({
+    topic: z.string(),
+    action: z.enum(['enter', 'update', 'leave']),
+    user: z.string(),
+    connection: z.string().optional(),
+    count: count.optional(),
+    epoch: z.string().optional(),
+    sequence: count.optional(),
+    coalesced: z.literal(true).optional(),
+  }),
+  'Status presence_members': z.strictObject({
+    topic: z.string(),
+    count,
+    position,
+    members: z
+      .array(
+        z.strictObject({
+          user: z.string(),
+          connection: z.string().optional(),
+          data: z.looseObject({}),
+          connections: count,
+          since: count,
+          sequence: count,
+        }),
+      )
+      .optional(),
+    next: z.string().optional(),
+  }),
+  'Status presence_counts': z.strictObject({
+    counts: z.record(z.string(), count),
+    rejected: z.array(rejection),
+  }),
   'Status draining': z.strictObject({ reconnect_after_ms: count }),
   Ack: z.strictObject({
     message_id: z.string().optional(),

@@ -1,5 +1,6 @@
 /** Signalbox in JSON. Frames are told apart by the first letter of their type; payloads stand at their end. */
 import type { Client } from '../client.ts';
+import { EventSocket } from '../event-socket.ts';
 import type { Wire } from '../wire.ts';
 
 /** `{"type":"` */
@@ -45,6 +46,22 @@ export function signalboxJson(payloadBytes: number, batching: boolean): Wire {
       if (bytes[start] === OPEN) batch(client, bytes, start, end);
       else if (bytes[start + TYPE_AT] === LETTER.B) publication(client, bytes, end);
       else control(client, bytes, start, end);
+    },
+  };
+}
+
+/** The same frames as events of a stream, for those who only listen. */
+export function signalboxEvents(payloadBytes: number): Wire {
+  const frames = signalboxJson(payloadBytes, false);
+  return {
+    ...frames,
+    name: 'JSON, SSE',
+    path: (topic, role, token) =>
+      role === 'subscriber' ? `/sse?topics=${topic}&token=${token}` : frames.path(topic, role, token),
+    open: (options) => EventSocket.open(options),
+    subscribe: (client) => {
+      // The stream has subscribed by itself, perhaps before it was asked.
+      if (client.epoch !== '') client.subscribed();
     },
   };
 }

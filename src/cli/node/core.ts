@@ -20,6 +20,7 @@ import {
 import { buildAuthenticator, buildKeySet, buildDecisions } from '../authentication.ts';
 import { connectionLimits, connectionPolicy } from '../connection-limits.ts';
 import type { Storage } from '../storage/storage.ts';
+import { buildPresence } from './presence.ts';
 
 export interface Core {
   readonly node: Node;
@@ -64,6 +65,7 @@ export function buildCore({ config, name, logs, storage, frameHandlers }: CoreSe
       policy: connectionPolicy(config),
       authorizer: buildDecisions(config),
       owners: null,
+      presence: buildPresence(config, { store: storage.presence, clock, scheduler, counters }, mode.instance),
       events: null,
       limits: connectionLimits(config),
       frameHandlers,

@@ -14,12 +14,13 @@ export function buildPulse(
   storage: Storage,
   failed: () => void,
 ): Pulse {
-  const { supervisor, router, users } = context;
+  const { supervisor, router, users, presence } = context;
   const beat = (): void => {
     node.beat();
     operations.beat();
     storage.sweep();
     router.sweep();
+    presence?.presence.sweep();
     if (mode.beat % SWEEP_USERS_BEATS === 0) users.sweep(clock.elapsed());
   };
   return new Pulse(supervisor, clock, scheduler, beat, failed);

@@ -1,6 +1,8 @@
 /** What a node answers by HTTP: to everybody, to scrapers, and to operators. */
 import type { RunningApps } from '../../apps/run.ts';
 import type { Config } from '../../config/schema.ts';
+import type { PollSettings } from '../../dialects/poll.ts';
+import { dialectRoutes } from '../../dialects/routes.ts';
 import { AdminAccess, type AdminRoute } from '../../http/admin-access.ts';
 import { adminCommandRoutes } from '../../http/admin-commands.ts';
 import { onAnyNode } from '../../http/admin-elsewhere.ts';
@@ -13,6 +15,7 @@ import { describeRoute } from '../../http/openapi/application-endpoints.ts';
 import { openApiRoutes } from '../../http/openapi/routes.ts';
 import { Profiler } from '../../http/profile.ts';
 import { publishRoutes } from '../../http/publish.ts';
+import { presenceRoutes } from '../../http/presence.ts';
 import { topicRoutes } from '../../http/topics.ts';
 import type { ApplicationRoute } from '../../node/application-route.ts';
 import type { GuardedRoute, Route } from '../../node/route.ts';
@@ -36,9 +39,17 @@ export function publicRoutes(
     ...healthRoutes(node, storage, () => apps()?.health() ?? {}),
     ...infoRoutes(node, build),
     ...openApiRoutes(version, () => (apps()?.routes ?? []).map(describeRoute)),
-    ...crossOrigin([...publishRoutes(node, proxies), ...topicRoutes(node, proxies)], origins),
+    ...crossOrigin(
+      [...publishRoutes(node, proxies), ...topicRoutes(node, proxies), ...presenceRoutes(node, proxies)],
+      origins,
+    ),
+    ...crossOrigin(dialectRoutes(node, proxies, streamSettings(config)), origins),
     ...developmentRoutes(config),
   ];
+}
+
+function streamSettings({ streams }: Config): PollSettings {
+  return { maxTopics: streams.max_topics, maxWaitMs: streams.max_wait_ms };
 }
 
 /** Routes of applications, with a preflight for each path that pages may call. */

@@ -4,6 +4,8 @@ import type { Config } from '../../config/schema.ts';
 import type { Node } from '../../node/node.ts';
 import type { Pulse } from '../../node/pulse.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import type { Upkeep } from '../../presence/upkeep.ts';
+import type { PresenceService } from '../../service/presence.ts';
 import type { Server } from '../../transport/server.ts';
 import type { Storage } from '../storage/storage.ts';
 import { leavePort } from '../workers/leave-port.ts';
@@ -19,16 +21,18 @@ interface Ending {
   readonly node: Node;
   readonly storage: Storage;
   readonly pulse: Pulse;
+  readonly upkeep: Upkeep | null;
   readonly servers: Server;
   readonly apps: RunningApps;
 }
 
 /** For the ends of applications when the connections took all of the time. */
 const LEAST_MS = 1_000;
+const SETTLE_STEP_MS = 10;
 
 export async function stopNode(
   { shutdown }: Config,
-  { node, storage, pulse, servers, apps }: Ending,
+  { node, storage, pulse, upkeep, servers, apps }: Ending,
   { graceMs = shutdown.grace_secs * 1_000, listenerFirst = false }: StopOptions = {},
 ): Promise<void> {
   // Alone, the listener stays until the end: clients that come now get 503 with Retry-After, and readiness says why.
@@ -39,7 +43,18 @@ export async function stopNode(
   pulse.end();
   // While there is something to store in, and other nodes can be told.
   await apps.stop(Math.max(LEAST_MS, graceMs - (clock.elapsed() - startedAt)));
+  upkeep?.stop();
+  await settlePresence(node.parts.context.presence);
   await storage.stop();
   // Clients of HTTP keep their connections: those would keep a process alive that goes on without the node.
   servers.end();
+}
+
+/** Changes that wait are told: clients that have just left a topic are not to be there until the lease is over. */
+async function settlePresence(service: PresenceService | null): Promise<void> {
+  if (service === null) return;
+  service.presence.flush();
+  const deadline = clock.elapsed() + LEAST_MS;
+  while (service.presence.isBusy && clock.elapsed() < deadline)
+    await new Promise<void>((resolve) => scheduler.after(SETTLE_STEP_MS, resolve));
 }

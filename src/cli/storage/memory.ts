@@ -2,6 +2,8 @@
 import { MemoryBroker } from '../../broker/memory.ts';
 import type { Config } from '../../config/schema.ts';
 import { MemoryControlBus } from '../../control/memory.ts';
+import { MemoryPresenceStore } from '../../presence/memory.ts';
+import { presenceLogs } from '../../presence/broker-logs.ts';
 import { MemorySessionStore } from '../../session/memory.ts';
 import { systemClock as clock, systemRandom as random } from '../../telemetry/system-clock.ts';
 import { retentionRules } from './retention-rules.ts';
@@ -12,7 +14,7 @@ import type { Storage } from './storage.ts';
 const FORGET_TOPIC_MS = 24 * 3_600_000;
 
 export function memoryStorage(config: Config): Storage {
-  const { topics, session } = config;
+  const { topics, session, presence } = config;
   const options = {
     retention: retentionRules(config),
     maxTopics: topics.max_topics,
@@ -24,11 +26,14 @@ export function memoryStorage(config: Config): Storage {
   };
   const broker = new MemoryBroker(options, clock, random);
   const sessions = new MemorySessionStore(session.ttl_secs * 1_000, session.capacity, clock, session.per_user);
+  const mode = { from: presence.threshold, below: presence.threshold_back };
+  const present = new MemoryPresenceStore(mode, presenceLogs(broker), clock);
   const bus = new MemoryControlBus();
   return {
     name: 'memory',
     broker,
     sessions,
+    presence: present,
     bus,
     views: null,
     shared: null,

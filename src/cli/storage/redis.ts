@@ -1,9 +1,11 @@
 /** A node among others: topics, sessions and orders are in Redis. */
 import { DistributedBroker } from '../../broker/distributed.ts';
 import { RedisTopicLogs } from '../../broker/redis-topic-logs.ts';
+import { PRESENCE } from '../../broker/retention.ts';
 import type { Config } from '../../config/schema.ts';
 import { RedisControlBus } from '../../control/redis.ts';
 import { RedisNodeViews } from '../../control/redis-views.ts';
+import { RedisPresenceStore } from '../../presence/redis-presence.ts';
 import { fingerprint, type Deployment } from '../../redis/deployment.ts';
 import { RedisLink } from '../../redis/link.ts';
 import type { LinkOptions } from '../../redis/link-options.ts';
@@ -63,11 +65,21 @@ export function redisStorage(config: Config, url: string, nodeName: string, logs
     scheduler,
     logs.room('session'),
   );
+  const presence = new RedisPresenceStore(
+    {
+      mode: { from: config.presence.threshold, below: config.presence.threshold_back },
+      retention: PRESENCE,
+      metaTtlMs: redis.topic_ttl_secs * 1_000,
+    },
+    link,
+    random,
+  );
   const bus = new RedisControlBus(link, clock, random, scheduler, logs.room('control'));
   return {
     name: 'redis',
     broker,
     sessions,
+    presence,
     bus,
     views: new RedisNodeViews(link, random, scheduler),
     shared: link,

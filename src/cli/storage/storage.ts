@@ -3,6 +3,7 @@ import type { SharedStore } from '../../apps/host-api.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { ControlBus } from '../../control/command.ts';
 import type { NodeViews } from '../../control/views.ts';
+import type { PresenceStore } from '../../presence/presence-store.ts';
 import type { SessionStore } from '../../session/session-store.ts';
 import type { SharedStoreGauges } from '../../telemetry/gauges.ts';
 
@@ -10,6 +11,7 @@ export interface Storage {
   readonly name: 'memory' | 'redis';
   readonly broker: Broker;
   readonly sessions: SessionStore;
+  readonly presence: PresenceStore;
   /** How operators tell nodes something: all that share this storage. */
   readonly bus: ControlBus;
   /** How nodes look at each other; `null` where a node is alone. */

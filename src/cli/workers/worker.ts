@@ -1,7 +1,7 @@
 /** A worker: a node like any other, but its configuration comes from its parent, and its parent says when it ends. */
 import { loadApps } from '../../apps/load.ts';
 import { AppsError } from '../../apps/run.ts';
-import { ConfigError } from '../../config/load.ts';
+import { ConfigError } from '../../config/config-error.ts';
 import type { Config } from '../../config/schema.ts';
 import { authorize, type HttpRequest, type Verdict } from '../../node/route.ts';
 import type { StopOptions } from '../node/stop.ts';

@@ -59,8 +59,8 @@ export function ask<T>(
   });
 }
 
-/** One read of the log at a time: `History` and `GetMissedMessages` share the turn. */
+/** One read of the log at a time: `History`, `GetMissedMessages` and `PresenceGet` share the turn. */
 export function pendingProblem({ isAsking, missed }: Connection): Refusal | null {
   if (!isAsking && missed === null) return null;
-  return refusal('request_pending', 'expected one History or GetMissedMessages at a time');
+  return refusal('request_pending', 'expected one History, GetMissedMessages or PresenceGet at a time');
 }

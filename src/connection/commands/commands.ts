@@ -9,6 +9,7 @@ import { extension } from './extension.ts';
 import { getMissedMessages } from './get-missed-messages.ts';
 import { history } from './history.ts';
 import { ping } from './ping.ts';
+import { presence, presenceGet } from './presence.ts';
 import { subscribe } from './subscribe.ts';
 import { unsubscribe } from './unsubscribe.ts';
 
@@ -41,6 +42,10 @@ function dispatch(connection: Connection, frame: ClientFrame): void | Promise<vo
       return authenticate(connection, frame);
     case 'Ack':
       return acknowledge(connection, frame);
+    case 'Presence':
+      return presence(connection, frame);
+    case 'PresenceGet':
+      return presenceGet(connection, frame);
     default:
       return extension(connection, frame);
   }

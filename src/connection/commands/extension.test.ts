@@ -51,3 +51,22 @@ test('a frame is charged what its application says', async () => {
   const reasons = ids.map((id) => client.repliesTo(id)[0]?.data['reason']);
   expect(reasons).toEqual([undefined, undefined, 'rate_limited']);
 });
+
+test('the handler of a frame is told when its connection ends, by either side', async () => {
+  const endings: AbortSignal[] = [];
+  const answers: (() => void)[] = [];
+  const handle = (_frame: unknown, _connection: unknown, { signal }: AbortController): Promise<Answer> => {
+    endings.push(signal);
+    return new Promise((resolve) => answers.push(() => resolve({})));
+  };
+  const rig = new TestRig({ frameHandlers: new Map([['X-a', { writes: false, cost: 1, handle }]]) });
+  const [ada, bob, eve] = [rig.connect('ada'), rig.connect('bob'), rig.connect('eve')];
+  for (const client of [ada, bob, eve]) client.send('X-a');
+  expect(endings.map(({ aborted }) => aborted)).toEqual([false, false, false]);
+  ada.link.break();
+  bob.connection.close('token_revoked', 'revoked');
+  expect(endings.map(({ aborted }) => aborted)).toEqual([true, true, false]);
+  for (const answer of answers) answer();
+  await settled();
+  expect([eve.frames.at(-1)?.type, rig.context.underWay.size]).toEqual(['Status', 0]);
+});

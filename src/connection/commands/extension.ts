@@ -14,7 +14,10 @@ export async function extension(connection: Connection, frame: ExtensionFrame): 
       refusal('not_found', `expected a type that an application of this server handles, got ${quote(frame.type)}`),
     );
   if (handler.writes && !mayWrite(connection, frame)) return;
-  const answer = await handler.handle(frame, connection);
+  const { underWay } = connection.context;
+  const ending = new AbortController();
+  underWay.set(connection, ending);
+  const answer = await handler.handle(frame, connection, ending).finally(() => underWay.delete(connection));
   if (!connection.isOpen) return;
   if (isRefusal(answer)) connection.refuse(frame, answer);
   else connection.reply(frame, statusFrame(frame.type, answer));

@@ -12,6 +12,7 @@ import type { RightsChange } from '../../service/rights-change.ts';
 import { overdraft } from '../charges.ts';
 import type { Connection } from '../connection.ts';
 import { tellSubscribed, tellUnsubscribed } from '../events.ts';
+import { notePending } from '../pending.ts';
 import { rightsChanged } from '../recheck.ts';
 import { rejection, statusFrame, type Recovery, type Rejection } from '../replies.ts';
 import { sessionChanged } from '../sessions.ts';
@@ -78,6 +79,7 @@ class Request implements Joining {
   begin(): void {
     this.connection.cell.suspend();
     this.connection.joining = this;
+    notePending(this.connection);
     this.goOn(0);
   }
 
@@ -200,9 +202,10 @@ class Request implements Joining {
   private start(subscription: Subscription, entry: Start): void {
     const { context } = this.connection;
     const { topic } = subscription;
+    if (entry.lost === true && !topic.isEphemeral) return this.startBehindLoss(subscription, entry);
     if (topic.isEphemeral || (entry.position === undefined && entry.from !== 'earliest')) {
       context.router.startLive(subscription);
-      if (entry.position !== undefined)
+      if (entry.position !== undefined || entry.lost === true)
         this.recovery[entry.topic] = { recovered: false, missed: 0, reason: 'no_history' };
       return this.settle();
     }
@@ -216,6 +219,16 @@ class Request implements Joining {
         else this.resume(subscription, entry, answer);
       });
     });
+  }
+
+  private startBehindLoss(subscription: Subscription, entry: Start): void {
+    const { connection } = this;
+    const { topic } = subscription;
+    connection.context.router.startLive(subscription);
+    subscription.openGap({ cause: 'history_lost', epoch: topic.epoch, sequence: topic.head });
+    enqueue(connection, subscription);
+    this.recovery[entry.topic] = { recovered: false, missed: 0, reason: 'history_lost' };
+    this.settle();
   }
 
   private resume(subscription: Subscription, entry: Start, history: History): void {
@@ -346,6 +359,7 @@ class Request implements Joining {
   private end(): void {
     const { connection } = this;
     connection.joining = null;
+    notePending(connection);
     for (const change of this.changes) rightsChanged(connection, change);
     for (const subscription of this.held) release(connection, subscription);
     connection.cell.resume();

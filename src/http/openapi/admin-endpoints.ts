@@ -141,6 +141,16 @@ const VIEWS: readonly Endpoint[] = [
   {
     ...ADMIN,
     method: 'GET',
+    path: '/admin/presence',
+    operation: 'presentTopics',
+    summary: 'Topics in which connections of a node are present, or of all with node=*, the fullest first.',
+    query: TOPICS_QUERY,
+    response: z.object({ ...paging, topics: z.array(z.looseObject({ topic: z.string(), present: z.int() })) }),
+    reasons: ['invalid_field'],
+  },
+  {
+    ...ADMIN,
+    method: 'GET',
     path: '/admin/dead-letters',
     operation: 'deadLetters',
     summary: 'Messages that no handler could take, newest first.',

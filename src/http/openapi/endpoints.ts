@@ -3,5 +3,11 @@ import type { Endpoint } from './endpoint.ts';
 import { ADMIN_ENDPOINTS } from './admin-endpoints.ts';
 import { NODE_ENDPOINTS } from './node-endpoints.ts';
 import { PUBLISH_ENDPOINTS } from './publish-endpoints.ts';
+import { STREAM_ENDPOINTS } from './stream-endpoints.ts';
 
-export const ENDPOINTS: readonly Endpoint[] = [...NODE_ENDPOINTS, ...PUBLISH_ENDPOINTS, ...ADMIN_ENDPOINTS];
+export const ENDPOINTS: readonly Endpoint[] = [
+  ...NODE_ENDPOINTS,
+  ...STREAM_ENDPOINTS,
+  ...PUBLISH_ENDPOINTS,
+  ...ADMIN_ENDPOINTS,
+];

@@ -9,6 +9,8 @@ import {
   publishResults,
   topicParameters,
   topicPosition,
+  presenceMembers,
+  presenceQuery,
 } from './schemas.ts';
 
 export const PUBLISH_ENDPOINTS: readonly Endpoint[] = [
@@ -63,5 +65,18 @@ export const PUBLISH_ENDPOINTS: readonly Endpoint[] = [
     parameters: topicParameters,
     response: topicPosition,
     reasons: ['invalid_topic', 'no_history', 'log_unavailable'],
+  },
+  {
+    method: 'GET',
+    path: '/api/topics/:topic/presence',
+    operation: 'presence',
+    tag: 'backends',
+    summary: 'The members that are present in a topic.',
+    description: "Costs five tokens of the user's rate.",
+    role: 'service',
+    parameters: topicParameters,
+    query: presenceQuery,
+    response: presenceMembers,
+    reasons: ['invalid_field', 'invalid_topic', 'log_unavailable', 'outcome_unknown'],
   },
 ];

@@ -6,7 +6,9 @@ import {
   MAX_HISTORY_LIMIT,
   MAX_IDEMPOTENCY_KEY_LENGTH,
   MAX_PUBLISH_ITEMS,
+  MAX_PRESENCE_LIMIT,
   MAX_TOPIC_LENGTH,
+  MAX_USER_LENGTH,
   MAX_TRACE_LENGTH,
 } from '../../protocol/limits.ts';
 import { CLIENT_DATA } from '../../protocol/schema.ts';
@@ -136,6 +138,34 @@ export const page = z
     messages: z.array(publication),
   })
   .meta({ id: 'Page', description: "A page of a topic's log, as `Status history` gives it." });
+
+export const presenceQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(MAX_PRESENCE_LIMIT).optional().describe('members of a page, about'),
+  after: z.string().max(MAX_TOPIC_LENGTH).optional().describe('next of the page before'),
+  user: z.string().min(1).max(MAX_USER_LENGTH).optional().describe('only this member'),
+});
+
+export const presenceMembers = z
+  .object({
+    topic: z.string(),
+    count: z.int().min(0).describe('members in all'),
+    position: position.describe('where the log of the presence stood before the members were read'),
+    members: z
+      .array(
+        z.object({
+          user: z.string(),
+          connection: z.string().optional().describe('where each connection is a member'),
+          data: z.looseObject({}).describe('as the client gave it: nobody has checked it'),
+          connections: z.int(),
+          since: z.int().describe('ms since 1970'),
+          sequence: z.int().describe('of the last change that was told'),
+        }),
+      )
+      .optional()
+      .describe('missing where the token may only count, or there are more than presence.max_members_listed'),
+    next: z.string().optional().describe('after of the next page; none on the last one'),
+  })
+  .meta({ id: 'PresenceMembers', description: 'Members of a topic, as `Status presence_members` gives them.' });
 
 export const topicPosition = z
   .object({

@@ -1,0 +1,69 @@
+/** Presence in topics: what the configuration says of it, and the node's part of it. */
+import type { Config } from '../../config/schema.ts';
+import { Presence, type PresenceParts } from '../../presence/presence.ts';
+import type { LogFactory } from '../../telemetry/pino-log.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { ConnectionContext } from '../../connection/context.ts';
+import { usesPresence, type PresenceRules } from '../../presence/presence-rules.ts';
+import { Upkeep } from '../../presence/upkeep.ts';
+import type { PresenceService } from '../../service/presence.ts';
+
+const LARGE_TOPIC = 100;
+const RETRY_MS = 1_000;
+const WINDOW_MS = 10_000;
+/** As often as leases are renewed. */
+const LOOK_MS = 5_000;
+/** Between two topics of a dead node: 200 a second. */
+const PACE_MS = 5;
+
+/** @returns `null` where no rule keeps presence */
+export function buildPresence(config: Config, parts: PresenceParts, instance: string): PresenceService | null {
+  const rules = presenceRules(config);
+  if (!usesPresence(rules)) return null;
+  const { presence } = config;
+  const options = {
+    batches: {
+      batchMs: presence.batch_ms,
+      largeBatchMs: Math.max(presence.batch_ms, presence.large_batch_ms),
+      largeFrom: LARGE_TOPIC,
+      retryMs: RETRY_MS,
+    },
+    graceMs: presence.grace_secs * 1_000,
+    perConnection: presence.per_connection,
+    rates: { changes: presence.changes_per_10_secs, windowMs: WINDOW_MS },
+  };
+  return {
+    presence: new Presence(options, parts, instance),
+    rules,
+    dataBytes: presence.data_bytes,
+    listed: presence.max_members_listed,
+  };
+}
+
+/** Alone there is nobody to look after. */
+export function buildUpkeep(
+  config: Config,
+  context: ConnectionContext,
+  storage: Storage,
+  logs: LogFactory,
+): Upkeep | null {
+  const { clock, scheduler, counters } = context;
+  const presence = context.presence?.presence;
+  if (storage.shared === null || presence === undefined) return null;
+  const options = { lookMs: LOOK_MS, graceMs: config.presence.grace_secs * 1_000, paceMs: PACE_MS };
+  const log = logs.room('presence');
+  return new Upkeep(options, { presence, store: storage.presence, clock, scheduler, counters, log });
+}
+
+function presenceRules({ topics, presence: { enter, read, count } }: Config): PresenceRules {
+  return {
+    fallback: { members: topics.presence, enter, read, count },
+    rules: topics.rules.map((rule) => ({
+      pattern: rule.pattern,
+      members: rule.presence ?? topics.presence,
+      enter: rule.presence_enter ?? enter,
+      read: rule.presence_read ?? read,
+      count: rule.presence_count ?? count,
+    })),
+  };
+}
