@@ -4,6 +4,8 @@ import { existsSync, globSync, readFileSync, readdirSync, statSync, writeFileSyn
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { version } from '../src/cli/version.ts';
 import { connect } from './harness/client.ts';
@@ -97,6 +99,21 @@ test('whatever a built file looks for beside itself is in the package', () => {
   const scripts = globSync('**/*.lua', { cwd: fileURLToPath(new URL('../src', import.meta.url)) });
   expect(globSync('**/*.lua', { cwd: dist }).sort()).toEqual(scripts.sort());
 });
+
+test('the tools that people check packages with find nothing wrong', async () => {
+  const { tarball } = installed;
+  const { messages } = await publint({ pack: { tarball: tarball.buffer } });
+  expect(messages).toEqual([]);
+  const analysis = await checkPackage(createPackageFromTarballData(tarball));
+  if (analysis.types === false) throw new Error('expected types in the package');
+  // It is of modules alone, and of entries that Node 10 did not know.
+  const wanted = analysis.problems.filter(
+    (problem) =>
+      problem.kind !== 'CJSResolvesToESM' && !(problem.kind === 'NoResolution' && problem.resolutionKind === 'node10'),
+  );
+  expect(wanted).toEqual([]);
+  expect(Object.keys(analysis.entrypoints).length).toBeGreaterThan(5);
+}, 30_000);
 
 describe('as a library', () => {
   /** Beside `node_modules`, and gone with it. */

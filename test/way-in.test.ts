@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runInNewContext } from 'node:vm';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { createClient, type Client, type ClientOptions, type SocketPort } from '../src/client/index.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { connect } from './harness/client.ts';
 import { signalbox } from './harness/process.ts';
@@ -35,49 +36,48 @@ function anchorsOf(page: string): Set<string> {
   return new Set(headings.map((heading) => heading.replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')));
 }
 
-/** The sockets that the code of a page opens, so that a test can cut the newest one. */
-function recordedSockets(): { readonly opened: WebSocket[]; readonly Recorded: unknown } {
-  const opened: WebSocket[] = [];
-  class Recorded extends WebSocket {
-    constructor(url: string) {
-      super(url);
-      opened.push(this);
-    }
-  }
-  return { opened, Recorded };
-}
-
 interface Page {
   readonly shown: unknown[];
   readonly opened: WebSocket[];
-  /** What it would do when its delay is over: the test says when that is. */
-  readonly delayed: (() => void)[];
+  readonly client: Client;
 }
 
 /** Runs the README's code as a page would, until it has subscribed. */
 async function runReadme(server: TestServer): Promise<Page> {
   const [code = ''] = blocks('README.md', 'js');
-  const { opened, Recorded } = recordedSockets();
-  const page: Page = { shown: [], opened, delayed: [] };
-  onTestFinished(() => {
-    for (const socket of opened) socket.close();
-  });
-  runInNewContext(code.replace('localhost:8081', `127.0.0.1:${server.port}`), {
-    token: await tokenOf('alice'),
-    show: (item: unknown) => page.shown.push(item),
-    WebSocket: Recorded,
-    setTimeout: (then: () => void) => page.delayed.push(then),
-  });
+  const opened: WebSocket[] = [];
+  const shown: unknown[] = [];
+  const open = (url: string, protocols: string[]): SocketPort => {
+    const socket = new WebSocket(url, protocols);
+    opened.push(socket);
+    return socket as unknown as SocketPort;
+  };
+  const clients: Client[] = [];
+  const made = (options: ClientOptions): Client => {
+    const client = createClient({ ...options, environment: { open } });
+    clients.push(client);
+    onTestFinished(() => client.close());
+    return client;
+  };
+  const body = code.replace(/^import .*\n/, '').replace('localhost:8081', `127.0.0.1:${server.port}`);
+  const show = (item: unknown): number => shown.push(item);
+  runInNewContext(body, { token: await tokenOf('alice'), show, createClient: made });
   await vi.waitFor(async () => expect(await server.metric('signalbox_subscriptions')).toBe(1), 10_000);
-  return page;
+  const [client] = clients;
+  if (client === undefined) throw new Error("expected the README's code to make a client");
+  return { shown, opened, client };
 }
 
 /** Cuts its connection, and does what happens meanwhile before the page comes back. */
-async function whileAway(server: TestServer, page: Page, happens: () => Promise<void>): Promise<void> {
-  page.opened.at(-1)?.close();
-  await vi.waitFor(() => expect([server.connections, page.delayed.length]).toEqual([0, 1]), 10_000);
+async function whileAway(server: TestServer, { client, opened }: Page, happens: () => Promise<void>): Promise<void> {
+  const stop = client.on('state', ({ status }) => {
+    if (status === 'waiting') client.pause();
+  });
+  opened.at(-1)?.close();
+  await vi.waitFor(() => expect([server.connections, client.state.status]).toEqual([0, 'suspended']), 10_000);
+  stop();
   await happens();
-  page.delayed.pop()?.();
+  client.resume();
 }
 
 async function publisher(server: TestServer): Promise<(payload: unknown) => Promise<void>> {

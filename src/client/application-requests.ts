@@ -10,18 +10,18 @@ interface Waiting {
 }
 
 export class ApplicationRequests {
-  private waiting: Waiting[] = [];
-  private readonly requests: Requests;
-  private readonly link: () => Link | null;
+  #waiting: Waiting[] = [];
+  readonly #requests: Requests;
+  readonly #link: () => Link | null;
 
   constructor(requests: Requests, link: () => Link | null) {
-    this.requests = requests;
-    this.link = link;
+    this.#requests = requests;
+    this.#link = link;
   }
 
   ask(type: string, data: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({
+      this.#waiting.push({
         type,
         data,
         done: (error, details) => (error === null ? resolve(details) : reject(error)),
@@ -31,14 +31,14 @@ export class ApplicationRequests {
   }
 
   next(): void {
-    const link = this.link();
+    const link = this.#link();
     if (link === null) return;
-    for (const { type, data, done } of this.waiting.splice(0))
-      this.requests.ask(link, type, data, (error, frame) => done(asSent(error), frame?.data.details));
+    for (const { type, data, done } of this.#waiting.splice(0))
+      this.#requests.ask(link, type, data, (error, frame) => done(asSent(error), frame?.data.details));
   }
 
   close(error: SignalboxError): void {
-    for (const { done } of this.waiting.splice(0)) done(error);
+    for (const { done } of this.#waiting.splice(0)) done(error);
   }
 }
 

@@ -206,6 +206,30 @@ export class Client<T = Record<string, unknown>> {
     return watch(this.#listeners, event, listener as (value: never) => void);
   }
 
+  /** The state now and whenever it has changed, the newest each time; ends with `closed`. */
+  async *states(): AsyncGenerator<ConnectionState> {
+    let next: ConnectionState | null = this.state;
+    let wake = (): void => {};
+    const stop = this.on('state', (state) => {
+      next = state;
+      wake();
+    });
+    try {
+      for (;;) {
+        const state: ConnectionState | null = next;
+        next = null;
+        if (state !== null) yield state;
+        if (state?.status === 'closed') return;
+        if (next === null)
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+      }
+    } finally {
+      stop();
+    }
+  }
+
   /** Lets the connection go; `resume()` brings it back where it was. */
   pause(): void {
     this.#connection.suspend('paused');

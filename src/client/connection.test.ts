@@ -338,3 +338,24 @@ describe('tokens', () => {
     expect(client.state).toMatchObject({ status: 'closed', error: expect.any(SignalboxError) });
   });
 });
+
+test('states() tells where the connection stands, the newest each time, and ends with it', async () => {
+  const { client, server, pass } = rig();
+  const seen: string[] = [];
+  const reading = (async (): Promise<void> => {
+    for await (const { status } of client.states()) seen.push(status);
+  })();
+  await pass(0);
+  client.topic('chat').on({ message: () => {}, gap: () => {} });
+  await pass(100);
+  server.cut();
+  await pass(1);
+  await client.close();
+  await reading;
+  expect([seen.at(0), seen.includes('connected'), seen.includes('waiting'), seen.at(-1)]).toEqual([
+    'idle',
+    true,
+    true,
+    'closed',
+  ]);
+});

@@ -151,6 +151,8 @@ export class Connection implements LinkEvents {
     this.main = link;
     this.#spare = null;
     this.#returnAt = null;
+    // It may have been told twice to go.
+    this.#cancelMove();
     this.#listener.moved(link);
     if (old !== null) this.#letGo(old);
     this.#announce(link, false);
@@ -169,10 +171,10 @@ export class Connection implements LinkEvents {
     if (!this.#holds(link)) return;
     if (link.greeting !== null && this.#environment.elapsed() - link.greetedAt >= GOOD_LIFE_MS)
       this.#backOff.attempt = 0;
+    if (verdictOf(code) === 'renew') this.#tokens.distrust(true);
     if (link === this.#spare) {
       this.#spare = null;
       this.#letGo(link);
-      if (verdictOf(code) === 'renew') this.#tokens.distrust(true);
       // The old one serves meanwhile.
       this.#cancelMove = this.#environment.after(this.#backOff.draw(link.lastError?.retry_after_ms), () =>
         this.#replace(),
@@ -214,10 +216,7 @@ export class Connection implements LinkEvents {
         ? new SignalboxError('closed', `the server closed the connection with ${code}`, { code })
         : refused(lastError);
     if (verdict === 'stop') return this.close(error);
-    if (verdict === 'renew') {
-      if (!this.#tokens.canRenew) return this.close(error);
-      this.#tokens.distrust(true);
-    }
+    if (verdict === 'renew' && !this.#tokens.canRenew) return this.close(error);
     if ((verdict === 'renew' || verdict === 'now') && !this.#wasHurried) {
       this.#wasHurried = true;
       return this.#connect();

@@ -83,7 +83,11 @@ export class Consumer {
     else if (item.kind === 'gap') this.position = item.position ?? position;
     else if (item.kind === 'live') this.position ??= item.position ?? null;
     if (this.#dropped > 0) this.#add(this.#missing(item.topic), 0);
-    this.#add(item, size);
+    // It may have read ahead of its topic in the log.
+    this.#add(
+      item.kind === 'live' && item.position !== undefined ? { ...item, position: this.position ?? undefined } : item,
+      size,
+    );
     this.#run();
     return true;
   }

@@ -104,7 +104,7 @@ function heal(world: World): void {
 }
 
 /** Lets everything that is under way arrive. */
-function settle(world: World): void {
+export function settle(world: World): void {
   const { broker, clock } = world;
   const isUnderWay = (): boolean =>
     broker.pending > 0 || clock.hasTurn || world.flusher.isCoalescing || (world.owner?.pending ?? 0) > 0;

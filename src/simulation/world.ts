@@ -78,7 +78,7 @@ export interface Conditions {
   readonly broker: BrokerFaults;
 }
 
-const SECRET = 'the secret of the simulated world, long enough';
+export const SECRET = 'the secret of the simulated world, long enough';
 export const DECISIONS = { timeoutMs: 5_000, ageMs: 10_000, capacity: 100 };
 const LINGER_MS = 20_000;
 /** So short that topics rest within a world's time. */
@@ -86,6 +86,14 @@ const REST_MS = 3_000;
 const APPENDS = { pendingMessages: 100, pendingBytes: 100_000 };
 /** How long publications wait for others in every fourth world, in ms. */
 export const COALESCE_MS = 30;
+
+/** What is the same in all worlds of one kind. */
+export interface WorldOptions {
+  readonly hasOwner: boolean;
+  readonly idempotencyWindowMs: number;
+}
+
+const USUAL: WorldOptions = { hasOwner: true, idempotencyWindowMs: 10_000 };
 
 function drawConditions(random: SeededRandom): Conditions {
   const mailboxCapacity = random.between(1, 4);
@@ -134,11 +142,11 @@ export class World {
   private readonly pulse: Pulse;
 
   /** @param traced what the node traces; drawn from the seed unless a test says it */
-  constructor(seed: number, parts: Parts, traced: Traced | null = drawTraced(seed)) {
+  constructor(seed: number, parts: Parts, traced: Traced | null = drawTraced(seed), options: WorldOptions = USUAL) {
     this.random = new SeededRandom(seed);
     this.conditions = drawConditions(this.random);
     this.decisions = parts.decisions(DECISIONS, this.rights, this.clock, this.clock);
-    const owner = drawOwner(seed);
+    const owner = options.hasOwner ? drawOwner(seed) : null;
     this.owner = owner === null ? null : new SimulatedOwner(owner, seed, this.ledger, this.clock, parts.table);
     const { random, clock, conditions } = this;
     const supervisor = parts.supervisor(clock, clock, new DeadLetters(10), {
@@ -147,24 +155,24 @@ export class World {
     });
     const retention = { messages: conditions.history, ageMs: conditions.ageMs, bytes: 100_000 };
     const rules = [{ pattern: 'typing.**', messages: 0, ageMs: 1_000, bytes: 1_000 }];
-    const options = {
+    const storing = {
       retention: { fallback: retention, direct: retention, rules },
       maxTopics: 100,
       maxBytes: 10_000_000,
-      idempotencyWindowMs: 10_000,
+      idempotencyWindowMs: options.idempotencyWindowMs,
       idempotencyKeys: 100,
       forgetAfterMs: 60_000,
     };
     const tail = { messages: conditions.mailboxCapacity, bytes: conditions.mailboxBytes, totalBytes: 1_000_000 };
     this.broker =
       parts.distributed === undefined
-        ? new SimulatedBroker(parts.broker(options, clock, random), conditions.broker, random, (publication) =>
+        ? new SimulatedBroker(parts.broker(storing, clock, random), conditions.broker, random, (publication) =>
             this.ledger.record(publication),
           )
         : new SimulatedRedisBroker(
             parts.distributed,
             {
-              retention: options.retention,
+              retention: storing.retention,
               append: APPENDS,
               reads: { atOnce: 2, waiting: 1_000 },
               tail,
@@ -220,7 +228,7 @@ export class World {
       owners: null,
       presence: null,
       events: null,
-      limits: limitsOf(conditions),
+      limits: limitsOf(conditions, options),
       frameHandlers: new Map(),
       node: mode,
       revoked: (principal) => authenticator.problem(principal),
@@ -271,6 +279,15 @@ export class World {
     this.node.admit(handshakeOf(client), (admission) => {
       promise(admission.kind === 'accepted', 'clients are admitted', () => `${client.name} was refused`);
       client.connected(link);
+      link.listener = admission.open(link);
+    });
+  }
+
+  /** Opens a link with a handshake of the client library. */
+  admit(link: SimulatedLink, url: string, protocols: readonly string[]): void {
+    const handshake = { ...HANDSHAKE, protocol: protocols.join(', '), query: url.slice(url.indexOf('?') + 1) };
+    this.node.admit(handshake, (admission) => {
+      promise(admission.kind === 'accepted', 'clients are admitted', () => JSON.stringify(admission));
       link.listener = admission.open(link);
     });
   }
@@ -332,7 +349,7 @@ function untilOf(traced: Traced | null, clock: VirtualClock): number | null {
   return traced?.until == null ? null : clock.now() + traced.until;
 }
 
-function limitsOf(conditions: Conditions): ConnectionContext['limits'] {
+function limitsOf(conditions: Conditions, { idempotencyWindowMs }: WorldOptions): ConnectionContext['limits'] {
   return {
     mailboxCapacity: conditions.mailboxCapacity,
     mailboxBytes: conditions.mailboxBytes,
@@ -341,7 +358,7 @@ function limitsOf(conditions: Conditions): ConnectionContext['limits'] {
     pageMessages: conditions.pageMessages,
     pageBytes: conditions.mailboxBytes,
     maxMessageSize: 10_000,
-    idempotencyWindowMs: 10_000,
+    idempotencyWindowMs,
     maxSubscriptions: 10,
     maxMatchedTopics: 100,
     heartbeatBeats: 3,
@@ -362,18 +379,24 @@ function handshakeOf(client: SimulatedClient): Handshake {
   const unsigned = `${part({ alg: 'HS256' })}.${part({ sub: client.name, roles: ['user'] })}`;
   const token = `${unsigned}.${createHmac('sha256', SECRET).update(unsigned).digest('base64url')}`;
   return {
-    upgrade: 'websocket',
-    connection: 'Upgrade',
-    version: '13',
-    key: 'AAAAAAAAAAAAAAAAAAAAAA==',
-    protocol: '',
-    contentLength: '',
-    transferEncoding: '',
-    origin: '',
+    ...HANDSHAKE,
     authorization: `Bearer ${token}`,
-    forwardedFor: '',
-    repeated: '',
     query: `format=${client.format}${client.batching ? '&batch=1' : ''}`,
-    peer: '127.0.0.1',
   };
 }
+
+const HANDSHAKE: Handshake = {
+  upgrade: 'websocket',
+  connection: 'Upgrade',
+  version: '13',
+  key: 'AAAAAAAAAAAAAAAAAAAAAA==',
+  protocol: '',
+  contentLength: '',
+  transferEncoding: '',
+  origin: '',
+  authorization: '',
+  forwardedFor: '',
+  repeated: '',
+  query: '',
+  peer: '127.0.0.1',
+};

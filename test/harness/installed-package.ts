@@ -25,6 +25,9 @@ export class InstalledPackage {
   /** What its programs need: this Node, and a home of their own. */
   readonly environment: Readonly<Record<string, string>>;
 
+  /** As npm would publish it. */
+  tarball = new Uint8Array();
+
   private constructor(folder: string, home: string) {
     this.folder = folder;
     this.launcher = join(folder, 'node_modules/.bin/signalbox');
@@ -50,6 +53,7 @@ export class InstalledPackage {
     await run('tar', ['-xzf', tarball, '--one-top-level=node_modules/signalbox', '--strip-components=1'], {
       cwd: made.folder,
     });
+    made.tarball = new Uint8Array(readFileSync(join(made.folder, tarball)));
     rmSync(join(made.folder, tarball));
     made.link();
     return made;

@@ -1,0 +1,159 @@
+/** The client library against the real core, on virtual time: however it goes, it keeps its promise, and planted bugs are found. */
+import { afterEach, describe as suite, expect, test, vi } from 'vitest';
+import { Connection } from '../client/connection.ts';
+import { Consumer } from '../client/consumer.ts';
+import type { Environment } from '../client/environment.ts';
+import { Feed } from '../client/feed.ts';
+import { Link } from '../client/link.ts';
+import { PublishQueue } from '../client/publish-queue.ts';
+import { Pulse } from '../client/pulse.ts';
+import { Tokens } from '../client/tokens.ts';
+import type { Planted } from './library-client.ts';
+import { simulateClients } from './simulate-clients.ts';
+import { DISTRIBUTED_PARTS, REAL_PARTS, type Parts } from './world.ts';
+
+/** Calls, answers and notices take steps of their own, so worlds with a network need more of them, and more time. */
+const BROKERS: Readonly<Record<string, readonly [Parts, number, number]>> = {
+  'the embedded broker': [REAL_PARTS, 120, 40],
+  'the distributed broker': [DISTRIBUTED_PARTS, 300, 12],
+};
+/** More of them: CLIENT_SEEDS=20000 vitest run src/simulation/simulate-clients.test.ts -t 'breaks no promise' */
+const MORE_SEEDS = process.env['CLIENT_SEEDS'];
+
+afterEach(() => void vi.restoreAllMocks());
+
+for (const [name, [parts, steps, few]] of Object.entries(BROKERS))
+  test(`over ${name} the client library breaks no promise`, { timeout: 3_600_000 }, () => {
+    for (let seed = 1; seed <= Number(MORE_SEEDS ?? few); seed += 1)
+      expect(simulateClients(seed, parts, steps)?.message, `seed ${seed}`).toBeUndefined();
+  });
+
+/** Runs the real method with something around it. */
+function around<T extends object>(
+  prototype: T,
+  method: keyof T,
+  work: (self: T, real: (...args: unknown[]) => unknown, args: unknown[]) => unknown,
+): void {
+  const real = Reflect.get(prototype, method) as (...args: unknown[]) => unknown;
+  const broken = function (this: T, ...args: unknown[]): unknown {
+    return work(this, (...given) => Reflect.apply(real, this, given), args);
+  };
+  vi.spyOn(prototype as Record<string, typeof broken>, String(method)).mockImplementation(broken);
+}
+
+interface Bug {
+  readonly plant?: () => void;
+  readonly environment?: Planted;
+}
+
+/** Timers of one length are never taken back. */
+function keepsTimer(length: number): Planted {
+  return (environment: Environment) => ({
+    ...environment,
+    after: (ms, work) => {
+      const cancel = environment.after(ms, work);
+      return ms === length ? () => {} : cancel;
+    },
+  });
+}
+
+const BUGS: Readonly<Record<string, Bug>> = {
+  'a position is committed before its message was handled': {
+    plant: () =>
+      around(Consumer.prototype, 'push', (consumer, real, args) => {
+        consumer.done = (args[0] as { readonly position?: Consumer['done'] }).position ?? consumer.done;
+        const [item] = args as [{ readonly epoch?: string; readonly sequence?: number }];
+        if (item.epoch !== undefined && item.epoch !== '' && item.sequence !== undefined)
+          consumer.done = { epoch: item.epoch, sequence: item.sequence };
+        consumer.events.committed(consumer);
+        return real(...args);
+      }),
+  },
+  'the socket that was replaced stays open': {
+    plant: () =>
+      around(Link.prototype, 'release', (link) => {
+        link.isOpen = false;
+      }),
+  },
+  'what is replayed comes twice': {
+    plant: () =>
+      around(Consumer.prototype, 'push', (consumer, real, args) => {
+        const { position } = consumer;
+        const answer = real(...args);
+        const [item] = args as [{ readonly replayed?: boolean }];
+        if (item.replayed !== true || !consumer.isJoined) return answer;
+        consumer.position = position;
+        return real(...args);
+      }),
+  },
+  'a gap is swallowed': {
+    plant: () =>
+      around(Feed.prototype, 'gap', (feed, real, args) => {
+        const readers = [...feed.consumers];
+        feed.consumers.clear();
+        const answer = real(...args);
+        for (const reader of readers) feed.consumers.add(reader);
+        return answer;
+      }),
+  },
+  'a publish is settled twice': {
+    plant: () =>
+      around(PublishQueue.prototype, 'publish', (_, real, [type, to, value, options, settle]) =>
+        real(type, to, value, options, (...answer: unknown[]) => {
+          (settle as (...given: unknown[]) => void)(...answer);
+          if (answer[1] !== undefined && (answer[1] as { readonly duplicate: boolean }).duplicate)
+            (settle as (...given: unknown[]) => void)(...answer);
+        }),
+      ),
+  },
+  'the queue is reordered: a later one does not wait': {
+    plant: () =>
+      around(PublishQueue.prototype, 'publish', (_, real, [type, to, value, , settle]) =>
+        real(type, to, value, { order: 'pipelined' }, settle),
+      ),
+  },
+  'a token that was refused is used again': {
+    plant: () => around(Tokens.prototype, 'distrust', () => undefined),
+  },
+  'a timer is left behind: the beat goes on': {
+    plant: () => around(Pulse.prototype, 'stop', () => undefined),
+  },
+  'a timer is left behind: the queue waits for what is over': {
+    environment: (environment) => ({
+      ...environment,
+      after: (ms, work) => {
+        const cancel = environment.after(ms, work);
+        return ms > 100_000 ? () => {} : cancel;
+      },
+    }),
+  },
+  'the linger goes on although a reader has come back': { environment: keepsTimer(1_000) },
+  'a topic is resumed under the wrong epoch': {
+    plant: () => {
+      const first = new Map<string, string>();
+      around(Feed.prototype, 'entry', (feed, real) => {
+        const entry = real() as string | { readonly epoch?: string };
+        if (typeof entry === 'string' || entry.epoch === undefined) return entry;
+        if (!first.has(feed.name)) first.set(feed.name, entry.epoch);
+        return { ...entry, epoch: first.get(feed.name) };
+      });
+    },
+  },
+  'after a connection was lost nothing is sent again': {
+    plant: () => around(PublishQueue.prototype, 'lost', () => undefined),
+  },
+  'a connection that ends is not replaced': {
+    plant: () => around(Connection.prototype, 'ended', () => undefined),
+  },
+};
+
+for (const [broker, [parts, steps]] of Object.entries(BROKERS))
+  suite(`over ${broker} bugs that are planted in the client are found within a thousand seeds`, () => {
+    test.each(Object.entries(BUGS))('%s', { timeout: 60_000 }, (_, { plant, environment }) => {
+      plant?.();
+      let found: string | undefined;
+      for (let seed = 1; seed <= 1_000 && found === undefined; seed += 1)
+        found = simulateClients(seed, parts, steps, environment)?.message;
+      expect(found).toBeDefined();
+    });
+  });
