@@ -142,7 +142,7 @@ export class LibraryClient implements SocketWatch {
     }
   }
 
-  /** What has arrived is handled. @returns whether there was something */
+  /** Arrived messages are handled. @returns whether there was something */
   deliver(): boolean {
     let isBusy = false;
     for (const socket of this.sockets) while (socket.deliver()) isBusy = true;
