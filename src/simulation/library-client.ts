@@ -142,7 +142,7 @@ export class LibraryClient implements SocketWatch {
     }
   }
 
-  /** What has arrived is handled. @returns whether there was something */
+  /** Handles the messages that have arrived. @returns whether there was something */
   deliver(): boolean {
     let isBusy = false;
     for (const socket of this.sockets) while (socket.deliver()) isBusy = true;

@@ -40,7 +40,7 @@ export class LibraryReader {
       this.last ??= item.position;
       this.expect(item.position.sequence === this.last.sequence, 'live means at the head', item);
     }
-    // What is not handled yet is not committed.
+    // The client commits nothing before the handler is done.
     if (!this.isSlow) return undefined;
     return {
       // oxlint-disable-next-line unicorn/no-thenable -- A promise would settle after the step.

@@ -56,7 +56,7 @@ export class SimulatedSocket implements SocketPort {
     this.inbox.push(JSON.stringify(frame));
   }
 
-  /** What has arrived is seen by the client. @returns whether there was something */
+  /** Shows the client the messages that have arrived. @returns whether there was something */
   deliver(): boolean {
     if (this.isOver || this.link.isCut) return false;
     if (!this.isDialled) {
