@@ -34,6 +34,7 @@ import {
   type Conduct,
 } from './charges.ts';
 import { handle } from './commands/commands.ts';
+import { ConnectionFlags, type Agreed } from './connection-flags.ts';
 import type { ConnectionContext } from './context.ts';
 import { tellDisconnected } from './events.ts';
 import { describeFrame } from './frame-description.ts';
@@ -46,33 +47,25 @@ import { notePending } from './pending.ts';
 import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
-import { isLasting, type Transport, type TransportListener, type TransportName } from './transport.ts';
+import { isLasting, type Transport, type TransportListener } from './transport.ts';
 import { hogsTurn, overruns } from './turn-guard.ts';
 import { enqueue } from './waiting-list.ts';
 
 /** What was agreed at the handshake. */
-export interface Agreement {
+export interface Agreement extends Agreed {
   readonly principal: Principal;
   readonly usage: UserUsage;
   readonly codec: Codec;
-  readonly batching: boolean;
-  /** The client wants `Ping` frames beside the protocol's own pings. */
-  readonly framePings: boolean;
   /** The client's address, as far as proxies are trusted. */
   readonly address: string;
-  /** Without, a WebSocket. */
-  readonly over?: TransportName;
 }
 
-export class Connection implements Actor<ClientFrame>, Subscriber, TransportListener {
+export class Connection extends ConnectionFlags implements Actor<ClientFrame>, Subscriber, TransportListener {
   readonly number: number;
   readonly context: ConnectionContext;
   readonly cell: ActorCell<ClientFrame>;
   readonly codec: Codec;
-  readonly batching: boolean;
-  readonly framePings: boolean;
   readonly address: string;
-  readonly over: TransportName;
   /** Beat in which it was opened. */
   readonly openedBeat: number;
   readonly usage: UserUsage;
@@ -97,13 +90,10 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   /** The control lane: replies that the socket had no room for. */
   control: BoundedQueue<Payload> | null = null;
   isScheduled = false;
-  isScheduledToRead = false;
 
   // catch-up.ts, log-page.ts and missed-messages.ts
   /** Subscriptions that read the log, the longest lagging first. */
   lagging: Subscription[] | null = null;
-  /** A page of the log has been asked for. */
-  isReading = false;
   /** The answer to `GetMissedMessages` that is under way. */
   missed: MissedMessages | null = null;
 
@@ -127,8 +117,6 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   joining: Joining | null = null;
   /** Live subscriptions whose right is asked for anew. */
   rechecks: Recheck[] | null = null;
-  /** A `History` or `GetMissedMessages` waits for an answer. */
-  isAsking = false;
   /** Positions that the client acknowledged, for the session. */
   acknowledged: Map<string, Position> | null = null;
   freePingBeat = -1;
@@ -136,7 +124,6 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   // liveness.ts and sessions.ts
   /** When the ping was sent that is not answered yet, by the monotonic clock, in ms; 0 when none is. */
   pingedAt = 0;
-  wasWarned = false;
   /** Beat in which the changed session is to be written; -1 when it is as it was written. */
   sessionDueBeat = -1;
 
@@ -153,15 +140,13 @@ export class Connection implements Actor<ClientFrame>, Subscriber, TransportList
   private static answered: ClientFrame | null = null;
 
   constructor(number: number, agreement: Agreement, context: ConnectionContext) {
+    super(agreement);
     this.number = number;
     this.context = context;
     this.principal = agreement.principal;
     this.usage = agreement.usage;
     this.codec = agreement.codec;
-    this.batching = agreement.batching;
-    this.framePings = agreement.framePings;
     this.address = agreement.address;
-    this.over = agreement.over ?? 'websocket';
     this.openedBeat = context.node.beat;
     this.seenBeat = context.node.beat;
     this.cell = new ActorCell<ClientFrame>(context.supervisor, context.policy, () => this);

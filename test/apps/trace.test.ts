@@ -25,7 +25,7 @@ test('host.trace: stages with their first times, of traced messages alone, in th
   await eventually(() => told.length === 2, 'both to be told');
   expect(told).toEqual(['order.a true', 'chat.a false']);
 
-  const id = String(data.id);
+  const { id } = data;
   const now = host.clock.now();
   expect([host.trace(id, 'paid', now + 40), host.trace(id, 'paid', now + 90)]).toEqual([true, true]);
   const { body } = await new Admin(server.port).get(`/admin/trace/${id}`);
