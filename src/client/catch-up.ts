@@ -70,8 +70,12 @@ export class CatchUp {
       consumer.isReading = false;
       if (consumer.isEnded) return;
       if (error !== null) return this.#failed(feed, consumer, error);
-      this.#backOff.attempt = 0;
       if (page !== undefined) this.#take(feed, consumer, page, last !== null);
+      const { position } = consumer;
+      // The log has nothing more, and the topic has not heard yet that its old log is lost: asked at once, it says the same.
+      if (since !== undefined && position?.epoch === since.epoch && position.sequence === since.sequence)
+        return this.#later(feed, consumer);
+      this.#backOff.attempt = 0;
       this.go(feed, consumer);
     });
   }
@@ -105,16 +109,16 @@ export class CatchUp {
   }
 
   #failed(feed: Feed, consumer: Consumer, error: SignalboxError): void {
-    if (error.temporary) {
-      consumer.cancelWait = this.#environment.after(this.#backOff.draw(error.retryAfterMs), () =>
-        this.go(feed, consumer),
-      );
-      return;
-    }
+    if (error.temporary) return this.#later(feed, consumer, error.retryAfterMs);
     if (error.reason === 'no_history') {
       consumer.begins = 'latest';
       return feed.hasJoined ? this.#join(feed, consumer) : this.#lead(feed, consumer);
     }
     consumer.events.refused(error);
+  }
+
+  #later(feed: Feed, consumer: Consumer, atLeast?: number): void {
+    consumer.cancelWait();
+    consumer.cancelWait = this.#environment.after(this.#backOff.draw(atLeast), () => this.go(feed, consumer));
   }
 }

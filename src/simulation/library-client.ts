@@ -29,6 +29,9 @@ export class LibraryClient implements SocketWatch {
   private readonly isStrict: boolean;
   private tokens = 0;
   private hasErrors = false;
+  private hasMoved = false;
+  /** Readers that there ever were that commit positions, by topic. */
+  private readonly storing = new Map<string, number>();
   private readonly rejected = new Set<string>();
   private lived: (event: LifecycleEvent) => void = () => {};
   /** `topic epoch sequence` of everything that it was told. */
@@ -70,10 +73,13 @@ export class LibraryClient implements SocketWatch {
   read(topic: string, since: Since): void {
     const { client, name, world } = this;
     const nodeTopic = topic === ME ? directTopic('', name) : topic;
-    const isStored = since === 'stored' && !this.readers.some((reader) => reader.topic === topic);
+    const isAlone = (): boolean => since === 'stored' && this.storing.get(topic) === 1;
+    // Another reader may be ahead, and commits then.
+    if (since === 'stored') this.storing.set(topic, (this.storing.get(topic) ?? 0) + 1);
     const reader = new LibraryReader(name, topic, nodeTopic, world.ledger, () =>
-      isStored ? client.topic(topic).position : undefined,
+      isAlone() ? client.topic(topic).position : undefined,
     );
+    reader.hasMoved = this.hasMoved;
     this.readers.push(reader);
     const take = (item: Parameters<LibraryReader['take']>[0]): unknown => {
       try {
@@ -166,6 +172,7 @@ export class LibraryClient implements SocketWatch {
     const value = JSON.parse(text) as Arrived | readonly Arrived[];
     for (const frame of Array.isArray(value) ? (value as readonly Arrived[]) : [value as Arrived]) {
       const { type, data } = frame;
+      if (data.status === 'draining') this.moves();
       if (type === 'Error' && frame.reply_to !== undefined) this.hasErrors = true;
       const topic = type === 'DirectMessage' ? ME : data.topic;
       if (topic !== undefined && data.epoch !== undefined) this.know(topic, data.epoch, data.to ?? data.sequence);
@@ -174,6 +181,11 @@ export class LibraryClient implements SocketWatch {
       for (const message of messages ?? []) this.know(asked ?? '', message.data.epoch ?? '', message.data.sequence);
       if (position !== undefined) this.know(asked ?? '', position.epoch, position.sequence);
     }
+  }
+
+  private moves(): void {
+    this.hasMoved = true;
+    for (const reader of this.readers) reader.hasMoved = true;
   }
 
   closed(socket: SimulatedSocket, code: number): void {
@@ -244,6 +256,7 @@ interface Arrived {
   readonly type: string;
   readonly reply_to?: string;
   readonly data: {
+    readonly status?: string;
     readonly topic?: string;
     readonly epoch?: string;
     readonly sequence?: number;

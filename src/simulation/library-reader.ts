@@ -15,6 +15,8 @@ export class LibraryReader {
   /** Where it stands; `null` before the first item that says so. */
   last: Position | null = null;
   isSlow = false;
+  /** The connection moves: what is not numbered may come over both. */
+  hasMoved = false;
   stop: () => void = () => {};
   /** Where the client says that this topic was handled. */
   private readonly committed: () => Position | undefined;
@@ -62,7 +64,7 @@ export class LibraryReader {
     const payload = JSON.stringify(message.payload);
     if (epoch === '') {
       const at = this.ledger.ephemeralIndex(this.nodeTopic, payload);
-      this.expect(at >= this.ephemeralAt, 'ephemeral order', message);
+      this.expect(this.hasMoved || at >= this.ephemeralAt, 'ephemeral order', message);
       this.ephemeralAt = at;
       return;
     }

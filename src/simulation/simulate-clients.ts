@@ -134,6 +134,9 @@ function heal(all: ClientWorld): void {
     client.resume();
     for (const reader of readers) reader.isSlow = false;
   }
+  // A topic that nobody is subscribed to is forgotten in the time that follows.
+  for (const client of world.clients)
+    if (!client.isConnected || client.link?.isCut === true) connect(world, client, { b: 0 });
   for (let beat = 0; beat < HEALTHY_BEATS; beat += 1) {
     beatOnce(all);
     if (beat > 25 && clients.every(({ isLive, unsettled }) => isLive && unsettled === 0)) break;
