@@ -1,4 +1,5 @@
 /** Brings a reader that stands behind its topic to where the others are: by the wire when it is alone, else by the log. */
+import type { Position } from '../protocol/position.ts';
 import type { HistoryDetails } from '../protocol/wire.ts';
 import { BackOff } from './back-off.ts';
 import type { Consumer } from './consumer.ts';
@@ -36,8 +37,7 @@ export class CatchUp {
     const { position, begins } = consumer;
     const isTail = position === null && typeof begins === 'object';
     if (!isTail && !feed.hasJoined) this.#lead(feed, consumer);
-    else if (feed.isEphemeral || (position !== null && feed.last !== null && position.sequence >= feed.last.sequence))
-      this.#join(feed, consumer);
+    else if (feed.isEphemeral || isAt(position, feed.last)) this.#join(feed, consumer);
     else this.#read(feed, consumer, isTail ? begins.last : null);
   }
 
@@ -121,4 +121,9 @@ export class CatchUp {
     consumer.cancelWait();
     consumer.cancelWait = this.#environment.after(this.#backOff.draw(atLeast), () => this.go(feed, consumer));
   }
+}
+
+/** Numbers of two epochs say nothing of each other: the log does. */
+function isAt(position: Position | null, last: Position | null): boolean {
+  return position !== null && last !== null && position.epoch === last.epoch && position.sequence >= last.sequence;
 }

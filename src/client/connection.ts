@@ -175,7 +175,8 @@ export class Connection implements LinkEvents {
     if (link === this.#spare) {
       this.#spare = null;
       this.#letGo(link);
-      // The old one serves meanwhile.
+      // The old one serves meanwhile. It may have been told again to go.
+      this.#cancelMove();
       this.#cancelMove = this.#environment.after(this.#backOff.draw(link.lastError?.retry_after_ms), () =>
         this.#replace(),
       );

@@ -101,6 +101,8 @@ export class Feed {
     if (cause === 'history_lost') {
       this.last = { epoch, sequence };
       this.#awaitsGap = false;
+      // That one was in the log that is lost.
+      this.#head = 0;
       this.#deliver(lostHistory(this.name, this.last), 0);
     } else {
       const first = Number(from);

@@ -29,6 +29,7 @@ export class LibraryClient implements SocketWatch {
   private readonly isStrict: boolean;
   private tokens = 0;
   private hasErrors = false;
+  private wasOpened = false;
   private hasMoved = false;
   /** Readers that there ever were that commit positions, by topic. */
   private readonly storing = new Map<string, number>();
@@ -218,6 +219,9 @@ export class LibraryClient implements SocketWatch {
           this,
         );
         if (this.rejected.has(socket.token)) this.fault('a token that was refused is not used again', this.name);
+        // Answers were lost with the connection before, refusals among them.
+        this.hasErrors ||= this.wasOpened;
+        this.wasOpened = true;
         this.sockets.push(socket);
         return socket;
       },
