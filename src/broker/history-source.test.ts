@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { refusal, type Refusal } from '../protocol/errors.ts';
-import { messageId, type Publication } from '../protocol/position.ts';
+import { messageId, type Position, type Publication } from '../protocol/position.ts';
 import { matches, topicDigest, type Topic } from '../protocol/topic.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import { VirtualClock } from '../simulation/virtual-clock.ts';
-import type { HistorySource, Reply } from './broker.ts';
+import type { HistorySource, OwnHistory, Reply } from './broker.ts';
 import { count, draft, Probe, sequencesOf } from './contract-suite-probe.ts';
 import { MemoryBroker } from './memory.ts';
 
@@ -32,26 +32,22 @@ class Table implements HistorySource {
   readonly asked: { readonly topic: Topic; readonly after: number; readonly before: number; readonly limit: number }[] =
     [];
   refusal: Refusal | null = null;
+  /** Where the owner says that the topic stands; not every owner says it. */
+  head: Position | null = null;
   private readonly sequences: readonly number[];
 
   constructor(sequences: readonly number[]) {
     this.sequences = sequences;
   }
 
-  read(
-    topic: Topic,
-    after: number,
-    before: number,
-    limit: number,
-    reply: Reply<{ first: number; publications: readonly Publication[] }>,
-  ): void {
+  read(topic: Topic, after: number, before: number, limit: number, reply: Reply<OwnHistory>): void {
     this.asked.push({ topic, after, before, limit });
     if (this.refusal !== null) return reply(this.refusal);
     const publications = this.sequences
       .filter((sequence) => sequence > after && sequence < before)
       .slice(0, limit)
       .map(message);
-    reply({ first: this.sequences[0] ?? before, publications });
+    reply({ first: this.sequences[0] ?? before, head: this.head, publications });
   }
 }
 
@@ -130,6 +126,29 @@ describe('forward', () => {
     const history = await probe.read(TOPIC, { ...after(10), before: 14 });
     expect(sequencesOf(history.publications)).toEqual([11, 12, 13]);
     expect(table.asked).toMatchObject([{ after: 10, before: 14 }]);
+  });
+
+  test('messages that the owner has stored and the log was not given come from the owner, to readers at its end', async () => {
+    const table = new Table(count(1, TOP + 5));
+    table.head = { epoch: OWNER, sequence: TOP + 5 };
+    const probe = await open(table);
+    const history = await probe.read(TOPIC, { ...after(TOP), limit: 3 });
+    expect(history).toMatchObject({ epoch: OWNER, top: TOP + 5, after: TOP, lost: null });
+    expect(sequencesOf(history.publications)).toEqual(count(TOP + 1, TOP + 3));
+    expect(table.asked).toEqual([{ topic: TOPIC, after: TOP, before: TOP + 4, limit: 3 }]);
+    const { publications } = await probe.read(TOPIC, { ...after(TOP), before: TOP + 2 });
+    expect(sequencesOf(publications)).toEqual([TOP + 1]);
+  });
+
+  test.each([
+    ['says not where it stands', (table: Table) => (table.head = null)],
+    ['goes on under another epoch', (table: Table) => (table.head = { epoch: 'other', sequence: TOP + 5 })],
+    ['refuses', (table: Table) => (table.refusal = refusal('log_unavailable', 'away'))],
+  ])('the end of the log is the end where the owner %s', async (_, becomes) => {
+    const table = new Table(count(1, TOP + 5));
+    becomes(table);
+    const probe = await open(table);
+    expect(await probe.read(TOPIC, after(TOP))).toMatchObject({ top: TOP, lost: null, publications: [] });
   });
 
   test('limit 0 says that the owner can help', async () => {

@@ -48,10 +48,39 @@ export function readThrough(
   log: History,
   reply: Reply<History>,
 ): void {
+  if (endsBefore(request, log)) return readAhead(source, topic, request, log, reply);
   if (log.top > 0) return readOn(source, topic, request, log, reply);
   headOf(source, topic, (head) =>
     head === null ? reply(log) : readOn(source, topic, request, standingAt(head, request), reply),
   );
+}
+
+/** Whether a reader stands at the end of a log, or behind it, and asks for more: readers at their topic's head do not. */
+function endsBefore({ limit, reverse, after }: ReadRequest, { top, lost, after: start }: History): boolean {
+  return top > 0 && limit > 0 && reverse !== true && typeof after === 'object' && lost === null && start >= top;
+}
+
+/**
+ * The owner may have stored messages that the log was not given yet: the node that stores them appends them, and may fail
+ * before it does. A reader that waited for the log would wait until somebody publishes again.
+ */
+function readAhead(
+  source: HistorySource,
+  topic: Topic,
+  request: ReadRequest,
+  log: History,
+  reply: Reply<History>,
+): void {
+  const before = Math.min(request.before ?? Infinity, log.after + request.limit + 1);
+  if (log.after + 1 >= before) return reply(log);
+  source.read(topic, log.after, before, request.limit, (newer) => {
+    if (isRefusal(newer) || newer.head?.epoch !== log.epoch) return reply(log);
+    reply({
+      ...log,
+      top: Math.max(log.top, newer.head.sequence),
+      publications: fit(newer.publications, log.after, request),
+    });
+  });
 }
 
 /**

@@ -53,8 +53,14 @@ export class Ledger {
     );
     this.byPlace.set(place, payload);
     this.byPayload.set(payload, place);
-    if (earlier === undefined) this.latest.set(topic, position);
+    if (earlier === undefined && !this.isBehind(topic, position)) this.latest.set(topic, position);
     if (!this.order.has(payload)) this.order.set(payload, this.order.size);
+  }
+
+  /** An owner puts back what a log has lost, under the numbers that it had: the topic stands where it stood. */
+  private isBehind(topic: Topic, { epoch, sequence }: Position): boolean {
+    const last = this.latest.get(topic);
+    return last !== undefined && last.epoch === epoch && last.sequence > sequence;
   }
 
   /** How many messages the log has taken. */
