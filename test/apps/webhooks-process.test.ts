@@ -43,7 +43,8 @@ test('what was not delivered when the server was killed is delivered after its n
     response.writeHead(503).end();
     return undefined;
   });
-  const args = argumentsOf(backend.url, queueDirectory());
+  // None is given up on meanwhile, however long the 50 take.
+  const args = argumentsOf(backend.url, queueDirectory(), ['apps.webhooks.attempts=1000']);
   const first = await serve(args);
   const alice = await connect(first.port);
   await alice.subscribe('chat.1');

@@ -89,7 +89,7 @@ export class WebhookBackend {
 
   /** Resolves when so many events were told in requests that were accepted. */
   async told(count: number): Promise<BackendEvent[]> {
-    await eventually(() => this.events.length >= count, `${count} events; ${this.events.length} came`, TOLD_MS);
+    await eventually(() => this.events.length >= count, `${count} events to be told`, TOLD_MS);
     return this.events;
   }
 

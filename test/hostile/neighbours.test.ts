@@ -2,42 +2,26 @@
  * One user at the edge of the limits, beside somebody who publishes: the victim's acknowledgements come as they did
  * before, and the node answers. docs/security.md, work that grows.
  */
-import { Worker } from 'node:worker_threads';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, test } from 'vitest';
 import { Packr } from 'msgpackr';
+import { begin, expectLittleNoticed, framed, names, PATIENCE_MS, type Attack } from '../harness/attack.ts';
 import { Campaign } from '../harness/campaign.ts';
-import { connect, type Connection } from '../harness/client.ts';
-import { eventually, within } from '../harness/deadline.ts';
-import type { Neighbour } from '../harness/neighbour.ts';
-import { handshakeText, OPCODE, rawFrame } from '../harness/raw-socket.ts';
+import { connect } from '../harness/client.ts';
+import { eventually } from '../harness/deadline.ts';
+import { OPCODE, rawFrame } from '../harness/raw-socket.ts';
 import { tokenOf } from '../harness/tokens.ts';
 
 /** Topics of the node that patterns go through, followed by somebody. */
 const TOPICS = 9_000;
 const FILLERS = 10;
-/** At most so many times what it was before, */
-const SLOWER = 3;
-/** and below so many milliseconds nothing is compared. */
-const FLOOR_MS = 25;
-const SAMPLES = 50;
-const PAUSE_MS = 2;
-/** Others use the processors too: it holds if it held once. */
-const TRIES = 4;
-const PATIENCE_MS = 60_000;
 
 const campaign = new Campaign();
 let topicCount = 0;
-const workers: Worker[] = [];
-afterAll(() => Promise.all(workers.map((worker) => worker.terminate())));
 
 beforeAll(async () => {
   await campaign.start({}, { LOG_LEVEL: 'info' });
 });
 
-const names = (count: number, name: (at: number) => string): string[] =>
-  Array.from({ length: count }, (_, at) => name(at));
-const framed = (type: string, data: object): Buffer =>
-  rawFrame({ opcode: OPCODE.text, payload: JSON.stringify({ type, id: 'x', data }) });
 const several = (count: number, message: Buffer): Buffer => Buffer.concat(Array.from({ length: count }, () => message));
 const position = { epoch: 'e', sequence: 1 };
 const longName = (at: number): string => `${'a.'.repeat(125)}${at}`.slice(0, 256);
@@ -49,15 +33,6 @@ async function request(line: string, headers: string, body = ''): Promise<Buffer
   return Buffer.from(
     `${line} HTTP/1.1\r\nHost: x\r\n${token}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
-}
-
-interface Attack {
-  readonly name: string;
-  readonly messages: () => readonly Buffer[] | Promise<readonly Buffer[]>;
-  readonly connections?: number;
-  /** 1 is as fast as a timer goes, which is far above what a user may. */
-  readonly everyMs?: number;
-  readonly overHttp?: boolean;
 }
 
 const ATTACKS: readonly Attack[] = [
@@ -215,41 +190,9 @@ const ATTACKS: readonly Attack[] = [
   },
 ];
 
-/** Somebody who publishes, each time when the last one is acknowledged. */
-async function publish(victim: Connection, count: number): Promise<number[]> {
-  const latencies: number[] = [];
-  while (latencies.length < count) {
-    const started = performance.now();
-    const { type } = await victim.publish('victim.a', 'steady');
-    expect(type).toBe('Ack');
-    latencies.push(performance.now() - started);
-    await new Promise((resolve) => {
-      setTimeout(resolve, PAUSE_MS);
-    });
-  }
-  return latencies;
-}
-
-function worst(latencies: readonly number[]): number {
-  return latencies.toSorted((a, b) => a - b)[Math.floor(latencies.length * 0.99) - 1] ?? Number.NaN;
-}
-
-async function run(
-  { messages, connections = 4, everyMs = 20, overHttp = false }: Omit<Attack, 'name'>,
-  user = 'mallory',
-): Promise<() => Promise<unknown>> {
-  const heads: string[] = [];
-  for (const each of names(connections, () => user))
-    heads.push(overHttp ? 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n' : await handshakeText(each));
-  const workerData: Neighbour = { port: campaign.port, heads, messages: await messages(), everyMs };
-  const worker = new Worker(new URL('../harness/neighbour.ts', import.meta.url), { workerData });
-  workers.push(worker);
-  await within(new Promise((resolve) => worker.once('message', resolve)), 'the attack to begin');
-  return () => worker.terminate();
-}
-
 test('a node with many topics', async () => {
-  await run(
+  await begin(
+    campaign,
     { messages: () => [framed('Subscribe', { topics: ['fill.**'] })], connections: 1, everyMs: 1_000_000 },
     'follower',
   );
@@ -269,22 +212,4 @@ test('a node with many topics', async () => {
   await eventually(async () => (await campaign.metric('routed_topics')) >= topicCount, 'all topics to be open');
 });
 
-test.each(ATTACKS)(
-  '$name: the victim notices little',
-  async (attack) => {
-    const victim = await connect(campaign.port, { user: 'victim' });
-    let [quiet, during] = [0, Infinity];
-    for (let at = 0; at < TRIES && during > Math.max(FLOOR_MS, SLOWER * quiet); at += 1) {
-      quiet = worst(await publish(victim, SAMPLES / 2));
-      const stop = await run(attack);
-      during = worst(await publish(victim, SAMPLES));
-      expect((await campaign.get('/health')).status).toBe(200);
-      await stop();
-    }
-    await victim.close();
-    expect(during, `99 % within ${during} ms, before within ${quiet} ms`).toBeLessThanOrEqual(
-      Math.max(FLOOR_MS, SLOWER * quiet),
-    );
-  },
-  PATIENCE_MS,
-);
+test.each(ATTACKS)('$name: the victim notices little', (attack) => expectLittleNoticed(campaign, attack), PATIENCE_MS);
