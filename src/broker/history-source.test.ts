@@ -140,6 +140,17 @@ describe('forward', () => {
     expect(sequencesOf(publications)).toEqual([TOP + 1]);
   });
 
+  test('a reader that the owner has given more than the log has goes on there, and has lost nothing', async () => {
+    const table = new Table(count(1, TOP + 5));
+    table.head = { epoch: OWNER, sequence: TOP + 5 };
+    const probe = await open(table);
+    const history = await probe.read(TOPIC, after(TOP + 3));
+    expect(history).toMatchObject({ top: TOP + 5, after: TOP + 3, lost: null });
+    expect(sequencesOf(history.publications)).toEqual([TOP + 4, TOP + 5]);
+    expect(await probe.read(TOPIC, { ...after(TOP + 3), limit: 0 })).toMatchObject({ after: TOP + 3, lost: null });
+    expect(await probe.read(TOPIC, after(TOP + 6))).toMatchObject({ top: TOP, lost: 'history_lost' });
+  });
+
   test.each([
     ['says not where it stands', (table: Table) => (table.head = null)],
     ['goes on under another epoch', (table: Table) => (table.head = { epoch: 'other', sequence: TOP + 5 })],

@@ -48,38 +48,46 @@ export function readThrough(
   log: History,
   reply: Reply<History>,
 ): void {
-  if (endsBefore(request, log)) return readAhead(source, topic, request, log, reply);
+  const start = startBeyond(request, log);
+  if (start !== null) return readAhead(source, topic, request, log, start, reply);
   if (log.top > 0) return readOn(source, topic, request, log, reply);
   headOf(source, topic, (head) =>
     head === null ? reply(log) : readOn(source, topic, request, standingAt(head, request), reply),
   );
 }
 
-/** Whether a reader stands at the end of a log, or behind it, and asks for more: readers at their topic's head do not. */
-function endsBefore({ limit, reverse, after }: ReadRequest, { top, lost, after: start }: History): boolean {
-  return top > 0 && limit > 0 && reverse !== true && typeof after === 'object' && lost === null && start >= top;
+/**
+ * Where a reader goes on that stands at the end of a log, or beyond it because the owner has given it more, and asks for
+ * more; `null` for all others. Readers at their topic's head do not ask.
+ */
+function startBeyond(
+  { limit, reverse, after }: ReadRequest,
+  { epoch, top, lost, after: start }: History,
+): number | null {
+  if (top === 0 || reverse === true || typeof after !== 'object') return null;
+  if (lost === null) return limit > 0 && start >= top ? start : null;
+  return 'epoch' in after && after.epoch === epoch && after.sequence > top ? after.sequence : null;
 }
 
 /**
  * The owner may have stored messages that the log was not given yet: the node that stores them appends them, and may fail
  * before it does. A reader that waited for the log would wait until somebody publishes again.
+ * @param start what the reader has
  */
 function readAhead(
   source: HistorySource,
   topic: Topic,
   request: ReadRequest,
   log: History,
+  start: number,
   reply: Reply<History>,
 ): void {
-  const before = Math.min(request.before ?? Infinity, log.after + request.limit + 1);
-  if (log.after + 1 >= before) return reply(log);
-  source.read(topic, log.after, before, request.limit, (newer) => {
-    if (isRefusal(newer) || newer.head?.epoch !== log.epoch) return reply(log);
-    reply({
-      ...log,
-      top: Math.max(log.top, newer.head.sequence),
-      publications: fit(newer.publications, log.after, request),
-    });
+  const before = Math.min(request.before ?? Infinity, start + request.limit + 1);
+  if (start + 1 >= before && log.lost === null) return reply(log);
+  source.read(topic, start, before, request.limit, (newer) => {
+    if (isRefusal(newer) || newer.head?.epoch !== log.epoch || newer.head.sequence < start) return reply(log);
+    const publications = fit(newer.publications, start, request);
+    reply({ ...log, top: Math.max(log.top, newer.head.sequence), after: start, lost: null, publications });
   });
 }
 
