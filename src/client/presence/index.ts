@@ -1,4 +1,4 @@
-/** `signalbox/client/presence`: who is in a topic. docs/client.md, "Who is there"; what is promised: docs/presence.md. */
+/** `signalbox/client/presence`: the members of a topic. docs/client.md, "Who is there"; what is promised: docs/presence.md. */
 import { draw } from '../back-off.ts';
 import type { Client } from '../client.ts';
 import type { WireError } from '../../protocol/wire.ts';

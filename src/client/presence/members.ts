@@ -1,4 +1,4 @@
-/** Who is in a topic, as far as it was told: pages of members, and changes after them. */
+/** The members of a topic, as far as they were told: pages of them, and changes after these. */
 import type { Message } from '../items.ts';
 
 export interface Member {

@@ -1,4 +1,4 @@
-/** Who is in a topic, as the library keeps it; on virtual time. */
+/** The members of a topic, as the library keeps them; on virtual time. */
 import { expect, test } from 'vitest';
 import { rig, type Rig } from '../test-rig.ts';
 import { presenceOf, type Presence } from './index.ts';

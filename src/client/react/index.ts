@@ -116,7 +116,7 @@ export interface UsePresenceOptions {
   readonly error?: (error: unknown) => void;
 }
 
-/** Who is in a topic. */
+/** The members of a topic. */
 export function usePresence(name: string, { data, error }: UsePresenceOptions = {}): PresenceSnapshot {
   const client = useClient();
   const presence = useMemo(() => presenceOf(client, name), [client, name]);

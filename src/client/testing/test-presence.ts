@@ -1,4 +1,4 @@
-/** Who is in which topic of the test server: told as `@presence.<topic>`, read by `PresenceGet`, as docs/presence.md says. */
+/** Members of the test server's topics: told as `@presence.<topic>`, read by `PresenceGet`, as docs/presence.md says. */
 import type { Position } from '../../protocol/position.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 

@@ -47,7 +47,7 @@ export class TestServer implements SocketEvents {
   readonly clock = new VirtualClock();
   /** For `createClient({ environment })`. */
   readonly environment: Environment;
-  /** Who is where; clients of the test are all the user `me`. */
+  /** Members of topics; clients of the test are all the user `me`. */
   readonly presence: TestPresence;
   /** Every frame of every client, in order. */
   readonly received: ReceivedFrame[] = [];
