@@ -68,7 +68,8 @@ export class CatchUp {
         : { topic, limit: last, reverse: true };
     this.#histories.page(request, (error, page) => {
       consumer.isReading = false;
-      if (consumer.isEnded) return;
+      // It may have begun elsewhere meanwhile.
+      if (consumer.isEnded || consumer.isJoined) return;
       if (error !== null) return this.#failed(feed, consumer, error);
       if (page !== undefined) this.#take(feed, consumer, page, last !== null);
       const { position } = consumer;

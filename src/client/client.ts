@@ -1,4 +1,5 @@
 /** The client: everything of one connection, put together. It does nothing before the first topic or publish. */
+import type { Position } from '../protocol/position.ts';
 import type { ConnectedDetails, HistoryDetails, ServerFrame, WireError } from '../protocol/wire.ts';
 import type { BackOffOptions } from './back-off.ts';
 import { jsonCodec, type ClientCodec } from './codec.ts';
@@ -64,6 +65,9 @@ type PayloadOf<T, N> = N extends keyof T ? T[N] : unknown;
 /** Between two requests for a token that failed. */
 const TOKEN_PAUSE_MS = 10_000;
 
+/** The user is kept as the place of a topic that nobody can have, so that every storage has room for it. */
+const USER = '@user';
+
 /** @typeParam T what is published where, as `{ news: Article; [chat: `chat.${string}`]: Line }` */
 export class Client<T = Record<string, unknown>> {
   readonly #options: ClientOptions;
@@ -86,6 +90,7 @@ export class Client<T = Record<string, unknown>> {
   readonly #listeners = new Map<string, Set<(value: never) => void>>();
   readonly #watchers = new Map<string, Set<() => void>>();
   #unlisten: (() => void) | null = null;
+  #wasGreeted = false;
   #cancelRenewal: () => void = () => {};
 
   constructor(options: ClientOptions) {
@@ -269,8 +274,7 @@ export class Client<T = Record<string, unknown>> {
     this.#publishes.close('signed_out');
     this.#publishes.clear();
     this.#connection.close();
-    this.#positions.clear();
-    await this.#options.storage?.clear();
+    await this.#forget();
   }
 
   /** The greeting comes right behind the handshake; what is sent before it, a refusal does not read. */
@@ -313,8 +317,7 @@ export class Client<T = Record<string, unknown>> {
     const consumer = new Consumer(handler, since === 'stored', this.#ports.bounds, {
       committed: ({ isStored, done }) => {
         if (!isStored || done === null) return;
-        this.#positions.set(topic, done);
-        this.#options.storage?.commit(topic, done);
+        this.#keep(topic, done);
       },
       drained: (which) => this.#subscriptions.drained(topic, which),
       threw: (cause) => {
@@ -357,10 +360,45 @@ export class Client<T = Record<string, unknown>> {
 
   #greeted(link: Link, greeting: ConnectedDetails): void {
     const { limits, max_message_size: size } = greeting;
+    if (!this.#isSameUser(greeting)) return;
     this.#subscriptions.greeted(link);
     this.#histories.next();
     this.#applications.next();
     this.#publishes.greeted(size, limits.idempotency_window_ms, limits.connection_rps, limits.connection_burst);
+  }
+
+  /** Positions and the queue of one user are never used by another. */
+  #isSameUser({ user, tenant = '' }: ConnectedDetails): boolean {
+    // Servers before version 0.2 do not say it.
+    if (user === undefined) return true;
+    const epoch = `${tenant}/${user}`;
+    const before = this.#positions.get(USER)?.epoch ?? epoch;
+    if (before !== epoch) {
+      const error = new SignalboxError('user_changed', `expected a token of the same user, got one of ${user}`);
+      void this.#forget();
+      if (this.#wasGreeted) {
+        this.#publishes.close('signed_out');
+        this.#connection.close(error);
+        return false;
+      }
+      // It was another page's, before somebody else signed in here.
+      this.#publishes.disown();
+      this.#subscriptions.forget();
+      this.#tell('error', error);
+    }
+    if (!this.#wasGreeted || before !== epoch) this.#keep(USER, { epoch, sequence: 0 });
+    this.#wasGreeted = true;
+    return true;
+  }
+
+  #keep(topic: string, position: Position): void {
+    this.#positions.set(topic, position);
+    this.#options.storage?.commit(topic, position);
+  }
+
+  #forget(): Promise<void> | undefined {
+    this.#positions.clear();
+    return this.#options.storage?.clear();
   }
 
   #received(link: Link, frame: ServerFrame, size: number): void {

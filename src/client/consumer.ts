@@ -92,6 +92,13 @@ export class Consumer {
     return true;
   }
 
+  /** Its place was somebody else's. */
+  forget(): void {
+    if (!this.isStored) return;
+    this.position = null;
+    this.isJoined = true;
+  }
+
   end(): void {
     this.isEnded = true;
     this.cancelWait();

@@ -94,6 +94,14 @@ export class Subscriptions {
     );
   }
 
+  /** Places where another user was: everybody begins now, but those whose place the application itself has said. */
+  forget(): void {
+    for (const feed of this.#feeds.values()) {
+      feed.last = null;
+      for (const consumer of feed.consumers) consumer.forget();
+    }
+  }
+
   lost(link: Link): void {
     this.#unanswered.delete(link);
     for (const feed of this.#feeds.values()) {
