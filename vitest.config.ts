@@ -9,6 +9,7 @@ const common = {
   hookTimeout: 20_000,
   // Files share processes, and what they start ends with them: starting a process for every file took longer than most tests.
   isolate: false,
+  experimental: { viteModuleRunner: false, nodeLoader: false },
   setupFiles: 'test/harness/setup.ts',
 } as const;
 
