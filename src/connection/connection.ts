@@ -186,7 +186,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
       counters.received.add('invalid', this.codec.index);
       return this.reject(unread, undefined);
     }
-    // What comes in the body of a request is bounded as that.
+    // Bodies of requests have bounds of their own.
     if (!limits.limitRates || this.over !== 'websocket') this.read(bytes, binary);
     else readingTurns.take(this, bytes, binary);
   }

@@ -2,7 +2,7 @@
  * How much of a turn of the event loop the messages of clients may take. The socket library hands over all that the kernel has
  * of a socket (512 KiB at a time) and cannot be told to wait, so what is beyond a sender's slice is kept, in order, and
  * read in later turns, each sender in its turn. So a burst that somebody has tokens for costs the others a slice and not
- * the burst. What nobody has tokens for never gets here (charges.ts).
+ * the burst. Messages that nobody has tokens for never get here (charges.ts).
  */
 import { BoundedQueue } from '../actor/bounded-queue.ts';
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
