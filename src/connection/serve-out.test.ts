@@ -98,9 +98,9 @@ describe('rights that change in the turn of a publication', () => {
 
   test('a fault of delivery does not keep the right alive', () => {
     subscribed('poll.1');
-    const { send } = client.link;
+    const send = client.link.send.bind(client.link);
     client.link.send = () => {
-      client.link.send = send.bind(client.link);
+      client.link.send = send;
       throw new Error('a planted fault of the socket');
     };
     rig.store('poll.1', '1');
