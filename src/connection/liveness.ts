@@ -4,6 +4,7 @@
  * the server's own stall. And no connection has a timer, which could outlive it.
  */
 import type { Connection } from './connection.ts';
+import { noteSentPing } from './ping-times.ts';
 import { closeServed } from './serve-out.ts';
 import { saveSession } from './sessions.ts';
 
@@ -80,7 +81,7 @@ function sendPing(connection: Connection): void {
   // Behind a blocked socket pings would only pile up: what the client reads shows whether it lives.
   if (connection.isBlocked || transport === null) return;
   // Nothing answers where a client only listens.
-  if (connection.over === 'websocket') connection.pingedAt = context.clock.elapsed();
+  if (connection.over === 'websocket') noteSentPing(connection);
   transport.ping();
   if (connection.framePings) connection.send({ type: 'Ping', data: { timestamp: context.clock.now() } });
 }

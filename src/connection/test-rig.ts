@@ -228,7 +228,7 @@ export class TestRig {
 
   connect(user = 'ada', options: ClientOptions = {}): TestClient {
     const principal = this.principal(user, options.principal);
-    const usage = this.context.users.enter(user);
+    const usage = this.context.users.enter(principal);
     if (usage === null) throw new Error(`${user} has too many connections`);
     const { format = 'json', batching = false, framePings = false } = options;
     this.lastNumber += 1;
