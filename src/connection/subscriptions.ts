@@ -14,6 +14,7 @@ import type { Connection } from './connection.ts';
 import { tellUnsubscribed } from './events.ts';
 import { unqueue } from './overflow.ts';
 import { errorFrame, statusFrame } from './replies.ts';
+import { serveOut } from './serve-out.ts';
 import { clearWaiting, enqueue } from './waiting-list.ts';
 
 /** So many subscriptions are looked through; with more, a map of them is made. */
@@ -186,6 +187,7 @@ function dropPatterns(connection: Connection, topic: RoutedTopic): void {
   // Not from inside the router's walk over subscribers.
   connection.cell.answer(() => {
     if (!connection.isOpen) return;
+    serveOut(connection);
     tellUnsubscribed(connection, endPatterns(connection, dropped));
     connection.send(
       errorFrame(

@@ -1,6 +1,6 @@
 /** A node: the live set of connections, who may join it, its heartbeat and its end. */
 import type { Authenticator } from '../auth/authenticator.ts';
-import { userKey, type Principal } from '../auth/principal.ts';
+import type { Principal } from '../auth/principal.ts';
 import { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
 import { tellConnected } from '../connection/events.ts';
@@ -169,7 +169,7 @@ export class Node {
       last.slot = connection.slot;
     }
     connection.slot = -1;
-    if (takesPlace(connection.over)) context.users.leave(userKey(connection.principal), context.clock.elapsed());
+    if (takesPlace(connection.over)) context.users.leave(connection.principal, context.clock.elapsed());
   }
 
   async drain(options: DrainOptions): Promise<void> {
@@ -275,7 +275,7 @@ export class Node {
     if (!mode.isAdmitting) return this.refuse(handshake, notAdmitting(mode));
     const over = handshake.over ?? 'websocket';
     const isCounted = takesPlace(over);
-    const usage = isCounted ? context.users.enter(userKey(principal)) : context.users.visit(userKey(principal));
+    const usage = isCounted ? context.users.enter(principal) : context.users.visit(principal);
     if (usage === null)
       return this.refuse(
         handshake,
@@ -286,7 +286,7 @@ export class Node {
         ),
       );
     const leave = (): void => {
-      if (isCounted) context.users.leave(userKey(principal), context.clock.elapsed());
+      if (isCounted) context.users.leave(principal, context.clock.elapsed());
     };
     const negotiated = negotiate(handshake);
     if (isRefusal(negotiated)) {

@@ -74,7 +74,7 @@ suite('planted bugs are found within a thousand seeds', () => {
       const subscription = super.join(name, owner);
       subscription.beginLag = () => {
         subscription.written = subscription.topic.routedHead;
-        subscription.displaced += 1;
+        subscription.books().displaced += 1;
         subscription.state = LIVE;
       };
       return subscription;
