@@ -19,6 +19,9 @@ interface Envelope {
   readonly trace: string | undefined;
 }
 
+/** Never from a client: a backend wants it done, whose rights have been looked at and who has paid for it. */
+type Ordered = true;
+
 export interface PingFrame extends Envelope {
   readonly type: 'Ping';
   readonly timestamp: number | undefined;
@@ -26,10 +29,12 @@ export interface PingFrame extends Envelope {
 export interface SubscribeFrame extends Envelope {
   readonly type: 'Subscribe';
   readonly topics: readonly SubscribeEntry[];
+  readonly ordered?: Ordered;
 }
 export interface UnsubscribeFrame extends Envelope {
   readonly type: 'Unsubscribe';
   readonly topics: readonly string[];
+  readonly ordered?: Ordered;
 }
 export interface BroadcastFrame extends Envelope {
   readonly type: 'Broadcast';
