@@ -9,7 +9,7 @@ export interface SubscriptionOrder {
 
 /** After the frames that the client has sent before; a full inbox is no way around it. */
 export function orderSubscriptions(connection: Connection, { topics, subscribed }: SubscriptionOrder): void {
-  const envelope = { id: undefined, trace: undefined, ordered: true } as const;
+  const envelope = { id: undefined, trace: undefined, ordered: 'granted' } as const;
   connection.cell.order(
     subscribed
       ? { ...envelope, type: 'Subscribe', topics: topics.map((topic) => ({ topic })) }

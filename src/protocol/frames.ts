@@ -19,8 +19,11 @@ interface Envelope {
   readonly trace: string | undefined;
 }
 
-/** Never from a client: a backend wants it done, whose rights have been looked at and who has paid for it. */
-type Ordered = true;
+/**
+ * Never from a client, and so not charged to it. `given` comes with its token or from an application, and its own rights
+ * decide; `granted` comes from a backend, whose rights have been looked at.
+ */
+type Ordered = 'given' | 'granted';
 
 export interface PingFrame extends Envelope {
   readonly type: 'Ping';

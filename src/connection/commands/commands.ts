@@ -53,7 +53,7 @@ function dispatch(connection: Connection, frame: ClientFrame): void | Promise<vo
 }
 
 function isOrdered(frame: ClientFrame): boolean {
-  return (frame.type === 'Subscribe' || frame.type === 'Unsubscribe') && frame.ordered === true;
+  return (frame.type === 'Subscribe' || frame.type === 'Unsubscribe') && frame.ordered !== undefined;
 }
 
 /** One `Ping` a second is free. */

@@ -102,7 +102,7 @@ class Request implements Joining {
   /** What a backend orders, or has given, needs no right of the client. */
   private problemOf({ topic }: SubscribeEntry): Refusal | null | undefined {
     const { connection } = this;
-    if (this.frame.ordered === true || isGranted(connection, topic)) return null;
+    if (this.frame.ordered === 'granted' || isGranted(connection, topic)) return null;
     return subscribeProblem(connection.context, connection.principal, topic);
   }
 
@@ -346,7 +346,7 @@ class Request implements Joining {
     this.open -= 1;
     const { connection } = this;
     if (this.open > 0 || !connection.isOpen) return;
-    if (this.frame.ordered === true) grant(connection, this.topics);
+    if (this.frame.ordered === 'granted') grant(connection, this.topics);
     sessionChanged(connection);
     connection.reply(
       this.frame,
