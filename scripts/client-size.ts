@@ -11,7 +11,7 @@ const CLIENT = fileURLToPath(new URL('../src/client', import.meta.url));
  * them so. What an entry shares with the core is counted in both.
  */
 const LIMITS: Readonly<Record<string, number>> = {
-  'index.ts': 12_100,
+  'index.ts': 12_200,
   'react/index.ts': 1_536,
   'persist/index.ts': 2_560,
   'msgpack/index.ts': 2_048,

@@ -35,6 +35,7 @@ import {
 import type { NodeMode } from './mode.ts';
 import type { Origins } from './origins.ts';
 import { failFrom, verifyFrom } from './verification.ts';
+import { givenTopics, subscribing } from './welcome.ts';
 
 export interface NodeOptions {
   readonly maxConnections: number;
@@ -301,13 +302,14 @@ export class Node {
     const { codec, batching, subprotocol } = negotiated;
     const framePings = wantsFramePings(handshake);
     const address = clientAddress(handshake, this.options.trustedProxies);
+    const given = givenTopics(principal, welcome);
     return {
       kind: 'accepted',
       subprotocol,
       principal,
-      subscribe: welcome.subscribe,
+      subscribe: given,
       abandon: leave,
-      open: (transport, first = subscribing(welcome)) =>
+      open: (transport, first = subscribing(given)) =>
         this.open({ principal, usage, codec, batching, framePings, address, over }, transport, first),
     };
   }
@@ -394,11 +396,6 @@ export class Node {
       codec: known?.codec ?? DEFAULT_CODEC,
     };
   }
-}
-
-function subscribing({ subscribe }: Welcome): SubscribeFrame | null {
-  if (subscribe.length === 0) return null;
-  return { type: 'Subscribe', id: undefined, trace: undefined, topics: subscribe.map((topic) => ({ topic })) };
 }
 
 /** Whether it counts as one of the connections of its user: a request with some frames pays for these alone. */

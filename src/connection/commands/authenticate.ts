@@ -3,6 +3,7 @@ import { isRefusal, refusal } from '../../protocol/errors.ts';
 import type { AuthenticateFrame } from '../../protocol/frames.ts';
 import { recheckPresence } from '../../service/presence.ts';
 import type { Connection } from '../connection.ts';
+import { isGranted } from '../granted.ts';
 import { recheck } from '../recheck.ts';
 import { statusFrame } from '../replies.ts';
 import { closeServed, serveOut } from '../serve-out.ts';
@@ -31,7 +32,7 @@ function swapClaims(connection: Connection, frame: AuthenticateFrame, claims: Pr
   recheckPresence(connection.context.presence, connection);
   recheck(
     connection,
-    () => true,
+    (name) => !isGranted(connection, name),
     frame,
     (ended) => {
       const expiresAt = Number.isFinite(claims.expiresAt) ? claims.expiresAt : null;
