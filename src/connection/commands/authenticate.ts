@@ -1,9 +1,8 @@
 import type { Principal } from '../../auth/principal.ts';
 import { isRefusal, refusal } from '../../protocol/errors.ts';
 import type { AuthenticateFrame } from '../../protocol/frames.ts';
-import { recheckPresence } from '../../service/presence.ts';
 import type { Connection } from '../connection.ts';
-import { recheck } from '../recheck.ts';
+import { recheck, recheckMembers } from '../recheck.ts';
 import { statusFrame } from '../replies.ts';
 
 /** `Authenticate` swaps the claims of a live connection; user and tenant never change, and a failure changes nothing. */
@@ -26,7 +25,7 @@ function swapClaims(connection: Connection, frame: AuthenticateFrame, claims: Pr
     return connection.close('forbidden', 'a token of another user was presented');
   }
   connection.present(claims);
-  recheckPresence(connection.context.presence, connection);
+  recheckMembers(connection, () => true);
   recheck(
     connection,
     () => true,
