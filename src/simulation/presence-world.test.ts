@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { MemoryPresenceStore } from '../presence/memory.ts';
 import { Presence } from '../presence/presence.ts';
 import { Upkeep } from '../presence/upkeep.ts';
-import { PresenceWorld, REAL_PRESENCE, type PresenceWorldParts } from './presence-world.ts';
+import { REAL_PRESENCE, type PresenceWorldParts } from './presence-node.ts';
+import { PresenceWorld } from './presence-world.ts';
 import { Violation } from './violation.ts';
 
 const STEPS = 80;
@@ -90,10 +91,21 @@ describe('planted bugs are found', () => {
     }
   }
 
+  /** What another server has lost is not told again. */
+  class Blind extends Upkeep {
+    constructor(...[options, parts]: ConstructorParameters<typeof Upkeep>) {
+      const { store } = parts;
+      const look: typeof store.look = (reply) =>
+        store.look((answer) => reply('era' in answer ? { ...answer, era: 'the same' } : answer));
+      super(options, { ...parts, store: { ...store, look } });
+    }
+  }
+
   test.each<[string, Partial<PresenceWorldParts>]>([
     ['leaves at once when a connection breaks', { presence: (...args) => new LateLeave(...args) }],
     ['leaves at drain', { presence: (...args) => new NoDrain(...args) }],
     ['does not tell lost entries again', { presence: (...args) => new Forgetful(...args) }],
+    ['does not notice another server', { upkeep: (...args) => new Blind(...args) }],
     ['removes nobody', { upkeep: (...args) => new NoReaper(...args) }],
     ['removes itself before all are told anew', { presence: (...args) => new Hasty(...args) }],
     ['writes after its end', { store: (...args) => new NoTombstones(...args) }],
