@@ -59,12 +59,12 @@ export class ActorCell<M> implements Supervised<M> {
   /** Like {@link tell}, for what others than its client want done: there is room for it in a full inbox. */
   order(message: M): void {
     if (this.isStopped) return;
-    if (!this.isRunning && !this.isSuspended) {
+    if ((this.state & (RUNNING | SUSPENDED)) === 0) {
       this.handle(message);
       return this.drain();
     }
     this.inbox ??= new BoundedQueue<M>(this.policy.inbox);
-    this.inbox.put(message, 0, this.supervisor.clock.elapsed());
+    this.inbox.put(message, 0, this.system.supervisor.clock.elapsed());
   }
 
   /**

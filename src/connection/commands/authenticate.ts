@@ -1,10 +1,9 @@
 import type { Principal } from '../../auth/principal.ts';
 import { isRefusal, refusal } from '../../protocol/errors.ts';
 import type { AuthenticateFrame } from '../../protocol/frames.ts';
-import { recheckPresence } from '../../service/presence.ts';
 import type { Connection } from '../connection.ts';
 import { isGranted } from '../granted.ts';
-import { recheck } from '../recheck.ts';
+import { recheck, recheckMembers } from '../recheck.ts';
 import { statusFrame } from '../replies.ts';
 import { closeServed, serveOut } from '../serve-out.ts';
 
@@ -29,7 +28,7 @@ function swapClaims(connection: Connection, frame: AuthenticateFrame, claims: Pr
   }
   serveOut(connection);
   connection.present(claims);
-  recheckPresence(connection.context.presence, connection);
+  recheckMembers(connection, () => true);
   recheck(
     connection,
     (name) => !isGranted(connection, name),
