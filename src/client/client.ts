@@ -37,6 +37,8 @@ export interface ClientOptions {
   /** How long a topic without readers stays subscribed. */
   readonly lingerMs?: number;
   readonly environment?: Partial<Environment>;
+  /** For networks without WebSocket: `overHttp()` of `signalbox/client/sse`. */
+  readonly fallback?: (environment: Environment) => Environment['open'];
   /** Told what happens, for debugging. No tokens, no payloads. */
   readonly log?: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
@@ -65,7 +67,10 @@ const TOKEN_PAUSE_MS = 10_000;
 /** @typeParam T what is published where, as `{ news: Article; [chat: `chat.${string}`]: Line }` */
 export class Client<T = Record<string, unknown>> {
   readonly #options: ClientOptions;
-  readonly #environment: Environment;
+  /** What it takes of the world around it, for the entries beside it. */
+  readonly environment: Environment;
+  /** What these keep with it, so that there is one for a topic, however many ask. */
+  readonly shared = new Map<string, unknown>();
   readonly #tokens: Tokens;
   readonly #connection: Connection;
   readonly #requests: Requests;
@@ -86,9 +91,10 @@ export class Client<T = Record<string, unknown>> {
   constructor(options: ClientOptions) {
     this.#options = options;
     const environment = { ...standardEnvironment(), ...options.environment };
+    environment.open = options.fallback?.({ ...environment }) ?? environment.open;
     const id = environment.id();
     const link = (): Link | null => this.#link();
-    this.#environment = environment;
+    this.environment = environment;
     this.#tokens = new Tokens(options.token, environment);
     this.#owner = `${id}-`;
     this.#requests = new Requests(`${id}?`);
@@ -191,10 +197,10 @@ export class Client<T = Record<string, unknown>> {
   }
 
   /**
-   * A frame that an application has added to the server; it waits for a connection.
+   * A frame that an application has added to the server, or one of presence; it waits for a connection.
    * @throws SignalboxError, `outcome_unknown` when the connection was lost before the answer
    */
-  async request(type: `X-${string}`, data?: unknown): Promise<unknown> {
+  async request(type: `X-${string}` | 'Presence' | 'PresenceGet', data?: unknown): Promise<unknown> {
     this.#start();
     const { state } = this;
     if (state.status === 'closed') throw state.error ?? new SignalboxError('closed', 'the client was closed');
@@ -248,7 +254,7 @@ export class Client<T = Record<string, unknown>> {
   async close({ flushMs = 0 }: { readonly flushMs?: number } = {}): Promise<void> {
     if (flushMs > 0)
       await new Promise<void>((resolve) => {
-        const cancel = this.#environment.after(flushMs, resolve);
+        const cancel = this.environment.after(flushMs, resolve);
         this.#publishes.whenEmpty(() => {
           cancel();
           resolve();
@@ -275,9 +281,9 @@ export class Client<T = Record<string, unknown>> {
 
   #start(): void {
     if (this.#unlisten !== null || this.state.status !== 'idle') return;
-    this.#unlisten = this.#environment.lifecycle((event) => this.#lived(event));
+    this.#unlisten = this.environment.lifecycle((event) => this.#lived(event));
     const options = this.#options;
-    const environment = this.#environment;
+    const environment = this.environment;
     const owner = this.#owner;
     if (options.storage !== undefined) {
       this.#whenLoaded = [];
@@ -388,7 +394,7 @@ export class Client<T = Record<string, unknown>> {
     this.#cancelRenewal();
     const again = (error: SignalboxError): void => {
       this.#tell('error', error);
-      this.#cancelRenewal = this.#environment.after(TOKEN_PAUSE_MS, () => this.#renew(link));
+      this.#cancelRenewal = this.environment.after(TOKEN_PAUSE_MS, () => this.#renew(link));
     };
     this.#tokens.ask('expiring', (error, token) => {
       if (error?.reason === 'signed_out') return this.#connection.close(error);
