@@ -9,6 +9,9 @@ export interface LinkEvents {
   ended(link: Link, code: number): void;
 }
 
+/** From an error of the socket to its close, which says more. */
+const CLOSE_MS = 100;
+
 export class Link {
   /** Grows with every attempt: what comes of an attempt that is not held any more is of no interest. */
   readonly generation: number;
@@ -22,6 +25,7 @@ export class Link {
   lastError: WireError | null = null;
   /** Takes back the time by which the first frame must have come. */
   cancelDeadline: () => void = () => {};
+  #cancelFailure: () => void = () => {};
   #socket: SocketPort | null = null;
   readonly #codec: ClientCodec;
   readonly #environment: Environment;
@@ -45,8 +49,10 @@ export class Link {
     };
     socket.onmessage = ({ data }) => this.#received(data, events);
     socket.onclose = ({ code }) => events.ended(this, code);
-    // A close always follows.
-    socket.onerror = () => {};
+    // Browsers close it in the same breath. Node 22 says nothing more of a connection that it could not make.
+    socket.onerror = () => {
+      this.#cancelFailure = this.#environment.after(CLOSE_MS, () => events.ended(this, 1006));
+    };
   }
 
   send(frame: OutgoingFrame): void {
@@ -61,6 +67,7 @@ export class Link {
   release(): void {
     const socket = this.#socket;
     this.cancelDeadline();
+    this.#cancelFailure();
     this.isOpen = false;
     this.#socket = null;
     if (socket === null) return;
