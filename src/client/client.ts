@@ -37,6 +37,8 @@ export interface ClientOptions {
   /** How long a topic without readers stays subscribed. */
   readonly lingerMs?: number;
   readonly environment?: Partial<Environment>;
+  /** For networks without WebSocket: `overHttp()` of `signalbox/client/sse`. */
+  readonly fallback?: (environment: Environment) => Environment['open'];
   /** Told what happens, for debugging. No tokens, no payloads. */
   readonly log?: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
@@ -86,6 +88,7 @@ export class Client<T = Record<string, unknown>> {
   constructor(options: ClientOptions) {
     this.#options = options;
     const environment = { ...standardEnvironment(), ...options.environment };
+    environment.open = options.fallback?.({ ...environment }) ?? environment.open;
     const id = environment.id();
     const link = (): Link | null => this.#link();
     this.#environment = environment;

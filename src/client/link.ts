@@ -1,16 +1,15 @@
 /** One attempt at a connection, from its token to the end of its socket. An owner that lets go of it hears nothing of it any more. */
 import type { ConnectedDetails, ServerFrame, WireError } from '../protocol/wire.ts';
-import type { ClientCodec, OutgoingFrame, Publish } from './codec.ts';
-import type { Environment, SocketPort } from './environment.ts';
+import { jsonCodec, type ClientCodec, type OutgoingFrame, type Publish } from './codec.ts';
+import type { Environment, SocketPort, Transport } from './environment.ts';
 
 export interface LinkEvents {
   /** @param size characters or bytes of the frame, about */
   frame(link: Link, frame: ServerFrame, size: number): void;
   ended(link: Link, code: number): void;
+  /** A connection beside this one may be a better one. */
+  better(): void;
 }
-
-/** From an error of the socket to its close, which says more. */
-const CLOSE_MS = 100;
 
 export type Unsendable = 'not_serialisable' | 'payload_too_large';
 
@@ -27,16 +26,23 @@ export class Link {
   lastError: WireError | null = null;
   /** Takes back the time by which the first frame must have come. */
   cancelDeadline: () => void = () => {};
-  #cancelFailure: () => void = () => {};
   #socket: SocketPort | null = null;
-  readonly #codec: ClientCodec;
+  readonly #given: ClientCodec;
   readonly #environment: Environment;
 
   constructor(generation: number, codec: ClientCodec, environment: Environment) {
     this.generation = generation;
-    this.#codec = codec;
+    this.#given = codec;
     this.#environment = environment;
     this.heardAt = environment.elapsed();
+  }
+
+  get transport(): Transport {
+    return this.#socket?.transport ?? 'websocket';
+  }
+
+  get #codec(): ClientCodec {
+    return this.transport === 'websocket' ? this.#given : jsonCodec;
   }
 
   /** @throws when the URL is none */
@@ -51,9 +57,10 @@ export class Link {
     };
     socket.onmessage = ({ data }) => this.#received(data, events);
     socket.onclose = ({ code }) => events.ended(this, code);
-    // Browsers close it in the same breath. Node 22 says nothing more of a connection that it could not make.
+    socket.onbetter = () => events.better();
+    // Browsers close a socket that never opened, too; Node 22 tells of an error and of nothing else.
     socket.onerror = () => {
-      this.#cancelFailure = this.#environment.after(CLOSE_MS, () => events.ended(this, 1006));
+      if (!this.isOpen) events.ended(this, 1006);
     };
   }
 
@@ -70,7 +77,6 @@ export class Link {
   release(): void {
     const socket = this.#socket;
     this.cancelDeadline();
-    this.#cancelFailure();
     this.isOpen = false;
     this.#socket = null;
     if (socket === null) return;
