@@ -4,6 +4,7 @@ import { isMissing } from '../harness/tools.ts';
 import { closeBrowser } from './chromium.ts';
 import { networkScenarios } from './network-scenarios.ts';
 import { policyScenarios } from './policy-scenarios.ts';
+import { reactScenarios } from './react-scenarios.ts';
 import { sleepScenarios } from './sleep-scenarios.ts';
 
 afterAll(closeBrowser);
@@ -11,5 +12,6 @@ afterAll(closeBrowser);
 describe.skipIf(isMissing('chromium'))('in Chromium', () => {
   describe('below a strict policy', policyScenarios);
   describe('the network and the server', networkScenarios);
+  describe('React', reactScenarios);
   describe('a page that is put aside', sleepScenarios);
 });

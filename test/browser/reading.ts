@@ -15,7 +15,7 @@ export interface PageRecord {
 
 /** Pages of any port of this machine may connect. */
 export const OPEN = { 'security.allowed_origins': 'loopback' };
-/** What was there has come. */
+/** The page has everything that was there when it came. */
 export const LIVE = `record.kinds.includes('live')`;
 
 /** Publishes the numbers `from` to `to`, without `to`. @returns all numbers below `to` */
