@@ -2,6 +2,7 @@
 import { afterAll, describe } from 'vitest';
 import { isMissing } from '../harness/tools.ts';
 import { closeBrowser } from './chromium.ts';
+import { floodScenarios } from './flood-scenarios.ts';
 import { networkScenarios } from './network-scenarios.ts';
 import { policyScenarios } from './policy-scenarios.ts';
 import { reactScenarios } from './react-scenarios.ts';
@@ -12,6 +13,7 @@ afterAll(closeBrowser);
 describe.skipIf(isMissing('chromium'))('in Chromium', () => {
   describe('below a strict policy', policyScenarios);
   describe('the network and the server', networkScenarios);
+  describe('a flood', floodScenarios);
   describe('React', reactScenarios);
   describe('a page that is put aside', sleepScenarios);
 });
