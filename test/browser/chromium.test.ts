@@ -2,6 +2,7 @@
 import { afterAll, describe } from 'vitest';
 import { isMissing } from '../harness/tools.ts';
 import { closeBrowser } from './chromium.ts';
+import { eventSourceScenarios } from './event-source-scenarios.ts';
 import { floodScenarios } from './flood-scenarios.ts';
 import { networkScenarios } from './network-scenarios.ts';
 import { policyScenarios } from './policy-scenarios.ts';
@@ -15,5 +16,6 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
   describe('the network and the server', networkScenarios);
   describe('a flood', floodScenarios);
   describe('React', reactScenarios);
+  describe('EventSource', eventSourceScenarios);
   describe('a page that is put aside', sleepScenarios);
 });
