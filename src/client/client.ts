@@ -1,6 +1,6 @@
 /** The client: everything of one connection, put together. It does nothing before the first topic or publish. */
 import type { Position } from '../protocol/position.ts';
-import type { ConnectedDetails, HistoryDetails, ServerFrame, WireError } from '../protocol/wire.ts';
+import type { ConnectedDetails, HistoryDetails, ServerData, ServerFrame, WireError } from '../protocol/wire.ts';
 import type { BackOffOptions } from './back-off.ts';
 import { jsonCodec, type ClientCodec } from './codec.ts';
 import type { ConnectionState } from './connection-state.ts';
@@ -16,7 +16,7 @@ import { Positions } from './positions.ts';
 import { PublishQueue } from './publish-queue.ts';
 import type { PublishOptions, QueueOptions, QueueView, Receipt } from './publishing.ts';
 import { Requests } from './requests.ts';
-import type { ClientStorage } from './storage.ts';
+import type { ClientStorage, Saved } from './storage.ts';
 import { ME, Subscriptions } from './subscriptions.ts';
 import { Tokens, type TokenSource } from './tokens.ts';
 import type { Reader, TopicPorts } from './topic-ports.ts';
@@ -111,7 +111,7 @@ export class Client<T = Record<string, unknown>> {
       options: options.queue ?? {},
       link,
       serverTime: () => this.serverTime,
-      changed: (key, saved) => options.storage?.entry(key, saved),
+      changed: (key, saved) => void this.#store((storage) => storage.entry(key, saved)),
     });
     const isMine = (key: string): boolean => this.#publishes.isMine(key);
     this.#subscriptions = new Subscriptions({
@@ -286,26 +286,39 @@ export class Client<T = Record<string, unknown>> {
   #start(): void {
     if (this.#unlisten !== null || this.state.status !== 'idle') return;
     this.#unlisten = this.environment.lifecycle((event) => this.#lived(event));
-    const options = this.#options;
+    const { storage } = this.#options;
     const environment = this.environment;
     const owner = this.#owner;
-    if (options.storage !== undefined) {
+    if (storage !== undefined) {
       this.#whenLoaded = [];
-      void options.storage
-        .open({ environment, owner, failed: (error) => this.#tell('error', error) })
-        .catch((cause: unknown) => {
-          this.#tell('error', new SignalboxError('storage_failed', 'the storage could not be opened', { cause }));
-          return { positions: {}, queue: [] };
-        })
+      const failed = (error: SignalboxError): void => this.#tell('error', error);
+      void new Promise<Saved>((resolve) => resolve(storage.open({ environment, owner, failed })))
         .then(({ positions, queue }) => {
           for (const [topic, position] of Object.entries(positions)) this.#positions.set(topic, position);
+          this.#publishes.adopt(queue);
+        })
+        .catch((cause: unknown) => this.#notStored(cause))
+        .then(() => {
           const waiting = this.#whenLoaded ?? [];
           this.#whenLoaded = null;
-          this.#publishes.adopt(queue);
           for (const work of waiting) work();
         });
     }
     this.#loaded(() => this.#connection.start());
+  }
+
+  /** A storage of the application's own may throw. */
+  async #store(work: (storage: ClientStorage) => unknown): Promise<void> {
+    const { storage } = this.#options;
+    try {
+      if (storage !== undefined) await work(storage);
+    } catch (cause) {
+      this.#notStored(cause);
+    }
+  }
+
+  #notStored(cause: unknown): void {
+    this.#tell('error', new SignalboxError('storage_failed', `the storage failed: ${String(cause)}`, { cause }));
   }
 
   #loaded(work: () => void): void {
@@ -323,17 +336,23 @@ export class Client<T = Record<string, unknown>> {
       threw: (cause) => {
         const error = new SignalboxError('handler_failed', `a handler of ${topic} threw: ${String(cause)}`, { cause });
         if (threw === undefined) this.#tell('error', error);
-        else threw(error);
+        else this.#call(() => threw(error));
       },
-      refused: ended,
+      refused: (error) => this.#call(() => ended(error)),
     });
+    const start = since ?? 'stored';
+    if (typeof start === 'object' && !('last' in start) && !(typeof start.epoch === 'string' && start.sequence >= 0)) {
+      const problem = new SignalboxError('invalid_field', 'expected a position with an epoch and a sequence');
+      consumer.events.refused(problem);
+      return () => {};
+    }
     let stop = (): void => consumer.end();
     // It may find out at once that it cannot connect.
     this.#start();
     this.#loaded(() => {
       const { state } = this;
       if (state.status === 'closed') ended(state.error ?? null);
-      else if (!consumer.isEnded) stop = this.#subscriptions.add(topic, consumer, since);
+      else if (!consumer.isEnded) stop = this.#subscriptions.add(topic, consumer, start);
     });
     return () => stop();
   }
@@ -393,12 +412,12 @@ export class Client<T = Record<string, unknown>> {
 
   #keep(topic: string, position: Position): void {
     this.#positions.set(topic, position);
-    this.#options.storage?.commit(topic, position);
+    void this.#store((storage) => storage.commit(topic, position));
   }
 
-  #forget(): Promise<void> | undefined {
+  #forget(): Promise<void> {
     this.#positions.clear();
-    return this.#options.storage?.clear();
+    return this.#store((storage) => storage.clear());
   }
 
   #received(link: Link, frame: ServerFrame, size: number): void {
@@ -409,12 +428,22 @@ export class Client<T = Record<string, unknown>> {
       if (!this.#publishes.answered(frame)) this.#requests.answered(frame);
     } else if (type === 'Status' && data.status === 'draining')
       this.#connection.draining(link, Number(data.details['reconnect_after_ms']));
-    else if (type === 'Status' && data.status === 'unsubscribed')
-      // The rights have changed meanwhile.
-      for (const entry of (data.details['rejected'] ?? []) as readonly (WireError & { readonly topic: string })[])
-        this.#subscriptions.dropped([entry.topic], refused(entry));
+    else if (type === 'Status' && data.status === 'subscribed')
+      for (const name of data.details['topics'] as readonly string[]) link.given.add(name);
+    else if (type === 'Status' && data.status === 'unsubscribed') this.#ended(link, data.details);
     else if (type === 'AuthStatus') this.#renew(link);
     else if (type === 'SystemNotification') this.#tell('notification', data as unknown as Notification);
+  }
+
+  /** The rights have changed meanwhile, or a backend wants it so. */
+  #ended(link: Link, details: ServerData['details']): void {
+    const topics = details['topics'] as readonly string[];
+    const rejected = (details['rejected'] ?? []) as readonly (WireError & { readonly topic: string })[];
+    for (const name of topics) link.given.delete(name);
+    for (const entry of rejected) this.#subscriptions.dropped([entry.topic], refused(entry));
+    // A backend wants it so, and says nothing more.
+    if (rejected.length === 0)
+      this.#subscriptions.dropped(topics, new SignalboxError('unsubscribed', 'the server has ended it'));
   }
 
   /** A new token on the same connection, before the old one ends. */
@@ -448,7 +477,7 @@ export class Client<T = Record<string, unknown>> {
   #lived(event: LifecycleEvent): void {
     const connection = this.#connection;
     if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
-      this.#options.storage?.flush();
+      void this.#store((storage) => storage.flush());
       connection.hidden();
       // An open socket keeps a page out of the back-forward cache.
       if (event === 'pagehide') connection.suspend('bfcache');
@@ -467,7 +496,7 @@ export class Client<T = Record<string, unknown>> {
       const closed = error ?? new SignalboxError('closed', 'the client was closed');
       this.#histories.close(closed);
       this.#applications.close(closed);
-      this.#options.storage?.flush();
+      void this.#store((storage) => storage.flush());
     }
     this.#tell('state', state);
   }

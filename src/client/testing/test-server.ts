@@ -24,6 +24,8 @@ export interface TestServerOptions {
   readonly random?: () => number;
   /** Topics that begin with it keep nothing. */
   readonly ephemeral?: string;
+  /** What every token subscribes its connection to. */
+  readonly given?: readonly string[];
 }
 
 interface Connection {
@@ -119,6 +121,19 @@ export class TestServer implements SocketEvents {
   /** A message of somebody else. */
   publish(topic: string, payload: unknown, from = 'server'): void {
     this.append(topic, 'Broadcast', { topic, payload, from });
+  }
+
+  /** As a backend: every connection is subscribed. */
+  give(...topics: string[]): void {
+    for (const connection of this.connections.values()) this.subscribe(connection, undefined, topics);
+  }
+
+  /** As a backend: every connection's subscription ends. */
+  take(...topics: string[]): void {
+    for (const { socket, topics: known } of this.connections.values()) {
+      for (const topic of topics) known.delete(topic);
+      socket.deliver(status('unsubscribed', { topics }));
+    }
   }
 
   /** What happens to the page. */
@@ -235,6 +250,7 @@ export class TestServer implements SocketEvents {
       }),
     );
     this.beat(connection, heartbeatMs);
+    if (this.options.given !== undefined) this.subscribe(connection, undefined, this.options.given);
   }
 
   read(socket: TestSocket, frame: ReceivedFrame): void {
