@@ -128,6 +128,7 @@ export class Subscriptions {
       return this.#later(feed);
     }
     if (feed.consumers.size > 0 && !feed.hasJoined) this.#leave(feed);
+    for (const consumer of feed.consumers) if (!consumer.isWaiting) this.#catchUp.go(feed, consumer);
     if (feed.isLive !== wasLive) this.#ports.changed(name);
   }
 
