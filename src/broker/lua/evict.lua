@@ -25,6 +25,7 @@ for _, entry in ipairs(entries) do
 end
 if #entries == count then return v[1] .. ' ' .. text(sequence(entries[count])) end
 if what ~= 'drop' then return 'unused' end
--- A long log is freed beside what Redis serves.
-redis.call('UNLINK', STREAM, META)
+-- A long log is freed beside what Redis serves, unless our user may not have that done.
+local freed = redis.pcall('UNLINK', STREAM, META)
+if type(freed) == 'table' and freed.err then redis.call('DEL', STREAM, META) end
 return 'dropped'
