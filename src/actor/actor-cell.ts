@@ -56,6 +56,17 @@ export class ActorCell<M> implements Supervised<M> {
     return true;
   }
 
+  /** Like {@link tell}, for what others than its client want done: there is room for it in a full inbox. */
+  order(message: M): void {
+    if (this.isStopped) return;
+    if ((this.state & (RUNNING | SUSPENDED)) === 0) {
+      this.handle(message);
+      return this.drain();
+    }
+    this.inbox ??= new BoundedQueue<M>(this.policy.inbox);
+    this.inbox.put(message, 0, this.system.supervisor.clock.elapsed());
+  }
+
   /**
    * Runs what a port's answer asks for, as a message of its own: never in the middle of another one, but before the
    * waiting ones, also while the actor is suspended. A stopped actor ignores it.

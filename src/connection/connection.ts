@@ -29,6 +29,7 @@ import {
   chargeFreeFrame,
   chargeLooking,
   chargeUnread,
+  LEFT_UNREAD,
   pongsPileUp,
   strike,
   type Conduct,
@@ -49,7 +50,7 @@ import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
 import { isLasting, type Transport, type TransportListener } from './transport.ts';
-import { hogsTurn, overruns } from './turn-guard.ts';
+import { hogsTurn } from './turn-guard.ts';
 import { enqueue } from './waiting-list.ts';
 
 /** What was agreed at the handshake. */
@@ -173,21 +174,27 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
 
   received(bytes: ArrayBuffer, binary: boolean): void {
     if (!this.isOpen) return;
-    const { counters, node, turnGuard } = this.context;
+    const { counters, node, limits, readingTurns } = this.context;
     this.seenBeat = node.beat;
     counters.receivedBytes += bytes.byteLength;
+    if (hogsTurn(this, bytes.byteLength)) return;
     const unread = chargeUnread(this, bytes.byteLength);
+    if (unread === LEFT_UNREAD) return counters.received.add('invalid', this.codec.index);
     if (unread !== null) {
-      if (hogsTurn(this, bytes.byteLength) || !this.isOpen) return;
       counters.received.add('invalid', this.codec.index);
-      // One answer for all that a turn brings too much: no answer could name its frame, and printing costs as much as reading.
-      if (!overruns(this) || !turnGuard.wasTold(this)) this.reject(unread, undefined);
-      else counters.errors.add(unread.reason);
-      return;
+      return this.reject(unread, undefined);
     }
+    // Bodies of requests have bounds of their own.
+    if (!limits.limitRates || this.over !== 'websocket') this.read(bytes, binary);
+    else readingTurns.take(this, bytes, binary);
+  }
+
+  /** Reads what {@link received} has taken, at once or in a later turn. */
+  read(bytes: ArrayBuffer, binary: boolean): void {
     const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(bytes, this.batching);
-    if (isBatch(decoded)) for (const frame of decoded) this.accept(frame, bytes.byteLength / decoded.length);
-    else this.accept(decoded, bytes.byteLength);
+    if (!isBatch(decoded)) return this.accept(decoded, bytes.byteLength);
+    for (const [at, frame] of decoded.entries())
+      if (at === 0 || !hogsTurn(this)) this.accept(frame, bytes.byteLength / decoded.length);
   }
 
   oversized(size: number): void {
@@ -220,6 +227,11 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   }
 
   closed(code: number): void {
+    // What came before the end is read before it.
+    if (this.isOpen && this.context.readingTurns.endsLater(this, code)) {
+      this.transport = null;
+      return;
+    }
     if (!this.step('GONE')) return;
     this.transport = null;
     this.context.counters.closed.add(countedAs(code));
@@ -391,6 +403,8 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     // Answers of ports that are still under way find nobody any more.
     this.cell.stop('finished');
     this.transport?.close(reason, text);
+    const code = this.context.readingTurns.forget(this);
+    if (code !== null) this.closed(code);
   }
 
   /** The client has presented another token of its user. */
@@ -409,7 +423,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
 
   private accept(frame: Decoded, size: number): void {
     const { counters } = this.context;
-    if (!this.isOpen || hogsTurn(this, size)) return;
+    if (!this.isOpen) return;
     if (frame.type === 'rejected') {
       counters.received.add('invalid', this.codec.index);
       const over = chargeFrame(this, 1);

@@ -8,6 +8,7 @@ import type { ClientFrame } from '../protocol/frames.ts';
 import { looksLikePattern, matches } from '../protocol/topic.ts';
 import type { Subscription } from '../router/subscription.ts';
 import { askToRead, subscribeProblem } from '../service/checks.ts';
+import { recheckPresence } from '../service/presence.ts';
 import { affects, isOf, type RightsChange } from '../service/rights-change.ts';
 import type { Connection } from './connection.ts';
 import { tellUnsubscribed } from './events.ts';
@@ -37,6 +38,7 @@ function lookAgain(connection: Connection, change: RightsChange): void {
   const { context, principal } = connection;
   const { user, tenant } = principal;
   const isAbout = (name: string): boolean => affects(change, { user, tenant, name });
+  recheckMembers(connection, isAbout);
   connection.missed?.rightsChanged((name) => isAbout(name) && subscribeProblem(context, principal, name) !== null);
   const { joining } = connection;
   if (joining === null) return recheck(connection, isAbout, null, (refused) => tell(connection, refused));
@@ -44,6 +46,13 @@ function lookAgain(connection: Connection, change: RightsChange): void {
   for (const subscription of connection.subscriptions)
     if (isAbout(subscription.topic.clientName)) hold(connection, subscription);
   joining.changes.push(change);
+}
+
+/** Ends the client's presence where it is not allowed any more. Until it is known, its user is still present. */
+export function recheckMembers(connection: Connection, isAbout: (name: string) => boolean): void {
+  const { context, principal } = connection;
+  const isStill = (): boolean => connection.isOpen && connection.principal === principal;
+  recheckPresence(context, connection, isAbout, isStill);
 }
 
 /**

@@ -35,6 +35,7 @@ import {
 import type { NodeMode } from './mode.ts';
 import type { Origins } from './origins.ts';
 import { failFrom, verifyFrom } from './verification.ts';
+import { givenTopics, subscribing } from './welcome.ts';
 
 export interface NodeOptions {
   readonly maxConnections: number;
@@ -80,13 +81,17 @@ const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
   token_missing: 'token_revoked',
   not_allowed: 'forbidden',
   origin_not_allowed: 'forbidden',
-  over_capacity: 'over_capacity',
   connection_limit: 'over_capacity',
   rate_limited: 'over_capacity',
-  not_admitting: 'not_admitting',
   rights_unavailable: 'not_admitting',
   bad_handshake: 'bad_subprotocol',
 };
+
+/**
+ * What says nothing of the client: another node may take it. An HTTP answer lets a proxy ask that one, while a proxy that sends
+ * newcomers to the node with the fewest connections would bring all of them to a draining node for a refusal inside WebSocket.
+ */
+const OF_THIS_NODE: ReadonlySet<Reason> = new Set(['over_capacity', 'not_admitting']);
 
 /** What clients are given when nobody is asked. */
 const NOTHING: Welcome = { subscribe: [] };
@@ -123,7 +128,7 @@ export class Node {
     // A page sees nothing of an HTTP answer, so it is told on a socket that is closed at once (toldBucket bounds how many).
     const foreign = this.parts.origins.problem(handshake.origin);
     if (foreign !== null) return decide(this.refuse(handshake, foreign, full === null));
-    if (full !== null) return decide(this.refuse(handshake, full, full.reason !== 'over_capacity'));
+    if (full !== null) return decide(this.refuse(handshake, full));
     const token = findToken(handshake, this.options.queryToken) ?? MISSING_TOKEN;
     // A handshake without a token spends what its address may fail at, and nothing that honest handshakes need.
     if (typeof token !== 'string') return this.refuseStranger(handshake, token, decide);
@@ -131,7 +136,7 @@ export class Node {
     if (known !== undefined) return this.ask(handshake, known, decide);
     // Looked at here, because a crowd must not cost signatures; taken by those alone whose token is good.
     const crowded = this.acceptProblem(false);
-    if (crowded !== null) return decide(this.refuse(handshake, crowded, false));
+    if (crowded !== null) return decide(this.refuse(handshake, crowded));
     this.verify(handshake, token, decide);
   }
 
@@ -301,13 +306,14 @@ export class Node {
     const { codec, batching, subprotocol } = negotiated;
     const framePings = wantsFramePings(handshake);
     const address = clientAddress(handshake, this.options.trustedProxies);
+    const given = givenTopics(principal, welcome);
     return {
       kind: 'accepted',
       subprotocol,
       principal,
-      subscribe: welcome.subscribe,
+      subscribe: given,
       abandon: leave,
-      open: (transport, first = subscribing(welcome)) =>
+      open: (transport, first = subscribing(given)) =>
         this.open({ principal, usage, codec, batching, framePings, address, over }, transport, first),
     };
   }
@@ -384,7 +390,11 @@ export class Node {
     counters.refused.add(refused.reason);
     const negotiated = negotiate(handshake);
     const known = isRefusal(negotiated) ? null : negotiated;
-    const isTold = mayUpgrade && wantsRefusalAsClose(handshake) && this.toldBucket.take(1, clock.elapsed());
+    const isTold =
+      mayUpgrade &&
+      !OF_THIS_NODE.has(refused.reason) &&
+      wantsRefusalAsClose(handshake) &&
+      this.toldBucket.take(1, clock.elapsed());
     const close = isTold ? (CLOSE_BY_REASON[refused.reason] ?? 'bad_request') : null;
     return {
       kind: 'refused',
@@ -394,11 +404,6 @@ export class Node {
       codec: known?.codec ?? DEFAULT_CODEC,
     };
   }
-}
-
-function subscribing({ subscribe }: Welcome): SubscribeFrame | null {
-  if (subscribe.length === 0) return null;
-  return { type: 'Subscribe', id: undefined, trace: undefined, topics: subscribe.map((topic) => ({ topic })) };
 }
 
 /** Whether it counts as one of the connections of its user: a request with some frames pays for these alone. */

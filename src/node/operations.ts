@@ -1,13 +1,16 @@
 /** Carries operators' commands out on this node, and says what each touches. */
 import type { Authenticator } from '../auth/authenticator.ts';
 import type { Connection } from '../connection/connection.ts';
+import { orderSubscriptions } from '../connection/ordered.ts';
 import { notificationFrame } from '../connection/replies.ts';
 import { closeServed } from '../connection/serve-out.ts';
 import type { ArgumentsOf, Command, CommandName, Outcome } from '../control/command.ts';
 import type { Rate } from '../limits/token-bucket.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { Log } from '../telemetry/log.ts';
+import { BACKEND_CLOSE_CODES } from '../protocol/close-codes.ts';
 import { announce } from './announce.ts';
+import { connectionsMeant, lastingConnections } from './backend-orders.ts';
 import { changeRights, touchedBy } from './change-rights.ts';
 import type { Node } from './node.ts';
 import { Reversions } from './reversions.ts';
@@ -164,6 +167,26 @@ const PLANS: Plans = {
       connections: theirs.length,
       apply: () => {
         for (const connection of theirs) dismiss(connection, reconnect);
+      },
+    };
+  },
+
+  close_connections: ({ node }, given) => {
+    const meant = connectionsMeant(node, given);
+    return {
+      connections: meant.length,
+      apply: () => {
+        for (const connection of meant) connection.close(BACKEND_CLOSE_CODES[given.code], given.reason);
+      },
+    };
+  },
+
+  change_subscriptions: ({ node }, { tenant, user, ...order }) => {
+    const theirs = lastingConnections(node, tenant, user);
+    return {
+      connections: theirs.length,
+      apply: () => {
+        for (const connection of theirs) orderSubscriptions(connection, order);
       },
     };
   },

@@ -1,9 +1,9 @@
 import type { Principal } from '../../auth/principal.ts';
 import { isRefusal, refusal } from '../../protocol/errors.ts';
 import type { AuthenticateFrame } from '../../protocol/frames.ts';
-import { recheckPresence } from '../../service/presence.ts';
 import type { Connection } from '../connection.ts';
-import { recheck } from '../recheck.ts';
+import { isGranted } from '../granted.ts';
+import { recheck, recheckMembers } from '../recheck.ts';
 import { statusFrame } from '../replies.ts';
 import { closeServed, serveOut } from '../serve-out.ts';
 
@@ -28,10 +28,10 @@ function swapClaims(connection: Connection, frame: AuthenticateFrame, claims: Pr
   }
   serveOut(connection);
   connection.present(claims);
-  recheckPresence(connection.context.presence, connection);
+  recheckMembers(connection, () => true);
   recheck(
     connection,
-    () => true,
+    (name) => !isGranted(connection, name),
     frame,
     (ended) => {
       const expiresAt = Number.isFinite(claims.expiresAt) ? claims.expiresAt : null;
