@@ -3,6 +3,7 @@ import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { MAX_TOPICS_PER_FRAME, MAX_USER_LENGTH } from '../protocol/limits.ts';
 import { isSupportedPattern, isTenant, isTopicName, ME, presentIn } from '../protocol/topic.ts';
 import type { Principal } from './principal.ts';
+import { sharedRoles } from './role-lists.ts';
 
 const MAX_ROLES = 32;
 const MAX_TOKEN_ID = 128;
@@ -42,7 +43,7 @@ export function readClaims(claims: Claims, rules: ClaimRules, now: number): Prin
   return {
     tenant,
     user,
-    roles,
+    roles: sharedRoles(roles),
     topics,
     ...(subscribe !== undefined && { subscribe }),
     tokenId: jti,

@@ -15,7 +15,8 @@ type ClientReason =
   | 'invalid_url'
   | 'token_failed'
   | 'handler_failed'
-  | 'storage_failed';
+  | 'storage_failed'
+  | 'unsupported';
 
 export type ErrorReason = Reason | ClientReason;
 

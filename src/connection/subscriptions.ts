@@ -15,6 +15,7 @@ import { tellUnsubscribed } from './events.ts';
 import { ungrant } from './granted.ts';
 import { unqueue } from './overflow.ts';
 import { errorFrame, statusFrame } from './replies.ts';
+import { serveOut } from './serve-out.ts';
 import { clearWaiting, enqueue } from './waiting-list.ts';
 
 /** So many subscriptions are looked through; with more, a map of them is made. */
@@ -188,6 +189,7 @@ function dropPatterns(connection: Connection, topic: RoutedTopic): void {
   // Not from inside the router's walk over subscribers.
   connection.cell.answer(() => {
     if (!connection.isOpen) return;
+    serveOut(connection);
     tellUnsubscribed(connection, endPatterns(connection, dropped));
     connection.send(
       errorFrame(

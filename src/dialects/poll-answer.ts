@@ -179,9 +179,14 @@ export class PollAnswer extends BriefAnswer {
   }
 }
 
-/** `wait_ms` and `max` of a poll. */
+/** `wait_ms` and `max` of a poll, or why it cannot be. */
 export function boundsOf(fields: Readonly<Record<string, unknown>>, most: PollBounds): PollBounds | Refusal {
-  const { wait_ms: waitMs = most.waitMs, max = most.max } = fields;
+  const { wait_ms: waitMs = most.waitMs, max = most.max, presence } = fields;
+  if (presence !== undefined)
+    return refusal(
+      'invalid_field',
+      'presence: expected a stream (POST /sse) or a WebSocket: a poll is over in a moment',
+    );
   if (!isWhole(waitMs, 0, most.waitMs)) return outside('wait_ms', 0, most.waitMs);
   if (!isWhole(max, 1, most.max)) return outside('max', 1, most.max);
   return { waitMs, max };

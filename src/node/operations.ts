@@ -3,6 +3,7 @@ import type { Authenticator } from '../auth/authenticator.ts';
 import type { Connection } from '../connection/connection.ts';
 import { orderSubscriptions } from '../connection/ordered.ts';
 import { notificationFrame } from '../connection/replies.ts';
+import { closeServed } from '../connection/serve-out.ts';
 import type { ArgumentsOf, Command, CommandName, Outcome } from '../control/command.ts';
 import type { Rate } from '../limits/token-bucket.ts';
 import type { JsonValue } from '../protocol/frames.ts';
@@ -200,7 +201,8 @@ const PLANS: Plans = {
       apply: () => {
         authenticator.revocations.add(revocation, now, now + seconds * 1_000);
         // At once, and again at every beat for those that are just being admitted.
-        for (const connection of touched) connection.close('token_revoked', 'the token was revoked: sign in again');
+        for (const connection of touched)
+          closeServed(connection, 'token_revoked', 'the token was revoked: sign in again');
       },
     };
   },
@@ -241,7 +243,7 @@ const PLANS: Plans = {
 };
 
 function dismiss(connection: Connection, reconnect: boolean): void {
-  connection.close(reconnect ? 'disconnected' : 'banned', 'an operator closed this connection');
+  closeServed(connection, reconnect ? 'disconnected' : 'banned', 'an operator closed this connection');
 }
 
 function setMode({ node }: Operations, mode: 'read_only' | 'normal'): void {

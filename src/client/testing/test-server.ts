@@ -8,6 +8,7 @@ import type { Position } from '../../protocol/position.ts';
 import type { ServerData, ServerFrame } from '../../protocol/wire.ts';
 import type { Environment, LifecycleEvent } from '../environment.ts';
 import { answer, errorFrame, status } from './test-frames.ts';
+import { TestPresence } from './test-presence.ts';
 import { TestSocket, type ReceivedFrame, type SocketEvents } from './test-socket.ts';
 import { TopicLog } from './topic-log.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -49,6 +50,8 @@ export class TestServer implements SocketEvents {
   readonly clock = new VirtualClock();
   /** For `createClient({ environment })`. */
   readonly environment: Environment;
+  /** Members of topics; clients of the test are all the user `me`. */
+  readonly presence: TestPresence;
   /** Every frame of every client, in order. */
   readonly received: ReceivedFrame[] = [];
   /** Sockets that were ever opened. */
@@ -67,6 +70,11 @@ export class TestServer implements SocketEvents {
   constructor(options: TestServerOptions = {}) {
     this.options = options;
     const { clock } = this;
+    const head = (topic: string): Position => this.log(topic).head;
+    this.presence = new TestPresence(clock, head, (topic, payload) => {
+      this.append(topic, 'Broadcast', { topic, payload, from: '' });
+      return head(topic);
+    });
     this.environment = {
       now: () => clock.now,
       elapsed: () => clock.elapsed,
@@ -236,7 +244,7 @@ export class TestServer implements SocketEvents {
         max_message_size: 65_536,
         token_expires_at: expiresAt,
         limits,
-        features: [],
+        features: ['presence'],
       }),
     );
     this.beat(connection, heartbeatMs);
@@ -255,7 +263,9 @@ export class TestServer implements SocketEvents {
   }
 
   closed(socket: TestSocket): void {
-    this.connections.get(socket)?.cancel();
+    const connection = this.connections.get(socket);
+    connection?.cancel();
+    if (connection !== undefined) this.presence.closed(connection.id);
     this.connections.delete(socket);
   }
 
@@ -315,7 +325,10 @@ export class TestServer implements SocketEvents {
     else if (type === 'History') this.history(connection, id, data);
     else if (type === 'Authenticate')
       socket.deliver(answer(id, status('authenticated', { expires_at: this.admit(connection), unsubscribed: [] })));
-    else socket.deliver(errorFrame('unknown_type', id));
+    else if (type === 'Presence' || type === 'PresenceGet') {
+      const details = this.presence.answer(type, connection.id, data);
+      socket.deliver(details === null ? errorFrame('not_found', id) : answer(id, status('presence', details)));
+    } else socket.deliver(errorFrame('unknown_type', id));
   }
 
   private subscribe(connection: Connection, id: string | undefined, wanted: readonly unknown[]): void {

@@ -14,7 +14,7 @@ import type { Connection } from '../connection.ts';
 import { grant, isGranted } from '../granted.ts';
 import { tellSubscribed, tellUnsubscribed } from '../events.ts';
 import { notePending } from '../pending.ts';
-import { rightsChanged } from '../recheck.ts';
+import { rightsHaveChanged } from '../recheck.ts';
 import { rejection, statusFrame, type Recovery, type Rejection } from '../replies.ts';
 import { sessionChanged } from '../sessions.ts';
 import {
@@ -369,7 +369,7 @@ class Request implements Joining {
     const { connection } = this;
     connection.joining = null;
     notePending(connection);
-    for (const change of this.changes) rightsChanged(connection, change);
+    for (const change of this.changes) rightsHaveChanged(connection, change);
     for (const subscription of this.held) release(connection, subscription);
     connection.cell.resume();
   }
