@@ -1,5 +1,5 @@
 /** The client: everything of one connection, put together. It does nothing before the first topic or publish. */
-import type { ConnectedDetails, HistoryDetails, ServerData, ServerFrame, WireError } from '../protocol/wire.ts';
+import type { ConnectedDetails, HistoryDetails, ServerFrame } from '../protocol/wire.ts';
 import type { BackOffOptions } from './back-off.ts';
 import { jsonCodec, type ClientCodec } from './codec.ts';
 import type { ConnectionState } from './connection-state.ts';
@@ -7,7 +7,7 @@ import { ApplicationRequests } from './application-requests.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type BufferBounds } from './consumer.ts';
 import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
-import { refused, SignalboxError } from './errors.ts';
+import { SignalboxError } from './errors.ts';
 import { Histories } from './histories.ts';
 import { messageOf } from './items.ts';
 import type { Link } from './link.ts';
@@ -392,20 +392,9 @@ export class Client<T = Record<string, unknown>> {
       this.#connection.draining(link, Number(data.details['reconnect_after_ms']));
     else if (type === 'Status' && data.status === 'subscribed')
       for (const name of data.details['topics'] as readonly string[]) link.given.add(name);
-    else if (type === 'Status' && data.status === 'unsubscribed') this.#ended(link, data.details);
+    else if (type === 'Status' && data.status === 'unsubscribed') this.#subscriptions.ended(link, data.details);
     else if (type === 'AuthStatus') this.#renew(link);
     else if (type === 'SystemNotification') this.#tell('notification', data as unknown as Notification);
-  }
-
-  /** The rights have changed meanwhile, or a backend wants it so. */
-  #ended(link: Link, details: ServerData['details']): void {
-    const topics = details['topics'] as readonly string[];
-    const rejected = (details['rejected'] ?? []) as readonly (WireError & { readonly topic: string })[];
-    for (const name of topics) link.given.delete(name);
-    for (const entry of rejected) this.#subscriptions.dropped([entry.topic], refused(entry));
-    // A backend wants it so, and says nothing more.
-    if (rejected.length === 0)
-      this.#subscriptions.dropped(topics, new SignalboxError('unsubscribed', 'the server has ended it'));
   }
 
   /** A new token on the same connection, before the old one ends. */
