@@ -63,6 +63,8 @@ describe.each([
 
 /** A tenth of what `node bench/redis/streams.ts` does. */
 const STREAMS = 1_000;
+/** A busy machine. */
+const PATIENCE_MS = 40_000;
 
 test('a node with a thousand streams drains while messages flow, and none of them misses any', async ({ annotate }) => {
   const [a, b] = await nodes({
@@ -76,7 +78,7 @@ test('a node with a thousand streams drains while messages flow, and none of the
     for (const stream of streams) stream.close();
   });
   await Promise.all(streams.map((stream) => stream.open()));
-  await eventually(() => streams.every(({ last }) => last === 0), 'all to be subscribed');
+  await eventually(() => streams.every(({ last }) => last === 0), 'all to be subscribed', PATIENCE_MS);
   await publisher.publish(TOPIC, 'before');
   const drained = a.stop();
   let newest = 1;
@@ -87,7 +89,7 @@ test('a node with a thousand streams drains while messages flow, and none of the
   }
   await drained;
   await publisher.publish(TOPIC, 'after');
-  await eventually(() => streams.every(({ last }) => last === newest + 1), 'all to have the newest');
+  await eventually(() => streams.every(({ last }) => last === newest + 1), 'all to have the newest', PATIENCE_MS);
   expect(streams.reduce((sum, { lost }) => sum + lost, 0)).toBe(0);
   expect(b.connections).toBe(STREAMS + 1);
   const silences = streams.map(({ longestSilenceMs }) => longestSilenceMs).toSorted((x, y) => x - y);
