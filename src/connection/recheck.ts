@@ -1,6 +1,6 @@
 /**
- * Asks anew whether live subscriptions are still allowed, when claims or rights have changed. Until it is known, what is
- * published for them waits: nobody is sent what is perhaps not theirs any more.
+ * Asks anew whether live subscriptions are still allowed, when claims or rights have changed. Messages of before are
+ * written first. Messages that come from then on wait until it is known: nobody is sent what is perhaps not theirs any more.
  */
 import type { Principal } from '../auth/principal.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
@@ -13,6 +13,7 @@ import { affects, isOf, type RightsChange } from '../service/rights-change.ts';
 import type { Connection } from './connection.ts';
 import { tellUnsubscribed } from './events.ts';
 import { rejection, statusFrame } from './replies.ts';
+import { serveOut } from './serve-out.ts';
 import { sessionChanged } from './sessions.ts';
 import { activeSubscriptions, endPatterns, endTopic, hold, holdFor, release } from './subscriptions.ts';
 
@@ -20,7 +21,16 @@ type Refused = ReadonlyMap<string, Refusal>;
 
 /** Rights have changed, perhaps those of this client: what it may not have any more ends, and it is told why. */
 export function rightsChanged(connection: Connection, change: RightsChange): void {
-  if (isOf(change, connection.principal)) connection.cell.answer(() => lookAgain(connection, change), null);
+  if (!isOf(change, connection.principal)) return;
+  connection.cell.answer(() => {
+    serveOut(connection);
+    lookAgain(connection, change);
+  }, null);
+}
+
+/** The same for a change that came while a `Subscribe` was under way: messages that have waited since then go on waiting. */
+export function rightsHaveChanged(connection: Connection, change: RightsChange): void {
+  connection.cell.answer(() => lookAgain(connection, change), null);
 }
 
 function lookAgain(connection: Connection, change: RightsChange): void {

@@ -29,7 +29,7 @@ interface Subscribed {
   readonly topics: readonly string[];
   readonly positions: Readonly<Record<string, Position>>;
   readonly recovery: Readonly<Record<string, { readonly missed: number }>>;
-  readonly rejected: readonly unknown[];
+  readonly rejected: readonly { readonly topic: string }[];
 }
 
 export class PollAnswer extends BriefAnswer {
@@ -102,7 +102,9 @@ export class PollAnswer extends BriefAnswer {
     }
     this.subscribed = data['details'] as Subscribed;
     const { rejected, positions } = this.subscribed;
-    if (rejected.length > 0 || Object.keys(positions).length === 0) this.endSoon();
+    // The client cannot take topics off its list that are not on it: for them it would ask again and again.
+    const isAmiss = rejected.some(({ topic }) => !this.plan.given.has(topic));
+    if (isAmiss || Object.keys(positions).length === 0) this.endSoon();
     else if (this.isDue) this.due();
   }
 
