@@ -45,8 +45,10 @@ export class Link {
     };
     socket.onmessage = ({ data }) => this.#received(data, events);
     socket.onclose = ({ code }) => events.ended(this, code);
-    // A close always follows.
-    socket.onerror = () => {};
+    // A close follows, but not in Node 22 when the handshake was refused.
+    socket.onerror = () => {
+      if (!this.isOpen) events.ended(this, 1006);
+    };
   }
 
   send(frame: OutgoingFrame): void {
