@@ -144,6 +144,10 @@ export class Connection implements LinkEvents {
     this.#cancelMove = this.#environment.after(reconnectAfterMs, () => this.#replace());
   }
 
+  better(): void {
+    this.#replace();
+  }
+
   /** Everything that the old connection brought is asked for on this one. */
   settled(link: Link): void {
     if (link !== this.#spare || link.greeting === null) return;
@@ -175,8 +179,9 @@ export class Connection implements LinkEvents {
     if (link === this.#spare) {
       this.#spare = null;
       this.#letGo(link);
-      // The old one serves meanwhile. It may have been told again to go.
+      // The old one serves meanwhile. It may have been told again to go; if it was not told at all, it stays.
       this.#cancelMove();
+      if (this.state.status !== 'connected' || !this.state.isDraining) return;
       this.#cancelMove = this.#environment.after(this.#backOff.draw(link.lastError?.retry_after_ms), () =>
         this.#replace(),
       );
@@ -309,7 +314,7 @@ export class Connection implements LinkEvents {
   #announce(link: Link, isDraining: boolean): void {
     if (link.greeting === null) return;
     const { connection_id: connectionId, node, features } = link.greeting;
-    this.#become({ status: 'connected', connectionId, node, features, isDraining });
+    this.#become({ status: 'connected', connectionId, node, features, transport: link.transport, isDraining });
   }
 
   #drop(): void {

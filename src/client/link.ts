@@ -1,12 +1,14 @@
 /** One attempt at a connection, from its token to the end of its socket. An owner that lets go of it hears nothing of it any more. */
 import type { ConnectedDetails, ServerFrame, WireError } from '../protocol/wire.ts';
-import type { ClientCodec, OutgoingFrame, Publish } from './codec.ts';
-import type { Environment, SocketPort } from './environment.ts';
+import { jsonCodec, type ClientCodec, type OutgoingFrame, type Publish } from './codec.ts';
+import type { Environment, SocketPort, Transport } from './environment.ts';
 
 export interface LinkEvents {
   /** @param size characters or bytes of the frame, about */
   frame(link: Link, frame: ServerFrame, size: number): void;
   ended(link: Link, code: number): void;
+  /** A connection beside this one may be a better one. */
+  better(): void;
 }
 
 export class Link {
@@ -18,19 +20,29 @@ export class Link {
   greeting: ConnectedDetails | null = null;
   greetedAt = 0;
   heardAt: number;
+  /** Topics that the server has subscribed it to by itself: no reader here has asked for them, and none ends them. */
+  readonly given = new Set<string>();
   /** What the server said before it closed. */
   lastError: WireError | null = null;
   /** Takes back the time by which the first frame must have come. */
   cancelDeadline: () => void = () => {};
   #socket: SocketPort | null = null;
-  readonly #codec: ClientCodec;
+  readonly #given: ClientCodec;
   readonly #environment: Environment;
 
   constructor(generation: number, codec: ClientCodec, environment: Environment) {
     this.generation = generation;
-    this.#codec = codec;
+    this.#given = codec;
     this.#environment = environment;
     this.heardAt = environment.elapsed();
+  }
+
+  get transport(): Transport {
+    return this.#socket?.transport ?? 'websocket';
+  }
+
+  get #codec(): ClientCodec {
+    return this.transport === 'websocket' ? this.#given : jsonCodec;
   }
 
   /** @throws when the URL is none */
@@ -45,7 +57,8 @@ export class Link {
     };
     socket.onmessage = ({ data }) => this.#received(data, events);
     socket.onclose = ({ code }) => events.ended(this, code);
-    // A close follows, but not in Node 22 when the handshake was refused.
+    socket.onbetter = () => events.better();
+    // Browsers close a socket that never opened, too; Node 22 tells of an error and of nothing else.
     socket.onerror = () => {
       if (!this.isOpen) events.ended(this, 1006);
     };

@@ -49,7 +49,7 @@ export class Requests {
 
   /** What was asked so long ago and is not answered has perhaps not been read. */
   unread(link: Link, before: number): void {
-    this.#end(link, before, 'outcome_unknown', 'the server has not answered, and refused something unread');
+    this.#end(link, before, 'outcome_unknown', 'expected an answer');
   }
 
   #end(link: Link, before: number, reason: ErrorReason, message: string): void {

@@ -1,6 +1,6 @@
 /** A node: the live set of connections, who may join it, its heartbeat and its end. */
 import type { Authenticator } from '../auth/authenticator.ts';
-import { userKey, type Principal } from '../auth/principal.ts';
+import type { Principal } from '../auth/principal.ts';
 import { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
 import { tellConnected } from '../connection/events.ts';
@@ -35,6 +35,7 @@ import {
 import type { NodeMode } from './mode.ts';
 import type { Origins } from './origins.ts';
 import { failFrom, verifyFrom } from './verification.ts';
+import { givenTopics, subscribing } from './welcome.ts';
 
 export interface NodeOptions {
   readonly maxConnections: number;
@@ -173,7 +174,7 @@ export class Node {
       last.slot = connection.slot;
     }
     connection.slot = -1;
-    if (takesPlace(connection.over)) context.users.leave(userKey(connection.principal), context.clock.elapsed());
+    if (takesPlace(connection.over)) context.users.leave(connection.principal, context.clock.elapsed());
   }
 
   async drain(options: DrainOptions): Promise<void> {
@@ -279,7 +280,7 @@ export class Node {
     if (!mode.isAdmitting) return this.refuse(handshake, notAdmitting(mode));
     const over = handshake.over ?? 'websocket';
     const isCounted = takesPlace(over);
-    const usage = isCounted ? context.users.enter(userKey(principal)) : context.users.visit(userKey(principal));
+    const usage = isCounted ? context.users.enter(principal) : context.users.visit(principal);
     if (usage === null)
       return this.refuse(
         handshake,
@@ -290,7 +291,7 @@ export class Node {
         ),
       );
     const leave = (): void => {
-      if (isCounted) context.users.leave(userKey(principal), context.clock.elapsed());
+      if (isCounted) context.users.leave(principal, context.clock.elapsed());
     };
     const negotiated = negotiate(handshake);
     if (isRefusal(negotiated)) {
@@ -305,13 +306,14 @@ export class Node {
     const { codec, batching, subprotocol } = negotiated;
     const framePings = wantsFramePings(handshake);
     const address = clientAddress(handshake, this.options.trustedProxies);
+    const given = givenTopics(principal, welcome);
     return {
       kind: 'accepted',
       subprotocol,
       principal,
-      subscribe: welcome.subscribe,
+      subscribe: given,
       abandon: leave,
-      open: (transport, first = subscribing(welcome)) =>
+      open: (transport, first = subscribing(given)) =>
         this.open({ principal, usage, codec, batching, framePings, address, over }, transport, first),
     };
   }
@@ -402,11 +404,6 @@ export class Node {
       codec: known?.codec ?? DEFAULT_CODEC,
     };
   }
-}
-
-function subscribing({ subscribe }: Welcome): SubscribeFrame | null {
-  if (subscribe.length === 0) return null;
-  return { type: 'Subscribe', id: undefined, trace: undefined, topics: subscribe.map((topic) => ({ topic })) };
 }
 
 /** Whether it counts as one of the connections of its user: a request with some frames pays for these alone. */
