@@ -15,7 +15,7 @@ import { Positions } from './positions.ts';
 import { PublishQueue } from './publish-queue.ts';
 import type { PublishOptions, QueueOptions, QueueView, Receipt } from './publishing.ts';
 import { Requests } from './requests.ts';
-import type { ClientStorage } from './storage.ts';
+import type { ClientStorage, Saved } from './storage.ts';
 import { ME, Subscriptions } from './subscriptions.ts';
 import { Tokens, type TokenSource } from './tokens.ts';
 import type { Reader, TopicPorts } from './topic-ports.ts';
@@ -108,7 +108,7 @@ export class Client<T = Record<string, unknown>> {
       options: options.queue ?? {},
       link,
       serverTime: () => this.serverTime,
-      changed: (key, saved) => options.storage?.entry(key, saved),
+      changed: (key, saved) => void this.#store((storage) => storage.entry(key, saved)),
     });
     const isMine = (key: string): boolean => this.#publishes.isMine(key);
     this.#subscriptions = new Subscriptions({
@@ -272,7 +272,7 @@ export class Client<T = Record<string, unknown>> {
     this.#publishes.clear();
     this.#connection.close();
     this.#positions.clear();
-    await this.#options.storage?.clear();
+    await this.#store((storage) => storage.clear());
   }
 
   /** The greeting comes right behind the handshake; what is sent before it, a refusal does not read. */
@@ -284,26 +284,39 @@ export class Client<T = Record<string, unknown>> {
   #start(): void {
     if (this.#unlisten !== null || this.state.status !== 'idle') return;
     this.#unlisten = this.environment.lifecycle((event) => this.#lived(event));
-    const options = this.#options;
+    const { storage } = this.#options;
     const environment = this.environment;
     const owner = this.#owner;
-    if (options.storage !== undefined) {
+    if (storage !== undefined) {
       this.#whenLoaded = [];
-      void options.storage
-        .open({ environment, owner, failed: (error) => this.#tell('error', error) })
-        .catch((cause: unknown) => {
-          this.#tell('error', new SignalboxError('storage_failed', 'the storage could not be opened', { cause }));
-          return { positions: {}, queue: [] };
-        })
+      const failed = (error: SignalboxError): void => this.#tell('error', error);
+      void new Promise<Saved>((resolve) => resolve(storage.open({ environment, owner, failed })))
         .then(({ positions, queue }) => {
           for (const [topic, position] of Object.entries(positions)) this.#positions.set(topic, position);
+          this.#publishes.adopt(queue);
+        })
+        .catch((cause: unknown) => this.#notStored(cause))
+        .then(() => {
           const waiting = this.#whenLoaded ?? [];
           this.#whenLoaded = null;
-          this.#publishes.adopt(queue);
           for (const work of waiting) work();
         });
     }
     this.#loaded(() => this.#connection.start());
+  }
+
+  /** A storage of the application's own may throw. */
+  async #store(work: (storage: ClientStorage) => unknown): Promise<void> {
+    const { storage } = this.#options;
+    try {
+      if (storage !== undefined) await work(storage);
+    } catch (cause) {
+      this.#notStored(cause);
+    }
+  }
+
+  #notStored(cause: unknown): void {
+    this.#tell('error', new SignalboxError('storage_failed', `the storage failed: ${String(cause)}`, { cause }));
   }
 
   #loaded(work: () => void): void {
@@ -316,23 +329,29 @@ export class Client<T = Record<string, unknown>> {
       committed: ({ isStored, done }) => {
         if (!isStored || done === null) return;
         this.#positions.set(topic, done);
-        this.#options.storage?.commit(topic, done);
+        void this.#store((storage) => storage.commit(topic, done));
       },
       drained: (which) => this.#subscriptions.drained(topic, which),
       threw: (cause) => {
         const error = new SignalboxError('handler_failed', `a handler of ${topic} threw: ${String(cause)}`, { cause });
         if (threw === undefined) this.#tell('error', error);
-        else threw(error);
+        else this.#call(() => threw(error));
       },
-      refused: ended,
+      refused: (error) => this.#call(() => ended(error)),
     });
+    const start = since ?? 'stored';
+    if (typeof start === 'object' && !('last' in start) && !(typeof start.epoch === 'string' && start.sequence >= 0)) {
+      const problem = new SignalboxError('invalid_field', 'expected a position with an epoch and a sequence');
+      consumer.events.refused(problem);
+      return () => {};
+    }
     let stop = (): void => consumer.end();
     // It may find out at once that it cannot connect.
     this.#start();
     this.#loaded(() => {
       const { state } = this;
       if (state.status === 'closed') ended(state.error ?? null);
-      else if (!consumer.isEnded) stop = this.#subscriptions.add(topic, consumer, since);
+      else if (!consumer.isEnded) stop = this.#subscriptions.add(topic, consumer, start);
     });
     return () => stop();
   }
@@ -433,7 +452,7 @@ export class Client<T = Record<string, unknown>> {
   #lived(event: LifecycleEvent): void {
     const connection = this.#connection;
     if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
-      this.#options.storage?.flush();
+      void this.#store((storage) => storage.flush());
       connection.hidden();
       // An open socket keeps a page out of the back-forward cache.
       if (event === 'pagehide') connection.suspend('bfcache');
@@ -452,7 +471,7 @@ export class Client<T = Record<string, unknown>> {
       const closed = error ?? new SignalboxError('closed', 'the client was closed');
       this.#histories.close(closed);
       this.#applications.close(closed);
-      this.#options.storage?.flush();
+      void this.#store((storage) => storage.flush());
     }
     this.#tell('state', state);
   }

@@ -282,16 +282,21 @@ export class Connection implements LinkEvents {
 
   #locate(link: Link, token: string | undefined): void {
     const { url } = this.#options;
-    if (typeof url === 'string') return this.#dial(link, url, token);
+    if (typeof url !== 'function') return this.#dial(link, url, token);
     const failed = (cause: unknown): void => {
       if (!this.#holds(link)) return;
       this.#listener.failed(new SignalboxError('invalid_url', 'the function for the URL failed', { cause }));
       this.ended(link, 1006);
     };
+    const answered = (text: unknown): void => {
+      if (typeof text === 'string') this.#dial(link, text, token);
+      else failed(new TypeError(`expected a text, got ${typeof text}`));
+    };
+    link.cancelDeadline = this.#environment.after(GREETING_MS, () => failed(new Error('it has not answered for 10 s')));
     try {
       const answer = url();
       if (typeof answer === 'string') this.#dial(link, answer, token);
-      else answer.then((text) => this.#dial(link, text, token), failed);
+      else answer.then(answered, failed);
     } catch (error) {
       failed(error);
     }
@@ -299,6 +304,7 @@ export class Connection implements LinkEvents {
 
   #dial(link: Link, url: string, token: string | undefined): void {
     if (!this.#holds(link)) return;
+    link.cancelDeadline();
     // Refusals as close codes, because a browser sees nothing of an HTTP answer; heartbeats that a script can see.
     const query = 'refuse=close&heartbeat=frame';
     try {

@@ -124,7 +124,8 @@ export class Consumer {
       // Without a promise it goes on in the same breath: time stands still for who does not wait.
       if (!isPromise(answer)) this.#settled(next.item);
       else
-        answer.then(
+        // Something like a promise may throw.
+        Promise.resolve(answer).then(
           () => this.#goOn(next.item),
           (error: unknown) => {
             this.events.threw(error);

@@ -11,6 +11,8 @@ export interface LinkEvents {
   better(): void;
 }
 
+export type Unsendable = 'not_serialisable' | 'payload_too_large';
+
 export class Link {
   /** Grows with every attempt: what comes of an attempt that is not held any more is of no interest. */
   readonly generation: number;
@@ -64,12 +66,13 @@ export class Link {
     };
   }
 
-  send(frame: OutgoingFrame): void {
-    if (this.isOpen) this.#socket?.send(this.#codec.encode(frame));
+  /** @returns why it cannot be sent, if it cannot */
+  send(frame: OutgoingFrame): Unsendable | null {
+    return this.#write(() => this.#codec.encode(frame));
   }
 
-  publish(publish: Publish): void {
-    if (this.isOpen) this.#socket?.send(this.#codec.encodePublish(publish));
+  publish(publish: Publish): Unsendable | null {
+    return this.#write(() => this.#codec.encodePublish(publish));
   }
 
   /** Lets go without waiting: a socket that is dead does not answer a close either. */
@@ -87,20 +90,39 @@ export class Link {
     socket.close(1000);
   }
 
+  /** The server does not say what a frame that is too large answers to, so none is sent. */
+  #write(encode: () => string | Uint8Array<ArrayBuffer>): Unsendable | null {
+    if (!this.isOpen) return null;
+    let frame: string | Uint8Array<ArrayBuffer>;
+    try {
+      frame = encode();
+    } catch {
+      return 'not_serialisable';
+    }
+    if (bytesOf(frame) > (this.greeting?.max_message_size ?? Infinity)) return 'payload_too_large';
+    this.#socket?.send(frame);
+    return null;
+  }
+
   #received(data: unknown, events: LinkEvents): void {
     this.heardAt = this.#environment.elapsed();
-    let decoded: ServerFrame | readonly ServerFrame[];
     try {
-      decoded = this.#codec.decode(data);
+      const decoded = this.#codec.decode(data);
+      const size = typeof data === 'string' ? data.length : ((data as ArrayBuffer).byteLength ?? 0);
+      if (!Array.isArray(decoded)) return events.frame(this, decoded as ServerFrame, size);
+      for (const frame of decoded as ServerFrame[]) {
+        // A frame may end the link.
+        if (this.#socket === null) return;
+        events.frame(this, frame, size / decoded.length);
+      }
     } catch {
-      return events.ended(this, 1002);
-    }
-    const size = typeof data === 'string' ? data.length : ((data as ArrayBuffer).byteLength ?? 0);
-    if (!Array.isArray(decoded)) return events.frame(this, decoded as ServerFrame, size);
-    for (const frame of decoded as ServerFrame[]) {
-      // A frame may end the link.
-      if (this.#socket === null) return;
-      events.frame(this, frame, size / decoded.length);
+      // No frame, or none of this protocol.
+      events.ended(this, 1002);
     }
   }
+}
+
+/** Not `TextEncoder`: engines of phones lack it. */
+function bytesOf(frame: string | Uint8Array): number {
+  return typeof frame === 'string' ? encodeURIComponent(frame).replaceAll(/%../g, '.').length : frame.length;
 }

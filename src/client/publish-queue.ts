@@ -91,7 +91,8 @@ export class PublishQueue implements QueueView {
     this.#lastKey += 1;
     const key = options.key ?? `${keyPrefix}${this.#lastKey}`;
     const payload = textOf(value);
-    const problem = payload instanceof SignalboxError ? payload : this.#problem(key, payload, options, link() !== null);
+    const problem =
+      payload instanceof SignalboxError ? payload : this.#problem(key, to, payload, options, link() !== null);
     if (problem !== null || payload instanceof SignalboxError) return settle(problem);
     if (options.key !== undefined) this.#own(key);
     const { deadlineMs = Infinity, signal, order } = options;
@@ -165,7 +166,7 @@ export class PublishQueue implements QueueView {
       if (link !== null && entry.link === null && !held.has(target) && !(entry.isStrict && busy.has(target))) {
         const due = Math.max(entry.notBefore, now + this.#allowance.waitMs(entry.payload.length));
         if (due > now) next = Math.min(next, due);
-        else this.#send(entry, link, now);
+        else if (!this.#send(entry, link, now)) continue;
       }
       if (entry.link === null || entry.isStrict) held.add(target);
       busy.add(target);
@@ -259,16 +260,27 @@ export class PublishQueue implements QueueView {
     this.#failed.clear();
   }
 
-  #problem(key: string, payload: string, options: PublishOptions, isOnline: boolean): SignalboxError | null {
+  #problem(
+    key: string,
+    to: unknown,
+    payload: string,
+    options: PublishOptions,
+    isOnline: boolean,
+  ): SignalboxError | null {
     const { maxMessages = 1_000, maxBytes = 1_048_576 } = this.#ports.options;
-    if (key.length === 0 || key.length > MAX_IDEMPOTENCY_KEY_LENGTH)
-      return new SignalboxError('invalid_field', `expected a key of 1 to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters`);
+    // No text has no length. Half a character comes back as another one.
+    const isKey = key.length <= MAX_IDEMPOTENCY_KEY_LENGTH && /^[^\ud800-\udfff]+$/u.test(key);
+    if (!isKey || Number.isNaN(options.deadlineMs))
+      return new SignalboxError(
+        'invalid_field',
+        `expected a key of 1 to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters, and a deadline that is a number`,
+      );
+    if (typeof to !== 'string')
+      return new SignalboxError('invalid_field', `expected a topic or a user, got ${typeof to}`);
     if (this.#waiting.has(key)) return new SignalboxError('idempotency_conflict', `the key ${key} is under way`);
     if (options.signal?.aborted === true) return new SignalboxError('aborted', 'the publish was aborted');
     if (options.whenOffline === 'reject' && !isOnline)
       return new SignalboxError('offline', 'there is no connection', { temporary: true });
-    if (payload.length > this.#maxSize)
-      return new SignalboxError('payload_too_large', `expected at most ${this.#maxSize} bytes, got ${payload.length}`);
     if (this.#waiting.size >= maxMessages || this.#bytes + payload.length > maxBytes)
       return new SignalboxError(
         'queue_full',
@@ -298,7 +310,8 @@ export class PublishQueue implements QueueView {
     entry.refusals += 1;
   }
 
-  #send(entry: Entry, link: Link, now: number): void {
+  /** @returns `false` when it can never be sent */
+  #send(entry: Entry, link: Link, now: number): boolean {
     entry.link = link;
     entry.sentAt = now;
     this.#allowance.take(entry.payload.length);
@@ -307,7 +320,10 @@ export class PublishQueue implements QueueView {
       entry.windowEnd = now + this.#windowMs - WINDOW_MARGIN_MS;
       this.#ports.changed(entry.key, savedOf(entry));
     }
-    link.publish({ type: entry.type, id: entry.key, to: entry.to, payload: entry.payload });
+    const problem = link.publish({ type: entry.type, id: entry.key, to: entry.to, payload: entry.payload });
+    if (problem === null) return true;
+    this.#fail(entry, new SignalboxError(problem, `expected a frame of at most ${this.#maxSize} bytes`));
+    return false;
   }
 
   #expire(): void {

@@ -29,7 +29,10 @@ export class Requests {
     this.#last += 1;
     const id = `${this.#prefix}${this.#last}`;
     this.#pending.set(id, { link, sentAt: this.#elapsed(), done });
-    link.send({ type, id, data });
+    const problem = link.send({ type, id, data });
+    if (problem === null) return;
+    this.#pending.delete(id);
+    done(new SignalboxError(problem, `expected data of ${type} that the server takes`));
   }
 
   /** @returns whether somebody waited for it */

@@ -196,8 +196,11 @@ export class Subscriptions {
         const left = this.#unanswered.get(link);
         if (left === undefined || error?.reason === 'offline') return;
         this.#unanswered.set(link, left - 1);
-        if (error !== null) for (const feed of part) this.#refuse(link, feed, error);
-        else this.#answered(link, frame?.data.details as unknown as SubscribedDetails);
+        if (error === null) this.#answered(link, frame?.data.details as unknown as SubscribedDetails);
+        // One of them is no topic or no position. Asked alone, the others are taken.
+        else if (part.length > 1 && !error.temporary)
+          for (const feed of part) this.#subscribe(link, feed.asked === link ? [feed] : []);
+        else for (const feed of part) this.#refuse(link, feed, error);
         this.#check(link);
       });
     }

@@ -59,6 +59,17 @@ describe('readers share a topic', () => {
     expect(server.frames('Subscribe').length).toBe(1);
   });
 
+  test('one page of the log is one request, also for a handler that takes each message at once', async () => {
+    const { client, server, pass } = rig();
+    for (const text of ['1', '2', '3', '4']) server.publish('a', text);
+    collect(client.topic('a'));
+    await pass(10);
+    const tail = collect(client.topic('a'), { since: { last: 3 } });
+    await pass(100);
+    expect(tail).toEqual(['2', '3', '4', 'live']);
+    expect(server.frames('History').length).toBe(1);
+  });
+
   test.each([
     ['earliest', ['1', '2', '3']],
     [{ last: 2 }, ['2', '3']],

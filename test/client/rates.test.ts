@@ -15,9 +15,9 @@ test.each([
   const reading = new Reading(clientOf(server, 'bob').topic('chat.42'));
   await reading.live();
   const topic = clientOf(server).topic('chat.42');
-  const receipts = Array.from({ length: 8 }, (_, at) => topic.publish({ at, text }));
+  const receipts = Array.from({ length: 5 }, (_, at) => topic.publish({ at, text }));
   await within(Promise.all(receipts), 'every receipt', 15_000);
-  await reading.count(8);
+  await reading.count(5);
   const sent = reading.payloads.map((payload) => (payload as { at: number }).at);
-  expect(sent.sort((one, other) => one - other)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect(sent.sort((one, other) => one - other)).toEqual([0, 1, 2, 3, 4]);
 });

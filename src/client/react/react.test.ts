@@ -106,6 +106,8 @@ test('the latest messages: those that were there, those that come, up to a limit
   server.publish('a', 6);
   await wait(10);
   expect(text()).toBe('live 4,5,6');
+  // Although StrictMode has mounted it twice.
+  expect(server.frames('History').length).toBe(1);
 });
 
 test('state is loaded and kept', async () => {
