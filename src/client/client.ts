@@ -61,6 +61,8 @@ export interface ClientEvents {
 
 type PayloadOf<T, N> = N extends keyof T ? T[N] : unknown;
 
+/** An answer that is still to come does so in this time after the server has refused something without reading it. */
+const UNREAD_MS = 1_000;
 /** Between two requests for a token that failed. */
 const TOKEN_PAUSE_MS = 10_000;
 
@@ -97,7 +99,7 @@ export class Client<T = Record<string, unknown>> {
     this.environment = environment;
     this.#tokens = new Tokens(options.token, environment);
     this.#owner = `${id}-`;
-    this.#requests = new Requests(`${id}?`);
+    this.#requests = new Requests(`${id}?`, () => environment.elapsed());
     this.#histories = new Histories(this.#requests, link);
     this.#applications = new ApplicationRequests(this.#requests, link);
     this.#publishes = new PublishQueue({
@@ -394,7 +396,18 @@ export class Client<T = Record<string, unknown>> {
       for (const name of data.details['topics'] as readonly string[]) link.given.add(name);
     else if (type === 'Status' && data.status === 'unsubscribed') this.#subscriptions.ended(link, data.details);
     else if (type === 'AuthStatus') this.#renew(link);
+    else if (type === 'Error' && data.temporary) this.#doubt(link, data.retry_after_ms ?? 0);
     else if (type === 'SystemNotification') this.#tell('notification', data as unknown as Notification);
+  }
+
+  /** A large frame is refused unread when the rate is spent, so that the refusal cannot say which it was. */
+  #doubt(link: Link, retryAfterMs: number): void {
+    const { environment } = this;
+    const now = environment.elapsed();
+    environment.after(retryAfterMs + UNREAD_MS, () => {
+      this.#requests.unread(link, now);
+      this.#publishes.unread(link, now);
+    });
   }
 
   /** A new token on the same connection, before the old one ends. */
