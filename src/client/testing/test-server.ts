@@ -52,6 +52,8 @@ export class TestServer implements SocketEvents {
   readonly environment: Environment;
   /** Members of topics; clients of the test are all the user `me`. */
   readonly presence: TestPresence;
+  /** As whom every client connects. */
+  user = 'me';
   /** Every frame of every client, in order. */
   readonly received: ReceivedFrame[] = [];
   /** Sockets that were ever opened. */
@@ -237,6 +239,7 @@ export class TestServer implements SocketEvents {
       status('connected', {
         connection_id: connection.id,
         session_id: connection.id,
+        user: this.user,
         node: 'test',
         server_time: this.clock.now,
         mode: 'running',
