@@ -11,8 +11,9 @@ const CLIENT = fileURLToPath(new URL('../src/client', import.meta.url));
  * them so. What an entry shares with the core is counted in both.
  */
 const LIMITS: Readonly<Record<string, number>> = {
-  'index.ts': 12_700,
-  'react/index.ts': 1_536,
+  'index.ts': 12_800,
+  'presence/index.ts': 2_560,
+  'react/index.ts': 3_200,
   'persist/index.ts': 2_560,
   'msgpack/index.ts': 2_048,
   'sse/index.ts': 5_120,

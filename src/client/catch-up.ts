@@ -67,10 +67,11 @@ export class CatchUp {
         ? { topic, since, limit: Math.min(PAGE, consumer.capacity) }
         : { topic, limit: last, reverse: true };
     this.#histories.page(request, (error, page) => {
+      // A handler that is done at once makes room at once: the page goes on, and no other one is asked for meanwhile.
+      if (page !== undefined && !consumer.isEnded) this.#take(feed, consumer, page, last !== null);
       consumer.isReading = false;
       if (consumer.isEnded) return;
       if (error !== null) return this.#failed(feed, consumer, error);
-      if (page !== undefined) this.#take(feed, consumer, page, last !== null);
       const { position } = consumer;
       // The log has nothing more, and the topic has not heard yet that its old log is lost: asked at once, it says the same.
       if (since !== undefined && position?.epoch === since.epoch && position.sequence === since.sequence)

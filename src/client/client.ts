@@ -1,5 +1,5 @@
 /** The client: everything of one connection, put together. It does nothing before the first topic or publish. */
-import type { ConnectedDetails, HistoryDetails, ServerFrame, WireError } from '../protocol/wire.ts';
+import type { ConnectedDetails, HistoryDetails, ServerData, ServerFrame, WireError } from '../protocol/wire.ts';
 import type { BackOffOptions } from './back-off.ts';
 import { jsonCodec, type ClientCodec } from './codec.ts';
 import type { ConnectionState } from './connection-state.ts';
@@ -67,7 +67,10 @@ const TOKEN_PAUSE_MS = 10_000;
 /** @typeParam T what is published where, as `{ news: Article; [chat: `chat.${string}`]: Line }` */
 export class Client<T = Record<string, unknown>> {
   readonly #options: ClientOptions;
-  readonly #environment: Environment;
+  /** What it takes of the world around it, for the entries beside it. */
+  readonly environment: Environment;
+  /** What these keep with it, so that there is one for a topic, however many ask. */
+  readonly shared = new Map<string, unknown>();
   readonly #tokens: Tokens;
   readonly #connection: Connection;
   readonly #requests: Requests;
@@ -91,7 +94,7 @@ export class Client<T = Record<string, unknown>> {
     environment.open = options.fallback?.({ ...environment }) ?? environment.open;
     const id = environment.id();
     const link = (): Link | null => this.#link();
-    this.#environment = environment;
+    this.environment = environment;
     this.#tokens = new Tokens(options.token, environment);
     this.#owner = `${id}-`;
     this.#requests = new Requests(`${id}?`);
@@ -194,10 +197,10 @@ export class Client<T = Record<string, unknown>> {
   }
 
   /**
-   * A frame that an application has added to the server; it waits for a connection.
+   * A frame that an application has added to the server, or one of presence; it waits for a connection.
    * @throws SignalboxError, `outcome_unknown` when the connection was lost before the answer
    */
-  async request(type: `X-${string}`, data?: unknown): Promise<unknown> {
+  async request(type: `X-${string}` | 'Presence' | 'PresenceGet', data?: unknown): Promise<unknown> {
     this.#start();
     const { state } = this;
     if (state.status === 'closed') throw state.error ?? new SignalboxError('closed', 'the client was closed');
@@ -251,7 +254,7 @@ export class Client<T = Record<string, unknown>> {
   async close({ flushMs = 0 }: { readonly flushMs?: number } = {}): Promise<void> {
     if (flushMs > 0)
       await new Promise<void>((resolve) => {
-        const cancel = this.#environment.after(flushMs, resolve);
+        const cancel = this.environment.after(flushMs, resolve);
         this.#publishes.whenEmpty(() => {
           cancel();
           resolve();
@@ -278,9 +281,9 @@ export class Client<T = Record<string, unknown>> {
 
   #start(): void {
     if (this.#unlisten !== null || this.state.status !== 'idle') return;
-    this.#unlisten = this.#environment.lifecycle((event) => this.#lived(event));
+    this.#unlisten = this.environment.lifecycle((event) => this.#lived(event));
     const { storage } = this.#options;
-    const environment = this.#environment;
+    const environment = this.environment;
     const owner = this.#owner;
     if (storage !== undefined) {
       this.#whenLoaded = [];
@@ -387,12 +390,22 @@ export class Client<T = Record<string, unknown>> {
       if (!this.#publishes.answered(frame)) this.#requests.answered(frame);
     } else if (type === 'Status' && data.status === 'draining')
       this.#connection.draining(link, Number(data.details['reconnect_after_ms']));
-    else if (type === 'Status' && data.status === 'unsubscribed')
-      // The rights have changed meanwhile.
-      for (const entry of (data.details['rejected'] ?? []) as readonly (WireError & { readonly topic: string })[])
-        this.#subscriptions.dropped([entry.topic], refused(entry));
+    else if (type === 'Status' && data.status === 'subscribed')
+      for (const name of data.details['topics'] as readonly string[]) link.given.add(name);
+    else if (type === 'Status' && data.status === 'unsubscribed') this.#ended(link, data.details);
     else if (type === 'AuthStatus') this.#renew(link);
     else if (type === 'SystemNotification') this.#tell('notification', data as unknown as Notification);
+  }
+
+  /** The rights have changed meanwhile, or a backend wants it so. */
+  #ended(link: Link, details: ServerData['details']): void {
+    const topics = details['topics'] as readonly string[];
+    const rejected = (details['rejected'] ?? []) as readonly (WireError & { readonly topic: string })[];
+    for (const name of topics) link.given.delete(name);
+    for (const entry of rejected) this.#subscriptions.dropped([entry.topic], refused(entry));
+    // A backend wants it so, and says nothing more.
+    if (rejected.length === 0)
+      this.#subscriptions.dropped(topics, new SignalboxError('unsubscribed', 'the server has ended it'));
   }
 
   /** A new token on the same connection, before the old one ends. */
@@ -400,7 +413,7 @@ export class Client<T = Record<string, unknown>> {
     this.#cancelRenewal();
     const again = (error: SignalboxError): void => {
       this.#tell('error', error);
-      this.#cancelRenewal = this.#environment.after(TOKEN_PAUSE_MS, () => this.#renew(link));
+      this.#cancelRenewal = this.environment.after(TOKEN_PAUSE_MS, () => this.#renew(link));
     };
     this.#tokens.ask('expiring', (error, token) => {
       if (error?.reason === 'signed_out') return this.#connection.close(error);

@@ -9,6 +9,7 @@ type ClientReason =
   | 'deadline'
   | 'closed'
   | 'signed_out'
+  | 'unsubscribed'
   | 'not_serialisable'
   | 'offline'
   | 'invalid_url'

@@ -22,6 +22,8 @@ export class Link {
   greeting: ConnectedDetails | null = null;
   greetedAt = 0;
   heardAt: number;
+  /** Topics that the server has subscribed it to by itself: no reader here has asked for them, and none ends them. */
+  readonly given = new Set<string>();
   /** What the server said before it closed. */
   lastError: WireError | null = null;
   /** Takes back the time by which the first frame must have come. */

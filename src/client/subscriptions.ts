@@ -174,7 +174,8 @@ export class Subscriptions {
   /** Off the wire: nobody reads it, or nobody has room. */
   #leave(feed: Feed): void {
     for (const link of new Set([feed.link, feed.asked]))
-      if (link !== null) this.#ports.requests.ask(link, 'Unsubscribe', { topics: [feed.name] }, () => {});
+      if (link !== null && !link.given.has(feed.name))
+        this.#ports.requests.ask(link, 'Unsubscribe', { topics: [feed.name] }, () => {});
     feed.detach();
     this.#ports.changed(feed.name);
   }

@@ -6,10 +6,20 @@ import type { Log } from '../telemetry/log.ts';
 import { Backlog } from './backlog.ts';
 import type { ConnectionContext } from './context.ts';
 import { Flusher, type FlusherOptions } from './flusher.ts';
+import { ReadingTurns } from './reading-turns.ts';
 import { TurnGuard } from './turn-guard.ts';
 
 /** What is built here, because its parts must know each other. */
-type Built = 'router' | 'flusher' | 'backlog' | 'turnGuard' | 'users' | 'nodeBucket' | 'underWay' | 'pending';
+type Built =
+  | 'router'
+  | 'flusher'
+  | 'backlog'
+  | 'turnGuard'
+  | 'readingTurns'
+  | 'users'
+  | 'nodeBucket'
+  | 'underWay'
+  | 'pending';
 
 /** The ports of a node, and what the node says of itself. */
 export type ContextPorts = Omit<ConnectionContext, Built>;
@@ -46,12 +56,14 @@ export function buildContext(
   const router = parts.router(settings.routing, broker, flusher, clock, routerLog);
   const backlog = parts.backlog(settings.mailboxesBytes);
   flusher.serve(router, backlog);
+  const turnGuard = new TurnGuard(scheduler);
   return {
     ...ports,
     router,
     flusher,
     backlog,
-    turnGuard: new TurnGuard(scheduler),
+    turnGuard,
+    readingTurns: new ReadingTurns(turnGuard, clock, scheduler),
     users: new UserLimits(settings.userRate, settings.connectionsPerUser),
     nodeBucket: new TokenBucket(settings.nodeRate),
     underWay: new Map(),

@@ -5,7 +5,7 @@ import type { ClientFrame, SubscribeFrame } from '../protocol/frames.ts';
 import { chargeUser, mostOfUser, READ_COST, rateLimited, readingCost } from '../service/rates.ts';
 import type { Connection } from './connection.ts';
 import { frameHandlerOf } from './frame-handlers.ts';
-import { overruns } from './turn-guard.ts';
+import { MIN_UNREAD, overruns } from './turn-guard.ts';
 
 const TOPICS_PER_TOKEN = 10;
 const POSITIONS_PER_TOKEN = 10;
@@ -128,32 +128,59 @@ export function overdraft(connection: Connection): Refusal | null {
   return null;
 }
 
+/** What comes behind a refusal that stands for the rest of its turn: it gets no answer of its own. */
+export const LEFT_UNREAD = Symbol('left unread');
+
 /**
  * Charges for reading a large message, or one beyond what a full bucket pays for in a turn, or says why it is refused before it is read: reading it is most of what it costs,
  * and a client that has not enough left, or does not wait as it was told, would have everybody pay for that. A refused frame takes nothing
- * from the bucket, so a client whose frames cost more than is left would never have nothing.
+ * from the bucket, so a client whose frames cost more than is left would never have nothing. Too many frames in a turn
+ * have one answer: none could name its frame, and printing costs as much as reading.
  */
-export function chargeUnread(connection: Connection, size: number): Refusal | null {
-  const { context, conduct, fullAt, usage } = connection;
-  const { limits, users, clock, counters } = context;
+export function chargeUnread(connection: Connection, size: number): Refusal | typeof LEFT_UNREAD | null {
+  const { context, conduct } = connection;
+  const { limits, turnGuard, readingTurns, counters } = context;
   if (conduct !== null) conduct.reading = 0;
-  if (!limits.limitRates || (size < LARGE_BYTES && !overruns(connection))) return null;
-  const now = clock.elapsed();
+  if (!limits.limitRates) return null;
+  const waiting = readingTurns.countOf(connection);
+  const isTooMany = waiting >= MIN_UNREAD || overruns(connection);
+  if (size < LARGE_BYTES && !isTooMany) return null;
+  if (isTooMany && turnGuard.isTold(connection)) {
+    counters.rateLimited.add('connection');
+    counters.errors.add('rate_limited');
+    countRefused(connection, readingCost(size) + 1);
+    return LEFT_UNREAD;
+  }
   const reading = Math.min(readingCost(size), Math.max(0, mostOf(connection) - 1));
-  // And one for the frame in it.
-  const cost = reading + 1;
+  // And one for the frame in it and for each that waits: they are paid when they are read.
+  const refused = unaffordable(connection, reading + 1 + waiting);
+  if (refused === null) {
+    if (reading > 0) conductOf(connection).reading = reading;
+    return chargeFrame(connection, reading);
+  }
+  countRefused(connection, reading + 1);
+  counters.rateLimited.add('connection');
+  if (isTooMany) turnGuard.tell(connection);
+  return refused;
+}
+
+/** Why a message that would cost so much is not even read, or `null`. */
+function unaffordable(connection: Connection, cost: number): Refusal | null {
+  const { context, conduct, fullAt, usage } = connection;
+  const { limits, users, clock } = context;
+  const now = clock.elapsed();
   const isBroke =
     takeTokens(fullAt, limits.connectionRate, cost, now) === -1 ||
     takeTokens(usage.fullAt, users.rate, cost, now) === -1;
   const early = Math.ceil((conduct?.refusedUntil ?? 0) - now);
-  if (!isBroke && early <= 0) {
-    if (reading > 0) conductOf(connection).reading = reading;
-    return chargeFrame(connection, reading);
-  }
-  countRefused(connection, cost);
-  counters.rateLimited.add('connection');
+  if (!isBroke && early <= 0) return null;
   const wait = Math.max(early, waitFor(fullAt, limits.connectionRate, cost, now), users.wait(usage, cost, now));
   return rateLimited('connection', limits.connectionRate.perSecond, wait);
+}
+
+/** What was paid for reading the message that is read now, which waited since. */
+export function paidForReading(connection: Connection, reading: number): void {
+  if (connection.conduct !== null) connection.conduct.reading = reading;
 }
 
 /**

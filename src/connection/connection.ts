@@ -29,6 +29,7 @@ import {
   chargeFreeFrame,
   chargeLooking,
   chargeUnread,
+  LEFT_UNREAD,
   pongsPileUp,
   strike,
   type Conduct,
@@ -40,6 +41,7 @@ import { tellDisconnected } from './events.ts';
 import { describeFrame } from './frame-description.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
 import { countIn } from './mailbox-sums.ts';
+import { NOT_PINGED, roundTripOf } from './ping-times.ts';
 import type { MissedMessages } from './missed-messages.ts';
 import { fallBehind, isFull, makeRoom } from './overflow.ts';
 import type { Recheck } from './recheck.ts';
@@ -48,7 +50,7 @@ import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
 import { isLasting, type Transport, type TransportListener } from './transport.ts';
-import { hogsTurn, overruns } from './turn-guard.ts';
+import { hogsTurn } from './turn-guard.ts';
 import { enqueue } from './waiting-list.ts';
 
 /** What was agreed at the handshake. */
@@ -89,7 +91,6 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   // outbox.ts and flusher.ts
   /** The control lane: replies that the socket had no room for. */
   control: BoundedQueue<Payload> | null = null;
-  isScheduled = false;
 
   // catch-up.ts, log-page.ts and missed-messages.ts
   /** Subscriptions that read the log, the longest lagging first. */
@@ -98,8 +99,6 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   missed: MissedMessages | null = null;
 
   lifecycle: LifecycleState = 'open';
-  /** The socket has no room: wait for it to drain. */
-  isBlocked = false;
   /** While the socket is blocked: how much it held, and the beat in which that last became less. */
   progress: { beat: number; buffered: number } | null = null;
   principal: Principal;
@@ -121,9 +120,9 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   acknowledged: Map<string, Position> | null = null;
   freePingBeat = -1;
 
-  // liveness.ts and sessions.ts
-  /** When the ping was sent that is not answered yet, by the monotonic clock, in ms; 0 when none is. */
-  pingedAt = 0;
+  // ping-times.ts and sessions.ts
+  /** When the ping was sent that is not answered yet, or that none is. */
+  pingedAt = NOT_PINGED;
   /** Beat in which the changed session is to be written; -1 when it is as it was written. */
   sessionDueBeat = -1;
 
@@ -149,7 +148,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     this.address = agreement.address;
     this.openedBeat = context.node.beat;
     this.seenBeat = context.node.beat;
-    this.cell = new ActorCell<ClientFrame>(context.supervisor, context.policy, () => this);
+    this.cell = new ActorCell<ClientFrame>(context, () => this);
   }
 
   /** Printed when it is asked for: as a field it would cost every connection its own string. */
@@ -175,21 +174,27 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
 
   received(bytes: ArrayBuffer, binary: boolean): void {
     if (!this.isOpen) return;
-    const { counters, node, turnGuard } = this.context;
+    const { counters, node, limits, readingTurns } = this.context;
     this.seenBeat = node.beat;
     counters.receivedBytes += bytes.byteLength;
+    if (hogsTurn(this, bytes.byteLength)) return;
     const unread = chargeUnread(this, bytes.byteLength);
+    if (unread === LEFT_UNREAD) return counters.received.add('invalid', this.codec.index);
     if (unread !== null) {
-      if (hogsTurn(this, bytes.byteLength) || !this.isOpen) return;
       counters.received.add('invalid', this.codec.index);
-      // One answer for all that a turn brings too much: no answer could name its frame, and printing costs as much as reading.
-      if (!overruns(this) || !turnGuard.wasTold(this)) this.reject(unread, undefined);
-      else counters.errors.add(unread.reason);
-      return;
+      return this.reject(unread, undefined);
     }
+    // Bodies of requests have bounds of their own.
+    if (!limits.limitRates || this.over !== 'websocket') this.read(bytes, binary);
+    else readingTurns.take(this, bytes, binary);
+  }
+
+  /** Reads what {@link received} has taken, at once or in a later turn. */
+  read(bytes: ArrayBuffer, binary: boolean): void {
     const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(bytes, this.batching);
-    if (isBatch(decoded)) for (const frame of decoded) this.accept(frame, bytes.byteLength / decoded.length);
-    else this.accept(decoded, bytes.byteLength);
+    if (!isBatch(decoded)) return this.accept(decoded, bytes.byteLength);
+    for (const [at, frame] of decoded.entries())
+      if (at === 0 || !hogsTurn(this)) this.accept(frame, bytes.byteLength / decoded.length);
   }
 
   oversized(size: number): void {
@@ -209,11 +214,10 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
 
   ponged(): void {
     if (!this.isOpen || hogsTurn(this)) return;
-    const { node, counters, clock } = this.context;
-    this.seenBeat = node.beat;
+    this.seenBeat = this.context.node.beat;
     chargeFreeFrame(this);
-    if (this.pingedAt > 0) counters.pingRoundTrip.observe((clock.elapsed() - this.pingedAt) / 1_000);
-    this.pingedAt = 0;
+    const micros = roundTripOf(this);
+    if (micros !== null) this.context.counters.pingRoundTrip.observe(micros / 1e6);
   }
 
   drained(): void {
@@ -223,6 +227,11 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   }
 
   closed(code: number): void {
+    // What came before the end is read before it.
+    if (this.isOpen && this.context.readingTurns.endsLater(this, code)) {
+      this.transport = null;
+      return;
+    }
     if (!this.step('GONE')) return;
     this.transport = null;
     this.context.counters.closed.add(countedAs(code));
@@ -394,6 +403,8 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     // Answers of ports that are still under way find nobody any more.
     this.cell.stop('finished');
     this.transport?.close(reason, text);
+    const code = this.context.readingTurns.forget(this);
+    if (code !== null) this.closed(code);
   }
 
   /** The client has presented another token of its user. */
@@ -412,7 +423,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
 
   private accept(frame: Decoded, size: number): void {
     const { counters } = this.context;
-    if (!this.isOpen || hogsTurn(this, size)) return;
+    if (!this.isOpen) return;
     if (frame.type === 'rejected') {
       counters.received.add('invalid', this.codec.index);
       const over = chargeFrame(this, 1);

@@ -11,6 +11,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Backlog } from './backlog.ts';
 import type { Connection } from './connection.ts';
 import type { Flusher } from './flusher.ts';
+import type { ReadingTurns } from './reading-turns.ts';
 import type { TurnGuard } from './turn-guard.ts';
 
 /** Limits of a connection; rates may change at run time, in place. */
@@ -81,6 +82,7 @@ export interface ConnectionContext extends ServiceContext {
   readonly flusher: Flusher;
   readonly backlog: Backlog;
   readonly turnGuard: TurnGuard;
+  readonly readingTurns: ReadingTurns;
   readonly supervisor: Supervisor;
   readonly policy: Policy;
   readonly sessions: SessionStore;

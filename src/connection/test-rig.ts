@@ -39,9 +39,9 @@ export interface RigOptions {
   readonly maxTopics?: number;
   /** Messages of a topic's tail on the node. */
   readonly tail?: number;
-  /** Bytes of all mailboxes together. */
   /** How long publications wait for others, in ms. */
   readonly coalesceMs?: number;
+  /** Bytes of all mailboxes together. */
   readonly totalBytes?: number;
   readonly inboxCapacity?: number;
   /** Of all connections of a user together, and of the node. */
@@ -228,7 +228,7 @@ export class TestRig {
 
   connect(user = 'ada', options: ClientOptions = {}): TestClient {
     const principal = this.principal(user, options.principal);
-    const usage = this.context.users.enter(user);
+    const usage = this.context.users.enter(principal);
     if (usage === null) throw new Error(`${user} has too many connections`);
     const { format = 'json', batching = false, framePings = false } = options;
     this.lastNumber += 1;
@@ -296,7 +296,8 @@ export class TestRig {
       .reduce((sum, subscription) => sum + unaccounted(subscription), this.counters.unaccounted);
   }
 
-  private store(topic: Topic, payload: string): void {
+  /** Publishes a message and leaves the turn as it is. */
+  store(topic: Topic, payload: string): void {
     const draft = { payload, from: 'publisher', clientId: undefined, trace: undefined, idempotencyKey: undefined };
     this.broker.inner.publish(topic, draft, (answer) => {
       if (isRefusal(answer)) throw new Error(answer.message);

@@ -11,12 +11,14 @@ const FLOOD_FACTOR = 10;
 /** Never fewer, so that nobody is cut off for what piled up while the server itself stalled. */
 const MIN_FRAMES = 4_000;
 /** Nobody's first frames of a turn are refused unread: a client of a small bucket hears of each which it was. */
-const MIN_UNREAD = 100;
+export const MIN_UNREAD = 100;
 /** Bytes that count as one more frame: bytes are read and unmasked before anybody can refuse them. */
 const BYTES_PER_FRAME = 1_024;
 
 /** Counts what a turn of the event loop has read of one connection. One per node: sockets are read one after the other. */
 export class TurnGuard {
+  /** Number of the turn in which frames were counted last. */
+  turn = 0;
   private sender: Connection | null = null;
   private frames = 0;
   private weight = 0;
@@ -40,16 +42,19 @@ export class TurnGuard {
     return this.weight;
   }
 
-  /** Frames that came from this sender in this turn. */
+  /** Frames that came from this sender in this turn, the one under way included. */
   framesOf(sender: Connection): number {
     return this.sender === sender ? this.frames : 0;
   }
 
-  /** Whether this sender was told in this turn already that it sends too much; from now on it was. */
-  wasTold(sender: Connection): boolean {
-    const was = this.sender === sender && this.isToldOnce;
-    this.isToldOnce = true;
-    return was;
+  /** Whether this sender was told in this turn that it sends too much. */
+  isTold(sender: Connection): boolean {
+    return this.sender === sender && this.isToldOnce;
+  }
+
+  /** This sender is told so now. */
+  tell(sender: Connection): void {
+    this.isToldOnce = this.sender === sender;
   }
 
   private begin(sender: Connection | null): void {
@@ -60,6 +65,7 @@ export class TurnGuard {
   }
 
   private readonly newTurn = (): void => {
+    this.turn += 1;
     this.begin(null);
     this.isCounting = false;
   };
@@ -78,5 +84,5 @@ export function hogsTurn(connection: Connection, bytes = 0): boolean {
 /** Whether more frames came in this turn than a full bucket pays for: what comes now is refused, whatever it is. */
 export function overruns(connection: Connection): boolean {
   const { turnGuard, limits } = connection.context;
-  return turnGuard.framesOf(connection) >= Math.max(limits.connectionRate.burst, MIN_UNREAD);
+  return turnGuard.framesOf(connection) > Math.max(limits.connectionRate.burst, MIN_UNREAD);
 }

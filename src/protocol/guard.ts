@@ -22,16 +22,30 @@ import {
   MAX_USER_LENGTH,
   PRESENCE_LIMIT,
 } from './limits.ts';
+import { PAYLOAD_PROBLEMS } from './payload-problems.ts';
 import type { Position } from './position.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 /** Turns a payload into JSON text: JSON hands back the client's own characters, MessagePack prints the value. */
 export type PayloadText = (value: unknown) => string;
-type Reader = (data: Fields, id: string | undefined, trace: string | undefined, text: PayloadText) => Decoded;
+/** What makes a value unfit as a payload, or `null`; a codec that has looked at the payload's own bytes knows it already. */
+export type PayloadProblem = (value: unknown) => string | null;
+type Reader = (
+  data: Fields,
+  id: string | undefined,
+  trace: string | undefined,
+  text: PayloadText,
+  problem: PayloadProblem,
+) => Decoded;
 
 /** Reads one message: a frame or, when negotiated, a batch. */
-export function readMessage(value: unknown, batching: boolean, text: PayloadText): Decoded | readonly Decoded[] {
-  if (!Array.isArray(value)) return readFrame(value, text);
+export function readMessage(
+  value: unknown,
+  batching: boolean,
+  text: PayloadText,
+  problem: PayloadProblem = payloadProblem,
+): Decoded | readonly Decoded[] {
+  if (!Array.isArray(value)) return readFrame(value, text, problem);
   if (!batching) return malformed('expected one frame; a batch (array) needs the +batch subprotocol or ?batch=1');
   if (value.length === 0 || value.length > MAX_BATCH_FRAMES) {
     return malformed(`expected a batch of 1 to ${MAX_BATCH_FRAMES} frames, got ${value.length}`);
@@ -41,7 +55,7 @@ export function readMessage(value: unknown, batching: boolean, text: PayloadText
 }
 
 /** Reads one frame. */
-export function readFrame(value: unknown, text: PayloadText): Decoded {
+export function readFrame(value: unknown, text: PayloadText, problem: PayloadProblem = payloadProblem): Decoded {
   if (!isFields(value)) return malformed(`expected a frame (an object with "type"), got ${kind(value)}`);
   const { id, type, trace, timestamp } = value;
   if (id !== undefined && (typeof id !== 'string' || id.length === 0 || id.length > MAX_FRAME_ID_LENGTH)) {
@@ -56,7 +70,12 @@ export function readFrame(value: unknown, text: PayloadText): Decoded {
   if (reader === undefined) return readExtension(type, value['data'], id, trace);
   const data = value['data'];
   if (data !== undefined && !isFields(data)) return invalid(id, 'data', 'an object', data);
-  return reader(data ?? NO_FIELDS, id, trace, text);
+  return reader(data ?? NO_FIELDS, id, trace, text, problem);
+}
+
+/** Whether a frame of this type is read for its payload's text alone. */
+export function publishes(value: unknown): boolean {
+  return isFields(value) && (value['type'] === 'Broadcast' || value['type'] === 'DirectMessage');
 }
 
 const NO_FIELDS: Fields = Object.freeze({});
@@ -82,10 +101,16 @@ function readPing(data: Fields, id: string | undefined, trace: string | undefine
   return { type: 'Ping', id, trace, timestamp };
 }
 
-function readBroadcast(data: Fields, id: string | undefined, trace: string | undefined, text: PayloadText): Decoded {
+function readBroadcast(
+  data: Fields,
+  id: string | undefined,
+  trace: string | undefined,
+  text: PayloadText,
+  problemOf: PayloadProblem,
+): Decoded {
   const { topic, payload, idempotency_key: key } = data;
   if (typeof topic !== 'string') return invalid(id, 'data.topic', 'a topic name', topic);
-  const problem = payloadProblem(payload) ?? keyProblem(key);
+  const problem = problemOf(payload) ?? keyProblem(key);
   if (problem !== null) return rejected(refusal('invalid_field', problem), id);
   return { type: 'Broadcast', id, trace, topic, payload: text(payload), idempotencyKey: key as string | undefined };
 }
@@ -95,11 +120,12 @@ function readDirectMessage(
   id: string | undefined,
   trace: string | undefined,
   text: PayloadText,
+  problemOf: PayloadProblem,
 ): Decoded {
   const { target_user: user, payload, idempotency_key: key } = data;
   if (!isText(user, MAX_USER_LENGTH))
     return invalid(id, 'data.target_user', `a user id of 1 to ${MAX_USER_LENGTH} characters`, user);
-  const problem = payloadProblem(payload) ?? keyProblem(key);
+  const problem = problemOf(payload) ?? keyProblem(key);
   if (problem !== null) return rejected(refusal('invalid_field', problem), id);
   return {
     type: 'DirectMessage',
@@ -287,10 +313,9 @@ export function payloadProblem(payload: unknown): string | null {
 }
 
 function valueProblem(value: unknown, depth: number): string | null {
-  if (typeof value === 'number')
-    return Number.isFinite(value) ? null : 'data: expected finite numbers, got one beyond the range of a double';
+  if (typeof value === 'number') return Number.isFinite(value) ? null : PAYLOAD_PROBLEMS.infinite;
   if (typeof value !== 'object' || value === null) return null;
-  if (depth >= MAX_DEPTH) return `data: expected at most ${MAX_DEPTH} levels of nesting`;
+  if (depth >= MAX_DEPTH) return PAYLOAD_PROBLEMS.deep;
   if (Array.isArray(value)) {
     for (const item of value) {
       const problem = valueProblem(item, depth + 1);
@@ -299,7 +324,7 @@ function valueProblem(value: unknown, depth: number): string | null {
     return null;
   }
   for (const key of Object.keys(value)) {
-    if (key === '__proto__') return 'data: the key "__proto__" is not allowed';
+    if (key === '__proto__') return PAYLOAD_PROBLEMS.proto;
     const problem = valueProblem((value as Fields)[key], depth + 1);
     if (problem !== null) return problem;
   }

@@ -6,7 +6,7 @@
  */
 import { rejected, type Decoded } from './codec.ts';
 import { refusal } from './errors.ts';
-import { payloadProblem } from './guard.ts';
+import { scanValue, takeProblem } from './json-scan.ts';
 import { MAX_FRAME_ID_LENGTH } from './limits.ts';
 import { loneSurrogateAt } from './text.ts';
 
@@ -21,7 +21,8 @@ const UNESCAPED = /[ -[\]-\uffff]*/y;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const CLOSE_BRACE = 0x7d;
-const SPACE = 0x20;
+/** Levels of nesting around a payload. */
+const DEPTH = 2;
 
 /** @returns the frame, or why it is refused, or `null` when the text is not of this shape */
 export function readPlainBroadcast(text: string): Decoded | null {
@@ -53,22 +54,10 @@ export function readPlainBroadcast(text: string): Decoded | null {
   if (!isPlainString) {
     // Half a character is for the general reader to refuse. Without a backslash there is none.
     if (unescaped < end && loneSurrogateAt(payload) !== -1) return null;
-    const problem = valueProblem(payload);
-    if (problem === NOT_A_VALUE) return null;
+    takeProblem();
+    if (scanValue(text, start, DEPTH) !== end) return null;
+    const problem = takeProblem();
     if (problem !== null) return rejected(refusal('invalid_field', problem), id);
   }
   return { type: 'Broadcast', id, trace: undefined, topic, payload, idempotencyKey: undefined };
-}
-
-const NOT_A_VALUE = '';
-
-/** What is wrong with a payload, `null` when nothing is, {@link NOT_A_VALUE} when the text is not one JSON value. */
-function valueProblem(payload: string): string | null {
-  // Space around the value is JSON too, but not part of what is published.
-  if (payload.charCodeAt(0) <= SPACE || payload.charCodeAt(payload.length - 1) <= SPACE) return NOT_A_VALUE;
-  try {
-    return payloadProblem(JSON.parse(payload));
-  } catch {
-    return NOT_A_VALUE;
-  }
 }

@@ -2,14 +2,18 @@
 import { rejected, type Codec, type Decoded, type Payload } from './codec.ts';
 import { refusal } from './errors.ts';
 import type { ControlFrame } from './frames.ts';
-import { readMessage } from './guard.ts';
+import { publishes, readMessage } from './guard.ts';
 import { readPlainBroadcast } from './json-broadcast.ts';
+import { findPayload, NOT_JSON } from './json-payload.ts';
 import { FRAME_END, publicationText, utf8 } from './json-publication.ts';
 import { sliceElements, sliceMember } from './json-slice.ts';
 import type { Publication } from './position.ts';
 import { loneSurrogateAt, surrogateProblem } from './text.ts';
 
 const REPLAYED = Buffer.from(',"replayed":true}}');
+/** Shorter texts are parsed whole, which takes no longer than a look at them. */
+const LARGE = 4_096;
+const UNREADABLE = 'something else (check quotes and commas)';
 const COMMA = 0x2c;
 const OPEN = 0x5b;
 const CLOSE = 0x5d;
@@ -70,20 +74,36 @@ export const json: Codec = {
     const text = Buffer.from(bytes).toString('utf8');
     const plain = readPlainBroadcast(text);
     if (plain !== null) return plain;
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch (error) {
-      return rejected(refusal('malformed', `expected JSON, got ${describe(error)}`));
-    }
-    const decoded = readMessage(
-      value,
-      batching,
-      (payload) => sliceMember(text, 'data', 'payload') ?? JSON.stringify(payload),
-    );
+    const decoded = text.length < LARGE ? readWhole(text, batching) : readLarge(text, batching);
     return loneSurrogateAt(text) === -1 ? decoded : refuseHalves(decoded, text);
   },
 };
+
+function readWhole(text: string, batching: boolean): Decoded | readonly Decoded[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return rejected(refusal('malformed', `expected JSON, got ${describe(error)}`));
+  }
+  return readMessage(value, batching, (payload) => sliceMember(text, 'data', 'payload') ?? JSON.stringify(payload));
+}
+
+/** Parses what stands around the payload: of the payload nothing is used but its text. */
+function readLarge(text: string, batching: boolean): Decoded | readonly Decoded[] {
+  const found = findPayload(text);
+  if (found === NOT_JSON) return rejected(refusal('malformed', `expected JSON, got ${UNREADABLE}`));
+  if (found === null) return readWhole(text, batching);
+  const { start, end, problem } = found;
+  const value: unknown = JSON.parse(`${text.slice(0, start)}0${text.slice(end)}`);
+  const frame = readMessage(
+    value,
+    batching,
+    () => text.slice(start, end),
+    () => problem,
+  );
+  return publishes(value) ? frame : readWhole(text, batching);
+}
 
 /** Halves of characters have no UTF-8, so MessagePack cannot carry them: the frames of a message that hold one are refused. */
 function refuseHalves(decoded: Decoded | readonly Decoded[], text: string): Decoded | readonly Decoded[] {
@@ -117,7 +137,5 @@ function frameText(publication: Publication): string {
 /** The parser's complaint without the input that it quotes: input may hold a token. */
 function describe(error: unknown): string {
   const text = error instanceof Error ? error.message : '';
-  return text === 'Unexpected end of JSON input'
-    ? 'text that ends too early'
-    : 'something else (check quotes and commas)';
+  return text === 'Unexpected end of JSON input' ? 'text that ends too early' : UNREADABLE;
 }

@@ -7,6 +7,8 @@ import { isUtf8 } from 'node:buffer';
 import { MAX_DEPTH } from './limits.ts';
 
 const PROTO = Buffer.from('__proto__');
+const DATA = Buffer.from('data');
+const PAYLOAD = Buffer.from('payload');
 const MAX_SAFE_HIGH = 0x1f_ffff;
 /** Bytes of a string that is looked at byte by byte. */
 const SHORT = 32;
@@ -14,6 +16,10 @@ const SHORT = 32;
 class Scanner {
   at = 0;
   problem: string | null = null;
+  /** Where `data.payload` stands; of several equal keys the last counts. */
+  payloadStart = -1;
+  payloadEnd = -1;
+  private isInData = false;
   readonly bytes: Uint8Array;
   readonly view: DataView;
 
@@ -141,8 +147,40 @@ class Scanner {
 
   map(count: number, depth: number): boolean {
     if (depth >= MAX_DEPTH) return this.fail(`more than ${MAX_DEPTH} levels of nesting`);
+    if (depth === 0) return this.frame(count);
+    if (depth === 1 && this.isInData) return this.data(count);
     for (let index = 0; index < count; index += 1) if (!this.key() || !this.value(depth + 1)) return false;
     return true;
+  }
+
+  frame(count: number): boolean {
+    for (let index = 0; index < count; index += 1) {
+      const start = this.at;
+      if (!this.key()) return false;
+      this.isInData = this.isKey(DATA, start);
+      if (this.isInData) this.payloadStart = -1;
+      if (!this.value(1)) return false;
+    }
+    return true;
+  }
+
+  data(count: number): boolean {
+    for (let index = 0; index < count; index += 1) {
+      const start = this.at;
+      if (!this.key()) return false;
+      const isPayload = this.isKey(PAYLOAD, start);
+      if (isPayload) this.payloadStart = this.at;
+      if (!this.value(2)) return false;
+      if (isPayload) this.payloadEnd = this.at;
+    }
+    return true;
+  }
+
+  /** Whether the key that was stepped over since `start` is this one. */
+  isKey(name: Uint8Array, start: number): boolean {
+    const from = this.at - name.length;
+    if (from - start !== headerSize(this.bytes[start] as number)) return false;
+    return name.every((byte, at) => this.bytes[from + at] === byte);
   }
 
   key(): boolean {
@@ -165,9 +203,20 @@ function headerSize(tag: number): number {
 
 /** Why the bytes are not one allowed MessagePack value, in words for an error message, or `null`. */
 export function scanProblem(bytes: Uint8Array): string | null {
+  return scan(bytes).problem;
+}
+
+export interface Scanned {
+  readonly problem: string | null;
+  /** Where `data.payload` stands in a frame; -1 without one. */
+  readonly payloadStart: number;
+  readonly payloadEnd: number;
+}
+
+export function scan(bytes: Uint8Array): Scanned {
   const scanner = new Scanner(bytes);
-  if (!scanner.value(0)) return scanner.problem;
-  return scanner.at === bytes.byteLength ? null : 'bytes after the end of the frame';
+  if (scanner.value(0) && scanner.at !== bytes.byteLength) scanner.fail('bytes after the end of the frame');
+  return scanner;
 }
 
 /** Where the value after the key `name` starts in our own map at offset 0, or -1. */

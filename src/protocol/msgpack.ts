@@ -3,8 +3,9 @@ import { Packr, Unpackr } from 'msgpackr';
 import { rejected, type Codec, type Decoded, type Payload } from './codec.ts';
 import { refusal } from './errors.ts';
 import type { ControlFrame } from './frames.ts';
-import { readMessage } from './guard.ts';
-import { scanProblem, valueOffset } from './msgpack-scan.ts';
+import { publishes, readFrame, readMessage } from './guard.ts';
+import { jsonText } from './msgpack-json.ts';
+import { scan, valueOffset } from './msgpack-scan.ts';
 import type { Publication } from './position.ts';
 import { isDirectTopic, wireName } from './topic.ts';
 
@@ -14,6 +15,9 @@ const packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefi
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
 
 const REPLAYED = Buffer.concat([packr.pack('replayed'), packr.pack(true)]);
+const NIL = Uint8Array.of(0xc0);
+/** Smaller payloads are decoded with their frame, which takes no longer. */
+const LARGE = 256;
 const REPLY_TO = Buffer.from(packr.pack('reply_to'));
 
 export const msgpack: Codec = {
@@ -74,7 +78,7 @@ export const msgpack: Codec = {
 
   decode(bytes: ArrayBuffer, batching: boolean): Decoded | readonly Decoded[] {
     const input = new Uint8Array(bytes);
-    const problem = scanProblem(input);
+    const { problem, payloadStart, payloadEnd } = scan(input);
     if (problem !== null)
       return rejected(
         refusal(
@@ -82,15 +86,32 @@ export const msgpack: Codec = {
           `expected a MessagePack map of JSON values, got ${problem}`,
         ),
       );
-    let value: unknown;
-    try {
-      value = unpackr.unpack(input);
-    } catch {
-      return rejected(refusal('malformed', 'expected MessagePack, got bytes that cannot be decoded'));
-    }
-    return readMessage(value, batching, JSON.stringify);
+    if (payloadEnd - payloadStart < LARGE) return readWhole(input, batching);
+    return readLarge(input, payloadStart, payloadEnd) ?? readWhole(input, batching);
   },
 };
+
+function readWhole(input: Uint8Array, batching: boolean): Decoded | readonly Decoded[] {
+  let value: unknown;
+  try {
+    value = unpackr.unpack(input);
+  } catch {
+    return rejected(refusal('malformed', 'expected MessagePack, got bytes that cannot be decoded'));
+  }
+  return readMessage(value, batching, JSON.stringify);
+}
+
+/** Decodes what stands around the payload, and prints that from its bytes. `null` when the payload is used otherwise. */
+function readLarge(input: Uint8Array, start: number, end: number): Decoded | null {
+  const around = Buffer.concat([input.subarray(0, start), NIL, input.subarray(end)]);
+  const value: unknown = unpackr.unpack(around);
+  if (!publishes(value)) return null;
+  return readFrame(
+    value,
+    () => jsonText(input, start, end),
+    () => null,
+  );
+}
 
 /** `data` and in it `payload` are last, as in JSON, so that marks can be appended. */
 function publicationValue(publication: Publication): Record<string, unknown> {

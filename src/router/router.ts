@@ -221,6 +221,11 @@ export class Router {
     return this.fanOut.routeDirty();
   }
 
+  /** Counts what was published of one topic so far, before the turn ends. */
+  routeNow(topic: RoutedTopic): void {
+    this.fanOut.route(topic);
+  }
+
   /** Lets go of frames that were prepared for this flush. */
   forgetPrepared(): void {
     this.prepared.forget();

@@ -5,6 +5,8 @@ import type { ServiceContext } from './context.ts';
 
 /** Tokens that a page of a log costs. */
 export const READ_COST = 5;
+/** Tokens that asking, or telling, every node costs. */
+export const ALL_NODES_COST = 5;
 /**
  * What is read for one token: of the worst JSON and MessagePack (objects of many keys, many maps, deep nesting) a KiB takes
  * 30 to 100 µs, of plain text 1 µs, and a small frame with all that follows from it some 10 to 20 µs.

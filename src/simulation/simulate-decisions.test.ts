@@ -9,7 +9,7 @@ import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { Decisions } from '../service/decisions.ts';
 import type { StoredAt } from '../service/topic-owners.ts';
-import { simulateSeed } from './simulate.ts';
+import { violationOf } from './simulate.ts';
 import { drawOwner } from './simulated-owner.ts';
 import { SimulatedTable } from './simulated-table.ts';
 import { REAL_PARTS, DISTRIBUTED_PARTS, type Parts } from './world.ts';
@@ -184,5 +184,5 @@ for (const [broker, [parts, steps]] of Object.entries(BROKERS)) {
 }
 
 function findingOf(seed: number, parts: Parts, steps: number): string | null {
-  return simulateSeed(seed, parts, steps)?.violation.message ?? null;
+  return violationOf(seed, parts, steps)?.message ?? null;
 }

@@ -10,7 +10,7 @@ import { isDirectTopic } from '../protocol/topic.ts';
 import { Router } from '../router/router.ts';
 import { LIVE, type Subscriber, type Subscription } from '../router/subscription.ts';
 import type { End } from '../telemetry/message-trace.ts';
-import { simulateSeed, traceSeed } from './simulate.ts';
+import { simulateSeed, traceSeed, violationOf } from './simulate.ts';
 import { drawTraced } from './traced.ts';
 import { REAL_PARTS, type Parts } from './world.ts';
 
@@ -74,7 +74,7 @@ suite('planted bugs are found within a thousand seeds', () => {
       const subscription = super.join(name, owner);
       subscription.beginLag = () => {
         subscription.written = subscription.topic.routedHead;
-        subscription.displaced += 1;
+        subscription.books().displaced += 1;
         subscription.state = LIVE;
       };
       return subscription;
@@ -194,14 +194,14 @@ suite('planted bugs are found within a thousand seeds', () => {
     }
     const parts: Parts = { ...REAL_PARTS, router: (...args) => new DirectLosingRouter(...args) };
     const untraced = Array.from({ length: 100 }, (_, seed) => seed).filter((seed) => drawTraced(seed) === null);
-    const broken = new Set(untraced.map((seed) => simulateSeed(seed, parts)?.violation.promise));
+    const broken = new Set(untraced.map((seed) => violationOf(seed, parts)?.promise));
     expect(broken).toContain('everybody is at the head in the end');
   });
 
   function findWithin(seeds: number, parts: Parts): string | null {
     for (let seed = 1; seed <= seeds; seed += 1) {
-      const finding = simulateSeed(seed, parts);
-      if (finding !== null) return finding.violation.message;
+      const violation = violationOf(seed, parts);
+      if (violation !== null) return violation.message;
     }
     return null;
   }

@@ -1,12 +1,12 @@
 /** A real proxy with the configuration of deploy/, on a free port; it ends with the test. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { eventually, within } from './deadline.ts';
+import { freePort } from './free-port.ts';
 import { toolPath } from './tools.ts';
 
 export type ProxyName = 'nginx' | 'haproxy';
@@ -125,16 +125,4 @@ function textOf(child: ChildProcess): () => string {
       text += chunk;
     });
   return () => text;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
-  return port;
 }

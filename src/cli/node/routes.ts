@@ -17,6 +17,7 @@ import { Profiler } from '../../http/profile.ts';
 import { publishRoutes } from '../../http/publish.ts';
 import { presenceRoutes } from '../../http/presence.ts';
 import { topicRoutes } from '../../http/topics.ts';
+import { userConnectionRoutes } from '../../http/user-connections.ts';
 import type { ApplicationRoute } from '../../node/application-route.ts';
 import type { GuardedRoute, Route } from '../../node/route.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
@@ -30,7 +31,7 @@ import type { Core } from './core.ts';
 /** @param apps what runs, once it does */
 export function publicRoutes(
   config: Config,
-  { node, origins }: Core,
+  { node, mode, origins }: Core,
   storage: Storage,
   apps: () => RunningApps | null,
 ): Route[] {
@@ -40,7 +41,12 @@ export function publicRoutes(
     ...infoRoutes(node, build),
     ...openApiRoutes(version, () => (apps()?.routes ?? []).map(describeRoute)),
     ...crossOrigin(
-      [...publishRoutes(node, proxies), ...topicRoutes(node, proxies), ...presenceRoutes(node, proxies)],
+      [
+        ...publishRoutes(node, proxies),
+        ...topicRoutes(node, proxies),
+        ...presenceRoutes(node, proxies),
+        ...userConnectionRoutes(node, { own: mode.name, bus: storage.bus, views: storage.views }, proxies),
+      ],
       origins,
     ),
     ...crossOrigin(dialectRoutes(node, proxies, streamSettings(config)), origins),

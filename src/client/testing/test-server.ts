@@ -7,6 +7,7 @@ import { ERRORS, type Reason } from '../../protocol/errors.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { ServerData, ServerFrame } from '../../protocol/wire.ts';
 import type { Environment, LifecycleEvent } from '../environment.ts';
+import { TestPresence } from './test-presence.ts';
 import { TestSocket, type ReceivedFrame, type SocketEvents } from './test-socket.ts';
 import { TopicLog } from './topic-log.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -23,6 +24,8 @@ export interface TestServerOptions {
   readonly random?: () => number;
   /** Topics that begin with it keep nothing. */
   readonly ephemeral?: string;
+  /** What every token subscribes its connection to. */
+  readonly given?: readonly string[];
 }
 
 interface Connection {
@@ -46,6 +49,8 @@ export class TestServer implements SocketEvents {
   readonly clock = new VirtualClock();
   /** For `createClient({ environment })`. */
   readonly environment: Environment;
+  /** Members of topics; clients of the test are all the user `me`. */
+  readonly presence: TestPresence;
   /** Every frame of every client, in order. */
   readonly received: ReceivedFrame[] = [];
   /** Sockets that were ever opened. */
@@ -64,6 +69,11 @@ export class TestServer implements SocketEvents {
   constructor(options: TestServerOptions = {}) {
     this.options = options;
     const { clock } = this;
+    const head = (topic: string): Position => this.log(topic).head;
+    this.presence = new TestPresence(clock, head, (topic, payload) => {
+      this.append(topic, 'Broadcast', { topic, payload, from: '' });
+      return head(topic);
+    });
     this.environment = {
       now: () => clock.now,
       elapsed: () => clock.elapsed,
@@ -109,6 +119,19 @@ export class TestServer implements SocketEvents {
   /** A message of somebody else. */
   publish(topic: string, payload: unknown, from = 'server'): void {
     this.append(topic, 'Broadcast', { topic, payload, from });
+  }
+
+  /** As a backend: every connection is subscribed. */
+  give(...topics: string[]): void {
+    for (const connection of this.connections.values()) this.subscribe(connection, undefined, topics);
+  }
+
+  /** As a backend: every connection's subscription ends. */
+  take(...topics: string[]): void {
+    for (const { socket, topics: known } of this.connections.values()) {
+      for (const topic of topics) known.delete(topic);
+      socket.deliver(status('unsubscribed', { topics }));
+    }
   }
 
   /** What happens to the page. */
@@ -220,10 +243,11 @@ export class TestServer implements SocketEvents {
         max_message_size: 65_536,
         token_expires_at: expiresAt,
         limits,
-        features: [],
+        features: ['presence'],
       }),
     );
     this.beat(connection, heartbeatMs);
+    if (this.options.given !== undefined) this.subscribe(connection, undefined, this.options.given);
   }
 
   read(socket: TestSocket, frame: ReceivedFrame): void {
@@ -238,7 +262,9 @@ export class TestServer implements SocketEvents {
   }
 
   closed(socket: TestSocket): void {
-    this.connections.get(socket)?.cancel();
+    const connection = this.connections.get(socket);
+    connection?.cancel();
+    if (connection !== undefined) this.presence.closed(connection.id);
     this.connections.delete(socket);
   }
 
@@ -298,7 +324,10 @@ export class TestServer implements SocketEvents {
     else if (type === 'History') this.history(connection, id, data);
     else if (type === 'Authenticate')
       socket.deliver(answer(id, status('authenticated', { expires_at: this.admit(connection), unsubscribed: [] })));
-    else socket.deliver(errorFrame('unknown_type', id));
+    else if (type === 'Presence' || type === 'PresenceGet') {
+      const details = this.presence.answer(type, connection.id, data);
+      socket.deliver(details === null ? errorFrame('not_found', id) : answer(id, status('presence', details)));
+    } else socket.deliver(errorFrame('unknown_type', id));
   }
 
   private subscribe(connection: Connection, id: string | undefined, wanted: readonly unknown[]): void {
