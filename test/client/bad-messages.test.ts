@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { isSignalboxError, type Client, type Item, type Since } from '../../src/client/index.ts';
 import { msgpack } from '../../src/client/msgpack/index.ts';
+import { presenceOf } from '../../src/client/presence/index.ts';
 import { eventually, within } from '../harness/deadline.ts';
 import { startServer } from '../harness/server.ts';
 import { clientOf, Reading } from './rig.ts';
@@ -289,6 +290,59 @@ describe('a topic', () => {
   test.each([undefined, null, 5, '', 'x'.repeat(1_000)])('a user who is %s cannot be sent to', async (user) => {
     const server = await startServer();
     expect(await reasonOf(clientOf(server).send(user as string, 1))).toMatch(/^invalid_/);
+  });
+});
+
+describe('presence', () => {
+  const RULES = JSON.stringify([
+    { pattern: 'chat.**', presence: 'user' },
+    { pattern: 'staff.**', presence: 'user', presence_enter: ['admin'], presence_read: ['admin'] },
+  ]);
+  const cycle: Record<string, unknown> = {};
+  cycle['itself'] = cycle;
+
+  test.each<[string, string, unknown, string]>([
+    ['data that is too large', 'chat.42', { text: 'x'.repeat(2_000) }, 'invalid_field'],
+    ['data that is larger than a message may be', 'chat.42', { text: 'x'.repeat(70_000) }, 'payload_too_large'],
+    ['a list as data', 'chat.42', [1], 'invalid_field'],
+    ['a text as data', 'chat.42', 'away', 'invalid_field'],
+    ['null as data, which says nothing', 'chat.42', null, 'no error'],
+    ['data with a cycle', 'chat.42', cycle, 'not_serialisable'],
+    ['data with a BigInt', 'chat.42', { at: 1n }, 'not_serialisable'],
+    ['a topic that is none', 'not a topic', {}, 'invalid_topic'],
+    ['a topic that is undefined', undefined as unknown as string, {}, 'invalid_field'],
+    ['a topic without presence', 'open.1', {}, 'not_allowed'],
+    ['a topic of others', 'staff.1', {}, 'not_allowed'],
+  ])('%s: the promise says so, and nothing else is harmed', async (_name, topic, data, reason) => {
+    const server = await startServer({ 'topics.rules': RULES });
+    const client = clientOf(server);
+    const reasons = reasonsOf(client);
+    expect(await reasonOf(presenceOf(client, topic).enter(data as Record<string, unknown>))).toBe(reason);
+    await within(presenceOf(client, 'chat.1').enter({ mood: 'well' }), 'a good one');
+    expect(await client.topic('chat.1').publish('good')).toMatchObject({ sequence: 1 });
+    expect([client.state.status, reasons]).toEqual(['connected', []]);
+  });
+
+  test('a listener that throws, and a reader who may not', async () => {
+    const server = await startServer({ 'topics.rules': RULES });
+    const client = clientOf(server);
+    const [room, staff] = [presenceOf(client, 'chat.1'), presenceOf(client, 'staff.1')];
+    const reasons = reasonsOf(client);
+    let calls = 0;
+    room.subscribe(fail);
+    room.onChange(fail);
+    room.subscribe(() => (calls += 1));
+    staff.subscribe(() => {});
+    await room.enter({ mood: 'well' });
+    await eventually(() => room.getSnapshot().count === 1, 'the member');
+    await eventually(() => staff.getSnapshot().status === 'refused', 'the refusal');
+    expect(staff.getSnapshot().error).toMatchObject({ reason: 'not_allowed' });
+    expect([client.state.status, new Set(reasons), calls > 0]).toEqual([
+      'connected',
+      new Set(['handler_failed']),
+      true,
+    ]);
+    expect(room.getSnapshot()).toMatchObject({ status: 'live', members: [{ user: 'alice', data: { mood: 'well' } }] });
   });
 });
 
