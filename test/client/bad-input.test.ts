@@ -1,4 +1,4 @@
-/** What an application does wrong ends in a typed error where it can see it, and harms nothing else. */
+/** Faults of an application end in a typed error where it can see them, and harm nothing else. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
