@@ -123,15 +123,25 @@ export class Consumer {
       }
       // Without a promise it goes on in the same breath: time stands still for who does not wait.
       if (!isPromise(answer)) this.#settled(next.item);
-      else
-        // Something like a promise may throw.
-        Promise.resolve(answer).then(
-          () => this.#goOn(next.item),
-          (error: unknown) => {
-            this.events.threw(error);
-            this.#goOn(next.item);
-          },
-        );
+      else this.#wait(answer, next.item);
+    }
+  }
+
+  /** As it is and not wrapped: a promise of the simulator settles on its own time. Something like a promise may throw. */
+  #wait(answer: Promise<unknown>, item: Item): void {
+    let isOver = false;
+    const goOn = (): void => {
+      if (!isOver) this.#goOn(item);
+      isOver = true;
+    };
+    const failed = (error: unknown): void => {
+      if (!isOver) this.events.threw(error);
+      goOn();
+    };
+    try {
+      void answer.then(goOn, failed);
+    } catch (error) {
+      failed(error);
     }
   }
 
@@ -153,5 +163,5 @@ export class Consumer {
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value;
+  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === 'function';
 }
