@@ -399,8 +399,9 @@ export class TestServer implements SocketEvents {
       since?: Position;
       before?: Position;
     };
-    const log = this.log(topic);
     if (this.isEphemeral(topic)) return connection.socket.deliver(errorFrame('no_history', id));
+    // Reading does not begin a topic; it has no epoch yet.
+    const log = this.logs.get(topic) ?? new TopicLog(topic, '');
     const isLost = since !== undefined && since.epoch !== log.epoch;
     const found = log.entries.filter(
       ({ sequence }) => sequence > (isLost ? 0 : (since?.sequence ?? 0)) && sequence < (before?.sequence ?? Infinity),
