@@ -79,7 +79,7 @@ export class CatchUp {
       if (error !== null) return this.#failed(feed, consumer, error);
       const { position } = consumer;
       // The log has nothing more, and the topic has not heard yet that its old log is lost: asked at once, it says the same.
-      if (since !== undefined && position?.epoch === since.epoch && position.sequence === since.sequence)
+      if (last === null && position?.epoch === since?.epoch && position?.sequence === since?.sequence)
         return this.#later(feed, consumer);
       this.#backOff.attempt = 0;
       this.go(feed, consumer);
@@ -109,6 +109,12 @@ export class CatchUp {
   #reached(feed: Feed, consumer: Consumer, { position, messages }: HistoryDetails): void {
     const at = consumer.position?.sequence ?? 0;
     if (messages.length > 0 && at >= position.sequence) return;
+    if (position.epoch === '') {
+      // Nobody has used the topic yet, so everything that comes is new.
+      consumer.begins = 'earliest';
+      consumer.position = feed.last?.sequence === 0 ? feed.last : null;
+      return;
+    }
     if (consumer.position !== null && at < position.sequence && messages.length === 0)
       consumer.push(hole(feed.name, 'trimmed', at + 1, position.sequence, position.epoch), 0);
     consumer.position = position;

@@ -1,6 +1,6 @@
 /** The client: everything of one connection, put together. It does nothing before the first topic or publish. */
 import type { Position } from '../protocol/position.ts';
-import type { ConnectedDetails, HistoryDetails, ServerData, ServerFrame, WireError } from '../protocol/wire.ts';
+import type { ConnectedDetails, HistoryDetails, ServerFrame } from '../protocol/wire.ts';
 import type { BackOffOptions } from './back-off.ts';
 import { jsonCodec, type ClientCodec } from './codec.ts';
 import type { ConnectionState } from './connection-state.ts';
@@ -8,7 +8,7 @@ import { ApplicationRequests } from './application-requests.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type BufferBounds } from './consumer.ts';
 import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
-import { refused, SignalboxError } from './errors.ts';
+import { SignalboxError } from './errors.ts';
 import { Histories } from './histories.ts';
 import { messageOf } from './items.ts';
 import type { Link } from './link.ts';
@@ -62,6 +62,8 @@ export interface ClientEvents {
 
 type PayloadOf<T, N> = N extends keyof T ? T[N] : unknown;
 
+/** An answer that is still to come does so in this time after the server has refused something without reading it. */
+const UNREAD_MS = 1_000;
 /** Between two requests for a token that failed. */
 const TOKEN_PAUSE_MS = 10_000;
 
@@ -110,7 +112,7 @@ export class Client<T = Record<string, unknown>> {
     this.environment = environment;
     this.#tokens = new Tokens(options.token, environment);
     this.#owner = `${id}-`;
-    this.#requests = new Requests(`${id}?`);
+    this.#requests = new Requests(`${id}?`, () => environment.elapsed());
     this.#histories = new Histories(this.#requests, link);
     this.#applications = new ApplicationRequests(this.#requests, link);
     this.#publishes = new PublishQueue({
@@ -446,20 +448,20 @@ export class Client<T = Record<string, unknown>> {
       this.#connection.draining(link, Number(data.details['reconnect_after_ms']));
     else if (type === 'Status' && data.status === 'subscribed')
       for (const name of data.details['topics'] as readonly string[]) link.given.add(name);
-    else if (type === 'Status' && data.status === 'unsubscribed') this.#ended(link, data.details);
+    else if (type === 'Status' && data.status === 'unsubscribed') this.#subscriptions.ended(link, data.details);
     else if (type === 'AuthStatus') this.#renew(link);
+    else if (type === 'Error' && data.temporary) this.#doubt(link, data.retry_after_ms ?? 0);
     else if (type === 'SystemNotification') this.#tell('notification', data as unknown as Notification);
   }
 
-  /** The rights have changed meanwhile, or a backend wants it so. */
-  #ended(link: Link, details: ServerData['details']): void {
-    const topics = details['topics'] as readonly string[];
-    const rejected = (details['rejected'] ?? []) as readonly (WireError & { readonly topic: string })[];
-    for (const name of topics) link.given.delete(name);
-    for (const entry of rejected) this.#subscriptions.dropped([entry.topic], refused(entry));
-    // A backend wants it so, and says nothing more.
-    if (rejected.length === 0)
-      this.#subscriptions.dropped(topics, new SignalboxError('unsubscribed', 'the server has ended it'));
+  /** A large frame is refused unread when the rate is spent, so that the refusal cannot say which it was. */
+  #doubt(link: Link, retryAfterMs: number): void {
+    const { environment } = this;
+    const now = environment.elapsed();
+    environment.after(retryAfterMs + UNREAD_MS, () => {
+      this.#requests.unread(link, now);
+      this.#publishes.unread(link, now);
+    });
   }
 
   /** A new token on the same connection, before the old one ends. */

@@ -139,22 +139,21 @@ export class Consumer {
     }
   }
 
-  /** It need not be a real promise: it may answer at once, or twice, or throw. */
+  /** As it is and not wrapped: a promise of the simulator settles on its own time. Something like a promise may throw. */
   #wait(answer: Promise<unknown>, item: Item): void {
     let isOver = false;
-    const over = (error: unknown, hasThrown: boolean): void => {
-      if (isOver) return;
+    const goOn = (): void => {
+      if (!isOver) this.#goOn(item);
       isOver = true;
-      if (hasThrown) this.events.threw(error);
-      this.#goOn(item);
+    };
+    const failed = (error: unknown): void => {
+      if (!isOver) this.events.threw(error);
+      goOn();
     };
     try {
-      answer.then(
-        () => over(null, false),
-        (error: unknown) => over(error, true),
-      );
+      void answer.then(goOn, failed);
     } catch (error) {
-      over(error, true);
+      failed(error);
     }
   }
 
