@@ -1,9 +1,11 @@
 /** Applications are asked who may connect: they may refuse, subscribe the client, or never answer. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { refusal, type Refusal } from '../src/protocol/errors.ts';
 import type { ConnectingFacts, ConnectionEvents, Welcome } from '../src/service/connection-events.ts';
+import { Backend } from './harness/backend.ts';
 import { connect } from './harness/client.ts';
 import { eventually } from './harness/deadline.ts';
+import { openStream } from './harness/event-stream.ts';
 import { handshake, refusalIn } from './harness/raw.ts';
 import { startServer, type TestServer } from './harness/server.ts';
 import { tokenOf } from './harness/tokens.ts';
@@ -78,4 +80,115 @@ test('a fault of a listener is no decision: refused for now, and one that is onl
   expect((await client.next('Broadcast')).data.payload).toBe(1);
   await client.close();
   await eventually(() => server.connections === 0, 'the end');
+});
+
+describe('the claim subscribe of a token', () => {
+  const claims = { subscribe: ['chat.lobby', 'game.*', 'secret.plan'] };
+  const RULES = '[{"pattern":"secret.**","subscribe":["service"]}]';
+
+  test.each(['json', 'msgpack'] as const)(
+    'subscribes its connection as far as the rights go, before the client asks for anything (%s)',
+    async (format) => {
+      const server = await startServer({ 'topics.rules': RULES });
+      const backend = await Backend.on(server);
+      await backend.publish('chat.lobby', 'before');
+      const client = await connect(server.port, { claims, format });
+      expect(await client.status('subscribed')).toMatchObject({
+        topics: ['chat.lobby', 'game.*'],
+        active_subscriptions: 2,
+        positions: { 'chat.lobby': { sequence: 1 } },
+        rejected: [{ topic: 'secret.plan', reason: 'not_allowed' }],
+      });
+      await backend.publish('chat.lobby', 'one');
+      await backend.publish('game.7', 'two');
+      expect((await client.take(2)).map(({ data }) => data.payload)).toEqual(['one', 'two']);
+      expect(client.frames[1]).toMatchObject({ type: 'Status', data: { status: 'subscribed' } });
+      expect(client.frames[1]).not.toHaveProperty('reply_to');
+    },
+  );
+
+  test('stands beside what applications add, each topic once', async () => {
+    const { server } = await serverThatAsks((_, reply) => reply({ subscribe: ['chat.lobby', 'chat.more'] }));
+    const client = await connect(server.port, { claims: { subscribe: ['chat.own', 'chat.lobby'] } });
+    expect(await client.status('subscribed')).toMatchObject({ topics: ['chat.own', 'chat.lobby', 'chat.more'] });
+  });
+
+  test('costs the client nothing, so that an empty bucket cannot lose it', async () => {
+    const rates = { 'rate_limiting.connection_rps': '1', 'rate_limiting.connection_burst': '1' };
+    const users = { 'rate_limiting.user_rps': '1', 'rate_limiting.user_burst': '1' };
+    const server = await startServer({ ...rates, ...users });
+    for (let at = 0; at < 3; at += 1) {
+      const client = await connect(server.port, { claims: { subscribe: ['chat.lobby'] } });
+      expect(await client.status('subscribed')).toMatchObject({ topics: ['chat.lobby'] });
+    }
+  });
+
+  test('holds when the client comes back with positions: nothing is lost, and nothing is there twice after its answer', async () => {
+    const server = await startServer();
+    const backend = await Backend.on(server);
+    const first = await connect(server.port, { claims: { subscribe: ['chat.lobby'] } });
+    await first.status('subscribed');
+    const { epoch, sequence } = await backend.publish('chat.lobby', 1);
+    await first.next('Broadcast');
+    await first.drop();
+    await backend.publish('chat.lobby', 2);
+    const again = await connect(server.port, { claims: { subscribe: ['chat.lobby'] } });
+    await again.status('subscribed');
+    await backend.publish('chat.lobby', 3);
+    await again.next('Broadcast');
+    const { recovery } = await again.subscribe({ topic: 'chat.lobby', epoch, sequence });
+    expect(recovery['chat.lobby']).toEqual({ recovered: true, missed: 2 });
+    await backend.publish('chat.lobby', 4);
+    expect((await again.take(3)).map(({ data }) => data.payload)).toEqual([2, 3, 4]);
+  });
+
+  test('ends with the rights: a new token that does not allow the topic', async () => {
+    const server = await startServer();
+    const client = await connect(server.port, { claims: { subscribe: ['chat.lobby'] } });
+    await client.status('subscribed');
+    const narrowed = { claims: { topics: { subscribe: ['news.*'] }, subscribe: ['news.today'] } };
+    const { data } = await client.ask('Authenticate', { token: await tokenOf('alice', narrowed) });
+    expect(data['details']).toMatchObject({ unsubscribed: ['chat.lobby'] });
+    await client.ask('Ping', {});
+    // It says where a connection begins; a live one goes on with what it has.
+    expect(server.running.node.connections[0]?.subscriptions).toEqual([]);
+  });
+
+  test('gives streams and polls its names, and where they stand; patterns fit into no event id', async () => {
+    const server = await startServer({ 'topics.rules': RULES });
+    const backend = await Backend.on(server);
+    const options = { claims: { subscribe: ['chat.lobby', 'game.*'] } };
+    const stream = await openStream(server.port, options);
+    expect(await stream.subscribed()).toMatchObject({ topics: ['chat.lobby'] });
+    await backend.publish('chat.lobby', 1);
+    await stream.next('Broadcast');
+    await stream.drop();
+    await backend.publish('chat.lobby', 2);
+    const again = await openStream(server.port, { ...options, headers: { 'last-event-id': stream.lastId } });
+    expect((await again.next('Broadcast')).data.payload).toBe(2);
+    expect(again.untaken('Gap')).toEqual([]);
+  });
+
+  test('a poll waits although the claim names what may not be read, because its client cannot take that off', async () => {
+    const server = await startServer({ 'topics.rules': RULES });
+    const token = await tokenOf('alice', { claims: { subscribe: ['secret.plan'] } });
+    const asked = performance.now();
+    const response = await fetch(`${server.url}/poll`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify({ topics: ['chat.lobby'], wait_ms: 300 }),
+    });
+    expect(await response.json()).toMatchObject({
+      positions: { 'chat.lobby': { sequence: 0 } },
+      rejected: [{ topic: 'secret.plan', reason: 'not_allowed' }],
+    });
+    expect(performance.now() - asked).toBeGreaterThan(290);
+  });
+
+  test('of a form that is none is a refused token', async () => {
+    const server = await startServer();
+    const token = await tokenOf('alice', { claims: { subscribe: ['a b'] } });
+    const answer = await handshake(server.port, { authorization: `Bearer ${token}` });
+    expect(refusalIn(answer)).toMatchObject({ reason: 'token_invalid', message: expect.stringContaining('subscribe') });
+  });
 });

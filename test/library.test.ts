@@ -7,6 +7,7 @@ import { Admin, ADMIN_TOKEN } from './harness/admin.ts';
 import { appOf } from './harness/apps.ts';
 import { connect, type Connection } from './harness/client.ts';
 import { within } from './harness/deadline.ts';
+import { freePort } from './harness/free-port.ts';
 import { SECRET } from './harness/tokens.ts';
 
 const CONFIG: ConfigInput = {
@@ -159,11 +160,3 @@ describe('what cannot be', () => {
     },
   );
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

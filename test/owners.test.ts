@@ -23,7 +23,8 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'connection/flusher.ts': ['isScheduled', 'isScheduledToRead'],
   'connection/charges.ts': ['fullAt', 'conduct'],
   'connection/commands/commands.ts': ['freePingBeat'],
-  'connection/liveness.ts': ['pingedAt', 'wasWarned'],
+  'connection/liveness.ts': ['wasWarned'],
+  'connection/ping-times.ts': ['pingedAt'],
   'connection/sessions.ts': ['sessionDueBeat'],
   // The dense arrays: of the node's connections, and of a topic's subscriptions.
   'node/node.ts': ['slot', 'transport'],

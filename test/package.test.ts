@@ -4,7 +4,7 @@ import { existsSync, globSync, readFileSync, readdirSync, statSync, writeFileSyn
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import type { CheckResult } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { version } from '../src/cli/version.ts';
@@ -104,7 +104,7 @@ test('the tools that people check packages with find nothing wrong', async () =>
   const { tarball } = installed;
   const { messages } = await publint({ pack: { tarball: tarball.buffer } });
   expect(messages).toEqual([]);
-  const analysis = await checkPackage(createPackageFromTarballData(tarball));
+  const analysis = await typesOf(tarball);
   if (analysis.types === false) throw new Error('expected types in the package');
   // It is of modules alone, and of entries that Node 10 did not know.
   const wanted = analysis.problems.filter(
@@ -114,6 +114,13 @@ test('the tools that people check packages with find nothing wrong', async () =>
   expect(wanted).toEqual([]);
   expect(Object.keys(analysis.entrypoints).length).toBeGreaterThan(5);
 }, 30_000);
+
+async function typesOf(tarball: Uint8Array): Promise<CheckResult> {
+  const program = fileURLToPath(new URL('harness/package-types.ts', import.meta.url));
+  const running = run(process.execPath, [program], { maxBuffer: 16 * 1024 * 1024 });
+  running.child.stdin?.end(tarball);
+  return JSON.parse((await running).stdout) as CheckResult;
+}
 
 describe('as a library', () => {
   /** Beside `node_modules`, and gone with it. */
@@ -148,9 +155,11 @@ describe('as a library', () => {
     const words = ['--noEmit', '--project', installed.folder, '--typeRoots', types, '--types', 'node'];
     const { stdout } = await run(TSC, words).catch((error: { stdout: string }) => error);
     expect(stdout).toBe('');
-    const entries = ['', '/persist', '/msgpack', '/testing'].map((entry) => `import('signalbox/client${entry}')`);
+    const entries = ['', '/persist', '/msgpack', '/presence', '/sse', '/testing'].map(
+      (entry) => `import('signalbox/client${entry}')`,
+    );
     const load = write('load.mjs', `console.log((await Promise.all([${entries.join()}])).length);`);
-    expect((await run(process.execPath, [load], { env: installed.environment })).stdout).toBe('4\n');
+    expect((await run(process.execPath, [load], { env: installed.environment })).stdout).toBe('6\n');
     expect(readFileSync(join(installed.root, 'dist/client/signalbox.js'), 'utf8')).toMatch(/^var signalbox=/);
   });
 

@@ -147,10 +147,15 @@ describe.each(PROXIES)('%s', (name) => {
       expect(await shakeHands(proxy.port, '127.0.0.6', wrong)).toBe(401);
     });
 
-    test('a node that takes nobody is passed over, also before the proxy has noticed', async () => {
-      const { proxy, servers } = await setUp(name);
+    // A browser and the client library would rather be refused inside WebSocket: a proxy sees nothing of that.
+    test.each([
+      { who: 'a backend', options: {} },
+      { who: 'the client library', options: { query: { refuse: 'close' } } },
+      { who: 'a browser', options: { headers: { origin: 'https://app.example.com' } } },
+    ])('a node that takes nobody is passed over for $who, also before the proxy has noticed', async ({ options }) => {
+      const { proxy, servers } = await setUp(name, { 'security.allowed_origins': 'https://app.example.com' });
       servers[0].running.node.parts.mode.send({ type: 'REFUSE' });
-      const clients = await Promise.all(Array.from({ length: 6 }, () => connect(proxy.port)));
+      const clients = await Promise.all(Array.from({ length: 6 }, () => connect(proxy.port, options)));
       expect(clients).toHaveLength(6);
       expect(servers.map(({ connections }) => connections)).toEqual([0, 6]);
     });

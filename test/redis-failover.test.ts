@@ -3,14 +3,8 @@ import { expect, test } from 'vitest';
 import { connect, type Connection } from './harness/client.ts';
 import { eventually } from './harness/deadline.ts';
 import type { Frame } from './harness/frames.ts';
-import {
-  freePort,
-  startCluster,
-  startDurableRedis,
-  startRedis,
-  startReplica,
-  startSentinel,
-} from './harness/redis-server.ts';
+import { freePort } from './harness/free-port.ts';
+import { startCluster, startDurableRedis, startRedis, startReplica, startSentinel } from './harness/redis-server.ts';
 import { startServer, type TestServer } from './harness/server.ts';
 
 const TOPIC = 'chat.lobby';

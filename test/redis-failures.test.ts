@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { connect, type Connection } from './harness/client.ts';
 import { eventually } from './harness/deadline.ts';
 import type { Frame } from './harness/frames.ts';
-import { freePort, RedisServer, startDurableRedis, startRedis, startReplica } from './harness/redis-server.ts';
+import { freePort } from './harness/free-port.ts';
+import { RedisServer, startDurableRedis, startRedis, startReplica } from './harness/redis-server.ts';
 import { startServer, type TestServer } from './harness/server.ts';
 
 const TOPIC = 'chat.lobby';

@@ -173,12 +173,16 @@ describe('refusals as close frames', () => {
       await expectTold(await dial(server.port, options), { reason: 'connection_limit', code: 429, close: 4100 });
     });
 
-    test('not_admitting is told and closed with 4104', async () => {
-      const server = await startServer(settings);
+    test('what another node may take is an HTTP answer here too, or no proxy would ask that node', async () => {
+      const server = await startServer({ ...settings, 'websocket.max_connections': '1' });
+      const headers = { Authorization: `Bearer ${await tokenOf('alice')}`, Origin: options.headers?.['origin'] };
+      const path = options.query === undefined ? '/ws' : '/ws?refuse=close';
+      const refused = async (): Promise<unknown> => refusalIn(await handshake(server.port, headers, path));
       server.running.node.parts.mode.send({ type: 'REFUSE' });
-      await expectTold(await dial(server.port, options), { reason: 'not_admitting', code: 503, close: 4104 });
+      expect(await refused()).toMatchObject({ code: 503, reason: 'not_admitting' });
       server.running.node.parts.mode.send({ type: 'ADMIT' });
       await connect(server.port, options);
+      expect(await refused()).toMatchObject({ code: 503, reason: 'over_capacity' });
     });
   });
 

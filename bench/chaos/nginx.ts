@@ -11,11 +11,16 @@ const SERVERS = /server server-1:8081(.*)\n.*server server-2:8081.*\n/;
 
 export interface Proxy {
   readonly url: string;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
-/** @param nodes host:port of each @returns null where there is none, and one line says so */
-export async function startNginx(nodes: readonly string[]): Promise<Proxy | null> {
+/**
+ * @param nodes host:port of each
+ * @param connections of clients and to nodes together
+ * @returns null where there is none, and one line says so
+ */
+export async function startNginx(nodes: readonly string[], connections = 512): Promise<Proxy | null> {
   const program = nginxPath();
   if (program === null) {
     process.stdout.write('skipped: no proxy in front of the nodes (nginx is not installed)\n');
@@ -24,7 +29,7 @@ export async function startNginx(nodes: readonly string[]): Promise<Proxy | null
   const directory = mkdtempSync(join(tmpdir(), 'signalbox-chaos-nginx-'));
   const port = await freePort();
   const file = join(directory, 'nginx.conf');
-  writeFileSync(file, configFor(port, nodes, directory));
+  writeFileSync(file, configFor(port, nodes, connections, directory));
   // One process, so that none is left when it is killed.
   const nginx = new Program([program, '-c', file, '-p', directory, '-g', 'daemon off; master_process off;']);
   await eventually(async () => {
@@ -36,6 +41,7 @@ export async function startNginx(nodes: readonly string[]): Promise<Proxy | null
   }, 'nginx to serve');
   return {
     url: `ws://127.0.0.1:${port}/ws`,
+    pid: nginx.pid,
     stop: async () => {
       await nginx.end('SIGTERM');
       rmSync(directory, { recursive: true, force: true });
@@ -43,7 +49,7 @@ export async function startNginx(nodes: readonly string[]): Promise<Proxy | null
   };
 }
 
-function configFor(port: number, nodes: readonly string[], directory: string): string {
+function configFor(port: number, nodes: readonly string[], connections: number, directory: string): string {
   const delivered = readFileSync(CONFIG, 'utf8');
   const parameters = SERVERS.exec(delivered)?.[1];
   if (parameters === undefined) throw new Error(`expected two servers in ${CONFIG}`);
@@ -55,7 +61,7 @@ function configFor(port: number, nodes: readonly string[], directory: string): s
     ['pid /run/nginx.pid;', `pid ${directory}/nginx.pid;${process.getuid?.() === 0 ? ' user root;' : ''}`],
     ['worker_processes auto;', 'worker_processes 1;'],
     ['worker_rlimit_nofile 65536;', ''],
-    ['worker_connections 32768;', 'worker_connections 512;'],
+    ['worker_connections 32768;', `worker_connections ${connections};`],
     ['access_log /dev/stdout plain;', `access_log ${directory}/access.log plain;`],
     ['listen 80;', `listen 127.0.0.1:${port};`],
     ['listen [::]:80;', ''],

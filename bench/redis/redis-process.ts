@@ -30,6 +30,10 @@ export class RedisProcess {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
   spawn(): void {
     const fixed = ['--bind', '127.0.0.1', '--save', '', '--port', String(this.port), '--dir', this.directory];
     this.child = spawn('redis-server', [...fixed, ...this.settings], { stdio: 'ignore' });

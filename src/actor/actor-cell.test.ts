@@ -204,6 +204,16 @@ describe('the inbox', () => {
     expect(stage.tell('late')).toBe(true);
   });
 
+  test('an order of others than the client has room in it, and has its turn in order', () => {
+    const stage = new Stage({ inbox: { capacity: 1, bytes: 1 } });
+    stage.tell('a', (cell) => cell.suspend());
+    expect([stage.tell('b'), stage.tell('c')]).toEqual([true, false]);
+    stage.cell.order({ name: 'd' });
+    stage.cell.resume();
+    stage.cell.order({ name: 'e' });
+    expect(stage.events.filter((event) => event.startsWith('/'))).toEqual(['/a', '/b', '/d', '/e']);
+  });
+
   test('does not count what is handled at once', () => {
     const stage = new Stage({ inbox: { capacity: 1, bytes: 1 } });
     expect(stage.tell('large', undefined, 1_000)).toBe(true);

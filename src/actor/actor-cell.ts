@@ -3,24 +3,41 @@ import type { Actor, ActorHealth, StopReason } from './actor.ts';
 import { BoundedQueue } from './bounded-queue.ts';
 import type { FailureRecord, Policy, Supervised, Supervisor } from './supervisor.ts';
 
-export class ActorCell<M> implements Supervised<M> {
-  readonly actor: Actor<M>;
+/** What the actors of a kind share. */
+export interface ActorSystem {
   readonly supervisor: Supervisor;
   readonly policy: Policy;
+}
+
+// The bits of a cell's state: fields of yes and no would take 8 bytes each, and so would a fraction of a number.
+const RUNNING = 1;
+const SUSPENDED = 2;
+const STOPPED = 4;
+/** The largest time that is counted: larger numbers would be objects of their own. */
+const MAX_MICROS = 2 ** 31 - 1;
+
+export class ActorCell<M> implements Supervised<M> {
+  readonly actor: Actor<M>;
   failureRecord: FailureRecord | null = null;
-  isStopped = false;
-  private isRunning = false;
-  private isSuspended = false;
+  private readonly system: ActorSystem;
+  private state = 0;
   private processed = 0;
-  private busyMs = 0;
+  private busyMicros = 0;
   private inbox: BoundedQueue<M> | null = null;
   /** Answers that arrived while a message was being handled. */
   private answers: { work: () => void; about: M | null }[] | null = null;
 
-  constructor(supervisor: Supervisor, policy: Policy, start: (self: ActorCell<M>) => Actor<M>) {
-    this.supervisor = supervisor;
-    this.policy = policy;
+  constructor(system: ActorSystem, start: (self: ActorCell<M>) => Actor<M>) {
+    this.system = system;
     this.actor = start(this);
+  }
+
+  get policy(): Policy {
+    return this.system.policy;
+  }
+
+  get isStopped(): boolean {
+    return (this.state & STOPPED) !== 0;
   }
 
   /**
@@ -30,13 +47,24 @@ export class ActorCell<M> implements Supervised<M> {
    */
   tell(message: M, size: number): boolean {
     if (this.isStopped) return false;
-    if (this.isRunning || this.isSuspended) {
+    if ((this.state & (RUNNING | SUSPENDED)) !== 0) {
       this.inbox ??= new BoundedQueue<M>(this.policy.inbox);
-      return this.inbox.offer(message, size, this.supervisor.clock.elapsed());
+      return this.inbox.offer(message, size, this.system.supervisor.clock.elapsed());
     }
     this.handle(message);
     this.drain();
     return true;
+  }
+
+  /** Like {@link tell}, for what others than its client want done: there is room for it in a full inbox. */
+  order(message: M): void {
+    if (this.isStopped) return;
+    if ((this.state & (RUNNING | SUSPENDED)) === 0) {
+      this.handle(message);
+      return this.drain();
+    }
+    this.inbox ??= new BoundedQueue<M>(this.policy.inbox);
+    this.inbox.put(message, 0, this.system.supervisor.clock.elapsed());
   }
 
   /**
@@ -51,28 +79,28 @@ export class ActorCell<M> implements Supervised<M> {
       this.answers.push({ work, about });
       return;
     }
-    this.isRunning = true;
+    this.state |= RUNNING;
     this.attempt(work, about);
     this.runAnswers();
-    this.isRunning = false;
+    this.state &= ~RUNNING;
     this.drain();
   }
 
   /** Called by the actor while it handles a message: further messages wait until {@link resume}. */
   suspend(): void {
-    this.isSuspended = true;
+    this.state |= SUSPENDED;
   }
 
   /** Ends a suspension; without one it does nothing. */
   resume(): void {
-    this.isSuspended = false;
+    this.state &= ~SUSPENDED;
     if (!this.isRunning) this.drain();
   }
 
   /** Ends the actor for good; queued messages are dropped with it. */
   stop(reason: StopReason): void {
     if (this.isStopped) return;
-    this.isStopped = true;
+    this.state |= STOPPED;
     this.inbox = null;
     this.answers = null;
     this.actor.stopped(reason);
@@ -80,37 +108,42 @@ export class ActorCell<M> implements Supervised<M> {
 
   health(): ActorHealth {
     const record = this.failureRecord;
-    const now = this.supervisor.clock.elapsed();
+    const now = this.system.supervisor.clock.elapsed();
     return {
       id: this.actor.id,
       mailbox_size: this.inbox?.length ?? 0,
       mailbox_bytes: this.inbox?.bytes ?? 0,
       oldest_age_ms: now - (this.inbox?.oldestAt ?? now),
       messages_processed: this.processed,
-      processing_time_ms: this.processed === 0 ? 0 : this.busyMs / this.processed,
+      processing_time_ms: this.processed === 0 ? 0 : this.busyMicros / 1_000 / this.processed,
       error_rate: this.processed === 0 ? 0 : (record?.failures ?? 0) / this.processed,
       restart_count: record?.restarts ?? 0,
       last_error: record?.lastError ?? null,
     };
   }
 
+  private get isRunning(): boolean {
+    return (this.state & RUNNING) !== 0;
+  }
+
   private handle(message: M): void {
-    this.isRunning = true;
+    this.state |= RUNNING;
     this.processed += 1;
-    const started = this.supervisor.clock.elapsed();
+    const started = this.system.supervisor.clock.elapsed();
     try {
       const pending = this.actor.receive(message);
       if (pending !== undefined) this.waitFor(pending, message);
     } catch (error) {
       this.failed(error, message);
     }
-    this.busyMs += this.supervisor.clock.elapsed() - started;
+    const micros = (this.system.supervisor.clock.elapsed() - started) * 1_000 + 0.5;
+    this.busyMicros = Math.min(MAX_MICROS, this.busyMicros + micros) | 0;
     this.runAnswers();
-    this.isRunning = false;
+    this.state &= ~RUNNING;
   }
 
   private waitFor(pending: Promise<void>, message: M): void {
-    this.isSuspended = true;
+    this.state |= SUSPENDED;
     pending.then(
       () => this.resume(),
       (error: unknown) => this.answer(() => this.failed(error, message), message),
@@ -134,14 +167,14 @@ export class ActorCell<M> implements Supervised<M> {
   }
 
   private drain(): void {
-    while (!this.isSuspended && !this.isRunning && this.inbox !== null && this.inbox.length > 0) {
+    while ((this.state & (RUNNING | SUSPENDED)) === 0 && this.inbox !== null && this.inbox.length > 0) {
       this.handle(this.inbox.take() as M);
     }
   }
 
   private failed(error: unknown, message: M | null): void {
-    this.isSuspended = false;
-    const directive = this.supervisor.failed(this, error, message);
+    this.state &= ~SUSPENDED;
+    const directive = this.system.supervisor.failed(this, error, message);
     if (directive === 'stop' || directive === 'escalate') this.stop('failure_limit');
     else this.actor.failed(error, message);
   }

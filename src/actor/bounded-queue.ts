@@ -29,8 +29,19 @@ export class BoundedQueue<M> {
   offer(message: M, size: number, at = 0): boolean {
     const { capacity, bytes } = this.limits;
     if (this.length > 0 && (this.length >= capacity || this.bytes + size > bytes)) return false;
-    this.push(message, size, at);
+    this.put(message, size, at);
     return true;
+  }
+
+  /** Takes the message also when the queue is full. */
+  put(message: M, size: number, at = 0): void {
+    if (this.length === this.messages.length) this.grow();
+    const slot = (this.head + this.length) % this.messages.length;
+    this.messages[slot] = message;
+    this.sizes[slot] = size;
+    this.times[slot] = at;
+    this.length += 1;
+    this.bytes += size;
   }
 
   /** When the oldest message came, as its sender said; `undefined` when there is none. */
@@ -46,16 +57,6 @@ export class BoundedQueue<M> {
     this.head = (this.head + 1) % this.messages.length;
     this.length -= 1;
     return message;
-  }
-
-  private push(message: M, size: number, at: number): void {
-    if (this.length === this.messages.length) this.grow();
-    const slot = (this.head + this.length) % this.messages.length;
-    this.messages[slot] = message;
-    this.sizes[slot] = size;
-    this.times[slot] = at;
-    this.length += 1;
-    this.bytes += size;
   }
 
   private grow(): void {

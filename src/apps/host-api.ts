@@ -3,6 +3,7 @@ import type { Published } from '../broker/broker.ts';
 import type { Reason, Refusal } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
+import type { Reached } from '../service/reach.ts';
 import type { Clock, Random, Scheduler } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { StoredMessage, Zod } from './vocabulary.ts';
@@ -98,13 +99,6 @@ export interface RightsOf {
   readonly user?: User;
   /** A topic or a pattern. */
   readonly topic?: string;
-}
-
-/** What became of an order to all nodes. */
-export interface Reached {
-  readonly connections: number;
-  /** What was not reached: nodes that did not answer, or all others when what joins them is away. */
-  readonly missed: readonly string[];
 }
 
 export interface RefusalMore {

@@ -8,7 +8,8 @@ import { AppMetrics } from './app-metrics.ts';
 import type { AppRoute } from './app-route.ts';
 import type { Calls } from './calls.ts';
 import type { Frame } from './frame.ts';
-import type { Host, Reached, User } from './host-api.ts';
+import { reach } from '../service/reach.ts';
+import type { Host, User } from './host-api.ts';
 import { messagesOf, type Phase } from './host-messages.ts';
 import type { HostPorts } from './host-ports.ts';
 
@@ -61,13 +62,7 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
 
 /** What reaches a user on every node. */
 function peopleOf(bus: ControlBus): Pick<Host, 'disconnect' | 'notify' | 'revoke' | 'rightsChanged'> {
-  const order = async (command: Command): Promise<Reached> => {
-    const outcomes = await bus.send(command, false);
-    return {
-      connections: outcomes.reduce((sum, { connections }) => sum + connections, 0),
-      missed: outcomes.flatMap(({ node, problem }) => (problem === undefined ? [] : [`${node}: ${problem}`])),
-    };
-  };
+  const order = (command: Command): ReturnType<typeof reach> => reach(bus, command);
   return {
     disconnect: async (user, { reconnect = false } = {}) =>
       order(read('disconnect_user', { ...whose(user), reconnect })),

@@ -151,3 +151,29 @@ describe('topics', () => {
     expect(read({ topics })).toEqual(refused('topics'));
   });
 });
+
+describe('subscribe', () => {
+  test('is what a client may name, at most 100 of it, and nothing when the token does not say', () => {
+    expect(read({})).not.toHaveProperty('subscribe');
+    const names = ['chat.lobby', 'chat.**', '@me', '@presence.chat.lobby'];
+    expect(read({ subscribe: names })).toMatchObject({ subscribe: names });
+    const many = Array.from({ length: 100 }, (_, at) => `t${at}`);
+    expect(read({ subscribe: many })).toMatchObject({ subscribe: many });
+    expect(read({ subscribe: [...many, 'more'] })).toEqual(refused('subscribe'));
+  });
+
+  test.each<[unknown]>([
+    [null],
+    ['chat.lobby'],
+    [{}],
+    [[5]],
+    [['']],
+    [['a b']],
+    [['**']],
+    [['@user.YQ']],
+    [['@presence.']],
+    [['other/chat']],
+  ])('is not %j', (subscribe) => {
+    expect(read({ subscribe })).toEqual(refused('subscribe'));
+  });
+});

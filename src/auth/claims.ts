@@ -1,8 +1,9 @@
 /** Reads the claims of a token whose signature is good. Nothing in them is believed to have the right type. */
 import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { MAX_TOPICS_PER_FRAME, MAX_USER_LENGTH } from '../protocol/limits.ts';
-import { isSupportedPattern, isTenant, isTopicName } from '../protocol/topic.ts';
+import { isSupportedPattern, isTenant, isTopicName, ME, presentIn } from '../protocol/topic.ts';
 import type { Principal } from './principal.ts';
+import { sharedRoles } from './role-lists.ts';
 
 const MAX_ROLES = 32;
 const MAX_TOKEN_ID = 128;
@@ -36,11 +37,15 @@ export function readClaims(claims: Claims, rules: ClaimRules, now: number): Prin
   }
   const topics = readTopics(claims['topics']);
   if (topics !== null && isRefusal(topics)) return topics;
+  const { subscribe } = claims;
+  if (subscribe !== undefined && !isNames(subscribe))
+    return invalid(`subscribe: expected at most ${MAX_TOPICS_PER_FRAME} topic names, patterns, @me, @presence.<topic>`);
   return {
     tenant,
     user,
-    roles,
+    roles: sharedRoles(roles),
     topics,
+    ...(subscribe !== undefined && { subscribe }),
     tokenId: jti,
     issuedAt: iat === undefined ? 0 : (iat as number) * 1_000,
     expiresAt: exp === undefined ? Infinity : (exp as number) * 1_000,
@@ -101,6 +106,15 @@ function isPatterns(value: unknown): value is string[] {
     isStrings(value) &&
     value.length <= MAX_TOPICS_PER_FRAME &&
     value.every((item) => isTopicName(item) || isSupportedPattern(item))
+  );
+}
+
+/** What a client may name in a `Subscribe`. */
+function isNames(value: unknown): value is string[] {
+  return (
+    isStrings(value) &&
+    value.length <= MAX_TOPICS_PER_FRAME &&
+    value.every((item) => isTopicName(presentIn(item) ?? item) || isSupportedPattern(item) || item === ME)
   );
 }
 

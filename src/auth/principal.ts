@@ -7,6 +7,8 @@ export interface Principal {
   readonly roles: readonly string[];
   /** Narrows what the roles allow; `null` when the token does not say. */
   readonly topics: { readonly subscribe: readonly string[]; readonly publish: readonly string[] } | null;
+  /** Names and patterns that a connection with this token is subscribed to from the start, as far as its rights go. */
+  readonly subscribe?: readonly string[];
   /** `jti`. */
   readonly tokenId: string | undefined;
   /** Milliseconds since 1970; 0 when the token does not say. */

@@ -129,9 +129,10 @@ const patterns = fc
   .tuple(first, fc.array(later, { maxLength: 2 }), fc.constantFrom([], ['**']))
   .map(([head, middle, tail]) => [head, ...middle, ...tail].join('.'));
 const roles = fc.subarray(['user', 'admin', 'guest']);
+const presence = fc.record({ 'presence.enter': roles, 'presence.read': roles, 'presence.count': roles });
 const ruleSets: fc.Arbitrary<RightsRules> = fc.record({
-  rules: fc.array(fc.record({ pattern: patterns, subscribe: roles, publish: roles }), { maxLength: 4 }),
-  fallback: fc.record({ subscribe: roles, publish: roles }),
+  rules: fc.array(fc.record({ pattern: patterns, subscribe: roles, publish: roles, presence }), { maxLength: 4 }),
+  fallback: fc.record({ subscribe: roles, publish: roles, presence: fc.option(presence, { nil: undefined }) }),
   direct: roles,
 });
 const principals = fc
@@ -142,7 +143,7 @@ const principals = fc
     ),
   )
   .map(([list, topics]) => principal(list, topics));
-const actions = fc.constantFrom<Action>('subscribe', 'publish');
+const actions = fc.constantFrom<Action>('subscribe', 'publish', 'presence.enter', 'presence.read', 'presence.count');
 const universe = [1, 2, 3, 4].flatMap((length) => names(length));
 
 function names(length: number): string[] {
@@ -154,8 +155,10 @@ test('a topic is allowed by the first rule that matches it and by the claim', ()
   fc.assert(
     fc.property(ruleSets, principals, actions, fc.constantFrom(...universe), (rules, who, action, topic) => {
       const rule = rules.rules.find(({ pattern }) => matches(pattern, topic)) ?? rules.fallback;
-      const byRole = rule[action].some((role) => who.roles.includes(role));
-      const byClaim = who.topics === null || who.topics[action].some((pattern) => matches(pattern, topic));
+      const named = action === 'subscribe' || action === 'publish' ? rule[action] : (rule.presence?.[action] ?? []);
+      const byRole = named.some((role) => who.roles.includes(role));
+      const claimed = who.topics?.[action === 'publish' ? 'publish' : 'subscribe'];
+      const byClaim = claimed === undefined || claimed.some((pattern) => matches(pattern, topic));
       expect(new AskedRights(rules).allows(who, action, topic)).toBe(byRole && byClaim);
     }),
     { numRuns: 1_000 },

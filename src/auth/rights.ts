@@ -6,13 +6,18 @@ import type { Denial } from '../protocol/errors.ts';
 import { covers, looksLikePattern, ME, overlaps } from '../protocol/topic.ts';
 import type { Principal } from './principal.ts';
 
-export type Action = 'subscribe' | 'publish';
+/** What presence has roles for: to be a member, to see the members, to see how many there are. */
+export type PresenceAction = 'presence.enter' | 'presence.read' | 'presence.count';
+
+export type Action = 'subscribe' | 'publish' | PresenceAction;
 
 /** Roles per action, for the topics that a pattern matches. */
 export interface RightsRule {
   readonly pattern: string;
   readonly subscribe: readonly string[];
   readonly publish: readonly string[];
+  /** Where presence is kept; without, nobody may. */
+  readonly presence?: Readonly<Record<PresenceAction, readonly string[]>> | undefined;
 }
 
 export interface RightsRules {
@@ -39,9 +44,13 @@ export class Rights {
     return this.ruleDenial(principal, action, name) ?? (this.claimAllows(principal, action, name) ? null : 'token');
   }
 
-  /** Whether the token's own `topics` claim, if it has one, covers it, whatever the rules say. */
+  /**
+   * Whether the token's own `topics` claim, if it has one, covers it, whatever the rules say. Presence needs what a
+   * subscription needs.
+   */
   claimAllows({ topics }: Principal, action: Action, name: string): boolean {
-    return topics === null || topics[action].some((pattern) => covers(pattern, name));
+    const needed = action === 'publish' ? action : 'subscribe';
+    return topics === null || topics[needed].some((pattern) => covers(pattern, name));
   }
 
   /** A token that narrows what may be published to nothing publishes nothing, to nobody. */
@@ -55,11 +64,16 @@ export class Rights {
     const isPattern = looksLikePattern(name);
     for (const rule of rules) {
       if (isPattern ? !overlaps(rule.pattern, name) : !covers(rule.pattern, name)) continue;
-      const denial = roleDenial(rule[action], principal.roles);
+      const denial = roleDenial(rolesFor(rule, action), principal.roles);
       if (denial !== null || covers(rule.pattern, name)) return denial;
     }
-    return roleDenial(fallback[action], principal.roles);
+    return roleDenial(rolesFor(fallback, action), principal.roles);
   }
+}
+
+function rolesFor(rule: Omit<RightsRule, 'pattern'>, action: Action): readonly string[] {
+  if (action === 'subscribe' || action === 'publish') return rule[action];
+  return rule.presence?.[action] ?? [];
 }
 
 function roleDenial(asked: readonly string[], roles: readonly string[]): Denial | null {

@@ -1,7 +1,7 @@
 /** What the configuration says of tokens and rights, built: for a node, and for the verb that checks a token. */
 import { Authenticator } from '../auth/authenticator.ts';
 import { KeySet } from '../auth/key-set.ts';
-import { Rights } from '../auth/rights.ts';
+import { Rights, type RightsRule } from '../auth/rights.ts';
 import { publicKeyFromPem, secretKey, type VerificationKey } from '../auth/verification-key.ts';
 import type { Config } from '../config/schema.ts';
 import { secretBytes } from '../config/secrets.ts';
@@ -9,6 +9,8 @@ import { fetchDocument } from '../http/fetch-document.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Decisions } from '../service/decisions.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../telemetry/system-clock.ts';
+
+type PresenceRoles = Pick<Config['presence'], 'enter' | 'read' | 'count'>;
 
 /** The fixed keys that tokens may be signed with. */
 function verificationKeys({ auth }: Config): VerificationKey[] {
@@ -59,14 +61,24 @@ export function buildDecisions(config: Config): Decisions {
   return new Decisions(options, buildRights(config), clock, scheduler);
 }
 
-export function buildRights({ topics }: Config): Rights {
+export function buildRights({ topics, presence }: Config): Rights {
   return new Rights({
-    fallback: { subscribe: topics.subscribe, publish: topics.publish },
+    fallback: { subscribe: topics.subscribe, publish: topics.publish, presence: presenceRoles(presence) },
     direct: topics.direct_publish,
-    rules: topics.rules.map(({ pattern, subscribe = topics.subscribe, publish = topics.publish }) => ({
+    rules: topics.rules.map(({ pattern, subscribe = topics.subscribe, publish = topics.publish, ...rule }) => ({
       pattern,
       subscribe,
       publish,
+      presence: presenceRoles({
+        enter: rule.presence_enter ?? presence.enter,
+        read: rule.presence_read ?? presence.read,
+        count: rule.presence_count ?? presence.count,
+      }),
     })),
   });
+}
+
+/** Roles that may see the members may also count them. */
+function presenceRoles({ enter, read, count }: PresenceRoles): NonNullable<RightsRule['presence']> {
+  return { 'presence.enter': enter, 'presence.read': read, 'presence.count': [...count, ...read] };
 }

@@ -7,6 +7,7 @@ import type { FrameHandler } from '../connection/context.ts';
 import { answerView } from '../http/admin-elsewhere.ts';
 import { adminViewRoutes } from '../http/admin-views.ts';
 import { metricsRoutes } from '../http/metrics.ts';
+import { userConnectionView } from '../http/user-connections.ts';
 import type { Node } from '../node/node.ts';
 import { Operations } from '../node/operations.ts';
 import type { Route } from '../node/route.ts';
@@ -55,7 +56,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const { config, onEnd, apps = [], isWorker = false } = setup;
   const name = nodeName(config);
   const logs = new LogFactory(parseLevels(config.logging.level), config.logging.format, { node: name });
-  const storage = buildStorage(config, name, logs);
+  const storage = await buildStorage(config, name, logs);
   const { bus, views } = storage;
   const frameHandlers = new Map<string, FrameHandler>();
   const core = buildCore({ config, name, logs, storage, frameHandlers });
@@ -75,7 +76,8 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
 
   let port = config.server.port;
   await joinControl(config, core, operations, storage, () => port);
-  views?.start(mode.instance, (request) => answerView(looking, request, logs.room('http')));
+  const askedByNodes = [...looking, userConnectionView(node)];
+  views?.start(mode.instance, (request) => answerView(askedByNodes, request, logs.room('http')));
   // The process may go on without this node: nothing of it may be left.
   const letGo = async (error: unknown): Promise<never> => {
     await running?.stop(config.apps.deadline_ms);

@@ -1,5 +1,6 @@
 /** The client: everything of one connection, put together. It does nothing before the first topic or publish. */
-import type { ConnectedDetails, HistoryDetails, ServerFrame, WireError } from '../protocol/wire.ts';
+import type { Position } from '../protocol/position.ts';
+import type { ConnectedDetails, HistoryDetails, ServerFrame } from '../protocol/wire.ts';
 import type { BackOffOptions } from './back-off.ts';
 import { jsonCodec, type ClientCodec } from './codec.ts';
 import type { ConnectionState } from './connection-state.ts';
@@ -7,7 +8,7 @@ import { ApplicationRequests } from './application-requests.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type BufferBounds } from './consumer.ts';
 import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
-import { refused, SignalboxError } from './errors.ts';
+import { SignalboxError } from './errors.ts';
 import { Histories } from './histories.ts';
 import { messageOf } from './items.ts';
 import type { Link } from './link.ts';
@@ -15,7 +16,7 @@ import { Positions } from './positions.ts';
 import { PublishQueue } from './publish-queue.ts';
 import type { PublishOptions, QueueOptions, QueueView, Receipt } from './publishing.ts';
 import { Requests } from './requests.ts';
-import type { ClientStorage } from './storage.ts';
+import type { ClientStorage, Saved } from './storage.ts';
 import { ME, Subscriptions } from './subscriptions.ts';
 import { Tokens, type TokenSource } from './tokens.ts';
 import type { Reader, TopicPorts } from './topic-ports.ts';
@@ -37,6 +38,8 @@ export interface ClientOptions {
   /** How long a topic without readers stays subscribed. */
   readonly lingerMs?: number;
   readonly environment?: Partial<Environment>;
+  /** For networks without WebSocket: `overHttp()` of `signalbox/client/sse`. */
+  readonly fallback?: (environment: Environment) => Environment['open'];
   /** Told what happens, for debugging. No tokens, no payloads. */
   readonly log?: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
@@ -59,13 +62,21 @@ export interface ClientEvents {
 
 type PayloadOf<T, N> = N extends keyof T ? T[N] : unknown;
 
+/** An answer that is still to come does so in this time after the server has refused something without reading it. */
+const UNREAD_MS = 1_000;
 /** Between two requests for a token that failed. */
 const TOKEN_PAUSE_MS = 10_000;
+
+/** The user is kept as the place of a topic that nobody can have, so that every storage has room for it. */
+const USER = '@user';
 
 /** @typeParam T what is published where, as `{ news: Article; [chat: `chat.${string}`]: Line }` */
 export class Client<T = Record<string, unknown>> {
   readonly #options: ClientOptions;
-  readonly #environment: Environment;
+  /** What it takes of the world around it, for the entries beside it. */
+  readonly environment: Environment;
+  /** What these keep with it, so that there is one for a topic, however many ask. */
+  readonly shared = new Map<string, unknown>();
   readonly #tokens: Tokens;
   readonly #connection: Connection;
   readonly #requests: Requests;
@@ -81,17 +92,19 @@ export class Client<T = Record<string, unknown>> {
   readonly #listeners = new Map<string, Set<(value: never) => void>>();
   readonly #watchers = new Map<string, Set<() => void>>();
   #unlisten: (() => void) | null = null;
+  #wasGreeted = false;
   #cancelRenewal: () => void = () => {};
 
   constructor(options: ClientOptions) {
     this.#options = options;
     const environment = { ...standardEnvironment(), ...options.environment };
+    environment.open = options.fallback?.({ ...environment }) ?? environment.open;
     const id = environment.id();
     const link = (): Link | null => this.#link();
-    this.#environment = environment;
+    this.environment = environment;
     this.#tokens = new Tokens(options.token, environment);
     this.#owner = `${id}-`;
-    this.#requests = new Requests(`${id}?`);
+    this.#requests = new Requests(`${id}?`, () => environment.elapsed());
     this.#histories = new Histories(this.#requests, link);
     this.#applications = new ApplicationRequests(this.#requests, link);
     this.#publishes = new PublishQueue({
@@ -100,7 +113,7 @@ export class Client<T = Record<string, unknown>> {
       options: options.queue ?? {},
       link,
       serverTime: () => this.serverTime,
-      changed: (key, saved) => options.storage?.entry(key, saved),
+      changed: (key, saved) => void this.#store((storage) => storage.entry(key, saved)),
     });
     const isMine = (key: string): boolean => this.#publishes.isMine(key);
     this.#subscriptions = new Subscriptions({
@@ -191,10 +204,10 @@ export class Client<T = Record<string, unknown>> {
   }
 
   /**
-   * A frame that an application has added to the server; it waits for a connection.
+   * A frame that an application has added to the server, or one of presence; it waits for a connection.
    * @throws SignalboxError, `outcome_unknown` when the connection was lost before the answer
    */
-  async request(type: `X-${string}`, data?: unknown): Promise<unknown> {
+  async request(type: `X-${string}` | 'Presence' | 'PresenceGet', data?: unknown): Promise<unknown> {
     this.#start();
     const { state } = this;
     if (state.status === 'closed') throw state.error ?? new SignalboxError('closed', 'the client was closed');
@@ -248,7 +261,7 @@ export class Client<T = Record<string, unknown>> {
   async close({ flushMs = 0 }: { readonly flushMs?: number } = {}): Promise<void> {
     if (flushMs > 0)
       await new Promise<void>((resolve) => {
-        const cancel = this.#environment.after(flushMs, resolve);
+        const cancel = this.environment.after(flushMs, resolve);
         this.#publishes.whenEmpty(() => {
           cancel();
           resolve();
@@ -263,8 +276,7 @@ export class Client<T = Record<string, unknown>> {
     this.#publishes.close('signed_out');
     this.#publishes.clear();
     this.#connection.close();
-    this.#positions.clear();
-    await this.#options.storage?.clear();
+    await this.#forget();
   }
 
   /** The greeting comes right behind the handshake; what is sent before it, a refusal does not read. */
@@ -275,27 +287,40 @@ export class Client<T = Record<string, unknown>> {
 
   #start(): void {
     if (this.#unlisten !== null || this.state.status !== 'idle') return;
-    this.#unlisten = this.#environment.lifecycle((event) => this.#lived(event));
-    const options = this.#options;
-    const environment = this.#environment;
+    this.#unlisten = this.environment.lifecycle((event) => this.#lived(event));
+    const { storage } = this.#options;
+    const environment = this.environment;
     const owner = this.#owner;
-    if (options.storage !== undefined) {
+    if (storage !== undefined) {
       this.#whenLoaded = [];
-      void options.storage
-        .open({ environment, owner, failed: (error) => this.#tell('error', error) })
-        .catch((cause: unknown) => {
-          this.#tell('error', new SignalboxError('storage_failed', 'the storage could not be opened', { cause }));
-          return { positions: {}, queue: [] };
-        })
+      const failed = (error: SignalboxError): void => this.#tell('error', error);
+      void new Promise<Saved>((resolve) => resolve(storage.open({ environment, owner, failed })))
         .then(({ positions, queue }) => {
           for (const [topic, position] of Object.entries(positions)) this.#positions.set(topic, position);
+          this.#publishes.adopt(queue);
+        })
+        .catch((cause: unknown) => this.#notStored(cause))
+        .then(() => {
           const waiting = this.#whenLoaded ?? [];
           this.#whenLoaded = null;
-          this.#publishes.adopt(queue);
           for (const work of waiting) work();
         });
     }
     this.#loaded(() => this.#connection.start());
+  }
+
+  /** A storage of the application's own may throw. */
+  async #store(work: (storage: ClientStorage) => unknown): Promise<void> {
+    const { storage } = this.#options;
+    try {
+      if (storage !== undefined) await work(storage);
+    } catch (cause) {
+      this.#notStored(cause);
+    }
+  }
+
+  #notStored(cause: unknown): void {
+    this.#tell('error', new SignalboxError('storage_failed', `the storage failed: ${String(cause)}`, { cause }));
   }
 
   #loaded(work: () => void): void {
@@ -307,24 +332,29 @@ export class Client<T = Record<string, unknown>> {
     const consumer = new Consumer(handler, since === 'stored', this.#ports.bounds, {
       committed: ({ isStored, done }) => {
         if (!isStored || done === null) return;
-        this.#positions.set(topic, done);
-        this.#options.storage?.commit(topic, done);
+        this.#keep(topic, done);
       },
       drained: (which) => this.#subscriptions.drained(topic, which),
       threw: (cause) => {
         const error = new SignalboxError('handler_failed', `a handler of ${topic} threw: ${String(cause)}`, { cause });
         if (threw === undefined) this.#tell('error', error);
-        else threw(error);
+        else this.#call(() => threw(error));
       },
-      refused: ended,
+      refused: (error) => this.#call(() => ended(error)),
     });
+    const start = since ?? 'stored';
+    if (typeof start === 'object' && !('last' in start) && !(typeof start.epoch === 'string' && start.sequence >= 0)) {
+      const problem = new SignalboxError('invalid_field', 'expected a position with an epoch and a sequence');
+      consumer.events.refused(problem);
+      return () => {};
+    }
     let stop = (): void => consumer.end();
     // It may find out at once that it cannot connect.
     this.#start();
     this.#loaded(() => {
       const { state } = this;
       if (state.status === 'closed') ended(state.error ?? null);
-      else if (!consumer.isEnded) stop = this.#subscriptions.add(topic, consumer, since);
+      else if (!consumer.isEnded) stop = this.#subscriptions.add(topic, consumer, start);
     });
     return () => stop();
   }
@@ -351,10 +381,45 @@ export class Client<T = Record<string, unknown>> {
 
   #greeted(link: Link, greeting: ConnectedDetails): void {
     const { limits, max_message_size: size } = greeting;
+    if (!this.#isSameUser(greeting)) return;
     this.#subscriptions.greeted(link);
     this.#histories.next();
     this.#applications.next();
     this.#publishes.greeted(size, limits.idempotency_window_ms, limits.connection_rps, limits.connection_burst);
+  }
+
+  /** Positions and the queue of one user are never used by another. */
+  #isSameUser({ user, tenant = '' }: ConnectedDetails): boolean {
+    // Servers before version 0.2 do not say it.
+    if (user === undefined) return true;
+    const epoch = `${tenant}/${user}`;
+    const before = this.#positions.get(USER)?.epoch ?? epoch;
+    if (before !== epoch) {
+      const error = new SignalboxError('user_changed', `expected a token of the same user, got one of ${user}`);
+      void this.#forget();
+      if (this.#wasGreeted) {
+        this.#publishes.close('signed_out');
+        this.#connection.close(error);
+        return false;
+      }
+      // It was another page's, before somebody else signed in here.
+      this.#publishes.disown();
+      this.#subscriptions.forget();
+      this.#tell('error', error);
+    }
+    if (!this.#wasGreeted || before !== epoch) this.#keep(USER, { epoch, sequence: 0 });
+    this.#wasGreeted = true;
+    return true;
+  }
+
+  #keep(topic: string, position: Position): void {
+    this.#positions.set(topic, position);
+    void this.#store((storage) => storage.commit(topic, position));
+  }
+
+  #forget(): Promise<void> {
+    this.#positions.clear();
+    return this.#store((storage) => storage.clear());
   }
 
   #received(link: Link, frame: ServerFrame, size: number): void {
@@ -365,12 +430,22 @@ export class Client<T = Record<string, unknown>> {
       if (!this.#publishes.answered(frame)) this.#requests.answered(frame);
     } else if (type === 'Status' && data.status === 'draining')
       this.#connection.draining(link, Number(data.details['reconnect_after_ms']));
-    else if (type === 'Status' && data.status === 'unsubscribed')
-      // The rights have changed meanwhile.
-      for (const entry of (data.details['rejected'] ?? []) as readonly (WireError & { readonly topic: string })[])
-        this.#subscriptions.dropped([entry.topic], refused(entry));
+    else if (type === 'Status' && data.status === 'subscribed')
+      for (const name of data.details['topics'] as readonly string[]) link.given.add(name);
+    else if (type === 'Status' && data.status === 'unsubscribed') this.#subscriptions.ended(link, data.details);
     else if (type === 'AuthStatus') this.#renew(link);
+    else if (type === 'Error' && data.temporary) this.#doubt(link, data.retry_after_ms ?? 0);
     else if (type === 'SystemNotification') this.#tell('notification', data as unknown as Notification);
+  }
+
+  /** A large frame is refused unread when the rate is spent, so that the refusal cannot say which it was. */
+  #doubt(link: Link, retryAfterMs: number): void {
+    const { environment } = this;
+    const now = environment.elapsed();
+    environment.after(retryAfterMs + UNREAD_MS, () => {
+      this.#requests.unread(link, now);
+      this.#publishes.unread(link, now);
+    });
   }
 
   /** A new token on the same connection, before the old one ends. */
@@ -378,7 +453,7 @@ export class Client<T = Record<string, unknown>> {
     this.#cancelRenewal();
     const again = (error: SignalboxError): void => {
       this.#tell('error', error);
-      this.#cancelRenewal = this.#environment.after(TOKEN_PAUSE_MS, () => this.#renew(link));
+      this.#cancelRenewal = this.environment.after(TOKEN_PAUSE_MS, () => this.#renew(link));
     };
     this.#tokens.ask('expiring', (error, token) => {
       if (error?.reason === 'signed_out') return this.#connection.close(error);
@@ -404,7 +479,7 @@ export class Client<T = Record<string, unknown>> {
   #lived(event: LifecycleEvent): void {
     const connection = this.#connection;
     if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
-      this.#options.storage?.flush();
+      void this.#store((storage) => storage.flush());
       connection.hidden();
       // An open socket keeps a page out of the back-forward cache.
       if (event === 'pagehide') connection.suspend('bfcache');
@@ -423,7 +498,7 @@ export class Client<T = Record<string, unknown>> {
       const closed = error ?? new SignalboxError('closed', 'the client was closed');
       this.#histories.close(closed);
       this.#applications.close(closed);
-      this.#options.storage?.flush();
+      void this.#store((storage) => storage.flush());
     }
     this.#tell('state', state);
   }

@@ -1,4 +1,5 @@
 /** Where the connection stands, as the application sees it. */
+import type { Transport } from './environment.ts';
 import type { SignalboxError } from './errors.ts';
 
 export type SuspendCause = 'hidden' | 'bfcache' | 'paused';
@@ -12,6 +13,7 @@ export type ConnectionState =
       readonly connectionId: string;
       readonly node: string;
       readonly features: readonly string[];
+      readonly transport: Transport;
       /** The node shuts down, and the client moves to another one meanwhile. */
       readonly isDraining: boolean;
     }

@@ -144,6 +144,10 @@ export class Connection implements LinkEvents {
     this.#cancelMove = this.#environment.after(reconnectAfterMs, () => this.#replace());
   }
 
+  better(): void {
+    this.#replace();
+  }
+
   /** Everything that the old connection brought is asked for on this one. */
   settled(link: Link): void {
     if (link !== this.#spare || link.greeting === null) return;
@@ -175,8 +179,9 @@ export class Connection implements LinkEvents {
     if (link === this.#spare) {
       this.#spare = null;
       this.#letGo(link);
-      // The old one serves meanwhile. It may have been told again to go.
+      // The old one serves meanwhile. It may have been told again to go; if it was not told at all, it stays.
       this.#cancelMove();
+      if (this.state.status !== 'connected' || !this.state.isDraining) return;
       this.#cancelMove = this.#environment.after(this.#backOff.draw(link.lastError?.retry_after_ms), () =>
         this.#replace(),
       );
@@ -277,16 +282,21 @@ export class Connection implements LinkEvents {
 
   #locate(link: Link, token: string | undefined): void {
     const { url } = this.#options;
-    if (typeof url === 'string') return this.#dial(link, url, token);
+    if (typeof url !== 'function') return this.#dial(link, url, token);
     const failed = (cause: unknown): void => {
       if (!this.#holds(link)) return;
       this.#listener.failed(new SignalboxError('invalid_url', 'the function for the URL failed', { cause }));
       this.ended(link, 1006);
     };
+    const answered = (text: unknown): void => {
+      if (typeof text === 'string') this.#dial(link, text, token);
+      else failed(new TypeError(`expected a text, got ${typeof text}`));
+    };
+    link.cancelDeadline = this.#environment.after(GREETING_MS, () => failed(new Error('it has not answered for 10 s')));
     try {
       const answer = url();
       if (typeof answer === 'string') this.#dial(link, answer, token);
-      else answer.then((text) => this.#dial(link, text, token), failed);
+      else answer.then(answered, failed);
     } catch (error) {
       failed(error);
     }
@@ -294,6 +304,7 @@ export class Connection implements LinkEvents {
 
   #dial(link: Link, url: string, token: string | undefined): void {
     if (!this.#holds(link)) return;
+    link.cancelDeadline();
     // Refusals as close codes, because a browser sees nothing of an HTTP answer; heartbeats that a script can see.
     const query = 'refuse=close&heartbeat=frame';
     try {
@@ -309,7 +320,7 @@ export class Connection implements LinkEvents {
   #announce(link: Link, isDraining: boolean): void {
     if (link.greeting === null) return;
     const { connection_id: connectionId, node, features } = link.greeting;
-    this.#become({ status: 'connected', connectionId, node, features, isDraining });
+    this.#become({ status: 'connected', connectionId, node, features, transport: link.transport, isDraining });
   }
 
   #drop(): void {

@@ -11,8 +11,15 @@ export type LifecycleEvent =
   | 'online'
   | 'offline';
 
+/** What carries a connection: `signalbox/client/sse` has the others. */
+export type Transport = 'websocket' | 'sse' | 'poll';
+
 /** As much of a WebSocket as is used. */
 export interface SocketPort {
+  /** `websocket` when it is not there. Others carry JSON. */
+  readonly transport?: Transport;
+  /** Called when another socket may do better than this one, which works. */
+  onbetter?: (() => void) | null;
   binaryType: string;
   onopen: (() => void) | null;
   onmessage: ((event: { readonly data: unknown }) => void) | null;

@@ -9,12 +9,15 @@ type ClientReason =
   | 'deadline'
   | 'closed'
   | 'signed_out'
+  | 'unsubscribed'
   | 'not_serialisable'
   | 'offline'
   | 'invalid_url'
   | 'token_failed'
   | 'handler_failed'
-  | 'storage_failed';
+  | 'storage_failed'
+  | 'unsupported'
+  | 'user_changed';
 
 export type ErrorReason = Reason | ClientReason;
 

@@ -1,13 +1,17 @@
 /** One attempt at a connection, from its token to the end of its socket. An owner that lets go of it hears nothing of it any more. */
 import type { ConnectedDetails, ServerFrame, WireError } from '../protocol/wire.ts';
-import type { ClientCodec, OutgoingFrame, Publish } from './codec.ts';
-import type { Environment, SocketPort } from './environment.ts';
+import { jsonCodec, type ClientCodec, type OutgoingFrame, type Publish } from './codec.ts';
+import type { Environment, SocketPort, Transport } from './environment.ts';
 
 export interface LinkEvents {
   /** @param size characters or bytes of the frame, about */
   frame(link: Link, frame: ServerFrame, size: number): void;
   ended(link: Link, code: number): void;
+  /** A connection beside this one may be a better one. */
+  better(): void;
 }
+
+export type Unsendable = 'not_serialisable' | 'payload_too_large';
 
 export class Link {
   /** Grows with every attempt: what comes of an attempt that is not held any more is of no interest. */
@@ -18,19 +22,29 @@ export class Link {
   greeting: ConnectedDetails | null = null;
   greetedAt = 0;
   heardAt: number;
+  /** Topics that the server has subscribed it to by itself: no reader here has asked for them, and none ends them. */
+  readonly given = new Set<string>();
   /** What the server said before it closed. */
   lastError: WireError | null = null;
   /** Takes back the time by which the first frame must have come. */
   cancelDeadline: () => void = () => {};
   #socket: SocketPort | null = null;
-  readonly #codec: ClientCodec;
+  readonly #given: ClientCodec;
   readonly #environment: Environment;
 
   constructor(generation: number, codec: ClientCodec, environment: Environment) {
     this.generation = generation;
-    this.#codec = codec;
+    this.#given = codec;
     this.#environment = environment;
     this.heardAt = environment.elapsed();
+  }
+
+  get transport(): Transport {
+    return this.#socket?.transport ?? 'websocket';
+  }
+
+  get #codec(): ClientCodec {
+    return this.transport === 'websocket' ? this.#given : jsonCodec;
   }
 
   /** @throws when the URL is none */
@@ -45,16 +59,20 @@ export class Link {
     };
     socket.onmessage = ({ data }) => this.#received(data, events);
     socket.onclose = ({ code }) => events.ended(this, code);
-    // A close always follows.
-    socket.onerror = () => {};
+    socket.onbetter = () => events.better();
+    // Browsers close a socket that never opened, too; Node 22 tells of an error and of nothing else.
+    socket.onerror = () => {
+      if (!this.isOpen) events.ended(this, 1006);
+    };
   }
 
-  send(frame: OutgoingFrame): void {
-    if (this.isOpen) this.#socket?.send(this.#codec.encode(frame));
+  /** @returns why it cannot be sent, if it cannot */
+  send(frame: OutgoingFrame): Unsendable | null {
+    return this.#write(() => this.#codec.encode(frame));
   }
 
-  publish(publish: Publish): void {
-    if (this.isOpen) this.#socket?.send(this.#codec.encodePublish(publish));
+  publish(publish: Publish): Unsendable | null {
+    return this.#write(() => this.#codec.encodePublish(publish));
   }
 
   /** Lets go without waiting: a socket that is dead does not answer a close either. */
@@ -72,20 +90,40 @@ export class Link {
     socket.close(1000);
   }
 
+  /** The server does not say what a frame that is too large answers to, so none is sent. */
+  #write(encode: () => string | Uint8Array<ArrayBuffer>): Unsendable | null {
+    if (!this.isOpen) return null;
+    let frame: string | Uint8Array<ArrayBuffer>;
+    try {
+      frame = encode();
+    } catch {
+      return 'not_serialisable';
+    }
+    if (bytesOf(frame) > (this.greeting?.max_message_size ?? Infinity)) return 'payload_too_large';
+    this.#socket?.send(frame);
+    return null;
+  }
+
   #received(data: unknown, events: LinkEvents): void {
     this.heardAt = this.#environment.elapsed();
-    let decoded: ServerFrame | readonly ServerFrame[];
     try {
-      decoded = this.#codec.decode(data);
+      const decoded = this.#codec.decode(data);
+      const size = typeof data === 'string' ? data.length : ((data as ArrayBuffer).byteLength ?? 0);
+      const frames = (Array.isArray(decoded) ? decoded : [decoded]) as readonly ServerFrame[];
+      for (const frame of frames) {
+        // A frame may end the link.
+        if (this.#socket === null) return;
+        if (typeof frame.type !== 'string') throw new TypeError('expected a frame');
+        events.frame(this, frame, size / frames.length);
+      }
     } catch {
-      return events.ended(this, 1002);
-    }
-    const size = typeof data === 'string' ? data.length : ((data as ArrayBuffer).byteLength ?? 0);
-    if (!Array.isArray(decoded)) return events.frame(this, decoded as ServerFrame, size);
-    for (const frame of decoded as ServerFrame[]) {
-      // A frame may end the link.
-      if (this.#socket === null) return;
-      events.frame(this, frame, size / decoded.length);
+      // No frame, or none of this protocol.
+      events.ended(this, 1002);
     }
   }
+}
+
+/** Not `TextEncoder`: engines of phones lack it. */
+function bytesOf(frame: string | Uint8Array): number {
+  return typeof frame === 'string' ? encodeURIComponent(frame).replaceAll(/%../g, '.').length : frame.length;
 }

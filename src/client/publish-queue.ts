@@ -46,7 +46,8 @@ interface Entry {
   deadline: number;
   /** On which it is under way. */
   link: Link | null;
-  /** By the monotonic clock. */
+  /** Both by the monotonic clock. */
+  sentAt: number;
   notBefore: number;
   /** How often it was to come later. */
   refusals: number;
@@ -90,7 +91,8 @@ export class PublishQueue implements QueueView {
     this.#lastKey += 1;
     const key = options.key ?? `${keyPrefix}${this.#lastKey}`;
     const payload = textOf(value);
-    const problem = payload instanceof SignalboxError ? payload : this.#problem(key, payload, options, link() !== null);
+    const problem =
+      payload instanceof SignalboxError ? payload : this.#problem(key, to, payload, options, link() !== null);
     if (problem !== null || payload instanceof SignalboxError) return settle(problem);
     if (options.key !== undefined) this.#own(key);
     const { deadlineMs = Infinity, signal, order } = options;
@@ -107,6 +109,7 @@ export class PublishQueue implements QueueView {
       windowEnd: now + (this.#ports.options.maxAgeMs ?? DAY_MS),
       deadline: now + deadlineMs,
       link: null,
+      sentAt: 0,
       notBefore: 0,
       refusals: 0,
       error: undefined,
@@ -132,7 +135,7 @@ export class PublishQueue implements QueueView {
       this.#own(each.key);
       const age = this.#ports.serverTime() - (each.firstSentAt ?? each.createdAt);
       const windowEnd = now + (each.firstSentAt === null ? maxAgeMs : this.#windowMs - WINDOW_MARGIN_MS) - age;
-      const fixed = { deadline: Infinity, link: null, notBefore: 0, refusals: 0, error: undefined };
+      const fixed = { deadline: Infinity, link: null, sentAt: 0, notBefore: 0, refusals: 0, error: undefined };
       this.#add({ ...each, ...fixed, windowEnd, settle: () => {}, unlisten: () => {} });
     }
     this.pump();
@@ -161,9 +164,9 @@ export class PublishQueue implements QueueView {
     for (const entry of this.#waiting.values()) {
       const target = entry.type + entry.to;
       if (link !== null && entry.link === null && !held.has(target) && !(entry.isStrict && busy.has(target))) {
-        const due = Math.max(entry.notBefore, now + this.#allowance.waitMs());
+        const due = Math.max(entry.notBefore, now + this.#allowance.waitMs(entry.payload.length));
         if (due > now) next = Math.min(next, due);
-        else this.#send(entry, link, now);
+        else if (!this.#send(entry, link, now)) continue;
       }
       if (entry.link === null || entry.isStrict) held.add(target);
       busy.add(target);
@@ -193,21 +196,30 @@ export class PublishQueue implements QueueView {
       if (!this.#hasUnsent && this.#waiting.size > 0) return true;
     } else {
       const error = refused(data);
-      if (error.temporary) {
-        const { environment } = this.#ports;
-        entry.link = null;
-        entry.notBefore =
-          environment.elapsed() + (error.retryAfterMs ?? 0) + draw(() => environment.random(), entry.refusals);
-        entry.refusals += 1;
-      } else this.#fail(entry, error);
+      if (error.temporary) this.#again(entry, error.retryAfterMs ?? 0);
+      else this.#fail(entry, error);
     }
     this.pump();
     return true;
   }
 
+  /** What was under way so long ago and is not answered has perhaps not been read; the key makes sending it again harmless. */
+  unread(link: Link, before: number): void {
+    for (const entry of this.#waiting.values())
+      if (entry.link === link && entry.sentAt <= before) this.#again(entry, 0);
+    this.pump();
+  }
+
   lost(link: Link): void {
     for (const entry of this.#waiting.values()) if (entry.link === link) entry.link = null;
     this.pump();
+  }
+
+  /** Entries that another user has left are nobody's; those of this client are stored anew. */
+  disown(): void {
+    for (const entry of this.#waiting.values())
+      if (entry.owner === this.#ports.keyPrefix) this.#ports.changed(entry.key, savedOf(entry));
+      else this.#remove(entry);
   }
 
   /** Told when nothing waits any more. */
@@ -255,16 +267,27 @@ export class PublishQueue implements QueueView {
     this.#failed.clear();
   }
 
-  #problem(key: string, payload: string, options: PublishOptions, isOnline: boolean): SignalboxError | null {
+  #problem(
+    key: string,
+    to: unknown,
+    payload: string,
+    options: PublishOptions,
+    isOnline: boolean,
+  ): SignalboxError | null {
     const { maxMessages = 1_000, maxBytes = 1_048_576 } = this.#ports.options;
-    if (key.length === 0 || key.length > MAX_IDEMPOTENCY_KEY_LENGTH)
-      return new SignalboxError('invalid_field', `expected a key of 1 to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters`);
+    // No text has no length. Half a character comes back as another one.
+    const isKey = key.length <= MAX_IDEMPOTENCY_KEY_LENGTH && /^[^\ud800-\udfff]+$/u.test(key);
+    if (!isKey || Number.isNaN(options.deadlineMs))
+      return new SignalboxError(
+        'invalid_field',
+        `expected a key of 1 to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters, and a deadline that is a number`,
+      );
+    if (typeof to !== 'string')
+      return new SignalboxError('invalid_field', `expected a topic or a user, got ${typeof to}`);
     if (this.#waiting.has(key)) return new SignalboxError('idempotency_conflict', `the key ${key} is under way`);
     if (options.signal?.aborted === true) return new SignalboxError('aborted', 'the publish was aborted');
     if (options.whenOffline === 'reject' && !isOnline)
       return new SignalboxError('offline', 'there is no connection', { temporary: true });
-    if (payload.length > this.#maxSize)
-      return new SignalboxError('payload_too_large', `expected at most ${this.#maxSize} bytes, got ${payload.length}`);
     if (this.#waiting.size >= maxMessages || this.#bytes + payload.length > maxBytes)
       return new SignalboxError(
         'queue_full',
@@ -287,15 +310,27 @@ export class PublishQueue implements QueueView {
     this.#bytes += entry.payload.length;
   }
 
-  #send(entry: Entry, link: Link, now: number): void {
+  #again(entry: Entry, atLeast: number): void {
+    const { environment } = this.#ports;
+    entry.link = null;
+    entry.notBefore = environment.elapsed() + atLeast + draw(() => environment.random(), entry.refusals);
+    entry.refusals += 1;
+  }
+
+  /** @returns `false` when it can never be sent */
+  #send(entry: Entry, link: Link, now: number): boolean {
     entry.link = link;
-    this.#allowance.take();
+    entry.sentAt = now;
+    this.#allowance.take(entry.payload.length);
     if (entry.firstSentAt === null) {
       entry.firstSentAt = this.#ports.serverTime();
       entry.windowEnd = now + this.#windowMs - WINDOW_MARGIN_MS;
       this.#ports.changed(entry.key, savedOf(entry));
     }
-    link.publish({ type: entry.type, id: entry.key, to: entry.to, payload: entry.payload });
+    const problem = link.publish({ type: entry.type, id: entry.key, to: entry.to, payload: entry.payload });
+    if (problem === null) return true;
+    this.#fail(entry, new SignalboxError(problem, `expected a frame of at most ${this.#maxSize} bytes`));
+    return false;
   }
 
   #expire(): void {

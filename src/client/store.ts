@@ -44,14 +44,26 @@ export function createStore<S, P>(
   const abort = new AbortController();
   let snapshot: Snapshot<S> = { value: undefined, status: 'loading', position: undefined };
 
+  const tell = (error: unknown): void => {
+    try {
+      report?.(error);
+    } catch {
+      // There is nobody else to tell.
+    }
+  };
   const become = (next: Snapshot<S>): void => {
     if (abort.signal.aborted) return;
     snapshot = next;
-    for (const listener of listeners) listener();
+    for (const listener of listeners)
+      try {
+        listener();
+      } catch (error) {
+        tell(error);
+      }
   };
   const failed = (error: unknown): void => {
     become({ ...snapshot, status: snapshot.value === undefined ? 'loading' : 'stale' });
-    report?.(error);
+    tell(error);
   };
   const wait = (ms: number): Promise<void> =>
     new Promise((resolve) => {

@@ -59,6 +59,17 @@ describe('readers share a topic', () => {
     expect(server.frames('Subscribe').length).toBe(1);
   });
 
+  test('one page of the log is one request, also for a handler that takes each message at once', async () => {
+    const { client, server, pass } = rig();
+    for (const text of ['1', '2', '3', '4']) server.publish('a', text);
+    collect(client.topic('a'));
+    await pass(10);
+    const tail = collect(client.topic('a'), { since: { last: 3 } });
+    await pass(100);
+    expect(tail).toEqual(['2', '3', '4', 'live']);
+    expect(server.frames('History').length).toBe(1);
+  });
+
   test.each([
     ['earliest', ['1', '2', '3']],
     [{ last: 2 }, ['2', '3']],
@@ -71,6 +82,21 @@ describe('readers share a topic', () => {
     server.publish('a', '4');
     await pass(10);
     expect(items).toEqual([...expected, 'live', '4']);
+  });
+
+  test.each(['earliest', { last: 2 }] as const)('a topic that nobody has used yet, since %j', async (since) => {
+    const { client, server, pass } = rig();
+    const first = collect(client.topic('a'), { since });
+    await pass(100);
+    const second = collect(client.topic('a'), { since });
+    await pass(100);
+    server.publish('a', '1');
+    await pass(100);
+    expect([first, second]).toEqual([
+      ['live', '1'],
+      ['live', '1'],
+    ]);
+    expect(server.frames('History').length).toBeLessThan(4);
   });
 
   test('a thousand topics are asked for in frames of a hundred', async () => {
@@ -334,5 +360,52 @@ describe('refusals', () => {
     const items = collect(client.topic('a'));
     await pass(5_000);
     expect(items).toEqual(['live']);
+  });
+});
+
+describe('topics that the server gives', () => {
+  test('come once however they are read, stay when the last reader goes, and go on where they were', async () => {
+    const { client, server, pass } = rig({ lingerMs: 0, server: { given: ['a'] }, connect: 'now' });
+    await pass(10);
+    server.publish('a', 'unread');
+    await pass(10);
+    const first = collect(client.topic('a'));
+    await pass(10);
+    server.publish('a', '1');
+    await pass(10);
+    first.stop();
+    await pass(1_000);
+    expect(server.frames('Unsubscribe')).toEqual([]);
+    server.publish('a', '2');
+    await pass(10);
+    const second = collect(client.topic('a'));
+    await pass(10);
+    server.cut();
+    server.publish('a', '3');
+    await pass(500);
+    server.publish('a', '4');
+    await pass(1_000);
+    expect([first, second]).toEqual([
+      ['live', '1'],
+      ['2', 'live', '3', 'live', '4'],
+    ]);
+  });
+
+  test('later, by a backend, end when the backend takes them, and their readers are told', async () => {
+    const { client, server, pass } = rig({ connect: 'now' });
+    await pass(10);
+    server.give('a', 'b');
+    const items = collect(client.topic('a'));
+    await pass(10);
+    server.publish('a', '1');
+    await pass(10);
+    server.take('a', 'b');
+    server.publish('a', '2');
+    await pass(1_000);
+    expect([items, client.topic('a').state]).toEqual([['live', '1', 'error unsubscribed'], 'rejected']);
+    const again = collect(client.topic('a'));
+    for (const each of [items, again]) each.stop();
+    await pass(2_000);
+    expect(server.frames('Unsubscribe').map(({ data }) => data)).toEqual([{ topics: ['a'] }]);
   });
 });

@@ -10,8 +10,10 @@ const SCHEDULED_TO_READ = 4;
 const READING = 8;
 const ASKING = 16;
 const WAS_WARNED = 32;
+const SCHEDULED = 64;
+const BLOCKED = 128;
 /** The bits above hold the place in TRANSPORTS. */
-const OVER_SHIFT = 6;
+const OVER_SHIFT = 8;
 
 export interface Agreed {
   readonly batching: boolean;
@@ -38,6 +40,24 @@ export class ConnectionFlags {
 
   get over(): TransportName {
     return TRANSPORTS[this.bits >> OVER_SHIFT] ?? 'websocket';
+  }
+
+  /** It has a turn in the flusher. */
+  get isScheduled(): boolean {
+    return (this.bits & SCHEDULED) !== 0;
+  }
+
+  set isScheduled(value: boolean) {
+    this.set(SCHEDULED, value);
+  }
+
+  /** The socket has no room: wait for it to drain. */
+  get isBlocked(): boolean {
+    return (this.bits & BLOCKED) !== 0;
+  }
+
+  set isBlocked(value: boolean) {
+    this.set(BLOCKED, value);
   }
 
   get isScheduledToRead(): boolean {

@@ -41,8 +41,9 @@ import { tellDisconnected } from './events.ts';
 import { describeFrame } from './frame-description.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
 import { countIn } from './mailbox-sums.ts';
+import { NOT_PINGED, roundTripOf } from './ping-times.ts';
 import type { MissedMessages } from './missed-messages.ts';
-import { fallBehind, isFull, makeRoom } from './overflow.ts';
+import { fallBehind, isFull, makeRoom, overflow } from './overflow.ts';
 import type { Recheck } from './recheck.ts';
 import { notePending } from './pending.ts';
 import { errorFrame } from './replies.ts';
@@ -90,7 +91,6 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   // outbox.ts and flusher.ts
   /** The control lane: replies that the socket had no room for. */
   control: BoundedQueue<Payload> | null = null;
-  isScheduled = false;
 
   // catch-up.ts, log-page.ts and missed-messages.ts
   /** Subscriptions that read the log, the longest lagging first. */
@@ -99,8 +99,6 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   missed: MissedMessages | null = null;
 
   lifecycle: LifecycleState = 'open';
-  /** The socket has no room: wait for it to drain. */
-  isBlocked = false;
   /** While the socket is blocked: how much it held, and the beat in which that last became less. */
   progress: { beat: number; buffered: number } | null = null;
   principal: Principal;
@@ -122,9 +120,9 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   acknowledged: Map<string, Position> | null = null;
   freePingBeat = -1;
 
-  // liveness.ts and sessions.ts
-  /** When the ping was sent that is not answered yet, by the monotonic clock, in ms; 0 when none is. */
-  pingedAt = 0;
+  // ping-times.ts and sessions.ts
+  /** When the ping was sent that is not answered yet, or that none is. */
+  pingedAt = NOT_PINGED;
   /** Beat in which the changed session is to be written; -1 when it is as it was written. */
   sessionDueBeat = -1;
 
@@ -150,7 +148,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     this.address = agreement.address;
     this.openedBeat = context.node.beat;
     this.seenBeat = context.node.beat;
-    this.cell = new ActorCell<ClientFrame>(context.supervisor, context.policy, () => this);
+    this.cell = new ActorCell<ClientFrame>(context, () => this);
   }
 
   /** Printed when it is asked for: as a field it would cost every connection its own string. */
@@ -216,11 +214,10 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
 
   ponged(): void {
     if (!this.isOpen || hogsTurn(this)) return;
-    const { node, counters, clock } = this.context;
-    this.seenBeat = node.beat;
+    this.seenBeat = this.context.node.beat;
     chargeFreeFrame(this);
-    if (this.pingedAt > 0) counters.pingRoundTrip.observe((clock.elapsed() - this.pingedAt) / 1_000);
-    this.pingedAt = 0;
+    const micros = roundTripOf(this);
+    if (micros !== null) this.context.counters.pingRoundTrip.observe(micros / 1e6);
   }
 
   drained(): void {
@@ -279,7 +276,10 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   queued(subscription: Subscription, count: number, bytes: number): void {
     countIn(this, subscription, count, bytes);
     enqueue(this, subscription);
-    if (!this.isScheduled && !this.isBlocked) this.schedule();
+    if (this.isBlocked) {
+      // Nothing is written now: of what waits only the newest of each key will be of use.
+      if (subscription.topic.isConflated) overflow(this, subscription);
+    } else if (!this.isScheduled) this.schedule();
     if (isFull(this)) makeRoom(this);
   }
 

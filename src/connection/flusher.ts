@@ -135,6 +135,23 @@ export class Flusher implements FlushRequests {
     else if (connection.lagging !== null || connection.missed !== null) connection.scheduleRead();
   }
 
+  /** Writes all that waits for one connection before the turn ends, as far as its socket takes it. */
+  serveOut(connection: Connection): void {
+    const waits = connection.firstWaiting !== null || connection.control !== null;
+    if (!waits || connection.isBlocked || this.writing !== null) return;
+    this.sliceStart = this.clock.elapsed();
+    try {
+      do this.flush(connection);
+      while (this.more && connection.transport !== null && !connection.isBlocked);
+    } catch (error) {
+      // The server goes on with what it is about to do.
+      this.writing = null;
+      connection.faulted(error);
+    }
+    // The frames that were prepared are forgotten at the end of a round.
+    this.arm();
+  }
+
   private arm(): void {
     if (this.isArmed) return;
     this.isArmed = true;

@@ -4,6 +4,8 @@
  * the server's own stall. And no connection has a timer, which could outlive it.
  */
 import type { Connection } from './connection.ts';
+import { noteSentPing } from './ping-times.ts';
+import { closeServed } from './serve-out.ts';
 import { saveSession } from './sessions.ts';
 
 /** Share of a token's lifetime after which its holder is warned. */
@@ -22,7 +24,8 @@ export function beat(connection: Connection): void {
     return;
   }
   if (connection.over !== 'websocket') {
-    if (isOld(connection)) return connection.close('rotated', 'open the next stream at the positions that you have');
+    if (isOld(connection))
+      return closeServed(connection, 'rotated', 'open the next stream at the positions that you have');
   } else if (node.beat - connection.seenBeat >= limits.clientTimeoutBeats) {
     return connection.close('no_heartbeat', `nothing received for ${limits.clientTimeoutBeats} s`);
   }
@@ -53,13 +56,13 @@ function isStalled({ transport, context, progress }: Connection): boolean {
 function checkToken(connection: Connection): boolean {
   const { principal, context } = connection;
   if (context.revoked(principal) !== null) {
-    connection.close('token_revoked', 'the token was revoked: sign in again');
+    closeServed(connection, 'token_revoked', 'the token was revoked: sign in again');
     return false;
   }
   if (principal.expiresAt === Infinity) return true;
   const now = context.clock.now();
   if (now >= principal.expiresAt + context.limits.leewayMs) {
-    connection.close('token_expired', 'the token has expired: get a new one');
+    closeServed(connection, 'token_expired', 'the token has expired: get a new one');
     return false;
   }
   const warnAt = principal.issuedAt + (principal.expiresAt - principal.issuedAt) * WARN_AT;
@@ -78,7 +81,7 @@ function sendPing(connection: Connection): void {
   // Behind a blocked socket pings would only pile up: what the client reads shows whether it lives.
   if (connection.isBlocked || transport === null) return;
   // Nothing answers where a client only listens.
-  if (connection.over === 'websocket') connection.pingedAt = context.clock.elapsed();
+  if (connection.over === 'websocket') noteSentPing(connection);
   transport.ping();
   if (connection.framePings) connection.send({ type: 'Ping', data: { timestamp: context.clock.now() } });
 }

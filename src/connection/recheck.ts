@@ -1,6 +1,6 @@
 /**
- * Asks anew whether live subscriptions are still allowed, when claims or rights have changed. Until it is known, what is
- * published for them waits: nobody is sent what is perhaps not theirs any more.
+ * Asks anew whether live subscriptions are still allowed, when claims or rights have changed. Messages of before are
+ * written first. Messages that come from then on wait until it is known: nobody is sent what is perhaps not theirs any more.
  */
 import type { Principal } from '../auth/principal.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
@@ -8,10 +8,12 @@ import type { ClientFrame } from '../protocol/frames.ts';
 import { looksLikePattern, matches } from '../protocol/topic.ts';
 import type { Subscription } from '../router/subscription.ts';
 import { askToRead, subscribeProblem } from '../service/checks.ts';
+import { recheckPresence } from '../service/presence.ts';
 import { affects, isOf, type RightsChange } from '../service/rights-change.ts';
 import type { Connection } from './connection.ts';
 import { tellUnsubscribed } from './events.ts';
 import { rejection, statusFrame } from './replies.ts';
+import { serveOut } from './serve-out.ts';
 import { sessionChanged } from './sessions.ts';
 import { activeSubscriptions, endPatterns, endTopic, hold, holdFor, release } from './subscriptions.ts';
 
@@ -19,7 +21,16 @@ type Refused = ReadonlyMap<string, Refusal>;
 
 /** Rights have changed, perhaps those of this client: what it may not have any more ends, and it is told why. */
 export function rightsChanged(connection: Connection, change: RightsChange): void {
-  if (isOf(change, connection.principal)) connection.cell.answer(() => lookAgain(connection, change), null);
+  if (!isOf(change, connection.principal)) return;
+  connection.cell.answer(() => {
+    serveOut(connection);
+    lookAgain(connection, change);
+  }, null);
+}
+
+/** The same for a change that came while a `Subscribe` was under way: messages that have waited since then go on waiting. */
+export function rightsHaveChanged(connection: Connection, change: RightsChange): void {
+  connection.cell.answer(() => lookAgain(connection, change), null);
 }
 
 function lookAgain(connection: Connection, change: RightsChange): void {
@@ -27,6 +38,7 @@ function lookAgain(connection: Connection, change: RightsChange): void {
   const { context, principal } = connection;
   const { user, tenant } = principal;
   const isAbout = (name: string): boolean => affects(change, { user, tenant, name });
+  recheckMembers(connection, isAbout);
   connection.missed?.rightsChanged((name) => isAbout(name) && subscribeProblem(context, principal, name) !== null);
   const { joining } = connection;
   if (joining === null) return recheck(connection, isAbout, null, (refused) => tell(connection, refused));
@@ -34,6 +46,13 @@ function lookAgain(connection: Connection, change: RightsChange): void {
   for (const subscription of connection.subscriptions)
     if (isAbout(subscription.topic.clientName)) hold(connection, subscription);
   joining.changes.push(change);
+}
+
+/** Ends the client's presence where it is not allowed any more. Until it is known, its user is still present. */
+export function recheckMembers(connection: Connection, isAbout: (name: string) => boolean): void {
+  const { context, principal } = connection;
+  const isStill = (): boolean => connection.isOpen && connection.principal === principal;
+  recheckPresence(context, connection, isAbout, isStill);
 }
 
 /**

@@ -12,8 +12,10 @@ import { ENDED, LAGGING, LIVE, Subscription } from '../router/subscription.ts';
 import { chargeLooking } from './charges.ts';
 import type { Connection } from './connection.ts';
 import { tellUnsubscribed } from './events.ts';
+import { ungrant } from './granted.ts';
 import { unqueue } from './overflow.ts';
 import { errorFrame, statusFrame } from './replies.ts';
+import { serveOut } from './serve-out.ts';
 import { clearWaiting, enqueue } from './waiting-list.ts';
 
 /** So many subscriptions are looked through; with more, a map of them is made. */
@@ -84,6 +86,7 @@ export function endTopic(connection: Connection, name: string): boolean {
   const subscription = findSubscription(connection, nodeName(connection.principal, name));
   if (subscription?.isExplicit !== true) return false;
   disclaim(subscription);
+  ungrant(connection, name);
   if (!isMatched(connection, subscription)) endSubscription(connection, subscription);
   return true;
 }
@@ -186,6 +189,7 @@ function dropPatterns(connection: Connection, topic: RoutedTopic): void {
   // Not from inside the router's walk over subscribers.
   connection.cell.answer(() => {
     if (!connection.isOpen) return;
+    serveOut(connection);
     tellUnsubscribed(connection, endPatterns(connection, dropped));
     connection.send(
       errorFrame(
@@ -223,6 +227,7 @@ export function endPatterns(connection: Connection, patterns: readonly string[])
   if (ended.length === 0) return ended;
   removePatterns(connection, ended);
   dropUnmatched(connection);
+  for (const pattern of ended) ungrant(connection, pattern);
   for (const pattern of ended) connection.context.router.leavePattern(qualify(tenant, pattern), connection);
   return ended;
 }

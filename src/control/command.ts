@@ -1,6 +1,7 @@
 /** What operators can tell a node, and what a node answers. The same whether it comes by HTTP here or from another node. */
 import { z } from 'zod';
-import { MAX_USER_LENGTH } from '../protocol/limits.ts';
+import { BACKEND_CLOSE_CODES, DEFAULT_BACKEND_CLOSE, type BackendCloseCode } from '../protocol/close-codes.ts';
+import { MAX_TOPICS_PER_FRAME, MAX_USER_LENGTH } from '../protocol/limits.ts';
 import { isTenant } from '../protocol/topic.ts';
 
 const DAY_SECS = 86_400;
@@ -12,14 +13,30 @@ const ttl = z
   .max(7 * DAY_SECS)
   .optional()
   .describe('seconds after which the change reverts by itself');
-const user = z.string().min(1).max(MAX_USER_LENGTH);
+export const user = z.string().min(1).max(MAX_USER_LENGTH);
 /** As in tokens: another one could hold the `/` that ends it in the key of a user. */
 const tenant = z.string().refine(isTenant, 'expected at most 64 characters [A-Za-z0-9_:-]').default('');
 const reconnect = z
   .boolean()
   .default(false)
   .describe('true closes with 4107, after which clients come back; false with 4009, after which they stay away');
+/** Longer than any name: what is no topic is told by the rules of topics. */
+const MAX_NAME = 512;
+/** A control frame holds 125 bytes, of which the code takes two (RFC 6455 section 5.5). */
+const MAX_CLOSE_TEXT = 123;
 const rate = z.number().positive().max(1_000_000_000).optional();
+export const topicNames = z.array(z.string().min(1).max(MAX_NAME)).min(1).max(MAX_TOPICS_PER_FRAME);
+export const connectionId = z.string().min(1).max(128);
+export const sessionId = z.string().min(1).max(256);
+export const closeCode = z
+  .literal(Object.keys(BACKEND_CLOSE_CODES).map(Number) as BackendCloseCode[])
+  .default(DEFAULT_BACKEND_CLOSE)
+  .describe('of the close frame: its hundred says whether the client comes back');
+export const closeText = z
+  .string()
+  .refine((text) => Buffer.byteLength(text) <= MAX_CLOSE_TEXT, `expected at most ${MAX_CLOSE_TEXT} bytes`)
+  .default('a backend closed this connection')
+  .describe('of the close frame, for people');
 
 const NOTIFICATION = z.strictObject({
   level: z.enum(['info', 'warning', 'error', 'critical']).default('info'),
@@ -53,7 +70,7 @@ export const COMMANDS = {
     ttl_secs: ttl,
   }),
   broadcast: z.strictObject({ type: z.literal('SystemNotification'), data: NOTIFICATION }),
-  disconnect: z.strictObject({ connection_id: z.string().min(1).max(128), reconnect }),
+  disconnect: z.strictObject({ connection_id: connectionId, reconnect }),
   disconnect_user: z.strictObject({ user, tenant, reconnect }),
   revoke: z
     .strictObject({
@@ -83,6 +100,21 @@ export const COMMANDS = {
     ttl_secs: ttl,
   }),
   drain: z.strictObject({}),
+  // What backends ask for their users; operators have endpoints of their own.
+  close_connections: z.strictObject({
+    tenant,
+    user: user.optional(),
+    session_id: sessionId.optional(),
+    connection_id: connectionId.optional(),
+    code: closeCode,
+    reason: closeText,
+  }),
+  change_subscriptions: z.strictObject({
+    user,
+    tenant,
+    subscribed: z.boolean().describe('whether they are subscribed to from now on, or no longer'),
+    topics: topicNames,
+  }),
   // What applications tell; operators have no endpoint for these.
   notify_user: z.strictObject({ user, tenant, event: z.string().min(1).max(100), data: z.unknown() }),
   app_event: z.strictObject({

@@ -23,6 +23,7 @@ const COMMENT = Buffer.from(':\n\n');
 const PADDING = `:${' '.repeat(2_048)}\n`;
 const ANSWER = `"reply_to":"${FIRST_FRAME}"`;
 
+const encoder = new TextEncoder();
 /** One for all streams, so that those who hear the same are sent the same bytes. */
 const text = new EventText();
 /** The list of the write before, to be filled again. */
@@ -31,6 +32,8 @@ let spare: Payload[] | null = [];
 interface Start {
   readonly admission: Accepted;
   readonly plan: Plan;
+  /** Frames by which the client enters topics, once it is subscribed. */
+  readonly presences: readonly string[];
   readonly isPadded: boolean;
   readonly random: Random;
 }
@@ -62,7 +65,7 @@ export class EventStream extends Feed implements Transport {
   opened(sink: FeedSink): void {
     const { start } = this;
     if (start === null) return;
-    const { admission, plan, isPadded, random } = start;
+    const { admission, plan, presences, isPadded, random } = start;
     this.start = null;
     this.sink = sink;
     this.names = plan.names;
@@ -70,6 +73,7 @@ export class EventStream extends Feed implements Transport {
     const connection = admission.open(this, null);
     this.connection = connection;
     connection.cell.tell(plan.frame, 0);
+    for (const frame of presences) connection.received(encoder.encode(frame).buffer, false);
   }
 
   /** The library sends what it holds with the next write only. */

@@ -29,7 +29,7 @@ interface Subscribed {
   readonly topics: readonly string[];
   readonly positions: Readonly<Record<string, Position>>;
   readonly recovery: Readonly<Record<string, { readonly missed: number }>>;
-  readonly rejected: readonly unknown[];
+  readonly rejected: readonly { readonly topic: string }[];
 }
 
 export class PollAnswer extends BriefAnswer {
@@ -102,7 +102,9 @@ export class PollAnswer extends BriefAnswer {
     }
     this.subscribed = data['details'] as Subscribed;
     const { rejected, positions } = this.subscribed;
-    if (rejected.length > 0 || Object.keys(positions).length === 0) this.endSoon();
+    // The client cannot take topics off its list that are not on it: for them it would ask again and again.
+    const isAmiss = rejected.some(({ topic }) => !this.plan.given.has(topic));
+    if (isAmiss || Object.keys(positions).length === 0) this.endSoon();
     else if (this.isDue) this.due();
   }
 
@@ -177,9 +179,14 @@ export class PollAnswer extends BriefAnswer {
   }
 }
 
-/** `wait_ms` and `max` of a poll. */
+/** `wait_ms` and `max` of a poll, or why it cannot be. */
 export function boundsOf(fields: Readonly<Record<string, unknown>>, most: PollBounds): PollBounds | Refusal {
-  const { wait_ms: waitMs = most.waitMs, max = most.max } = fields;
+  const { wait_ms: waitMs = most.waitMs, max = most.max, presence } = fields;
+  if (presence !== undefined)
+    return refusal(
+      'invalid_field',
+      'presence: expected a stream (POST /sse) or a WebSocket: a poll is over in a moment',
+    );
   if (!isWhole(waitMs, 0, most.waitMs)) return outside('wait_ms', 0, most.waitMs);
   if (!isWhole(max, 1, most.max)) return outside('max', 1, most.max);
   return { waitMs, max };

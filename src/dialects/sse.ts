@@ -4,8 +4,12 @@ import type { Admitted, GuardedRoute, HttpRequest, HttpResponse, RequestHead, Ve
 import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import { arrive, refused, type Accepted } from './arrival.ts';
 import { EventStream } from './event-stream.ts';
+import { presencesOf } from './presences.ts';
 import { readJson } from './json.ts';
 import { planOf, wishesOfBody, wishesOfQuery, type Wishes } from './wishes.ts';
+
+/** What a stream begins with: `presences` are frames by which its client enters topics. */
+type StreamWishes = Wishes & { readonly presences: readonly string[] };
 
 /** What keeps proxies from holding events back, from compressing them, and from keeping them. */
 const HEADERS = {
@@ -19,7 +23,7 @@ export interface StreamSettings {
 }
 
 export function sseRoutes(node: Node, { maxTopics }: StreamSettings): GuardedRoute[] {
-  const route = (method: 'GET' | 'POST', read: (request: HttpRequest) => Wishes | Refusal): GuardedRoute => ({
+  const route = (method: 'GET' | 'POST', read: (request: HttpRequest) => StreamWishes | Refusal): GuardedRoute => ({
     method,
     path: '/sse',
     maxBody: node.parts.context.limits.maxMessageSize,
@@ -30,10 +34,16 @@ export function sseRoutes(node: Node, { maxTopics }: StreamSettings): GuardedRou
     },
   });
   return [
-    route('GET', ({ query }) => wishesOfQuery(query)),
+    route('GET', ({ query }) => {
+      const wishes = wishesOfQuery(query);
+      return isRefusal(wishes) ? wishes : { ...wishes, presences: [] };
+    }),
     route('POST', ({ body }) => {
       const value = readJson(body);
-      return isRefusal(value) ? value : wishesOfBody(value.json);
+      const wishes = isRefusal(value) ? value : wishesOfBody(value.json);
+      if (isRefusal(wishes)) return wishes;
+      const presences = presencesOf(wishes.fields['presence']);
+      return isRefusal(presences) ? presences : { ...wishes, presences };
     }),
   ];
 }
@@ -41,7 +51,7 @@ export function sseRoutes(node: Node, { maxTopics }: StreamSettings): GuardedRou
 function streaming(
   node: Node,
   admission: Accepted,
-  read: (request: HttpRequest) => Wishes | Refusal,
+  read: (request: HttpRequest) => StreamWishes | Refusal,
   maxTopics: number,
 ): Admitted {
   const refuse = (problem: Refusal): HttpResponse => {
@@ -60,10 +70,11 @@ function streaming(
       const plan = planOf({ ...wishes, cursor }, admission.subscribe, maxTopics);
       if (isRefusal(plan)) return refuse(plan);
       const { random } = node.parts.context;
+      const { isPadded, presences } = wishes;
       return {
         status: 200,
         headers: HEADERS,
-        body: new EventStream({ admission, plan, isPadded: wishes.isPadded, random }),
+        body: new EventStream({ admission, plan, presences, isPadded, random }),
       };
     },
   };

@@ -48,6 +48,8 @@ export function wishesOfBody(
 export interface Plan {
   readonly names: readonly string[];
   readonly digest: string;
+  /** Those that the client has not asked for itself. */
+  readonly given: ReadonlySet<string>;
   readonly frame: SubscribeFrame;
 }
 
@@ -57,8 +59,12 @@ export interface Plan {
  */
 export function planOf({ entries, cursor }: Wishes, more: readonly string[], maxTopics: number): Plan | Refusal {
   const byName = new Map<string, SubscribeEntry>();
-  for (const topic of more) if (!looksLikePattern(topic)) byName.set(topic, { topic });
-  for (const entry of entries) byName.set(entry.topic, entry);
+  const given = new Set(more.filter((topic) => !looksLikePattern(topic)));
+  for (const topic of given) byName.set(topic, { topic });
+  for (const entry of entries) {
+    byName.set(entry.topic, entry);
+    given.delete(entry.topic);
+  }
   const names = [...byName.keys()].sort();
   const problem = countProblem(names, maxTopics);
   if (problem !== null) return problem;
@@ -66,6 +72,7 @@ export function planOf({ entries, cursor }: Wishes, more: readonly string[], max
   return {
     names,
     digest: digestOf(names),
+    given,
     frame: {
       type: 'Subscribe',
       id: FIRST_FRAME,

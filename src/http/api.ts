@@ -2,7 +2,7 @@
  * The checks of every request to the API for backends before its body is received, in this order: a node that
  * serves, a token, the rates of its user and of the node, the role `service`.
  */
-import { userKey, type Principal } from '../auth/principal.ts';
+import type { Principal } from '../auth/principal.ts';
 import { clientAddress } from '../node/client-address.ts';
 import { bearerToken } from '../node/handshake.ts';
 import type { Node, NodeParts } from '../node/node.ts';
@@ -51,7 +51,7 @@ export function apiRoute(node: Node, trustedProxies: readonly string[], endpoint
 
 /** Charges a user for a request: what is refused here sends no body. */
 function admit(parts: NodeParts, endpoint: ApiEndpoint, principal: Principal): Verdict {
-  const usage = parts.context.users.visit(userKey(principal));
+  const usage = parts.context.users.visit(principal);
   const charge = (cost: number): Refusal | null => chargeUser(parts.context, usage, cost);
   const answered = (response: HttpResponse): HttpResponse => withHeaders(response, userRate(parts.context, usage));
   const problem = charge(endpoint.cost) ?? roleProblem(principal);

@@ -1,6 +1,6 @@
 /** Routes of applications, behind the same door as the API for backends: token, rates, role, then query and body. */
 import { z } from 'zod';
-import { userKey, type Principal } from '../auth/principal.ts';
+import type { Principal } from '../auth/principal.ts';
 import { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import type { ApplicationRoute } from '../node/application-route.ts';
 import { networkOf } from '../node/client-address.ts';
@@ -67,7 +67,7 @@ function admitStranger(parts: NodeParts, strangers: KeyedBuckets, route: Applica
 
 function admit(parts: NodeParts, route: ApplicationRoute, principal: Principal, address: string): Verdict {
   const { context } = parts;
-  const usage = context.users.visit(userKey(principal));
+  const usage = context.users.visit(principal);
   const answered = (response: HttpResponse): HttpResponse => withHeaders(response, userRate(context, usage));
   const problem =
     chargeUser(context, usage, Math.min(route.cost, context.users.rate.burst)) ??

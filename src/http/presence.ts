@@ -27,7 +27,7 @@ function presence({ request, parts: { context }, principal }: Call): Promise<Htt
   const asked = membersQuery(context.presence, query);
   if (isRefusal(asked)) return Promise.resolve(refused(asked));
   return new Promise((resolve) => {
-    readPresence(context.presence, principal, asked, (answer) =>
+    readPresence(context, principal, asked, (answer) =>
       resolve(isRefusal(answer) ? refused(answer) : { status: 200, body: answer }),
     );
   });

@@ -1,6 +1,12 @@
 /** What a node counts per user: connections and the rate that all of them share. */
 import { levelOf, oweTokens, takeTokens, waitFor, type FullAt, type Level, type Rate } from './token-bucket.ts';
 
+/** A user of a tenant. */
+interface User {
+  readonly tenant: string;
+  readonly user: string;
+}
+
 /** One user's state, shared by all connections of the user on this node. */
 export interface UserUsage {
   connections: number;
@@ -10,7 +16,8 @@ export interface UserUsage {
 }
 
 export class UserLimits {
-  private readonly users = new Map<string, UserUsage>();
+  /** By tenant, then by user: a key made of both would be one more string for every user. */
+  private readonly tenants = new Map<string, Map<string, UserUsage>>();
   readonly rate: Rate;
   private readonly maxConnections: number;
   private readonly arrivalRate: Rate;
@@ -24,42 +31,41 @@ export class UserLimits {
 
   /** Users that are remembered: those with connections, and those whose bucket is not full yet. */
   get size(): number {
-    return this.users.size;
+    let size = 0;
+    for (const users of this.tenants.values()) size += users.size;
+    return size;
   }
 
   /** Counts a connection in, or answers `null` when the user has as many as allowed. */
-  enter(user: string): UserUsage | null {
-    const usage = this.users.get(user);
-    if (usage === undefined) {
-      const first = { connections: 1, fullAt: 0, arrivals: 0 };
-      this.users.set(user, first);
-      return first;
-    }
-    if (usage.connections >= this.maxConnections) return null;
+  enter(who: User): UserUsage | null {
+    const usage = this.visit(who);
+    if (usage.connections > 0 && usage.connections >= this.maxConnections) return null;
     usage.connections += 1;
     return usage;
   }
 
   /** The state of a user who asks by HTTP, with or without connections. It is forgotten like that of one who left. */
-  visit(user: string): UserUsage {
-    const known = this.users.get(user);
-    if (known !== undefined) return known;
-    const first = { connections: 0, fullAt: 0, arrivals: 0 };
-    this.users.set(user, first);
-    return first;
+  visit({ tenant, user }: User): UserUsage {
+    let users = this.tenants.get(tenant);
+    if (users === undefined) this.tenants.set(tenant, (users = new Map()));
+    let usage = users.get(user);
+    if (usage === undefined) users.set(user, (usage = { connections: 0, fullAt: 0, arrivals: 0 }));
+    return usage;
   }
 
   /** Counts a connection out. The bucket stays until it is full, so that reconnecting does not refill it. */
-  leave(user: string, now: number): void {
-    const usage = this.users.get(user);
-    if (usage === undefined) return;
+  leave({ tenant, user }: User, now: number): void {
+    const users = this.tenants.get(tenant);
+    const usage = users?.get(user);
+    if (users === undefined || usage === undefined) return;
     usage.connections -= 1;
-    if (isForgettable(usage, now)) this.users.delete(user);
+    if (isForgettable(usage, now)) this.forget(tenant, users, user);
   }
 
   /** Forgets the users without connections whose buckets are full again. */
   sweep(now: number): void {
-    for (const [user, usage] of this.users) if (isForgettable(usage, now)) this.users.delete(user);
+    for (const [tenant, users] of this.tenants)
+      for (const [user, usage] of users) if (isForgettable(usage, now)) this.forget(tenant, users, user);
   }
 
   /** Charges a new connection to its user. @returns whether that many may come */
@@ -92,6 +98,11 @@ export class UserLimits {
 
   level(usage: UserUsage, now: number): Level {
     return levelOf(usage.fullAt, this.rate, now);
+  }
+
+  private forget(tenant: string, users: Map<string, UserUsage>, user: string): void {
+    users.delete(user);
+    if (users.size === 0) this.tenants.delete(tenant);
   }
 }
 

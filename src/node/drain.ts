@@ -1,6 +1,7 @@
 /** Empties a node without losing anything: every client is told when to come back, served to the end, then closed in its turn. */
 import type { Connection } from '../connection/connection.ts';
 import { statusFrame } from '../connection/replies.ts';
+import { closeServed } from '../connection/serve-out.ts';
 import type { Clock, Random, Scheduler } from '../telemetry/clock.ts';
 
 export interface DrainOptions {
@@ -15,8 +16,8 @@ const STEP_MS = 50;
 /** Share of the grace period over which the moments are spread, and of what a client gets beyond its own. */
 const SPREAD_SHARE = 0.6;
 const MARGIN_SHARE = 0.1;
-/** Enough for a token, a handshake and a resume beside the old connection. */
-const LONGEST_MARGIN_MS = 1_000;
+/** Enough for a token, a handshake and a resume beside the old connection, also from far away. Clients that are done leave before. */
+const LONGEST_MARGIN_MS = 2_500;
 
 interface DrainedNode {
   /** Everybody who is connected. */
@@ -62,6 +63,5 @@ function announce(connection: Connection, random: Random, windowMs: number): num
 
 /** Queued messages go out first, as far as the socket takes them; lagging topics are left to the client's resume. */
 function closeInTurn(connection: Connection): void {
-  connection.context.flusher.flush(connection);
-  connection.close('draining', 'this node shuts down: connect to another one, at the positions that you have');
+  closeServed(connection, 'draining', 'this node shuts down: connect to another one, at the positions that you have');
 }

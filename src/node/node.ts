@@ -1,6 +1,6 @@
 /** A node: the live set of connections, who may join it, its heartbeat and its end. */
 import type { Authenticator } from '../auth/authenticator.ts';
-import { userKey, type Principal } from '../auth/principal.ts';
+import type { Principal } from '../auth/principal.ts';
 import { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
 import { tellConnected } from '../connection/events.ts';
@@ -35,6 +35,7 @@ import {
 import type { NodeMode } from './mode.ts';
 import type { Origins } from './origins.ts';
 import { failFrom, verifyFrom } from './verification.ts';
+import { givenTopics, subscribing } from './welcome.ts';
 
 export interface NodeOptions {
   readonly maxConnections: number;
@@ -80,13 +81,17 @@ const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
   token_missing: 'token_revoked',
   not_allowed: 'forbidden',
   origin_not_allowed: 'forbidden',
-  over_capacity: 'over_capacity',
   connection_limit: 'over_capacity',
   rate_limited: 'over_capacity',
-  not_admitting: 'not_admitting',
   rights_unavailable: 'not_admitting',
   bad_handshake: 'bad_subprotocol',
 };
+
+/**
+ * What says nothing of the client: another node may take it. An HTTP answer lets a proxy ask that one, while a proxy that sends
+ * newcomers to the node with the fewest connections would bring all of them to a draining node for a refusal inside WebSocket.
+ */
+const OF_THIS_NODE: ReadonlySet<Reason> = new Set(['over_capacity', 'not_admitting']);
 
 /** What clients are given when nobody is asked. */
 const NOTHING: Welcome = { subscribe: [] };
@@ -123,7 +128,7 @@ export class Node {
     // A page sees nothing of an HTTP answer, so it is told on a socket that is closed at once (toldBucket bounds how many).
     const foreign = this.parts.origins.problem(handshake.origin);
     if (foreign !== null) return decide(this.refuse(handshake, foreign, full === null));
-    if (full !== null) return decide(this.refuse(handshake, full, full.reason !== 'over_capacity'));
+    if (full !== null) return decide(this.refuse(handshake, full));
     const token = findToken(handshake, this.options.queryToken) ?? MISSING_TOKEN;
     // A handshake without a token spends what its address may fail at, and nothing that honest handshakes need.
     if (typeof token !== 'string') return this.refuseStranger(handshake, token, decide);
@@ -131,7 +136,7 @@ export class Node {
     if (known !== undefined) return this.ask(handshake, known, decide);
     // Looked at here, because a crowd must not cost signatures; taken by those alone whose token is good.
     const crowded = this.acceptProblem(false);
-    if (crowded !== null) return decide(this.refuse(handshake, crowded, false));
+    if (crowded !== null) return decide(this.refuse(handshake, crowded));
     this.verify(handshake, token, decide);
   }
 
@@ -169,7 +174,7 @@ export class Node {
       last.slot = connection.slot;
     }
     connection.slot = -1;
-    if (takesPlace(connection.over)) context.users.leave(userKey(connection.principal), context.clock.elapsed());
+    if (takesPlace(connection.over)) context.users.leave(connection.principal, context.clock.elapsed());
   }
 
   async drain(options: DrainOptions): Promise<void> {
@@ -275,7 +280,7 @@ export class Node {
     if (!mode.isAdmitting) return this.refuse(handshake, notAdmitting(mode));
     const over = handshake.over ?? 'websocket';
     const isCounted = takesPlace(over);
-    const usage = isCounted ? context.users.enter(userKey(principal)) : context.users.visit(userKey(principal));
+    const usage = isCounted ? context.users.enter(principal) : context.users.visit(principal);
     if (usage === null)
       return this.refuse(
         handshake,
@@ -286,7 +291,7 @@ export class Node {
         ),
       );
     const leave = (): void => {
-      if (isCounted) context.users.leave(userKey(principal), context.clock.elapsed());
+      if (isCounted) context.users.leave(principal, context.clock.elapsed());
     };
     const negotiated = negotiate(handshake);
     if (isRefusal(negotiated)) {
@@ -301,13 +306,14 @@ export class Node {
     const { codec, batching, subprotocol } = negotiated;
     const framePings = wantsFramePings(handshake);
     const address = clientAddress(handshake, this.options.trustedProxies);
+    const given = givenTopics(principal, welcome);
     return {
       kind: 'accepted',
       subprotocol,
       principal,
-      subscribe: welcome.subscribe,
+      subscribe: given,
       abandon: leave,
-      open: (transport, first = subscribing(welcome)) =>
+      open: (transport, first = subscribing(given)) =>
         this.open({ principal, usage, codec, batching, framePings, address, over }, transport, first),
     };
   }
@@ -348,6 +354,8 @@ export class Node {
     return {
       connection_id: connection.id,
       session_id: connection.sessionId,
+      user: connection.principal.user,
+      ...(connection.principal.tenant !== '' && { tenant: connection.principal.tenant }),
       node: mode.name,
       server_time: context.clock.now(),
       protocol_version: PROTOCOL_VERSION,
@@ -384,7 +392,11 @@ export class Node {
     counters.refused.add(refused.reason);
     const negotiated = negotiate(handshake);
     const known = isRefusal(negotiated) ? null : negotiated;
-    const isTold = mayUpgrade && wantsRefusalAsClose(handshake) && this.toldBucket.take(1, clock.elapsed());
+    const isTold =
+      mayUpgrade &&
+      !OF_THIS_NODE.has(refused.reason) &&
+      wantsRefusalAsClose(handshake) &&
+      this.toldBucket.take(1, clock.elapsed());
     const close = isTold ? (CLOSE_BY_REASON[refused.reason] ?? 'bad_request') : null;
     return {
       kind: 'refused',
@@ -394,11 +406,6 @@ export class Node {
       codec: known?.codec ?? DEFAULT_CODEC,
     };
   }
-}
-
-function subscribing({ subscribe }: Welcome): SubscribeFrame | null {
-  if (subscribe.length === 0) return null;
-  return { type: 'Subscribe', id: undefined, trace: undefined, topics: subscribe.map((topic) => ({ topic })) };
 }
 
 /** Whether it counts as one of the connections of its user: a request with some frames pays for these alone. */

@@ -1,12 +1,16 @@
 /** Carries operators' commands out on this node, and says what each touches. */
 import type { Authenticator } from '../auth/authenticator.ts';
 import type { Connection } from '../connection/connection.ts';
+import { orderSubscriptions } from '../connection/ordered.ts';
 import { notificationFrame } from '../connection/replies.ts';
+import { closeServed } from '../connection/serve-out.ts';
 import type { ArgumentsOf, Command, CommandName, Outcome } from '../control/command.ts';
 import type { Rate } from '../limits/token-bucket.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { Log } from '../telemetry/log.ts';
+import { BACKEND_CLOSE_CODES } from '../protocol/close-codes.ts';
 import { announce } from './announce.ts';
+import { connectionsMeant, lastingConnections } from './backend-orders.ts';
 import { changeRights, touchedBy } from './change-rights.ts';
 import type { Node } from './node.ts';
 import { Reversions } from './reversions.ts';
@@ -167,6 +171,26 @@ const PLANS: Plans = {
     };
   },
 
+  close_connections: ({ node }, given) => {
+    const meant = connectionsMeant(node, given);
+    return {
+      connections: meant.length,
+      apply: () => {
+        for (const connection of meant) connection.close(BACKEND_CLOSE_CODES[given.code], given.reason);
+      },
+    };
+  },
+
+  change_subscriptions: ({ node }, { tenant, user, ...order }) => {
+    const theirs = lastingConnections(node, tenant, user);
+    return {
+      connections: theirs.length,
+      apply: () => {
+        for (const connection of theirs) orderSubscriptions(connection, order);
+      },
+    };
+  },
+
   revoke: (self, { jti, user, tenant, issued_before: issuedBefore, ttl_secs: seconds }) => {
     const { authenticator } = self.parts;
     const now = self.node.parts.context.clock.now();
@@ -177,7 +201,8 @@ const PLANS: Plans = {
       apply: () => {
         authenticator.revocations.add(revocation, now, now + seconds * 1_000);
         // At once, and again at every beat for those that are just being admitted.
-        for (const connection of touched) connection.close('token_revoked', 'the token was revoked: sign in again');
+        for (const connection of touched)
+          closeServed(connection, 'token_revoked', 'the token was revoked: sign in again');
       },
     };
   },
@@ -218,7 +243,7 @@ const PLANS: Plans = {
 };
 
 function dismiss(connection: Connection, reconnect: boolean): void {
-  connection.close(reconnect ? 'disconnected' : 'banned', 'an operator closed this connection');
+  closeServed(connection, reconnect ? 'disconnected' : 'banned', 'an operator closed this connection');
 }
 
 function setMode({ node }: Operations, mode: 'read_only' | 'normal'): void {

@@ -35,7 +35,7 @@ export class Pulse implements Actor<'beat'> {
     this.scheduler = scheduler;
     this.work = work;
     this.escalate = escalate;
-    this.cell = new ActorCell<'beat'>(supervisor, POLICY, () => this);
+    this.cell = new ActorCell<'beat'>({ supervisor, policy: POLICY }, () => this);
   }
 
   start(): void {

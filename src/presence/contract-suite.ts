@@ -1,80 +1,15 @@
 /** The contract that every store of presence has to pass. It knows the port, and what readers of the log were told. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { isRefusal } from '../protocol/errors.ts';
-import type { Position } from '../protocol/position.ts';
-import type { Topic } from '../protocol/topic.ts';
+import { A, B, enter, leave, Probe, T, type MakePresenceStore } from './contract-probe.ts';
+import { crowdContract } from './contract-crowds.ts';
 import {
   CHANGES_PER_PUBLICATION,
   REMOVED_AT_ONCE,
-  type Applied,
   type CountMode,
-  type LeaveReason,
   type MembersPage,
-  type PresenceChange,
   type PresenceStore,
 } from './presence-store.ts';
-
-interface PresenceStoreUnderTest {
-  readonly store: PresenceStore;
-  /** The messages of a topic's presence, and where its log stands. */
-  log(topic: Topic): Promise<{ readonly position: Position; readonly payloads: readonly unknown[] }>;
-  dispose(): Promise<void>;
-}
-
-export type MakePresenceStore = (mode: CountMode) => Promise<PresenceStoreUnderTest>;
-
-const T = 'chat.lobby';
-const A = 'node-a.1';
-const B = 'node-b.1';
-
-function enter(entry: string, user: string, data = '{}'): PresenceChange {
-  return { op: 'enter', entry, member: user, who: JSON.stringify({ user }).slice(1, -1), data };
-}
-
-function leave(entry: string, reason: LeaveReason = 'left'): PresenceChange {
-  return { op: 'leave', entry, reason };
-}
-
-class Probe {
-  readonly under: PresenceStoreUnderTest;
-
-  constructor(under: PresenceStoreUnderTest) {
-    this.under = under;
-  }
-
-  apply(owner: string, changes: readonly PresenceChange[], topic = T): Promise<Applied | 'gone'> {
-    return new Promise((resolve, reject) => {
-      this.under.store.apply({ topic, owner, changes, isLast: false }, (answer) =>
-        answer !== 'gone' && isRefusal(answer) ? reject(new Error(answer.message)) : resolve(answer),
-      );
-    });
-  }
-
-  ask<R>(question: (store: PresenceStore, reply: (answer: R) => void) => void): Promise<R> {
-    return new Promise((resolve) => question(this.under.store, resolve));
-  }
-
-  async page(after = '', limit = 1_000, member?: string): Promise<MembersPage> {
-    const request = { after, limit, member };
-    const answer = await this.ask<Parameters<Parameters<PresenceStore['members']>[2]>[0]>((store, reply) =>
-      store.members(T, request, reply),
-    );
-    if (isRefusal(answer)) throw new Error(answer.message);
-    return answer;
-  }
-
-  async members(): Promise<string[]> {
-    return (await this.page()).members.map(({ member }) => member).sort();
-  }
-
-  async told(): Promise<readonly unknown[]> {
-    return (await this.under.log(T)).payloads;
-  }
-
-  remove(owner: string): Promise<unknown> {
-    return this.ask((store, reply) => store.remove(owner, T, 'node_lost', reply));
-  }
-}
 
 export function presenceStoreContract(name: string, make: MakePresenceStore): void {
   describe(`the contract of stores of presence: ${name}`, () => {
@@ -205,6 +140,15 @@ export function presenceStoreContract(name: string, make: MakePresenceStore): vo
       for (const { entry } of many.slice(500)) expect(seen.has(`u${entry}`)).toBe(true);
     });
 
+    test('there is no page of a topic with more members than are asked for', async () => {
+      const probe = await start();
+      await probe.apply(A, [enter('1', 'ada'), enter('2', 'bob')]);
+      const page = (most: number) =>
+        probe.ask<object>((store, reply) => store.members(T, { after: '', limit: 10, most }, reply));
+      expect(await page(1)).toMatchObject({ count: 2, members: [], next: null });
+      expect(await page(2)).toMatchObject({ count: 2, members: [{}, {}] });
+    });
+
     test('one member can be asked for, and how many are in several topics', async () => {
       const probe = await start();
       await probe.apply(A, [enter('1', 'ada', '{"x":"é😀"}'), enter('2', 'böb "q" \n')]);
@@ -261,5 +205,7 @@ export function presenceStoreContract(name: string, make: MakePresenceStore): vo
       probe.under.store.forget(A);
       await expect.poll(owners).toEqual([]);
     });
+
+    crowdContract(start);
   });
 }

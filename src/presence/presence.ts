@@ -3,7 +3,7 @@
  * changes in batches, told again what it did not take, and told everything when it has lost something.
  */
 import { refusal, type Refusal } from '../protocol/errors.ts';
-import type { Topic } from '../protocol/topic.ts';
+import { matches, type Topic } from '../protocol/topic.ts';
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import { ChangeRates, type RateOptions } from './change-rates.ts';
@@ -99,6 +99,17 @@ export class Presence {
   /** Topics with connections of this node in them, and how many. */
   *overview(): IterableIterator<readonly [Topic, number]> {
     for (const [name, { entries }] of this.topics) yield [name, entries.size];
+  }
+
+  /** The connections that are present in a topic, or in the topics that a pattern matches. */
+  *connectionsIn(filter: Topic): IterableIterator<string> {
+    const one = this.topics.get(filter);
+    const found = filter.includes('*')
+      ? [...this.topics].filter(([topic]) => matches(filter, topic)).map(([, local]) => local)
+      : one === undefined
+        ? []
+        : [one];
+    for (const { entries } of found) for (const [key, { isClosed }] of entries) if (!isClosed) yield key;
   }
 
   topicsOf(key: string): readonly Topic[] {

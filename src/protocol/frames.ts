@@ -19,6 +19,12 @@ interface Envelope {
   readonly trace: string | undefined;
 }
 
+/**
+ * Never from a client, and so not charged to it. `given` comes with its token or from an application, and its own rights
+ * decide; `granted` comes from a backend, whose rights have been looked at.
+ */
+type Ordered = 'given' | 'granted';
+
 export interface PingFrame extends Envelope {
   readonly type: 'Ping';
   readonly timestamp: number | undefined;
@@ -26,10 +32,12 @@ export interface PingFrame extends Envelope {
 export interface SubscribeFrame extends Envelope {
   readonly type: 'Subscribe';
   readonly topics: readonly SubscribeEntry[];
+  readonly ordered?: Ordered;
 }
 export interface UnsubscribeFrame extends Envelope {
   readonly type: 'Unsubscribe';
   readonly topics: readonly string[];
+  readonly ordered?: Ordered;
 }
 export interface BroadcastFrame extends Envelope {
   readonly type: 'Broadcast';

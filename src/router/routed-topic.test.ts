@@ -246,14 +246,9 @@ describe('subscriptions', () => {
     topic.routedCount = 3;
     const subscription = new Subscription(new TestSubscriber(), topic);
     subscription.startAt(1, LIVE);
-    Object.assign(subscription, {
-      overflowed: true,
-      live: 2,
-      replayed: 3,
-      displaced: 4,
-      deferred: 5,
-      lost: 6,
-    });
+    subscription.live = 2;
+    subscription.beginLag(true);
+    Object.assign(subscription.books(), { replayed: 3, displaced: 4, deferred: 5, lost: 6 });
     subscription.gap = { cause: 'no_history', count: 1 };
     subscription.startAt(3, LIVE);
     expect(subscription).toMatchObject({

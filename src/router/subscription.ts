@@ -40,6 +40,21 @@ export type OpenGap =
   | { readonly cause: 'history_lost'; readonly epoch: string; readonly sequence: number }
   | { readonly cause: 'overflow' | 'trimmed'; readonly epoch: string; readonly from: number; to: number };
 
+// What is yes or no, in the bits of one number.
+const EXPLICIT = 1;
+const WAITING = 2;
+const OVERFLOWED = 4;
+
+/** What only a subscription has that has lagged or lost something since its start. */
+interface LagBooks {
+  /** The topic's count of routed publications when the lag began. */
+  lagCount: number;
+  replayed: number;
+  displaced: number;
+  deferred: number;
+  lost: number;
+}
+
 /** Fields are numbers where possible and few: every connection has one of these per topic. */
 export class Subscription {
   readonly owner: Subscriber;
@@ -51,16 +66,11 @@ export class Subscription {
   written = 0;
   /** Grows with every new start, so that a late reply can never touch a newer one. */
   generation = 0;
-  /** The client named the topic itself; else only patterns hold the subscription. */
-  isExplicit = false;
-  /** In its owner's list of subscriptions with something to write. */
-  isWaiting = false;
+  private bits = 0;
   /** The next one of that list, which runs through the subscriptions themselves: it costs no memory to join it. */
   nextWaiting: Subscription | null = null;
   /** How many answers its publications wait for: a `Status subscribed`, a `GetMissedMessages` of the topic. */
   holds = 0;
-  /** Why it lags: decides the cause of a `Gap`. */
-  overflowed = false;
   /** Bytes of the queued range, in the owner's format: counted by the owner (connection/mailbox-sums.ts). */
   queuedBytes = 0;
   gap: OpenGap | null = null;
@@ -70,17 +80,55 @@ export class Subscription {
   joined = 0;
   /** The topic's count of routed publications at that moment. */
   joinedCount = 0;
-  /** The topic's count of routed publications when the lag began. */
-  lagCount = 0;
   live = 0;
-  replayed = 0;
-  displaced = 0;
-  deferred = 0;
-  lost = 0;
+  private past: LagBooks | null = null;
 
   constructor(owner: Subscriber, topic: RoutedTopic) {
     this.owner = owner;
     this.topic = topic;
+  }
+
+  /** The client named the topic itself; else only patterns hold the subscription. */
+  get isExplicit(): boolean {
+    return (this.bits & EXPLICIT) !== 0;
+  }
+
+  set isExplicit(value: boolean) {
+    this.set(EXPLICIT, value);
+  }
+
+  /** In its owner's list of subscriptions with something to write. */
+  get isWaiting(): boolean {
+    return (this.bits & WAITING) !== 0;
+  }
+
+  set isWaiting(value: boolean) {
+    this.set(WAITING, value);
+  }
+
+  /** Why it lags: decides the cause of a `Gap`. */
+  get overflowed(): boolean {
+    return (this.bits & OVERFLOWED) !== 0;
+  }
+
+  get lagCount(): number {
+    return this.past?.lagCount ?? this.joinedCount;
+  }
+
+  get replayed(): number {
+    return this.past?.replayed ?? 0;
+  }
+
+  get displaced(): number {
+    return this.past?.displaced ?? 0;
+  }
+
+  get deferred(): number {
+    return this.past?.deferred ?? 0;
+  }
+
+  get lost(): number {
+    return this.past?.lost ?? 0;
   }
 
   /** Publications that wait in the tail for this subscription. */
@@ -96,22 +144,19 @@ export class Subscription {
     this.written = sequence;
     this.joined = sequence;
     this.joinedCount = topic.routedCount;
-    this.lagCount = topic.routedCount;
-    this.overflowed = false;
+    this.set(OVERFLOWED, false);
     this.gap = null;
     this.live = 0;
-    this.replayed = 0;
-    this.displaced = 0;
-    this.deferred = 0;
-    this.lost = 0;
+    this.past = null;
   }
 
   /** Live no longer: what was queued stays in the log. The owner has taken it out of its mailbox. */
   beginLag(overflowed: boolean): void {
-    this.displaced += this.queued;
-    this.lagCount = this.topic.routedCount;
+    const books = this.books();
+    books.displaced += this.queued;
+    books.lagCount = this.topic.routedCount;
     this.state = LAGGING;
-    this.overflowed = overflowed;
+    this.set(OVERFLOWED, overflowed);
   }
 
   /** Live publications were written, up to this one. */
@@ -122,21 +167,41 @@ export class Subscription {
 
   /** A page of the log was written, up to this publication. */
   replay(to: number): void {
-    this.replayed += to - this.written;
+    this.books().replayed += to - this.written;
     this.written = to;
   }
 
   /** Skips what the log no longer has, up to this publication. */
   lose(to: number): void {
-    this.lost += to - this.written;
+    this.books().lost += to - this.written;
     this.written = to;
   }
 
   /** The oldest that wait have given way, and no log has them. */
   displace(count: number): void {
-    this.displaced += count;
-    this.lost += count;
+    const books = this.books();
+    books.displaced += count;
+    books.lost += count;
     this.written += count;
+  }
+
+  /**
+   * Of what was routed up to `to` so many were written; the others had given way to newer ones of their keys, and their
+   * number is to be announced.
+   */
+  thin(to: number, count: number): void {
+    const books = this.books();
+    const lost = to - this.written - count;
+    books.replayed += count;
+    books.lost += lost;
+    this.written = to;
+    if (lost > 0) this.miss(lost);
+  }
+
+  /** So many messages more that no log has are to be announced as lost. */
+  miss(count: number): void {
+    if (this.gap?.cause === 'no_history') this.gap.count += count;
+    else this.openGap({ cause: 'no_history', count });
   }
 
   /** A loss is to be announced before the next publication; an older one that was not announced yet is part of it. */
@@ -167,8 +232,19 @@ export class Subscription {
 
   /** Caught up with everything routed so far. */
   endLag(): void {
-    this.deferred += this.topic.routedCount - this.lagCount;
+    const books = this.books();
+    books.deferred += this.topic.routedCount - books.lagCount;
     this.state = LIVE;
-    this.overflowed = false;
+    this.set(OVERFLOWED, false);
+  }
+
+  /** Its books of lags and losses, begun when there is something to write down. */
+  books(): LagBooks {
+    this.past ??= { lagCount: this.joinedCount, replayed: 0, displaced: 0, deferred: 0, lost: 0 };
+    return this.past;
+  }
+
+  private set(flag: number, value: boolean): void {
+    this.bits = value ? this.bits | flag : this.bits & ~flag;
   }
 }

@@ -3,7 +3,8 @@ import type { Principal } from '../auth/principal.ts';
 import { quote, refusal, type Refusal } from '../protocol/errors.ts';
 import { isSupportedPattern, isTopicName, looksLikePattern, ME, presentIn } from '../protocol/topic.ts';
 import type { ServiceContext } from './context.ts';
-import { presenceRefusal } from './presence.ts';
+import { invalidTopic } from './names.ts';
+import { askAboutPresence, presenceProblem } from './presence-rights.ts';
 
 /** Why nothing can be written now, or `null`. */
 export function writeProblem({ node }: ServiceContext): Refusal | null {
@@ -14,7 +15,7 @@ export function writeProblem({ node }: ServiceContext): Refusal | null {
 /** Why a topic (a name, `@me` or `@presence.` and a name, no pattern) cannot be read by this principal, or `null`. */
 export function readProblem(context: ServiceContext, principal: Principal, name: string): Refusal | null | undefined {
   const present = presentIn(name);
-  if (present !== null) return presenceRefusal(context.presence, principal, 'read', present);
+  if (present !== null) return presenceProblem(context, principal, 'presence.read', present);
   if (name !== ME && !isTopicName(name)) return invalidTopic(name);
   return context.authorizer.decide(principal, 'subscribe', name);
 }
@@ -40,9 +41,7 @@ export function askToRead(
   name: string,
   reply: (problem: Refusal | null) => void,
 ): void {
+  const present = presentIn(name);
+  if (present !== null) return askAboutPresence(context, principal, 'presence.read', present, reply);
   context.authorizer.ask(principal, 'subscribe', name, (problem) => reply(problem ?? context.revoked(principal)));
-}
-
-export function invalidTopic(name: string): Refusal {
-  return refusal('invalid_topic', `expected 1 to 256 bytes of dotted segments [A-Za-z0-9_:-], got ${quote(name)}`);
 }

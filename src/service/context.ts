@@ -10,7 +10,7 @@ import type { Clock, Scheduler } from '../telemetry/clock.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { ConnectionEvents } from './connection-events.ts';
-import type { PresenceService } from './presence.ts';
+import type { PresenceService } from './presence-service.ts';
 import type { TopicOwners } from './topic-owners.ts';
 
 export interface ServiceContext {

@@ -5,7 +5,7 @@
  */
 import { userKey, type Principal } from '../auth/principal.ts';
 import type { Action, Rights } from '../auth/rights.ts';
-import { ERRORS, notAllowed, quote, refusal, type Refusal } from '../protocol/errors.ts';
+import { ERRORS, notAllowed, quote, refusal, type Denial, type Refusal } from '../protocol/errors.ts';
 import { joinParts } from '../protocol/parts.ts';
 import { looksLikePattern, ME, qualify } from '../protocol/topic.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
@@ -121,16 +121,14 @@ export class Decisions implements Authorizer {
   private byToken(principal: Principal, action: Action, name: string): Refusal | null {
     const because = this.rights.denial(principal, action, name);
     if (because === null) return null;
-    const verb = action === 'subscribe' ? 'subscribe to' : 'publish to';
-    return notAllowed(`expected a topic that this token may ${verb}, got ${quote(name)}`, because);
+    return denied(action, name, because);
   }
 
   /** What the token's own claim, or a rule that stands beside the owners' say, forbids. */
   private narrowed(principal: Principal, action: Action, name: string, asked: readonly Asked[]): Refusal | null {
     if (!asked.some(({ isWhole }) => isWhole)) return this.byToken(principal, action, name);
     if (this.rights.claimAllows(principal, action, name)) return null;
-    const verb = action === 'subscribe' ? 'subscribe to' : 'publish to';
-    return notAllowed(`expected a topic that this token may ${verb}, got ${quote(name)}`, 'token');
+    return denied(action, name, 'token');
   }
 
   /** The owners that have a say in a topic or pattern. */
@@ -227,6 +225,18 @@ interface Asked {
 }
 
 const NOBODY: readonly Asked[] = [];
+
+const VERBS: Readonly<Record<Action, string>> = {
+  subscribe: 'subscribe to',
+  publish: 'publish to',
+  'presence.enter': 'be present in',
+  'presence.read': 'see who is present in',
+  'presence.count': 'count who is present in',
+};
+
+function denied(action: Action, name: string, because: Denial): Refusal {
+  return notAllowed(`expected a topic that this token may ${VERBS[action]}, got ${quote(name)}`, because);
+}
 
 function decidesOn({ mayAct, decides }: TopicOwner, action: Action): boolean {
   return mayAct !== null && (decides === undefined || decides.includes(action));

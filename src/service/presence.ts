@@ -2,22 +2,15 @@
 import type { Principal } from '../auth/principal.ts';
 import type { Reply } from '../broker/broker.ts';
 import type { Applied, MembersPage } from '../presence/presence-store.ts';
-import type { Coalesced, Presence } from '../presence/presence.ts';
-import { presenceProblem, presenceRuleOf, type PresenceRight, type PresenceRules } from '../presence/presence-rules.ts';
-import { isRefusal, notAllowed, quote, refusal, type Refusal } from '../protocol/errors.ts';
+import type { Coalesced } from '../presence/presence.ts';
+import { membershipOf } from '../presence/presence-rules.ts';
+import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import type { PresenceGetFrame } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
-import { isTopicName, qualify } from '../protocol/topic.ts';
-
-/** What a node that keeps presence has; a node without any rule for it has none. */
-export interface PresenceService {
-  readonly presence: Presence;
-  readonly rules: PresenceRules;
-  /** Bytes of what a member says of itself. */
-  readonly dataBytes: number;
-  /** Members of a topic up to which they are listed. */
-  readonly listed: number;
-}
+import { qualify, wireName } from '../protocol/topic.ts';
+import type { ServiceContext } from './context.ts';
+import { askAboutPresence, askToCount, isForNow } from './presence-rights.ts';
+import type { PresenceService } from './presence-service.ts';
 
 /** A connection that is present, and its user. */
 export interface Present {
@@ -28,20 +21,6 @@ export interface Present {
 export interface PresentAs {
   readonly user: string;
   readonly connection?: string;
-}
-
-/** Why this principal may not do this with the presence of a topic, or `null`. */
-export function presenceRefusal(
-  service: PresenceService | null,
-  principal: Principal,
-  right: PresenceRight,
-  topic: string,
-): Refusal | null {
-  if (!isTopicName(topic))
-    return refusal('invalid_topic', `expected 1 to 256 bytes of dotted segments [A-Za-z0-9_:-], got ${quote(topic)}`);
-  if (service === null)
-    return notAllowed('expected a topic whose presence is kept (topics.presence, or presence of a rule)', 'no_rule');
-  return presenceProblem(service.rules, principal, right, topic);
 }
 
 /** Enters or, if it is there, changes what it says of itself. */
@@ -63,18 +42,33 @@ export function enterPresence(
   return service.presence.enter(id, qualify(principal.tenant, topic), identity, data, answered);
 }
 
-export function presentAs({ rules }: PresenceService, { id, principal }: Present, topic: string): PresentAs {
-  const isByConnection = presenceRuleOf(rules, topic).members === 'connection';
-  return { user: principal.user, ...(isByConnection && { connection: id }) };
+export function presentAs(service: PresenceService, { id, principal }: Present, topic: string): PresentAs {
+  return { user: principal.user, ...(isByConnection(service, topic) && { connection: id }) };
 }
 
-/** Ends presence that the connection's claims no longer allow. */
-export function recheckPresence(service: PresenceService | null, { id, principal }: Present): void {
+function isByConnection({ rules }: PresenceService, topic: string): boolean {
+  return membershipOf(rules, topic) === 'connection';
+}
+
+/**
+ * Ends presence that is not allowed any more, when claims or rights have changed.
+ * @param isAbout which topics are looked at, as clients name them
+ * @param isStill whether the connection is open, with the claims that are asked for
+ */
+export function recheckPresence(
+  context: ServiceContext,
+  { id, principal }: Present,
+  isAbout: (name: string) => boolean,
+  isStill: () => boolean,
+): void {
+  const { presence: service } = context;
   if (service === null) return;
   for (const topic of service.presence.topicsOf(id)) {
-    const name = topic.slice(topic.indexOf('/') + 1);
-    if (presenceRefusal(service, principal, 'enter', name) !== null)
-      service.presence.leave(id, topic, 'not_allowed', null);
+    const name = wireName(topic);
+    if (!isAbout(name)) continue;
+    askAboutPresence(context, principal, 'presence.enter', name, (problem) => {
+      if (problem !== null && isStill()) service.presence.leave(id, topic, 'not_allowed', null);
+    });
   }
 }
 
@@ -90,8 +84,7 @@ export function membersQuery(
   service: PresenceService | null,
   { topic = '', limit, after, user }: Pick<PresenceGetFrame, 'topic' | 'limit' | 'after' | 'user'>,
 ): MembersQuery | Refusal {
-  const isByConnection = service !== null && presenceRuleOf(service.rules, topic).members === 'connection';
-  if (user !== undefined && isByConnection)
+  if (user !== undefined && service !== null && isByConnection(service, topic))
     return refusal('invalid_field', 'data.user: expected a topic whose members are users (presence = "user")');
   return { topic, limit, after, member: user };
 }
@@ -107,39 +100,73 @@ export interface MembersDetails {
 
 /** A page of who is present, or only how many, as the principal's rights have it. */
 export function readPresence(
-  service: PresenceService | null,
+  context: ServiceContext,
   principal: Principal,
   query: MembersQuery,
   reply: Reply<MembersDetails>,
 ): void {
-  const { topic } = query;
-  const unread = presenceRefusal(service, principal, 'read', topic);
-  const uncounted = unread === null ? null : presenceRefusal(service, principal, 'count', topic);
-  if (uncounted !== null || service === null) return reply(uncounted ?? refusal('internal', 'expected presence'));
-  const limit = unread === null ? query.limit : 0;
-  service.presence.store.members(qualify(principal.tenant, topic), { ...query, limit: Math.max(1, limit) }, (page) => {
-    if (isRefusal(page)) return reply(page);
-    const { count, position } = page;
-    const isListed = limit > 0 && (count <= service.listed || query.member !== undefined);
-    reply({ topic, count, position, ...(isListed && membersOf(page)) });
+  askAboutPresence(context, principal, 'presence.read', query.topic, (unread) => {
+    if (unread === null) return page(context, principal, query, true, reply);
+    if (isForNow(unread)) return reply(unread);
+    askAboutPresence(context, principal, 'presence.count', query.topic, (uncounted) => {
+      if (uncounted === null) page(context, principal, query, false, reply);
+      else reply(uncounted);
+    });
   });
+}
+
+function page(
+  { presence: service }: ServiceContext,
+  principal: Principal,
+  query: MembersQuery,
+  mayRead: boolean,
+  reply: Reply<MembersDetails>,
+): void {
+  if (service === null) return reply(refusal('internal', 'expected presence'));
+  const { topic } = query;
+  const most = mayRead ? service.listed : 0;
+  const member = mayRead ? query.member : undefined;
+  service.presence.store.members(qualify(principal.tenant, topic), { ...query, member, most }, (found) => {
+    if (isRefusal(found)) return reply(found);
+    const { count, position } = found;
+    const isListed = mayRead && (count <= most || member !== undefined);
+    reply({ topic, count, position, ...(isListed && membersOf(found)) });
+  });
+}
+
+interface Counts {
+  readonly counts: Readonly<Record<string, number>>;
+  readonly refused: ReadonlyMap<string, Refusal>;
 }
 
 /** How many are present in each of several topics; those that may not be counted are missing. */
 export function countPresence(
-  service: PresenceService | null,
+  context: ServiceContext,
   principal: Principal,
   topics: readonly string[],
-  reply: Reply<{ readonly counts: Readonly<Record<string, number>>; readonly refused: ReadonlyMap<string, Refusal> }>,
+  reply: Reply<Counts>,
 ): void {
   const refused = new Map<string, Refusal>();
+  let open = topics.length;
   for (const topic of topics) {
-    const problem = presenceRefusal(service, principal, 'count', topic);
-    if (problem !== null) refused.set(topic, problem);
+    askToCount(context, principal, topic, (problem) => {
+      if (problem !== null) refused.set(topic, problem);
+      open -= 1;
+      if (open === 0) count(context, principal, topics, refused, reply);
+    });
   }
+}
+
+function count(
+  { presence: service }: ServiceContext,
+  { tenant }: Principal,
+  topics: readonly string[],
+  refused: ReadonlyMap<string, Refusal>,
+  reply: Reply<Counts>,
+): void {
   const allowed = topics.filter((topic) => !refused.has(topic));
   if (service === null || allowed.length === 0) return reply({ counts: {}, refused });
-  const names = allowed.map((topic) => qualify(principal.tenant, topic));
+  const names = allowed.map((topic) => qualify(tenant, topic));
   service.presence.store.counts(names, (answer) => {
     if (isRefusal(answer)) return reply(answer);
     reply({ counts: Object.fromEntries(allowed.map((topic, at) => [topic, answer[at] ?? 0])), refused });

@@ -5,6 +5,8 @@ import type { ServiceContext } from './context.ts';
 
 /** Tokens that a page of a log costs. */
 export const READ_COST = 5;
+/** Tokens that asking, or telling, every node costs. */
+export const ALL_NODES_COST = 5;
 /**
  * The bytes that one token pays for: of payloads a KiB takes 1 to 30 µs, of other fields with many keys or maps, which are
  * built, up to 250 µs, and a small frame with all that follows from it some 10 to 20 µs.

@@ -1,5 +1,5 @@
 /** Rights that somebody has changed: whose, on what. A part that it leaves out means all. */
-import { looksLikePattern, overlaps } from '../protocol/topic.ts';
+import { looksLikePattern, overlaps, presentIn } from '../protocol/topic.ts';
 
 export interface RightsChange {
   readonly tenant: string;
@@ -26,7 +26,9 @@ export function affects(
   change: RightsChange,
   about: { readonly tenant: string; readonly user: string; readonly name: string },
 ): boolean {
-  return isOf(change, about) && (change.topic === undefined || concerns(change.topic, about.name));
+  // The right to see who is present in a topic is a right to that topic.
+  const name = presentIn(about.name) ?? about.name;
+  return isOf(change, about) && (change.topic === undefined || concerns(change.topic, name));
 }
 
 /** Whether a topic or pattern has topics in common with another. */

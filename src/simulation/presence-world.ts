@@ -2,30 +2,14 @@
  * Several nodes with the real presence and its upkeep over a store that loses calls and data, clients that come, go, flap
  * and move, and readers that keep a map from pages and changes, as the client library does.
  */
-import { MemoryPresenceStore } from '../presence/memory.ts';
-import { Presence, type PresenceOptions, type PresenceParts } from '../presence/presence.ts';
-import { Upkeep, type UpkeepOptions, type UpkeepParts } from '../presence/upkeep.ts';
+import type { PresenceOptions } from '../presence/presence.ts';
 import { isRefusal } from '../protocol/errors.ts';
-import { Counters } from '../telemetry/counters.ts';
-import { silentLog } from '../telemetry/log.ts';
+import { SimulatedPresenceNode, type PresenceWorldParts } from './presence-node.ts';
 import { PresenceReader } from './presence-reader.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedPresenceStore } from './simulated-presence.ts';
 import { promise } from './violation.ts';
 import { VirtualClock } from './virtual-clock.ts';
-
-/** What a test may replace by something broken, to prove that the simulation notices. */
-export interface PresenceWorldParts {
-  readonly presence: (...args: ConstructorParameters<typeof Presence>) => Presence;
-  readonly upkeep: (options: UpkeepOptions, parts: UpkeepParts) => Upkeep;
-  readonly store: (...args: ConstructorParameters<typeof MemoryPresenceStore>) => MemoryPresenceStore;
-}
-
-export const REAL_PRESENCE: PresenceWorldParts = {
-  presence: (...args) => new Presence(...args),
-  upkeep: (...args) => new Upkeep(...args),
-  store: (...args) => new MemoryPresenceStore(...args),
-};
 
 const TOPIC = 'chat.lobby';
 const USERS = ['ada', 'bob', 'cyd', 'dan', 'eve', 'fay', 'gus'];
@@ -36,23 +20,16 @@ const OPTIONS: PresenceOptions = {
   perConnection: 50,
   rates: { changes: 5, windowMs: 10_000 },
 };
-const LOOK_MS = 5_000;
+/** What nodes' clocks are wrong by: nobody compares them. */
+const SKEWS_MS = [0, 300_000, -300_000];
 /** Lease, look, grace, another look, and room for what is told anew: nobody is a ghost for longer. */
 const QUIET_MS = 120_000;
-
-interface SimulatedNode {
-  readonly instance: string;
-  readonly presence: Presence;
-  readonly upkeep: Upkeep;
-  cutUntil: number;
-  isDead: boolean;
-}
 
 /** A connection of a user, as it sees itself. */
 interface Member {
   readonly key: string;
   readonly user: string;
-  readonly node: SimulatedNode;
+  readonly node: SimulatedPresenceNode;
   data: string;
   /** The store has said that it knows, under this run of the node and this server. */
   knownTo: string | null;
@@ -62,7 +39,7 @@ export class PresenceWorld {
   private readonly random: SeededRandom;
   private readonly clock = new VirtualClock();
   private readonly store: SimulatedPresenceStore;
-  private readonly nodes: SimulatedNode[] = [];
+  private readonly nodes: SimulatedPresenceNode[] = [];
   private members: Member[] = [];
   private readonly readers: PresenceReader[];
   private readonly parts: PresenceWorldParts;
@@ -110,35 +87,13 @@ export class PresenceWorld {
 
   private startNode(): void {
     this.lastNumber += 1;
-    const node: { -readonly [K in keyof SimulatedNode]?: SimulatedNode[K] } = {
-      instance: `n${this.lastNumber}`,
-      cutUntil: 0,
-      isDead: false,
-    };
-    const { clock } = this;
-    const isCut = (): boolean => node.isDead === true || (node.cutUntil ?? 0) > clock.elapsed();
-    const store = this.store.for(isCut);
-    const counters = new Counters();
-    const parts: PresenceParts = { store, clock, scheduler: clock, counters };
-    const presence = this.parts.presence(OPTIONS, parts, node.instance ?? '');
-    const upkeep = this.parts.upkeep(
-      { lookMs: LOOK_MS, graceMs: OPTIONS.graceMs, paceMs: 5 },
-      { presence, store, clock, scheduler: clock, counters, log: silentLog },
-    );
-    node.presence = presence;
-    node.upkeep = upkeep;
-    this.nodes.push(node as SimulatedNode);
-    this.renew(node as SimulatedNode);
-    clock.every(1_000, () => node.isDead !== true && presence.sweep());
-    clock.every(5_000, () => !isCut() && this.renew(node as SimulatedNode));
-    upkeep.start();
+    const { store, clock, parts } = this;
+    const skewMs = SKEWS_MS[this.lastNumber % SKEWS_MS.length];
+    const instance = `n${this.lastNumber}`;
+    this.nodes.push(new SimulatedPresenceNode({ instance, options: OPTIONS, store, clock, skewMs, parts }));
   }
 
-  private renew({ instance }: SimulatedNode): void {
-    this.store.renew(instance);
-  }
-
-  private get living(): SimulatedNode[] {
+  private get living(): SimulatedPresenceNode[] {
     return this.nodes.filter(({ isDead }) => !isDead);
   }
 
@@ -163,7 +118,7 @@ export class PresenceWorld {
     });
   }
 
-  private placeOf({ presence }: SimulatedNode): string {
+  private placeOf({ presence }: SimulatedPresenceNode): string {
     return `${presence.owner} ${this.store.epoch}`;
   }
 
@@ -223,9 +178,8 @@ export class PresenceWorld {
     this.end(node);
   }
 
-  private end(node: SimulatedNode): void {
-    node.isDead = true;
-    node.upkeep.stop();
+  private end(node: SimulatedPresenceNode): void {
+    node.kill();
     const lost = this.members.filter((member) => member.node === node);
     this.members = this.members.filter((member) => member.node !== node);
     for (const { user } of lost)
@@ -265,7 +219,7 @@ export class PresenceWorld {
   }
 
   /** Others may take the node for dead. */
-  private isLapsed({ cutUntil }: SimulatedNode): boolean {
+  private isLapsed({ cutUntil }: SimulatedPresenceNode): boolean {
     return cutUntil > 0 && cutUntil + QUIET_MS > this.clock.elapsed();
   }
 

@@ -7,10 +7,11 @@ import { MemoryBroker } from '../broker/memory.ts';
 import { Backlog } from '../connection/backlog.ts';
 import type { Publication } from '../protocol/position.ts';
 import { isDirectTopic } from '../protocol/topic.ts';
+import { NewestByKey } from '../router/newest-by-key.ts';
 import { Router } from '../router/router.ts';
 import { LIVE, type Subscriber, type Subscription } from '../router/subscription.ts';
 import type { End } from '../telemetry/message-trace.ts';
-import { simulateSeed, traceSeed } from './simulate.ts';
+import { simulateSeed, traceSeed, violationOf } from './simulate.ts';
 import { drawTraced } from './traced.ts';
 import { REAL_PARTS, type Parts } from './world.ts';
 
@@ -74,7 +75,7 @@ suite('planted bugs are found within a thousand seeds', () => {
       const subscription = super.join(name, owner);
       subscription.beginLag = () => {
         subscription.written = subscription.topic.routedHead;
-        subscription.displaced += 1;
+        subscription.books().displaced += 1;
         subscription.state = LIVE;
       };
       return subscription;
@@ -160,6 +161,34 @@ suite('planted bugs are found within a thousand seeds', () => {
     }
   }
 
+  /** A slow reader's page of a conflated topic, as a mistake would make it. */
+  class MisconflatingRouter extends Router {
+    constructor(...args: ConstructorParameters<typeof Router>) {
+      super(...args);
+      const { join } = this;
+      this.join = (name, owner) => {
+        const subscription = join.call(this, name, owner);
+        const { newest } = subscription.topic;
+        if (newest === null) return subscription;
+        const page = NewestByKey.prototype.page.bind(newest);
+        newest.page = (...asked) => {
+          const { frames, to } = page(...asked);
+          return { frames: frames.slice(0, -1), to };
+        };
+        return subscription;
+      };
+    }
+  }
+
+  /** What gave way to newer ones is nothing that anybody has to know. */
+  class UncountingRouter extends Router {
+    override join(name: string, owner: Subscriber): Subscription {
+      const subscription = super.join(name, owner);
+      subscription.thin = (to) => subscription.replay(to);
+      return subscription;
+    }
+  }
+
   const bugs: Readonly<Record<string, Partial<Parts>>> = {
     'a subscription that ends stays with the router': { router: (...args) => new ForgetfulRouter(...args) },
     'a resume skips a message': { router: (...args) => new SkippingRouter(...args) },
@@ -170,6 +199,8 @@ suite('planted bugs are found within a thousand seeds', () => {
     'what was purged is not traced': { router: misTracing((end) => (end === 'purged' ? null : end)) },
     'what was written is traced as purged': { router: misTracing((end) => (end === 'written' ? 'purged' : end)) },
     'what is a gap is traced as replayed': { router: misTracing((end) => (end === 'gap' ? 'replayed' : end)) },
+    'the newest of a key gives way': { router: (...args) => new MisconflatingRouter(...args) },
+    'what gave way to a newer one is not counted': { router: (...args) => new UncountingRouter(...args) },
     'a publish is answered twice': { broker: (...args) => new StammeringBroker(...args) },
     'sequences are used again in the same epoch': { broker: (...args) => new SequenceReusingBroker(...args) },
     'pages lack their first message': { broker: (...args) => new FirstSkippingBroker(...args) },
@@ -194,14 +225,14 @@ suite('planted bugs are found within a thousand seeds', () => {
     }
     const parts: Parts = { ...REAL_PARTS, router: (...args) => new DirectLosingRouter(...args) };
     const untraced = Array.from({ length: 100 }, (_, seed) => seed).filter((seed) => drawTraced(seed) === null);
-    const broken = new Set(untraced.map((seed) => simulateSeed(seed, parts)?.violation.promise));
+    const broken = new Set(untraced.map((seed) => violationOf(seed, parts)?.promise));
     expect(broken).toContain('everybody is at the head in the end');
   });
 
   function findWithin(seeds: number, parts: Parts): string | null {
     for (let seed = 1; seed <= seeds; seed += 1) {
-      const finding = simulateSeed(seed, parts);
-      if (finding !== null) return finding.violation.message;
+      const violation = violationOf(seed, parts);
+      if (violation !== null) return violation.message;
     }
     return null;
   }

@@ -14,7 +14,7 @@ const EPOCH = 1_790_000_000_000;
 export class VirtualClock implements Clock, Scheduler {
   private time = 0;
   private order = 0;
-  private timers: Due[] = [];
+  private readonly timers: Due[] = [];
   private turn: (() => void)[] = [];
 
   now(): number {
@@ -57,24 +57,33 @@ export class VirtualClock implements Clock, Scheduler {
   advance(ms: number): void {
     const target = this.time + ms;
     for (;;) {
-      const next = this.timers.filter(({ at }) => at <= target).sort((a, b) => a.at - b.at || a.order - b.order)[0];
-      if (next === undefined) break;
+      const next = this.earliest();
+      if (next === null || next.at > target) break;
       this.time = Math.max(this.time, next.at);
-      if (next.every === 0) this.timers = this.timers.filter((timer) => timer !== next);
+      if (next.every === 0) this.remove(next);
       else next.at = this.time + next.every;
       next.work();
     }
     this.time = target;
   }
 
+  /** By a plain walk: sorting what is due anew for every timer was a third of a simulation's time. */
+  private earliest(): Due | null {
+    let first: Due | null = null;
+    for (const timer of this.timers)
+      if (first === null || timer.at < first.at || (timer.at === first.at && timer.order < first.order)) first = timer;
+    return first;
+  }
+
+  private remove(timer: Due): void {
+    const at = this.timers.indexOf(timer);
+    if (at >= 0) this.timers.splice(at, 1);
+  }
+
   private add(ms: number, every: number, work: () => void): Timer {
     this.order += 1;
     const timer: Due = { at: this.time + ms, every, order: this.order, work };
     this.timers.push(timer);
-    return {
-      cancel: () => {
-        this.timers = this.timers.filter((other) => other !== timer);
-      },
-    };
+    return { cancel: () => this.remove(timer) };
   }
 }

@@ -10,7 +10,7 @@ import { connect } from '../harness/client.ts';
 import { within } from '../harness/deadline.ts';
 import { signalbox, spawnServer } from '../harness/process.ts';
 import { handshake, refusalIn } from '../harness/raw.ts';
-import { freePort } from '../harness/redis-server.ts';
+import { freePort } from '../harness/free-port.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 import { SECRET, tokenOf } from '../harness/tokens.ts';
 

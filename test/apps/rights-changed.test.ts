@@ -51,3 +51,26 @@ test('host.rightsChanged: from the call to the Status on both of two nodes on Re
   const sorted = times.toSorted((a, b) => a - b).map((ms) => ms.toFixed(1));
   await annotate(`median ${sorted[ROUNDS / 2]} ms, longest ${sorted.at(-1)} ms of ${ROUNDS}`);
 });
+
+test('what the application publishes just before it takes the right, or the connection, arrives', async () => {
+  const hosts: Host[] = [];
+  const denied = new Set<string>();
+  const rooms = appOf('rooms', (host) => {
+    hosts.push(host);
+    return { topics: [{ pattern: 'room.*', mayAct: ({ user }) => !denied.has(user) }] };
+  });
+  const { port } = await startServer({}, [rooms]);
+  const [host] = hosts as [Host];
+  const [bob, ada] = [await connect(port, { user: 'bob' }), await connect(port, { user: 'ada' })];
+  for (const client of [bob, ada]) await client.subscribe('room.1');
+  denied.add('bob');
+  void host.publish('room.1', { payload: 'bob has to leave' });
+  void host.rightsChanged({ user: 'bob' });
+  void host.publish('room.1', { payload: 'ada has to leave too' });
+  void host.disconnect('ada');
+  expect((await bob.next('Broadcast')).data.payload).toBe('bob has to leave');
+  expect(await unsubscribed(bob)).toMatchObject({ topics: ['room.1'] });
+  expect(bob.untaken('Broadcast')).toEqual([]);
+  await ada.closed;
+  expect((await ada.take(2)).map(({ data }) => data.payload)).toEqual(['bob has to leave', 'ada has to leave too']);
+});

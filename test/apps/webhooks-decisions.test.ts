@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { Backend } from '../harness/backend.ts';
 import { connect, dial } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
-import { freePort } from '../harness/redis-server.ts';
+import { freePort } from '../harness/free-port.ts';
 import { startWebhookBackend, WebhookBackend, type Behaviour } from '../harness/webhook-backend.ts';
 import { startWebhookServer } from '../harness/webhook-server.ts';
 

@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { keyOf, Signer } from '../../src/apps/webhooks/signature.ts';
 import { connect } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
-import { freePort } from '../harness/redis-server.ts';
+import { freePort } from '../harness/free-port.ts';
 import { isMissing } from '../harness/tools.ts';
 import { startWebhookBackend, WEBHOOK_SECRET, type BackendEvent } from '../harness/webhook-backend.ts';
 import { queueDirectory, startWebhookServer } from '../harness/webhook-server.ts';

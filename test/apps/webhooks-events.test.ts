@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { Backend } from '../harness/backend.ts';
 import { connect } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
-import { freePort } from '../harness/redis-server.ts';
+import { freePort } from '../harness/free-port.ts';
 import type { TestServer } from '../harness/server.ts';
 import { startWebhookBackend, WebhookBackend, type BackendEvent } from '../harness/webhook-backend.ts';
 import { queueDirectory, startWebhookServer } from '../harness/webhook-server.ts';

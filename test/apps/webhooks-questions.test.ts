@@ -10,7 +10,7 @@ import { Questions, type QuestionOptions } from '../../src/apps/webhooks/questio
 import { keyOf, Signer } from '../../src/apps/webhooks/signature.ts';
 import { systemClock, systemRandom, systemScheduler } from '../../src/telemetry/system-clock.ts';
 import { eventually } from '../harness/deadline.ts';
-import { freePort } from '../harness/redis-server.ts';
+import { freePort } from '../harness/free-port.ts';
 import { startWebhookBackend, WEBHOOK_SECRET, WebhookBackend } from '../harness/webhook-backend.ts';
 
 const MAX_ANSWER = 65_536;

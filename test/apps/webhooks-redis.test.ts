@@ -9,7 +9,8 @@ import { systemClock, systemRandom, systemScheduler } from '../../src/telemetry/
 import { Backend } from '../harness/backend.ts';
 import { connect } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
-import { freePort, startDurableRedis, startRedis, type RedisServer } from '../harness/redis-server.ts';
+import { freePort } from '../harness/free-port.ts';
+import { startDurableRedis, startRedis, type RedisServer } from '../harness/redis-server.ts';
 import { startWebhookBackend, WebhookBackend } from '../harness/webhook-backend.ts';
 import { startWebhookServer } from '../harness/webhook-server.ts';
 

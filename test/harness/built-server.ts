@@ -13,9 +13,14 @@ const VARIABLE = 'TESTED_SERVER';
 
 /** What a process is started with: as the launcher does, from the built files. */
 export function serverCommand(): readonly string[] {
+  return ['--max-semi-space-size=4', '--v8-pool-size=1', join(builtFiles(), 'main.js')];
+}
+
+/** The folder that is `dist` in the package. */
+export function builtFiles(): string {
   const directory = process.env[VARIABLE];
   if (directory === undefined) throw new Error(`expected ${VARIABLE} from the setup of the run (vitest.config.ts)`);
-  return ['--max-semi-space-size=4', '--v8-pool-size=1', join(directory, 'dist/main.js')];
+  return join(directory, 'dist');
 }
 
 /** Called by vitest before the first test file. */

@@ -2,12 +2,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { eventually, within } from './deadline.ts';
 import { endings } from './end-of-file.ts';
+import { CLUSTER_BUS, freePort } from './free-port.ts';
 
 const running = new Set<RedisServer>();
 endings.add(() => {
@@ -106,8 +106,6 @@ const PLAIN = [
   '0',
 ];
 
-const MAX_CLUSTER_PORT = 55_535;
-
 /** @param settings more of them, as on the command line */
 export async function startRedis(settings: readonly string[] = []): Promise<RedisServer> {
   return new RedisServer(await freePort(), [...PLAIN, ...settings]).start();
@@ -145,9 +143,7 @@ export async function startSentinel(primary: RedisServer, name = 'main'): Promis
 export async function startCluster(): Promise<RedisServer[]> {
   const servers: RedisServer[] = [];
   while (servers.length < 3) {
-    const port = await freePort();
-    // The servers talk to each other on a port that is 10,000 higher.
-    if (port > MAX_CLUSTER_PORT) continue;
+    const port = await freePort([CLUSTER_BUS]);
     const settings = [...PLAIN, '--cluster-enabled', 'yes', '--cluster-node-timeout', '1000'];
     servers.push(await new RedisServer(port, settings).start());
   }
@@ -164,15 +160,6 @@ export async function startCluster(): Promise<RedisServer[]> {
     return isJoined && infos.every((info) => info.includes('cluster_state:ok'));
   }, 'the cluster to be up');
   return servers;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function isAnswering(port: number): Promise<boolean> {

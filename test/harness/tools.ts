@@ -4,7 +4,17 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** What `make test` would have installed (Makefile, SYSTEM), as root on Debian; and languages that pages have programs in. */
-export type Tool = 'kubectl' | 'nginx' | 'haproxy' | 'promtool' | 'systemd-analyze' | 'curl' | 'jq' | 'python3' | 'go';
+export type Tool =
+  | 'kubectl'
+  | 'nginx'
+  | 'haproxy'
+  | 'promtool'
+  | 'systemd-analyze'
+  | 'curl'
+  | 'jq'
+  | 'python3'
+  | 'go'
+  | 'chromium';
 
 const told = new Set<string>();
 

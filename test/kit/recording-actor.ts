@@ -32,7 +32,9 @@ export class Stage {
       wentOn: (actor, _error, restarts) => this.restarts.push(`${actor} ${restarts}`),
       alert: (alert) => this.alerts.push(alert),
     });
-    this.cell = new ActorCell<Message>(supervisor, { ...DEFAULT_POLICY, ...policy }, (self) => this.actor(id, self));
+    this.cell = new ActorCell<Message>({ supervisor, policy: { ...DEFAULT_POLICY, ...policy } }, (self) =>
+      this.actor(id, self),
+    );
   }
 
   tell(name: string, act?: Message['act'], size = 1): boolean {

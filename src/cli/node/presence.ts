@@ -6,7 +6,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { ConnectionContext } from '../../connection/context.ts';
 import { usesPresence, type PresenceRules } from '../../presence/presence-rules.ts';
 import { Upkeep } from '../../presence/upkeep.ts';
-import type { PresenceService } from '../../service/presence.ts';
+import type { PresenceService } from '../../service/presence-service.ts';
 
 const LARGE_TOPIC = 100;
 const RETRY_MS = 1_000;
@@ -55,15 +55,9 @@ export function buildUpkeep(
   return new Upkeep(options, { presence, store: storage.presence, clock, scheduler, counters, log });
 }
 
-function presenceRules({ topics, presence: { enter, read, count } }: Config): PresenceRules {
+function presenceRules({ topics }: Config): PresenceRules {
   return {
-    fallback: { members: topics.presence, enter, read, count },
-    rules: topics.rules.map((rule) => ({
-      pattern: rule.pattern,
-      members: rule.presence ?? topics.presence,
-      enter: rule.presence_enter ?? enter,
-      read: rule.presence_read ?? read,
-      count: rule.presence_count ?? count,
-    })),
+    fallback: topics.presence,
+    rules: topics.rules.map(({ pattern, presence = topics.presence }) => ({ pattern, members: presence })),
   };
 }

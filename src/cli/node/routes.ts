@@ -8,15 +8,15 @@ import { adminCommandRoutes } from '../../http/admin-commands.ts';
 import { onAnyNode } from '../../http/admin-elsewhere.ts';
 import { applicationRoutes } from '../../http/application-routes.ts';
 import { crossOrigin } from '../../http/cross-origin.ts';
-import { developmentPageRoute } from '../../http/development-page/route.ts';
+import { developmentPageRoutes } from '../../http/development-page/route.ts';
 import { healthRoutes } from '../../http/health.ts';
 import { infoRoutes } from '../../http/info.ts';
-import { describeRoute } from '../../http/openapi/application-endpoints.ts';
 import { openApiRoutes } from '../../http/openapi/routes.ts';
 import { Profiler } from '../../http/profile.ts';
 import { publishRoutes } from '../../http/publish.ts';
 import { presenceRoutes } from '../../http/presence.ts';
 import { topicRoutes } from '../../http/topics.ts';
+import { userConnectionRoutes } from '../../http/user-connections.ts';
 import type { ApplicationRoute } from '../../node/application-route.ts';
 import type { GuardedRoute, Route } from '../../node/route.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
@@ -30,7 +30,7 @@ import type { Core } from './core.ts';
 /** @param apps what runs, once it does */
 export function publicRoutes(
   config: Config,
-  { node, origins }: Core,
+  { node, mode, origins }: Core,
   storage: Storage,
   apps: () => RunningApps | null,
 ): Route[] {
@@ -38,9 +38,14 @@ export function publicRoutes(
   return [
     ...healthRoutes(node, storage, () => apps()?.health() ?? {}),
     ...infoRoutes(node, build),
-    ...openApiRoutes(version, () => (apps()?.routes ?? []).map(describeRoute)),
+    ...openApiRoutes(version, () => apps()?.routes ?? []),
     ...crossOrigin(
-      [...publishRoutes(node, proxies), ...topicRoutes(node, proxies), ...presenceRoutes(node, proxies)],
+      [
+        ...publishRoutes(node, proxies),
+        ...topicRoutes(node, proxies),
+        ...presenceRoutes(node, proxies),
+        ...userConnectionRoutes(node, { own: mode.name, bus: storage.bus, views: storage.views }, proxies),
+      ],
       origins,
     ),
     ...crossOrigin(dialectRoutes(node, proxies, streamSettings(config)), origins),
@@ -84,5 +89,5 @@ export function adminRoutes(
 /** A page to try it with, for which production has no route. */
 function developmentRoutes(config: Config): Route[] {
   const sign = developmentSigner(config);
-  return sign === null ? [] : [developmentPageRoute((user) => sign(user, ['user']))];
+  return sign === null ? [] : developmentPageRoutes((user) => sign(user, ['user']));
 }

@@ -5,7 +5,7 @@ import type { Node } from '../../node/node.ts';
 import type { Pulse } from '../../node/pulse.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import type { Upkeep } from '../../presence/upkeep.ts';
-import type { PresenceService } from '../../service/presence.ts';
+import type { PresenceService } from '../../service/presence-service.ts';
 import type { Server } from '../../transport/server.ts';
 import type { Storage } from '../storage/storage.ts';
 import { leavePort } from '../workers/leave-port.ts';

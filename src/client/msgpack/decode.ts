@@ -1,7 +1,7 @@
 /** MessagePack as JSON values. Written out by hand: nothing is compiled at run time, so that a strict CSP has nothing to say. */
 
-/** As deep as the server lets a frame be. */
-const MAX_DEPTH = 32;
+/** The server lets data be 32 levels deep. A page of history has such a frame in a frame, and both may be in a batch. */
+const MAX_DEPTH = 64;
 
 /** @throws Error for what is no JSON value, or more or less than one */
 export function decode(data: ArrayBuffer | Uint8Array): unknown {

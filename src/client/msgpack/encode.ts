@@ -3,11 +3,13 @@
 const FIXED_STRING = 0xa0;
 const FIXED_ARRAY = 0x90;
 const FIXED_MAP = 0x80;
+/** The server cannot say to which frame it answers when it cannot read one: what it would not read is not written. */
+const MAX_DEPTH = 32;
 
 /** @throws TypeError for what is no JSON value */
 export function encode(value: unknown): Uint8Array<ArrayBuffer> {
   const writer = new Writer();
-  writer.value(value);
+  writer.value(value, 0);
   return writer.bytes();
 }
 
@@ -21,25 +23,32 @@ class Writer {
     return this.buffer.slice(0, this.length);
   }
 
-  value(value: unknown): void {
+  value(value: unknown, depth: number): void {
     if (value === null) this.byte(0xc0);
     else if (typeof value === 'boolean') this.byte(value ? 0xc3 : 0xc2);
     else if (typeof value === 'number') this.number(value);
     else if (typeof value === 'string') this.text(value);
     else if (Array.isArray(value)) {
       this.head(value.length, FIXED_ARRAY, 16, 0xdc);
-      for (const item of value) this.value(item);
-    } else if (typeof value === 'object') this.map(value);
+      this.deeper(depth);
+      for (const item of value) this.value(item, depth + 1);
+    } else if (typeof value === 'object') this.map(value, depth);
     else throw new TypeError(`expected a JSON value, got ${typeof value}`);
   }
 
-  private map(value: object): void {
+  private deeper(depth: number): void {
+    if (depth >= MAX_DEPTH) throw new TypeError(`expected at most ${MAX_DEPTH} levels of nesting`);
+  }
+
+  private map(value: object, depth: number): void {
+    this.deeper(depth);
     // As in JSON: what is undefined is not there.
     const entries = Object.entries(value).filter(([, member]) => member !== undefined);
     this.head(entries.length, FIXED_MAP, 16, 0xde);
     for (const [key, member] of entries) {
+      if (key === '__proto__') throw new TypeError('expected no key __proto__');
       this.text(key);
-      this.value(member);
+      this.value(member, depth + 1);
     }
   }
 
@@ -73,6 +82,8 @@ class Writer {
   private text(text: string): void {
     const bytes = this.texts.encode(text);
     const { length } = bytes;
+    if (length !== text.length && /[\ud800-\udfff]/u.test(text))
+      throw new TypeError('expected whole characters, got half of one');
     if (length < 32) this.byte(FIXED_STRING | length);
     else if (length <= 0xff) {
       this.byte(0xd9);

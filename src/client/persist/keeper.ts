@@ -74,11 +74,16 @@ export class Keeper implements ClientStorage {
 
   private async read(backend: Backend, owner: string): Promise<Saved> {
     await backend.claim?.(owner);
-    const { positions, queue } = await backend.load();
+    const saved = await backend.load();
+    const positions = Object.entries(saved.positions);
+    const known = positions.filter(([, position]) => isPosition(position));
+    const queue = saved.queue.filter(isEntry);
+    const unread = positions.length - known.length + saved.queue.length - queue.length;
+    if (unread > 0) this.host?.failed(new SignalboxError('storage_failed', `left out ${unread} records that are none`));
     const adopted: SavedEntry[] = [];
     for (const other of new Set(queue.map((entry) => entry.owner)))
       if ((await backend.claim?.(other)) ?? true) adopted.push(...queue.filter((entry) => entry.owner === other));
-    return { positions, queue: adopted };
+    return { positions: Object.fromEntries(known), queue: adopted };
   }
 
   private schedule(): void {
@@ -104,5 +109,20 @@ export class Keeper implements ClientStorage {
       this.backend = null;
       return undefined;
     }
+  }
+}
+
+/** Other programs write there too, and other versions of this one. */
+function isPosition(value: Partial<Position> | null): boolean {
+  return typeof value?.epoch === 'string' && Number.isSafeInteger(value.sequence);
+}
+
+function isEntry(value: Partial<SavedEntry> | null): boolean {
+  try {
+    const { owner, key, to, payload, createdAt } = value ?? {};
+    JSON.parse(payload ?? '');
+    return [owner, key, to, payload].every((text) => typeof text === 'string') && typeof createdAt === 'number';
+  } catch {
+    return false;
   }
 }

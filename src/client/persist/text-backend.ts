@@ -26,7 +26,7 @@ export class TextBackend implements Backend {
   load(): Promise<Saved> {
     return attempt(() => ({
       positions: this.positions(),
-      queue: this.names('q:').map((name) => JSON.parse(this.store.getItem(name) ?? 'null') as SavedEntry),
+      queue: this.names('q:').map((name) => this.entry(name)),
     }));
   }
 
@@ -48,6 +48,15 @@ export class TextBackend implements Backend {
 
   claim(owner: string): Promise<boolean> {
     return claimLock(`${this.prefix}${owner}`);
+  }
+
+  /** One that cannot be read takes no others with it: the keeper leaves it out. */
+  private entry(name: string): SavedEntry {
+    try {
+      return JSON.parse(this.store.getItem(name) ?? 'null') as SavedEntry;
+    } catch {
+      return null as unknown as SavedEntry;
+    }
   }
 
   private positions(): Record<string, Position> {

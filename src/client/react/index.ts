@@ -15,6 +15,7 @@ import type { Client } from '../client.ts';
 import type { ConnectionState } from '../connection-state.ts';
 import type { SubscriptionState } from '../feed.ts';
 import type { Item, Message } from '../items.ts';
+import { presenceOf, type Member, type PresenceSnapshot } from '../presence/index.ts';
 import type { PublishOptions, Receipt } from '../publishing.ts';
 import type { Snapshot, Store, StoreOptions } from '../store.ts';
 import type { ReadOptions, Topic } from '../topic.ts';
@@ -109,6 +110,32 @@ export function usePublish(name: string): (payload: unknown, options?: PublishOp
   return useCallback((payload, options) => topic.publish(payload, options), [topic]);
 }
 
+export interface UsePresenceOptions {
+  /** Is there with it, as long as the component is; without it the component only looks. */
+  readonly data?: Member['data'] | undefined;
+  readonly error?: (error: unknown) => void;
+}
+
+/** The members of a topic. */
+export function usePresence(name: string, { data, error }: UsePresenceOptions = {}): PresenceSnapshot {
+  const client = useClient();
+  const presence = useMemo(() => presenceOf(client, name), [client, name]);
+  const failed = useLatest(error);
+  // By its text: a component writes a new object at every render.
+  const text = data === undefined ? undefined : JSON.stringify(data);
+  useEffect(() => {
+    if (text === undefined) return undefined;
+    return presence.hold(JSON.parse(text) as Member['data'], (problem) => failed.current?.(problem));
+  }, [presence, text, failed]);
+  const subscribe = useCallback((changed: () => void) => presence.subscribe(changed), [presence]);
+  return useSyncExternalStore(
+    subscribe,
+    () => presence.getSnapshot(),
+    () => NOBODY,
+  );
+}
+
+const NOBODY: PresenceSnapshot = { members: [], count: 0, status: 'loading', error: undefined };
 const IDLE: ConnectionState = { status: 'idle' };
 const STOPPED: SubscriptionState = 'stopped';
 const LOADING: Snapshot<never> = { value: undefined, status: 'loading', position: undefined };

@@ -18,7 +18,7 @@ export interface LatestStore<P> {
 export function latestMessages<P>(topic: Topic<P>, limit: number): LatestStore<P> {
   const listeners = new Set<() => void>();
   let snapshot: Latest<P> = { messages: [], state: 'stopped', hasGap: false };
-  let stop = (): void => {};
+  let stop: (() => void) | null = null;
   const become = (change: Partial<Latest<P>>): void => {
     snapshot = { ...snapshot, ...change };
     for (const listener of listeners) listener();
@@ -45,10 +45,15 @@ export function latestMessages<P>(topic: Topic<P>, limit: number): LatestStore<P
     getSnapshot: () => snapshot,
     subscribe: (changed) => {
       listeners.add(changed);
-      if (listeners.size === 1) stop = begin();
+      stop ??= begin();
       return () => {
         listeners.delete(changed);
-        if (listeners.size === 0) stop();
+        // A component that is mounted twice is back in the same breath: the page that it has asked for is still to come.
+        void Promise.resolve().then(() => {
+          if (listeners.size > 0) return;
+          stop?.();
+          stop = null;
+        });
       };
     },
   };

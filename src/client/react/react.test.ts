@@ -7,6 +7,7 @@ import {
   SignalboxProvider,
   useConnection,
   useMessages,
+  usePresence,
   usePublish,
   useTopic,
   useTopicState,
@@ -105,6 +106,8 @@ test('the latest messages: those that were there, those that come, up to a limit
   server.publish('a', 6);
   await wait(10);
   expect(text()).toBe('live 4,5,6');
+  // Although StrictMode has mounted it twice.
+  expect(server.frames('History').length).toBe(1);
 });
 
 test('state is loaded and kept', async () => {
@@ -150,4 +153,37 @@ test('publish is the same function at every render, and its promise is the clien
   const receipt = publish?.('hello');
   await wait(100);
   expect([functions.size, (await receipt)?.sequence]).toEqual([1, 1]);
+});
+
+test('who is in a topic, and oneself as long as the component is there; mounted twice it enters once', async () => {
+  const Room = (): string => {
+    const { members, count } = usePresence('chat', { data: { mood: 'well' } });
+    return `${count} ${members.map(({ user }) => user).join()}`;
+  };
+  const { server, text, wait, leave } = await open(Room);
+  await wait(100);
+  server.presence.enter('chat', 'ada');
+  await wait(100);
+  expect(text()).toBe('2 me,ada');
+  expect(new Set(server.frames('Presence').map(({ data }) => data['action']))).toEqual(new Set(['enter']));
+  await leave();
+  await wait(2_000);
+  expect(server.presence.members('chat')).toEqual(['ada']);
+});
+
+test('data that changes are told, and a topic that is only looked at is not entered', async () => {
+  let setMood: (mood: string) => void = () => {};
+  const Room = (): string => {
+    const [mood, set] = useState('well');
+    setMood = set;
+    usePresence('chat', { data: { mood } });
+    return usePresence('other').status;
+  };
+  const { server, text, wait } = await open(Room);
+  await wait(100);
+  await act(() => setMood('tired'));
+  await wait(100);
+  const said = server.frames('Presence').map(({ data }) => [data['topic'], data['action'], data['data']]);
+  expect(said.at(-1)).toEqual(['chat', 'enter', { mood: 'tired' }]);
+  expect([new Set(said.map(([topic]) => topic)), text()]).toEqual([new Set(['chat']), 'live']);
 });

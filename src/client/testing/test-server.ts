@@ -3,10 +3,12 @@
  * the delivery contract and nothing else: no rights, no limits, no mailbox.
  */
 import { CLOSE_CODES, type CloseReason } from '../../protocol/close-codes.ts';
-import { ERRORS, type Reason } from '../../protocol/errors.ts';
+import type { Reason } from '../../protocol/errors.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { ServerData, ServerFrame } from '../../protocol/wire.ts';
 import type { Environment, LifecycleEvent } from '../environment.ts';
+import { answer, errorFrame, status } from './test-frames.ts';
+import { TestPresence } from './test-presence.ts';
 import { TestSocket, type ReceivedFrame, type SocketEvents } from './test-socket.ts';
 import { TopicLog } from './topic-log.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -23,6 +25,8 @@ export interface TestServerOptions {
   readonly random?: () => number;
   /** Topics that begin with it keep nothing. */
   readonly ephemeral?: string;
+  /** What every token subscribes its connection to. */
+  readonly given?: readonly string[];
 }
 
 interface Connection {
@@ -46,6 +50,10 @@ export class TestServer implements SocketEvents {
   readonly clock = new VirtualClock();
   /** For `createClient({ environment })`. */
   readonly environment: Environment;
+  /** Members of topics; clients of the test are all the user `me`. */
+  readonly presence: TestPresence;
+  /** As whom every client connects. */
+  user = 'me';
   /** Every frame of every client, in order. */
   readonly received: ReceivedFrame[] = [];
   /** Sockets that were ever opened. */
@@ -64,6 +72,11 @@ export class TestServer implements SocketEvents {
   constructor(options: TestServerOptions = {}) {
     this.options = options;
     const { clock } = this;
+    const head = (topic: string): Position => this.log(topic).head;
+    this.presence = new TestPresence(clock, head, (topic, payload) => {
+      this.append(topic, 'Broadcast', { topic, payload, from: '' });
+      return head(topic);
+    });
     this.environment = {
       now: () => clock.now,
       elapsed: () => clock.elapsed,
@@ -109,6 +122,19 @@ export class TestServer implements SocketEvents {
   /** A message of somebody else. */
   publish(topic: string, payload: unknown, from = 'server'): void {
     this.append(topic, 'Broadcast', { topic, payload, from });
+  }
+
+  /** As a backend: every connection is subscribed. */
+  give(...topics: string[]): void {
+    for (const connection of this.connections.values()) this.subscribe(connection, undefined, topics);
+  }
+
+  /** As a backend: every connection's subscription ends. */
+  take(...topics: string[]): void {
+    for (const { socket, topics: known } of this.connections.values()) {
+      for (const topic of topics) known.delete(topic);
+      socket.deliver(status('unsubscribed', { topics }));
+    }
   }
 
   /** What happens to the page. */
@@ -213,6 +239,7 @@ export class TestServer implements SocketEvents {
       status('connected', {
         connection_id: connection.id,
         session_id: connection.id,
+        user: this.user,
         node: 'test',
         server_time: this.clock.now,
         mode: 'running',
@@ -220,10 +247,11 @@ export class TestServer implements SocketEvents {
         max_message_size: 65_536,
         token_expires_at: expiresAt,
         limits,
-        features: [],
+        features: ['presence'],
       }),
     );
     this.beat(connection, heartbeatMs);
+    if (this.options.given !== undefined) this.subscribe(connection, undefined, this.options.given);
   }
 
   read(socket: TestSocket, frame: ReceivedFrame): void {
@@ -238,7 +266,9 @@ export class TestServer implements SocketEvents {
   }
 
   closed(socket: TestSocket): void {
-    this.connections.get(socket)?.cancel();
+    const connection = this.connections.get(socket);
+    connection?.cancel();
+    if (connection !== undefined) this.presence.closed(connection.id);
     this.connections.delete(socket);
   }
 
@@ -298,7 +328,10 @@ export class TestServer implements SocketEvents {
     else if (type === 'History') this.history(connection, id, data);
     else if (type === 'Authenticate')
       socket.deliver(answer(id, status('authenticated', { expires_at: this.admit(connection), unsubscribed: [] })));
-    else socket.deliver(errorFrame('unknown_type', id));
+    else if (type === 'Presence' || type === 'PresenceGet') {
+      const details = this.presence.answer(type, connection.id, data);
+      socket.deliver(details === null ? errorFrame('not_found', id) : answer(id, status('presence', details)));
+    } else socket.deliver(errorFrame('unknown_type', id));
   }
 
   private subscribe(connection: Connection, id: string | undefined, wanted: readonly unknown[]): void {
@@ -366,8 +399,9 @@ export class TestServer implements SocketEvents {
       since?: Position;
       before?: Position;
     };
-    const log = this.log(topic);
     if (this.isEphemeral(topic)) return connection.socket.deliver(errorFrame('no_history', id));
+    // Reading does not begin a topic; it has no epoch yet.
+    const log = this.logs.get(topic) ?? new TopicLog(topic, '');
     const isLost = since !== undefined && since.epoch !== log.epoch;
     const found = log.entries.filter(
       ({ sequence }) => sequence > (isLost ? 0 : (since?.sequence ?? 0)) && sequence < (before?.sequence ?? Infinity),
@@ -448,18 +482,3 @@ export class TestServer implements SocketEvents {
 
 /** Hears no answer. */
 const DEAF: Connection['socket'] = { token: undefined, deliver: () => {}, end: () => {} };
-
-function status(name: string, details: object): ServerFrame {
-  return { type: 'Status', data: { status: name, details } as unknown as ServerData };
-}
-
-function answer(id: string | undefined, frame: ServerFrame): ServerFrame {
-  return id === undefined ? frame : { ...frame, reply_to: id };
-}
-
-function errorFrame(reason: Reason, replyTo?: string, retryAfterMs?: number): ServerFrame {
-  const { code, temporary, when } = ERRORS[reason];
-  const later = retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs };
-  const data = { code, reason, message: when, temporary, ...later } as ServerData;
-  return answer(replyTo, { type: 'Error', data });
-}

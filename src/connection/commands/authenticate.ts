@@ -1,10 +1,11 @@
 import type { Principal } from '../../auth/principal.ts';
 import { isRefusal, refusal } from '../../protocol/errors.ts';
 import type { AuthenticateFrame } from '../../protocol/frames.ts';
-import { recheckPresence } from '../../service/presence.ts';
 import type { Connection } from '../connection.ts';
-import { recheck } from '../recheck.ts';
+import { isGranted } from '../granted.ts';
+import { recheck, recheckMembers } from '../recheck.ts';
 import { statusFrame } from '../replies.ts';
+import { closeServed, serveOut } from '../serve-out.ts';
 
 /** `Authenticate` swaps the claims of a live connection; user and tenant never change, and a failure changes nothing. */
 export function authenticate(connection: Connection, frame: AuthenticateFrame): void {
@@ -23,13 +24,14 @@ function swapClaims(connection: Connection, frame: AuthenticateFrame, claims: Pr
   const { principal } = connection;
   if (claims.user !== principal.user || claims.tenant !== principal.tenant) {
     connection.refuse(frame, refusal('not_allowed', 'expected a token of the same user and tenant'));
-    return connection.close('forbidden', 'a token of another user was presented');
+    return closeServed(connection, 'forbidden', 'a token of another user was presented');
   }
+  serveOut(connection);
   connection.present(claims);
-  recheckPresence(connection.context.presence, connection);
+  recheckMembers(connection, () => true);
   recheck(
     connection,
-    () => true,
+    (name) => !isGranted(connection, name),
     frame,
     (ended) => {
       const expiresAt = Number.isFinite(claims.expiresAt) ? claims.expiresAt : null;

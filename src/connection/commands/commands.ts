@@ -17,6 +17,7 @@ import { unsubscribe } from './unsubscribe.ts';
 export function handle(connection: Connection, frame: ClientFrame): void | Promise<void> {
   if (!connection.isOpen) return;
   if (frame.type === 'Ack' && frame.positions.size === 0) return chargeFreeFrame(connection);
+  if (isOrdered(frame)) return dispatch(connection, frame);
   const limited = chargeFrame(connection, frame.type === 'Ping' ? pingCost(connection) : affordable(connection, frame));
   if (limited !== null) return connection.refuse(frame, limited);
   return dispatch(connection, frame);
@@ -49,6 +50,10 @@ function dispatch(connection: Connection, frame: ClientFrame): void | Promise<vo
     default:
       return extension(connection, frame);
   }
+}
+
+function isOrdered(frame: ClientFrame): boolean {
+  return (frame.type === 'Subscribe' || frame.type === 'Unsubscribe') && frame.ordered !== undefined;
 }
 
 /** One `Ping` a second is free. */

@@ -11,9 +11,10 @@ import { nodeName } from '../../service/names.ts';
 import type { RightsChange } from '../../service/rights-change.ts';
 import { overdraft } from '../charges.ts';
 import type { Connection } from '../connection.ts';
+import { grant, isGranted } from '../granted.ts';
 import { tellSubscribed, tellUnsubscribed } from '../events.ts';
 import { notePending } from '../pending.ts';
-import { rightsChanged } from '../recheck.ts';
+import { rightsHaveChanged } from '../recheck.ts';
 import { rejection, statusFrame, type Recovery, type Rejection } from '../replies.ts';
 import { sessionChanged } from '../sessions.ts';
 import {
@@ -91,11 +92,18 @@ class Request implements Joining {
       if (at < from) continue;
       if (at > from && clock.elapsed() >= deadline)
         return scheduler.endOfTurn(() => this.answered(() => this.goOn(at)));
-      const refused = subscribeProblem(this.connection.context, this.connection.principal, entry.topic);
+      const refused = this.problemOf(entry);
       if (refused === undefined) this.ask(entry);
       else this.decided(entry, refused);
     }
     this.settle();
+  }
+
+  /** What a backend orders, or has given, needs no right of the client. */
+  private problemOf({ topic }: SubscribeEntry): Refusal | null | undefined {
+    const { connection } = this;
+    if (this.frame.ordered === 'granted' || isGranted(connection, topic)) return null;
+    return subscribeProblem(connection.context, connection.principal, topic);
   }
 
   /** The owner of the topic decides, perhaps later: the other entries of the frame do not wait for it. */
@@ -338,6 +346,7 @@ class Request implements Joining {
     this.open -= 1;
     const { connection } = this;
     if (this.open > 0 || !connection.isOpen) return;
+    if (this.frame.ordered === 'granted') grant(connection, this.topics);
     sessionChanged(connection);
     connection.reply(
       this.frame,
@@ -360,7 +369,7 @@ class Request implements Joining {
     const { connection } = this;
     connection.joining = null;
     notePending(connection);
-    for (const change of this.changes) rightsChanged(connection, change);
+    for (const change of this.changes) rightsHaveChanged(connection, change);
     for (const subscription of this.held) release(connection, subscription);
     connection.cell.resume();
   }

@@ -1,6 +1,6 @@
 /** What clients without WebSocket ask for, described. */
 import { z } from 'zod';
-import { MAX_BATCH_FRAMES, MAX_HISTORY_LIMIT } from '../../protocol/limits.ts';
+import { MAX_BATCH_FRAMES, MAX_HISTORY_LIMIT, MAX_PRESENCE_TOPICS } from '../../protocol/limits.ts';
 import type { Endpoint } from './endpoint.ts';
 
 const topic = z.union([
@@ -58,7 +58,16 @@ export const STREAM_ENDPOINTS: readonly Endpoint[] = [
     summary: 'A stream of events, at a position for each topic.',
     description,
     role: 'user',
-    request: z.object({ topics: z.array(topic).min(1), cursor: cursor.optional(), pad: z.boolean().optional() }),
+    request: z.object({
+      topics: z.array(topic).min(1),
+      cursor: cursor.optional(),
+      pad: z.boolean().optional(),
+      presence: z
+        .array(z.union([z.string(), z.object({ topic: z.string(), data: z.looseObject({}).optional() })]))
+        .max(MAX_PRESENCE_TOPICS)
+        .optional()
+        .meta({ description: 'topics in which the client is present while the stream lasts' }),
+    }),
     response: events,
     reasons: ['malformed', ...reasons],
   },

@@ -1,0 +1,3 @@
+import { read } from './reader.js';
+
+const { record } = read(location.search, () => queueMicrotask(() => postMessage(record)));

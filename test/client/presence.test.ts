@@ -1,0 +1,56 @@
+/** Presence in the client library against real nodes. */
+import { expect, test } from 'vitest';
+import { presenceOf, type Presence } from '../../src/client/presence/index.ts';
+import { overHttp } from '../../src/client/sse/index.ts';
+import { eventually } from '../harness/deadline.ts';
+import { Gateway } from '../harness/gateway.ts';
+import { startServer } from '../harness/server.ts';
+import { clientOf } from './rig.ts';
+
+const SETTINGS = {
+  'topics.rules': '[{"pattern":"chat.**","presence":"user"}]',
+  'presence.batch_ms': '20',
+  'rate_limiting.enabled': 'false',
+};
+
+function read(presence: Presence): () => string {
+  presence.subscribe(() => {});
+  return () => {
+    const { members, status } = presence.getSnapshot();
+    const moods = members.map(({ user, data }) => `${user} ${String(data['mood'])}`);
+    return `${status} ${moods.sort().join()}`;
+  };
+}
+
+test('clients come, change and go, and a connection that is cut is nobody’s departure', async () => {
+  const server = await startServer(SETTINGS);
+  const [ada, bob, reader] = ['ada', 'bob', 'reader'].map((user) => presenceOf(clientOf(server, user), 'chat.42'));
+  const seen = read(reader as Presence);
+  const left: string[] = [];
+  reader?.onChange(({ op, user }) => (op === 'leave' ? left.push(user) : undefined));
+  await ada?.enter({ mood: 'well' });
+  await bob?.enter({ mood: 'well' });
+  await bob?.update({ mood: 'tired' });
+  await eventually(() => seen() === 'live ada well,bob tired', `both, not ${seen()}`);
+  for (const connection of server.running.node.connections) connection.transport?.terminate();
+  await bob?.update({ mood: 'awake' });
+  await eventually(() => seen() === 'live ada well,bob awake', `the update, not ${seen()}`);
+  expect([left, await reader?.count()]).toEqual([[], 2]);
+  await ada?.leave();
+  await eventually(() => seen() === 'live bob awake', `one, not ${seen()}`);
+  expect(left).toEqual(['ada']);
+});
+
+test('without WebSocket one can see who is there, and is told that one cannot be there', async () => {
+  const server = await startServer(SETTINGS);
+  const gateway = await Gateway.start(() => server.port);
+  gateway.upgrades = 'refuse';
+  await presenceOf(clientOf(server, 'ada'), 'chat.42').enter({ mood: 'well' });
+  for (const transport of ['sse', 'poll'] as const) {
+    const client = clientOf(gateway.port, transport, { fallback: overHttp({ transports: [transport] }) });
+    const presence = presenceOf(client, 'chat.42');
+    const seen = read(presence);
+    await eventually(() => seen() === 'live ada well', `ada, not ${seen()}`);
+    await expect(presence.enter()).rejects.toMatchObject({ reason: 'unsupported' });
+  }
+});
