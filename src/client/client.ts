@@ -1,4 +1,5 @@
 /** The client: everything of one connection, put together. It does nothing before the first topic or publish. */
+import type { Position } from '../protocol/position.ts';
 import type { ConnectedDetails, HistoryDetails, ServerFrame } from '../protocol/wire.ts';
 import type { BackOffOptions } from './back-off.ts';
 import { jsonCodec, type ClientCodec } from './codec.ts';
@@ -66,6 +67,9 @@ const UNREAD_MS = 1_000;
 /** Between two requests for a token that failed. */
 const TOKEN_PAUSE_MS = 10_000;
 
+/** The user is kept as the place of a topic that nobody can have, so that every storage has room for it. */
+const USER = '@user';
+
 /** @typeParam T what is published where, as `{ news: Article; [chat: `chat.${string}`]: Line }` */
 export class Client<T = Record<string, unknown>> {
   readonly #options: ClientOptions;
@@ -88,6 +92,7 @@ export class Client<T = Record<string, unknown>> {
   readonly #listeners = new Map<string, Set<(value: never) => void>>();
   readonly #watchers = new Map<string, Set<() => void>>();
   #unlisten: (() => void) | null = null;
+  #wasGreeted = false;
   #cancelRenewal: () => void = () => {};
 
   constructor(options: ClientOptions) {
@@ -271,8 +276,7 @@ export class Client<T = Record<string, unknown>> {
     this.#publishes.close('signed_out');
     this.#publishes.clear();
     this.#connection.close();
-    this.#positions.clear();
-    await this.#store((storage) => storage.clear());
+    await this.#forget();
   }
 
   /** The greeting comes right behind the handshake; what is sent before it, a refusal does not read. */
@@ -328,8 +332,7 @@ export class Client<T = Record<string, unknown>> {
     const consumer = new Consumer(handler, since === 'stored', this.#ports.bounds, {
       committed: ({ isStored, done }) => {
         if (!isStored || done === null) return;
-        this.#positions.set(topic, done);
-        void this.#store((storage) => storage.commit(topic, done));
+        this.#keep(topic, done);
       },
       drained: (which) => this.#subscriptions.drained(topic, which),
       threw: (cause) => {
@@ -378,10 +381,45 @@ export class Client<T = Record<string, unknown>> {
 
   #greeted(link: Link, greeting: ConnectedDetails): void {
     const { limits, max_message_size: size } = greeting;
+    if (!this.#isSameUser(greeting)) return;
     this.#subscriptions.greeted(link);
     this.#histories.next();
     this.#applications.next();
     this.#publishes.greeted(size, limits.idempotency_window_ms, limits.connection_rps, limits.connection_burst);
+  }
+
+  /** Positions and the queue of one user are never used by another. */
+  #isSameUser({ user, tenant = '' }: ConnectedDetails): boolean {
+    // Servers before version 0.2 do not say it.
+    if (user === undefined) return true;
+    const epoch = `${tenant}/${user}`;
+    const before = this.#positions.get(USER)?.epoch ?? epoch;
+    if (before !== epoch) {
+      const error = new SignalboxError('user_changed', `expected a token of the same user, got one of ${user}`);
+      void this.#forget();
+      if (this.#wasGreeted) {
+        this.#publishes.close('signed_out');
+        this.#connection.close(error);
+        return false;
+      }
+      // It was another page's, before somebody else signed in here.
+      this.#publishes.disown();
+      this.#subscriptions.forget();
+      this.#tell('error', error);
+    }
+    if (!this.#wasGreeted || before !== epoch) this.#keep(USER, { epoch, sequence: 0 });
+    this.#wasGreeted = true;
+    return true;
+  }
+
+  #keep(topic: string, position: Position): void {
+    this.#positions.set(topic, position);
+    void this.#store((storage) => storage.commit(topic, position));
+  }
+
+  #forget(): Promise<void> {
+    this.#positions.clear();
+    return this.#store((storage) => storage.clear());
   }
 
   #received(link: Link, frame: ServerFrame, size: number): void {

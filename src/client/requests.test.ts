@@ -1,4 +1,4 @@
-/** Who hears what of frames that get an answer, and of those that get none. */
+/** Answers of frames that get one, and of those that get none: which caller is told what. */
 import { expect, test } from 'vitest';
 import type { Link } from './link.ts';
 import { Requests } from './requests.ts';

@@ -94,6 +94,14 @@ export class Subscriptions {
     );
   }
 
+  /** Places where another user was: everybody begins now, but those whose place the application itself has said. */
+  forget(): void {
+    for (const feed of this.#feeds.values()) {
+      feed.last = null;
+      for (const consumer of feed.consumers) consumer.forget();
+    }
+  }
+
   lost(link: Link): void {
     this.#unanswered.delete(link);
     for (const feed of this.#feeds.values()) {
@@ -120,6 +128,7 @@ export class Subscriptions {
       return this.#later(feed);
     }
     if (feed.consumers.size > 0 && !feed.hasJoined) this.#leave(feed);
+    for (const consumer of feed.consumers) if (!consumer.isWaiting) this.#catchUp.go(feed, consumer);
     if (feed.isLive !== wasLive) this.#ports.changed(name);
   }
 

@@ -8,7 +8,7 @@ import { adminCommandRoutes } from '../../http/admin-commands.ts';
 import { onAnyNode } from '../../http/admin-elsewhere.ts';
 import { applicationRoutes } from '../../http/application-routes.ts';
 import { crossOrigin } from '../../http/cross-origin.ts';
-import { developmentPageRoute } from '../../http/development-page/route.ts';
+import { developmentPageRoutes } from '../../http/development-page/route.ts';
 import { healthRoutes } from '../../http/health.ts';
 import { infoRoutes } from '../../http/info.ts';
 import { openApiRoutes } from '../../http/openapi/routes.ts';
@@ -89,5 +89,5 @@ export function adminRoutes(
 /** A page to try it with, for which production has no route. */
 function developmentRoutes(config: Config): Route[] {
   const sign = developmentSigner(config);
-  return sign === null ? [] : [developmentPageRoute((user) => sign(user, ['user']))];
+  return sign === null ? [] : developmentPageRoutes((user) => sign(user, ['user']));
 }

@@ -52,6 +52,8 @@ export class TestServer implements SocketEvents {
   readonly environment: Environment;
   /** Members of topics; clients of the test are all the user `me`. */
   readonly presence: TestPresence;
+  /** As whom every client connects. */
+  user = 'me';
   /** Every frame of every client, in order. */
   readonly received: ReceivedFrame[] = [];
   /** Sockets that were ever opened. */
@@ -237,6 +239,7 @@ export class TestServer implements SocketEvents {
       status('connected', {
         connection_id: connection.id,
         session_id: connection.id,
+        user: this.user,
         node: 'test',
         server_time: this.clock.now,
         mode: 'running',
@@ -396,8 +399,9 @@ export class TestServer implements SocketEvents {
       since?: Position;
       before?: Position;
     };
-    const log = this.log(topic);
     if (this.isEphemeral(topic)) return connection.socket.deliver(errorFrame('no_history', id));
+    // Reading does not begin a topic; it has no epoch yet.
+    const log = this.logs.get(topic) ?? new TopicLog(topic, '');
     const isLost = since !== undefined && since.epoch !== log.epoch;
     const found = log.entries.filter(
       ({ sequence }) => sequence > (isLost ? 0 : (since?.sequence ?? 0)) && sequence < (before?.sequence ?? Infinity),
