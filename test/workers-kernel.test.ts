@@ -24,7 +24,7 @@ test.skipIf(skipped !== null)('nobody is reset while workers are replaced, or en
   const directory = mkdtempSync(join(tmpdir(), 'signalbox-kernel-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   const file = join(directory, 'report.json');
-  const tests = [process.execPath, vitest, 'run', 'test/workers.test.ts', '-t', TESTS];
+  const tests = [process.execPath, vitest, 'run', 'test/workers-restarts.test.ts', '-t', TESTS];
   // A run of its own inside the namespace: Redis, the workers and who knocks at them see no other network.
   const options = { env: { ...process.env, VITEST_JSON: file }, timeout: TEST_MS - 10_000 };
   const inside = promisify(execFile)('unshare', ['--net', 'sh', '-c', INSIDE, 'sh', ...tests], options);

@@ -215,6 +215,13 @@ export class PublishQueue implements QueueView {
     this.pump();
   }
 
+  /** Entries that another user has left are nobody's; those of this client are stored anew. */
+  disown(): void {
+    for (const entry of this.#waiting.values())
+      if (entry.owner === this.#ports.keyPrefix) this.#ports.changed(entry.key, savedOf(entry));
+      else this.#remove(entry);
+  }
+
   /** Told when nothing waits any more. */
   whenEmpty(done: () => void): void {
     if (this.#waiting.size === 0) done();
