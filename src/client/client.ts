@@ -94,6 +94,8 @@ export class Client<T = Record<string, unknown>> {
   #unlisten: (() => void) | null = null;
   #wasGreeted = false;
   #cancelRenewal: () => void = () => {};
+  /** What takes back the times after which unanswered frames count as unread. */
+  readonly #doubts = new Set<() => void>();
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -442,10 +444,12 @@ export class Client<T = Record<string, unknown>> {
   #doubt(link: Link, retryAfterMs: number): void {
     const { environment } = this;
     const now = environment.elapsed();
-    environment.after(retryAfterMs + UNREAD_MS, () => {
+    const cancel = environment.after(retryAfterMs + UNREAD_MS, () => {
+      this.#doubts.delete(cancel);
       this.#requests.unread(link, now);
       this.#publishes.unread(link, now);
     });
+    this.#doubts.add(cancel);
   }
 
   /** A new token on the same connection, before the old one ends. */
@@ -493,6 +497,7 @@ export class Client<T = Record<string, unknown>> {
     if (state.status === 'closed') {
       const error = state.error ?? null;
       this.#unlisten?.();
+      for (const cancel of this.#doubts) cancel();
       this.#publishes.close(error?.reason === 'signed_out' ? 'signed_out' : 'closed');
       this.#subscriptions.close(error);
       const closed = error ?? new SignalboxError('closed', 'the client was closed');
