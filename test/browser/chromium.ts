@@ -12,13 +12,27 @@ const WANTED = [
   '--disable-renderer-backgrounding',
 ];
 
+/** They ask servers of the browser's maker for things; and parts of the address bar, of which each window would start a process. */
+const UNWANTED = [
+  'AimEnabled',
+  'HttpsUpgrades',
+  'MediaRouter',
+  'NetworkTimeServiceQuerying',
+  'OptimizationHints',
+  'PreconnectToSearch',
+  'PreloadTopChromeWebUI',
+  'Translate',
+  'WebUIOmniboxAimPopup',
+  'WebUIOmniboxPopup',
+];
+
 let starting: Promise<Browser> | null = null;
 
 function browser(): Promise<Browser> {
   starting ??= chromium.launch({
     executablePath: toolPath('chromium') ?? 'chromium',
     // Root has no sandbox of its own to begin with.
-    args: ['--no-sandbox'],
+    args: ['--no-sandbox', `--disable-features=${UNWANTED.join(',')}`],
     ignoreDefaultArgs: WANTED,
   });
   return starting;
