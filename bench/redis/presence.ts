@@ -1,25 +1,27 @@
 /**
- * What presence costs: commands to Redis at rest with nobody present and with a hundred thousand members, and the processor
- * time of a server while clients join one topic all at once, without presence, with it, and with everybody reading it.
- * Run: node bench/redis/presence.ts [--members 100000] [--joins 10000] [--rest 20]
+ * What presence costs. Parts: `rest`: commands to Redis at rest with nobody present and with a hundred thousand members.
+ * `storm`: the processor time of a server while clients join one topic all at once, without presence, with it, and with
+ * everybody reading it. `kill`, `drain`: what readers are told when a node with ten thousand members ends. `counts`: a topic
+ * of a hundred thousand members. `pages`: `PresenceGet` while a thousand changes a second are made.
+ * Run: node bench/redis/presence.ts [--parts rest,storm,kill,drain,counts,pages] [--members 100000] [--joins 10000] [--rest 20]
  */
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
-import { LeanSocket } from '../../src/load/lean-socket.ts';
 import { cpuSeconds } from '../processes.ts';
 import { startSignalbox } from '../servers.ts';
-import { userTokens } from '../tokens.ts';
+import { counts, drain, kill, pages } from './presence-crowds.ts';
+import { enter, join, subscribe, type Frames } from './presence-clients.ts';
 import { pause, RedisProcess } from './redis-process.ts';
 
 const { values } = parseArgs({
   options: {
+    parts: { type: 'string', default: 'rest,storm,kill,drain,counts,pages' },
     members: { type: 'string', default: '100000' },
     joins: { type: 'string', default: '10000' },
     rest: { type: 'string', default: '20' },
   },
 });
 const TOPICS_OF_EACH = 100;
-const AT_ONCE = 1_000;
 const SETTLED_MS = 3_000;
 const RULES = JSON.stringify([{ pattern: 'bench.**', presence: 'user' }]);
 const settings = {
@@ -30,12 +32,20 @@ const settings = {
   'redis.command_timeout_ms': '10000',
 };
 
-type Frames = (at: number) => readonly { readonly type: string; readonly data: object }[];
-
 const restSecs = Number(values.rest);
 const clients = Math.ceil(Number(values.members) / TOPICS_OF_EACH);
-if (restSecs > 0) await atRest();
-await storm();
+const parts: Readonly<Record<string, () => Promise<string | void>>> = {
+  rest: atRest,
+  storm,
+  kill: () => kill(Number(values.joins)),
+  drain: () => drain(Number(values.joins)),
+  counts: () => counts(Number(values.members)),
+  pages,
+};
+for (const name of values.parts.split(',')) {
+  const line = await parts[name]?.();
+  if (typeof line === 'string') process.stdout.write(`${line}\n`);
+}
 
 async function atRest(): Promise<void> {
   const redis = await RedisProcess.start();
@@ -49,15 +59,12 @@ async function atRest(): Promise<void> {
     await pause(restSecs * 1_000);
     return (await commands()) - before - 1;
   };
-  const idle = await join(server.port, clients, () => []);
+  const idle = await join(server.port, clients, { frames: () => [] });
   const without = await measured();
   for (const socket of idle) socket.destroy();
-  const sockets = await join(server.port, clients, () =>
-    Array.from({ length: TOPICS_OF_EACH }, (_, topic) => ({
-      type: 'Presence',
-      data: { topic: `bench.t${topic}`, action: 'enter' },
-    })),
-  );
+  const sockets = await join(server.port, clients, {
+    frames: () => Array.from({ length: TOPICS_OF_EACH }, (_, topic) => enter(`bench.t${topic}`)),
+  });
   const present = await measured();
   process.stdout.write(
     `at rest, ${clients} connections, ${restSecs} s: ${without} commands to Redis with nobody present, ${present} with ${clients * TOPICS_OF_EACH} members\n`,
@@ -70,19 +77,17 @@ async function atRest(): Promise<void> {
 
 async function storm(): Promise<void> {
   const joins = Number(values.joins);
-  const subscribe = (...topics: readonly string[]) => ({ type: 'Subscribe', data: { topics } });
-  const enter = { type: 'Presence', data: { topic: 'bench.storm', action: 'enter' } };
   const cases: readonly (readonly [string, Frames])[] = [
     ['without presence', () => [subscribe('bench.storm')]],
-    ['present', () => [subscribe('bench.storm'), enter]],
-    ['present, and all read it', () => [subscribe('bench.storm', '@presence.bench.storm'), enter]],
+    ['present', () => [subscribe('bench.storm'), enter('bench.storm')]],
+    ['present, and all read it', () => [subscribe('bench.storm', '@presence.bench.storm'), enter('bench.storm')]],
   ];
   let first = 0;
   for (const [name, frames] of cases) {
     const redis = await RedisProcess.start();
     const server = await startSignalbox({ ...settings, 'redis.url': redis.url });
     const before = cpuSeconds(server.pid);
-    const sockets = await join(server.port, joins, frames);
+    const sockets = await join(server.port, joins, { frames });
     await pause(SETTLED_MS);
     const spent = cpuSeconds(server.pid) - before;
     first ||= spent;
@@ -93,42 +98,4 @@ async function storm(): Promise<void> {
     await server.stop();
     await redis.end();
   }
-}
-
-/** Resolves when every client has an answer to each of its frames. */
-async function join(port: number, count: number, frames: Frames): Promise<LeanSocket[]> {
-  const tokens = await userTokens(count);
-  const sockets: LeanSocket[] = [];
-  let next = 0;
-  const one = async (): Promise<void> => {
-    while (next < count) {
-      const at = next;
-      next += 1;
-      sockets.push(await answered(port, tokens[at] ?? '', frames(at)));
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, one));
-  return sockets;
-}
-
-function answered(port: number, token: string, frames: ReturnType<Frames>): Promise<LeanSocket> {
-  return new Promise((resolve, reject) => {
-    let open = frames.length;
-    const opening = LeanSocket.open({
-      host: '127.0.0.1',
-      port,
-      path: `/ws?token=${token}`,
-      onMessage: (bytes, start, end) => {
-        const text = bytes.toString('latin1', start, end);
-        if (!text.includes('"reply_to"')) return;
-        if (text.includes('"type":"Error"')) reject(new Error(text));
-        open -= 1;
-        if (open === 0) void opening.then(resolve);
-      },
-    });
-    opening.then((socket) => {
-      for (const [at, frame] of frames.entries()) socket.send(JSON.stringify({ ...frame, id: String(at) }));
-      if (frames.length === 0) resolve(socket);
-    }, reject);
-  });
 }

@@ -30,6 +30,8 @@ export class Consumer {
   isJoined = false;
   /** A page of the log has been asked for. */
   isReading = false;
+  /** One is asked for later: what its topic brings meanwhile is no reason to ask sooner. */
+  isWaiting = false;
   isEnded = false;
   /** Takes back the time at which the log is asked again. */
   cancelWait: () => void = () => {};
@@ -62,17 +64,20 @@ export class Consumer {
     return this.#buffer.length === 0;
   }
 
-  /** @returns whether it was taken: a message of a log that finds no room is left there */
+  /** @returns whether it was taken: a message of a log that finds no room, or no place, is left there */
   push(item: Item, size: number): boolean {
     if (this.isEnded) return true;
     const { position } = this;
     const isLogged = item.kind === 'message' && item.epoch !== '';
     // It may be ahead of its topic, which it has read in the log.
-    const end = isLogged ? item.sequence : item.kind === 'gap' ? item.to : undefined;
-    if (end !== undefined && position !== null && end <= position.sequence) return true;
-    if (item.kind === 'gap' && item.to !== undefined && position !== null && (item.from ?? 0) <= position.sequence) {
-      const { epoch } = item.position ?? position;
-      return this.push(hole(item.topic, item.cause, position.sequence + 1, item.to, epoch), size);
+    const from = isLogged ? item.sequence : item.kind === 'gap' ? item.from : undefined;
+    if (from !== undefined && position !== null && from <= position.sequence) {
+      const { epoch } = isLogged ? item : ((item as Gap).position ?? position);
+      // Numbers of two epochs say nothing of each other: only the log knows whether it had the same messages.
+      if (epoch !== position.epoch) return false;
+      const to = isLogged ? from : ((item as Gap).to ?? from);
+      if (to <= position.sequence) return true;
+      return this.push(hole(item.topic, (item as Gap).cause, position.sequence + 1, to, epoch), size);
     }
     const { maxMessages, maxBytes } = this.#bounds;
     if (item.kind === 'message' && (this.#buffer.length >= maxMessages || this.#bytes >= maxBytes)) {
@@ -90,6 +95,13 @@ export class Consumer {
     );
     this.#run();
     return true;
+  }
+
+  /** Its place was somebody else's. */
+  forget(): void {
+    if (!this.isStored) return;
+    this.position = null;
+    this.isJoined = true;
   }
 
   end(): void {

@@ -140,6 +140,15 @@ export function presenceStoreContract(name: string, make: MakePresenceStore): vo
       for (const { entry } of many.slice(500)) expect(seen.has(`u${entry}`)).toBe(true);
     });
 
+    test('there is no page of a topic with more members than are asked for', async () => {
+      const probe = await start();
+      await probe.apply(A, [enter('1', 'ada'), enter('2', 'bob')]);
+      const page = (most: number) =>
+        probe.ask<object>((store, reply) => store.members(T, { after: '', limit: 10, most }, reply));
+      expect(await page(1)).toMatchObject({ count: 2, members: [], next: null });
+      expect(await page(2)).toMatchObject({ count: 2, members: [{}, {}] });
+    });
+
     test('one member can be asked for, and how many are in several topics', async () => {
       const probe = await start();
       await probe.apply(A, [enter('1', 'ada', '{"x":"é😀"}'), enter('2', 'böb "q" \n')]);

@@ -61,6 +61,8 @@ export interface MembersRequest {
   /** What the page before gave as `next`; '' for the first. */
   readonly after: string;
   readonly limit: number;
+  /** Of a topic with more members there is no page: walking through a crowd that nobody is shown is work for nothing. */
+  readonly most?: number | undefined;
   /** Only this one. */
   readonly member?: string | undefined;
 }

@@ -104,6 +104,19 @@ describe('batches', () => {
   });
 });
 
+test('ten thousand who enter within five seconds are a batch a second, and as many messages', () => {
+  for (let at = 0; at < 10_000; at += 1) {
+    enter(`${at}`, `u${at}`);
+    if (at % 2 === 1) clock.advance(1);
+  }
+  clock.advance(1_000);
+  expect(told.at(-1)).toMatchObject({ count: 10_000 });
+  expect(store.batches).toBeLessThanOrEqual(7);
+  // The first one has names, so many to a message; the others only count.
+  expect(told.length).toBeLessThanOrEqual(10);
+  expect(answers).toHaveLength(10_000);
+});
+
 describe('grace', () => {
   beforeEach(() => {
     enter('1', 'ada');

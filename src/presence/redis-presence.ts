@@ -76,10 +76,11 @@ export class RedisPresenceStore implements PresenceStore {
     });
   }
 
-  members(topic: Topic, { after, limit, member = '' }: MembersRequest, reply: Reply<MembersPage>): void {
+  members(topic: Topic, request: MembersRequest, reply: Reply<MembersPage>): void {
+    const { after, limit, member = '', most = Number.MAX_SAFE_INTEGER } = request;
     const [, meta, members, state] = this.keysOf(topic);
     const cursor = /^\d{1,20}$/.test(after) ? after : '0';
-    const call: Command = ['EVALSHA', this.page.digest, 3, meta, members, state, cursor, limit, member];
+    const call: Command = ['EVALSHA', this.page.digest, 3, meta, members, state, cursor, limit, member, most];
     this.link.read([call], ([answer]) => {
       if (isFailure(answer)) return reply(unavailable(answer));
       const [epoch = '', sequence, count, next = '0', ...parts] = answer as readonly string[];

@@ -55,11 +55,15 @@ export class TopicMembers {
     this.tell(before, append);
   }
 
-  page({ after, limit, member }: MembersRequest): { readonly members: PresentMember[]; readonly next: string | null } {
+  page({ after, limit, member, most = Infinity }: MembersRequest): {
+    readonly members: PresentMember[];
+    readonly next: string | null;
+  } {
     if (member !== undefined) {
       const one = this.members.get(member);
       return { members: one === undefined ? [] : [one], next: null };
     }
+    if (this.count > most) return { members: [], next: null };
     const start = Number(after === '' ? 0 : after);
     const found: Kept[] = [];
     for (const one of this.members.values()) {

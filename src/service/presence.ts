@@ -124,11 +124,12 @@ function page(
 ): void {
   if (service === null) return reply(refusal('internal', 'expected presence'));
   const { topic } = query;
-  const limit = mayRead ? query.limit : 1;
-  service.presence.store.members(qualify(principal.tenant, topic), { ...query, limit }, (found) => {
+  const most = mayRead ? service.listed : 0;
+  const member = mayRead ? query.member : undefined;
+  service.presence.store.members(qualify(principal.tenant, topic), { ...query, member, most }, (found) => {
     if (isRefusal(found)) return reply(found);
     const { count, position } = found;
-    const isListed = mayRead && (count <= service.listed || query.member !== undefined);
+    const isListed = mayRead && (count <= most || member !== undefined);
     reply({ topic, count, position, ...(isListed && membersOf(found)) });
   });
 }

@@ -174,3 +174,17 @@ test('after data was thrown away all nodes tell their members anew, and nobody i
   clock.advance(60_000);
   expect([count(), leaves()]).toEqual([60, []]);
 });
+
+test('at rest a thousand members ask no more of the store than none', () => {
+  const [busy] = [node('busy'), node('idle')];
+  const inTwoMinutes = (): number => {
+    clock.advance(10_000);
+    const before = store.calls;
+    clock.advance(120_000);
+    return store.calls - before;
+  };
+  const without = inTwoMinutes();
+  enter(busy, users(1_000));
+  expect(inTwoMinutes()).toBe(without);
+  expect(without).toBe((2 * 120_000) / BEAT_MS);
+});

@@ -91,7 +91,7 @@ describe('planted bugs are found', () => {
     }
   }
 
-  /** What another server has lost is not told again. */
+  /** Nothing is told again that another server has lost. */
   class Blind extends Upkeep {
     constructor(...[options, parts]: ConstructorParameters<typeof Upkeep>) {
       const { store } = parts;

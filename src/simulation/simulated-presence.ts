@@ -28,6 +28,8 @@ export class SimulatedPresenceStore {
   /** Of the log and of the server: readers of another one read anew. */
   epoch = 1;
   isHealed = false;
+  /** What all nodes have asked of it. */
+  calls = 0;
   log: Told[] = [];
   /** Called with every message, when it is appended. */
   told: (payload: string) => void = () => {};
@@ -131,6 +133,7 @@ export class SimulatedPresenceStore {
     reply: (answer: Refusal) => void,
     first: () => void = () => {},
   ): void {
+    this.calls += 1;
     const fate = this.isHealed ? 1 : this.random.fraction();
     this.clock.after(this.random.between(1, 200), () => {
       if (isCut() || fate < 0.05) return reply(AWAY);

@@ -17,7 +17,8 @@ function read(presence: Presence): () => string {
   presence.subscribe(() => {});
   return () => {
     const { members, status } = presence.getSnapshot();
-    return `${status} ${members.map(({ user, data }) => `${user} ${String(data['mood'])}`).sort()}`;
+    const moods = members.map(({ user, data }) => `${user} ${String(data['mood'])}`);
+    return `${status} ${moods.sort().join()}`;
   };
 }
 

@@ -1,5 +1,5 @@
 /** A client of `GET /sse` and `POST /sse` that waits for what it expects; it ends with the test. */
-import { request, type IncomingMessage } from 'node:http';
+import { request, type Agent, type IncomingMessage } from 'node:http';
 import { onTestFinished } from 'vitest';
 import { EventParser, type StreamEvent } from '../kit/event-parser.ts';
 import { within } from './deadline.ts';
@@ -13,6 +13,8 @@ export interface StreamOptions extends TokenOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** With one it is a `POST`. */
   readonly body?: unknown;
+  /** Connections that it shares with others, as in a browser. */
+  readonly agent?: Agent;
   /** Hands the bytes on one by one. */
   readonly isCut?: boolean;
 }
@@ -121,7 +123,7 @@ export async function askForStream(port: number, options: StreamOptions = {}): P
       port,
       path: `/sse${search === '' ? '' : `?${search}`}`,
       method: body === undefined ? 'GET' : 'POST',
-      agent: false,
+      agent: options.agent ?? false,
       headers: {
         ...(token !== null && { authorization: `Bearer ${token}` }),
         ...(text !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),

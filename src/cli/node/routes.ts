@@ -11,7 +11,6 @@ import { crossOrigin } from '../../http/cross-origin.ts';
 import { developmentPageRoutes } from '../../http/development-page/route.ts';
 import { healthRoutes } from '../../http/health.ts';
 import { infoRoutes } from '../../http/info.ts';
-import { describeRoute } from '../../http/openapi/application-endpoints.ts';
 import { openApiRoutes } from '../../http/openapi/routes.ts';
 import { Profiler } from '../../http/profile.ts';
 import { publishRoutes } from '../../http/publish.ts';
@@ -39,7 +38,7 @@ export function publicRoutes(
   return [
     ...healthRoutes(node, storage, () => apps()?.health() ?? {}),
     ...infoRoutes(node, build),
-    ...openApiRoutes(version, () => (apps()?.routes ?? []).map(describeRoute)),
+    ...openApiRoutes(version, () => apps()?.routes ?? []),
     ...crossOrigin(
       [
         ...publishRoutes(node, proxies),
