@@ -11,12 +11,12 @@ import { SignalboxError } from './errors.ts';
 import { messageOf } from './items.ts';
 import type { Link } from './link.ts';
 import { Listeners, newest } from './listeners.ts';
+import { OpenedStorage } from './opened-storage.ts';
 import { Positions } from './positions.ts';
 import { PublishQueue } from './publish-queue.ts';
 import type { PublishOptions, QueueView, Receipt } from './publishing.ts';
 import { Renewal } from './renewal.ts';
 import { Requests } from './requests.ts';
-import type { ClientStorage, Saved } from './storage.ts';
 import { ME, Subscriptions } from './subscriptions.ts';
 import { Tokens } from './tokens.ts';
 import type { Reader, TopicPorts } from './topic-ports.ts';
@@ -55,14 +55,15 @@ export class Client<T = Record<string, unknown>> {
   readonly #publishes: PublishQueue;
   readonly #positions = new Positions();
   readonly #owner: string;
-  /** What waits for the storage; `null` when it need not. */
-  #whenLoaded: (() => void)[] | null = null;
+  readonly #storage: OpenedStorage;
   readonly #ports: TopicPorts;
   readonly #listeners = new Listeners<unknown>((work, event) => this.#call(work, event));
   readonly #watchers = new Listeners<void>((work) => this.#call(work));
   #unlisten: (() => void) | null = null;
   #wasGreeted = false;
   readonly #renewal: Renewal;
+  /** What takes back the times after which unanswered frames count as unread. */
+  readonly #doubts = new Set<() => void>();
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -73,6 +74,7 @@ export class Client<T = Record<string, unknown>> {
     this.environment = environment;
     this.#tokens = new Tokens(options.token, environment);
     this.#owner = `${id}-`;
+    this.#storage = new OpenedStorage(options.storage, (error) => this.#tell('error', error));
     this.#requests = new Requests(`${id}?`, () => environment.elapsed());
     this.#waiting = new WaitingRequests(this.#requests, link);
     this.#publishes = new PublishQueue({
@@ -81,7 +83,7 @@ export class Client<T = Record<string, unknown>> {
       options: options.queue ?? {},
       link,
       serverTime: () => this.serverTime,
-      changed: (key, saved) => void this.#store((storage) => storage.entry(key, saved)),
+      changed: (key, saved) => void this.#storage.write((storage) => storage.entry(key, saved)),
     });
     this.#renewal = new Renewal(environment, this.#tokens, this.#requests, {
       failed: (error) => this.#tell('error', error),
@@ -237,48 +239,16 @@ export class Client<T = Record<string, unknown>> {
   #start(): void {
     if (this.#unlisten !== null || this.state.status !== 'idle') return;
     this.#unlisten = this.environment.lifecycle((event) => this.#lived(event));
-    const { storage } = this.#options;
-    const environment = this.environment;
-    const owner = this.#owner;
-    if (storage !== undefined) {
-      this.#whenLoaded = [];
-      const failed = (error: SignalboxError): void => this.#tell('error', error);
-      void new Promise<Saved>((resolve) => resolve(storage.open({ environment, owner, failed })))
-        .then(({ positions, queue }) => {
-          for (const [topic, position] of Object.entries(positions)) this.#positions.set(topic, position);
-          this.#publishes.adopt(queue);
-        })
-        .catch((cause: unknown) => this.#notStored(cause))
-        .then(() => {
-          const waiting = this.#whenLoaded ?? [];
-          this.#whenLoaded = null;
-          for (const work of waiting) work();
-        });
-    }
-    this.#loaded(() => this.#connection.start());
-  }
-
-  /** A storage of the application's own may throw. */
-  async #store(work: (storage: ClientStorage) => unknown): Promise<void> {
-    const { storage } = this.#options;
-    try {
-      if (storage !== undefined) await work(storage);
-    } catch (cause) {
-      this.#notStored(cause);
-    }
-  }
-
-  #notStored(cause: unknown): void {
-    this.#tell('error', new SignalboxError('storage_failed', `the storage failed: ${String(cause)}`, { cause }));
-  }
-
-  #loaded(work: () => void): void {
-    if (this.#whenLoaded === null) work();
-    else this.#whenLoaded.push(work);
+    this.#storage.open({ environment: this.environment, owner: this.#owner }, ({ positions, queue }) => {
+      for (const [topic, position] of Object.entries(positions)) this.#positions.set(topic, position);
+      this.#publishes.adopt(queue);
+    });
+    this.#storage.whenRead(() => this.#connection.start());
   }
 
   #read(topic: string, { handler, refused: ended, threw, since }: Reader): () => void {
-    const consumer = new Consumer(handler, since === 'stored', this.#ports.bounds, {
+    const start = since ?? 'stored';
+    const consumer = new Consumer(handler, start === 'stored', this.#ports.bounds, {
       committed: ({ isStored, done }) => {
         if (!isStored || done === null) return;
         this.keep(topic, done);
@@ -291,7 +261,6 @@ export class Client<T = Record<string, unknown>> {
       },
       refused: (error) => this.#call(() => ended(error)),
     });
-    const start = since ?? 'stored';
     if (typeof start === 'object' && !('last' in start) && !(typeof start.epoch === 'string' && start.sequence >= 0)) {
       const problem = new SignalboxError('invalid_field', 'expected a position with an epoch and a sequence');
       consumer.events.refused(problem);
@@ -300,7 +269,7 @@ export class Client<T = Record<string, unknown>> {
     let stop = (): void => consumer.end();
     // It may find out at once that it cannot connect.
     this.#start();
-    this.#loaded(() => {
+    this.#storage.whenRead(() => {
       const { state } = this;
       if (state.status === 'closed') ended(state.error ?? null);
       else if (!consumer.isEnded) stop = this.#subscriptions.add(topic, consumer, start);
@@ -375,12 +344,12 @@ export class Client<T = Record<string, unknown>> {
 
   keep(topic: string, position: Position): void {
     this.#positions.set(topic, position);
-    void this.#store((storage) => storage.commit(topic, position));
+    void this.#storage.write((storage) => storage.commit(topic, position));
   }
 
   #forget(): Promise<void> {
     this.#positions.clear();
-    return this.#store((storage) => storage.clear());
+    return this.#storage.write((storage) => storage.clear());
   }
 
   #received(link: Link, frame: ServerFrame, size: number): void {
@@ -404,16 +373,18 @@ export class Client<T = Record<string, unknown>> {
   #doubt(link: Link, retryAfterMs: number): void {
     const { environment } = this;
     const now = environment.elapsed();
-    environment.after(retryAfterMs + UNREAD_MS, () => {
+    const cancel = environment.after(retryAfterMs + UNREAD_MS, () => {
+      this.#doubts.delete(cancel);
       this.#requests.unread(link, now);
       this.#publishes.unread(link, now);
     });
+    this.#doubts.add(cancel);
   }
 
   #lived(event: LifecycleEvent): void {
     const connection = this.#connection;
     if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
-      void this.#store((storage) => storage.flush());
+      void this.#storage.write((storage) => storage.flush());
       connection.hidden();
       // An open socket keeps a page out of the back-forward cache.
       if (event === 'pagehide') connection.suspend('bfcache');
@@ -427,11 +398,12 @@ export class Client<T = Record<string, unknown>> {
     if (state.status === 'closed') {
       const error = state.error ?? null;
       this.#unlisten?.();
+      for (const cancel of this.#doubts) cancel();
       this.#publishes.close(error?.reason === 'signed_out' ? 'signed_out' : 'closed');
       this.#subscriptions.close(error);
       const closed = error ?? new SignalboxError('closed', CLOSED);
       this.#waiting.close(closed);
-      void this.#store((storage) => storage.flush());
+      void this.#storage.write((storage) => storage.flush());
     }
     this.#tell('state', state);
   }

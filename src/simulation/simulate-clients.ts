@@ -1,4 +1,5 @@
 /** Runs seeds with the client library in the world, beside the clients that know the protocol by themselves. */
+import { orderSubscriptions } from '../connection/ordered.ts';
 import type { LifecycleEvent } from '../client/environment.ts';
 import { ME } from '../protocol/topic.ts';
 import { checkInvariants } from './invariants.ts';
@@ -93,6 +94,7 @@ function act({ world, clock, clients }: ClientWorld, random: SeededRandom): void
     [2, () => readAll(client)],
     [1, () => (socket === undefined ? undefined : revoke(world, client))],
     [1, () => socket?.inject(draining(random.between(0, 1_500)))],
+    [1, () => give(world, client, random.pick(LOGGED))],
     [1, () => client.live(random.pick(EVENTS))],
     [1, () => client.client.retryNow()],
     [6, () => clock.advance(random.between(1, 2_000))],
@@ -116,6 +118,14 @@ function readAll(client: LibraryClient): void {
 function revoke(world: World, client: LibraryClient): void {
   for (const { link } of client.held)
     world.node.connections.find(({ transport }) => transport === link)?.close('token_revoked', 'revoked');
+}
+
+/** As a backend does. */
+function give(world: World, client: LibraryClient, topic: string): void {
+  for (const { link } of client.held) {
+    const connection = world.node.connections.find(({ transport }) => transport === link);
+    if (connection !== undefined) orderSubscriptions(connection, { topics: [topic], subscribed: true });
+  }
 }
 
 function draining(delay: number): object {

@@ -2,13 +2,14 @@
 import type { SubscribedDetails, WireError } from '../../protocol/wire.ts';
 import type { SocketPort } from '../environment.ts';
 import type { Place } from './place.ts';
+import type { Said } from './stream-presence.ts';
 import { Uplink } from './uplink.ts';
 
 /** A frame of the client, as it is written. */
 interface Sent {
   readonly type: string;
   readonly id?: string;
-  readonly data: { readonly topics?: readonly Entry[]; readonly token?: string };
+  readonly data: { readonly topics?: readonly Entry[]; readonly token?: string } & Said;
 }
 
 /** Of a `Subscribe`: a name, or more than that. */
@@ -72,6 +73,11 @@ export abstract class HttpSocket implements SocketPort {
   protected abstract get isReady(): boolean;
   protected abstract cancel(): void;
 
+  /** @returns whether one can be present over it */
+  protected present(_id: string, _said: Said): boolean {
+    return false;
+  }
+
   send(data: string | Uint8Array<ArrayBuffer>): void {
     const text = String(data);
     const { type, id = `p${(this.#pings += 1)}`, data: content } = JSON.parse(text) as Sent;
@@ -79,7 +85,8 @@ export abstract class HttpSocket implements SocketPort {
     else if (type === 'Unsubscribe') this.#unsubscribe(id, content.topics as readonly string[]);
     else if (type === 'Authenticate') this.renewed(id, content.token ?? '');
     else if (UP.has(type)) this.uplink.push(id, type === 'Ping' ? JSON.stringify({ type, id, data: content }) : text);
-    else this.#answer({ type: 'Error', reply_to: id, data: needsSocket(type) });
+    else if (type !== 'Presence' || !this.present(id, content))
+      this.answer({ type: 'Error', reply_to: id, data: needsSocket(type) });
   }
 
   /** By the client. */
@@ -157,7 +164,7 @@ export abstract class HttpSocket implements SocketPort {
   }
 
   /** Not in the middle of the call that asks. */
-  #answer(frame: object): void {
+  protected answer(frame: object): void {
     this.place.environment.after(0, () => this.deliver(frame));
   }
 
@@ -181,7 +188,7 @@ export abstract class HttpSocket implements SocketPort {
 
   #unsubscribe(id: string, names: readonly string[]): void {
     for (const name of names) this.wanted.delete(name);
-    this.#answer({ type: 'Status', reply_to: id, data: { status: 'unsubscribed', details: { topics: names } } });
+    this.answer({ type: 'Status', reply_to: id, data: { status: 'unsubscribed', details: { topics: names } } });
     this.soon();
   }
 }
