@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-/** Another place is for tests, whose processes need neither types nor the client's script. */
+/** Another place is for tests, whose processes need no types. */
 const [place] = process.argv.slice(2);
 const dist = place ?? join(ROOT, 'dist');
 
@@ -27,7 +27,7 @@ for (const file of globSync('**/*.{js,d.ts}', { cwd: dist })) {
 }
 for (const file of globSync('**/*.{lua,html}', { cwd: join(ROOT, 'src') }))
   cpSync(join(ROOT, 'src', file), join(dist, file));
-if (place === undefined) await buildClientScript();
+await buildClientScript();
 
 /** The client for pages without modules: `<script src="…/signalbox.js">`, then `signalbox.createClient`. */
 async function buildClientScript(): Promise<void> {

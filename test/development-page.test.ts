@@ -1,10 +1,11 @@
 /** `/` of a development server: the page, its tokens, and who gets them. */
 import { createHash } from 'node:crypto';
-import { runInNewContext } from 'node:vm';
+import { pathToFileURL } from 'node:url';
 import { decodeJwt } from 'jose';
 import { describe, expect, test } from 'vitest';
+import { clientModules } from '../src/http/development-page/client-modules.ts';
+import { builtFiles } from './harness/built-server.ts';
 import { connect } from './harness/client.ts';
-import { eventually } from './harness/deadline.ts';
 import { request, type Answer } from './harness/raw.ts';
 import { RawSocket } from './harness/raw-socket.ts';
 import { startServer, type TestServer } from './harness/server.ts';
@@ -24,87 +25,18 @@ async function pageFor(server: TestServer, host: string, more = ''): Promise<str
   return socket.text;
 }
 
-interface Element {
-  textContent: string;
-  value: string;
-  className: string;
-  readonly listeners: Map<string, (event: { preventDefault(): void }) => void>;
-}
-
-/** As much of a browser as the page's script needs; its WebSocket is the platform's own. */
-class Browser {
-  readonly lines: string[] = [];
-  private readonly elements = new Map<string, Element>();
-  private readonly sockets: WebSocket[] = [];
-  private hasLeft = false;
-
-  constructor(html: string, port: number) {
-    const script = /<script>([\s\S]*?)<\/script>/.exec(html)?.[1] ?? '';
-    this.at('tokens').textContent = JSON.stringify(tokensIn(html));
-    const { sockets } = this;
-    class Recorded extends WebSocket {
-      constructor(url: string, protocols: string[]) {
-        super(url, protocols);
-        sockets.push(this);
-      }
-    }
-    const later = (work: () => void, ms: number): unknown => setTimeout(() => this.hasLeft || work(), ms);
-    const document = { getElementById: (id: string) => this.at(id), createElement: () => this.element() };
-    const location = { protocol: 'http:', host: `127.0.0.1:${port}`, search: '' };
-    runInNewContext(script, { document, location, URLSearchParams, WebSocket: Recorded, setTimeout: later });
-  }
-
-  shows(condition: (seen: { state: string; lines: readonly string[] }) => boolean, what: string): Promise<void> {
-    return eventually(() => condition({ state: this.at('state').textContent, lines: this.lines }), what);
-  }
-
-  type(id: string, text: string): void {
-    this.at(id).value = text;
-  }
-
-  press(id: string): void {
-    this.at(id).listeners.get('click')?.({ preventDefault: () => {} });
-  }
-
-  submit(id: string): void {
-    this.at(id).listeners.get('submit')?.({ preventDefault: () => {} });
-  }
-
-  leave(): void {
-    this.hasLeft = true;
-    for (const socket of this.sockets) socket.close();
-  }
-
-  private at(id: string): Element {
-    const known = this.elements.get(id) ?? this.element();
-    this.elements.set(id, known);
-    return known;
-  }
-
-  private element(): Element {
-    const listeners: Element['listeners'] = new Map();
-    const element = { textContent: '', value: '', className: '', listeners };
-    return Object.assign(element, {
-      append: (line: Element) => void this.lines.push(line.textContent),
-      scrollIntoView: () => {},
-      addEventListener: (name: string, work: (event: { preventDefault(): void }) => void) => listeners.set(name, work),
-      classList: { remove: () => {} },
-    });
-  }
-}
-
 const page = (server: TestServer): Promise<Answer> => request(server.port, 'GET /', {});
 
 describe('the page of a development server', () => {
-  test('is one file with what it needs, and nothing else may run in it', async () => {
+  test('is one file that loads the client library, and nothing else may run in it', async () => {
     const { status, headers, text } = await page(await startServer(DEVELOPMENT));
     expect([status, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
     for (const path of ['/health', '/metrics', '/openapi.json']) expect(text).toContain(`href="${path}"`);
     expect(text).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
     const policy = headers['content-security-policy'] ?? '';
-    for (const [, name, body = ''] of text.matchAll(/<(script|style)>([\s\S]*?)<\/\1>/g)) {
+    for (const [, name, body = ''] of text.matchAll(/<(script|style)(?: type="module")?>([\s\S]*?)<\/\1>/g)) {
       const digest = createHash('sha256').update(body).digest('base64');
-      expect(policy).toContain(`${name}-src 'sha256-${digest}'`);
+      expect(policy).toContain(`${name}-src ${name === 'script' ? "'self' " : ''}'sha256-${digest}'`);
     }
     expect(policy).toMatch(/^default-src 'none';.*frame-ancestors 'none'; connect-src 'self' ws:\/\/127\.0\.0\.1 /);
     expect(headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
@@ -149,23 +81,33 @@ describe('the page of a development server', () => {
   });
 });
 
-test('its script chats, resumes by its position after the socket dropped, and shows what was replayed', async () => {
+test('the client library that it loads is there, as far as it is needed, and nothing else is', async () => {
   const server = await startServer(DEVELOPMENT);
-  const browser = new Browser((await page(server)).text, server.port);
-  const bob = await connect(server.port, { user: 'bob' });
-  await browser.shows(({ state }) => state === 'connected', 'a connection');
-  await bob.publish('chat.lobby', 'first');
-  await browser.shows(({ lines }) => lines.includes('bob: first'), 'a message');
-  browser.press('drop');
-  await browser.shows(({ state }) => state.startsWith('closed with '), 'the drop');
-  await bob.publish('chat.lobby', 'while away');
-  await browser.shows(({ lines }) => lines.includes('bob: while away (replayed)'), 'what was missed');
-  expect(browser.lines).toContain('resumed: 1 missed');
-  await bob.subscribe('chat.lobby');
-  browser.type('text', '<b>hello</b>');
-  browser.submit('chat');
-  expect((await bob.next('Broadcast')).data).toMatchObject({ from: 'alice', payload: '<b>hello</b>', sequence: 3 });
-  browser.leave();
+  const scripts = async (path: string): Promise<string> => {
+    const { status, headers, text } = await request(server.port, `GET ${path}`, {});
+    expect([path, status, headers['content-type']]).toEqual([path, 200, 'text/javascript; charset=utf-8']);
+    expect(text).not.toContain('interface ');
+    return text;
+  };
+  const [, entry = ''] = /^export \* from '\.(.+)';\n$/.exec(await scripts('/signalbox.js')) ?? [];
+  expect(await scripts(entry)).toContain('createClient');
+  for (const path of [
+    '/signalbox/client/nothing.js',
+    '/signalbox/auth/rights.ts',
+    '/signalbox/client/..%2f..%2fmain.ts',
+  ])
+    expect((await request(server.port, `GET ${path}`, {})).status).toBe(404);
+});
+
+test('the modules of a package are those of a checkout, without types', () => {
+  const [built, sources] = [
+    clientModules(pathToFileURL(`${builtFiles()}/`)),
+    clientModules(new URL('../src/', import.meta.url)),
+  ];
+  expect([built.entry, sources.entry]).toEqual(['client/index.js', 'client/index.ts']);
+  const names = (paths: Iterable<string>): string[] => [...paths].map((path) => path.replace(/\.[jt]s$/, '')).sort();
+  expect(names(sources.texts.keys())).toEqual(names(built.texts.keys()));
+  expect([...sources.texts.values()].join('').length).toBeGreaterThan(50_000);
 });
 
 test('production has no such page', async () => {

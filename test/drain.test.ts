@@ -99,6 +99,16 @@ describe('with 200 clients', () => {
     const moments = await within(Promise.all(told), 'the news of the drain');
     const ends = (await within(ended, 'the end of every connection')).map(({ at }) => at);
     expect(ends.filter((at, client) => at < (moments[client] ?? Infinity))).toEqual([]);
+    // In the order of the moments, each about the same margin later. Steps are of 50 ms, and this machine is busy.
+    const byMoment = moments
+      .map((moment, client) => ({ moment, end: ends[client] ?? 0 }))
+      .sort((a, b) => a.moment - b.moment);
+    const [first, middle, last] = [0, 100, 199].map((at) => byMoment[at]?.end ?? 0) as [number, number, number];
+    expect([first < middle, middle < last]).toEqual([true, true]);
+    const swapped = byMoment.filter(({ moment, end }) =>
+      byMoment.some((other) => other.moment > moment + 300 && other.end < end),
+    );
+    expect(swapped).toEqual([]);
   });
 
   test('while it drains a client is served: what is published reaches the clients that are still there', async () => {

@@ -37,13 +37,17 @@ async function stage(
  * Publishes while the reader does not read, until the kernel's buffers are full, and as much again as matters. Every
  * message must reach the witness before the next is sent. Returns the number of the last one.
  */
-async function publishUnread(scene: Scene, topicOf: (number: number) => string): Promise<number> {
+async function publishUnread(
+  scene: Scene,
+  topicOf: (number: number) => string,
+  more: (number: number) => object = () => ({}),
+): Promise<number> {
   const { server, publisher, witness, reader } = scene;
   const { blocked } = server.running.node.parts.context.backlog;
   reader.stopReading();
   let last = Infinity;
   for (let number = 1; number <= last; number += 1) {
-    await publisher.publish(topicOf(number), { number, filler: FILLER });
+    await publisher.publish(topicOf(number), { number, filler: FILLER, ...more(number) });
     expect((await witness.next('Broadcast')).data.payload).toMatchObject({ number });
     if (blocked.size === 1 && last === Infinity) last = number + BEYOND;
   }
@@ -196,3 +200,26 @@ test('a client that never reads again is closed when its time is over, and nobod
   expect(await server.metric('signalbox_connections_blocked')).toBe(0);
   expect(await server.metric('signalbox_delivery_unaccounted')).toBe(0);
 });
+
+test.each(['/ws', '/ws?batch=1'])(
+  'of a conflated topic the newest of each key arrive, and a Gap counts all others (%s)',
+  async (path) => {
+    const rules = '[{"pattern":"cursor.**","history":0,"conflate":"who"}]';
+    const scene = await stage({ 'topics.rules': rules }, ['cursor.board'], path);
+    const { server, reader } = scene;
+    const whoOf = (number: number): object => (number === 1 ? { who: 'still' } : { who: `k${number % 3}` });
+    const last = await publishUnread(scene, () => 'cursor.board', whoOf);
+    // It costs no mailbox at all.
+    expect(await server.metric('signalbox_mailbox_largest_messages')).toBe(0);
+    reader.readOn();
+    await reader.waitFor((frame) => isPublication(frame) && numberIn(frame) === last, 'the last message');
+    const numbers = reader.frames.filter(isPublication).map(numberIn);
+    const gaps = reader.frames.filter(({ type }) => type === 'Gap').map(({ data }) => data.count);
+    expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+    expect(numbers.slice(-3)).toEqual([last - 2, last - 1, last]);
+    expect(gaps.reduce((sum, count) => sum + count, numbers.length)).toBe(last);
+    expect(gaps.length).toBeLessThan(3);
+    expect(reader.frames.some(({ data }) => data.replayed)).toBe(false);
+    await expectHealthy(scene);
+  },
+);

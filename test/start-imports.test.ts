@@ -33,3 +33,11 @@ test('token: no server', () => {
   const loaded = [...loadedWith('cli/token.ts')];
   expect(loaded.filter((name) => /^(?:apps|http|service|router|connection|node|broker)\//.test(name))).toEqual([]);
 });
+
+test('serve: what only some nodes or requests need is loaded when it is asked for', () => {
+  const loaded = [...loadedWith('cli/serve.ts')];
+  expect(loaded.filter((name) => ['ioredis', 'jose', 'prom-client'].includes(name))).toEqual([]);
+  expect(
+    loaded.filter((name) => /^(?:redis\/|http\/openapi\/(?!routes)|cli\/workers\/(?!leave-port))/.test(name)),
+  ).toEqual([]);
+});

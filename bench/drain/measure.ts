@@ -32,7 +32,7 @@ export interface Outcome {
 
 /** Not one user a client, or the limits of a user would be those of all of them. */
 const PUBLISHERS = 8;
-/** What comes back only after the node has ended belongs to the fault. */
+/** A client that comes back only after the node has ended was silent because of the fault. */
 const AFTERWARDS_MS = 8_000;
 /** A node that is told to end may take its grace period. */
 const END_WITHIN_MS = 40_000;

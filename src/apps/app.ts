@@ -129,6 +129,11 @@ export interface HistoryPage {
 
 /** After the fact, in order per connection, never on the path of delivery. `connecting` alone is asked before. */
 export interface Hooks {
+  /**
+   * Hooks run before the client is answered, and not at the end of the turn: what they write down is not lost with the
+   * process. Everybody waits for the part up to their first `await`.
+   */
+  readonly atOnce?: boolean;
   /** May refuse, and may add subscriptions. Nothing: as the token says. */
   readonly connecting?: (newcomer: ConnectingFacts) => MaybePromise<undefined | Welcome | Refusal>;
   readonly connected?: (connection: ConnectionFacts) => MaybePromise<void>;

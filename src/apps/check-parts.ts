@@ -25,6 +25,7 @@ export function partsProblems(
 
 const PARTS = ['frames', 'routes', 'topics', 'hooks', 'health', 'stop'] satisfies (keyof Parts)[];
 const HOOKS = [
+  'atOnce',
   'connecting',
   'connected',
   'subscribed',

@@ -1,6 +1,6 @@
 /**
  * What applications are told of connections: after the fact, of one connection in order, and never on the path of
- * delivery: a hook runs when the turn that it tells of is over. `connecting` alone is asked, and admission waits for it.
+ * delivery: a hook runs when the turn that it tells of is over, unless it wants to be told at once. `connecting` alone is asked, and admission waits for it.
  */
 import type { Principal } from '../auth/principal.ts';
 import type { Draft, Published } from '../broker/broker.ts';
@@ -16,6 +16,7 @@ import type { MaybePromise } from './vocabulary.ts';
 const MAX_WAITING = 100_000;
 
 type Step = (done: () => void) => void;
+type HookName = Exclude<keyof Hooks, 'atOnce'>;
 
 /** The hooks of one application. */
 class Listener {
@@ -36,7 +37,7 @@ class Listener {
   }
 
   /** @param key what is told in order: the id of a connection */
-  tell(key: string, name: keyof Hooks, work: () => MaybePromise<void>): void {
+  tell(key: string, name: HookName, work: () => MaybePromise<void>): void {
     if (this.waiting >= MAX_WAITING) return this.dropped.add(this.calls.app);
     this.waiting += 1;
     const step: Step = (done) => this.calls.run({ part: 'hook', name, deadlineMs: this.deadlineMs }, work, done);
@@ -150,16 +151,19 @@ export class HookEvents implements ConnectionEvents {
     await Promise.all(this.listeners.map((listener) => listener.settled()));
   }
 
-  private tell(name: keyof Hooks, { id }: ConnectionFacts, work: (hooks: Hooks) => MaybePromise<void>): void {
+  private tell(name: HookName, { id }: ConnectionFacts, work: (hooks: Hooks) => MaybePromise<void>): void {
     this.later(name, id, work);
   }
 
-  private later(name: keyof Hooks, key: string, work: (hooks: Hooks) => MaybePromise<void>): void {
-    if (!this.listeners.some(({ hooks }) => hooks[name] !== undefined)) return;
+  private later(name: HookName, key: string, work: (hooks: Hooks) => MaybePromise<void>): void {
+    const listeners = this.listeners.filter(({ hooks }) => hooks[name] !== undefined);
+    for (const listener of listeners)
+      if (listener.hooks.atOnce === true) listener.tell(key, name, () => work(listener.hooks));
+    const others = listeners.filter(({ hooks }) => hooks.atOnce !== true);
+    if (others.length === 0) return;
     if (this.pending.length === 0) this.ports.scheduler.endOfTurn(() => this.run());
     this.pending.push(() => {
-      for (const listener of this.listeners)
-        if (listener.hooks[name] !== undefined) listener.tell(key, name, () => work(listener.hooks));
+      for (const listener of others) listener.tell(key, name, () => work(listener.hooks));
     });
   }
 

@@ -99,6 +99,20 @@ export function sharesContract(open: Open): void {
       expect((await probe.publish('hoard.2', draft('3', { from: 'ann' }))).position?.sequence).toBe(3);
     });
 
+    test('a long log makes room like a short one, and somebody else`s message keeps it, wherever in it that stands', async () => {
+      const kept1000 = { messages: 1_000, ageMs: 3_600_000, bytes: 10_000_000 };
+      const retention = { rules: [], fallback: kept1000, direct: kept1000 };
+      const probe = await open({ limits: { ...LIMITS, perUser: 4 }, retention });
+      for (const at of count(1, 4)) {
+        const from = (number: number): string => (at === 2 && number === 170 ? 'ann' : 'mallory');
+        await probe.publish(`hoard.${at}`, draft('1', { from: 'mallory' }));
+        await Promise.all(count(2, 350).map((each) => probe.publish(`hoard.${at}`, draft('1', { from: from(each) }))));
+      }
+      await fill(probe, 'more.', 'mallory', 3);
+      expect(await kept(probe, 'hoard.', 4)).toEqual([2]);
+      expect(await kept(probe, 'more.', 3)).toEqual([1, 2, 3]);
+    });
+
     test('a tenant has a bound of its own, and the same name elsewhere is another user', async () => {
       const probe = await open(SETTINGS);
       for (const user of ['a', 'b', 'c', 'd']) await fill(probe, `acme/${user}.`, user, 8);

@@ -43,6 +43,15 @@ interface Entry {
   readonly isOwn: boolean;
 }
 
+/** What was found of a topic; of one that is not in use, what the last look says of how far it has come. */
+type State = 'gone' | 'used' | 'dropped' | { readonly looked: string };
+
+/** A topic that could make room, as far as its log was looked through. */
+interface Unused {
+  readonly entry: Entry;
+  readonly looked: string;
+}
+
 type Outcome = readonly [topic: Topic, user: string, outcome: 'dropped' | 'gone' | 'used' | 'there'];
 
 /** When a topic is looked at again to see whether it is still there: as long as one lives that never had a message. */
@@ -52,6 +61,8 @@ const LOOKED_AT = 16;
 /** A user who was refused is refused without a look for as long as they were told to wait. */
 const REFUSED_USERS = 10_000;
 const ROUNDS = 4;
+/** Parts of a log that are looked through: one that grows faster than that is in use. */
+const MAX_PARTS = 1_000;
 const OWN_ROUNDS = 2;
 
 export class RedisTopicShares {
@@ -157,13 +168,17 @@ export class RedisTopicShares {
       return done();
     }
     this.look(entries, (states) => {
-      const unused = entries.filter(({ isOwn }, at) => isOwn && states[at] === 'unused');
+      const unused = entries.flatMap((entry, at): Unused[] => {
+        const state = states[at];
+        return entry.isOwn && state !== undefined && isUnused(state) ? [{ entry, looked: state.looked }] : [];
+      });
       const dropped = unused.slice(0, this.dropsOf(wanted.topic));
-      this.drop(dropped, (outcomes) => {
+      this.drop(dropped, 0, (outcomes) => {
+        const left = new Set(dropped.map(({ entry }) => entry));
         const rest = entries.flatMap((entry, at): Outcome[] => {
           const state = states[at];
-          if (state === undefined || dropped.includes(entry)) return [];
-          if (state === 'unused') return entry.isOwn ? [] : [[entry.topic, entry.user, 'there']];
+          if (state === undefined || left.has(entry)) return [];
+          if (isUnused(state)) return [];
           return [[entry.topic, entry.user, state === 'gone' || entry.isOwn ? state : 'there']];
         });
         this.ask(wanted, [...outcomes, ...rest], round, done);
@@ -189,42 +204,45 @@ export class RedisTopicShares {
     });
   }
 
-  /** A topic without an answer is in use, for all that is known. */
-  private look(entries: readonly Entry[], done: (states: readonly ('gone' | 'used' | 'unused')[]) => void): void {
+  /** A topic without an answer is in use, for all that is known. Those that are looked at only to find whether they are gone are used. */
+  private look(entries: readonly Entry[], done: (states: readonly State[]) => void): void {
     if (entries.length === 0) return done([]);
     const { link } = this.parts;
     const channels = entries.map(({ topic }) => this.channelOf(topic));
-    const commands = entries.map((entry) => this.evictCommand(entry, ''));
+    const commands = entries.map((entry) => this.evictCommand(entry, entry.isOwn ? 'look' : 'exists', ''));
     link.heardElsewhere(channels, (heard) => {
       link.write(commands, (results) => {
-        const states = results.map((result, at) => {
-          if (result === 'gone') return 'gone';
-          return result === 'unused' && heard[at] !== true ? 'unused' : 'used';
-        });
-        done(states);
+        done(results.map((result, at) => (heard[at] === true && result !== 'gone' ? 'used' : stateOf(result))));
       });
     });
   }
 
-  private drop(entries: readonly Entry[], done: (outcomes: readonly Outcome[]) => void): void {
-    if (entries.length === 0) return done([]);
-    const commands = entries.map((entry) => this.evictCommand(entry, 'drop'));
+  /** Looks through what is left of the logs, a part of each with every call, and deletes those that are still unused then. */
+  private drop(topics: readonly Unused[], parts: number, done: (outcomes: readonly Outcome[]) => void): void {
+    if (topics.length === 0) return done([]);
+    const commands = topics.map(({ entry, looked }) => this.evictCommand(entry, 'drop', looked));
     this.parts.link.write(commands, (results) => {
-      const outcomes = entries.map(({ topic, user }, at): Outcome => {
-        const result = results[at];
-        if (result !== 'dropped') return [topic, user, result === 'gone' ? 'gone' : 'used'];
-        this.evicted += 1;
-        this.parts.evicted(topic);
-        return [topic, user, 'dropped'];
-      });
-      done(outcomes);
+      const longer: Unused[] = [];
+      const outcomes: Outcome[] = [];
+      for (const [at, { entry }] of topics.entries()) {
+        const state = stateOf(results[at]);
+        if (isUnused(state) && parts < MAX_PARTS) longer.push({ entry, looked: state.looked });
+        else outcomes.push([entry.topic, entry.user, isUnused(state) ? 'used' : state]);
+        if (state === 'dropped') this.dropped(entry.topic);
+      }
+      this.drop(longer, parts + 1, (more) => done([...outcomes, ...more]));
     });
   }
 
-  private evictCommand({ topic, user }: Entry, drop: 'drop' | ''): Command {
+  private dropped(topic: Topic): void {
+    this.evicted += 1;
+    this.parts.evicted(topic);
+  }
+
+  private evictCommand({ topic, user }: Entry, what: 'exists' | 'look' | 'drop', looked: string): Command {
     const [stream, meta] = this.parts.keysOf(topic);
     const maker = [userDigest(user), user, user.length] as const;
-    return ['EVALSHA', this.parts.scripts.evict.digest, 2, stream, meta, ...maker, this.channelOf(topic), drop];
+    return ['EVALSHA', this.parts.scripts.evict.digest, 2, stream, meta, ...maker, this.channelOf(topic), what, looked];
   }
 
   private command(of: Topic, outcomes: readonly Outcome[], wanted: NewTopic | null, round: number): Command {
@@ -249,6 +267,16 @@ export class RedisTopicShares {
   private channelOf(topic: Topic): string {
     return this.parts.link.keys.channel('live', tenantOf(topic), wireName(topic));
   }
+}
+
+function stateOf(result: unknown): State {
+  if (result === 'gone' || result === 'dropped') return result;
+  if (result === 'unused') return { looked: '' };
+  return typeof result === 'string' && result !== 'used' ? { looked: result } : 'used';
+}
+
+function isUnused(state: State): state is { readonly looked: string } {
+  return typeof state === 'object';
 }
 
 /** A user, for one kind of topics. */

@@ -1,5 +1,4 @@
 /** How the verbs for operators reach a running server: its URL, who asks, and what comes back. */
-import { SignJWT } from 'jose';
 import { UsageError, type Arguments, type ExitCode, type Option } from './command.ts';
 import { WHERE_OPTIONS } from './config-flags.ts';
 import { developmentSecret, hasDevelopmentSecret } from './development-secret.ts';
@@ -140,6 +139,7 @@ async function findToken(args: Arguments, url: URL): Promise<string> {
   if (given !== undefined) return given;
   // Signed with the secret that `make start` generated; it is worth nothing anywhere else.
   if (LOOPBACK.has(url.hostname) && hasDevelopmentSecret()) {
+    const { SignJWT } = await import('jose');
     const jwt = new SignJWT({ roles: ['admin'] }).setProtectedHeader({ alg: 'HS256' }).setSubject('operator');
     return jwt.setIssuedAt().setExpirationTime('5m').sign(new TextEncoder().encode(developmentSecret()));
   }

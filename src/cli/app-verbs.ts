@@ -1,5 +1,4 @@
 /** `signalbox <app> <verb> …`: verbs of applications, in a process of their own beside the server. */
-import { SignJWT } from 'jose';
 import type { Verb } from '../apps/app.ts';
 import { loadApps } from '../apps/load.ts';
 import type { LoadedApp } from '../apps/loaded.ts';
@@ -117,10 +116,11 @@ async function ask(
   return { status: response.status, body: textOrJson(text) };
 }
 
-function sign({ auth }: Config, hasSecret: boolean): Promise<string> {
+async function sign({ auth }: Config, hasSecret: boolean): Promise<string> {
   const algorithm = auth.algorithms.find((name) => name.startsWith('HS'));
   if (!hasSecret || auth.jwt_secret === undefined || algorithm === undefined)
     throw new UsageError('expected --token: the configuration has no secret to sign one with');
+  const { SignJWT } = await import('jose');
   const jwt = new SignJWT({ roles: ['service'] }).setProtectedHeader({ alg: algorithm }).setSubject('operator');
   if (auth.issuer !== undefined) jwt.setIssuer(auth.issuer);
   if (auth.audience !== undefined) jwt.setAudience(auth.audience);

@@ -1,5 +1,4 @@
 /** Tokens that a development server gives away: in its greeting and to its own page. */
-import { SignJWT } from 'jose';
 import type { Config } from '../config/schema.ts';
 import { secretBytes } from '../config/secrets.ts';
 
@@ -12,7 +11,9 @@ export function developmentSigner({
   const secret = secretBytes(auth.jwt_secret);
   const alg = auth.algorithms.find((name) => name.startsWith('HS'));
   if (alg === undefined) return null;
-  return (user, roles) => {
+  return async (user, roles) => {
+    // Imported for the first token: a node that gives none away need not load it.
+    const { SignJWT } = await import('jose');
     const jwt = new SignJWT({ roles }).setProtectedHeader({ alg }).setSubject(user);
     if (auth.issuer !== undefined) jwt.setIssuer(auth.issuer);
     if (auth.audience !== undefined) jwt.setAudience(auth.audience);

@@ -9,7 +9,6 @@ import { endOnUnhandledRejection } from './unhandled.ts';
 import { waitForEnd } from './wait-for-end.ts';
 import { welcome } from './welcome.ts';
 import { startNode } from './wiring.ts';
-import { serveWorkers } from './workers/serve-workers.ts';
 
 const FATAL = 'the node cannot go on';
 
@@ -35,6 +34,7 @@ export const serve: Command = {
     const { config, apps } = await loadWithApps(args);
     if (config.server.workers > 1) {
       keepThroughHangup();
+      const { serveWorkers } = await import('./workers/serve-workers.ts');
       return serveWorkers(config, async () => (await loadWithApps(args)).config);
     }
     const ending = new AbortController();

@@ -56,7 +56,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const { config, onEnd, apps = [], isWorker = false } = setup;
   const name = nodeName(config);
   const logs = new LogFactory(parseLevels(config.logging.level), config.logging.format, { node: name });
-  const storage = buildStorage(config, name, logs);
+  const storage = await buildStorage(config, name, logs);
   const { bus, views } = storage;
   const frameHandlers = new Map<string, FrameHandler>();
   const core = buildCore({ config, name, logs, storage, frameHandlers });

@@ -3,6 +3,8 @@ import type { Environment } from './environment.ts';
 
 /** A tenth is left for what is not published. */
 const SHARE = 0.9;
+/** A message costs one more for each further so many bytes. */
+const BYTES_PER_TOKEN = 8_192;
 
 export class Allowance {
   #perSecond = Infinity;
@@ -23,16 +25,21 @@ export class Allowance {
     this.#at = this.#environment.elapsed();
   }
 
-  /** Milliseconds until there is one more. */
-  waitMs(): number {
+  /** Milliseconds until a message of this length may be sent. */
+  waitMs(length: number): number {
     if (this.#perSecond === Infinity) return 0;
     const now = this.#environment.elapsed();
     this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) * this.#perSecond) / 1_000);
     this.#at = now;
-    return this.#tokens >= 1 ? 0 : ((1 - this.#tokens) * 1_000) / this.#perSecond;
+    return (Math.max(0, this.#costOf(length) - this.#tokens) * 1_000) / this.#perSecond;
   }
 
-  take(): void {
-    this.#tokens -= 1;
+  take(length: number): void {
+    this.#tokens -= this.#costOf(length);
+  }
+
+  /** Never more than there can be. */
+  #costOf(length: number): number {
+    return Math.min(this.#burst, 1 + Math.floor(length / BYTES_PER_TOKEN));
   }
 }

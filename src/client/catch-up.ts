@@ -43,11 +43,15 @@ export class CatchUp {
 
   /** The wire goes back to where it stands. */
   #lead(feed: Feed, consumer: Consumer): void {
+    const { position } = consumer;
     const isThere =
-      feed.asked !== null && consumer.position !== null && feed.last?.sequence === consumer.position.sequence;
+      feed.asked !== null &&
+      position !== null &&
+      feed.last?.sequence === position.sequence &&
+      feed.last.epoch === position.epoch;
     consumer.isJoined = true;
     if (!isThere) {
-      feed.last = consumer.position;
+      feed.last = position;
       feed.detach();
     } else if (feed.isLive) consumer.push(feed.live(), 0);
     this.#ensure(feed);
@@ -70,11 +74,12 @@ export class CatchUp {
       // A handler that is done at once makes room at once: the page goes on, and no other one is asked for meanwhile.
       if (page !== undefined && !consumer.isEnded) this.#take(feed, consumer, page, last !== null);
       consumer.isReading = false;
-      if (consumer.isEnded) return;
+      // It may have begun elsewhere meanwhile.
+      if (consumer.isEnded || consumer.isJoined) return;
       if (error !== null) return this.#failed(feed, consumer, error);
       const { position } = consumer;
       // The log has nothing more, and the topic has not heard yet that its old log is lost: asked at once, it says the same.
-      if (since !== undefined && position?.epoch === since.epoch && position.sequence === since.sequence)
+      if (last === null && position?.epoch === since?.epoch && position?.sequence === since?.sequence)
         return this.#later(feed, consumer);
       this.#backOff.attempt = 0;
       this.go(feed, consumer);
@@ -104,6 +109,12 @@ export class CatchUp {
   #reached(feed: Feed, consumer: Consumer, { position, messages }: HistoryDetails): void {
     const at = consumer.position?.sequence ?? 0;
     if (messages.length > 0 && at >= position.sequence) return;
+    if (position.epoch === '') {
+      // Nobody has used the topic yet, so everything that comes is new.
+      consumer.begins = 'earliest';
+      consumer.position = feed.last?.sequence === 0 ? feed.last : null;
+      return;
+    }
     if (consumer.position !== null && at < position.sequence && messages.length === 0)
       consumer.push(hole(feed.name, 'trimmed', at + 1, position.sequence, position.epoch), 0);
     consumer.position = position;
@@ -120,7 +131,11 @@ export class CatchUp {
 
   #later(feed: Feed, consumer: Consumer, atLeast?: number): void {
     consumer.cancelWait();
-    consumer.cancelWait = this.#environment.after(this.#backOff.draw(atLeast), () => this.go(feed, consumer));
+    consumer.isWaiting = true;
+    consumer.cancelWait = this.#environment.after(this.#backOff.draw(atLeast), () => {
+      consumer.isWaiting = false;
+      this.go(feed, consumer);
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 /** The client: everything of one connection, put together. It does nothing before the first topic or publish. */
-import type { ConnectedDetails, HistoryDetails, ServerData, ServerFrame, WireError } from '../protocol/wire.ts';
+import type { Position } from '../protocol/position.ts';
+import type { ConnectedDetails, HistoryDetails, ServerFrame } from '../protocol/wire.ts';
 import type { BackOffOptions } from './back-off.ts';
 import { jsonCodec, type ClientCodec } from './codec.ts';
 import type { ConnectionState } from './connection-state.ts';
@@ -7,7 +8,7 @@ import { ApplicationRequests } from './application-requests.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type BufferBounds } from './consumer.ts';
 import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
-import { refused, SignalboxError } from './errors.ts';
+import { SignalboxError } from './errors.ts';
 import { Histories } from './histories.ts';
 import { messageOf } from './items.ts';
 import type { Link } from './link.ts';
@@ -61,8 +62,13 @@ export interface ClientEvents {
 
 type PayloadOf<T, N> = N extends keyof T ? T[N] : unknown;
 
+/** An answer that is still to come does so in this time after the server has refused something without reading it. */
+const UNREAD_MS = 1_000;
 /** Between two requests for a token that failed. */
 const TOKEN_PAUSE_MS = 10_000;
+
+/** The user is kept as the place of a topic that nobody can have, so that every storage has room for it. */
+const USER = '@user';
 
 /** @typeParam T what is published where, as `{ news: Article; [chat: `chat.${string}`]: Line }` */
 export class Client<T = Record<string, unknown>> {
@@ -86,6 +92,7 @@ export class Client<T = Record<string, unknown>> {
   readonly #listeners = new Map<string, Set<(value: never) => void>>();
   readonly #watchers = new Map<string, Set<() => void>>();
   #unlisten: (() => void) | null = null;
+  #wasGreeted = false;
   #cancelRenewal: () => void = () => {};
 
   constructor(options: ClientOptions) {
@@ -97,7 +104,7 @@ export class Client<T = Record<string, unknown>> {
     this.environment = environment;
     this.#tokens = new Tokens(options.token, environment);
     this.#owner = `${id}-`;
-    this.#requests = new Requests(`${id}?`);
+    this.#requests = new Requests(`${id}?`, () => environment.elapsed());
     this.#histories = new Histories(this.#requests, link);
     this.#applications = new ApplicationRequests(this.#requests, link);
     this.#publishes = new PublishQueue({
@@ -269,8 +276,7 @@ export class Client<T = Record<string, unknown>> {
     this.#publishes.close('signed_out');
     this.#publishes.clear();
     this.#connection.close();
-    this.#positions.clear();
-    await this.#store((storage) => storage.clear());
+    await this.#forget();
   }
 
   /** The greeting comes right behind the handshake; what is sent before it, a refusal does not read. */
@@ -326,8 +332,7 @@ export class Client<T = Record<string, unknown>> {
     const consumer = new Consumer(handler, since === 'stored', this.#ports.bounds, {
       committed: ({ isStored, done }) => {
         if (!isStored || done === null) return;
-        this.#positions.set(topic, done);
-        void this.#store((storage) => storage.commit(topic, done));
+        this.#keep(topic, done);
       },
       drained: (which) => this.#subscriptions.drained(topic, which),
       threw: (cause) => {
@@ -376,10 +381,45 @@ export class Client<T = Record<string, unknown>> {
 
   #greeted(link: Link, greeting: ConnectedDetails): void {
     const { limits, max_message_size: size } = greeting;
+    if (!this.#isSameUser(greeting)) return;
     this.#subscriptions.greeted(link);
     this.#histories.next();
     this.#applications.next();
     this.#publishes.greeted(size, limits.idempotency_window_ms, limits.connection_rps, limits.connection_burst);
+  }
+
+  /** Positions and the queue of one user are never used by another. */
+  #isSameUser({ user, tenant = '' }: ConnectedDetails): boolean {
+    // Servers before version 0.2 do not say it.
+    if (user === undefined) return true;
+    const epoch = `${tenant}/${user}`;
+    const before = this.#positions.get(USER)?.epoch ?? epoch;
+    if (before !== epoch) {
+      const error = new SignalboxError('user_changed', `expected a token of the same user, got one of ${user}`);
+      void this.#forget();
+      if (this.#wasGreeted) {
+        this.#publishes.close('signed_out');
+        this.#connection.close(error);
+        return false;
+      }
+      // It was another page's, before somebody else signed in here.
+      this.#publishes.disown();
+      this.#subscriptions.forget();
+      this.#tell('error', error);
+    }
+    if (!this.#wasGreeted || before !== epoch) this.#keep(USER, { epoch, sequence: 0 });
+    this.#wasGreeted = true;
+    return true;
+  }
+
+  #keep(topic: string, position: Position): void {
+    this.#positions.set(topic, position);
+    void this.#store((storage) => storage.commit(topic, position));
+  }
+
+  #forget(): Promise<void> {
+    this.#positions.clear();
+    return this.#store((storage) => storage.clear());
   }
 
   #received(link: Link, frame: ServerFrame, size: number): void {
@@ -392,20 +432,20 @@ export class Client<T = Record<string, unknown>> {
       this.#connection.draining(link, Number(data.details['reconnect_after_ms']));
     else if (type === 'Status' && data.status === 'subscribed')
       for (const name of data.details['topics'] as readonly string[]) link.given.add(name);
-    else if (type === 'Status' && data.status === 'unsubscribed') this.#ended(link, data.details);
+    else if (type === 'Status' && data.status === 'unsubscribed') this.#subscriptions.ended(link, data.details);
     else if (type === 'AuthStatus') this.#renew(link);
+    else if (type === 'Error' && data.temporary) this.#doubt(link, data.retry_after_ms ?? 0);
     else if (type === 'SystemNotification') this.#tell('notification', data as unknown as Notification);
   }
 
-  /** The rights have changed meanwhile, or a backend wants it so. */
-  #ended(link: Link, details: ServerData['details']): void {
-    const topics = details['topics'] as readonly string[];
-    const rejected = (details['rejected'] ?? []) as readonly (WireError & { readonly topic: string })[];
-    for (const name of topics) link.given.delete(name);
-    for (const entry of rejected) this.#subscriptions.dropped([entry.topic], refused(entry));
-    // A backend wants it so, and says nothing more.
-    if (rejected.length === 0)
-      this.#subscriptions.dropped(topics, new SignalboxError('unsubscribed', 'the server has ended it'));
+  /** A large frame is refused unread when the rate is spent, so that the refusal cannot say which it was. */
+  #doubt(link: Link, retryAfterMs: number): void {
+    const { environment } = this;
+    const now = environment.elapsed();
+    environment.after(retryAfterMs + UNREAD_MS, () => {
+      this.#requests.unread(link, now);
+      this.#publishes.unread(link, now);
+    });
   }
 
   /** A new token on the same connection, before the old one ends. */

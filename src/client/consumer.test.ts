@@ -24,3 +24,16 @@ test('messages and gaps that it has passed are dropped, gaps that reach beyond a
   expect(seen).toEqual(['live', 'gap 6..8', '9']);
   expect(consumer.position).toEqual({ epoch: 'e', sequence: 9 });
 });
+
+test('ahead of its topic it takes nothing of another epoch, and forgets nothing: only the log can tell what it has missed', () => {
+  const seen: string[] = [];
+  const events = { committed: () => {}, drained: () => {}, threw: () => {}, refused: () => {} };
+  const consumer = new Consumer((item) => seen.push(textOf(item)), true, { maxMessages: 10, maxBytes: 100 }, events);
+  const position = { epoch: 'e1', sequence: 2 };
+  consumer.position = position;
+  const message = (sequence: number): Item =>
+    ({ kind: 'message', topic: 'a', payload: sequence, sequence, epoch: 'e2', from: 'bob' }) as Item;
+  expect([consumer.push(message(2), 1), consumer.push(hole('a', 'trimmed', 2, 4, 'e2'), 0)]).toEqual([false, false]);
+  expect([seen, consumer.position]).toEqual([[], position]);
+  expect([consumer.push(message(3), 1), seen]).toEqual([true, ['3']]);
+});

@@ -30,6 +30,8 @@ export class Consumer {
   isJoined = false;
   /** A page of the log has been asked for. */
   isReading = false;
+  /** One is asked for later: what its topic brings meanwhile is no reason to ask sooner. */
+  isWaiting = false;
   isEnded = false;
   /** Takes back the time at which the log is asked again. */
   cancelWait: () => void = () => {};
@@ -62,17 +64,20 @@ export class Consumer {
     return this.#buffer.length === 0;
   }
 
-  /** @returns whether it was taken: a message of a log that finds no room is left there */
+  /** @returns whether it was taken: a message of a log that finds no room, or no place, is left there */
   push(item: Item, size: number): boolean {
     if (this.isEnded) return true;
     const { position } = this;
     const isLogged = item.kind === 'message' && item.epoch !== '';
     // It may be ahead of its topic, which it has read in the log.
-    const end = isLogged ? item.sequence : item.kind === 'gap' ? item.to : undefined;
-    if (end !== undefined && position !== null && end <= position.sequence) return true;
-    if (item.kind === 'gap' && item.to !== undefined && position !== null && (item.from ?? 0) <= position.sequence) {
-      const { epoch } = item.position ?? position;
-      return this.push(hole(item.topic, item.cause, position.sequence + 1, item.to, epoch), size);
+    const from = isLogged ? item.sequence : item.kind === 'gap' ? item.from : undefined;
+    if (from !== undefined && position !== null && from <= position.sequence) {
+      const { epoch } = isLogged ? item : ((item as Gap).position ?? position);
+      // Numbers of two epochs say nothing of each other: only the log knows whether it had the same messages.
+      if (epoch !== position.epoch) return false;
+      const to = isLogged ? from : ((item as Gap).to ?? from);
+      if (to <= position.sequence) return true;
+      return this.push(hole(item.topic, (item as Gap).cause, position.sequence + 1, to, epoch), size);
     }
     const { maxMessages, maxBytes } = this.#bounds;
     if (item.kind === 'message' && (this.#buffer.length >= maxMessages || this.#bytes >= maxBytes)) {
@@ -90,6 +95,13 @@ export class Consumer {
     );
     this.#run();
     return true;
+  }
+
+  /** Its place was somebody else's. */
+  forget(): void {
+    if (!this.isStored) return;
+    this.position = null;
+    this.isJoined = true;
   }
 
   end(): void {
@@ -123,15 +135,25 @@ export class Consumer {
       }
       // Without a promise it goes on in the same breath: time stands still for who does not wait.
       if (!isPromise(answer)) this.#settled(next.item);
-      else
-        // Something like a promise may throw.
-        Promise.resolve(answer).then(
-          () => this.#goOn(next.item),
-          (error: unknown) => {
-            this.events.threw(error);
-            this.#goOn(next.item);
-          },
-        );
+      else this.#wait(answer, next.item);
+    }
+  }
+
+  /** As it is and not wrapped: a promise of the simulator settles on its own time. Something like a promise may throw. */
+  #wait(answer: Promise<unknown>, item: Item): void {
+    let isOver = false;
+    const goOn = (): void => {
+      if (!isOver) this.#goOn(item);
+      isOver = true;
+    };
+    const failed = (error: unknown): void => {
+      if (!isOver) this.events.threw(error);
+      goOn();
+    };
+    try {
+      void answer.then(goOn, failed);
+    } catch (error) {
+      failed(error);
     }
   }
 
@@ -153,5 +175,5 @@ export class Consumer {
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value;
+  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === 'function';
 }

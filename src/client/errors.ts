@@ -16,7 +16,8 @@ type ClientReason =
   | 'token_failed'
   | 'handler_failed'
   | 'storage_failed'
-  | 'unsupported';
+  | 'unsupported'
+  | 'user_changed';
 
 export type ErrorReason = Reason | ClientReason;
 

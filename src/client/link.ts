@@ -109,11 +109,12 @@ export class Link {
     try {
       const decoded = this.#codec.decode(data);
       const size = typeof data === 'string' ? data.length : ((data as ArrayBuffer).byteLength ?? 0);
-      if (!Array.isArray(decoded)) return events.frame(this, decoded as ServerFrame, size);
-      for (const frame of decoded as ServerFrame[]) {
+      const frames = (Array.isArray(decoded) ? decoded : [decoded]) as readonly ServerFrame[];
+      for (const frame of frames) {
         // A frame may end the link.
         if (this.#socket === null) return;
-        events.frame(this, frame, size / decoded.length);
+        if (typeof frame.type !== 'string') throw new TypeError('expected a frame');
+        events.frame(this, frame, size / frames.length);
       }
     } catch {
       // No frame, or none of this protocol.

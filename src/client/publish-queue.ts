@@ -46,7 +46,8 @@ interface Entry {
   deadline: number;
   /** On which it is under way. */
   link: Link | null;
-  /** By the monotonic clock. */
+  /** Both by the monotonic clock. */
+  sentAt: number;
   notBefore: number;
   /** How often it was to come later. */
   refusals: number;
@@ -108,6 +109,7 @@ export class PublishQueue implements QueueView {
       windowEnd: now + (this.#ports.options.maxAgeMs ?? DAY_MS),
       deadline: now + deadlineMs,
       link: null,
+      sentAt: 0,
       notBefore: 0,
       refusals: 0,
       error: undefined,
@@ -133,7 +135,7 @@ export class PublishQueue implements QueueView {
       this.#own(each.key);
       const age = this.#ports.serverTime() - (each.firstSentAt ?? each.createdAt);
       const windowEnd = now + (each.firstSentAt === null ? maxAgeMs : this.#windowMs - WINDOW_MARGIN_MS) - age;
-      const fixed = { deadline: Infinity, link: null, notBefore: 0, refusals: 0, error: undefined };
+      const fixed = { deadline: Infinity, link: null, sentAt: 0, notBefore: 0, refusals: 0, error: undefined };
       this.#add({ ...each, ...fixed, windowEnd, settle: () => {}, unlisten: () => {} });
     }
     this.pump();
@@ -162,7 +164,7 @@ export class PublishQueue implements QueueView {
     for (const entry of this.#waiting.values()) {
       const target = entry.type + entry.to;
       if (link !== null && entry.link === null && !held.has(target) && !(entry.isStrict && busy.has(target))) {
-        const due = Math.max(entry.notBefore, now + this.#allowance.waitMs());
+        const due = Math.max(entry.notBefore, now + this.#allowance.waitMs(entry.payload.length));
         if (due > now) next = Math.min(next, due);
         else if (!this.#send(entry, link, now)) continue;
       }
@@ -194,21 +196,30 @@ export class PublishQueue implements QueueView {
       if (!this.#hasUnsent && this.#waiting.size > 0) return true;
     } else {
       const error = refused(data);
-      if (error.temporary) {
-        const { environment } = this.#ports;
-        entry.link = null;
-        entry.notBefore =
-          environment.elapsed() + (error.retryAfterMs ?? 0) + draw(() => environment.random(), entry.refusals);
-        entry.refusals += 1;
-      } else this.#fail(entry, error);
+      if (error.temporary) this.#again(entry, error.retryAfterMs ?? 0);
+      else this.#fail(entry, error);
     }
     this.pump();
     return true;
   }
 
+  /** What was under way so long ago and is not answered has perhaps not been read; the key makes sending it again harmless. */
+  unread(link: Link, before: number): void {
+    for (const entry of this.#waiting.values())
+      if (entry.link === link && entry.sentAt <= before) this.#again(entry, 0);
+    this.pump();
+  }
+
   lost(link: Link): void {
     for (const entry of this.#waiting.values()) if (entry.link === link) entry.link = null;
     this.pump();
+  }
+
+  /** Entries that another user has left are nobody's; those of this client are stored anew. */
+  disown(): void {
+    for (const entry of this.#waiting.values())
+      if (entry.owner === this.#ports.keyPrefix) this.#ports.changed(entry.key, savedOf(entry));
+      else this.#remove(entry);
   }
 
   /** Told when nothing waits any more. */
@@ -299,10 +310,18 @@ export class PublishQueue implements QueueView {
     this.#bytes += entry.payload.length;
   }
 
+  #again(entry: Entry, atLeast: number): void {
+    const { environment } = this.#ports;
+    entry.link = null;
+    entry.notBefore = environment.elapsed() + atLeast + draw(() => environment.random(), entry.refusals);
+    entry.refusals += 1;
+  }
+
   /** @returns `false` when it can never be sent */
   #send(entry: Entry, link: Link, now: number): boolean {
     entry.link = link;
-    this.#allowance.take();
+    entry.sentAt = now;
+    this.#allowance.take(entry.payload.length);
     if (entry.firstSentAt === null) {
       entry.firstSentAt = this.#ports.serverTime();
       entry.windowEnd = now + this.#windowMs - WINDOW_MARGIN_MS;

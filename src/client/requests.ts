@@ -1,12 +1,13 @@
 /** Frames that get an answer: who waits for which, on which connection. */
 import type { ServerFrame } from '../protocol/wire.ts';
-import { refused, SignalboxError } from './errors.ts';
+import { refused, SignalboxError, type ErrorReason } from './errors.ts';
 import type { Link } from './link.ts';
 
 export type Answered = (error: SignalboxError | null, frame?: ServerFrame) => void;
 
 interface Pending {
   readonly link: Link;
+  readonly sentAt: number;
   readonly done: Answered;
 }
 
@@ -15,16 +16,19 @@ export class Requests {
   readonly #prefix: string;
   #last = 0;
 
+  readonly #elapsed: () => number;
+
   /** @param prefix no other ids begin with it */
-  constructor(prefix: string) {
+  constructor(prefix: string, elapsed: () => number) {
     this.#prefix = prefix;
+    this.#elapsed = elapsed;
   }
 
   /** Sends a frame; `done` is told once, with `offline` when the connection is lost before. */
   ask(link: Link, type: string, data: unknown, done: Answered): void {
     this.#last += 1;
     const id = `${this.#prefix}${this.#last}`;
-    this.#pending.set(id, { link, done });
+    this.#pending.set(id, { link, sentAt: this.#elapsed(), done });
     const problem = link.send({ type, id, data });
     if (problem === null) return;
     this.#pending.delete(id);
@@ -43,10 +47,19 @@ export class Requests {
   }
 
   lost(link: Link): void {
-    for (const [id, { link: on, done }] of this.#pending) {
-      if (on !== link) continue;
+    this.#end(link, Infinity, 'offline', 'the connection was lost before the answer came');
+  }
+
+  /** What was asked so long ago and is not answered has perhaps not been read. */
+  unread(link: Link, before: number): void {
+    this.#end(link, before, 'outcome_unknown', 'expected an answer');
+  }
+
+  #end(link: Link, before: number, reason: ErrorReason, message: string): void {
+    for (const [id, { link: on, sentAt, done }] of this.#pending) {
+      if (on !== link || sentAt > before) continue;
       this.#pending.delete(id);
-      done(new SignalboxError('offline', 'the connection was lost before the answer came', { temporary: true }));
+      done(new SignalboxError(reason, message, { temporary: true }));
     }
   }
 }

@@ -1,12 +1,12 @@
 /** All topics of a client: shared, counted, asked for again on every connection at their positions. */
 import { MAX_TOPICS_PER_FRAME } from '../protocol/limits.ts';
 import type { Position } from '../protocol/position.ts';
-import type { ServerFrame, SubscribedDetails } from '../protocol/wire.ts';
+import type { ServerData, ServerFrame, SubscribedDetails } from '../protocol/wire.ts';
 import { BackOff } from './back-off.ts';
 import { CatchUp } from './catch-up.ts';
 import type { Consumer } from './consumer.ts';
 import type { Environment } from './environment.ts';
-import { refused, type SignalboxError } from './errors.ts';
+import { refused, SignalboxError } from './errors.ts';
 import { Feed } from './feed.ts';
 import type { Histories } from './histories.ts';
 import { messageOf } from './items.ts';
@@ -94,6 +94,14 @@ export class Subscriptions {
     );
   }
 
+  /** Places where another user was: everybody begins now, but those whose place the application itself has said. */
+  forget(): void {
+    for (const feed of this.#feeds.values()) {
+      feed.last = null;
+      for (const consumer of feed.consumers) consumer.forget();
+    }
+  }
+
   lost(link: Link): void {
     this.#unanswered.delete(link);
     for (const feed of this.#feeds.values()) {
@@ -120,7 +128,17 @@ export class Subscriptions {
       return this.#later(feed);
     }
     if (feed.consumers.size > 0 && !feed.hasJoined) this.#leave(feed);
+    for (const consumer of feed.consumers) if (!consumer.isWaiting) this.#catchUp.go(feed, consumer);
     if (feed.isLive !== wasLive) this.#ports.changed(name);
+  }
+
+  /** The rights have changed meanwhile, or a backend wants it so, and says nothing more. */
+  ended(link: Link, details: ServerData['details']): void {
+    const topics = details['topics'] as readonly string[];
+    const rejected = (details['rejected'] ?? []) as SubscribedDetails['rejected'];
+    for (const name of topics) link.given.delete(name);
+    for (const entry of rejected) this.dropped([entry.topic], refused(entry));
+    if (rejected.length === 0) this.dropped(topics, new SignalboxError('unsubscribed', 'the server has ended it'));
   }
 
   /** The server dropped them: the new token does not allow them. */

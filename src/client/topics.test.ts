@@ -84,6 +84,21 @@ describe('readers share a topic', () => {
     expect(items).toEqual([...expected, 'live', '4']);
   });
 
+  test.each(['earliest', { last: 2 }] as const)('a topic that nobody has used yet, since %j', async (since) => {
+    const { client, server, pass } = rig();
+    const first = collect(client.topic('a'), { since });
+    await pass(100);
+    const second = collect(client.topic('a'), { since });
+    await pass(100);
+    server.publish('a', '1');
+    await pass(100);
+    expect([first, second]).toEqual([
+      ['live', '1'],
+      ['live', '1'],
+    ]);
+    expect(server.frames('History').length).toBeLessThan(4);
+  });
+
   test('a thousand topics are asked for in frames of a hundred', async () => {
     const { client, server, pass } = rig();
     for (let at = 0; at < 1_000; at += 1) collect(client.topic(`t.${at}`));

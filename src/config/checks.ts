@@ -255,7 +255,7 @@ function checkBounds({ topics, actor_system: actors, websocket }: Config): Probl
   return problems;
 }
 
-function checkRule(rule: TopicRule, at: number, { actor_system: actors }: Config): Problem[] {
+function checkRule(rule: TopicRule, at: number, { actor_system: actors, topics }: Config): Problem[] {
   const problems =
     rule.history === undefined
       ? []
@@ -265,6 +265,14 @@ function checkRule(rule: TopicRule, at: number, { actor_system: actors }: Config
       key: `topics.rules.${at}.pattern`,
       expected: 'a topic name, or a pattern with a literal first segment',
       got: JSON.stringify(rule.pattern),
+    });
+  }
+  const history = rule.history ?? topics.history;
+  if (rule.conflate !== undefined && history > 0) {
+    problems.push({
+      key: `topics.rules.${at}.conflate`,
+      expected: 'history = 0 beside it: of a topic with a log slow readers get every message',
+      got: String(history),
     });
   }
   return problems;

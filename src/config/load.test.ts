@@ -183,6 +183,14 @@ describe('what is wrong', () => {
     expect(problems({ environment: { JWT_SECRET: 'short' }, flags: { profile: 'development' } })).toEqual([]);
   });
 
+  test('only topics without a log are conflated', () => {
+    const rules = (text: string): string[] =>
+      problems({ environment: { SIGNALBOX_TOPICS_RULES: text } }).map(({ key }) => key);
+    expect(rules('[{"pattern":"a.**","conflate":"id"}]')).toEqual(['topics.rules.0.conflate']);
+    expect(rules('[{"pattern":"a.**","history":0,"conflate":"id"}]')).toEqual([]);
+    expect(rules('[{"pattern":"a.**","history":0,"conflate":""}]')).toEqual(['topics.rules.0.conflate']);
+  });
+
   test('a log shorter than the mailbox is refused, an ephemeral topic is not', () => {
     expect(problems({ flags: { 'topics.history': '999' } }).map(({ key }) => key)).toEqual(['topics.history']);
     expect(problems({ flags: { 'topics.history': '0' } })).toEqual([]);

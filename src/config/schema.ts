@@ -252,6 +252,9 @@ export const SECTIONS = {
       per_user: count(1_000).describe(
         'sessions of one user that are kept, with Redis those of all nodes; their oldest leave first',
       ),
+      per_tenant: count(50_000).describe(
+        'sessions of one tenant that are kept, with Redis those of all nodes; beyond, the oldest of its user who has the most leave first. Users without a tenant have no such bound',
+      ),
     })
     .describe('What is remembered of a connection after its end.'),
 

@@ -6,6 +6,14 @@ export const topicRule = z.strictObject({
   history: z.int().min(0).optional().describe('messages kept; 0 makes the topics ephemeral; default: topics.history'),
   age_secs: z.int().min(1).optional().describe('how long messages are kept; default: topics.age_secs'),
   max_bytes: z.int().min(1_024).optional().describe('bytes kept per topic; default: topics.max_bytes'),
+  conflate: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'for ephemeral topics: the field of payloads of which slow readers get the newest message of each value; the rest is counted in a Gap',
+    ),
   subscribe: z.array(z.string()).optional().describe('roles that may subscribe; default: topics.subscribe'),
   publish: z.array(z.string()).optional().describe('roles that may publish; default: topics.publish'),
   presence: z

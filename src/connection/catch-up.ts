@@ -26,6 +26,7 @@ export function readOn(connection: Connection): void {
   if (subscription === null) return;
   const { topic, written } = subscription;
   if (written >= topic.routedHead) finish(connection, subscription);
+  else if (topic.isConflated) pageOfNewest(connection, subscription);
   else if (written + 1 >= topic.tailFirst(connection.codec)) pageFromTail(connection, subscription);
   else pageFromLog(connection, subscription);
 }
@@ -51,6 +52,18 @@ function finish(connection: Connection, subscription: Subscription): void {
   connection.lagging = (connection.lagging ?? []).filter((other) => other !== subscription);
   if (connection.lagging.length === 0) connection.lagging = null;
   else connection.scheduleRead();
+}
+
+/** Of a topic without a log: the newest of each key; the rest is counted, and announced before them. */
+function pageOfNewest(connection: Connection, subscription: Subscription): void {
+  const { topic, written } = subscription;
+  const { pageMessages, pageBytes } = connection.context.limits;
+  const limits = { messages: pageMessages, bytes: pageBytes };
+  const page = topic.newest?.page(connection.codec, written, topic.routedHead, limits);
+  if (page === undefined) return;
+  const { frames, to } = page;
+  subscription.thin(to, frames.length);
+  passOn(connection, subscription, { after: written, to, replayed: false, frames, batch: null }, frames.length);
 }
 
 function pageFromTail(connection: Connection, subscription: Subscription): void {
@@ -138,6 +151,11 @@ function deliver(connection: Connection, subscription: Subscription, page: Prepa
   const count = page.to - subscription.written;
   // The books first: a socket that breaks while it is written to ends the subscription before the send returns.
   subscription.replay(page.to);
+  passOn(connection, subscription, page, count);
+}
+
+/** Sends a page that is in the books. */
+function passOn(connection: Connection, subscription: Subscription, page: PreparedRange, count: number): void {
   if (page.to >= subscription.topic.routedHead) finish(connection, subscription);
   else rotate(connection, subscription);
   writePage(connection, page, count, subscription);

@@ -43,7 +43,7 @@ import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
 import { countIn } from './mailbox-sums.ts';
 import { NOT_PINGED, roundTripOf } from './ping-times.ts';
 import type { MissedMessages } from './missed-messages.ts';
-import { fallBehind, isFull, makeRoom } from './overflow.ts';
+import { fallBehind, isFull, makeRoom, overflow } from './overflow.ts';
 import type { Recheck } from './recheck.ts';
 import { notePending } from './pending.ts';
 import { errorFrame } from './replies.ts';
@@ -276,7 +276,10 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   queued(subscription: Subscription, count: number, bytes: number): void {
     countIn(this, subscription, count, bytes);
     enqueue(this, subscription);
-    if (!this.isScheduled && !this.isBlocked) this.schedule();
+    if (this.isBlocked) {
+      // Nothing is written now: of what waits only the newest of each key will be of use.
+      if (subscription.topic.isConflated) overflow(this, subscription);
+    } else if (!this.isScheduled) this.schedule();
     if (isFull(this)) makeRoom(this);
   }
 

@@ -96,7 +96,12 @@ describe('a frame that waits for a decision', () => {
     const subscribe = client.send('Subscribe', { topics: ['poll.1', 'chat.a'] });
     rig.pass(TIMEOUT_SECS);
     expect(client.repliesTo(subscribe)[0]?.data).toMatchObject({
-      details: { topics: ['chat.a'], rejected: [{ topic: 'poll.1', code: 503, reason: 'rights_unavailable' }] },
+      details: {
+        topics: ['chat.a'],
+        rejected: [
+          { topic: 'poll.1', code: 503, reason: 'rights_unavailable', temporary: true, retry_after_ms: 1_000 },
+        ],
+      },
     });
     const publish = client.send('Broadcast', { topic: 'poll.1', payload: 1 });
     rig.pass(TIMEOUT_SECS);

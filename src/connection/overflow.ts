@@ -1,7 +1,8 @@
 /**
  * The part that gives way when a mailbox is full (docs/protocol.md, "Overflow, lag and replay are one path"): the oldest entry.
  * A logged topic then leaves the mailbox as a whole and goes on from its log; keeping its younger entries queued would
- * deliver them out of order. Of an ephemeral topic only that entry goes, and is counted into an open gap.
+ * deliver them out of order. Of an ephemeral topic only that entry goes, and is counted into an open gap; a
+ * conflated one leaves the mailbox like a logged one, and goes on with the newest of each key.
  */
 import { JOINING, LAGGING, LIVE, type Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
@@ -41,14 +42,14 @@ export function lagFattest(connection: Connection): void {
 
 /** The subscription goes on from the log. @param overflowed the mailbox was full, as opposed to a hole upstream */
 export function fallBehind(subscription: Subscription, connection: Connection, overflowed: boolean): void {
-  if (subscription.topic.isEphemeral) {
+  if (keepsNothing(subscription)) {
     // There is no log to go on from: what is queued is lost, and said to be.
     if (subscription.queued > 0) displaceEphemeral(connection, subscription, subscription.queued);
     return;
   }
   const { topic, written, state } = subscription;
   unqueue(connection, subscription);
-  if (topic.trace !== null && state === LIVE)
+  if (topic.trace !== null && state === LIVE && !topic.isEphemeral)
     topic.trace.ended(written, topic.routedHead, connection, 'displaced', overflowed ? 'mailbox_full' : 'hole');
   subscription.beginLag(overflowed);
   connection.lag(subscription);
@@ -71,29 +72,35 @@ export function leftTheTail(subscription: Subscription): boolean {
 /** Gives up what has left the tail. */
 export function giveUpLost(connection: Connection, subscription: Subscription): void {
   const { topic, written } = subscription;
-  if (topic.isEphemeral) displaceEphemeral(connection, subscription, topic.tailFirst(connection.codec) - 1 - written);
+  if (keepsNothing(subscription))
+    displaceEphemeral(connection, subscription, topic.tailFirst(connection.codec) - 1 - written);
   else overflow(connection, subscription);
 }
 
 function giveWay(connection: Connection, subscription: Subscription, count = 1): void {
   if (leftTheTail(subscription)) giveUpLost(connection, subscription);
-  else if (subscription.topic.isEphemeral) displaceEphemeral(connection, subscription, count);
+  else if (keepsNothing(subscription)) displaceEphemeral(connection, subscription, count);
   else overflow(connection, subscription);
 }
 
-function overflow(connection: Connection, subscription: Subscription): void {
+/** Its entries leave the mailbox: what is kept of them is read when the socket has room. */
+export function overflow(connection: Connection, subscription: Subscription): void {
   connection.context.counters.displaced += subscription.queued;
   fallBehind(subscription, connection, true);
 }
 
+/** There is no log, and no newest of each key either. */
+function keepsNothing({ topic }: Subscription): boolean {
+  return topic.isEphemeral && !topic.isConflated;
+}
+
 function displaceEphemeral(connection: Connection, subscription: Subscription, count: number): void {
-  const { topic, gap } = subscription;
+  const { topic } = subscription;
   const left = topic.bytesBetween(connection.codec, subscription.written + count, topic.routedHead);
   countOut(connection, subscription, count, subscription.queuedBytes - left);
   subscription.displace(count);
   connection.context.counters.displaced += count;
-  if (gap?.cause === 'no_history') gap.count += count;
-  else subscription.openGap({ cause: 'no_history', count });
+  subscription.miss(count);
 }
 
 function findOldest(connection: Connection): Subscription | null {

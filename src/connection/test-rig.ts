@@ -12,6 +12,7 @@ import type { Position } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { unaccounted } from '../router/audit.ts';
 import { Decisions } from '../service/decisions.ts';
+import type { Conflation } from '../router/newest-by-key.ts';
 import type { Router } from '../router/router.ts';
 import type { Session, SessionStore } from '../session/session-store.ts';
 import { SeededRandom } from '../simulation/seeded-random.ts';
@@ -48,6 +49,8 @@ export interface RigOptions {
   readonly userRate?: Rate;
   readonly nodeRate?: Rate;
   readonly frameHandlers?: ReadonlyMap<string, FrameHandler>;
+  /** The field by which `typing.**` is conflated, and so many keys of each topic. */
+  readonly conflate?: { readonly field: string; readonly keys?: number };
   /** What the message trace keeps. */
   readonly trace?: TraceLimits;
 }
@@ -129,6 +132,12 @@ class TestSessions implements SessionStore {
   }
 }
 
+function conflationOf({ conflate }: RigOptions): Conflation | undefined {
+  if (conflate === undefined) return undefined;
+  const limits = { messages: conflate.keys ?? 100, bytes: 1_000_000, totalBytes: 1_000_000 };
+  return { keyOf: (topic) => (topic.startsWith('typing.') ? conflate.field : undefined), limits };
+}
+
 export class TestRig {
   readonly clock = new VirtualClock();
   readonly counters = new Counters();
@@ -175,7 +184,13 @@ export class TestRig {
     const tail = { messages: options.tail ?? 1_000, bytes: 10_000_000, totalBytes: 100_000_000 };
     const settings: ContextSettings = {
       flushing: { sliceMs: 5, readSliceMs: 5, stride: 32, coalesceMs: options.coalesceMs ?? 0 },
-      routing: { tail, lingerMs: 60_000, restMs: REST_SECS * 1_000, trace: options.trace },
+      routing: {
+        tail,
+        lingerMs: 60_000,
+        restMs: REST_SECS * 1_000,
+        trace: options.trace,
+        conflation: conflationOf(options),
+      },
       mailboxesBytes: options.totalBytes ?? 1_000_000_000,
       userRate: options.userRate ?? UNLIMITED,
       connectionsPerUser: 100,

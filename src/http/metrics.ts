@@ -10,7 +10,8 @@ export function metricsRoutes(node: Node, metrics: MetricsRegistry): Route[] {
       path: '/metrics',
       handle: async (request) => {
         if (request.header('accept')?.includes('application/json') === true) return asJson(node, metrics);
-        return { status: 200, headers: { 'content-type': metrics.contentType }, body: await metrics.text() };
+        const { contentType, body } = await metrics.text();
+        return { status: 200, headers: { 'content-type': contentType }, body };
       },
     },
     { method: 'GET', path: '/metrics.json', handle: () => asJson(node, metrics) },

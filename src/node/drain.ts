@@ -16,8 +16,8 @@ const STEP_MS = 50;
 /** Share of the grace period over which the moments are spread, and of what a client gets beyond its own. */
 const SPREAD_SHARE = 0.6;
 const MARGIN_SHARE = 0.1;
-/** Enough for a token, a handshake and a resume beside the old connection. */
-const LONGEST_MARGIN_MS = 1_000;
+/** Enough for a token, a handshake and a resume beside the old connection, also from far away. Clients that are done leave before. */
+const LONGEST_MARGIN_MS = 2_500;
 
 interface DrainedNode {
   /** Everybody who is connected. */

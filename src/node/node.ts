@@ -354,6 +354,8 @@ export class Node {
     return {
       connection_id: connection.id,
       session_id: connection.sessionId,
+      user: connection.principal.user,
+      ...(connection.principal.tenant !== '' && { tenant: connection.principal.tenant }),
       node: mode.name,
       server_time: context.clock.now(),
       protocol_version: PROTOCOL_VERSION,

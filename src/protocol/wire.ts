@@ -5,6 +5,9 @@ import type { Position } from './position.ts';
 export interface ConnectedDetails {
   readonly connection_id: string;
   readonly session_id: string;
+  /** As the server knows the client. */
+  readonly user?: string;
+  readonly tenant?: string;
   readonly node: string;
   readonly server_time: number;
   readonly mode: string;

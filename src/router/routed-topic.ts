@@ -6,6 +6,7 @@ import { clientName, type Topic } from '../protocol/topic.ts';
 import type { SegmentPool } from '../segments/segment-pool.ts';
 import type { Segment } from '../segments/segment.ts';
 import { FormattedTail } from './formatted-tail.ts';
+import type { NewestByKey } from './newest-by-key.ts';
 import type { TailRange, WriteLimits, WriteShape } from './prepared-ranges.ts';
 import type { Subscription } from './subscription.ts';
 import type { TopicTrace } from './topic-trace.ts';
@@ -44,6 +45,8 @@ export class RoutedTopic {
   readonly subscriptions: Subscription[] = [];
   /** Where the ways of single messages are written down; `null` unless an operator asked for it. */
   trace: TopicTrace | null = null;
+  /** What slow readers are given in place of their queues; `null` unless a rule conflates the topic. */
+  readonly newest: NewestByKey | null;
   /** By format; `null` for one that nobody uses. */
   private readonly tails: (FormattedTail | null)[] = NO_TAILS.slice();
   private isPrepared = false;
@@ -52,8 +55,15 @@ export class RoutedTopic {
   private readonly onPrepared: (topic: RoutedTopic) => void;
 
   /** @param onPrepared told when prepared frames are held, so that they can be forgotten after the flush */
-  constructor(name: Topic, pool: SegmentPool, limits: TailLimits, onPrepared: (topic: RoutedTopic) => void) {
+  constructor(
+    name: Topic,
+    pool: SegmentPool,
+    limits: TailLimits,
+    onPrepared: (topic: RoutedTopic) => void,
+    newest: NewestByKey | null = null,
+  ) {
     this.name = name;
+    this.newest = newest;
     this.onPrepared = onPrepared;
     this.clientName = clientName(name);
     this.pool = pool;
@@ -88,6 +98,11 @@ export class RoutedTopic {
     return false;
   }
 
+  /** A slow reader is given the newest of each key; there is no log. */
+  get isConflated(): boolean {
+    return this.newest !== null && this.isEphemeral;
+  }
+
   /** Nothing waits to be counted into mailboxes any more. @returns the bytes that did, by format */
   allRouted(): readonly number[] {
     this.routedHead = this.head;
@@ -101,6 +116,7 @@ export class RoutedTopic {
   add(publication: Publication, now: number, segment: Segment | null = null): void {
     this.head += 1;
     this.activeAt = now;
+    if (this.newest !== null && publication.position === null) this.newest.add(this.head, publication);
     for (const tail of this.tails) {
       if (tail === null) continue;
       tail.add(publication, now, segment);
@@ -123,6 +139,7 @@ export class RoutedTopic {
   /** Gives all memory back. Nothing of it waits to be routed any more, even if it is still listed for the end of the turn. */
   close(): void {
     this.isDropped = true;
+    this.newest?.clear();
     this.jumpTo(this.head);
   }
 

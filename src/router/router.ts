@@ -14,6 +14,7 @@ import { EarlyNews } from './early-news.ts';
 import { FanOut } from './fan-out.ts';
 import { HeadMoves } from './head-moves.ts';
 import type { FlushRequests, Interest } from './interest.ts';
+import { NewestByKey, type Conflation, type Held } from './newest-by-key.ts';
 import { OpenTopics } from './open-topics.ts';
 import { PageCache } from './page-cache.ts';
 import { PatternInterest } from './pattern-interest.ts';
@@ -31,6 +32,8 @@ export interface RouterOptions {
   readonly lingerMs: number;
   /** A topic that only patterns bring is let go of after so much silence. */
   readonly restMs: number;
+  /** Which ephemeral topics are conflated for slow readers; without, none. */
+  readonly conflation?: Conflation | undefined;
   /** What the message trace keeps at most, where it is switched on. */
   readonly trace?: TraceLimits | undefined;
 }
@@ -49,6 +52,8 @@ export class Router {
   private readonly moves: HeadMoves;
   private readonly prepared = new PreparedTopics();
   private readonly pool: SegmentPool;
+  /** By all topics that are conflated. */
+  private readonly conflated: Held = { bytes: 0 };
   private readonly flush: FlushRequests;
   private readonly clock: Clock;
   private readonly log: Log;
@@ -275,7 +280,13 @@ export class Router {
   }
 
   private open(name: Topic): RoutedTopic {
-    const topic = new RoutedTopic(name, this.pool, this.options.tail, (prepared) => this.prepared.add(prepared));
+    const { tail, conflation } = this.options;
+    const field = conflation?.keyOf(name);
+    const newest =
+      conflation === undefined || field === undefined
+        ? null
+        : new NewestByKey(field, conflation.limits, this.conflated);
+    const topic = new RoutedTopic(name, this.pool, tail, (prepared) => this.prepared.add(prepared), newest);
     this.topics.add(topic);
     this.tracing.opened(topic);
     return topic;

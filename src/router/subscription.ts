@@ -185,6 +185,25 @@ export class Subscription {
     this.written += count;
   }
 
+  /**
+   * Of what was routed up to `to` so many were written; the others had given way to newer ones of their keys, and their
+   * number is to be announced.
+   */
+  thin(to: number, count: number): void {
+    const books = this.books();
+    const lost = to - this.written - count;
+    books.replayed += count;
+    books.lost += lost;
+    this.written = to;
+    if (lost > 0) this.miss(lost);
+  }
+
+  /** So many messages more that no log has are to be announced as lost. */
+  miss(count: number): void {
+    if (this.gap?.cause === 'no_history') this.gap.count += count;
+    else this.openGap({ cause: 'no_history', count });
+  }
+
   /** A loss is to be announced before the next publication; an older one that was not announced yet is part of it. */
   openGap(gap: OpenGap): void {
     this.gap = gap;

@@ -8,8 +8,8 @@ export const READ_COST = 5;
 /** Tokens that asking, or telling, every node costs. */
 export const ALL_NODES_COST = 5;
 /**
- * What is read for one token: of the worst JSON and MessagePack (objects of many keys, many maps, deep nesting) a KiB takes
- * 30 to 100 µs, of plain text 1 µs, and a small frame with all that follows from it some 10 to 20 µs.
+ * The bytes that one token pays for: of payloads a KiB takes 1 to 30 µs, of other fields with many keys or maps, which are
+ * built, up to 250 µs, and a small frame with all that follows from it some 10 to 20 µs.
  */
 const BYTES_PER_TOKEN = 8_192;
 

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Refusal } from '../protocol/errors.ts';
 import { VirtualClock } from '../simulation/virtual-clock.ts';
+import { sessionContract } from './contract-suite.ts';
 import { MemorySessionStore } from './memory.ts';
 import type { Session } from './session-store.ts';
 
@@ -117,7 +118,7 @@ describe('the bound that all share', () => {
   });
 
   test('has one per user beside it, and the same name in another tenant is another user', () => {
-    const store = new MemorySessionStore(1_000, 10, new VirtualClock(), 2);
+    const store = new MemorySessionStore(1_000, 10, new VirtualClock(), { perUser: 2, perTenant: Infinity });
     for (const id of ['a', 'b', 'c']) store.save(of('mallory', id));
     store.save({ ...of('mallory', 'd'), tenant: 'acme' });
     expect(['a', 'b', 'c', 'd'].map((id) => load(store, id) !== null)).toEqual([false, true, true, true]);
@@ -129,3 +130,8 @@ describe('the bound that all share', () => {
     expect(['a', 'b', 'c'].map((id) => load(store, id) !== null)).toEqual([false, true, true]);
   });
 });
+
+sessionContract('in memory', (bounds) => ({
+  store: new MemorySessionStore(60_000, 1_000, new VirtualClock(), bounds),
+  settle: async () => {},
+}));

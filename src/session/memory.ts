@@ -1,4 +1,4 @@
-/** Sessions in the node's memory, as many as a bound allows in all and for each user, each for a while. */
+/** Sessions in the node's memory, as many as bounds allow in all, for each tenant and for each user, each for a while. */
 import { Ranking } from '../actor/ranking.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Session, SessionStore } from './session-store.ts';
@@ -8,6 +8,20 @@ interface Kept {
   readonly expires: number;
 }
 
+export interface SessionBounds {
+  readonly perUser: number;
+  /** Of a tenant with a name: those without are all users of most services. */
+  readonly perTenant: number;
+}
+
+/** The sessions of a tenant: ids, the oldest first, and who has how many. */
+interface Tenant {
+  readonly ids: Set<string>;
+  readonly ranking: Ranking;
+}
+
+const NO_BOUNDS: SessionBounds = { perUser: Infinity, perTenant: Infinity };
+
 export class MemorySessionStore implements SessionStore {
   readonly outlivesNode = false;
   readonly renewAfterBeats = 0;
@@ -15,17 +29,18 @@ export class MemorySessionStore implements SessionStore {
   private readonly sessions = new Map<string, Kept>();
   /** Ids of each user's sessions, the oldest first. */
   private readonly byUser = new Map<string, Set<string>>();
+  private readonly tenants = new Map<string, Tenant>();
   private readonly ranking = new Ranking();
   private readonly ttlMs: number;
   private readonly capacity: number;
-  private readonly perUser: number;
+  private readonly bounds: SessionBounds;
   private readonly clock: Clock;
 
-  constructor(ttlMs: number, capacity: number, clock: Clock, perUser = Infinity) {
+  constructor(ttlMs: number, capacity: number, clock: Clock, bounds = NO_BOUNDS) {
     this.ttlMs = ttlMs;
     this.capacity = capacity;
     this.clock = clock;
-    this.perUser = perUser;
+    this.bounds = bounds;
   }
 
   get size(): number {
@@ -41,8 +56,12 @@ export class MemorySessionStore implements SessionStore {
     if (theirs === undefined) this.byUser.set(owner, new Set([session.id]));
     else theirs.add(session.id);
     this.ranking.add(owner);
-    if (this.ranking.count(owner) > this.perUser) this.forgetOldest(owner);
-    if (this.sessions.size > this.capacity) this.forgetOfLargest();
+    this.tenantOf(session).ids.add(session.id);
+    this.tenantOf(session).ranking.add(owner);
+    if (this.ranking.count(owner) > this.bounds.perUser) this.forgetOldest(owner);
+    const { ids, ranking } = this.tenantOf(session);
+    if (session.tenant !== '' && ids.size > this.bounds.perTenant) this.forgetOfLargest(ranking, ids);
+    if (this.sessions.size > this.capacity) this.forgetOfLargest(this.ranking, this.sessions.keys());
   }
 
   load(id: string, reply: (answer: Session | null) => void): void {
@@ -59,11 +78,21 @@ export class MemorySessionStore implements SessionStore {
     }
   }
 
-  private forgetOfLargest(): void {
-    const largest = this.ranking.first();
+  private tenantOf({ tenant }: Session): Tenant {
+    const known = this.tenants.get(tenant);
+    if (known !== undefined) return known;
+    const made: Tenant = { ids: new Set(), ranking: new Ranking() };
+    this.tenants.set(tenant, made);
+    return made;
+  }
+
+  /** @param ids the oldest first */
+  private forgetOfLargest(ranking: Ranking, ids: Iterable<string>): void {
+    const largest = ranking.first();
+    if (largest !== null && ranking.count(largest) > 1) return this.forgetOldest(largest);
     // Where nobody has more than one, the oldest of all goes.
-    if (largest !== null && this.ranking.count(largest) > 1) this.forgetOldest(largest);
-    else this.forget(this.sessions.keys().next().value as string);
+    const [oldest] = ids;
+    if (oldest !== undefined) this.forget(oldest);
   }
 
   private forgetOldest(owner: string): void {
@@ -80,6 +109,10 @@ export class MemorySessionStore implements SessionStore {
     theirs?.delete(id);
     if (theirs?.size === 0) this.byUser.delete(owner);
     this.ranking.remove(owner);
+    const tenant = this.tenantOf(kept.session);
+    tenant.ids.delete(id);
+    tenant.ranking.remove(owner);
+    if (tenant.ids.size === 0) this.tenants.delete(kept.session.tenant);
   }
 }
 

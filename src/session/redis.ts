@@ -20,6 +20,8 @@ export interface RedisSessionOptions {
   readonly capacity: number;
   /** Sessions of one user in Redis; beyond, the user's oldest leave. */
   readonly perUser: number;
+  /** Sessions of one tenant in Redis; beyond, the oldest of its user who has the most leave. */
+  readonly perTenant: number;
 }
 
 export class RedisSessionStore implements SessionStore {
@@ -132,19 +134,14 @@ export class RedisSessionStore implements SessionStore {
   }
 
   private countCommand({ id, tenant, user, savedAt }: Session): Command {
-    const { ttlMs, perUser } = this.options;
+    const { ttlMs, perUser, perTenant } = this.options;
     // User ids hold every character, also those that mean something in keys.
     const name = createHash('sha256').update(user).digest('base64url');
-    return [
-      'EVALSHA',
-      this.counting.digest,
-      1,
-      this.link.keys.key('sessions', tenant, name),
-      id,
-      savedAt,
-      ttlMs,
-      perUser,
-    ];
+    const { keys } = this.link;
+    // Those without a tenant are all users of most services, which have no bound together.
+    const base = tenant === '' ? [] : [keys.key('sessions', tenant, '')];
+    const books = base.length === 0 ? [keys.key('sessions', '', name)] : [`${base[0]}:of:${name}`, ...base];
+    return ['EVALSHA', this.counting.digest, books.length, ...books, id, name, savedAt, ttlMs, perUser, perTenant];
   }
 
   private parse(id: string, text: string): Session | null {

@@ -151,6 +151,11 @@ export class Ledger {
     return this.told.has(`${connection} ${topic} ${from} ${to}`);
   }
 
+  /** Everything that was published on an ephemeral topic, in order. */
+  ephemeralOf(topic: Topic): readonly string[] {
+    return this.ephemeral.get(topic) ?? [];
+  }
+
   /** Place of an ephemeral publication in the order of its topic. */
   ephemeralIndex(topic: Topic, payload: string): number {
     const index = this.ephemeral.get(topic)?.indexOf(payload) ?? -1;

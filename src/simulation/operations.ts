@@ -1,5 +1,6 @@
 /** What can happen in a world. An operation is a name and a few numbers, so that a schedule can be shortened and replayed. */
 import { looksLikePattern, ME } from '../protocol/topic.ts';
+import { CONFLATED, conflatedPayload } from './conflated-reader.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { OWNED } from './simulated-owner.ts';
 import type { SimulatedClient } from './simulated-client.ts';
@@ -12,14 +13,15 @@ export interface Operation {
   readonly b: number;
 }
 
-const TOPICS = ['chat.a', 'chat.b', 'chat.c', 'chat.n', 'typing.x', ME, 'chat.*', 'chat.**'] as const;
-const PUBLISHABLE = ['chat.a', 'chat.b', 'chat.c', 'chat.n', 'typing.x'] as const;
+const TOPICS = ['chat.a', 'chat.b', 'chat.c', 'chat.n', 'typing.x', CONFLATED, ME, 'chat.*', 'chat.**'] as const;
+const PUBLISHABLE = ['chat.a', 'chat.b', 'chat.c', 'chat.n', 'typing.x', CONFLATED] as const;
 
 type Run = (world: World, operation: Operation) => void;
 
 /** Each with how often it is drawn, relative to the others. */
 const OPERATIONS = {
   publish: [24, withClient(publish)],
+  burst: [3, withClient(burst)],
   subscribe: [8, withClient(subscribe)],
   subscribeAgain: [2, withClient(resubscribeAtPosition)],
   unsubscribe: [2, withClient(unsubscribe)],
@@ -118,16 +120,35 @@ function withClient(run: (world: World, client: SimulatedClient, operation: Oper
 }
 
 function publish(world: World, client: SimulatedClient, { b }: Operation): void {
-  const topic = choose(PUBLISHABLE, b);
-  const payload = nextPayload(world);
-  const key = payload.endsWith('7') ? { idempotency_key: payload } : {};
+  publishTo(world, client, choose(PUBLISHABLE, b));
+}
+
+/** Many positions of few cursors, as clients that move them send them; a client that hears them may be slow. */
+function burst(world: World, client: SimulatedClient, operation: Operation): void {
+  const { b } = operation;
+  const reader = choose(world.clients, (b * 7) % 1);
+  const isListening = reader?.confirmed.has(CONFLATED) === true;
+  if (reader !== undefined && reader.isConnected && reader.link?.isCut === false) {
+    if (isListening && b < 0.7) setEager(reader, false);
+    else if (!isListening) subscribeTo(reader, CONFLATED);
+  }
+  for (let left = 2 + b * 2; left >= 1; left -= 1) publishTo(world, client, CONFLATED);
+}
+
+function publishTo(world: World, client: SimulatedClient, topic: string | undefined): void {
+  const text = nextPayload(world);
+  const payload = topic === CONFLATED ? conflatedPayload(text) : text;
+  const key = text.endsWith('7') ? { idempotency_key: text } : {};
   client.request('Broadcast', { topic, payload, ...key });
   // A client that did not hear of the outcome sends the same again.
-  if (payload.endsWith('7')) client.request('Broadcast', { topic, payload, ...key });
+  if (text.endsWith('7')) client.request('Broadcast', { topic, payload, ...key });
 }
 
 function subscribe(_: World, client: SimulatedClient, { b }: Operation): void {
-  const topic = choose(TOPICS, b);
+  subscribeTo(client, choose(TOPICS, b));
+}
+
+function subscribeTo(client: SimulatedClient, topic: string | undefined): void {
   // A client that hands out positions knows where it stands: it waits for the answer before it asks again.
   if (topic === undefined || client.unanswered.length > 0) return;
   client.wanted.add(topic);

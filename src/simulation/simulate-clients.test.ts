@@ -28,6 +28,11 @@ for (const [name, [parts, steps, few]] of Object.entries(BROKERS))
       expect(simulateClients(seed, parts, steps)?.message, `seed ${seed}`).toBeUndefined();
   });
 
+/** A log that lost its newest message, which one reader had and another had not: both numbers are 1. */
+test('seed 1994: a reader that is ahead of its topic when the log begins anew is told', () => {
+  expect(simulateClients(1_994, DISTRIBUTED_PARTS, 300)?.message).toBeUndefined();
+});
+
 /** Runs the real method with something around it. */
 function around<T extends object>(
   prototype: T,

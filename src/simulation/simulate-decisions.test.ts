@@ -127,6 +127,14 @@ class Holey extends SimulatedTable {
   }
 }
 
+/** Numbers are drawn before the rows stand: of two messages the later one has the smaller number. */
+class Swapping extends SimulatedTable {
+  protected override nextSequence(): number {
+    const next = super.nextSequence();
+    return next % 2 === 0 ? next + 1 : Math.max(1, next - 1);
+  }
+}
+
 /** A message that is sent again is stored again. */
 class Forgetful extends SimulatedTable {
   override store(draft: Draft): StoredAt {
@@ -161,6 +169,7 @@ const BUGS: Readonly<Record<string, Bug>> = {
   'a lost answer is never made good': { decisions: (...args) => new Silent(...args) },
   "pages of an owner's history lack their first message": { table: (...args) => new Skipping(...args) },
   'a hole before a message that is stored is not filled': { table: (...args) => new Holey(...args) },
+  'an owner numbers messages out of order': { table: (...args) => new Swapping(...args) },
   'an owner stores a message twice': { table: (...args) => new Forgetful(...args) },
   'a lost answer is taken for a yes': { decisions: (...args) => new Trusting(...args) },
 };

@@ -7,6 +7,7 @@ import { MemoryBroker } from '../broker/memory.ts';
 import { Backlog } from '../connection/backlog.ts';
 import type { Publication } from '../protocol/position.ts';
 import { isDirectTopic } from '../protocol/topic.ts';
+import { NewestByKey } from '../router/newest-by-key.ts';
 import { Router } from '../router/router.ts';
 import { LIVE, type Subscriber, type Subscription } from '../router/subscription.ts';
 import type { End } from '../telemetry/message-trace.ts';
@@ -160,6 +161,34 @@ suite('planted bugs are found within a thousand seeds', () => {
     }
   }
 
+  /** A slow reader's page of a conflated topic, as a mistake would make it. */
+  class MisconflatingRouter extends Router {
+    constructor(...args: ConstructorParameters<typeof Router>) {
+      super(...args);
+      const { join } = this;
+      this.join = (name, owner) => {
+        const subscription = join.call(this, name, owner);
+        const { newest } = subscription.topic;
+        if (newest === null) return subscription;
+        const page = NewestByKey.prototype.page.bind(newest);
+        newest.page = (...asked) => {
+          const { frames, to } = page(...asked);
+          return { frames: frames.slice(0, -1), to };
+        };
+        return subscription;
+      };
+    }
+  }
+
+  /** What gave way to newer ones is nothing that anybody has to know. */
+  class UncountingRouter extends Router {
+    override join(name: string, owner: Subscriber): Subscription {
+      const subscription = super.join(name, owner);
+      subscription.thin = (to) => subscription.replay(to);
+      return subscription;
+    }
+  }
+
   const bugs: Readonly<Record<string, Partial<Parts>>> = {
     'a subscription that ends stays with the router': { router: (...args) => new ForgetfulRouter(...args) },
     'a resume skips a message': { router: (...args) => new SkippingRouter(...args) },
@@ -170,6 +199,8 @@ suite('planted bugs are found within a thousand seeds', () => {
     'what was purged is not traced': { router: misTracing((end) => (end === 'purged' ? null : end)) },
     'what was written is traced as purged': { router: misTracing((end) => (end === 'written' ? 'purged' : end)) },
     'what is a gap is traced as replayed': { router: misTracing((end) => (end === 'gap' ? 'replayed' : end)) },
+    'the newest of a key gives way': { router: (...args) => new MisconflatingRouter(...args) },
+    'what gave way to a newer one is not counted': { router: (...args) => new UncountingRouter(...args) },
     'a publish is answered twice': { broker: (...args) => new StammeringBroker(...args) },
     'sequences are used again in the same epoch': { broker: (...args) => new SequenceReusingBroker(...args) },
     'pages lack their first message': { broker: (...args) => new FirstSkippingBroker(...args) },

@@ -2,6 +2,7 @@
 import type { Position } from '../protocol/position.ts';
 import { isDirectTopic } from '../protocol/topic.ts';
 import { ENDED, JOINING } from '../router/subscription.ts';
+import { CONFLATED, conflatedPayload } from './conflated-reader.ts';
 import { NUMBERED } from './simulated-table.ts';
 import { checkInvariants } from './invariants.ts';
 import { connect, drawSchedule, nextPayload, perform, type Operation } from './operations.ts';
@@ -27,8 +28,8 @@ const HEALTHY_BEATS = 25;
 const LAST_PUBLISHED: readonly string[] = ['chat.a', 'chat.b', 'chat.c', 'chat.n'];
 
 /**
- * Runs one seed, without shortening what it found: that takes a hundred runs more, which whoever only asks whether
- * something is found need not wait for.
+ * Runs one seed, without shortening what it found: that takes a hundred runs more, and callers that only ask
+ * whether something is found need not wait for them.
  */
 export function violationOf(seed: number, parts: Parts = REAL_PARTS, steps = STEPS): Violation | null {
   return attempt(seed, scheduleOf(seed, steps), parts);
@@ -105,6 +106,7 @@ function heal(world: World): void {
   // One more message per topic, so that a hole at the end is seen too.
   const [publisher] = world.clients;
   for (const topic of LAST_PUBLISHED) publisher?.request('Broadcast', { topic, payload: nextPayload(world) });
+  publisher?.request('Broadcast', { topic: CONFLATED, payload: conflatedPayload(nextPayload(world)) });
   for (const { name } of world.clients)
     publisher?.request('DirectMessage', { target_user: name, payload: nextPayload(world) });
   settle(world);
@@ -165,6 +167,7 @@ function checkRest(world: World): void {
         'everybody is at the head in the end',
         () => `${client.name} is at ${written} of ${topic.head} in ${topic.name}`,
       );
+      if (topic.name === CONFLATED) client.known.get(CONFLATED)?.conflated?.rests(world.ledger.ephemeralOf(CONFLATED));
       if (topic.isEphemeral) continue;
       const known = client.known.get(topic.clientName)?.position;
       promise(

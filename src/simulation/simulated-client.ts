@@ -3,6 +3,7 @@ import { unpack } from 'msgpackr';
 import type { Format, Payload } from '../protocol/codec.ts';
 import type { Position } from '../protocol/position.ts';
 import { directTopic, isSupportedPattern, looksLikePattern, ME, type Topic } from '../protocol/topic.ts';
+import { CONFLATED, ConflatedReader } from './conflated-reader.ts';
 import type { Ledger } from './ledger.ts';
 import { OWNED, type SimulatedOwner } from './simulated-owner.ts';
 import type { SimulatedLink } from './simulated-link.ts';
@@ -21,6 +22,7 @@ interface Known {
   /** For ephemeral topics: place of the last one received, and how many losses were announced since. */
   ephemeralAt: number;
   announced: number;
+  readonly conflated?: ConflatedReader;
 }
 
 const TERMINAL: ReadonlySet<string> = new Set(['Status', 'Ack', 'Pong', 'Error']);
@@ -177,8 +179,7 @@ export class SimulatedClient {
   private publication(frame: ServerFrame): void {
     const { data } = frame;
     const topic = frame.type === 'DirectMessage' ? ME : String(data['topic']);
-    const payload = String(data['payload']);
-    if (data['sequence'] === undefined) return this.ephemeral(topic, payload);
+    if (data['sequence'] === undefined) return this.ephemeral(topic, JSON.stringify(data['payload']));
     const position = { epoch: String(data['epoch']), sequence: Number(data['sequence']) };
     this.ledger.check(this.nodeName(topic), position.epoch, position.sequence, JSON.stringify(data['payload']));
     const isAsked = frame.reply_to !== undefined;
@@ -237,7 +238,8 @@ export class SimulatedClient {
       () => `${this.name} got ${topic} without a subscription`,
     );
     const known = this.known.get(topic) ?? { position: { epoch: '', sequence: 0 }, ephemeralAt: -1, announced: 0 };
-    const index = this.ledger.ephemeralIndex(this.nodeName(topic), JSON.stringify(payload));
+    const index = this.ledger.ephemeralIndex(this.nodeName(topic), payload);
+    if (topic === CONFLATED) return this.conflated.received(index, payload);
     if (known.ephemeralAt >= 0) {
       promise(
         index > known.ephemeralAt,
@@ -256,6 +258,14 @@ export class SimulatedClient {
     this.known.set(topic, known);
   }
 
+  private get conflated(): ConflatedReader {
+    const known = this.known.get(CONFLATED);
+    const conflated = known?.conflated ?? new ConflatedReader(`${this.name} of ${CONFLATED}`);
+    if (known?.conflated === undefined)
+      this.known.set(CONFLATED, { position: { epoch: '', sequence: 0 }, ephemeralAt: -1, announced: 0, conflated });
+    return conflated;
+  }
+
   private gap(data: Readonly<Record<string, unknown>>): void {
     const topic = String(data['topic']);
     const known = this.known.get(topic);
@@ -265,6 +275,7 @@ export class SimulatedClient {
       () => `${this.name} got a Gap of ${topic} without a subscription`,
     );
     if (data['cause'] === 'no_history') {
+      if (topic === CONFLATED) this.conflated.gap(Number(data['count']));
       if (known !== undefined) known.announced += Number(data['count']);
       return;
     }

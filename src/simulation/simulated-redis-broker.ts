@@ -16,6 +16,7 @@ import type { TopicLogs } from '../broker/topic-logs.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
+import { CONFLATED, conflatedPayload } from './conflated-reader.ts';
 import type { Ledger } from './ledger.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimulatedLogs } from './simulated-logs.ts';
@@ -29,7 +30,7 @@ export type MakeDistributedBroker = (
   scheduler: Scheduler,
 ) => DistributedBroker;
 
-const TOPICS = ['chat.a', 'chat.b', 'chat.c', 'typing.x'] as const;
+const TOPICS = ['chat.a', 'chat.b', 'chat.c', 'typing.x', CONFLATED] as const;
 /** Of both nodes: each compares silent topics. */
 const TIMERS = 2;
 
@@ -184,7 +185,7 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
   private publishElsewhere(detail: number, payload: string): void {
     const topic = TOPICS[Math.floor(detail * TOPICS.length)] ?? 'chat.a';
     const draft = {
-      payload: JSON.stringify(payload),
+      payload: JSON.stringify(topic === CONFLATED ? conflatedPayload(payload) : payload),
       from: 'elsewhere',
       clientId: undefined,
       trace: undefined,

@@ -27,7 +27,7 @@ export class SimulatedTable implements HistorySource {
   store(draft: Draft): StoredAt {
     const known = this.rows.find(({ draft: { payload, from } }) => payload === draft.payload && from === draft.from);
     if (known !== undefined) return { ...known, draft, duplicate: true };
-    const position = { epoch: EPOCH, sequence: this.rows.length + 1 };
+    const position = { epoch: EPOCH, sequence: this.nextSequence() };
     const row = { position, timestamp: this.clock.now(), draft, duplicate: false };
     this.rows.push(row);
     this.ledger.record({ topic: NUMBERED, position, payload: draft.payload });
@@ -36,6 +36,10 @@ export class SimulatedTable implements HistorySource {
 
   read(topic: Topic, after: number, before: number, limit: number, reply: Reply<OwnHistory>): void {
     this.answer(() => reply(this.page(topic, after, before, limit)));
+  }
+
+  protected nextSequence(): number {
+    return this.rows.length + 1;
   }
 
   protected page(topic: Topic, after: number, before: number, limit: number): OwnHistory {

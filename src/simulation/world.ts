@@ -24,12 +24,14 @@ import { Node } from '../node/node.ts';
 import { Origins } from '../node/origins.ts';
 import { Pulse } from '../node/pulse.ts';
 import type { Payload } from '../protocol/codec.ts';
+import type { Conflation } from '../router/newest-by-key.ts';
 import type { Router } from '../router/router.ts';
 import { Decisions } from '../service/decisions.ts';
 import { registerOwners } from '../service/register-owners.ts';
 import { MemorySessionStore } from '../session/memory.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { silentLog } from '../telemetry/log.ts';
+import { CONFLATED, CONFLATION_FIELD } from './conflated-reader.ts';
 import { FaultyRights, PLANTED_FAULT } from './faulty-rights.ts';
 import { Ledger } from './ledger.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -83,6 +85,10 @@ export const DECISIONS = { timeoutMs: 5_000, ageMs: 10_000, capacity: 100 };
 const LINGER_MS = 20_000;
 /** So short that topics rest within a world's time. */
 const REST_MS = 3_000;
+const CONFLATION: Conflation = {
+  keyOf: (topic) => (topic === CONFLATED ? CONFLATION_FIELD : undefined),
+  limits: { messages: 1_000, bytes: 100_000, totalBytes: 100_000 },
+};
 const APPENDS = { pendingMessages: 100, pendingBytes: 100_000 };
 /** How long publications wait for others in every fourth world, in ms. */
 export const COALESCE_MS = 30;
@@ -156,7 +162,7 @@ export class World {
       alert: ({ actor, error }) => this.failed(actor, error),
     });
     const retention = { messages: conditions.history, ageMs: conditions.ageMs, bytes: 100_000 };
-    const rules = [{ pattern: 'typing.**', messages: 0, ageMs: 1_000, bytes: 1_000 }];
+    const rules = ['typing.**', CONFLATED].map((pattern) => ({ pattern, messages: 0, ageMs: 1_000, bytes: 1_000 }));
     const storing = {
       retention: { fallback: retention, direct: retention, rules },
       maxTopics: 100,
@@ -204,7 +210,7 @@ export class World {
     const rate = { perSecond: 1e9, burst: 1e9 };
     const settings: ContextSettings = {
       flushing: { sliceMs: 0, readSliceMs: 0, stride, coalesceMs },
-      routing: { tail, lingerMs: LINGER_MS, restMs: REST_MS, trace: traced?.limits },
+      routing: { tail, lingerMs: LINGER_MS, restMs: REST_MS, trace: traced?.limits, conflation: CONFLATION },
       mailboxesBytes: conditions.totalBytes,
       userRate: rate,
       connectionsPerUser: 100,

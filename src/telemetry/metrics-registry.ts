@@ -1,16 +1,20 @@
-/** Serves the table of metrics, and the usual ones of the process, through the Prometheus client library. */
-import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client';
+/**
+ * Serves the table of metrics, and the usual ones of the process, through the Prometheus client library. That is imported for the
+ * first scrape: it is an eighth of the start, and many a node is never scraped.
+ */
+import type { Registry } from 'prom-client';
 import type { Counters } from './counters.ts';
-import { openFiles } from './open-files.ts';
 import type { Gauges } from './gauges.ts';
 import type { MetricEntry, Sample } from './metric-entry.ts';
 import { METRICS } from './metrics.ts';
+import type { ProcessMetrics } from './process-metrics.ts';
 
 /** Every metric of a process with its values, as the Prometheus client library exchanges them. */
 export type MetricSnapshot = readonly { readonly name: string; readonly type: unknown }[];
 
 export class MetricsRegistry {
-  private readonly registry = new Registry();
+  /** The metrics of the process, once somebody has asked. */
+  private process: Promise<ProcessMetrics> | null = null;
   private readonly counters: Counters;
   private readonly gauges: () => Gauges;
   /** The table, and what applications have added. */
@@ -20,16 +24,6 @@ export class MetricsRegistry {
   constructor(counters: Counters, gauges: () => Gauges) {
     this.counters = counters;
     this.gauges = gauges;
-    collectDefaultMetrics({ register: this.registry });
-    // The library lists every descriptor at every scrape: 8 ms of blocked loop with 10,000 connections.
-    const name = 'process_open_fds';
-    this.registry.removeSingleMetric(name);
-    const files: Gauge = new Gauge({
-      name,
-      help: 'Number of open file descriptors.',
-      registers: [this.registry],
-      collect: () => files.set(openFiles(performance.now()) ?? 0),
-    });
   }
 
   /** A metric of an application. @throws when there is one of this name */
@@ -38,30 +32,27 @@ export class MetricsRegistry {
     this.entries.set(entry.name, entry);
   }
 
-  get contentType(): string {
-    return this.registry.contentType;
-  }
-
   /** Prometheus text exposition format 0.0.4. */
-  async text(): Promise<string> {
-    return `${await this.own().metrics()}\n${await this.registry.metrics()}`;
+  async text(): Promise<{ readonly contentType: string; readonly body: string }> {
+    const { registry, tableOf } = await this.ofProcess();
+    const body = `${await this.own(tableOf).metrics()}\n${await registry.metrics()}`;
+    return { contentType: registry.contentType, body };
   }
 
   /** The same as data, to be added up with those of other workers. */
   async snapshot(): Promise<MetricSnapshot> {
-    return [...(await this.own().getMetricsAsJSON()), ...(await this.registry.getMetricsAsJSON())];
+    const { registry, tableOf } = await this.ofProcess();
+    return [...(await this.own(tableOf).getMetricsAsJSON()), ...(await registry.getMetricsAsJSON())];
   }
 
-  private own(): Registry {
+  private ofProcess(): Promise<ProcessMetrics> {
+    this.process ??= import('./process-metrics.ts').then(({ ProcessMetrics }) => new ProcessMetrics());
+    return this.process;
+  }
+
+  private own(tableOf: ProcessMetrics['tableOf']): Registry {
     const gauges = this.gauges();
-    const own = new Registry();
-    for (const { name, help, type, across, read } of this.entries.values()) {
-      const get = (): Promise<unknown> =>
-        Promise.resolve({ name, help, type, values: read(this.counters, gauges), aggregator: across });
-      // Our counters live in plain numbers: the library only has to print them.
-      own.registerMetric({ name, get } as unknown as Metric);
-    }
-    return own;
+    return tableOf([...this.entries.values()], (entry) => entry.read(this.counters, gauges));
   }
 
   /** Our own metrics as an object: a number, or samples where there are labels. */

@@ -5,6 +5,7 @@ import { closeBrowser } from './chromium.ts';
 import { eventSourceScenarios } from './event-source-scenarios.ts';
 import { floodScenarios } from './flood-scenarios.ts';
 import { networkScenarios } from './network-scenarios.ts';
+import { pageScenarios } from './page-scenarios.ts';
 import { policyScenarios } from './policy-scenarios.ts';
 import { reactScenarios } from './react-scenarios.ts';
 import { sleepScenarios } from './sleep-scenarios.ts';
@@ -17,5 +18,6 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
   describe('a flood', floodScenarios);
   describe('React', reactScenarios);
   describe('EventSource', eventSourceScenarios);
+  describe('the page of a development server', pageScenarios);
   describe('a page that is put aside', sleepScenarios);
 });

@@ -23,4 +23,12 @@ export function policyScenarios(): void {
     expect([states, errors]).toEqual([['connecting', 'connected'], []]);
     await expect(tab.ask(`new Function('return 1')()`)).rejects.toThrow('unsafe-eval');
   });
+
+  test('one classic script in a page without modules', async () => {
+    const server = await startServer(OPEN);
+    const site = await Site.open();
+    const tab = await openTab(site.page('classic.html', { port: server.port }));
+    expect(await tab.ask('heard')).toEqual(['hello', true, true]);
+    expect(await tab.ask('signalbox.isSignalboxError(signalbox.signedOut())')).toBe(true);
+  });
 }

@@ -1,7 +1,7 @@
-/** What an application does wrong ends in a typed error where it can see it, and harms nothing else. */
+/** Faults of an application end in a typed error where it can see them, and harm nothing else. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import {
   createClient,
   isSignalboxError,
@@ -11,12 +11,25 @@ import {
 } from '../../src/client/index.ts';
 import { storageOn, type Backend } from '../../src/client/persist/index.ts';
 import { eventually, within } from '../harness/deadline.ts';
-import { startServer } from '../harness/server.ts';
+import { openServer, type TestServer } from '../harness/server.ts';
 import { tokenOf } from '../harness/tokens.ts';
 import { clientOf, Reading } from './rig.ts';
 import { nothingUnhandled } from './unhandled.ts';
 
 nothingUnhandled();
+
+let server: TestServer;
+/** A topic that no other test has used. */
+let T = '';
+let tests = 0;
+beforeAll(async () => {
+  server = await openServer();
+});
+afterAll(() => server.stop());
+beforeEach(() => {
+  tests += 1;
+  T = `chat.${tests}`;
+});
 
 /** Reasons of the errors that a client tells. */
 function errorsOf(client: Client): string[] {
@@ -66,12 +79,12 @@ describe('a URL', () => {
     ['spaces', 'ws://not a host/'],
   ])('%s: the client closes and says so, in its state and by every promise', async (_name, url) => {
     const bad = client({ url });
-    const reading = new Reading(bad.topic('chat.42'));
-    expect(await reasonOf(bad.topic('chat.42').publish(1))).toBe('invalid_url');
+    const reading = new Reading(bad.topic(T));
+    expect(await reasonOf(bad.topic(T).publish(1))).toBe('invalid_url');
     expect(bad.state).toMatchObject({ status: 'closed', error: { reason: 'invalid_url', temporary: false } });
     expect(reading.errors).toMatchObject([{ reason: 'invalid_url' }]);
     expect(await reasonOf(bad.request('X-Vote'))).toBe('invalid_url');
-    expect(await reasonOf(bad.topic('chat.42').items().next())).toBe('invalid_url');
+    expect(await reasonOf(bad.topic(T).items().next())).toBe('invalid_url');
   });
 
   test.each<[string, () => unknown]>([
@@ -89,11 +102,10 @@ describe('a URL', () => {
     ['resolves to nothing', () => Promise.resolve()],
     ['resolves to an object', () => Promise.resolve({ url: 'ws://127.0.0.1/ws' })],
   ])('a function that %s is told and asked again, and the queue keeps what it has', async (_name, wrong) => {
-    const server = await startServer();
     let answer = wrong;
     const patient = client({ url: () => answer(), token: () => tokenOf('alice') });
     const errors = errorsOf(patient);
-    const receipt = patient.topic('chat.42').publish('kept');
+    const receipt = patient.topic(T).publish('kept');
     await eventually(() => errors.length >= 2, 'two errors');
     expect([new Set(errors), patient.queue.stats().messages]).toEqual([new Set(['invalid_url']), 1]);
     answer = () => `ws://127.0.0.1:${server.port}/ws`;
@@ -101,7 +113,6 @@ describe('a URL', () => {
   });
 
   test('a function that never answers is told, and asked again', async () => {
-    const server = await startServer();
     let asked = 0;
     const patient = client({
       url: () => ((asked += 1) === 1 ? new Promise(() => {}) : `ws://127.0.0.1:${server.port}/ws`),
@@ -109,7 +120,7 @@ describe('a URL', () => {
       environment: { after: hurried(10_000) },
     });
     const errors = errorsOf(patient);
-    expect(await within(patient.topic('chat.42').publish('kept'), 'the receipt')).toMatchObject({ sequence: 1 });
+    expect(await within(patient.topic(T).publish('kept'), 'the receipt')).toMatchObject({ sequence: 1 });
     expect(errors).toEqual(['invalid_url']);
   });
 
@@ -117,10 +128,10 @@ describe('a URL', () => {
     const patient = client({ url: 'ws://127.0.0.1:1/ws' });
     const causes: number[] = [];
     patient.on('state', (state) => state.status === 'waiting' && causes.push(state.cause));
-    const late = reasonOf(patient.topic('chat.42').publish(1, { deadlineMs: 500 }));
+    const late = reasonOf(patient.topic(T).publish(1, { deadlineMs: 500 }));
     await eventually(() => causes.length >= 3, 'three attempts', 4_000);
     expect(await late).toBe('deadline');
-    expect(await reasonOf(patient.topic('chat.42').publish(1, { whenOffline: 'reject' }))).toBe('offline');
+    expect(await reasonOf(patient.topic(T).publish(1, { whenOffline: 'reject' }))).toBe('offline');
     expect(new Set(causes)).toEqual(new Set([1006]));
   });
 
@@ -169,14 +180,13 @@ describe('a token', () => {
       }),
     ],
   ])('a function that %s is told and asked again, and the queue keeps what it has', async (_name, wrong) => {
-    const server = await startServer();
     let source = wrong as unknown as TokenSource;
     const patient = clientOf(server, 'alice', {
       token: (request) => (source as (asked: typeof request) => string)(request),
       backoff: { minMs: 10, maxMs: 20 },
     });
     const errors = errorsOf(patient);
-    const receipt = patient.topic('chat.42').publish('kept');
+    const receipt = patient.topic(T).publish('kept');
     await eventually(() => errors.length >= 2, 'two errors');
     expect([new Set(errors), patient.queue.stats().messages]).toEqual([new Set(['token_failed']), 1]);
     source = () => tokenOf('alice');
@@ -184,7 +194,6 @@ describe('a token', () => {
   });
 
   test('a function that never answers is aborted and told after 30 s, and asked again', async () => {
-    const server = await startServer();
     const signals: AbortSignal[] = [];
     const patient = clientOf(server, 'alice', {
       token: ({ signal }) => {
@@ -194,7 +203,7 @@ describe('a token', () => {
       environment: { after: hurried(30_000) },
     });
     const errors = errorsOf(patient);
-    expect(await within(patient.topic('chat.42').publish('kept'), 'the receipt')).toMatchObject({ sequence: 1 });
+    expect(await within(patient.topic(T).publish('kept'), 'the receipt')).toMatchObject({ sequence: 1 });
     expect([errors, signals[0]?.aborted]).toEqual([['token_failed'], true]);
   });
 
@@ -203,9 +212,8 @@ describe('a token', () => {
     ['null', null],
     ['a text with spaces', 'not a token'],
   ])('%s instead of a function: the client closes and says why', async (_name, token) => {
-    const server = await startServer();
     const bad = clientOf(server, 'alice', { token: token as unknown as string });
-    expect(await reasonOf(bad.topic('chat.42').publish(1))).toMatch(/^(closed|invalid_url)$/);
+    expect(await reasonOf(bad.topic(T).publish(1))).toMatch(/^(closed|invalid_url)$/);
     const { state } = bad;
     expect(state.status === 'closed' && state.error?.reason).toMatch(/^(token_invalid|invalid_url)$/);
   });
@@ -217,7 +225,7 @@ describe('a storage', () => {
     save: () => Promise.resolve(),
     clear: () => Promise.resolve(),
   };
-  const entry = { owner: 'x', key: 'good', type: 'Broadcast', to: 'chat.42', payload: '"saved"', isStrict: false };
+  const entry = { owner: 'x', key: 'good', type: 'Broadcast', to: '', payload: '"saved"', isStrict: false };
   const failing = (): never => {
     throw new Error('QuotaExceededError');
   };
@@ -232,38 +240,36 @@ describe('a storage', () => {
     ['holds texts', { load: () => Promise.resolve({ positions: 'a', queue: 'b' }) }, ['storage_failed']],
     ['claims badly', { claim: failing }, ['storage_failed']],
   ])('that %s is told once, and memory goes on', async (_name, parts, expected) => {
-    const server = await startServer();
     const storage = storageOn({ ...GOOD, ...parts } as Backend);
     const careful = clientOf(server, 'alice', { storage });
     const errors = errorsOf(careful);
-    const reading = new Reading(careful.topic('chat.42'));
-    expect(await within(careful.topic('chat.42').publish('one'), 'the receipt')).toMatchObject({ sequence: 1 });
-    await careful.topic('chat.42').publish('two');
+    const reading = new Reading(careful.topic(T));
+    expect(await within(careful.topic(T).publish('one'), 'the receipt')).toMatchObject({ sequence: 1 });
+    await careful.topic(T).publish('two');
     await reading.until(({ payloads }) => payloads.includes('two'), 'the second message');
     await careful.signOut();
     expect(errors).toEqual(expected);
   });
 
   test('records that are none are left out and told, and the good ones beside them are used', async () => {
-    const server = await startServer();
     const saved = {
-      positions: { 'chat.1': { epoch: 5, sequence: 'x' }, 'chat.2': 'nonsense', 'chat.3': null },
+      positions: { [`${T}.1`]: { epoch: 5, sequence: 'x' }, [`${T}.2`]: 'nonsense', [`${T}.3`]: null },
       queue: [
         null,
         5,
         {},
         { ...entry, key: 7 },
         { ...entry, payload: '{' },
-        { ...entry, createdAt: Date.now(), firstSentAt: null },
+        { ...entry, to: T, createdAt: Date.now(), firstSentAt: null },
       ],
     };
     const careful = clientOf(server, 'alice', {
       storage: storageOn({ ...GOOD, load: () => Promise.resolve(saved as never) }),
     });
     const errors = errorsOf(careful);
-    const readings = ['chat.1', 'chat.2', 'chat.3'].map((name) => new Reading(careful.topic(name)));
+    const readings = [1, 2, 3].map((at) => `${T}.${at}`).map((name) => new Reading(careful.topic(name)));
     await Promise.all(readings.map((reading) => reading.live()));
-    const log = new Reading(clientOf(server, 'bob').topic('chat.42'), { since: 'earliest' });
+    const log = new Reading(clientOf(server, 'bob').topic(T), { since: 'earliest' });
     await log.count(1);
     expect([log.payloads, errors, careful.queue.stats().messages]).toEqual([['saved'], ['storage_failed'], 0]);
   });
@@ -271,7 +277,6 @@ describe('a storage', () => {
   test.each(['open', 'commit', 'entry', 'flush', 'clear'] as const)(
     'of one’s own whose %s throws is told, and memory goes on',
     async (method) => {
-      const server = await startServer();
       const storage = {
         open: () => Promise.resolve({ positions: {}, queue: [] }),
         commit: () => {},
@@ -282,8 +287,8 @@ describe('a storage', () => {
       };
       const careful = clientOf(server, 'alice', { storage });
       const errors = errorsOf(careful);
-      const reading = new Reading(careful.topic('chat.42'));
-      for (const text of ['one', 'two']) await within(careful.topic('chat.42').publish(text), 'the receipt');
+      const reading = new Reading(careful.topic(T));
+      for (const text of ['one', 'two']) await within(careful.topic(T).publish(text), 'the receipt');
       await reading.until(({ payloads }) => payloads.includes('two'), 'the second message');
       await careful.signOut();
       expect(new Set(errors)).toEqual(new Set(['storage_failed']));

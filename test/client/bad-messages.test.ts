@@ -1,15 +1,32 @@
 /** Handlers, payloads, topics and positions that are wrong: a typed error where the caller can see it, and nothing else. */
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { isSignalboxError, type Client, type Item, type Since } from '../../src/client/index.ts';
 import { msgpack } from '../../src/client/msgpack/index.ts';
+import { presenceOf } from '../../src/client/presence/index.ts';
 import { eventually, within } from '../harness/deadline.ts';
-import { startServer } from '../harness/server.ts';
+import { openServer, type TestServer } from '../harness/server.ts';
 import { clientOf, Reading } from './rig.ts';
 import { nothingUnhandled } from './unhandled.ts';
 
 nothingUnhandled();
 
-const NO_LIMITS = { 'rate_limiting.enabled': 'false' };
+const RULES = JSON.stringify([
+  { pattern: 'chat.**', presence: 'user' },
+  { pattern: 'staff.**', presence: 'user', presence_enter: ['admin'], presence_read: ['admin'] },
+]);
+
+let server: TestServer;
+/** A topic that no other test has used. */
+let T = '';
+let tests = 0;
+beforeAll(async () => {
+  server = await openServer({ 'rate_limiting.enabled': 'false', 'topics.rules': RULES });
+});
+afterAll(() => server.stop());
+beforeEach(() => {
+  tests += 1;
+  T = `chat.${tests}`;
+});
 
 async function reasonOf(promise: Promise<unknown>): Promise<string> {
   const problem: unknown = await within(
@@ -46,59 +63,55 @@ describe('a handler', () => {
       },
     ],
   ])('that %s: it is told, the message counts as handled, the next one comes', async (name, handler) => {
-    const server = await startServer();
     const client = clientOf(server);
     const reasons = reasonsOf(client);
     const seen: unknown[] = [];
-    client.topic('chat.42').on({
+    client.topic(T).on({
       message: ({ payload }) => {
         seen.push(payload);
         return handler();
       },
       gap: () => {},
     });
-    await eventually(() => client.topic('chat.42').state === 'live', 'the topic to be live');
-    for (const payload of [1, 2, 3]) await client.topic('chat.42').publish(payload);
-    await eventually(() => client.topic('chat.42').position?.sequence === 3, 'the last position');
+    await eventually(() => client.topic(T).state === 'live', 'the topic to be live');
+    for (const payload of [1, 2, 3]) await client.topic(T).publish(payload);
+    await eventually(() => client.topic(T).position?.sequence === 3, 'the last position');
     expect(seen).toEqual([1, 2, 3]);
     expect(reasons).toEqual(name.includes('member') ? [] : Array.from({ length: 3 }, () => 'handler_failed'));
   });
 
   test('of errors that throws too: that is told where errors of no handler are', async () => {
-    const server = await startServer();
     const client = clientOf(server);
     const reasons = reasonsOf(client);
-    client.topic('chat.42').on({ message: () => Promise.reject(new Error('one')), gap: () => {}, error: fail });
+    client.topic(T).on({ message: () => Promise.reject(new Error('one')), gap: () => {}, error: fail });
     client.topic('not a topic').on({ message: () => {}, gap: () => {}, error: fail });
-    const good = new Reading(client.topic('chat.42'));
+    const good = new Reading(client.topic(T));
     await good.live();
-    for (const payload of [1, 2]) await client.topic('chat.42').publish(payload);
+    for (const payload of [1, 2]) await client.topic(T).publish(payload);
     await good.count(2);
     await eventually(() => reasons.length === 3, 'three errors');
     expect(new Set(reasons)).toEqual(new Set(['handler_failed']));
   });
 
   test('that never settles holds up itself alone, and its memory is bounded', async () => {
-    const server = await startServer(NO_LIMITS);
     const client = clientOf(server, 'alice', { buffer: { maxMessages: 10 } });
     let calls = 0;
-    client.topic('chat.42').on({ message: () => new Promise(() => (calls += 1)), gap: () => {} });
-    const [good, other] = [new Reading(client.topic('chat.42')), new Reading(client.topic('chat.1'))];
+    client.topic(T).on({ message: () => new Promise(() => (calls += 1)), gap: () => {} });
+    const [good, other] = [new Reading(client.topic(T)), new Reading(client.topic(`${T}.1`))];
     await Promise.all([good.live(), other.live()]);
-    const publisher = clientOf(server, 'bob').topic('chat.42');
+    const publisher = clientOf(server, 'bob').topic(T);
     await Promise.all(Array.from({ length: 100 }, (_, at) => publisher.publish(at)));
-    await client.topic('chat.1').publish('other');
+    await client.topic(`${T}.1`).publish('other');
     await Promise.all([good.count(100), other.count(1)]);
     expect(calls).toBe(1);
     await within(client.close(), 'the end');
   });
 
   test('of a store: what loads, applies or listens may throw', async () => {
-    const server = await startServer();
     const client = clientOf(server);
     const told: unknown[] = [];
     let loads = 0;
-    const store = client.topic<number>('votes.7').store<number>({
+    const store = client.topic<number>(T).store<number>({
       load: () => ((loads += 1) === 1 ? fail() : 10),
       apply: (sum, { payload }) => (payload < 0 ? fail() : sum + payload),
       error: (error) => {
@@ -108,7 +121,7 @@ describe('a handler', () => {
     });
     store.subscribe(fail);
     await eventually(() => store.getSnapshot().status === 'live', 'the state');
-    for (const payload of [1, -1, 2]) await client.topic('votes.7').publish(payload);
+    for (const payload of [1, -1, 2]) await client.topic(T).publish(payload);
     await eventually(() => store.getSnapshot().value === 13, 'the sum');
     expect([loads, told.length > 2]).toEqual([2, true]);
   });
@@ -137,22 +150,20 @@ describe('a payload', () => {
   ];
 
   test.each(values)('that is %s is refused at once; the queue has nothing of it', async (_name, payload) => {
-    const server = await startServer();
     const client = clientOf(server);
-    expect(await reasonOf(client.topic('chat.42').publish(payload))).toBe('not_serialisable');
+    expect(await reasonOf(client.topic(T).publish(payload))).toBe('not_serialisable');
     expect(await reasonOf(client.send('bob', payload))).toBe('not_serialisable');
     expect(client.queue.stats()).toMatchObject({ messages: 0, bytes: 0, failed: 0 });
-    expect(await client.topic('chat.42').publish('good')).toMatchObject({ sequence: 1 });
+    expect(await client.topic(T).publish('good')).toMatchObject({ sequence: 1 });
   });
 
   test.each(values.filter(([, value]) => JSON_DROPS.has(typeof value) === false))(
     'of a request that is %s is refused at once',
     async (_name, data) => {
-      const server = await startServer();
       const client = clientOf(server);
       // Once while there is no connection, once on one.
       expect(await reasonOf(client.request('X-Vote', data))).toBe('not_serialisable');
-      expect(await client.topic('chat.42').publish('good')).toMatchObject({ sequence: 1 });
+      expect(await client.topic(T).publish('good')).toMatchObject({ sequence: 1 });
       expect(await reasonOf(client.request('X-Vote', data))).toBe('not_serialisable');
       expect(await reasonOf(client.request('X-Nobody'))).toBe('not_found');
     },
@@ -164,17 +175,16 @@ describe('a payload', () => {
   ])(
     '%s: halves of characters, and texts that only look like more, arrive or are refused, and nothing waits',
     async (_name, options) => {
-      const server = await startServer();
       const client = clientOf(server, 'alice', options);
-      const reading = new Reading(client.topic('chat.42'));
+      const reading = new Reading(client.topic(T));
       await reading.live();
       const proto: unknown = JSON.parse('{"a":{"__proto__":1}}');
       const odd = ['😀', '\u0000', '\u2028', Number.NaN, new Date(0), nested(28)];
       for (const payload of odd)
-        expect([payload, await reasonOf(client.topic('chat.42').publish(payload))]).toEqual([payload, 'no error']);
+        expect([payload, await reasonOf(client.topic(T).publish(payload))]).toEqual([payload, 'no error']);
       for (const payload of [proto, '\ud800', 'a\udc00b', { '\ud800': 1 }, nested(40), nested(1_000)])
-        expect(await reasonOf(client.topic('chat.42').publish(payload))).toMatch(/^(invalid_field|not_serialisable)$/);
-      await client.topic('chat.42').publish('last');
+        expect(await reasonOf(client.topic(T).publish(payload))).toMatch(/^(invalid_field|not_serialisable)$/);
+      await client.topic(T).publish('last');
       await reading.until(({ payloads }) => payloads.includes('last'), 'the last message');
       expect([reading.payloads.length, client.queue.stats().messages, client.state.status]).toEqual([
         7,
@@ -182,9 +192,9 @@ describe('a payload', () => {
         'connected',
       ]);
       // As deep as it goes: in a page of history it lies deeper.
-      await clientOf(server, 'bob').topic('chat.42').publish(nested(30));
+      await clientOf(server, 'bob').topic(T).publish(nested(30));
       await reading.count(8);
-      expect((await within(client.topic('chat.42').history({ reverse: true }).next(), 'history')).value).toMatchObject({
+      expect((await within(client.topic(T).history({ reverse: true }).next(), 'history')).value).toMatchObject({
         payload: nested(30),
       });
     },
@@ -196,15 +206,14 @@ describe('a payload', () => {
   ])(
     '%s: one that the server does not take for its bytes is refused at once, and none that it takes',
     async (_name, options) => {
-      const server = await startServer(NO_LIMITS);
       const client = clientOf(server, 'alice', options);
-      await client.topic('chat.42').publish('first');
+      await client.topic(T).publish('first');
       // By characters they all fit: two bytes each, or only the rest of the frame is too much.
       for (const payload of ['é'.repeat(40_000), '😀'.repeat(20_000), 'x'.repeat(65_500)])
-        expect(await reasonOf(client.topic('chat.42').publish(payload))).toBe('payload_too_large');
+        expect(await reasonOf(client.topic(T).publish(payload))).toBe('payload_too_large');
       expect(client.queue.stats().messages).toBe(0);
       const all = await Promise.all(
-        ['é'.repeat(32_600), 'x'.repeat(65_200)].map((text) => client.topic('chat.42').publish(text)),
+        ['é'.repeat(32_600), 'x'.repeat(65_200)].map((text) => client.topic(T).publish(text)),
       );
       expect(all.map(({ sequence }) => sequence)).toEqual([2, 3]);
       expect(await server.samples('signalbox_errors_sent_total')).not.toContainEqual(
@@ -214,12 +223,8 @@ describe('a payload', () => {
   );
 
   test('one of before the first connection is refused when the limit is known, and the others go out', async () => {
-    const server = await startServer();
     const client = clientOf(server);
-    const [large, small] = [
-      client.topic('chat.42').publish('é'.repeat(40_000)),
-      client.topic('chat.42').publish('small'),
-    ];
+    const [large, small] = [client.topic(T).publish('é'.repeat(40_000)), client.topic(T).publish('small')];
     expect(await reasonOf(large)).toBe('payload_too_large');
     expect(await within(small, 'the receipt')).toMatchObject({ sequence: 1 });
   });
@@ -233,10 +238,9 @@ describe('a payload', () => {
     ['a deadline of long ago', { deadlineMs: -1 }, 'deadline'],
     ['a signal that was aborted', { signal: AbortSignal.abort() }, 'aborted'],
   ])('with %s', async (_name, options, reason) => {
-    const server = await startServer();
     const client = clientOf(server);
-    await client.topic('chat.42').publish('good');
-    expect(await reasonOf(client.topic('chat.42').publish('bad', options))).toBe(reason);
+    await client.topic(T).publish('good');
+    expect(await reasonOf(client.topic(T).publish('bad', options))).toBe(reason);
     expect(client.queue.stats().messages).toBe(0);
   });
 });
@@ -262,10 +266,9 @@ const NAMES: unknown[] = [
 
 describe('a topic', () => {
   test('that is none is refused to its readers and publishers, and the good ones beside it are read', async () => {
-    const server = await startServer(NO_LIMITS);
     const client = clientOf(server);
     const bad = NAMES.map((name) => new Reading(client.topic(name as string)));
-    const good = new Reading(client.topic('chat.42'));
+    const good = new Reading(client.topic(T));
     await good.live();
     await Promise.all(
       bad.map((reading, at) => reading.until(({ errors }) => errors.length > 0, `the refusal of ${String(NAMES[at])}`)),
@@ -282,13 +285,61 @@ describe('a topic', () => {
       ]);
     }
     expect(client.queue.stats().messages).toBe(0);
-    await client.topic('chat.42').publish('good');
+    await client.topic(T).publish('good');
     await good.count(1);
   });
 
   test.each([undefined, null, 5, '', 'x'.repeat(1_000)])('a user who is %s cannot be sent to', async (user) => {
-    const server = await startServer();
     expect(await reasonOf(clientOf(server).send(user as string, 1))).toMatch(/^invalid_/);
+  });
+});
+
+describe('presence', () => {
+  const cycle: Record<string, unknown> = {};
+  cycle['itself'] = cycle;
+
+  test.each<[string, string, unknown, string]>([
+    ['data that is too large', 'room', { text: 'x'.repeat(2_000) }, 'invalid_field'],
+    ['data that is larger than a message may be', 'room', { text: 'x'.repeat(70_000) }, 'payload_too_large'],
+    ['a list as data', 'room', [1], 'invalid_field'],
+    ['a text as data', 'room', 'away', 'invalid_field'],
+    ['null as data, which says nothing', 'room', null, 'no error'],
+    ['data with a cycle', 'room', cycle, 'not_serialisable'],
+    ['data with a BigInt', 'room', { at: 1n }, 'not_serialisable'],
+    ['a topic that is none', 'not a topic', {}, 'invalid_topic'],
+    ['a topic that is undefined', undefined as unknown as string, {}, 'invalid_field'],
+    ['a topic without presence', 'open.1', {}, 'not_allowed'],
+    ['a topic of others', 'staff.1', {}, 'not_allowed'],
+  ])('%s: the promise says so, and nothing else is harmed', async (_name, topic, data, reason) => {
+    const client = clientOf(server);
+    const reasons = reasonsOf(client);
+    expect(
+      await reasonOf(presenceOf(client, topic === 'room' ? T : topic).enter(data as Record<string, unknown>)),
+    ).toBe(reason);
+    await within(presenceOf(client, `${T}.1`).enter({ mood: 'well' }), 'a good one');
+    expect(await client.topic(`${T}.1`).publish('good')).toMatchObject({ sequence: 1 });
+    expect([client.state.status, reasons]).toEqual(['connected', []]);
+  });
+
+  test('a listener that throws, and a reader who may not', async () => {
+    const client = clientOf(server);
+    const [room, staff] = [presenceOf(client, `${T}.1`), presenceOf(client, 'staff.1')];
+    const reasons = reasonsOf(client);
+    let calls = 0;
+    room.subscribe(fail);
+    room.onChange(fail);
+    room.subscribe(() => (calls += 1));
+    staff.subscribe(() => {});
+    await room.enter({ mood: 'well' });
+    await eventually(() => room.getSnapshot().count === 1, 'the member');
+    await eventually(() => staff.getSnapshot().status === 'refused', 'the refusal');
+    expect(staff.getSnapshot().error).toMatchObject({ reason: 'not_allowed' });
+    expect([client.state.status, new Set(reasons), calls > 0]).toEqual([
+      'connected',
+      new Set(['handler_failed']),
+      true,
+    ]);
+    expect(room.getSnapshot()).toMatchObject({ status: 'live', members: [{ user: 'alice', data: { mood: 'well' } }] });
   });
 });
 
@@ -309,14 +360,13 @@ describe('a position', () => {
     ['that asks for the last none', { last: 0 }, ['error']],
     ['that asks for the last few, in letters', { last: 'few' }, ['error']],
   ])('%s: a gap and live, or an error; the topics beside it are read', async (_name, since, expected) => {
-    const server = await startServer(NO_LIMITS);
     const [client, publisher] = [clientOf(server), clientOf(server, 'bob')];
-    await publisher.topic('chat.42').publish('before');
-    const others = ['chat.1', 'chat.2'].map((name) => new Reading(client.topic(name)));
+    await publisher.topic(T).publish('before');
+    const others = [`${T}.1`, `${T}.2`].map((name) => new Reading(client.topic(name)));
     const told: string[] = [];
     const take = ({ kind }: Item): unknown => kind !== 'message' && told.push(kind);
     client
-      .topic('chat.42')
+      .topic(T)
       .on({ message: take, gap: take, live: take, error: () => told.push('error') }, { since: since as Since });
     await Promise.all(others.map((reading) => reading.live()));
     await eventually(() => told.length >= expected.length, `${String(expected)}; it was told ${String(told)}`);

@@ -98,3 +98,12 @@ test('a token that the server does not take ends it, with the reason', async () 
   expect(error.reason).toBe('closed');
   expect(client.state).toMatchObject({ status: 'closed', error: { reason: 'token_invalid' } });
 });
+
+test('the last messages of a topic that nobody has used yet: there are none, and none is lost', async () => {
+  const server = await startServer();
+  const reading = new Reading(clientOf(server).topic('chat.42'), { since: { last: 20 } });
+  await reading.live();
+  await clientOf(server, 'bob').topic('chat.42').publish('first');
+  await reading.count(1);
+  expect(reading.kinds).toEqual(['live', 'message']);
+});

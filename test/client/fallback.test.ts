@@ -148,7 +148,9 @@ test('a token that ends in mid-stream: the next stream is there with the new one
   const alice = client('alice', {
     token: ({ reason }) => {
       asked.push(reason);
-      return tokenOf('alice', { expiresIn: reason === 'connect' ? 3 : 3_600 });
+      // The warning comes at 80 % of a token's life.
+      const iat = Math.floor(Date.now() / 1_000) - 1_000;
+      return tokenOf('alice', reason === 'connect' ? { expiresIn: 60, claims: { iat } } : {});
     },
   });
   const reading = new Reading(alice.topic('chat.42'));
@@ -163,7 +165,7 @@ test('a token that ends in mid-stream: the next stream is there with the new one
   }, 20);
   const isRenewed = (): boolean =>
     server.running.node.connections.some(
-      ({ principal }) => principal.user === 'alice' && principal.expiresAt > Date.now() + 60_000,
+      ({ principal }) => principal.user === 'alice' && principal.expiresAt > Date.now() + 120_000,
     );
   await eventually(isRenewed, 'the renewal').finally(() => clearInterval(publishing));
   await eventually(() => bob.queue.stats().messages === 0, 'every receipt');
@@ -228,4 +230,18 @@ test('without a fallback an upgrade that is refused is tried again with the back
   await eventually(() => gateway.seen.length > 2, 'the third try');
   gateway.upgrades = 'pass';
   await reading.live();
+});
+
+test.each(['sse', 'poll'] as const)('over %s a token of somebody else ends the client', async (transport) => {
+  const { gateway, client } = await place({ 'auth.leeway_secs': '0' });
+  gateway.upgrades = 'refuse';
+  let user = 'alice';
+  const alice = client('alice', { transports: [transport], token: () => tokenOf(user, { expiresIn: 20 }) });
+  const reading = new Reading(alice.topic('chat.42'));
+  await reading.live();
+  user = 'eve';
+  alice.pause();
+  alice.resume();
+  await eventually(() => alice.state.status === 'closed', 'the end');
+  expect(alice.state).toMatchObject({ error: { reason: 'user_changed' } });
 });

@@ -21,7 +21,7 @@ describe('two nodes of one service', () => {
       'redis.prefix': `client${prefix}`,
       'rate_limiting.enabled': 'false',
       'server.node_name': name,
-      'shutdown.grace_secs': '5',
+      'shutdown.grace_secs': '25',
       'shutdown.closes_per_second': '5',
     };
   }
@@ -223,4 +223,14 @@ test('an application whose answer was lost with the connection has perhaps done 
   await asked.promise;
   for (const connection of server.running.node.connections) connection.close('token_revoked', 'by the test');
   await expected;
+});
+
+test('an address where nobody listens is tried again at once, not after the time that a greeting may take', async () => {
+  let attempts = 0;
+  const server = await startServer();
+  const client = clientOf(server, 'alice', {
+    url: () => `ws://127.0.0.1:${(attempts += 1) < 4 ? 1 : server.port}/ws`,
+  });
+  await new Reading(client.topic('chat.42')).live();
+  expect(attempts).toBe(4);
 });

@@ -16,6 +16,8 @@ export interface ProxyOptions {
   readonly nodes: readonly [number, number];
   /** Instead of the 90 s of silence that the configuration allows. */
   readonly silenceSecs: number;
+  /** Of clients and to nodes together: 64. */
+  readonly connections?: number;
   /** What else is changed in the configuration. */
   readonly changes?: readonly (readonly [from: string, to: string])[];
 }
@@ -66,14 +68,18 @@ export async function startProxy(name: ProxyName, options: ProxyOptions): Promis
   return { port, log };
 }
 
-function nginxFor(port: number, { nodes, silenceSecs, changes = [] }: ProxyOptions, directory: string): string {
+function nginxFor(
+  port: number,
+  { nodes, silenceSecs, connections = 64, changes = [] }: ProxyOptions,
+  directory: string,
+): string {
   return replaced(proxyConfig('nginx'), [
     ...changes,
     ['pid /run/nginx.pid;', `pid ${directory}/nginx.pid;${asWhoeverRuns()}`],
     ['worker_processes auto;', 'worker_processes 1;'],
     // What a test machine allows.
     ['worker_rlimit_nofile 65536;', ''],
-    ['worker_connections 32768;', 'worker_connections 64;'],
+    ['worker_connections 32768;', `worker_connections ${connections};`],
     // What Node.js gives a child to write to is no file that can be opened again.
     ['access_log /dev/stdout plain;', `access_log ${directory}/access.log plain;`],
     ['listen 80;', `listen 127.0.0.1:${port};`],
@@ -95,10 +101,10 @@ function asWhoeverRuns(): string {
   return process.getuid?.() === 0 ? ' user root;' : '';
 }
 
-function haproxyFor(port: number, { nodes, silenceSecs, changes = [] }: ProxyOptions): string {
+function haproxyFor(port: number, { nodes, silenceSecs, connections = 64, changes = [] }: ProxyOptions): string {
   return replaced(proxyConfig('haproxy'), [
     ...changes,
-    ['maxconn 30000', 'maxconn 64'],
+    ['maxconn 30000', `maxconn ${connections}`],
     ['bind :80', `bind 127.0.0.1:${port}`],
     ['server-1 server-1:8081', `server-1 127.0.0.1:${nodes[0]}`],
     ['server-2 server-2:8081', `server-2 127.0.0.1:${nodes[1]}`],

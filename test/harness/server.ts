@@ -85,11 +85,20 @@ export async function startServer(
   given: readonly App[] = [],
   onEnd: (reason: 'fatal' | 'drain') => void = unexpectedEnd,
 ): Promise<TestServer> {
-  const flags = new Map(Object.entries({ ...SETTINGS, ...settings }));
-  const { config, apps } = await loadApps(loadConfig({ files: [], environment: {}, flags }), {}, given);
-  const server = new TestServer(await startNode({ config, apps, onEnd }));
+  const server = await openServer(settings, given, onEnd);
   onTestFinished(() => within(server.stop(), 'the server to stop'));
   return server;
+}
+
+/** One for all tests of a file, which stops it. */
+export async function openServer(
+  settings: Readonly<Record<string, string>> = {},
+  given: readonly App[] = [],
+  onEnd: (reason: 'fatal' | 'drain') => void = unexpectedEnd,
+): Promise<TestServer> {
+  const flags = new Map(Object.entries({ ...SETTINGS, ...settings }));
+  const { config, apps } = await loadApps(loadConfig({ files: [], environment: {}, flags }), {}, given);
+  return new TestServer(await startNode({ config, apps, onEnd }));
 }
 
 export function unexpectedEnd(): never {

@@ -26,6 +26,8 @@ export const SERVER_DATA = {
   'Status connected': z.strictObject({
     connection_id: z.string(),
     session_id: z.string(),
+    user: z.string(),
+    tenant: z.string().optional(),
     node: z.string(),
     server_time: count,
     protocol_version: count,

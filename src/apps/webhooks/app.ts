@@ -5,7 +5,6 @@ import type { Host } from '../host-api.ts';
 import { Asking } from './asking.ts';
 import { Backend } from './backend.ts';
 import { FileQueue } from './file-queue.ts';
-import { SharedQueue } from './redis-queue.ts';
 import { Questions } from './questions.ts';
 import { routes } from './routes.ts';
 import { settings, type Settings } from './settings.ts';
@@ -29,7 +28,8 @@ export const app: App<Settings> = {
     const backend = backendOf(given, host);
     const questions = questionsOf(given, host, backend, signer);
     const asking = new Asking(host, given, questions);
-    const telling = given.tell.length === 0 ? null : new Telling(host, given, backend, signer, queueMaker(given, host));
+    const telling =
+      given.tell.length === 0 ? null : new Telling(host, given, backend, signer, await queueMaker(given, host));
     await telling?.start();
     const hooks: Hooks = { ...telling?.hooks(), ...asking.hooks() };
     const parts: Parts = {
@@ -88,7 +88,7 @@ function questionsOf(given: Settings, host: Host, backend: Backend, signer: Sign
 }
 
 /** @throws when the queue is to be shared, and there is no store for that */
-function queueMaker(given: Settings, host: Host): MakeQueue {
+async function queueMaker(given: Settings, host: Host): Promise<MakeQueue> {
   const { node, clock, scheduler, random, shared } = host;
   const limits = { maxEvents: given.queue_events, maxBytes: given.queue_bytes, deadLetters: given.dead_letters };
   if (given.queue === 'file')
@@ -96,6 +96,7 @@ function queueMaker(given: Settings, host: Host): MakeQueue {
   if (shared === null)
     throw new Error('expected redis.url, because the queue of events is to be shared by all nodes (queue = "shared")');
   const options = { ...limits, owner: `${node} ${random.id()}`, leaseMs: given.tell_timeout_ms + LEASE_SLACK_MS };
+  const { SharedQueue } = await import('./redis-queue.ts');
   return (told) => new SharedQueue(options, shared, clock, scheduler, told);
 }
 

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -79,6 +79,22 @@ test('what a process leaves that is killed, the next one finds', async () => {
   await second.queue.flush();
   expect(await read(second.queue)).toEqual([...range(21, 50), 52]);
   expect(second.dropped).toEqual([]);
+});
+
+test('an event is in the file when it has been taken, without another turn', async () => {
+  const directory = newDirectory();
+  const { queue } = await openQueue(directory, { maxBytes: 4_000 });
+  const written = (): string =>
+    readdirSync(directory)
+      .filter((name) => /^\d+\.jsonl$/.test(name))
+      .toSorted()
+      .map((name) => readFileSync(join(directory, name), 'utf8'))
+      .join('');
+  const events = range(1, 3).map((n) => eventOf(n, 500));
+  for (const [at, event] of events.entries()) {
+    queue.put(event);
+    expect(written()).toBe(`${events.slice(0, at + 1).join('\n')}\n`);
+  }
 });
 
 test('files that are done are removed, also over a restart', async () => {

@@ -24,9 +24,8 @@ export class FileQueue implements EventQueue {
   private readonly segments: SegmentFiles;
   private readonly graveyard: DeadLetterFile;
   private lock: FileLock | null = null;
+  /** Events that the disk has not taken. */
   private unwritten: string[] = [];
-  /** Of those, on their way to the disk now. */
-  private beingWritten = 0;
   /** Read and not done, the oldest first. */
   private head: Line[] = [];
   /** How many were done ever; what stands in the queue follows. */
@@ -34,9 +33,8 @@ export class FileQueue implements EventQueue {
   private events = 0;
   private bytes = 0;
   private readTo: Place = { file: 0, offset: 0 };
-  private isWriteDue = false;
   private again: Timer | null = null;
-  private lastWrite: Promise<void> = Promise.resolve();
+  private isMakingRoom = false;
   /** Reads, and what changes the head: one thing after the other. */
   private last: Promise<unknown> = Promise.resolve();
 
@@ -67,12 +65,10 @@ export class FileQueue implements EventQueue {
     if (this.events > 0) this.told.filled();
   }
 
+  /** Written before this returns: an event that waited for its turn would be lost with the process. */
   put(event: string): void {
     this.unwritten.push(event);
-    if (this.isWriteDue || this.again !== null) return;
-    this.isWriteDue = true;
-    // Events told together are written together, and events that come meanwhile with the next write.
-    void this.writeNext();
+    if (this.again === null) this.write();
   }
 
   peek(limit: number, maxBytes: number): Promise<Batch | null> {
@@ -107,7 +103,7 @@ export class FileQueue implements EventQueue {
       if (letters.length === 0) return 0;
       // First into the queue: what fails between the two comes twice, and is not lost.
       this.unwritten.push(...letters.map(({ event }) => event));
-      await this.writeNext();
+      this.write();
       if (this.unwritten.length > 0) return 0;
       await this.graveyard.remove(letters);
       return letters.length;
@@ -116,13 +112,13 @@ export class FileQueue implements EventQueue {
   }
 
   async flush(): Promise<void> {
-    await this.writeNext();
+    this.write();
     await this.inTurn(() => this.makeRoom());
   }
 
   size(): QueueSize {
     return {
-      events: this.events + this.unwritten.length + this.beingWritten,
+      events: this.events + this.unwritten.length,
       bytes: this.bytes,
       deadLetters: this.graveyard.size,
     };
@@ -137,41 +133,27 @@ export class FileQueue implements EventQueue {
     });
   }
 
-  private async write(): Promise<void> {
+  private write(): void {
     const events = this.unwritten;
     this.again?.cancel();
     this.again = null;
     if (events.length === 0) return;
-    this.unwritten = [];
-    this.beingWritten = events.length;
     const text = Buffer.from(`${events.join('\n')}\n`);
     try {
-      await this.segments.append(text);
-      this.beingWritten = 0;
+      this.segments.append(text);
     } catch (error) {
-      this.beingWritten = 0;
-      this.unwritten = [...events, ...this.unwritten];
       this.told.failed('writing', error);
       this.keepRecent();
-      this.again = this.scheduler.after(WRITE_AGAIN_MS, () => {
-        this.again = null;
-        void this.writeNext();
-      });
+      this.again = this.scheduler.after(WRITE_AGAIN_MS, () => this.write());
       return;
     }
+    this.unwritten = [];
     this.events += events.length;
     this.bytes += text.length;
     this.told.filled();
-    if (this.isOverfull()) void this.inTurn(() => this.makeRoom());
-  }
-
-  /** Writes do not wait for reads: what is not written yet is lost with the process. */
-  private writeNext(): Promise<void> {
-    this.lastWrite = this.lastWrite.then(() => {
-      this.isWriteDue = false;
-      return this.write();
-    });
-    return this.lastWrite;
+    if (!this.isOverfull() || this.isMakingRoom) return;
+    this.isMakingRoom = true;
+    void this.inTurn(() => this.makeRoom());
   }
 
   private isOverfull(): boolean {
@@ -184,6 +166,7 @@ export class FileQueue implements EventQueue {
   }
 
   private async makeRoom(): Promise<void> {
+    this.isMakingRoom = false;
     const { maxEvents } = this.limits;
     while (this.isOverfull()) {
       await this.fill(Math.max(1, Math.ceil(this.events * DROPPED_PART), this.events - maxEvents));

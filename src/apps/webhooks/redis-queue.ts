@@ -69,10 +69,8 @@ export class SharedQueue implements EventQueue {
     this.unwritten.push(event);
     if (this.isWriteDue || this.again !== null) return;
     this.isWriteDue = true;
-    this.scheduler.endOfTurn(() => {
-      this.isWriteDue = false;
-      void this.flush();
-    });
+    // As soon as Redis has taken those before: events of one breath go together, and none waits for the end of the turn.
+    void this.flush();
   }
 
   async peek(limit: number, maxBytes: number): Promise<Batch | null> {
@@ -127,7 +125,10 @@ export class SharedQueue implements EventQueue {
   }
 
   flush(): Promise<void> {
-    this.last = this.last.then(() => this.write());
+    this.last = this.last.then(() => {
+      this.isWriteDue = false;
+      return this.write();
+    });
     return this.last;
   }
 

@@ -1,8 +1,9 @@
 /**
  * Lines in files, appended at one end and read at the other. Files are numbered; one that was read to its end is removed.
- * `cursor` says how far lines are done. Nothing is forced to the disk: what was written outlives the process, and not
- * always a power cut.
+ * `cursor` says how far lines are done. Lines are handed to the system before {@link SegmentFiles.append} returns, which takes
+ * microseconds, and are not forced to the disk: they outlive the process, and not always a power cut.
  */
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -26,7 +27,8 @@ export class SegmentFiles {
   private readonly directory: string;
   private readonly fileBytes: number;
   private readonly files: number[] = [];
-  private writer: FileHandle | null = null;
+  /** Descriptor of the file that is written to. */
+  private writer: number | null = null;
   private cursorFile: FileHandle | null = null;
   /** Bytes of the file that is written to. */
   private written = 0;
@@ -47,7 +49,7 @@ export class SegmentFiles {
     await this.cursorFile.close();
     this.cursorFile = await open(join(this.directory, 'cursor'), 'r+');
     const [file = 0, offset = 0] = (await this.cursorFile.readFile('utf8')).trim().split(/\s+/).map(Number);
-    await this.begin();
+    this.begin();
     const oldest = this.files[0] ?? 0;
     let place = this.files.includes(file) && Number.isInteger(offset) ? { file, offset } : { file: oldest, offset: 0 };
     // A file that was read to its end is done with, or files without a line pile up where a server starts again and again.
@@ -70,19 +72,18 @@ export class SegmentFiles {
     return { lines, bytes };
   }
 
-  /** Appends text that ends with a line end: the whole of it, or nothing. */
-  async append(text: Buffer): Promise<void> {
-    if (this.written > 0 && this.written + text.length > this.fileBytes) await this.begin();
+  /** Appends text that ends with a line end: the whole of it, or nothing. @throws Error when the disk does not take it */
+  append(text: Buffer): void {
+    if (this.written > 0 && this.written + text.length > this.fileBytes) this.begin();
     const { writer } = this;
     if (writer === null) throw new Error('expected an open queue');
     try {
-      let done = 0;
-      while (done < text.length)
-        done += (await writer.write(text, done, text.length - done, this.written + done)).bytesWritten;
+      for (let done = 0; done < text.length;)
+        done += writeSync(writer, text, done, text.length - done, this.written + done);
       this.written += text.length;
     } catch (error) {
       // A disk that is full may have taken a part.
-      await writer.truncate(this.written).catch(() => {});
+      truncate(writer, this.written);
       throw error;
     }
   }
@@ -108,7 +109,7 @@ export class SegmentFiles {
 
   async close(): Promise<void> {
     await this.reader?.handle.close();
-    await this.writer?.close();
+    if (this.writer !== null) closeSync(this.writer);
     await this.cursorFile?.close();
     this.reader = null;
     this.writer = null;
@@ -136,10 +137,10 @@ export class SegmentFiles {
     return this.reader.handle;
   }
 
-  private async begin(): Promise<void> {
+  private begin(): void {
     const file = (this.files.at(-1) ?? 0) + 1;
-    const writer = await open(this.pathOf(file), 'w', 0o600);
-    await this.writer?.close();
+    const writer = openSync(this.pathOf(file), 'w', 0o600);
+    if (this.writer !== null) closeSync(this.writer);
     this.writer = writer;
     this.files.push(file);
     this.written = 0;
@@ -158,6 +159,14 @@ export class SegmentFiles {
 
   private pathOf(file: number): string {
     return join(this.directory, `${String(file).padStart(10, '0')}.jsonl`);
+  }
+}
+
+function truncate(writer: number, length: number): void {
+  try {
+    ftruncateSync(writer, length);
+  } catch {
+    // Half a line at the end is none: the next one is written over it.
   }
 }
 

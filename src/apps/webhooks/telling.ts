@@ -68,6 +68,8 @@ export class Telling {
     const isOfTopic = this.topicFilter();
     const { tell_payloads: withPayload } = this.settings;
     return {
+      // Before the client hears of it: an event that was not written down when a server is killed has not happened for anybody.
+      atOnce: true,
       ...(this.tells('connected') && {
         connected: (facts) => queue.put(events.connection('connected', facts)),
       }),

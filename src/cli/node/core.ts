@@ -20,6 +20,7 @@ import {
 import { buildAuthenticator, buildKeySet, buildDecisions } from '../authentication.ts';
 import { connectionLimits, connectionPolicy } from '../connection-limits.ts';
 import type { Storage } from '../storage/storage.ts';
+import { conflationOf } from './conflation.ts';
 import { buildPresence } from './presence.ts';
 
 export interface Core {
@@ -115,6 +116,7 @@ function contextSettings(config: Config): ContextSettings {
       },
       lingerMs: topics.linger_secs * 1_000,
       restMs: topics.rest_secs * 1_000,
+      conflation: conflationOf(config),
       trace: { messages: trace.messages, recipients: trace.recipients },
     },
     mailboxesBytes: actors.mailboxes_total_bytes,

@@ -8,10 +8,9 @@ import { adminCommandRoutes } from '../../http/admin-commands.ts';
 import { onAnyNode } from '../../http/admin-elsewhere.ts';
 import { applicationRoutes } from '../../http/application-routes.ts';
 import { crossOrigin } from '../../http/cross-origin.ts';
-import { developmentPageRoute } from '../../http/development-page/route.ts';
+import { developmentPageRoutes } from '../../http/development-page/route.ts';
 import { healthRoutes } from '../../http/health.ts';
 import { infoRoutes } from '../../http/info.ts';
-import { describeRoute } from '../../http/openapi/application-endpoints.ts';
 import { openApiRoutes } from '../../http/openapi/routes.ts';
 import { Profiler } from '../../http/profile.ts';
 import { publishRoutes } from '../../http/publish.ts';
@@ -39,7 +38,7 @@ export function publicRoutes(
   return [
     ...healthRoutes(node, storage, () => apps()?.health() ?? {}),
     ...infoRoutes(node, build),
-    ...openApiRoutes(version, () => (apps()?.routes ?? []).map(describeRoute)),
+    ...openApiRoutes(version, () => apps()?.routes ?? []),
     ...crossOrigin(
       [
         ...publishRoutes(node, proxies),
@@ -90,5 +89,5 @@ export function adminRoutes(
 /** A page to try it with, for which production has no route. */
 function developmentRoutes(config: Config): Route[] {
   const sign = developmentSigner(config);
-  return sign === null ? [] : [developmentPageRoute((user) => sign(user, ['user']))];
+  return sign === null ? [] : developmentPageRoutes((user) => sign(user, ['user']));
 }

@@ -1,12 +1,14 @@
-/** The one place that chooses what a node keeps things in. */
+/**
+ * The one place that chooses what a node keeps things in. The room of Redis is imported where it is asked for: it and its
+ * client library are a tenth of the start of a node that has no Redis.
+ */
 import type { Config } from '../../config/schema.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
 import { memoryStorage } from './memory.ts';
-import { redisStorage } from './redis.ts';
 import type { Storage } from './storage.ts';
 
-export function buildStorage(config: Config, nodeName: string, logs: LogFactory): Storage {
-  return config.redis.url === undefined
-    ? memoryStorage(config)
-    : redisStorage(config, config.redis.url, nodeName, logs);
+export async function buildStorage(config: Config, nodeName: string, logs: LogFactory): Promise<Storage> {
+  if (config.redis.url === undefined) return memoryStorage(config);
+  const { redisStorage } = await import('./redis.ts');
+  return redisStorage(config, config.redis.url, nodeName, logs);
 }

@@ -25,7 +25,10 @@ export function memoryStorage(config: Config): Storage {
     forgetAfterMs: FORGET_TOPIC_MS,
   };
   const broker = new MemoryBroker(options, clock, random);
-  const sessions = new MemorySessionStore(session.ttl_secs * 1_000, session.capacity, clock, session.per_user);
+  const sessions = new MemorySessionStore(session.ttl_secs * 1_000, session.capacity, clock, {
+    perUser: session.per_user,
+    perTenant: session.per_tenant,
+  });
   const mode = { from: presence.threshold, below: presence.threshold_back };
   const present = new MemoryPresenceStore(mode, presenceLogs(broker), clock);
   const bus = new MemoryControlBus();

@@ -60,7 +60,12 @@ export function redisStorage(config: Config, url: string, nodeName: string, logs
     scheduler,
   );
   const sessions = new RedisSessionStore(
-    { ttlMs: session.ttl_secs * 1_000, capacity: session.capacity, perUser: session.per_user },
+    {
+      ttlMs: session.ttl_secs * 1_000,
+      capacity: session.capacity,
+      perUser: session.per_user,
+      perTenant: session.per_tenant,
+    },
     link,
     scheduler,
     logs.room('session'),

@@ -46,7 +46,7 @@ function start(server: TestServer, storage: ClientStorage): { client: Client; er
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'signalbox-'));
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
   return path;
 }
 

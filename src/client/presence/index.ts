@@ -79,8 +79,9 @@ class TopicPresence implements Presence {
     return this.#snapshot;
   }
 
-  enter(data: Member['data'] = {}): Promise<void> {
-    return this.#attendance.enter(data);
+  // To be there with `null` would be not to be there.
+  enter(data?: Member['data'] | null): Promise<void> {
+    return this.#attendance.enter(data ?? {});
   }
 
   update(data: Member['data']): Promise<void> {
@@ -129,7 +130,11 @@ class TopicPresence implements Presence {
       else if (this.#snapshot.status === 'live' || this.#snapshot.status === 'counting') return undefined;
       return this.#load();
     };
-    const error = (problem: SignalboxError): void => this.#become({ ...NOBODY, status: 'refused', error: problem });
+    const error = (problem: SignalboxError): void => {
+      // A listener's fault is the client's to tell, and no refusal.
+      if (problem.reason === 'handler_failed') throw problem;
+      this.#become({ ...NOBODY, status: 'refused', error: problem });
+    };
     return this.#client
       .topic<unknown>(`@presence.${this.#topic}`)
       .on({ message: handler, gap: handler, live: handler, error }, { since: 'live' });
@@ -139,7 +144,7 @@ class TopicPresence implements Presence {
     const changes = this.#members.take(item);
     if (changes === null) return this.#load();
     this.#show();
-    for (const change of changes) for (const watcher of this.#watchers) watcher(change);
+    for (const change of changes) each(this.#watchers, (watcher) => watcher(change));
     return undefined;
   }
 
@@ -150,7 +155,7 @@ class TopicPresence implements Presence {
         const pages = await this.#pages();
         if (this.#generation !== generation) return;
         this.#members.read(pages);
-        return this.#show();
+        break;
       } catch (error) {
         if (this.#generation !== generation || !isSignalboxError(error)) return;
         if (!error.temporary && error.reason !== 'outcome_unknown')
@@ -159,6 +164,7 @@ class TopicPresence implements Presence {
         if (this.#generation !== generation) return;
       }
     }
+    this.#show();
   }
 
   async #pages(): Promise<Page[]> {
@@ -191,6 +197,18 @@ class TopicPresence implements Presence {
 
   #become(snapshot: PresenceSnapshot): void {
     this.#snapshot = snapshot;
-    for (const listener of this.#listeners) listener();
+    each(this.#listeners, (listener) => listener());
   }
+}
+
+/** All of them are told, also when one of them throws. */
+function each<L>(listeners: Iterable<L>, tell: (listener: L) => void): void {
+  const problems: unknown[] = [];
+  for (const listener of listeners)
+    try {
+      tell(listener);
+    } catch (error) {
+      problems.push(error);
+    }
+  if (problems.length > 0) throw problems[0];
 }

@@ -119,6 +119,8 @@ export class ChosenSocket implements SocketPort {
     inner.onopen = null;
     inner.onmessage = null;
     inner.onclose = null;
+    // A socket that is closed before it is open tells of an error in the middle of this call.
+    inner.onerror = () => {};
     inner.close(code);
   }
 }

@@ -94,6 +94,7 @@ export abstract class HttpSocket implements SocketPort {
     this.onopen = null;
     this.onmessage = null;
     this.onclose = null;
+    this.onerror = null;
     this.#cancelSoon?.();
     this.uplink.close();
     this.cancel();

@@ -34,7 +34,10 @@ export class PollSocket extends HttpSocket {
       this.#cancel = null;
       this.#isOpen = true;
       this.onopen?.();
-      this.deliver({ type: 'Status', data: { status: 'connected', details: { ...GREETING, server_time: time } } });
+      this.deliver({
+        type: 'Status',
+        data: { status: 'connected', details: { ...GREETING, ...userOf(this.place.token), server_time: time } },
+      });
       this.settled();
     });
   }
@@ -134,6 +137,19 @@ function serverTimeOf(text: string): number | undefined {
     return (JSON.parse(text) as readonly ServerFrame[])[0]?.data['server_time' as 'count'];
   } catch {
     return undefined;
+  }
+}
+
+/** The server has checked the token; polls do not say whose it is. */
+function userOf(token = ''): object {
+  try {
+    const { atob } = globalThis as unknown as { readonly atob: (text: string) => string };
+    const text = atob((token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/'));
+    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+    const { sub, user_id: id, tenant } = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+    return { user: sub ?? id, tenant };
+  } catch {
+    return {};
   }
 }
 

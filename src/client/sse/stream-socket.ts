@@ -17,7 +17,7 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
   #current: Stream | null = null;
   #next: Stream | null = null;
   /** A token that is to be used by the next stream, in the answer to which frame. */
-  #renewal: { readonly id: string; readonly token: string; readonly before: string | undefined } | null = null;
+  #renewal: { readonly id: string; readonly before: string | undefined; isTried: boolean } | null = null;
 
   start(): void {
     this.#next = this.#open();
@@ -32,7 +32,7 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
   }
 
   protected renewed(id: string, token: string): void {
-    this.#renewal = { id, token, before: this.place.token };
+    this.#renewal = { id, before: this.place.token, isTried: false };
     this.place.token = token;
     this.soon();
   }
@@ -55,7 +55,12 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
   // From the streams
 
   connected(stream: Stream, text: string): void {
-    if (this.#current !== null || stream !== this.#next) return;
+    if (stream !== this.#next) return;
+    const before = this.#current?.greeting;
+    if (before !== undefined && before !== null) {
+      if (before.user !== stream.greeting?.user) this.refuse(403, OTHER_USER, 0);
+      return;
+    }
     this.uplink.maxSize = stream.greeting?.max_message_size ?? this.uplink.maxSize;
     this.onopen?.();
     this.onmessage?.({ data: text });
@@ -71,8 +76,7 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
     this.#current?.cancel();
     this.#current = stream;
     this.#next = null;
-    const renewal = this.#renewal;
-    this.#renewal = null;
+    const renewal = this.#takeRenewal();
     for (const asked of stream.asked) this.reply(asked, details);
     this.dropped(dropped);
     if (renewal !== null) {
@@ -105,7 +109,7 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
     } else if (stream === this.#next) {
       if (this.#current === null || status === 0) return this.#failed(stream, status, text, retryAfterMs);
       const { error } = errorOf(text);
-      if (error === undefined || (error.code === 401 && this.#renewal === null))
+      if (error === undefined || (error.code === 401 && this.#renewal?.isTried !== true))
         return this.refuse(status, text, retryAfterMs);
       this.#giveUp(stream, {
         ...error,
@@ -129,10 +133,9 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
       for (const name of names) this.wanted.delete(name);
       this.deliver({ type: 'Error', reply_to: id, data: error });
     }
-    for (const id of [...stream.presences.asked.values()].flat())
+    for (const id of this.#presence.givenUp(stream.presences))
       this.deliver({ type: 'Error', reply_to: id, data: error });
-    const renewal = this.#renewal;
-    this.#renewal = null;
+    const renewal = this.#takeRenewal();
     if (renewal !== null) {
       this.place.token = renewal.before;
       this.deliver({ type: 'Error', reply_to: renewal.id, data: error });
@@ -140,7 +143,16 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
     this.settled();
   }
 
+  /** The one that was answered: a stream may have begun before the new token was there. */
+  #takeRenewal(): { readonly id: string; readonly before: string | undefined } | null {
+    const renewal = this.#renewal;
+    if (renewal?.isTried !== true) return null;
+    this.#renewal = null;
+    return renewal;
+  }
+
   #open(): Stream {
+    if (this.#renewal !== null) this.#renewal.isTried = true;
     const asked = this.asked.splice(0);
     const names = new Set(asked.flatMap((each) => each.names));
     const positions = new Map(this.#current?.positions);
@@ -153,6 +165,10 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
     return new Stream(this.place, topics.length === 0 ? [ME] : topics, positions, asked, this.#presence.take(), this);
   }
 }
+
+/** As a WebSocket answers an `Authenticate` with such a token. */
+const OTHER_USER =
+  '{"error":{"code":403,"reason":"not_allowed","message":"expected a token of the same user as before"}}';
 
 function errorOf(text: string): { readonly error?: WireError } {
   try {

@@ -3,10 +3,11 @@
  * the delivery contract and nothing else: no rights, no limits, no mailbox.
  */
 import { CLOSE_CODES, type CloseReason } from '../../protocol/close-codes.ts';
-import { ERRORS, type Reason } from '../../protocol/errors.ts';
+import type { Reason } from '../../protocol/errors.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { ServerData, ServerFrame } from '../../protocol/wire.ts';
 import type { Environment, LifecycleEvent } from '../environment.ts';
+import { answer, errorFrame, status } from './test-frames.ts';
 import { TestPresence } from './test-presence.ts';
 import { TestSocket, type ReceivedFrame, type SocketEvents } from './test-socket.ts';
 import { TopicLog } from './topic-log.ts';
@@ -51,6 +52,8 @@ export class TestServer implements SocketEvents {
   readonly environment: Environment;
   /** Members of topics; clients of the test are all the user `me`. */
   readonly presence: TestPresence;
+  /** As whom every client connects. */
+  user = 'me';
   /** Every frame of every client, in order. */
   readonly received: ReceivedFrame[] = [];
   /** Sockets that were ever opened. */
@@ -236,6 +239,7 @@ export class TestServer implements SocketEvents {
       status('connected', {
         connection_id: connection.id,
         session_id: connection.id,
+        user: this.user,
         node: 'test',
         server_time: this.clock.now,
         mode: 'running',
@@ -395,8 +399,9 @@ export class TestServer implements SocketEvents {
       since?: Position;
       before?: Position;
     };
-    const log = this.log(topic);
     if (this.isEphemeral(topic)) return connection.socket.deliver(errorFrame('no_history', id));
+    // Reading does not begin a topic; it has no epoch yet.
+    const log = this.logs.get(topic) ?? new TopicLog(topic, '');
     const isLost = since !== undefined && since.epoch !== log.epoch;
     const found = log.entries.filter(
       ({ sequence }) => sequence > (isLost ? 0 : (since?.sequence ?? 0)) && sequence < (before?.sequence ?? Infinity),
@@ -477,18 +482,3 @@ export class TestServer implements SocketEvents {
 
 /** Hears no answer. */
 const DEAF: Connection['socket'] = { token: undefined, deliver: () => {}, end: () => {} };
-
-function status(name: string, details: object): ServerFrame {
-  return { type: 'Status', data: { status: name, details } as unknown as ServerData };
-}
-
-function answer(id: string | undefined, frame: ServerFrame): ServerFrame {
-  return id === undefined ? frame : { ...frame, reply_to: id };
-}
-
-function errorFrame(reason: Reason, replyTo?: string, retryAfterMs?: number): ServerFrame {
-  const { code, temporary, when } = ERRORS[reason];
-  const later = retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs };
-  const data = { code, reason, message: when, temporary, ...later } as ServerData;
-  return answer(replyTo, { type: 'Error', data });
-}

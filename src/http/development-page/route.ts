@@ -1,13 +1,18 @@
 /**
- * `/` of a development server: a chat in one HTML file. It holds tokens, so they are given to browsers of this machine
- * alone, and only under a name of this machine: else a foreign site could read them by a name of its own that it
- * lets resolve to 127.0.0.1 (DNS rebinding).
+ * `/` of a development server: a chat in one HTML file, and the client library that it loads. The page holds tokens, so they
+ * are given to browsers of this machine alone, and only under a name of this machine: else a foreign site could read them by
+ * a name of its own that it lets resolve to 127.0.0.1 (DNS rebinding).
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { HttpRequest, Route } from '../../node/route.ts';
+import { refusalResponse } from '../../node/refusal-response.ts';
+import type { HttpRequest, HttpResponse, Route } from '../../node/route.ts';
+import { refusal } from '../../protocol/errors.ts';
+import { clientModules, type ClientModules } from './client-modules.ts';
 
 const FILE = new URL('page.html', import.meta.url);
+/** The folder of all rooms, in a checkout and in a package. */
+const ROOMS = new URL('../../', import.meta.url);
 /** Data, which no policy keeps from being read; without tokens it is an empty object. */
 const TOKENS = /(<script type="application\/json" id="tokens">)[^<]*(<\/script>)/;
 const USERS = ['alice', 'bob'];
@@ -18,27 +23,57 @@ const LOCAL_ADDRESS = /^(?:127\.\d+\.\d+\.\d+|::1|(?:0000:){7}0001|(?:0000:){5}f
 /** What proxies add: then the peer is the proxy and not the browser. */
 const FORWARDED = ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip'];
 
+const HEADERS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'cross-origin-resource-policy': 'same-origin',
+};
+
 /** @param sign makes a token of the role user */
-export function developmentPageRoute(sign: (user: string) => Promise<string>): Route {
+export function developmentPageRoutes(sign: (user: string) => Promise<string>): Route[] {
   const html = readFileSync(FILE, 'utf8');
   const policy = policyOf(html);
-  return {
-    method: 'GET',
-    path: '/',
-    handle: async (request) => ({
-      status: 200,
-      headers: {
-        'content-type': 'text/html; charset=utf-8',
-        'content-security-policy': `${policy}; connect-src 'self'${socketsOf(request)}`,
-        'cache-control': 'no-store',
-        'x-content-type-options': 'nosniff',
-        'x-frame-options': 'DENY',
-        'referrer-policy': 'no-referrer',
-        'cross-origin-resource-policy': 'same-origin',
-      },
-      body: isLocal(request) ? withTokens(html, await tokensOf(sign)) : html,
-    }),
-  };
+  return [
+    {
+      method: 'GET',
+      path: '/',
+      handle: async (request) => ({
+        status: 200,
+        headers: {
+          ...HEADERS,
+          'content-type': 'text/html; charset=utf-8',
+          'content-security-policy': `${policy}; connect-src 'self'${socketsOf(request)}`,
+          'x-frame-options': 'DENY',
+          'referrer-policy': 'no-referrer',
+        },
+        body: isLocal(request) ? withTokens(html, await tokensOf(sign)) : html,
+      }),
+    },
+    ...clientRoutes(),
+  ];
+}
+
+/** Read when the first browser asks for it. */
+function clientRoutes(): Route[] {
+  let modules: ClientModules | null = null;
+  const known = (): ClientModules => (modules ??= clientModules(ROOMS));
+  return [
+    {
+      method: 'GET',
+      path: '/signalbox.js',
+      handle: () => script(`export * from './signalbox/${known().entry}';\n`),
+    },
+    {
+      method: 'GET',
+      path: '/signalbox/:room/:file',
+      handle: ({ parameters: { room = '', file = '' } }) => script(known().texts.get(`${room}/${file}`)),
+    },
+  ];
+}
+
+function script(text: string | undefined): HttpResponse {
+  if (text === undefined) return refusalResponse(refusal('not_found', 'expected a file of the client library'));
+  return { status: 200, headers: { ...HEADERS, 'content-type': 'text/javascript; charset=utf-8' }, body: text };
 }
 
 async function tokensOf(sign: (user: string) => Promise<string>): Promise<Readonly<Record<string, string>>> {
@@ -64,7 +99,7 @@ function socketsOf(request: Pick<HttpRequest, 'header'>): string {
   return /^[A-Za-z0-9.[\]:-]+$/.test(host) ? ` ws://${host} wss://${host}` : '';
 }
 
-/** Its own script and style and nothing else: they are named by their digests. */
+/** Its own script and style, which are named by their digests, and modules of this server. Nothing else. */
 function policyOf(html: string): string {
   const digest = (pattern: RegExp): string =>
     `'sha256-${createHash('sha256')
@@ -72,7 +107,7 @@ function policyOf(html: string): string {
       .digest('base64')}'`;
   return [
     "default-src 'none'",
-    `script-src ${digest(/<script>([\s\S]*?)<\/script>/)}`,
+    `script-src 'self' ${digest(/<script type="module">([\s\S]*?)<\/script>/)}`,
     `style-src ${digest(/<style>([\s\S]*?)<\/style>/)}`,
     "base-uri 'none'",
     "form-action 'none'",

@@ -2,6 +2,7 @@
 import { createElement, type ReactNode } from 'react';
 import { create } from 'react-test-renderer';
 import { expect, onTestFinished } from 'vitest';
+import { presenceOf } from '../../../src/client/presence/index.ts';
 import { eventually, within } from '../../harness/deadline.ts';
 import type { Scenario } from './world.ts';
 
@@ -73,6 +74,23 @@ export const SCREENS: Readonly<Record<string, Scenario>> = {
     expect(world.of('typing')).toEqual([[['bob']], [['bob']]]);
     for (const end of timers) end();
     expect(world.of('typing').at(-1)).toEqual([[]]);
+  },
+
+  'Who is online?': async (world) => {
+    const [alice, bob] = [world.client(), world.client('bob')];
+    await world.run({ client: alice, renderOnline: world.spy('online') });
+    await world.until('online', (calls) => calls.at(-1)?.[1] === 1);
+    await world.run({ client: bob, renderOnline: () => {} });
+    await world.until('online', (calls) => calls.at(-1)?.[1] === 2);
+    expect(world.of('online').at(-1)).toEqual([['alice', 'bob'], 2]);
+    // A break is nobody's departure.
+    world.cut();
+    await eventually(() => bob.state.status === 'connected' && alice.state.status === 'connected', 'both connections');
+    expect(
+      world.of('online').filter(([, count], at, all) => at > 0 && Number(count) < Number(all[at - 1]?.[1])),
+    ).toEqual([]);
+    await presenceOf(bob, 'chat.42').leave();
+    await world.until('online', (calls) => calls.at(-1)?.[1] === 1);
   },
 
   'A chat in React': async (world) => {

@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest';
 import * as library from '../../../src/client/index.ts';
 import type { Client, ClientOptions } from '../../../src/client/index.ts';
 import * as persist from '../../../src/client/persist/index.ts';
+import * as presence from '../../../src/client/presence/index.ts';
 import * as react from '../../../src/client/react/index.ts';
 import { ADMIN_TOKEN } from '../../harness/admin.ts';
 import { eventually } from '../../harness/deadline.ts';
@@ -35,7 +36,7 @@ export class World {
         'topics.rules': JSON.stringify([
           { pattern: 'typing.**', history: 0 },
           { pattern: 'metrics.**', history: 0 },
-          { pattern: 'staff.**', subscribe: ['admin'], publish: ['admin'] },
+          { pattern: 'chat.**', presence: 'user' },
         ]),
         'admin.token': ADMIN_TOKEN,
         'auth.leeway_secs': '0',
@@ -103,6 +104,7 @@ export class World {
       {
         'signalbox/client': { ...library, createClient },
         'signalbox/client/persist': persist,
+        'signalbox/client/presence': presence,
         'signalbox/client/react': react,
       },
     );

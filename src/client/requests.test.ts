@@ -1,0 +1,25 @@
+/** Answers of frames that get one, and of those that get none: which caller is told what. */
+import { expect, test } from 'vitest';
+import type { Link } from './link.ts';
+import { Requests } from './requests.ts';
+
+function link(): Link {
+  return { send: () => null } as unknown as Link;
+}
+
+test('what the server has perhaps refused unread ends and may be asked again; what was asked later, or elsewhere, waits on', () => {
+  let now = 0;
+  const requests = new Requests('r', () => now);
+  const [here, elsewhere] = [link(), link()];
+  const ends: string[] = [];
+  const ask = (on: Link, name: string): void =>
+    requests.ask(on, 'Subscribe', {}, (error) => ends.push(`${name} ${error?.reason} ${error?.temporary}`));
+  ask(here, 'early');
+  ask(elsewhere, 'elsewhere');
+  now = 10;
+  ask(here, 'late');
+  requests.unread(here, 5);
+  expect(ends).toEqual(['early outcome_unknown true']);
+  requests.lost(here);
+  expect(ends).toEqual(['early outcome_unknown true', 'late offline true']);
+});
