@@ -21,8 +21,8 @@ export type Rejected = SubscribedDetails['rejected'][number];
 export interface Asked {
   readonly id: string;
   readonly names: readonly string[];
-  /** For which there is no room. */
-  readonly tooMany: readonly Rejected[];
+  /** For which there is no room, or no way. */
+  readonly refused: readonly Rejected[];
 }
 
 /** The answer was none of this server's: something in between does not let this transport pass. */
@@ -120,7 +120,7 @@ export abstract class HttpSocket implements SocketPort {
     this.end(data.code === 401 ? 4300 : data.code === 403 ? 4003 : 4100);
   }
 
-  protected reply({ id, names, tooMany }: Asked, details: SubscribedDetails): void {
+  protected reply({ id, names, refused }: Asked, details: SubscribedDetails): void {
     const of = <V>(all: Readonly<Record<string, V>>): Record<string, V> =>
       Object.fromEntries(Object.entries(all).filter(([name]) => names.includes(name)));
     const rejected = details.rejected.filter(({ topic }) => names.includes(topic));
@@ -134,7 +134,7 @@ export abstract class HttpSocket implements SocketPort {
           topics: details.topics.filter((name) => names.includes(name)),
           positions: of(details.positions),
           recovery: of(details.recovery),
-          rejected: [...rejected, ...tooMany],
+          rejected: [...rejected, ...refused],
         },
       },
     });
@@ -170,16 +170,17 @@ export abstract class HttpSocket implements SocketPort {
 
   #subscribe(id: string, entries: readonly Entry[]): void {
     const names: string[] = [];
-    const tooMany: Rejected[] = [];
+    const refused: Rejected[] = [];
     for (const entry of entries) {
       const topic = nameOf(entry);
-      if (!this.wanted.has(topic) && this.wanted.size >= MAX_TOPICS) tooMany.push({ topic, ...TOO_MANY });
+      if (topic.includes('*')) refused.push({ topic, ...needsSocket('a pattern') });
+      else if (!this.wanted.has(topic) && this.wanted.size >= MAX_TOPICS) refused.push({ topic, ...TOO_MANY });
       else {
         this.wanted.set(topic, entry);
         names.push(topic);
       }
     }
-    const asked = { id, names, tooMany };
+    const asked = { id, names, refused };
     if (names.length === 0) return void this.place.environment.after(0, () => this.reply(asked, NOTHING));
     this.asked.push(asked);
     this.soon();
