@@ -19,6 +19,7 @@ import type { Welcome } from '../service/connection-events.ts';
 import { failedEvent } from '../service/tell-events.ts';
 import { closeOf, isOfThisNode, type Admission } from './admission.ts';
 import { clientAddress } from './client-address.ts';
+import { ConnectionsByNumber } from './connections-by-number.ts';
 import { ConnectionsByUser } from './connections-by-user.ts';
 import { drainConnections, type DrainOptions } from './drain.ts';
 import { greeting } from './greeting.ts';
@@ -64,7 +65,7 @@ export class Node {
   readonly parts: NodeParts;
   readonly connections: Connection[] = [];
   readonly byUser = new ConnectionsByUser(this.connections);
-  private readonly byNumber = new Map<number, Connection>();
+  private readonly byNumber = new ConnectionsByNumber<Connection>();
   private readonly options: NodeOptions;
   private readonly acceptBucket: TokenBucket;
   /** Refusals told inside WebSocket, which cost more than an HTTP answer: as many a second, and none of those of newcomers. */
@@ -125,7 +126,7 @@ export class Node {
   forget(connection: Connection): void {
     const { context } = this.parts;
     if (connection.slot === -1) return;
-    this.byNumber.delete(connection.number);
+    this.byNumber.remove(connection.number);
     this.byUser.removed(connection);
     const last = this.connections.pop() as Connection;
     if (last !== connection) {
@@ -292,7 +293,7 @@ export class Node {
     const connection = new Connection(this.lastNumber, agreement, context);
     connection.slot = this.connections.length;
     this.connections.push(connection);
-    this.byNumber.set(connection.number, connection);
+    this.byNumber.add(connection);
     this.byUser.added(connection);
     connection.transport = transport;
     context.counters.accepted += 1;
