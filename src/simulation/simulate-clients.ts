@@ -19,8 +19,6 @@ const SINCE = ['stored', 'stored', 'live', 'earliest', { last: 3 }] as const;
 const EVENTS: readonly LifecycleEvent[] = ['visible', 'hidden', 'online', 'offline', 'resume', 'pagehide', 'pageshow'];
 /** As long as a server is at least asked to keep keys. */
 const WINDOW_MS = 300_000;
-/** Longer than a world lives: a topic that is forgotten begins anew without a word for those that a pattern subscribes. */
-const FORGET_MS = 3_600_000;
 /** Seconds in which clients that have been away for long are back. */
 const HEALTHY_BEATS = 120;
 
@@ -50,7 +48,6 @@ function live(seed: number, parts: Parts, steps: number, planted: Planted): void
   const world = new World(seed, parts, null, {
     hasOwner: false,
     idempotencyWindowMs: WINDOW_MS,
-    forgetAfterMs: FORGET_MS,
   });
   // The keys of a log are lost with it, so what is sent again then is stored again.
   world.ledger.isPerEpoch = parts.distributed !== undefined;
