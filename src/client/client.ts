@@ -68,6 +68,9 @@ const UNREAD_MS = 1_000;
 /** Between two requests for a token that failed. */
 const TOKEN_PAUSE_MS = 10_000;
 
+/** Of entries beside the core. */
+type CoreType = 'Presence' | 'PresenceGet' | 'Subscribe' | 'Unsubscribe';
+
 /** The user is kept as the place of a topic that nobody can have, so that every storage has room for it. */
 const USER = '@user';
 
@@ -78,6 +81,11 @@ export class Client<T = Record<string, unknown>> {
   readonly environment: Environment;
   /** What these keep with it, so that there is one for a topic, however many ask. */
   readonly shared = new Map<string, unknown>();
+  /** Who of them sees every frame. */
+  readonly taps = new Set<(frame: ServerFrame) => void>();
+  readonly bounds: BufferBounds;
+  /** Whether a key is of this client. */
+  readonly isMine: (key: string) => boolean;
   readonly #tokens: Tokens;
   readonly #connection: Connection;
   readonly #requests: Requests;
@@ -94,6 +102,8 @@ export class Client<T = Record<string, unknown>> {
   #unlisten: (() => void) | null = null;
   #wasGreeted = false;
   #cancelRenewal: () => void = () => {};
+  /** What takes back the times after which unanswered frames count as unread. */
+  readonly #doubts = new Set<() => void>();
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -117,6 +127,7 @@ export class Client<T = Record<string, unknown>> {
       changed: (key, saved) => void this.#storage.write((storage) => storage.entry(key, saved)),
     });
     const isMine = (key: string): boolean => this.#publishes.isMine(key);
+    this.isMine = isMine;
     this.#subscriptions = new Subscriptions({
       environment,
       requests: this.#requests,
@@ -153,8 +164,9 @@ export class Client<T = Record<string, unknown>> {
       },
     );
     const { maxMessages = 1_000, maxBytes = 1_048_576 } = options.buffer ?? {};
+    this.bounds = { maxMessages, maxBytes };
     this.#ports = {
-      bounds: { maxMessages, maxBytes },
+      bounds: this.bounds,
       read: (topic, reader) => this.#read(topic, reader),
       state: (topic) => this.#subscriptions.feed(topic)?.state ?? 'stopped',
       watch: (topic, listener) => watch(this.#watchers, topic, listener),
@@ -208,7 +220,7 @@ export class Client<T = Record<string, unknown>> {
    * A frame that an application has added to the server, or one of presence; it waits for a connection.
    * @throws SignalboxError, `outcome_unknown` when the connection was lost before the answer
    */
-  async request(type: `X-${string}` | 'Presence' | 'PresenceGet', data?: unknown): Promise<unknown> {
+  async request(type: `X-${string}` | CoreType, data?: unknown): Promise<unknown> {
     this.#start();
     const { state } = this;
     if (state.status === 'closed') throw state.error ?? new SignalboxError('closed', 'the client was closed');
@@ -301,7 +313,7 @@ export class Client<T = Record<string, unknown>> {
     const consumer = new Consumer(handler, start === 'stored', this.#ports.bounds, {
       committed: ({ isStored, done }) => {
         if (!isStored || done === null) return;
-        this.#keep(topic, done);
+        this.keep(topic, done);
       },
       drained: (which) => this.#subscriptions.drained(topic, which),
       threw: (cause) => {
@@ -375,12 +387,17 @@ export class Client<T = Record<string, unknown>> {
       this.#subscriptions.forget();
       this.#tell('error', error);
     }
-    if (!this.#wasGreeted || before !== epoch) this.#keep(USER, { epoch, sequence: 0 });
+    if (!this.#wasGreeted || before !== epoch) this.keep(USER, { epoch, sequence: 0 });
     this.#wasGreeted = true;
     return true;
   }
 
-  #keep(topic: string, position: Position): void {
+  /** What was kept under names that begin so, by the rest of the name. */
+  places(prefix: string): [string, Position][] {
+    return this.#positions.below(prefix);
+  }
+
+  keep(topic: string, position: Position): void {
     this.#positions.set(topic, position);
     void this.#storage.write((storage) => storage.commit(topic, position));
   }
@@ -392,6 +409,7 @@ export class Client<T = Record<string, unknown>> {
 
   #received(link: Link, frame: ServerFrame, size: number): void {
     const { type, data, reply_to: replyTo } = frame;
+    for (const tap of this.taps) tap(frame);
     if (type === 'Broadcast' || type === 'DirectMessage' || type === 'Gap')
       this.#subscriptions.frame(link, frame, size);
     else if (replyTo !== undefined) {
@@ -410,10 +428,12 @@ export class Client<T = Record<string, unknown>> {
   #doubt(link: Link, retryAfterMs: number): void {
     const { environment } = this;
     const now = environment.elapsed();
-    environment.after(retryAfterMs + UNREAD_MS, () => {
+    const cancel = environment.after(retryAfterMs + UNREAD_MS, () => {
+      this.#doubts.delete(cancel);
       this.#requests.unread(link, now);
       this.#publishes.unread(link, now);
     });
+    this.#doubts.add(cancel);
   }
 
   /** A new token on the same connection, before the old one ends. */
@@ -461,6 +481,7 @@ export class Client<T = Record<string, unknown>> {
     if (state.status === 'closed') {
       const error = state.error ?? null;
       this.#unlisten?.();
+      for (const cancel of this.#doubts) cancel();
       this.#publishes.close(error?.reason === 'signed_out' ? 'signed_out' : 'closed');
       this.#subscriptions.close(error);
       const closed = error ?? new SignalboxError('closed', 'the client was closed');

@@ -1,4 +1,4 @@
-/** Who hears what of frames that get an answer, and of those that get none. */
+/** Requests on a connection: answered, lost with it, or perhaps never read. */
 import { expect, test } from 'vitest';
 import type { Link } from './link.ts';
 import { Requests } from './requests.ts';

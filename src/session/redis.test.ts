@@ -41,7 +41,7 @@ function open(bounds: StoreBounds): StoreUnderTest {
     settle: async () => {
       await started;
       await store.flush();
-      // What leaves is deleted by a call behind those that were answered.
+      // A session that leaves is deleted by a call behind those that were answered.
       await new Promise((resolve) => link.write([['PTTL', 'none']], resolve));
     },
   };

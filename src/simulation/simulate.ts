@@ -28,8 +28,8 @@ const HEALTHY_BEATS = 25;
 const LAST_PUBLISHED: readonly string[] = ['chat.a', 'chat.b', 'chat.c', 'chat.n'];
 
 /**
- * Runs one seed, without shortening what it found: that takes a hundred runs more, which whoever only asks whether
- * something is found need not wait for.
+ * Runs one seed, without shortening what it found: that takes a hundred runs more, and callers that only ask
+ * whether something is found need not wait for them.
  */
 export function violationOf(seed: number, parts: Parts = REAL_PARTS, steps = STEPS): Violation | null {
   return attempt(seed, scheduleOf(seed, steps), parts);

@@ -40,7 +40,7 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-/** In ms of this process's processor time: by the clock, whoever else had the processor in between counts as well. */
+/** In ms of this process's processor time: the clock would also count other processes that had the processor in between. */
 export function timeOf(work: () => void, runs = 1): number {
   const started = process.cpuUsage();
   for (let at = 0; at < runs; at += 1) work();

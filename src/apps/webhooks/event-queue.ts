@@ -38,7 +38,7 @@ export interface QueueTold {
 export interface EventQueue {
   /** Opens it, with what an earlier process has left. @throws Error when it cannot be opened */
   open(): Promise<void>;
-  /** Takes an event, at once. In a file it is kept for the next process when this returns, in Redis a round trip later. */
+  /** Takes an event, at once. A file keeps it for the next process when this returns, a queue that nodes share a round trip later. */
   put(event: string): void;
   /**
    * The oldest events: at most `limit`, and of more than one at most `maxBytes`. `null`: another node delivers them, or
