@@ -8,7 +8,7 @@ import { ApplicationRequests } from './application-requests.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type BufferBounds } from './consumer.ts';
 import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
-import { SignalboxError } from './errors.ts';
+import { isSignalboxError, SignalboxError } from './errors.ts';
 import { Histories } from './histories.ts';
 import { messageOf } from './items.ts';
 import type { Link } from './link.ts';
@@ -181,6 +181,7 @@ export class Client<T = Record<string, unknown>> {
         });
       },
       message: (topic, frame) => messageOf(topic, frame, isMine),
+      failed: (cause) => this.#faulty(cause),
       after: (ms, work) => environment.after(ms, work),
     };
     if (options.connect === 'now') this.#start();
@@ -503,13 +504,18 @@ export class Client<T = Record<string, unknown>> {
       this.#call(() => (listener as (value: ClientEvents[E]) => void)(value), event);
   }
 
+  #faulty(cause: unknown): void {
+    const error = new SignalboxError('handler_failed', `a listener threw: ${String(cause)}`, { cause });
+    this.#tell('error', isSignalboxError(cause) ? cause : error);
+  }
+
   /** What a listener throws must not leave the client half-way. */
   #call(listener: () => void, event?: keyof ClientEvents): void {
     try {
       listener();
     } catch (cause) {
       if (event === 'error') return;
-      this.#tell('error', new SignalboxError('handler_failed', `a listener threw: ${String(cause)}`, { cause }));
+      this.#faulty(cause);
     }
   }
 }
