@@ -181,7 +181,7 @@ export class Client<T = Record<string, unknown>> {
         });
       },
       message: (topic, frame) => messageOf(topic, frame, isMine),
-      failed: (cause) => this.#faulty(cause),
+      failed: (cause) => this.faulty(cause),
       after: (ms, work) => environment.after(ms, work),
     };
     if (options.connect === 'now') this.#start();
@@ -504,7 +504,8 @@ export class Client<T = Record<string, unknown>> {
       this.#call(() => (listener as (value: ClientEvents[E]) => void)(value), event);
   }
 
-  #faulty(cause: unknown): void {
+  /** Tells what nobody else is told, also for the entries beside it. */
+  faulty(cause: unknown): void {
     const error = new SignalboxError('handler_failed', `a listener threw: ${String(cause)}`, { cause });
     this.#tell('error', isSignalboxError(cause) ? cause : error);
   }
@@ -515,7 +516,7 @@ export class Client<T = Record<string, unknown>> {
       listener();
     } catch (cause) {
       if (event === 'error') return;
-      this.#faulty(cause);
+      this.faulty(cause);
     }
   }
 }

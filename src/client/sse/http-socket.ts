@@ -57,7 +57,7 @@ export abstract class HttpSocket implements SocketPort {
     this.uplink = new Uplink(place, {
       answered: (ids, text) => {
         this.onmessage?.({ data: text });
-        // What is not answered would wait for ever; on the next connection it is asked again.
+        // A frame without an answer would wait for ever; on the next connection it is asked again.
         if (!isAnswerTo(ids, text)) this.end(1002);
       },
       refused: (ids, status, text, retryAfterMs) => {
