@@ -129,7 +129,7 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
       for (const name of names) this.wanted.delete(name);
       this.deliver({ type: 'Error', reply_to: id, data: error });
     }
-    for (const id of [...stream.presences.asked.values()].flat())
+    for (const id of this.#presence.givenUp(stream.presences))
       this.deliver({ type: 'Error', reply_to: id, data: error });
     const renewal = this.#takeRenewal();
     if (renewal !== null) {
