@@ -2,6 +2,7 @@
 import { quantile } from '../redis/redis-process.ts';
 import type { Outcome } from './measure.ts';
 import type { DrainBenchOptions } from './options.ts';
+import type { Busy } from './processor.ts';
 import type { Delivery, Silence } from './reader-record.ts';
 
 type Row = readonly (string | number)[];
@@ -54,6 +55,8 @@ export function conditions(outcome: Outcome, options: DrainBenchOptions): string
     `  longest delay of a message of a client: median ${ms(quantile(late, 0.5))}, longest ${ms(quantile(late, 1))}`,
     `  holes that the library announced: ${deliveries.reduce((total, { gaps }) => total + gaps, 0)}`,
     `  processors idle: ${percent(before.busy.idle)} before, ${percent(during.busy.idle)} from the fault on; of this run: ${percent(before.busy.own)}, ${percent(during.busy.own)}`,
+    `  processor time before: ${timesOf(before.busy)}`,
+    `  from the fault on: ${timesOf(during.busy)}`,
     `  a process of the clients stood still for at most ${ms(before.stallMs)} before, ${ms(during.stallMs)} from the fault on`,
   ].join('\n');
 }
@@ -61,6 +64,10 @@ export function conditions(outcome: Outcome, options: DrainBenchOptions): string
 function shares(silences: readonly Silence[], wanted: readonly number[]): string[] {
   const times = silences.map(({ longestMs }) => longestMs);
   return wanted.map((share) => ms(quantile(times, share)));
+}
+
+function timesOf({ seconds }: Busy): string {
+  return [...seconds].map(([name, used]) => `${name} ${used.toFixed(2)} s`).join(', ');
 }
 
 function ms(value: number): string {

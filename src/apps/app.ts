@@ -39,10 +39,25 @@ export interface Parts {
   /** Topics that it owns. Claims of applications may not overlap. */
   readonly topics?: readonly OwnedTopics[];
   readonly hooks?: Hooks;
+  /** Events that it has given up, for operators: `/admin/apps/dead-letters`. */
+  readonly deadLetters?: AppDeadLetters;
   /** A component of `/health`, and of readiness where it is needed. Called when somebody asks; never waits. */
   readonly health?: () => Health;
   /** Ends within the grace time: what was acknowledged is not lost. Called when no connection is left. */
   readonly stop?: () => MaybePromise<void>;
+}
+
+export interface AppDeadLetters {
+  /** The newest first. */
+  readonly list: (limit: number) => MaybePromise<AppDeadLetterPage>;
+  /** Tries some of them again. @param ids `null` for all */
+  readonly replay: (ids: readonly string[] | null) => MaybePromise<unknown>;
+}
+
+export interface AppDeadLetterPage {
+  readonly total: number;
+  /** Each as JSON, with an `id`. */
+  readonly deadLetters: readonly object[];
 }
 
 export interface Health {

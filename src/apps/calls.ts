@@ -21,6 +21,7 @@ type Part =
   | 'event'
   | 'gauge'
   | 'health'
+  | 'dead letters'
   | 'stop';
 
 export interface CallPorts {

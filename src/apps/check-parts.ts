@@ -23,7 +23,7 @@ export function partsProblems(
   return [...memberProblems(given), ...frameProblems(given), ...routeProblems(given, routes), ...topicProblems(given)];
 }
 
-const PARTS = ['frames', 'routes', 'topics', 'hooks', 'health', 'stop'] satisfies (keyof Parts)[];
+const PARTS = ['frames', 'routes', 'topics', 'hooks', 'deadLetters', 'health', 'stop'] satisfies (keyof Parts)[];
 const HOOKS = [
   'atOnce',
   'connecting',

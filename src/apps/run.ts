@@ -2,13 +2,14 @@
 import type { DeadLetters } from '../actor/dead-letters.ts';
 import type { Problem } from '../config/problem.ts';
 import type { FrameHandler } from '../connection/context.ts';
+import type { AppDeadLetters, RunningDeadLetters } from '../node/app-dead-letters.ts';
 import type { ApplicationRoute } from '../node/application-route.ts';
 import { isRefusal } from '../protocol/errors.ts';
 import type { Scheduler } from '../telemetry/clock.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Health, Parts } from './app.ts';
-import { Calls } from './calls.ts';
+import { Calls, type Called } from './calls.ts';
 import { partsProblems } from './check-parts.ts';
 import { frameHandler } from './frames.ts';
 import { HookEvents } from './hooks.ts';
@@ -38,6 +39,7 @@ export interface RunningApps {
   readonly owners: Owners | null;
   /** `null` when no application has hooks. */
   readonly events: HookEvents | null;
+  readonly deadLetters: AppDeadLetters;
   /** By application; those that say nothing of themselves are missing. */
   health(): Readonly<Record<string, Health>>;
   /** @param graceMs milliseconds for their ends */
@@ -128,6 +130,7 @@ function build(running: readonly Running[], ports: AppPorts): RunningApps {
     routes,
     owners: owners.size === 0 ? null : owners,
     events: hasHooks ? events : null,
+    deadLetters: new Map(running.flatMap((it) => deadLettersOf(it, deadlineMs))),
     health: () => Object.fromEntries(running.flatMap(healthOf)),
     stop: async (graceMs) => {
       const endsAt = ports.context.clock.elapsed() + graceMs;
@@ -135,6 +138,21 @@ function build(running: readonly Running[], ports: AppPorts): RunningApps {
       await stopAll(running, Math.max(0, endsAt - ports.context.clock.elapsed()));
     },
   };
+}
+
+function deadLettersOf({ app, parts, calls }: Running, deadlineMs: number): [string, RunningDeadLetters][] {
+  const { deadLetters } = parts;
+  if (deadLetters === undefined) return [];
+  const called = (name: string): Called => ({ part: 'dead letters', name, deadlineMs });
+  const list = (limit: number): ReturnType<RunningDeadLetters['list']> =>
+    calls.ask(called('list'), () => deadLetters.list(limit));
+  const replay = (ids: readonly string[] | null): void =>
+    calls.run<unknown>(
+      called('replay'),
+      () => deadLetters.replay(ids),
+      () => {},
+    );
+  return [[app, { list, replay }]];
 }
 
 /** A schema that throws is told with the name of its application and its part. */

@@ -5,6 +5,7 @@ import type { RunningApps } from '../apps/run.ts';
 import type { Config } from '../config/schema.ts';
 import type { FrameHandler } from '../connection/context.ts';
 import { answerView } from '../http/admin-elsewhere.ts';
+import { appDeadLetterRoute } from '../http/app-dead-letters.ts';
 import { adminViewRoutes } from '../http/admin-views.ts';
 import { metricsRoutes } from '../http/metrics.ts';
 import { userConnectionView } from '../http/user-connections.ts';
@@ -62,16 +63,25 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const core = buildCore({ config, name, logs, storage, frameHandlers });
   const { node, context, mode } = core;
   const events = new AppEvents(config.apps.deadline_ms);
-  const operations = buildOperations(core, logs, events, () => onEnd('drain'));
+  let running: RunningApps | null = null;
+  const operations = buildOperations(
+    core,
+    logs,
+    events,
+    () => running,
+    () => onEnd('drain'),
+  );
   await storage.broker.start(context.router);
   const upkeep = buildUpkeep(config, context, storage, logs);
   const pulse = buildPulse(core, operations, storage, () => onEnd('fatal'));
   const metrics = buildMetrics(core, storage, pulse, logs);
 
-  let running: RunningApps | null = null;
   const own = publicRoutes(config, core, storage, () => running);
   const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
-  const looking = adminViewRoutes(node, bus, operations);
+  const looking = [
+    ...adminViewRoutes(node, bus, operations),
+    appDeadLetterRoute(name, () => running?.deadLetters ?? new Map()),
+  ];
   const admin = adminRoutes(config, core, storage, looking, isWorker, logs);
 
   let port = config.server.port;
@@ -113,6 +123,7 @@ function buildOperations(
   { node, authenticator }: Core,
   logs: LogFactory,
   events: AppEvents,
+  apps: () => RunningApps | null,
   drain: () => void,
 ): Operations {
   return new Operations(node, {
@@ -121,6 +132,10 @@ function buildOperations(
     logLevels: () => logs.levelsText,
     drain,
     appEvent: (told) => events.told(told),
+    replay: (app) => {
+      const kept = apps()?.deadLetters.get(app);
+      return kept === undefined ? null : (ids) => kept.replay(ids);
+    },
     log: logs.room('control'),
   });
 }

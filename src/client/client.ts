@@ -12,11 +12,12 @@ import { SignalboxError } from './errors.ts';
 import { Histories } from './histories.ts';
 import { messageOf } from './items.ts';
 import type { Link } from './link.ts';
+import { OpenedStorage } from './opened-storage.ts';
 import { Positions } from './positions.ts';
 import { PublishQueue } from './publish-queue.ts';
 import type { PublishOptions, QueueOptions, QueueView, Receipt } from './publishing.ts';
 import { Requests } from './requests.ts';
-import type { ClientStorage, Saved } from './storage.ts';
+import type { ClientStorage } from './storage.ts';
 import { ME, Subscriptions } from './subscriptions.ts';
 import { Tokens, type TokenSource } from './tokens.ts';
 import type { Reader, TopicPorts } from './topic-ports.ts';
@@ -67,6 +68,9 @@ const UNREAD_MS = 1_000;
 /** Between two requests for a token that failed. */
 const TOKEN_PAUSE_MS = 10_000;
 
+/** Of entries beside the core. */
+type CoreType = 'Presence' | 'PresenceGet' | 'Subscribe' | 'Unsubscribe';
+
 /** The user is kept as the place of a topic that nobody can have, so that every storage has room for it. */
 const USER = '@user';
 
@@ -77,6 +81,11 @@ export class Client<T = Record<string, unknown>> {
   readonly environment: Environment;
   /** What these keep with it, so that there is one for a topic, however many ask. */
   readonly shared = new Map<string, unknown>();
+  /** Who of them sees every frame. */
+  readonly taps = new Set<(frame: ServerFrame) => void>();
+  readonly bounds: BufferBounds;
+  /** Whether a key is of this client. */
+  readonly isMine: (key: string) => boolean;
   readonly #tokens: Tokens;
   readonly #connection: Connection;
   readonly #requests: Requests;
@@ -86,14 +95,15 @@ export class Client<T = Record<string, unknown>> {
   readonly #publishes: PublishQueue;
   readonly #positions = new Positions();
   readonly #owner: string;
-  /** What waits for the storage; `null` when it need not. */
-  #whenLoaded: (() => void)[] | null = null;
+  readonly #storage: OpenedStorage;
   readonly #ports: TopicPorts;
   readonly #listeners = new Map<string, Set<(value: never) => void>>();
   readonly #watchers = new Map<string, Set<() => void>>();
   #unlisten: (() => void) | null = null;
   #wasGreeted = false;
   #cancelRenewal: () => void = () => {};
+  /** What takes back the times after which unanswered frames count as unread. */
+  readonly #doubts = new Set<() => void>();
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -104,6 +114,7 @@ export class Client<T = Record<string, unknown>> {
     this.environment = environment;
     this.#tokens = new Tokens(options.token, environment);
     this.#owner = `${id}-`;
+    this.#storage = new OpenedStorage(options.storage, (error) => this.#tell('error', error));
     this.#requests = new Requests(`${id}?`, () => environment.elapsed());
     this.#histories = new Histories(this.#requests, link);
     this.#applications = new ApplicationRequests(this.#requests, link);
@@ -113,9 +124,10 @@ export class Client<T = Record<string, unknown>> {
       options: options.queue ?? {},
       link,
       serverTime: () => this.serverTime,
-      changed: (key, saved) => void this.#store((storage) => storage.entry(key, saved)),
+      changed: (key, saved) => void this.#storage.write((storage) => storage.entry(key, saved)),
     });
     const isMine = (key: string): boolean => this.#publishes.isMine(key);
+    this.isMine = isMine;
     this.#subscriptions = new Subscriptions({
       environment,
       requests: this.#requests,
@@ -152,8 +164,9 @@ export class Client<T = Record<string, unknown>> {
       },
     );
     const { maxMessages = 1_000, maxBytes = 1_048_576 } = options.buffer ?? {};
+    this.bounds = { maxMessages, maxBytes };
     this.#ports = {
-      bounds: { maxMessages, maxBytes },
+      bounds: this.bounds,
       read: (topic, reader) => this.#read(topic, reader),
       state: (topic) => this.#subscriptions.feed(topic)?.state ?? 'stopped',
       watch: (topic, listener) => watch(this.#watchers, topic, listener),
@@ -207,7 +220,7 @@ export class Client<T = Record<string, unknown>> {
    * A frame that an application has added to the server, or one of presence; it waits for a connection.
    * @throws SignalboxError, `outcome_unknown` when the connection was lost before the answer
    */
-  async request(type: `X-${string}` | 'Presence' | 'PresenceGet', data?: unknown): Promise<unknown> {
+  async request(type: `X-${string}` | CoreType, data?: unknown): Promise<unknown> {
     this.#start();
     const { state } = this;
     if (state.status === 'closed') throw state.error ?? new SignalboxError('closed', 'the client was closed');
@@ -288,51 +301,19 @@ export class Client<T = Record<string, unknown>> {
   #start(): void {
     if (this.#unlisten !== null || this.state.status !== 'idle') return;
     this.#unlisten = this.environment.lifecycle((event) => this.#lived(event));
-    const { storage } = this.#options;
-    const environment = this.environment;
-    const owner = this.#owner;
-    if (storage !== undefined) {
-      this.#whenLoaded = [];
-      const failed = (error: SignalboxError): void => this.#tell('error', error);
-      void new Promise<Saved>((resolve) => resolve(storage.open({ environment, owner, failed })))
-        .then(({ positions, queue }) => {
-          for (const [topic, position] of Object.entries(positions)) this.#positions.set(topic, position);
-          this.#publishes.adopt(queue);
-        })
-        .catch((cause: unknown) => this.#notStored(cause))
-        .then(() => {
-          const waiting = this.#whenLoaded ?? [];
-          this.#whenLoaded = null;
-          for (const work of waiting) work();
-        });
-    }
-    this.#loaded(() => this.#connection.start());
-  }
-
-  /** A storage of the application's own may throw. */
-  async #store(work: (storage: ClientStorage) => unknown): Promise<void> {
-    const { storage } = this.#options;
-    try {
-      if (storage !== undefined) await work(storage);
-    } catch (cause) {
-      this.#notStored(cause);
-    }
-  }
-
-  #notStored(cause: unknown): void {
-    this.#tell('error', new SignalboxError('storage_failed', `the storage failed: ${String(cause)}`, { cause }));
-  }
-
-  #loaded(work: () => void): void {
-    if (this.#whenLoaded === null) work();
-    else this.#whenLoaded.push(work);
+    this.#storage.open({ environment: this.environment, owner: this.#owner }, ({ positions, queue }) => {
+      for (const [topic, position] of Object.entries(positions)) this.#positions.set(topic, position);
+      this.#publishes.adopt(queue);
+    });
+    this.#storage.whenRead(() => this.#connection.start());
   }
 
   #read(topic: string, { handler, refused: ended, threw, since }: Reader): () => void {
-    const consumer = new Consumer(handler, since === 'stored', this.#ports.bounds, {
+    const start = since ?? 'stored';
+    const consumer = new Consumer(handler, start === 'stored', this.#ports.bounds, {
       committed: ({ isStored, done }) => {
         if (!isStored || done === null) return;
-        this.#keep(topic, done);
+        this.keep(topic, done);
       },
       drained: (which) => this.#subscriptions.drained(topic, which),
       threw: (cause) => {
@@ -342,7 +323,6 @@ export class Client<T = Record<string, unknown>> {
       },
       refused: (error) => this.#call(() => ended(error)),
     });
-    const start = since ?? 'stored';
     if (typeof start === 'object' && !('last' in start) && !(typeof start.epoch === 'string' && start.sequence >= 0)) {
       const problem = new SignalboxError('invalid_field', 'expected a position with an epoch and a sequence');
       consumer.events.refused(problem);
@@ -351,7 +331,7 @@ export class Client<T = Record<string, unknown>> {
     let stop = (): void => consumer.end();
     // It may find out at once that it cannot connect.
     this.#start();
-    this.#loaded(() => {
+    this.#storage.whenRead(() => {
       const { state } = this;
       if (state.status === 'closed') ended(state.error ?? null);
       else if (!consumer.isEnded) stop = this.#subscriptions.add(topic, consumer, start);
@@ -407,23 +387,29 @@ export class Client<T = Record<string, unknown>> {
       this.#subscriptions.forget();
       this.#tell('error', error);
     }
-    if (!this.#wasGreeted || before !== epoch) this.#keep(USER, { epoch, sequence: 0 });
+    if (!this.#wasGreeted || before !== epoch) this.keep(USER, { epoch, sequence: 0 });
     this.#wasGreeted = true;
     return true;
   }
 
-  #keep(topic: string, position: Position): void {
+  /** What was kept under names that begin so, by the rest of the name. */
+  places(prefix: string): [string, Position][] {
+    return this.#positions.below(prefix);
+  }
+
+  keep(topic: string, position: Position): void {
     this.#positions.set(topic, position);
-    void this.#store((storage) => storage.commit(topic, position));
+    void this.#storage.write((storage) => storage.commit(topic, position));
   }
 
   #forget(): Promise<void> {
     this.#positions.clear();
-    return this.#store((storage) => storage.clear());
+    return this.#storage.write((storage) => storage.clear());
   }
 
   #received(link: Link, frame: ServerFrame, size: number): void {
     const { type, data, reply_to: replyTo } = frame;
+    for (const tap of this.taps) tap(frame);
     if (type === 'Broadcast' || type === 'DirectMessage' || type === 'Gap')
       this.#subscriptions.frame(link, frame, size);
     else if (replyTo !== undefined) {
@@ -442,10 +428,12 @@ export class Client<T = Record<string, unknown>> {
   #doubt(link: Link, retryAfterMs: number): void {
     const { environment } = this;
     const now = environment.elapsed();
-    environment.after(retryAfterMs + UNREAD_MS, () => {
+    const cancel = environment.after(retryAfterMs + UNREAD_MS, () => {
+      this.#doubts.delete(cancel);
       this.#requests.unread(link, now);
       this.#publishes.unread(link, now);
     });
+    this.#doubts.add(cancel);
   }
 
   /** A new token on the same connection, before the old one ends. */
@@ -479,7 +467,7 @@ export class Client<T = Record<string, unknown>> {
   #lived(event: LifecycleEvent): void {
     const connection = this.#connection;
     if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
-      void this.#store((storage) => storage.flush());
+      void this.#storage.write((storage) => storage.flush());
       connection.hidden();
       // An open socket keeps a page out of the back-forward cache.
       if (event === 'pagehide') connection.suspend('bfcache');
@@ -493,12 +481,13 @@ export class Client<T = Record<string, unknown>> {
     if (state.status === 'closed') {
       const error = state.error ?? null;
       this.#unlisten?.();
+      for (const cancel of this.#doubts) cancel();
       this.#publishes.close(error?.reason === 'signed_out' ? 'signed_out' : 'closed');
       this.#subscriptions.close(error);
       const closed = error ?? new SignalboxError('closed', 'the client was closed');
       this.#histories.close(closed);
       this.#applications.close(closed);
-      void this.#store((storage) => storage.flush());
+      void this.#storage.write((storage) => storage.flush());
     }
     this.#tell('state', state);
   }

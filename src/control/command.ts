@@ -99,6 +99,10 @@ export const COMMANDS = {
     enabled: z.boolean(),
     ttl_secs: ttl,
   }),
+  replay: z.strictObject({
+    app: z.string().min(1).max(64).describe('the application whose dead letters they are'),
+    ids: z.array(z.string().min(1).max(200)).min(1).max(1_000).optional().describe('which of them; without, all'),
+  }),
   drain: z.strictObject({}),
   // What backends ask for their users; operators have endpoints of their own.
   close_connections: z.strictObject({

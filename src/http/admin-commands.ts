@@ -105,6 +105,13 @@ export const ADMIN_COMMANDS: readonly AdminCommandEndpoint[] = [
   },
   {
     method: 'POST',
+    path: '/admin/apps/dead-letters/replay',
+    operation: 'replayAppDeadLetters',
+    summary: 'Has an application try again what it has given up: all of it, or some.',
+    command: 'replay',
+  },
+  {
+    method: 'POST',
     path: '/admin/drain',
     operation: 'drain',
     summary: 'Drains this node and ends its process, as SIGTERM does. {"node": "*"} drains all nodes.',

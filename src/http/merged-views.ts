@@ -1,5 +1,6 @@
 /** The answers of all nodes as one, for the views that have such a form. Each row says which node it comes from. */
 import type { NodeAnswer } from './all-nodes.ts';
+import { APP_DEAD_LETTERS } from './app-dead-letters.ts';
 import { MAX_PAGE } from './page-size.ts';
 import { mergedTrace } from './merged-trace.ts';
 
@@ -23,6 +24,7 @@ export const MERGED: Readonly<Record<string, View>> = {
     merge: (answers, query) => ({ ...mergedTrace(answers, query.get('user')), nodes: answers.map(summary) }),
   },
   '/admin/trace': { byDefault: false, isPaged: false, merge: each },
+  [APP_DEAD_LETTERS]: { byDefault: false, isPaged: false, merge: each },
   '/admin/dead-letters': { byDefault: false, isPaged: false, merge: each },
   '/admin/emergency-status': { byDefault: true, isPaged: false, merge: each },
 };

@@ -6,6 +6,7 @@ import { notificationFrame } from '../connection/replies.ts';
 import { closeServed } from '../connection/serve-out.ts';
 import type { ArgumentsOf, Command, CommandName, Outcome } from '../control/command.ts';
 import type { Rate } from '../limits/token-bucket.ts';
+import { quote } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { Log } from '../telemetry/log.ts';
 import { BACKEND_CLOSE_CODES } from '../protocol/close-codes.ts';
@@ -26,6 +27,8 @@ export interface OperationParts {
   readonly drain: () => void;
   /** What an application on some node tells its instances. */
   readonly appEvent: (told: ArgumentsOf<'app_event'>) => void;
+  /** How an application tries again what it has given up; `null` where there is none that does. @param ids `null` for all */
+  readonly replay: (app: string) => ((ids: readonly string[] | null) => void) | null;
   readonly log: Log;
 }
 
@@ -230,6 +233,12 @@ const PLANS: Plans = {
     const theirs = self.node.byUser.of(tenant, user).filter(({ isOpen }) => isOpen);
     const frame = notificationFrame(event, data as JsonValue);
     return { connections: theirs.length, apply: () => announce(theirs, frame, self.node.parts.context.scheduler) };
+  },
+
+  replay: ({ parts }, { app, ids }) => {
+    const replay = parts.replay(app);
+    if (replay === null) return { problem: `expected an application that keeps dead letters here, got ${quote(app)}` };
+    return { apply: () => replay(ids ?? null) };
   },
 
   app_event: ({ parts }, told) => ({ apply: () => parts.appEvent(told) }),

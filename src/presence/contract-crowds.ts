@@ -1,6 +1,6 @@
 /** The contract of stores of presence where many are present and much changes while others read. */
 import { describe, expect, test } from 'vitest';
-import { A, B, enter, leave, Reader, T, type Probe } from './contract-probe.ts';
+import { A, B, enter, inOrder, leave, Reader, T, type Probe } from './contract-probe.ts';
 import type { CountMode, PresenceChange } from './presence-store.ts';
 
 /** The members, as the node that writes them knows. */
@@ -14,7 +14,7 @@ class Truth {
   }
 
   get members(): ReadonlyMap<string, string> {
-    return new Map([...this.entries.values()].map(({ user, data }): [string, string] => [user, data]).sort());
+    return inOrder([...this.entries.values()].map(({ user, data }) => [user, data]));
   }
 
   async enter(count: number): Promise<void> {

@@ -27,6 +27,8 @@ export class LibraryClient implements SocketWatch {
   private readonly world: World;
   private readonly clock: VirtualClock;
   private readonly isStrict: boolean;
+  /** In every other world its tokens subscribe it, whatever its readers want. */
+  private readonly given: { readonly subscribe?: readonly string[] };
   private tokens = 0;
   private hasErrors = false;
   private wasOpened = false;
@@ -44,6 +46,7 @@ export class LibraryClient implements SocketWatch {
     this.clock = clock;
     const random = new SeededRandom(seed);
     this.isStrict = random.chance(0.5);
+    this.given = seed % 2 === 0 ? { subscribe: ['chat.a', 'chat.b', 'chat.*'] } : {};
     this.client = createClient({
       url: 'ws://sim/ws',
       token: () => this.token(),
@@ -237,7 +240,7 @@ export class LibraryClient implements SocketWatch {
   private token(): string {
     this.tokens += 1;
     const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-    const claims = { sub: this.name, roles: ['user'], jti: String(this.tokens) };
+    const claims = { sub: this.name, roles: ['user'], jti: String(this.tokens), ...this.given };
     const unsigned = `${part({ alg: 'HS256' })}.${part(claims)}`;
     return `${unsigned}.${createHmac('sha256', SECRET).update(unsigned).digest('base64url')}`;
   }

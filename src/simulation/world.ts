@@ -97,11 +97,9 @@ export const COALESCE_MS = 30;
 export interface WorldOptions {
   readonly hasOwner: boolean;
   readonly idempotencyWindowMs: number;
-  /** After which the log of a topic that rests is forgotten. */
-  readonly forgetAfterMs: number;
 }
 
-const USUAL: WorldOptions = { hasOwner: true, idempotencyWindowMs: 10_000, forgetAfterMs: 60_000 };
+const USUAL: WorldOptions = { hasOwner: true, idempotencyWindowMs: 10_000 };
 
 function drawConditions(random: SeededRandom): Conditions {
   const mailboxCapacity = random.between(1, 4);
@@ -169,7 +167,7 @@ export class World {
       maxBytes: 10_000_000,
       idempotencyWindowMs: options.idempotencyWindowMs,
       idempotencyKeys: 100,
-      forgetAfterMs: options.forgetAfterMs,
+      forgetAfterMs: 60_000,
     };
     const tail = { messages: conditions.mailboxCapacity, bytes: conditions.mailboxBytes, totalBytes: 1_000_000 };
     this.broker =

@@ -18,6 +18,7 @@ import type { Log } from '../telemetry/log.ts';
 import { isAmbiguous, readHeaders, textProblem, type Headers } from './headers.ts';
 import { registerRoutes } from './http.ts';
 import { asksForHead, respond } from './response.ts';
+import { LateUpgrades } from './late-upgrades.ts';
 import { listenProblem } from './listen-problem.ts';
 import { Socket, type SocketData } from './socket.ts';
 import { uws } from './uws.ts';
@@ -28,6 +29,8 @@ export interface ServerOptions {
   readonly port: number;
   readonly maxMessageSize: number;
   readonly compression: boolean;
+  /** After so long without anything from a client its connection closes it. */
+  readonly clientTimeoutSecs: number;
   /** Whether other processes may listen on the port too (SO_REUSEPORT); each gets a share of the connections. */
   readonly sharesPort: boolean;
 }
@@ -53,6 +56,9 @@ const OVERSIZE_FACTOR = 4;
 /** Far above what one flush or one batch of replies writes, because above it the library drops the newest message silently. */
 const MAX_BACKPRESSURE = 64 * 1024 * 1024;
 
+/** The longest that the library knows. */
+const MAX_IDLE_SECS = 960;
+
 /** @throws with what is wrong with the host or the port, and what to do */
 export function listen(
   node: Node,
@@ -62,9 +68,10 @@ export function listen(
   log: Log,
 ): Promise<Server> {
   const app = uws.App();
-  registerWebSocket(app, node, options, counters, log);
+  const late = new LateUpgrades();
+  registerWebSocket(app, node, options, counters, late, log);
   registerRoutes(app, routes, counters, log);
-  return listenOn(app, options);
+  return listenOn(app, options, () => late.end());
 }
 
 /** Serves Routes only, on a port of their own. @throws like {@link listen} */
@@ -79,7 +86,11 @@ export function listenHttp(
   return listenOn(app, { ...options, sharesPort: false });
 }
 
-function listenOn(app: TemplatedApp, options: Pick<ServerOptions, 'host' | 'port' | 'sharesPort'>): Promise<Server> {
+function listenOn(
+  app: TemplatedApp,
+  options: Pick<ServerOptions, 'host' | 'port' | 'sharesPort'>,
+  ended: () => void = () => {},
+): Promise<Server> {
   return new Promise((resolve, reject) => {
     // Exclusive unless it is asked otherwise, because the library shares ports silently by default: two servers would each get half of the clients.
     const mode = options.sharesPort ? SHARED_PORT : EXCLUSIVE_PORT;
@@ -89,21 +100,30 @@ function listenOn(app: TemplatedApp, options: Pick<ServerOptions, 'host' | 'port
         resolve({
           port: uws.us_socket_local_port(socket),
           close: () => uws.us_listen_socket_close(socket),
-          end: () => void app.close(),
+          end: () => {
+            app.close();
+            ended();
+          },
         });
     });
   });
 }
 
-function registerWebSocket(app: TemplatedApp, node: Node, options: ServerOptions, counters: Counters, log: Log): void {
+function registerWebSocket(
+  app: TemplatedApp,
+  node: Node,
+  options: ServerOptions,
+  counters: Counters,
+  late: LateUpgrades,
+  log: Log,
+): void {
   app.ws<SocketData>('/ws', {
     maxPayloadLength: options.maxMessageSize * OVERSIZE_FACTOR,
     maxBackpressure: MAX_BACKPRESSURE,
     compression: options.compression ? uws.SHARED_COMPRESSOR : uws.DISABLED,
-    // Liveness is the connection's own business: it counts beats, which a blocked event loop does not shorten.
-    idleTimeout: 0,
+    idleTimeout: idleTimeout(options.clientTimeoutSecs),
     sendPingsAutomatically: false,
-    upgrade: (res, req, context) => upgrade(node, res, req, context, options.compression, log),
+    upgrade: (res, req, context) => upgrade(node, res, req, context, options.compression, late, log),
     open: (ws) => ws.getUserData().socket.opened(ws),
     message: (ws, message, isBinary) => {
       const { listener } = ws.getUserData().socket;
@@ -128,6 +148,16 @@ function registerWebSocket(app: TemplatedApp, node: Node, options: ServerOptions
   });
 }
 
+/**
+ * Liveness is the connection's own business: it counts beats, which a blocked event loop does not shorten. But what the library
+ * gives a client to take its close frame is a part of this time: without it, the next of the library's ticks, which come
+ * every 4 s, cuts a socket whose client is still sending, and the reset takes the close frame with it. From 32 s on it is
+ * 12 to 16 s.
+ */
+function idleTimeout(clientTimeoutSecs: number): number {
+  return clientTimeoutSecs < MAX_IDLE_SECS ? MAX_IDLE_SECS : 0;
+}
+
 const NOT_GET = refusal('method_not_allowed', 'expected GET');
 
 function strayProblem(handshake: Handshake): Refusal {
@@ -143,6 +173,7 @@ function upgrade(
   req: HttpRequest,
   context: us_socket_context_t,
   compresses: boolean,
+  late: LateUpgrades,
   log: Log,
 ): void {
   let aborted = false;
@@ -163,7 +194,6 @@ function upgrade(
   node.admit(handshake, (admission) => {
     if (admission.kind === 'accepted') abandon = admission.abandon;
     if (aborted) return abandon?.();
-    abandon = null;
     if (admission.kind === 'refused' && admission.close === null) {
       const response = refusalResponse(admission.refusal);
       // A client whose handshake is none is not worth a connection kept alive.
@@ -171,6 +201,8 @@ function upgrade(
     }
     // Caught inside, because the library ends the process when something is thrown into it.
     const upgraded = (): void => {
+      if (aborted) return;
+      abandon = null;
       try {
         open(admission, new Socket(compresses), res, context, key, extensions);
       } catch (error) {
@@ -179,21 +211,9 @@ function upgrade(
       }
     };
     if (isOwnTurn) upgraded();
-    else upgradeLater(node, res, upgraded);
+    else late.run(res, upgraded);
   });
   isOwnTurn = false;
-}
-
-/**
- * In the request's own turn an upgrade is corked already. In a later one the library prints a warning for each that is
- * not inside res.cork, and inside it, when the socket keeps its address, the end of that cork takes it for an HTTP
- * response still and may shut it down (20.51.4: one handshake in a thousand). A cork inside another socket's is only a
- * call, so it has no such end. Where nobody else is connected, a line too many is better than a handshake lost.
- */
-function upgradeLater(node: Node, res: HttpResponse, upgraded: () => void): void {
-  const other = node.connections.find(({ transport }) => transport !== null)?.transport ?? null;
-  if (other === null) upgraded();
-  else other.cork(() => void res.cork(upgraded));
 }
 
 /** Upgrades; a refused client is told why inside WebSocket, and closed. */

@@ -18,6 +18,8 @@ const ENDPOINTS = [
   ['POST', '/admin/users/ann/disconnect'],
   ['POST', '/admin/tokens/revoke'],
   ['POST', '/admin/rights/changed'],
+  ['GET', '/admin/apps/dead-letters'],
+  ['POST', '/admin/apps/dead-letters/replay'],
   ['GET', '/admin/topics'],
   ['GET', '/admin/dead-letters'],
   ['POST', '/admin/drain'],

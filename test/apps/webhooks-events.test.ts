@@ -1,5 +1,6 @@
 /** What a backend is told over real sockets: in order, at least once, whatever fails meanwhile. */
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { Admin, ADMIN_TOKEN } from '../harness/admin.ts';
 import { Backend } from '../harness/backend.ts';
 import { connect } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
@@ -159,6 +160,40 @@ describe('a backend that fails', () => {
     expect((await backend.told(3)).map(({ topic }) => topic)).toEqual(['a', 'c', 'b']);
     expect((await deadLetters(server)).total).toBe(0);
   });
+});
+
+test('operators see dead letters, of one node or all, and have them delivered again', async () => {
+  const backend = await startWebhookBackend((call, response) => {
+    if (call.type !== 'events' || isMended) return {};
+    response.writeHead(400).end();
+    return undefined;
+  });
+  let isMended = false;
+  const server = await startWebhookServer(
+    backend,
+    { tell: ['connected'] },
+    { 'admin.token': ADMIN_TOKEN, 'server.node_name': 'n1' },
+  );
+  await connect(server.port);
+  await eventually(async () => (await server.metric('signalbox_webhooks_dead_letters')) === 1, 'a dead letter');
+  const admin = new Admin(server.port);
+  const own = await admin.get('/admin/apps/dead-letters?app=webhooks');
+  const letter = { reason: 'rejected: status 400', event: { type: 'connected' } };
+  expect(own.body).toMatchObject({ node: 'n1', app: 'webhooks', total: 1, dead_letters: [letter] });
+  expect((await admin.get('/admin/apps/dead-letters?app=webhooks&node=*')).body).toMatchObject({
+    nodes: [{ node: 'n1', problem: null, total: 1, dead_letters: [letter] }],
+  });
+  expect((await admin.get('/admin/apps/dead-letters?app=poll')).body).toMatchObject({
+    error: { reason: 'not_found', message: 'expected an application that keeps dead letters (webhooks), got "poll"' },
+  });
+  expect((await admin.get('/admin/apps/dead-letters?app=webhooks&limit=0')).status).toBe(400);
+  isMended = true;
+  const replay = (body: object): ReturnType<Admin['post']> => admin.post('/admin/apps/dead-letters/replay', body);
+  expect((await replay({ app: 'poll' })).status).toBe(404);
+  expect((await replay({ app: 'webhooks', dry_run: true })).body).toMatchObject({ applied: false });
+  expect((await replay({ app: 'webhooks' })).body).toMatchObject({ applied: true, nodes: [{ node: 'n1' }] });
+  await backend.told(1);
+  expect((await admin.get('/admin/apps/dead-letters?app=webhooks')).body).toMatchObject({ total: 0 });
 });
 
 test('a queue that is full drops the oldest: counted, and kept as dead letters', async () => {

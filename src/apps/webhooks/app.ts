@@ -6,7 +6,7 @@ import { Asking } from './asking.ts';
 import { Backend } from './backend.ts';
 import { FileQueue } from './file-queue.ts';
 import { Questions } from './questions.ts';
-import { routes } from './routes.ts';
+import { keptLetters, routes } from './routes.ts';
 import { settings, type Settings } from './settings.ts';
 import { keyOf, Signer } from './signature.ts';
 import { Telling, type MakeQueue } from './telling.ts';
@@ -31,11 +31,13 @@ export const app: App<Settings> = {
     const telling =
       given.tell.length === 0 ? null : new Telling(host, given, backend, signer, await queueMaker(given, host));
     await telling?.start();
+    const letters = telling === null ? null : keptLetters(host, telling);
     const hooks: Hooks = { ...telling?.hooks(), ...asking.hooks() };
     const parts: Parts = {
       frames: asking.frames(),
       topics: asking.topics(),
-      routes: routes(host, questions, telling),
+      routes: routes(host, questions, letters),
+      ...(letters !== null && { deadLetters: letters }),
       hooks,
       health: () => healthOf(given, questions, telling),
       stop: async () => {

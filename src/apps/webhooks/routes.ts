@@ -1,7 +1,7 @@
 /** What operators and the backend itself can do: see dead letters, replay them, say that rights have changed. */
 import type { Principal } from '../../auth/principal.ts';
 import type { Refusal } from '../../protocol/errors.ts';
-import type { AppRoute } from '../app.ts';
+import type { AppDeadLetters, AppRoute } from '../app.ts';
 import type { Host } from '../host-api.ts';
 import type { DeadLetter } from './event-queue.ts';
 import type { Questions } from './questions.ts';
@@ -9,9 +9,9 @@ import type { Telling } from './telling.ts';
 
 const MAX_LETTERS = 1_000;
 
-export function routes(host: Host, questions: Questions, telling: Telling | null): AppRoute[] {
+export function routes(host: Host, questions: Questions, letters: AppDeadLetters | null): AppRoute[] {
   host.on('forget', () => questions.forget());
-  return [rightsChanged(host, questions), ...(telling === null ? [] : deadLetters(host, telling))];
+  return [rightsChanged(host, questions), ...(letters === null ? [] : deadLetters(host, letters))];
 }
 
 function rightsChanged(host: Host, questions: Questions): AppRoute {
@@ -34,13 +34,23 @@ function rightsChanged(host: Host, questions: Questions): AppRoute {
   });
 }
 
-function deadLetters(host: Host, { queue, delivery }: Telling): AppRoute[] {
-  const replay = async (ids: readonly string[] | null): Promise<number> => {
-    const count = await queue.replay(ids);
-    if (count > 0) host.log.info('Dead letters are replayed', { count });
-    delivery.hurry();
-    return count;
+/** Those of this node, or of all with a shared queue. */
+export function keptLetters(host: Host, { queue, delivery }: Telling): AppDeadLetters {
+  return {
+    list: async (limit) => {
+      const letters = await queue.deadLetters(limit);
+      return { total: queue.size().deadLetters, deadLetters: letters.map(shown) };
+    },
+    replay: async (ids) => {
+      const count = await queue.replay(ids);
+      if (count > 0) host.log.info('Dead letters are replayed', { count });
+      delivery.hurry();
+      return count;
+    },
   };
+}
+
+function deadLetters(host: Host, { list, replay }: AppDeadLetters): AppRoute[] {
   host.on('replay', (ids, { node }) => {
     if (node !== host.node) void replay(ids as readonly string[] | null);
   });
@@ -55,8 +65,8 @@ function deadLetters(host: Host, { queue, delivery }: Telling): AppRoute[] {
       handle: async ({ principal, query }) => {
         const refused = notOperator(host, principal);
         if (refused !== null) return refused;
-        const letters = await queue.deadLetters(query.limit);
-        return { body: { node: host.node, total: queue.size().deadLetters, dead_letters: letters.map(shown) } };
+        const { total, deadLetters: letters } = await list(query.limit);
+        return { body: { node: host.node, total, dead_letters: letters } };
       },
     }),
     host.route({

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { ADMIN_COMMANDS, bodySchema } from '../admin-commands.ts';
 import { CONNECTIONS_QUERY, TOPICS_QUERY } from '../admin-views.ts';
+import { APP_DEAD_LETTERS, APP_DEAD_LETTERS_QUERY } from '../app-dead-letters.ts';
 import { PROFILE } from '../profile.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -161,6 +162,21 @@ const VIEWS: readonly Endpoint[] = [
         z.object({ at: z.number(), actor: z.string(), error: z.string(), message: z.string().nullable() }),
       ),
     }),
+  },
+  {
+    ...ADMIN,
+    method: 'GET',
+    path: APP_DEAD_LETTERS,
+    operation: 'appDeadLetters',
+    summary: 'What an application of a node has given up, or of all nodes with node=*, the newest first.',
+    query: APP_DEAD_LETTERS_QUERY,
+    response: z.object({
+      node: z.string(),
+      app: z.string(),
+      total: z.int(),
+      dead_letters: z.array(z.looseObject({ id: z.string() })),
+    }),
+    reasons: ['invalid_field', 'not_found'],
   },
   {
     ...ADMIN,
