@@ -11,12 +11,13 @@ const CLIENT = fileURLToPath(new URL('../src/client', import.meta.url));
  * them so. What an entry shares with the core is counted in both.
  */
 const LIMITS: Readonly<Record<string, number>> = {
-  'index.ts': 13_300,
+  'index.ts': 13_350,
+  'pattern/index.ts': 3_072,
   'presence/index.ts': 2_560,
   'react/index.ts': 3_200,
   'persist/index.ts': 2_560,
   'msgpack/index.ts': 2_048,
-  'sse/index.ts': 5_248,
+  'sse/index.ts': 5_760,
 };
 
 for (const [entry, limit] of Object.entries(LIMITS)) {

@@ -123,7 +123,7 @@ describe('rooms import only what stands before them', () => {
           .filter(
             (line) =>
               /redis/i.test(line) &&
-              !/^(?:import .*|const \{ \w+ \} = await import\(').*redis[^/]*\.ts'\)?;$/.test(line),
+              !/^ *(?:import .*|const \{ \w+ \} = await import\(').*redis[^/]*\.ts'\)?;$/.test(line),
           )
           .map((line) => `${file}: ${line.trim()}`),
       );

@@ -155,11 +155,11 @@ describe('as a library', () => {
     const words = ['--noEmit', '--project', installed.folder, '--typeRoots', types, '--types', 'node'];
     const { stdout } = await run(TSC, words).catch((error: { stdout: string }) => error);
     expect(stdout).toBe('');
-    const entries = ['', '/persist', '/msgpack', '/presence', '/sse', '/testing'].map(
+    const entries = ['', '/persist', '/msgpack', '/pattern', '/presence', '/sse', '/testing'].map(
       (entry) => `import('signalbox/client${entry}')`,
     );
     const load = write('load.mjs', `console.log((await Promise.all([${entries.join()}])).length);`);
-    expect((await run(process.execPath, [load], { env: installed.environment })).stdout).toBe('6\n');
+    expect((await run(process.execPath, [load], { env: installed.environment })).stdout).toBe('7\n');
     expect(readFileSync(join(installed.root, 'dist/client/signalbox.js'), 'utf8')).toMatch(/^var signalbox=/);
   });
 

@@ -52,7 +52,7 @@ function known(reader: Client, pages: readonly Page[]): string[] {
   const found = new Map(pages.flatMap(({ members }) => members.map(({ user, sequence }) => [user, sequence])));
   for (const { type, data } of reader.frames) {
     if (type !== 'Broadcast' || data.topic !== ALIAS) continue;
-    const { sequence = 0, payload } = data;
+    const { sequence, payload } = data;
     for (const { op, user } of (payload as { changes: readonly { op: string; user: string }[] }).changes) {
       if (sequence <= (found.get(user) ?? 0)) continue;
       if (op === 'leave') found.delete(user);

@@ -257,6 +257,8 @@ describe('from outside', () => {
     for (const user of ['ada', 'bob']) await enter(await connect(server.port, { user }));
     const { body } = await new Admin(server.port).call('GET', '/admin/presence');
     expect(body).toMatchObject({ total: 1, topics: [{ topic: T, present: 2 }] });
+    const id = server.running.node.connections[0]?.id ?? '';
+    expect((await new Admin(server.port).get(`/admin/connections/${id}`)).body).toMatchObject({ presence: [T] });
     expect(await server.metric('signalbox_presence_members')).toBe(2);
     expect(await server.samples('signalbox_presence_changes_total')).toEqual([
       { op: 'enter', reason: 'entered', value: 2 },
@@ -273,4 +275,6 @@ test('a right that a new token takes away ends presence, and says so', async () 
   await delta(reader);
   await boss.ask('Authenticate', { token: await tokenOf('boss', { roles: ['user'] }) });
   expect(await delta(reader)).toEqual({ changes: [{ op: 'leave', user: 'boss', reason: 'not_allowed' }], count: 0 });
+  const told = boss.frames.filter(({ data, reply_to }) => data.status === 'presence' && reply_to === undefined);
+  expect(told.map(({ data }) => data.details)).toMatchObject([{ topic: 'staff.x', reason: 'not_allowed' }]);
 });

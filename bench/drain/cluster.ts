@@ -57,7 +57,7 @@ export async function startCluster(peer: PeerName): Promise<Cluster> {
   }
 }
 
-/** As shipped, but that everybody may read and write, and that each of 2,000 clients comes from one address. */
+/** As shipped, but that everybody may read and write, and that limits are on and out of the way: Socket.IO has none. */
 function nodeProgram(peer: PeerName, name: string, redisUrl: string): Program {
   if (peer === 'socket.io') return new Program([process.execPath, here('../peers/socket-io-node.mjs'), redisUrl, name]);
   const settings = {
@@ -66,6 +66,10 @@ function nodeProgram(peer: PeerName, name: string, redisUrl: string): Program {
     'redis.url': redisUrl,
     'topics.subscribe': 'user',
     'topics.publish': 'user',
+    'rate_limiting.connection_rps': '10000',
+    'rate_limiting.connection_burst': '100000',
+    'rate_limiting.user_rps': '10000',
+    'rate_limiting.user_burst': '100000',
   };
   const assignments = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   const serve = [here('../../signalbox'), 'serve', '--host', '127.0.0.1', '--port', '0', ...assignments];

@@ -58,11 +58,18 @@ async function run(peer: PeerName, fault: Fault, cluster: Cluster, options: Drai
     url: `ws://127.0.0.1:${staying.port}`,
     tokens: await userTokens(PUBLISHERS, 'publisher'),
   });
-  const servers = [ending.program.pid, staying.program.pid, cluster.proxy.pid, cluster.redis.pid];
+  const pids = new Map([
+    [`node ${ending.name}`, ending.program.pid],
+    [`node ${staying.name}`, staying.program.pid],
+    ['nginx', cluster.proxy.pid],
+    ['Redis', cluster.redis.pid],
+    ['publishers', process.pid],
+    ...crowd.pids.map((pid, at): [string, number] => [`clients ${at + 1}`, pid]),
+  ]);
   // The first seconds belong to compilers.
   await pause(seconds * 1_000);
   await crowd.window();
-  const processors = new Processors([...servers, ...crowd.pids, process.pid]);
+  const processors = new Processors(pids);
   await pause(seconds * 1_000);
   const before = { ...(await crowd.window()), busy: processors.take() };
   const startedAt = machineMs();

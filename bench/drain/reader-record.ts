@@ -32,6 +32,7 @@ export class ReaderRecord {
   readonly room: string;
   #node = '';
   #nodeAtStart = '';
+  /** 0 before the first message. */
   #heardAt = 0;
   #longestMs = 0;
   #latestMs = 0;
@@ -81,13 +82,15 @@ export class ReaderRecord {
   }
 
   get hasAll(): boolean {
-    return this.#missing.size === 0 && this.#next > this.#published;
+    let next = this.#next;
+    while (this.#refused.has(next)) next += 1;
+    return this.#missing.size === 0 && next > this.#published;
   }
 
   /** Ends a window and begins the next one. */
   window(now: number): Silence {
     // A client that hears nothing any more is silent until now.
-    const longestMs = Math.max(this.#longestMs, now - this.#heardAt);
+    const longestMs = Math.max(this.#longestMs, this.#heardAt > 0 ? now - this.#heardAt : 0);
     const silence = { node: this.#nodeAtStart, longestMs, latestMs: this.#latestMs, breaks: this.#breaks };
     this.#nodeAtStart = this.#node;
     this.#longestMs = 0;

@@ -2,6 +2,7 @@
 import { quantile } from '../redis/redis-process.ts';
 import type { Outcome } from './measure.ts';
 import type { DrainBenchOptions } from './options.ts';
+import type { Busy } from './processor.ts';
 import type { Delivery, Silence } from './reader-record.ts';
 
 type Row = readonly (string | number)[];
@@ -16,6 +17,7 @@ const COLUMNS = [
   'p99',
   'longest',
   'median of its clients',
+  'of the others',
   'without a connection',
   'the node ended after',
 ];
@@ -26,6 +28,7 @@ export function outcomeTable(outcomes: readonly Outcome[]): string {
     outcomes.map((outcome) => {
       const { silences } = outcome.during;
       const moved = silences.filter(({ node }) => node === outcome.ended);
+      const stayed = silences.filter(({ node }) => node !== outcome.ended);
       const sum = (of: (delivery: Delivery) => number): number =>
         outcome.deliveries.reduce((total, delivery) => total + of(delivery), 0);
       return [
@@ -36,6 +39,7 @@ export function outcomeTable(outcomes: readonly Outcome[]): string {
         sum(({ disordered }) => disordered),
         ...shares(silences, [0.5, 0.99, 1]),
         ...shares(moved, [0.5]),
+        ...shares(stayed, [0.5]),
         `${silences.filter(({ breaks }) => breaks > 0).length} of ${moved.length}`,
         `${(outcome.endedAfterMs / 1_000).toFixed(1)} s`,
       ];
@@ -54,6 +58,8 @@ export function conditions(outcome: Outcome, options: DrainBenchOptions): string
     `  longest delay of a message of a client: median ${ms(quantile(late, 0.5))}, longest ${ms(quantile(late, 1))}`,
     `  holes that the library announced: ${deliveries.reduce((total, { gaps }) => total + gaps, 0)}`,
     `  processors idle: ${percent(before.busy.idle)} before, ${percent(during.busy.idle)} from the fault on; of this run: ${percent(before.busy.own)}, ${percent(during.busy.own)}`,
+    `  processor time before: ${timesOf(before.busy)}`,
+    `  from the fault on: ${timesOf(during.busy)}`,
     `  a process of the clients stood still for at most ${ms(before.stallMs)} before, ${ms(during.stallMs)} from the fault on`,
   ].join('\n');
 }
@@ -61,6 +67,10 @@ export function conditions(outcome: Outcome, options: DrainBenchOptions): string
 function shares(silences: readonly Silence[], wanted: readonly number[]): string[] {
   const times = silences.map(({ longestMs }) => longestMs);
   return wanted.map((share) => ms(quantile(times, share)));
+}
+
+function timesOf({ seconds }: Busy): string {
+  return [...seconds].map(([name, used]) => `${name} ${used.toFixed(2)} s`).join(', ');
 }
 
 function ms(value: number): string {

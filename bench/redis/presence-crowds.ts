@@ -44,7 +44,7 @@ interface Scene {
   readonly witness: ServerProcess;
   readonly reader: LeanSocket;
   readonly seen: Seen[];
-  end(): Promise<void>;
+  readonly end: () => Promise<void>;
 }
 
 /** Two nodes, of which the second has somebody who reads. */

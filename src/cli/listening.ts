@@ -60,6 +60,7 @@ function serverOptions({ server, websocket }: Config): Parameters<typeof listen>
     host: server.host,
     port: server.port,
     maxMessageSize: websocket.max_message_size,
+    clientTimeoutSecs: websocket.client_timeout_secs,
     compression: websocket.compression,
     sharesPort: false,
   };

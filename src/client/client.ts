@@ -1,71 +1,36 @@
 /** The client: everything of one connection, put together. It does nothing before the first topic or publish. */
 import type { Position } from '../protocol/position.ts';
 import type { ConnectedDetails, HistoryDetails, ServerFrame } from '../protocol/wire.ts';
-import type { BackOffOptions } from './back-off.ts';
-import { jsonCodec, type ClientCodec } from './codec.ts';
+import { jsonCodec } from './codec.ts';
+import type { ClientEvents, ClientOptions, Notification } from './client-options.ts';
 import type { ConnectionState } from './connection-state.ts';
-import { ApplicationRequests } from './application-requests.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type BufferBounds } from './consumer.ts';
 import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
 import { SignalboxError } from './errors.ts';
-import { Histories } from './histories.ts';
 import { messageOf } from './items.ts';
 import type { Link } from './link.ts';
+import { Listeners, newest } from './listeners.ts';
+import { OpenedStorage } from './opened-storage.ts';
 import { Positions } from './positions.ts';
 import { PublishQueue } from './publish-queue.ts';
-import type { PublishOptions, QueueOptions, QueueView, Receipt } from './publishing.ts';
+import type { PublishOptions, QueueView, Receipt } from './publishing.ts';
+import { Renewal } from './renewal.ts';
 import { Requests } from './requests.ts';
-import type { ClientStorage, Saved } from './storage.ts';
 import { ME, Subscriptions } from './subscriptions.ts';
-import { Tokens, type TokenSource } from './tokens.ts';
+import { Tokens } from './tokens.ts';
 import type { Reader, TopicPorts } from './topic-ports.ts';
 import { Topic } from './topic.ts';
-
-export interface ClientOptions {
-  /** Of the WebSocket endpoint, as `wss://example.com/ws`. */
-  readonly url: string | (() => string | Promise<string>);
-  readonly token?: TokenSource;
-  /** `lazy`, when it is not given: at the first topic or publish. */
-  readonly connect?: 'lazy' | 'now';
-  readonly codec?: ClientCodec;
-  /** Where positions and the queue are kept; without one, in memory. */
-  readonly storage?: ClientStorage;
-  readonly queue?: QueueOptions;
-  /** Of each reader: above it the log is the buffer. */
-  readonly buffer?: Partial<BufferBounds>;
-  readonly backoff?: BackOffOptions;
-  /** How long a topic without readers stays subscribed. */
-  readonly lingerMs?: number;
-  readonly environment?: Partial<Environment>;
-  /** For networks without WebSocket: `overHttp()` of `signalbox/client/sse`. */
-  readonly fallback?: (environment: Environment) => Environment['open'];
-  /** Told what happens, for debugging. No tokens, no payloads. */
-  readonly log?: (event: string, facts: Readonly<Record<string, unknown>>) => void;
-}
-
-/** A message from the operators to everybody who is connected. */
-export interface Notification {
-  readonly level: string;
-  readonly message: string;
-  readonly title?: string;
-}
-
-export interface ClientEvents {
-  readonly state: ConnectionState;
-  /** What no promise and no handler was told. */
-  readonly error: SignalboxError;
-  readonly notification: Notification;
-  /** A hole that nobody announced, in the topic of this name. It was asked for again; report it. */
-  readonly violation: string;
-}
+import { WaitingRequests } from './waiting-requests.ts';
 
 type PayloadOf<T, N> = N extends keyof T ? T[N] : unknown;
 
 /** An answer that is still to come does so in this time after the server has refused something without reading it. */
 const UNREAD_MS = 1_000;
-/** Between two requests for a token that failed. */
-const TOKEN_PAUSE_MS = 10_000;
+/** Of entries beside the core. */
+type CoreType = 'Presence' | 'PresenceGet' | 'Subscribe' | 'Unsubscribe';
+
+const CLOSED = 'the client was closed';
 
 /** The user is kept as the place of a topic that nobody can have, so that every storage has room for it. */
 const USER = '@user';
@@ -77,23 +42,28 @@ export class Client<T = Record<string, unknown>> {
   readonly environment: Environment;
   /** What these keep with it, so that there is one for a topic, however many ask. */
   readonly shared = new Map<string, unknown>();
+  /** Functions of theirs that see every frame. */
+  readonly taps = new Set<(frame: ServerFrame) => void>();
+  readonly bounds: BufferBounds;
+  /** Whether a key is of this client. */
+  readonly isMine: (key: string) => boolean;
   readonly #tokens: Tokens;
   readonly #connection: Connection;
   readonly #requests: Requests;
-  readonly #histories: Histories;
-  readonly #applications: ApplicationRequests;
+  readonly #waiting: WaitingRequests;
   readonly #subscriptions: Subscriptions;
   readonly #publishes: PublishQueue;
   readonly #positions = new Positions();
   readonly #owner: string;
-  /** What waits for the storage; `null` when it need not. */
-  #whenLoaded: (() => void)[] | null = null;
+  readonly #storage: OpenedStorage;
   readonly #ports: TopicPorts;
-  readonly #listeners = new Map<string, Set<(value: never) => void>>();
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #listeners = new Listeners<unknown>((work, event) => this.#call(work, event));
+  readonly #watchers = new Listeners<void>((work) => this.#call(work));
   #unlisten: (() => void) | null = null;
   #wasGreeted = false;
-  #cancelRenewal: () => void = () => {};
+  /** What takes back the times after which unanswered frames count as unread. */
+  readonly #doubts = new Set<() => void>();
+  readonly #renewal: Renewal;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -104,29 +74,35 @@ export class Client<T = Record<string, unknown>> {
     this.environment = environment;
     this.#tokens = new Tokens(options.token, environment);
     this.#owner = `${id}-`;
+    this.#storage = new OpenedStorage(options.storage, (error) => this.#tell('error', error));
     this.#requests = new Requests(`${id}?`, () => environment.elapsed());
-    this.#histories = new Histories(this.#requests, link);
-    this.#applications = new ApplicationRequests(this.#requests, link);
+    this.#waiting = new WaitingRequests(this.#requests, link);
     this.#publishes = new PublishQueue({
       environment,
       keyPrefix: this.#owner,
       options: options.queue ?? {},
       link,
       serverTime: () => this.serverTime,
-      changed: (key, saved) => void this.#store((storage) => storage.entry(key, saved)),
+      changed: (key, saved) => void this.#storage.write((storage) => storage.entry(key, saved)),
+    });
+    this.#renewal = new Renewal(environment, this.#tokens, this.#requests, {
+      failed: (error) => this.#tell('error', error),
+      signedOut: (error) => this.#connection.close(error),
+      dropped: (topics, error) => this.#subscriptions.dropped(topics, error),
     });
     const isMine = (key: string): boolean => this.#publishes.isMine(key);
+    this.isMine = isMine;
     this.#subscriptions = new Subscriptions({
       environment,
       requests: this.#requests,
-      histories: this.#histories,
+      waiting: this.#waiting,
       lingerMs: options.lingerMs ?? 1_000,
       link,
       stored: (topic) => this.#positions.get(topic),
       isMine,
       settled: (on) => this.#connection.settled(on),
       violated: (topic) => this.#tell('violation', topic),
-      changed: (topic) => this.#changed(topic),
+      changed: (topic) => this.#watchers.tell(topic),
     });
     this.#connection = new Connection(
       { url: options.url, backoff: options.backoff },
@@ -138,8 +114,7 @@ export class Client<T = Record<string, unknown>> {
         frame: (on, frame, size) => this.#received(on, frame, size),
         moved: (on) => {
           this.#subscriptions.moved(on);
-          this.#histories.next();
-          this.#applications.next();
+          this.#waiting.next();
           this.#publishes.pump();
         },
         lost: (on) => {
@@ -152,21 +127,15 @@ export class Client<T = Record<string, unknown>> {
       },
     );
     const { maxMessages = 1_000, maxBytes = 1_048_576 } = options.buffer ?? {};
+    this.bounds = { maxMessages, maxBytes };
     this.#ports = {
-      bounds: { maxMessages, maxBytes },
+      bounds: this.bounds,
       read: (topic, reader) => this.#read(topic, reader),
       state: (topic) => this.#subscriptions.feed(topic)?.state ?? 'stopped',
-      watch: (topic, listener) => watch(this.#watchers, topic, listener),
+      watch: (topic, listener) => this.#watchers.add(topic, listener),
       position: (topic) => this.#positions.get(topic),
       publish: (topic, payload, how) => this.#publish('Broadcast', topic, payload, how),
-      page: (request) => {
-        this.#start();
-        return new Promise<HistoryDetails>((resolve, reject) => {
-          this.#histories.page(request, (error, page) =>
-            page === undefined ? reject(error ?? undefined) : resolve(page),
-          );
-        });
-      },
+      page: (request) => this.#asked('History', request) as Promise<HistoryDetails>,
       message: (topic, frame) => messageOf(topic, frame, isMine),
       after: (ms, work) => environment.after(ms, work),
     };
@@ -207,40 +176,22 @@ export class Client<T = Record<string, unknown>> {
    * A frame that an application has added to the server, or one of presence; it waits for a connection.
    * @throws SignalboxError, `outcome_unknown` when the connection was lost before the answer
    */
-  async request(type: `X-${string}` | 'Presence' | 'PresenceGet', data?: unknown): Promise<unknown> {
-    this.#start();
-    const { state } = this;
-    if (state.status === 'closed') throw state.error ?? new SignalboxError('closed', 'the client was closed');
-    return this.#applications.ask(type, data);
+  async request(type: `X-${string}` | CoreType, data?: unknown): Promise<unknown> {
+    return this.#asked(type, data);
   }
 
   /** @returns what ends it */
   on<E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void): () => void {
-    return watch(this.#listeners, event, listener as (value: never) => void);
+    return this.#listeners.add(event, listener as (value: unknown) => void);
   }
 
   /** The state now and whenever it has changed, the newest each time; ends with `closed`. */
-  async *states(): AsyncGenerator<ConnectionState> {
-    let next: ConnectionState | null = this.state;
-    let wake = (): void => {};
-    const stop = this.on('state', (state) => {
-      next = state;
-      wake();
-    });
-    try {
-      for (;;) {
-        const state: ConnectionState | null = next;
-        next = null;
-        if (state !== null) yield state;
-        if (state?.status === 'closed') return;
-        if (next === null)
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-      }
-    } finally {
-      stop();
-    }
+  states(): AsyncGenerator<ConnectionState> {
+    return newest(
+      this.state,
+      (listener) => this.on('state', listener),
+      ({ status }) => status === 'closed',
+    );
   }
 
   /** Lets the connection go; `resume()` brings it back where it was. */
@@ -288,51 +239,19 @@ export class Client<T = Record<string, unknown>> {
   #start(): void {
     if (this.#unlisten !== null || this.state.status !== 'idle') return;
     this.#unlisten = this.environment.lifecycle((event) => this.#lived(event));
-    const { storage } = this.#options;
-    const environment = this.environment;
-    const owner = this.#owner;
-    if (storage !== undefined) {
-      this.#whenLoaded = [];
-      const failed = (error: SignalboxError): void => this.#tell('error', error);
-      void new Promise<Saved>((resolve) => resolve(storage.open({ environment, owner, failed })))
-        .then(({ positions, queue }) => {
-          for (const [topic, position] of Object.entries(positions)) this.#positions.set(topic, position);
-          this.#publishes.adopt(queue);
-        })
-        .catch((cause: unknown) => this.#notStored(cause))
-        .then(() => {
-          const waiting = this.#whenLoaded ?? [];
-          this.#whenLoaded = null;
-          for (const work of waiting) work();
-        });
-    }
-    this.#loaded(() => this.#connection.start());
-  }
-
-  /** A storage of the application's own may throw. */
-  async #store(work: (storage: ClientStorage) => unknown): Promise<void> {
-    const { storage } = this.#options;
-    try {
-      if (storage !== undefined) await work(storage);
-    } catch (cause) {
-      this.#notStored(cause);
-    }
-  }
-
-  #notStored(cause: unknown): void {
-    this.#tell('error', new SignalboxError('storage_failed', `the storage failed: ${String(cause)}`, { cause }));
-  }
-
-  #loaded(work: () => void): void {
-    if (this.#whenLoaded === null) work();
-    else this.#whenLoaded.push(work);
+    this.#storage.open({ environment: this.environment, owner: this.#owner }, ({ positions, queue }) => {
+      for (const [topic, position] of Object.entries(positions)) this.#positions.set(topic, position);
+      this.#publishes.adopt(queue);
+    });
+    this.#storage.whenRead(() => this.#connection.start());
   }
 
   #read(topic: string, { handler, refused: ended, threw, since }: Reader): () => void {
-    const consumer = new Consumer(handler, since === 'stored', this.#ports.bounds, {
+    const start = since ?? 'stored';
+    const consumer = new Consumer(handler, start === 'stored', this.#ports.bounds, {
       committed: ({ isStored, done }) => {
         if (!isStored || done === null) return;
-        this.#keep(topic, done);
+        this.keep(topic, done);
       },
       drained: (which) => this.#subscriptions.drained(topic, which),
       threw: (cause) => {
@@ -342,7 +261,6 @@ export class Client<T = Record<string, unknown>> {
       },
       refused: (error) => this.#call(() => ended(error)),
     });
-    const start = since ?? 'stored';
     if (typeof start === 'object' && !('last' in start) && !(typeof start.epoch === 'string' && start.sequence >= 0)) {
       const problem = new SignalboxError('invalid_field', 'expected a position with an epoch and a sequence');
       consumer.events.refused(problem);
@@ -351,12 +269,21 @@ export class Client<T = Record<string, unknown>> {
     let stop = (): void => consumer.end();
     // It may find out at once that it cannot connect.
     this.#start();
-    this.#loaded(() => {
+    this.#storage.whenRead(() => {
       const { state } = this;
       if (state.status === 'closed') ended(state.error ?? null);
       else if (!consumer.isEnded) stop = this.#subscriptions.add(topic, consumer, start);
     });
     return () => stop();
+  }
+
+  #asked(type: string, data: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#start();
+      const { state } = this;
+      if (state.status === 'closed') return reject(state.error ?? new SignalboxError('closed', CLOSED));
+      this.#waiting.ask(type, data, (error, details) => (error === null ? resolve(details) : reject(error)));
+    });
   }
 
   #publish(
@@ -368,8 +295,7 @@ export class Client<T = Record<string, unknown>> {
     const promise = new Promise<Receipt>((resolve, reject) => {
       this.#start();
       const { state } = this;
-      if (state.status === 'closed')
-        return reject(state.error ?? new SignalboxError('closed', 'expected an open client: it was closed'));
+      if (state.status === 'closed') return reject(state.error ?? new SignalboxError('closed', CLOSED));
       this.#publishes.publish(type, to, payload, options, (error, receipt) =>
         receipt === undefined ? reject(error ?? undefined) : resolve(receipt),
       );
@@ -383,8 +309,7 @@ export class Client<T = Record<string, unknown>> {
     const { limits, max_message_size: size } = greeting;
     if (!this.#isSameUser(greeting)) return;
     this.#subscriptions.greeted(link);
-    this.#histories.next();
-    this.#applications.next();
+    this.#waiting.next();
     this.#publishes.greeted(size, limits.idempotency_window_ms, limits.connection_rps, limits.connection_burst);
   }
 
@@ -407,23 +332,29 @@ export class Client<T = Record<string, unknown>> {
       this.#subscriptions.forget();
       this.#tell('error', error);
     }
-    if (!this.#wasGreeted || before !== epoch) this.#keep(USER, { epoch, sequence: 0 });
+    if (!this.#wasGreeted || before !== epoch) this.keep(USER, { epoch, sequence: 0 });
     this.#wasGreeted = true;
     return true;
   }
 
-  #keep(topic: string, position: Position): void {
+  /** What was kept under names that begin so, by the rest of the name. */
+  places(prefix: string): [string, Position][] {
+    return this.#positions.below(prefix);
+  }
+
+  keep(topic: string, position: Position): void {
     this.#positions.set(topic, position);
-    void this.#store((storage) => storage.commit(topic, position));
+    void this.#storage.write((storage) => storage.commit(topic, position));
   }
 
   #forget(): Promise<void> {
     this.#positions.clear();
-    return this.#store((storage) => storage.clear());
+    return this.#storage.write((storage) => storage.clear());
   }
 
   #received(link: Link, frame: ServerFrame, size: number): void {
     const { type, data, reply_to: replyTo } = frame;
+    for (const tap of this.taps) tap(frame);
     if (type === 'Broadcast' || type === 'DirectMessage' || type === 'Gap')
       this.#subscriptions.frame(link, frame, size);
     else if (replyTo !== undefined) {
@@ -433,7 +364,7 @@ export class Client<T = Record<string, unknown>> {
     else if (type === 'Status' && data.status === 'subscribed')
       for (const name of data.details['topics'] as readonly string[]) link.given.add(name);
     else if (type === 'Status' && data.status === 'unsubscribed') this.#subscriptions.ended(link, data.details);
-    else if (type === 'AuthStatus') this.#renew(link);
+    else if (type === 'AuthStatus') this.#renewal.begin(link);
     else if (type === 'Error' && data.temporary) this.#doubt(link, data.retry_after_ms ?? 0);
     else if (type === 'SystemNotification') this.#tell('notification', data as unknown as Notification);
   }
@@ -442,44 +373,18 @@ export class Client<T = Record<string, unknown>> {
   #doubt(link: Link, retryAfterMs: number): void {
     const { environment } = this;
     const now = environment.elapsed();
-    environment.after(retryAfterMs + UNREAD_MS, () => {
+    const cancel = environment.after(retryAfterMs + UNREAD_MS, () => {
+      this.#doubts.delete(cancel);
       this.#requests.unread(link, now);
       this.#publishes.unread(link, now);
     });
-  }
-
-  /** A new token on the same connection, before the old one ends. */
-  #renew(link: Link): void {
-    this.#cancelRenewal();
-    const again = (error: SignalboxError): void => {
-      this.#tell('error', error);
-      this.#cancelRenewal = this.environment.after(TOKEN_PAUSE_MS, () => this.#renew(link));
-    };
-    this.#tokens.ask('expiring', (error, token) => {
-      if (error?.reason === 'signed_out') return this.#connection.close(error);
-      if (error !== null) return again(error);
-      if (!link.isOpen) return;
-      this.#requests.ask(link, 'Authenticate', { token }, (refusal, frame) => {
-        if (refusal?.reason === 'offline') return;
-        if (refusal !== null) {
-          this.#tokens.distrust(true);
-          return again(refusal);
-        }
-        const details = (frame?.data.details ?? {}) as {
-          readonly expires_at?: number | null;
-          readonly unsubscribed?: readonly string[];
-        };
-        this.#tokens.accepted(details.expires_at);
-        const reason = new SignalboxError('not_allowed', 'the new token does not allow it', { code: 403 });
-        this.#subscriptions.dropped(details.unsubscribed ?? [], reason);
-      });
-    });
+    this.#doubts.add(cancel);
   }
 
   #lived(event: LifecycleEvent): void {
     const connection = this.#connection;
     if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
-      void this.#store((storage) => storage.flush());
+      void this.#storage.write((storage) => storage.flush());
       connection.hidden();
       // An open socket keeps a page out of the back-forward cache.
       if (event === 'pagehide') connection.suspend('bfcache');
@@ -489,33 +394,28 @@ export class Client<T = Record<string, unknown>> {
   }
 
   #became(state: ConnectionState): void {
-    if (state.status !== 'connected') this.#cancelRenewal();
+    if (state.status !== 'connected') this.#renewal.stop();
     if (state.status === 'closed') {
       const error = state.error ?? null;
       this.#unlisten?.();
+      for (const cancel of this.#doubts) cancel();
       this.#publishes.close(error?.reason === 'signed_out' ? 'signed_out' : 'closed');
       this.#subscriptions.close(error);
-      const closed = error ?? new SignalboxError('closed', 'the client was closed');
-      this.#histories.close(closed);
-      this.#applications.close(closed);
-      void this.#store((storage) => storage.flush());
+      const closed = error ?? new SignalboxError('closed', CLOSED);
+      this.#waiting.close(closed);
+      void this.#storage.write((storage) => storage.flush());
     }
     this.#tell('state', state);
-  }
-
-  #changed(topic: string): void {
-    for (const listener of this.#watchers.get(topic) ?? []) this.#call(listener);
   }
 
   #tell<E extends keyof ClientEvents>(event: E, value: ClientEvents[E]): void {
     const { log } = this.#options;
     if (log !== undefined) this.#call(() => log(event, { value }), event);
-    for (const listener of this.#listeners.get(event) ?? [])
-      this.#call(() => (listener as (value: ClientEvents[E]) => void)(value), event);
+    this.#listeners.tell(event, value);
   }
 
   /** What a listener throws must not leave the client half-way. */
-  #call(listener: () => void, event?: keyof ClientEvents): void {
+  #call(listener: () => void, event?: string): void {
     try {
       listener();
     } catch (cause) {
@@ -527,14 +427,4 @@ export class Client<T = Record<string, unknown>> {
 
 export function createClient<T = Record<string, unknown>>(options: ClientOptions): Client<T> {
   return new Client<T>(options);
-}
-
-function watch<L>(listeners: Map<string, Set<L>>, name: string, listener: L): () => void {
-  const known = listeners.get(name) ?? new Set<L>();
-  listeners.set(name, known);
-  known.add(listener);
-  return () => {
-    known.delete(listener);
-    if (known.size === 0 && listeners.get(name) === known) listeners.delete(name);
-  };
 }

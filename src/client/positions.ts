@@ -22,6 +22,11 @@ export class Positions {
     }
   }
 
+  below(prefix: string): [string, Position][] {
+    const found = [...this.#known].filter(([topic]) => topic.startsWith(prefix));
+    return found.map(([topic, position]) => [topic.slice(prefix.length), position]);
+  }
+
   clear(): void {
     this.#known.clear();
   }

@@ -1,5 +1,6 @@
 /** A publish arrives once and in order, or its promise says why not; on virtual time. */
 import { describe, expect, test } from 'vitest';
+import type { ServerFrame } from '../protocol/wire.ts';
 import { isSignalboxError } from './errors.ts';
 import type { Receipt } from './publishing.ts';
 import { collect, rig } from './test-rig.ts';
@@ -53,6 +54,29 @@ describe('across connections', () => {
     const keys = server.frames('Broadcast').map(({ id, data }) => [id, data['idempotency_key']]);
     expect(keys.every(([id, key]) => id === key)).toBe(true);
     expect(new Set(keys.map(([id]) => id)).size).toBe(3);
+  });
+
+  test('what the server refused unread is sent again when it has to wait no longer, and nothing of it is left at the end', async () => {
+    const { client, server, pass } = rig();
+    const items = collect(client.topic('a'));
+    await pass(10);
+    server.fail('Broadcast', 'unstored', 2);
+    const found = outcomes(['1', '2'].map((text) => client.topic('a').publish(text)));
+    await pass(10);
+    // It cannot say of which frame it speaks.
+    const error = { code: 429, reason: 'rate_limited', message: 'slower', temporary: true, retry_after_ms: 500 };
+    server.sockets[0]?.deliver({ type: 'Error', data: error } as unknown as ServerFrame);
+    await pass(1_400);
+    expect(found).toEqual([undefined, undefined]);
+    await pass(1_000);
+    expect([found, items]).toEqual([
+      [1, 2],
+      ['live', '1', '2'],
+    ]);
+    server.sockets[0]?.deliver({ type: 'Error', data: error } as unknown as ServerFrame);
+    await pass(10);
+    await client.close();
+    expect(server.timers).toBe(0);
   });
 
   test('its echo is known by its key, whichever comes first', async () => {

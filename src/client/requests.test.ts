@@ -1,4 +1,4 @@
-/** Answers of frames that get one, and of those that get none: which caller is told what. */
+/** Requests on a connection: answered, lost with it, or perhaps never read. */
 import { expect, test } from 'vitest';
 import type { Link } from './link.ts';
 import { Requests } from './requests.ts';

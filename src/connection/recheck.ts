@@ -48,11 +48,13 @@ function lookAgain(connection: Connection, change: RightsChange): void {
   joining.changes.push(change);
 }
 
-/** Ends the client's presence where it is not allowed any more. Until it is known, its user is still present. */
+/** Ends the client's presence where it is not allowed any more, and tells it so. Until it is known, its user is still present. */
 export function recheckMembers(connection: Connection, isAbout: (name: string) => boolean): void {
   const { context, principal } = connection;
   const isStill = (): boolean => connection.isOpen && connection.principal === principal;
-  recheckPresence(context, connection, isAbout, isStill);
+  recheckPresence(context, connection, isAbout, isStill, (ended) =>
+    connection.send(statusFrame('presence', { ...ended, action: 'leave', reason: 'not_allowed' })),
+  );
 }
 
 /**

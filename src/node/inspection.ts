@@ -2,6 +2,7 @@
 import type { Connection } from '../connection/connection.ts';
 import { waiting } from '../connection/waiting-list.ts';
 import { CODECS, LOG_CODEC } from '../protocol/codecs.ts';
+import { wireName } from '../protocol/topic.ts';
 import { LAGGING, JOINING, LIVE, type Subscription } from '../router/subscription.ts';
 import type { Node } from './node.ts';
 
@@ -60,6 +61,7 @@ export function inspectConnection(node: Node, id: string): Record<string, unknow
     },
     patterns: connection.patterns ?? [],
     subscriptions: connection.subscriptions.map((subscription) => subscriptionOf(connection, subscription)),
+    presence: (connection.context.presence?.presence.topicsOf(connection.id) ?? []).map(wireName),
     next_entries: peek(connection),
   };
 }

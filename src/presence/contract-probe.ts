@@ -117,7 +117,7 @@ export class Reader {
       while (await this.page(limit));
       await this.readOn();
     }
-    return new Map([...this.members].map(([member, { data }]): [string, string] => [member, data]).sort());
+    return inOrder([...this.members].map(([member, { data }]) => [member, data]));
   }
 
   private apply({ changes }: Told, sequence: number): void {
@@ -128,6 +128,11 @@ export class Reader {
       else this.members.set(user, { data: JSON.stringify(data), sequence });
     }
   }
+}
+
+/** So that two of them can be compared. */
+export function inOrder(members: readonly (readonly [member: string, data: string])[]): ReadonlyMap<string, string> {
+  return new Map(members.toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 interface Told {

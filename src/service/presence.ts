@@ -23,6 +23,10 @@ export interface PresentAs {
   readonly connection?: string;
 }
 
+interface EndedPresence extends PresentAs {
+  readonly topic: string;
+}
+
 /** Enters or, if it is there, changes what it says of itself. */
 export function enterPresence(
   service: PresenceService,
@@ -54,12 +58,14 @@ function isByConnection({ rules }: PresenceService, topic: string): boolean {
  * Ends presence that is not allowed any more, when claims or rights have changed.
  * @param isAbout which topics are looked at, as clients name them
  * @param isStill whether the connection is open, with the claims that are asked for
+ * @param ended told of each topic that the client has to leave
  */
 export function recheckPresence(
   context: ServiceContext,
   { id, principal }: Present,
   isAbout: (name: string) => boolean,
   isStill: () => boolean,
+  ended: (as: EndedPresence) => void,
 ): void {
   const { presence: service } = context;
   if (service === null) return;
@@ -67,7 +73,9 @@ export function recheckPresence(
     const name = wireName(topic);
     if (!isAbout(name)) continue;
     askAboutPresence(context, principal, 'presence.enter', name, (problem) => {
-      if (problem !== null && isStill()) service.presence.leave(id, topic, 'not_allowed', null);
+      if (problem === null || !isStill() || !service.presence.has(id, topic)) return;
+      service.presence.leave(id, topic, 'not_allowed', null);
+      ended({ topic: name, ...presentAs(service, { id, principal }, name) });
     });
   }
 }

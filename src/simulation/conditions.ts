@@ -23,11 +23,9 @@ export interface Conditions {
 export interface WorldOptions {
   readonly hasOwner: boolean;
   readonly idempotencyWindowMs: number;
-  /** After which the log of a topic that rests is forgotten. */
-  readonly forgetAfterMs: number;
 }
 
-export const USUAL: WorldOptions = { hasOwner: true, idempotencyWindowMs: 10_000, forgetAfterMs: 60_000 };
+export const USUAL: WorldOptions = { hasOwner: true, idempotencyWindowMs: 10_000 };
 
 export function drawConditions(random: SeededRandom): Conditions {
   const mailboxCapacity = random.between(1, 4);

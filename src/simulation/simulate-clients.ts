@@ -1,4 +1,5 @@
 /** Runs seeds with the client library in the world, beside the clients that know the protocol by themselves. */
+import { orderSubscriptions } from '../connection/ordered.ts';
 import type { LifecycleEvent } from '../client/environment.ts';
 import { ME } from '../protocol/topic.ts';
 import { checkInvariants } from './invariants.ts';
@@ -18,8 +19,6 @@ const SINCE = ['stored', 'stored', 'live', 'earliest', { last: 3 }] as const;
 const EVENTS: readonly LifecycleEvent[] = ['visible', 'hidden', 'online', 'offline', 'resume', 'pagehide', 'pageshow'];
 /** As long as a server is at least asked to keep keys. */
 const WINDOW_MS = 300_000;
-/** Longer than a world lives: a topic that is forgotten begins anew without a word for those that a pattern subscribes. */
-const FORGET_MS = 3_600_000;
 /** Seconds in which clients that have been away for long are back. */
 const HEALTHY_BEATS = 120;
 
@@ -49,15 +48,15 @@ function live(seed: number, parts: Parts, steps: number, planted: Planted): void
   const world = new World(seed, parts, null, {
     hasOwner: false,
     idempotencyWindowMs: WINDOW_MS,
-    forgetAfterMs: FORGET_MS,
   });
   // The keys of a log are lost with it, so what is sent again then is stored again.
   world.ledger.isPerEpoch = parts.distributed !== undefined;
   const clock = new VirtualClock();
   const random = new SeededRandom(seed ^ 0x2c1b3c6d);
+  const network = new SeededRandom(seed ^ 0x1f83d9ab);
   const clients = Array.from(
     { length: random.between(1, 2) },
-    (_, at) => new LibraryClient(`reader${at}`, seed * 7 + at, world, clock, planted),
+    (_, at) => new LibraryClient(`reader${at}`, seed * 7 + at, world, clock, planted, seed % 4 === 3),
   );
   const all: ClientWorld = { world, clock, clients };
   for (const client of clients) client.read('chat.a', 'stored');
@@ -67,6 +66,7 @@ function live(seed: number, parts: Parts, steps: number, planted: Planted): void
     if (operation.name !== 'fault') perform(world, operation);
     if (operation.name === 'time') clock.advance(1 + Math.floor(operation.a * 2_500));
     if (random.chance(0.5)) act(all, random);
+    for (const { http } of clients) if (http !== null && network.chance(0.03)) http.break();
     step(all);
   }
   heal(all);
@@ -94,6 +94,7 @@ function act({ world, clock, clients }: ClientWorld, random: SeededRandom): void
     [2, () => readAll(client)],
     [1, () => (socket === undefined ? undefined : revoke(world, client))],
     [1, () => socket?.inject(draining(random.between(0, 1_500)))],
+    [1, () => give(world, client, random.pick(LOGGED))],
     [1, () => client.live(random.pick(EVENTS))],
     [1, () => client.client.retryNow()],
     [6, () => clock.advance(random.between(1, 2_000))],
@@ -117,6 +118,14 @@ function readAll(client: LibraryClient): void {
 function revoke(world: World, client: LibraryClient): void {
   for (const { link } of client.held)
     world.node.connections.find(({ transport }) => transport === link)?.close('token_revoked', 'revoked');
+}
+
+/** As a backend does. */
+function give(world: World, client: LibraryClient, topic: string): void {
+  for (const { link } of client.held) {
+    const connection = world.node.connections.find(({ transport }) => transport === link);
+    if (connection !== undefined) orderSubscriptions(connection, { topics: [topic], subscribed: true });
+  }
 }
 
 function draining(delay: number): object {
@@ -209,6 +218,7 @@ function checkRest(world: World, client: LibraryClient): void {
 function end({ world, clock, clients }: ClientWorld): void {
   for (const { client } of clients) void client.close();
   promise(clock.pendingTimers === 0, 'no timer of a closed client', () => `${clock.pendingTimers} timers are pending`);
-  for (const { held, name } of clients) promise(held.length === 0, 'no socket of a closed client', () => name);
+  for (const { held, name, http } of clients)
+    promise(held.length === 0 && (http?.size ?? 0) === 0, 'no socket of a closed client', () => name);
   checkInvariants(world);
 }

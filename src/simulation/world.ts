@@ -122,7 +122,7 @@ export class World {
       maxBytes: 10_000_000,
       idempotencyWindowMs: options.idempotencyWindowMs,
       idempotencyKeys: 100,
-      forgetAfterMs: options.forgetAfterMs,
+      forgetAfterMs: 60_000,
     };
     const tail = { messages: conditions.mailboxCapacity, bytes: conditions.mailboxBytes, totalBytes: 1_000_000 };
     this.broker =
@@ -252,6 +252,9 @@ export class World {
       link.listener = admission.open(link);
     });
   }
+
+  /** Requests with frames that the node has not answered: each has a time by which it is. */
+  briefAnswers = 0;
 
   /** The owner changes its mind about a user, and says so to the node. */
   changeRights(user: string, isAllowed: boolean): void {

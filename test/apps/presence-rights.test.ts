@@ -163,6 +163,10 @@ describe.each([
       count: 1,
     });
     await eventually(() => ada.frames.some(({ data }) => data.status === 'unsubscribed'), 'ada to be told');
+    const told = ada.frames.filter(({ data, reply_to }) => data.status === 'presence' && reply_to === undefined);
+    expect(told.map(({ data }) => data.details)).toEqual([
+      { topic: T, user: 'ada', action: 'leave', reason: 'not_allowed' },
+    ]);
     expect(await seen(ada)).toBe('not_allowed');
     expect(await seen(bob)).toEqual(['bob']);
     expect(bob.frames.some(({ data }) => data.status === 'unsubscribed')).toBe(false);

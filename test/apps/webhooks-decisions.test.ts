@@ -164,6 +164,37 @@ describe('subscribing', () => {
   });
 });
 
+describe('presence', () => {
+  const PRESENT = { 'topics.presence': 'user', 'presence.enter': 'nobody', 'presence.read': 'nobody' };
+
+  test('the backend decides who enters, reads and counts, instead of the roles', async () => {
+    const backend = await startWebhookBackend(({ data }) =>
+      data['right'] === 'read' ? { allow: false, code: 'not_a_member' } : { allow: true },
+    );
+    const server = await startWebhookServer(backend, { ask: ['presence'], ...CHAT }, PRESENT);
+    const client = await connect(server.port);
+    const entered = await client.ask('Presence', { topic: 'chat.1', action: 'enter' });
+    expect(entered).toMatchObject({ type: 'Status', data: { details: { count: 1 } } });
+    const { data } = await client.ask('PresenceGet', { topic: 'chat.1' });
+    expect(data.details).toEqual({ topic: 'chat.1', count: 1, position: expect.anything() as unknown });
+    const { rejected } = await client.subscribe('@presence.chat.1');
+    expect(rejected).toMatchObject([{ reason: 'not_allowed', details: { code: 'not_a_member' } }]);
+    const asked = backend.calls.map(({ type, data: about }) => [type, about['topic'], about['right']].join(' '));
+    expect(asked).toEqual(['enter', 'read', 'count', 'read'].map((right) => `presence chat.1 ${right}`));
+  });
+
+  test('stays with the roles when only subscribing is asked, and a no is for now when the backend is away', async () => {
+    const backend = await startWebhookBackend(() => ({ allowed: true }));
+    const server = await startWebhookServer(backend, { ask: ['presence'], ...CHAT }, PRESENT);
+    const client = await connect(server.port);
+    const enter = async (to: typeof client) =>
+      (await to.ask('Presence', { topic: 'chat.1', action: 'enter' })).data.reason;
+    expect(await enter(client)).toBe('rights_unavailable');
+    const other = await startWebhookServer(backend, { ask: ['subscribing'], ...CHAT }, PRESENT);
+    expect(await enter(await connect(other.port))).toBe('not_allowed');
+  });
+});
+
 describe('publishing', () => {
   test('the backend sees the message, and may change it', async () => {
     const backend = await startWebhookBackend(({ data }) => ({

@@ -14,7 +14,7 @@ import { startWebhookBackend, WEBHOOK_SECRET, type BackendEvent } from '../harne
 import { queueDirectory, startWebhookServer } from '../harness/webhook-server.ts';
 
 const PAGE = readFileSync(fileURLToPath(new URL('../../docs/webhooks.md', import.meta.url)), 'utf8');
-const ASK = ['connecting', 'subscribing', 'publishing'];
+const ASK = ['connecting', 'subscribing', 'presence', 'publishing'];
 const TELL = ['connected', 'disconnected', 'subscribed', 'unsubscribed', 'published', 'node_started'];
 
 function blocks(language: string): string[] {
@@ -35,17 +35,13 @@ function shapeOf(value: unknown): unknown {
 
 test('the examples are what is sent: the same fields, in the same order', async () => {
   const backend = await startWebhookBackend(({ type }) => (type === 'events' ? {} : { allow: true }));
-  const server = await startWebhookServer(backend, {
-    ask: ASK,
-    topics: ['chat.**'],
-    frames: ['X-Order'],
-    tell: TELL,
-    tell_payloads: true,
-  });
+  const webhooks = { ask: ASK, topics: ['chat.**'], frames: ['X-Order'], tell: TELL, tell_payloads: true };
+  const server = await startWebhookServer(backend, webhooks, { 'topics.presence': 'user' });
   const alice = await connect(server.port);
   await alice.subscribe('chat.1');
   const message = { topic: 'chat.1', payload: { text: 'hello' }, idempotency_key: 'order-17' };
   expect((await alice.ask('Broadcast', message, { id: 'm-1' })).type).toBe('Ack');
+  await alice.ask('Presence', { topic: 'chat.1', action: 'enter' });
   await alice.ask('X-Order', { item: 'tea' });
   await alice.ask('Unsubscribe', { topics: ['chat.1'] });
   await alice.close(1000);

@@ -12,13 +12,27 @@ const WANTED = [
   '--disable-renderer-backgrounding',
 ];
 
+/** They ask servers of the browser's maker for things; and parts of the address bar, of which each window would start a process. */
+const UNWANTED = [
+  'AimEnabled',
+  'HttpsUpgrades',
+  'MediaRouter',
+  'NetworkTimeServiceQuerying',
+  'OptimizationHints',
+  'PreconnectToSearch',
+  'PreloadTopChromeWebUI',
+  'Translate',
+  'WebUIOmniboxAimPopup',
+  'WebUIOmniboxPopup',
+];
+
 let starting: Promise<Browser> | null = null;
 
 function browser(): Promise<Browser> {
   starting ??= chromium.launch({
     executablePath: toolPath('chromium') ?? 'chromium',
     // Root has no sandbox of its own to begin with.
-    args: ['--no-sandbox', '--js-flags=--expose-gc'],
+    args: ['--no-sandbox', `--disable-features=${UNWANTED.join(',')}`],
     ignoreDefaultArgs: WANTED,
   });
   return starting;
@@ -57,7 +71,9 @@ export abstract class Tab {
     const waiting = this.ask(`waitFor(() => ${condition})`, condition, ms);
     await waiting.catch(async (error: Error) => {
       const record = await this.ask<unknown>('globalThis.record').catch(String);
-      throw new Error(`${error.message}; the page has ${JSON.stringify(record).slice(0, 2_000)}`, { cause: error });
+      throw new Error(`${error.message}; the page has ${String(JSON.stringify(record)).slice(0, 2_000)}`, {
+        cause: error,
+      });
     });
   }
 }
@@ -122,16 +138,16 @@ export class HideableTab extends Tab {
   static async open(url: string): Promise<HideableTab> {
     const session = await (await browser()).newBrowserCDPSession();
     const { browserContextId } = await session.send('Target.createBrowserContext');
-    const { targetId } = await session.send('Target.createTarget', { url, browserContextId });
+    const { targetId } = await session.send('Target.createTarget', { url: 'about:blank', browserContextId });
     const { sessionId } = await session.send('Target.attachToTarget', { targetId, flatten: false });
     onTestFinished(async () => {
       await session.send('Target.disposeBrowserContext', { browserContextId });
       await session.detach();
     });
     const tab = new HideableTab(session, targetId, sessionId);
-    await tab.ask(
-      `new Promise((resolve) => document.readyState === 'complete' ? resolve() : addEventListener('load', resolve))`,
-    );
+    // Answered when the page has taken the place of the empty one.
+    await tab.send('Page.navigate', { url });
+    await tab.ask(`document.readyState === 'complete' || new Promise((resolve) => addEventListener('load', resolve))`);
     return tab;
   }
 

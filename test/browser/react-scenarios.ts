@@ -1,50 +1,16 @@
 /** A page in React, in development mode: everything is mounted twice, modules are replaced, components come and go. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { rolldown } from 'rolldown';
 import { expect, test } from 'vitest';
 import { clientOf } from '../client/rig.ts';
-import { builtFiles } from '../harness/built-server.ts';
 import { eventually } from '../harness/deadline.ts';
 import { startServer } from '../harness/server.ts';
 import { openTab } from './chromium.ts';
 import { expectWhole, LIVE, OPEN, publishTo } from './reading.ts';
 import { Site } from './site.ts';
 
-const REPLACED = '?second';
-
-/** The page's files by path. */
-async function bundle(): Promise<Record<string, string>> {
-  const build = await rolldown({
-    input: fileURLToPath(new URL('site/react-page.js', import.meta.url)),
-    resolve: {
-      alias: {
-        'signalbox/client/react': join(builtFiles(), 'client/react/index.js'),
-        'signalbox/client': join(builtFiles(), 'client/index.js'),
-        // The built files lie beside node_modules, not below them.
-        react: fileURLToPath(new URL('../../node_modules/react', import.meta.url)),
-      },
-    },
-    transform: { define: { 'process.env.NODE_ENV': '"development"' } },
-    plugins: [
-      {
-        name: 'replaced',
-        load: (id) =>
-          id.endsWith(REPLACED)
-            ? readFileSync(id.slice(0, -REPLACED.length), 'utf8').replace('first: ', 'second: ')
-            : null,
-      },
-    ],
-  });
-  const { output } = await build.generate({ format: 'esm' });
-  return Object.fromEntries(output.map((part) => [`/${part.fileName}`, 'code' in part ? part.code : '']));
-}
-
 export function reactScenarios(): void {
   test('StrictMode, a replaced module and a remount: one socket, one subscription, every message once', async () => {
     const server = await startServer(OPEN);
-    const site = await Site.open({ files: await bundle() });
+    const site = await Site.open();
     const sent: string[] = [];
     let sockets = 0;
     const tab = await openTab(site.page('react.html', { port: server.port }), async ({ page }) => {

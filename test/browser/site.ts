@@ -1,14 +1,15 @@
 /** The web server of the test's pages: with a strict policy, and the client library as it is built for the package. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { extname, join, normalize } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { extname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { builtFiles } from '../harness/built-server.ts';
 import { tokenOf } from '../harness/tokens.ts';
+import { PAGES, scriptAt } from './bundle.ts';
 
-const PAGES = fileURLToPath(new URL('site', import.meta.url));
+/** For pages without modules. */
+const CLASSIC = '/signalbox.js';
 const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
 /** No eval, nothing inline, no other host. */
 const POLICY =
@@ -17,8 +18,6 @@ const POLICY =
 export interface SiteOptions {
   /** Seconds that a token lives, by the reason for which it is asked. */
   readonly tokenSecs?: (reason: string) => number;
-  /** Texts of files that are not in the folder of the pages. */
-  readonly files?: Readonly<Record<string, string>>;
 }
 
 export class Site {
@@ -59,16 +58,15 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
     response.end(token);
     return;
   }
-  const text = options.files?.[pathname] ?? fileText(pathname);
+  const text = await fileText(pathname);
   response.statusCode = text === null ? 404 : 200;
   response.setHeader('content-type', TYPES[extname(pathname)] ?? 'text/plain');
   response.end(text ?? '');
 }
 
-function fileText(pathname: string): string | null {
-  const path = normalize(pathname);
-  const file = path.startsWith('/signalbox/')
-    ? join(builtFiles(), path.slice('/signalbox/'.length))
-    : join(PAGES, path);
-  return existsSync(file) && statSync(file).isFile() ? readFileSync(file, 'utf8') : null;
+async function fileText(pathname: string): Promise<string | null> {
+  if (pathname === CLASSIC) return readFileSync(join(builtFiles(), 'client/signalbox.js'), 'utf8');
+  const file = join(PAGES, pathname);
+  if (extname(pathname) === '.js' && pathname !== '/classic.js') return scriptAt(pathname);
+  return existsSync(file) ? readFileSync(file, 'utf8') : null;
 }

@@ -14,7 +14,7 @@ import { eventually, within } from '../harness/deadline.ts';
 import { openServer, type TestServer } from '../harness/server.ts';
 import { tokenOf } from '../harness/tokens.ts';
 import { clientOf, Reading } from './rig.ts';
-import { nothingUnhandled } from './unhandled.ts';
+import { nothingUnhandled, withMember } from './unhandled.ts';
 
 nothingUnhandled();
 
@@ -52,6 +52,10 @@ function hurried(ms: number): (ms: number, work: () => void) => () => void {
     if (delay === ms) isFirst = false;
     return () => clearTimeout(timer);
   };
+}
+
+function fail(): never {
+  throw new Error('a fault of the application');
 }
 
 async function reasonOf(promise: Promise<unknown>): Promise<string> {
@@ -171,14 +175,7 @@ describe('a token', () => {
     ],
     ['rejects', () => Promise.reject(new Error('no login server'))],
     ['rejects with nothing', () => Promise.reject()],
-    [
-      'answers something like a promise that throws',
-      () => ({
-        then: () => {
-          throw new Error('then');
-        },
-      }),
-    ],
+    ['answers something like a promise that throws', () => withMember('then', fail)],
   ])('a function that %s is told and asked again, and the queue keeps what it has', async (_name, wrong) => {
     let source = wrong as unknown as TokenSource;
     const patient = clientOf(server, 'alice', {
@@ -226,19 +223,16 @@ describe('a storage', () => {
     clear: () => Promise.resolve(),
   };
   const entry = { owner: 'x', key: 'good', type: 'Broadcast', to: '', payload: '"saved"', isStrict: false };
-  const failing = (): never => {
-    throw new Error('QuotaExceededError');
-  };
 
   test.each<[string, Partial<Record<keyof Backend, unknown>>, readonly string[]]>([
-    ['throws when it is read', { load: failing }, ['storage_failed']],
+    ['throws when it is read', { load: fail }, ['storage_failed']],
     ['rejects when it is read', { load: () => Promise.reject(new Error('denied')) }, ['storage_failed']],
-    ['is full: it throws', { save: failing }, ['storage_failed']],
+    ['is full: it throws', { save: fail }, ['storage_failed']],
     ['is full: it rejects', { save: () => Promise.reject(new Error('quota')) }, ['storage_failed']],
     ['holds nothing', { load: () => Promise.resolve() }, ['storage_failed']],
     ['holds null', { load: () => Promise.resolve({ positions: null, queue: null }) }, ['storage_failed']],
     ['holds texts', { load: () => Promise.resolve({ positions: 'a', queue: 'b' }) }, ['storage_failed']],
-    ['claims badly', { claim: failing }, ['storage_failed']],
+    ['claims badly', { claim: fail }, ['storage_failed']],
   ])('that %s is told once, and memory goes on', async (_name, parts, expected) => {
     const storage = storageOn({ ...GOOD, ...parts } as Backend);
     const careful = clientOf(server, 'alice', { storage });
@@ -283,7 +277,7 @@ describe('a storage', () => {
         entry: () => {},
         flush: () => {},
         clear: () => Promise.resolve(),
-        [method]: failing,
+        [method]: fail,
       };
       const careful = clientOf(server, 'alice', { storage });
       const errors = errorsOf(careful);

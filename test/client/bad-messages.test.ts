@@ -6,7 +6,7 @@ import { presenceOf } from '../../src/client/presence/index.ts';
 import { eventually, within } from '../harness/deadline.ts';
 import { openServer, type TestServer } from '../harness/server.ts';
 import { clientOf, Reading } from './rig.ts';
-import { nothingUnhandled } from './unhandled.ts';
+import { nothingUnhandled, withMember } from './unhandled.ts';
 
 nothingUnhandled();
 
@@ -54,8 +54,8 @@ describe('a handler', () => {
     ['throws', fail],
     ['rejects', () => Promise.reject(new Error('a fault'))],
     ['rejects with nothing', () => Promise.reject()],
-    ['answers something with a member "then"', () => ({ then: 'later' })],
-    ['answers something like a promise that throws', () => ({ then: fail })],
+    ['answers something with a member "then"', () => withMember('then', 'later')],
+    ['answers something like a promise that throws', () => withMember('then', fail)],
     [
       'throws nothing',
       () => {
@@ -157,7 +157,7 @@ describe('a payload', () => {
     expect(await client.topic(T).publish('good')).toMatchObject({ sequence: 1 });
   });
 
-  test.each(values.filter(([, value]) => JSON_DROPS.has(typeof value) === false))(
+  test.each(values.filter(([, value]) => !JSON_DROPS.has(typeof value)))(
     'of a request that is %s is refused at once',
     async (_name, data) => {
       const client = clientOf(server);

@@ -29,3 +29,8 @@ export function nothingUnhandled(): void {
     expect(told).toEqual([]);
   });
 }
+
+/** For objects that look like promises. */
+export function withMember(name: string, value: unknown): object {
+  return Object.fromEntries([[name, value]]);
+}

@@ -111,6 +111,10 @@ export class RawSocket {
     this.socket.pause();
   }
 
+  readOn(): void {
+    this.socket.resume();
+  }
+
   /** Resolves as soon as the condition holds; fails when the socket closes before. */
   async until(isDone: () => boolean, what: string, ms?: number): Promise<void> {
     const done = new Promise<void>((resolve, reject) => {

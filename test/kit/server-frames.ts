@@ -87,6 +87,7 @@ export const SERVER_DATA = {
   'Status presence': z.strictObject({
     topic: z.string(),
     action: z.enum(['enter', 'update', 'leave']),
+    reason: z.literal('not_allowed').optional(),
     user: z.string(),
     connection: z.string().optional(),
     count: count.optional(),

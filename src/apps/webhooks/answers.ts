@@ -11,6 +11,8 @@ const MAX_REMEMBERED_SECS = 86_400;
 
 const rememberSecs = z.number().min(0).max(MAX_REMEMBERED_SECS).optional();
 
+const yes = z.strictObject({ allow: z.literal(true), remember_secs: rememberSecs });
+
 const denial = z.strictObject({
   allow: z.literal(false),
   /** For the client, in words. */
@@ -38,7 +40,8 @@ const ANSWERS = {
     }),
     denial,
   ]),
-  subscribing: z.union([z.strictObject({ allow: z.literal(true), remember_secs: rememberSecs }), denial]),
+  subscribing: z.union([yes, denial]),
+  presence: z.union([yes, denial]),
   publishing: z.union([
     z.strictObject({ allow: z.literal(true), payload: z.custom<JsonValue>().optional() }),
     denial.omit({ remember_secs: true }),

@@ -1,6 +1,6 @@
-/** The three decisions that wait for the backend, and the frames that it answers. */
+/** The decisions that wait for the backend, and the frames that it answers. */
 import type { Principal } from '../../auth/principal.ts';
-import type { Action } from '../../auth/rights.ts';
+import type { Action, PresenceAction } from '../../auth/rights.ts';
 import type { JsonValue } from '../../protocol/frames.ts';
 import { looksLikePattern } from '../../protocol/topic.ts';
 import type { Decision, Frame, Hooks, Message, OwnedTopics, Parts, PublishingAnswer } from '../app.ts';
@@ -39,10 +39,13 @@ export class Asking {
     const decides: Action[] = [];
     if (ask.includes('subscribing')) decides.push('subscribe');
     if (ask.includes('publishing')) decides.push('publish');
+    if (ask.includes('presence')) decides.push('presence.enter', 'presence.read', 'presence.count');
     if (decides.length === 0) return [];
     // Of publishing the message itself is what is asked about, a moment later.
-    const mayAct: OwnedTopics['mayAct'] = (principal, action, topic) =>
-      action === 'publish' ? true : this.subscribing(principal, topic);
+    const mayAct: OwnedTopics['mayAct'] = (principal, action, topic) => {
+      if (action === 'publish') return true;
+      return action === 'subscribe' ? this.subscribing(principal, topic) : this.presence(principal, action, topic);
+    };
     const publishing = (principal: Principal, message: Message) => this.publishing(principal, message);
     const asked = decides.includes('publish') ? { publishing } : {};
     return topics.map((pattern) => ({ pattern, mayAct, decides, ...asked }));
@@ -55,8 +58,21 @@ export class Asking {
   /** The server remembers the answer, for the seconds that it names. */
   private async subscribing(principal: Principal, topic: string): Promise<Decision> {
     const data = { ...whoIs(principal), topic, is_pattern: looksLikePattern(topic) };
-    const outcome = await this.questions.ask('subscribing', null, data);
-    const verdict = verdictOf(this.host, outcome, this.settings.subscribing_when_down);
+    return this.decision('subscribing', data, this.settings.subscribing_when_down);
+  }
+
+  private async presence(principal: Principal, action: PresenceAction, topic: string): Promise<Decision> {
+    const data = { ...whoIs(principal), topic, right: RIGHTS[action] };
+    return this.decision('presence', data, this.settings.presence_when_down);
+  }
+
+  private async decision(
+    question: 'subscribing' | 'presence',
+    data: Readonly<Record<string, JsonValue>>,
+    whenDown: Settings['presence_when_down'],
+  ): Promise<Decision> {
+    const outcome = await this.questions.ask(question, null, data);
+    const verdict = verdictOf(this.host, outcome, whenDown);
     const isRefused = verdict !== undefined && this.host.isRefusal(verdict);
     const ageSecs = outcome.kind === 'answer' ? (outcome.answer.remember_secs ?? 0) : 0;
     return { answer: isRefused ? verdict : true, ageSecs };
@@ -89,3 +105,9 @@ export class Asking {
 
 /** Our own time-out says more than the server's. */
 const SLACK_MS = 1_000;
+
+const RIGHTS: Readonly<Record<PresenceAction, string>> = {
+  'presence.enter': 'enter',
+  'presence.read': 'read',
+  'presence.count': 'count',
+};

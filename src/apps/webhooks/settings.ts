@@ -5,7 +5,7 @@ import type { Zod } from '../vocabulary.ts';
 import { FRAME_TYPE } from '../frame-type.ts';
 import { keyOf, SECRET_FORM } from './signature.ts';
 
-const ASKED = ['connecting', 'subscribing', 'publishing'] as const;
+const ASKED = ['connecting', 'subscribing', 'publishing', 'presence'] as const;
 const TOLD = ['connected', 'disconnected', 'subscribed', 'unsubscribed', 'published', 'node_started'] as const;
 
 export type Told = (typeof TOLD)[number];
@@ -38,7 +38,7 @@ export function settings(z: Zod) {
       secret: secret().describe(`signs what is sent: ${SECRET_FORM}`),
       previous_secret: secret().optional().describe('signs as well, while secrets are rotated'),
       ask: z.array(z.enum(ASKED)).default([]).describe('what waits for the answer of the backend'),
-      topics: patterns().default([]).describe('topics that subscribing and publishing are asked for'),
+      topics: patterns().default([]).describe('topics that subscribing, publishing and presence are asked for'),
       frames: z
         .array(z.string().regex(FRAME_TYPE, 'a frame type as X-Order, or X-Shop-* for all that begin so'))
         .default([])
@@ -46,6 +46,7 @@ export function settings(z: Zod) {
       connecting_when_down: whenDown('a client that connects'),
       subscribing_when_down: whenDown('a subscription'),
       publishing_when_down: whenDown('a message'),
+      presence_when_down: whenDown('a client that enters, reads or counts'),
       timeout_ms: count(1_500, 10, 60_000).describe(
         'milliseconds for an answer, waiting for a place included; less than apps.decision_timeout_ms',
       ),
@@ -89,6 +90,6 @@ export function settings(z: Zod) {
     )
     .refine(({ ask, topics }) => topics.length > 0 || !ask.some((event) => event !== 'connecting'), {
       path: ['topics'],
-      message: 'the topics that subscribing or publishing is asked for',
+      message: 'the topics that subscribing, publishing or presence is asked for',
     });
 }

@@ -2,13 +2,14 @@
 import type { SubscribedDetails, WireError } from '../../protocol/wire.ts';
 import type { SocketPort } from '../environment.ts';
 import type { Place } from './place.ts';
+import type { Said } from './stream-presence.ts';
 import { Uplink } from './uplink.ts';
 
 /** A frame of the client, as it is written. */
 interface Sent {
   readonly type: string;
   readonly id?: string;
-  readonly data: { readonly topics?: readonly Entry[]; readonly token?: string };
+  readonly data: { readonly topics?: readonly Entry[]; readonly token?: string } & Said;
 }
 
 /** Of a `Subscribe`: a name, or more than that. */
@@ -20,8 +21,8 @@ export type Rejected = SubscribedDetails['rejected'][number];
 export interface Asked {
   readonly id: string;
   readonly names: readonly string[];
-  /** For which there is no room. */
-  readonly tooMany: readonly Rejected[];
+  /** For which there is no room, or no way. */
+  readonly refused: readonly Rejected[];
 }
 
 /** The answer was none of this server's: something in between does not let this transport pass. */
@@ -72,6 +73,11 @@ export abstract class HttpSocket implements SocketPort {
   protected abstract get isReady(): boolean;
   protected abstract cancel(): void;
 
+  /** @returns whether one can be present over it */
+  protected present(_id: string, _said: Said): boolean {
+    return false;
+  }
+
   send(data: string | Uint8Array<ArrayBuffer>): void {
     const text = String(data);
     const { type, id = `p${(this.#pings += 1)}`, data: content } = JSON.parse(text) as Sent;
@@ -79,7 +85,8 @@ export abstract class HttpSocket implements SocketPort {
     else if (type === 'Unsubscribe') this.#unsubscribe(id, content.topics as readonly string[]);
     else if (type === 'Authenticate') this.renewed(id, content.token ?? '');
     else if (UP.has(type)) this.uplink.push(id, type === 'Ping' ? JSON.stringify({ type, id, data: content }) : text);
-    else this.#answer({ type: 'Error', reply_to: id, data: needsSocket(type) });
+    else if (type !== 'Presence' || !this.present(id, content))
+      this.answer({ type: 'Error', reply_to: id, data: needsSocket(type) });
   }
 
   /** By the client. */
@@ -113,7 +120,7 @@ export abstract class HttpSocket implements SocketPort {
     this.end(data.code === 401 ? 4300 : data.code === 403 ? 4003 : 4100);
   }
 
-  protected reply({ id, names, tooMany }: Asked, details: SubscribedDetails): void {
+  protected reply({ id, names, refused }: Asked, details: SubscribedDetails): void {
     const of = <V>(all: Readonly<Record<string, V>>): Record<string, V> =>
       Object.fromEntries(Object.entries(all).filter(([name]) => names.includes(name)));
     const rejected = details.rejected.filter(({ topic }) => names.includes(topic));
@@ -127,7 +134,7 @@ export abstract class HttpSocket implements SocketPort {
           topics: details.topics.filter((name) => names.includes(name)),
           positions: of(details.positions),
           recovery: of(details.recovery),
-          rejected: [...rejected, ...tooMany],
+          rejected: [...rejected, ...refused],
         },
       },
     });
@@ -157,22 +164,23 @@ export abstract class HttpSocket implements SocketPort {
   }
 
   /** Not in the middle of the call that asks. */
-  #answer(frame: object): void {
+  protected answer(frame: object): void {
     this.place.environment.after(0, () => this.deliver(frame));
   }
 
   #subscribe(id: string, entries: readonly Entry[]): void {
     const names: string[] = [];
-    const tooMany: Rejected[] = [];
+    const refused: Rejected[] = [];
     for (const entry of entries) {
       const topic = nameOf(entry);
-      if (!this.wanted.has(topic) && this.wanted.size >= MAX_TOPICS) tooMany.push({ topic, ...TOO_MANY });
+      if (topic.includes('*')) refused.push({ topic, ...needsSocket('a pattern') });
+      else if (!this.wanted.has(topic) && this.wanted.size >= MAX_TOPICS) refused.push({ topic, ...TOO_MANY });
       else {
         this.wanted.set(topic, entry);
         names.push(topic);
       }
     }
-    const asked = { id, names, tooMany };
+    const asked = { id, names, refused };
     if (names.length === 0) return void this.place.environment.after(0, () => this.reply(asked, NOTHING));
     this.asked.push(asked);
     this.soon();
@@ -180,7 +188,7 @@ export abstract class HttpSocket implements SocketPort {
 
   #unsubscribe(id: string, names: readonly string[]): void {
     for (const name of names) this.wanted.delete(name);
-    this.#answer({ type: 'Status', reply_to: id, data: { status: 'unsubscribed', details: { topics: names } } });
+    this.answer({ type: 'Status', reply_to: id, data: { status: 'unsubscribed', details: { topics: names } } });
     this.soon();
   }
 }

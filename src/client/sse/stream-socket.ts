@@ -4,6 +4,7 @@
  */
 import type { ServerFrame, SubscribedDetails, WireError } from '../../protocol/wire.ts';
 import { HttpSocket, nameOf, UNUSABLE } from './http-socket.ts';
+import { StreamPresence, type Said } from './stream-presence.ts';
 import { Stream, type StreamEvents } from './stream.ts';
 
 /** The messages to one's own user: what a stream is opened with before the client has asked for a topic. */
@@ -12,6 +13,7 @@ const ROTATED = 4200;
 
 export class StreamSocket extends HttpSocket implements StreamEvents {
   readonly transport = 'sse';
+  readonly #presence = new StreamPresence();
   #current: Stream | null = null;
   #next: Stream | null = null;
   /** A token that is to be used by the next stream, in the answer to which frame. */
@@ -33,6 +35,16 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
     this.#renewal = { id, before: this.place.token, isTried: false };
     this.place.token = token;
     this.soon();
+  }
+
+  protected override present(id: string, said: Said): boolean {
+    const refused = this.#presence.say(id, said);
+    const { topic, action } = said;
+    if (refused === null)
+      this.answer({ type: 'Status', reply_to: id, data: { status: 'presence', details: { topic, action } } });
+    else if (refused !== undefined) this.answer({ type: 'Error', reply_to: id, data: refused });
+    if (!refused) this.soon();
+    return true;
   }
 
   protected cancel(): void {
@@ -76,7 +88,10 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
     this.settled();
   }
 
-  frame(stream: Stream, text: string, { type, data }: ServerFrame): void {
+  frame(stream: Stream, text: string, frame: ServerFrame): void {
+    const { type, data } = frame;
+    const ids = this.#presence.answered(stream.presences, frame.reply_to, type === 'Error');
+    if (ids !== null) return ids.forEach((id) => this.deliver({ ...frame, reply_to: id }));
     // Its end and the next stream are not the client's concern.
     if (stream === this.#current && !(type === 'Error' && data.code === ROTATED)) this.onmessage?.({ data: text });
   }
@@ -118,6 +133,8 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
       for (const name of names) this.wanted.delete(name);
       this.deliver({ type: 'Error', reply_to: id, data: error });
     }
+    for (const id of this.#presence.givenUp(stream.presences))
+      this.deliver({ type: 'Error', reply_to: id, data: error });
     const renewal = this.#takeRenewal();
     if (renewal !== null) {
       this.place.token = renewal.before;
@@ -145,7 +162,7 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
       const position = positions.get(topic);
       return names.has(topic) || position === undefined ? entry : { topic, ...position };
     });
-    return new Stream(this.place, topics.length === 0 ? [ME] : topics, positions, asked, this);
+    return new Stream(this.place, topics.length === 0 ? [ME] : topics, positions, asked, this.#presence.take(), this);
   }
 }
 

@@ -4,6 +4,7 @@ import type { ConnectedDetails, ServerFrame, SubscribedDetails } from '../../pro
 import { EventParser } from './event-parser.ts';
 import type { Asked } from './http-socket.ts';
 import type { Place } from './place.ts';
+import type { Presences } from './stream-presence.ts';
 
 export interface StreamEvents {
   connected(stream: Stream, text: string): void;
@@ -23,6 +24,7 @@ export class Stream {
   readonly positions: Map<string, Position>;
   /** Whose answer is in its beginning. */
   readonly asked: readonly Asked[];
+  readonly presences: Presences;
   /** Code of its last error, when that was one that ends it. */
   closeCode = 1006;
   readonly #place: Place;
@@ -38,17 +40,20 @@ export class Stream {
     topics: readonly unknown[],
     positions: ReadonlyMap<string, Position>,
     asked: readonly Asked[],
+    presences: Presences,
     events: StreamEvents,
   ) {
     this.#place = place;
     this.#events = events;
     this.positions = new Map(positions);
     this.asked = asked;
+    this.presences = presences;
+    const presence = presences.list;
     let status = 0;
     let retryAfterMs = 0;
     const parser = new EventParser((data) => this.#arrived(data));
     const { http, token } = this.#place;
-    this.#cancel = http(place.url('sse'), token, JSON.stringify({ topics, pad: true }), {
+    this.#cancel = http(place.url('sse'), token, JSON.stringify({ topics, presence, pad: true }), {
       answered: (code, after) => {
         status = code;
         retryAfterMs = after;

@@ -32,11 +32,11 @@ export function clientModules(root: URL): ClientModules {
 
 /** The tool warns that it is experimental. The people who run the server can do nothing about that, and a test shows that it works. */
 function withoutTypes(source: string): string {
-  const { emitWarning } = process;
+  const emitWarning: unknown = Reflect.get(process, 'emitWarning');
   process.emitWarning = () => {};
   try {
     return stripTypeScriptTypes(source);
   } finally {
-    process.emitWarning = emitWarning;
+    Reflect.set(process, 'emitWarning', emitWarning);
   }
 }

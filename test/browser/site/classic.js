@@ -2,7 +2,7 @@
 'use strict';
 
 var query = new URLSearchParams(location.search);
-var heard = new Promise(function (resolve, reject) {
+globalThis.heard = new Promise(function (resolve, reject) {
   var client = signalbox.createClient({
     url: `ws://127.0.0.1:${query.get('port')}/ws`,
     token: function () {

@@ -23,11 +23,12 @@ listen('message', ({ sequence, payload }) => {
 listen('gap', ({ cause }) => record.kinds.push(`gap ${cause}`));
 listen('status', ({ status }) => record.kinds.push(status));
 listen('error', ({ code }) => record.codes.push(code));
-stream.onopen = () => {
+stream.addEventListener('open', () => {
   record.opened += 1;
   changed();
-};
-stream.onerror = () => {
+});
+// Also without data, when the stream has ended or was refused.
+stream.addEventListener('error', () => {
   record.state = stream.readyState;
   changed();
-};
+});

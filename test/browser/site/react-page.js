@@ -1,4 +1,3 @@
-// Bundled by the test, with React in development mode: only there StrictMode mounts everything twice.
 import { createElement, StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createClient } from 'signalbox/client';

@@ -1,6 +1,6 @@
 // Reads a topic by the library and keeps what it brought; the same in a page and in a worker.
-import { createClient } from './signalbox/client/index.js';
-import { msgpack } from './signalbox/client/msgpack/index.js';
+import { createClient } from 'signalbox/client';
+import { msgpack } from 'signalbox/client/msgpack';
 
 /** @param changed called whenever the record has */
 export function read(search, changed) {

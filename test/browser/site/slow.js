@@ -1,5 +1,5 @@
 // Takes its time with every message, and keeps none of them.
-import { createClient } from './signalbox/client/index.js';
+import { createClient } from 'signalbox/client';
 import { changed } from './watch.js';
 
 const query = new URLSearchParams(location.search);

@@ -20,7 +20,7 @@ export function recipesOf(page: string): Recipe[] {
     .slice(1)
     .flatMap((section) => {
       const [problem = ''] = section.split('\n', 1);
-      return [...section.matchAll(/^```tsx?\n(.*?)^```$/gms)].map(([, code = '']) => ({ problem, code }));
+      return [...section.matchAll(/^```jsx?\n(.*?)^```$/gms)].map(([, code = '']) => ({ problem, code }));
     });
 }
 

@@ -107,7 +107,7 @@ export const SCREENS: Readonly<Record<string, Scenario>> = {
     const shown = (): string => JSON.stringify(page?.toJSON());
     await eventually(() => client.topic('chat.42').state === 'live', 'the topic to be live');
     await world.client('bob').topic('chat.42').publish({ text: 'hi' });
-    const { children } = page?.toJSON() as { children: { type: string; props: { onClick: () => void } }[] };
+    const { children } = (page?.toJSON() ?? {}) as { children: { type: string; props: { onClick: () => void } }[] };
     children.find(({ type }) => type === 'button')?.props.onClick();
     await eventually(() => shown().includes('hello') && shown().includes('hi'), 'both messages');
     expect(shown()).toContain('"className":"connected"');
