@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { ServerData } from '../protocol/wire.ts';
 import { Feed, type Accepted } from './feed.ts';
 import { messageOf } from './items.ts';
+import type { Link } from './link.ts';
 
 function feedAt(sequence: number): Feed {
   const feed = new Feed('a');
@@ -45,4 +46,17 @@ test('of a gap over two connections only what is new counts', () => {
     { kind: 'gap', from: 6, to: 8, count: 3, position: { epoch: 'e1', sequence: 8 } },
     { kind: 'live' },
   ]);
+});
+
+test('a message that was just published ends the catching up, also when the log lost what it had promised', () => {
+  const feed = new Feed('a');
+  feed.last = { epoch: 'e1', sequence: 0 };
+  feed.confirmed({} as Link, { epoch: 'e1', sequence: 0 }, { recovered: true, missed: 18 });
+  const take = (sequence: number, replayed: boolean): boolean => {
+    const data = { topic: 'a', payload: sequence, sequence, epoch: 'e2', from: 'bob', ...(replayed && { replayed }) };
+    const frame = { type: 'Broadcast', data: data as ServerData };
+    feed.message(frame.data, () => messageOf('a', frame, () => false), 1);
+    return feed.isLive;
+  };
+  expect([take(1, true), take(2, true), take(3, false)]).toEqual([false, false, true]);
 });

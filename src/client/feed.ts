@@ -85,6 +85,8 @@ export class Feed {
       if (sequence <= last) return 'known';
       if (sequence !== last + 1) return 'violation';
       this.last = { epoch, sequence };
+      // A message that was just published comes after all that the log had. The old head may be in a log that is lost, and never come.
+      if (data.replayed !== true) this.#head = 0;
     }
     this.#deliver(item(), size);
     this.#goLive();
