@@ -81,7 +81,7 @@ export class Client<T = Record<string, unknown>> {
   readonly environment: Environment;
   /** What these keep with it, so that there is one for a topic, however many ask. */
   readonly shared = new Map<string, unknown>();
-  /** Who of them sees every frame. */
+  /** Those of them that see every frame. */
   readonly taps = new Set<(frame: ServerFrame) => void>();
   readonly bounds: BufferBounds;
   /** Whether a key is of this client. */
