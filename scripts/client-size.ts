@@ -17,7 +17,7 @@ const LIMITS: Readonly<Record<string, number>> = {
   'react/index.ts': 3_200,
   'persist/index.ts': 2_560,
   'msgpack/index.ts': 2_048,
-  'sse/index.ts': 5_700,
+  'sse/index.ts': 5_760,
 };
 
 for (const [entry, limit] of Object.entries(LIMITS)) {

@@ -104,6 +104,14 @@ describe.concurrent('checked', () => {
     expect(out).toContain('accepted   signed with auth.jwt_previous_secret');
   });
 
+  test('the claim subscribe is listed, with whose no it is where the rights do not cover it', async () => {
+    const jwt = await tokenOf('alice', { claims: { subscribe: ['@me', 'chat.lobby', 'staff.room'] } });
+    const rules = '[{"pattern":"chat.**","subscribe":["user"]},{"pattern":"staff.**","subscribe":["admin"]}]';
+    const { out } = await token('--check', jwt, '--set', `topics.rules=${rules}`);
+    expect(out).toContain('subscribed @me, chat.lobby, staff.room (subscribe: role)\n');
+    expect(out).toContain('role       the rule lets others do this');
+  });
+
   test('what production leaves closed is nothing, rules by rule', async () => {
     const jwt = await tokenOf('alice');
     const rules = '[{"pattern":"chat.**","subscribe":["user"]},{"pattern":"staff.**","publish":["admin"]}]';

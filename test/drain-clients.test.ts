@@ -11,9 +11,9 @@ import { isMissing } from './harness/tools.ts';
 const READERS = 100;
 const ROOMS = 5;
 const INTERVAL_MS = 100;
-/** Beside what a busy machine costs them anyway. */
+/** More than those clients have who stay where they are, which a busy machine holds up as well. */
 const SILENCE_MS = 250;
-const LONGEST_MS = 2_000;
+const LONGEST_MS = 1_000;
 
 class Reader {
   readonly client: Client;
@@ -79,7 +79,7 @@ test.skipIf(isMissing('nginx'))(
         'server.trusted_proxies': '127.0.0.1',
         'redis.url': redis.url,
         'shutdown.grace_secs': '25',
-        'shutdown.closes_per_second': '50',
+        'shutdown.closes_per_second': '25',
       });
     const [ending, staying] = await Promise.all([nodeNamed('ending'), nodeNamed('staying')]);
     const proxy = await startProxy('nginx', {
@@ -93,8 +93,9 @@ test.skipIf(isMissing('nginx'))(
       return client;
     };
     const readers = Array.from({ length: READERS }, (_, at) => new Reader(open(`reader-${at}`), at % ROOMS));
-    await eventually(() => readers.every(({ isLive }) => isLive), 'every reader to be live');
+    await eventually(() => readers.every(({ isLive }) => isLive), 'every reader to be live', 15_000);
     const moving = readers.filter(({ node }) => node === 'ending');
+    const others = readers.filter(({ node }) => node === 'staying');
     // The one with the fewest connections gets the next.
     expect(moving.length).toBeGreaterThan(READERS / 4);
 
@@ -109,11 +110,10 @@ test.skipIf(isMissing('nginx'))(
     onTestFinished(() => clearInterval(publishing));
     await eventually(() => readers.every(({ got }) => got.length >= 2), 'the first messages');
     for (const reader of readers) reader.silence();
-    await pause(1_000);
-    const before = readers.map((reader) => reader.silence());
     await within(ending.stop(), 'the node to end', 15_000);
     await pause(3 * INTERVAL_MS);
-    const during = readers.map((reader) => reader.silence());
+    const moved = moving.map((reader) => reader.silence());
+    const stayed = others.map((reader) => reader.silence());
     clearInterval(publishing);
     await within(Promise.all(receipts), 'every receipt');
     await eventually(() => readers.every(({ got }) => got.length >= sent), 'every message');
@@ -122,7 +122,7 @@ test.skipIf(isMissing('nginx'))(
     for (const { got } of readers) expect(got).toEqual(expected);
     expect(readers.filter(({ breaks }) => breaks > 0)).toHaveLength(0);
     expect(new Set(moving.map(({ node }) => node))).toEqual(new Set(['staying']));
-    expect(median(during)).toBeLessThan(SILENCE_MS + median(before));
-    expect(Math.max(...during)).toBeLessThan(LONGEST_MS + Math.max(...before));
+    expect(median(moved)).toBeLessThan(SILENCE_MS + median(stayed));
+    expect(Math.max(...moved)).toBeLessThan(LONGEST_MS + Math.max(...stayed));
   },
 );

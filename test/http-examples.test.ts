@@ -43,7 +43,8 @@ test('there are examples of every endpoint', () => {
   const commands = examplesOf('docs/http.md')
     .map(({ command }) => command)
     .join('\n');
-  for (const path of ['/api/publish', '/history', '/position']) expect(commands).toContain(path);
+  for (const path of ['/api/publish', '/history', '/position', '/api/connections', '/api/disconnect', '/api/subscribe'])
+    expect(commands).toContain(path);
 });
 
 test.skipIf(!hasCurl).each(PAGES)('%s: typed one after the other they are answered as printed', async (page) => {

@@ -82,7 +82,9 @@ export class ReaderRecord {
   }
 
   get hasAll(): boolean {
-    return this.#missing.size === 0 && this.#next > this.#published;
+    let next = this.#next;
+    while (this.#refused.has(next)) next += 1;
+    return this.#missing.size === 0 && next > this.#published;
   }
 
   /** Ends a window and begins the next one. */

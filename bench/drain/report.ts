@@ -17,6 +17,7 @@ const COLUMNS = [
   'p99',
   'longest',
   'median of its clients',
+  'of the others',
   'without a connection',
   'the node ended after',
 ];
@@ -27,6 +28,7 @@ export function outcomeTable(outcomes: readonly Outcome[]): string {
     outcomes.map((outcome) => {
       const { silences } = outcome.during;
       const moved = silences.filter(({ node }) => node === outcome.ended);
+      const stayed = silences.filter(({ node }) => node !== outcome.ended);
       const sum = (of: (delivery: Delivery) => number): number =>
         outcome.deliveries.reduce((total, delivery) => total + of(delivery), 0);
       return [
@@ -37,6 +39,7 @@ export function outcomeTable(outcomes: readonly Outcome[]): string {
         sum(({ disordered }) => disordered),
         ...shares(silences, [0.5, 0.99, 1]),
         ...shares(moved, [0.5]),
+        ...shares(stayed, [0.5]),
         `${silences.filter(({ breaks }) => breaks > 0).length} of ${moved.length}`,
         `${(outcome.endedAfterMs / 1_000).toFixed(1)} s`,
       ];

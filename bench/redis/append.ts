@@ -1,7 +1,8 @@
 /**
  * Appends per second through the broker, beside bare pipelined calls of the same script to the same Redis, in alternating
  * rounds. Every message goes to another topic than the one before, so that each is a call of its own in both; then all
- * to one topic, where the broker joins the messages of a turn into one call.
+ * to one topic, where the broker joins the messages of a turn into one call. Redis' CPU time for a call says more than the
+ * rates where the machine has other work.
  * Run: taskset -c 1 node bench/redis/append.ts [--rounds 5] [--seconds 3]
  */
 import { parseArgs } from 'node:util';
@@ -84,20 +85,43 @@ await bare.script('LOAD', append.source);
 
 for (const topics of [TOPICS, 1]) {
   const figures = { broker: [] as number[], bare: [] as number[] };
+  const cpu = { broker: [] as number[], bare: [] as number[] };
   await throughBroker(topics, 500);
   await throughPipelines(topics, 500);
   for (let round = 0; round < rounds; round += 1) {
+    const before = await spent();
     figures.broker.push(await throughBroker(topics, durationMs));
+    const between = await spent();
     figures.bare.push(await throughPipelines(topics, durationMs));
+    cpu.broker.push(perCall(before, between));
+    cpu.bare.push(perCall(between, await spent()));
   }
   const [ours, theirs] = [median(figures.broker), median(figures.bare)];
   process.stdout.write(
-    `${topics} topics: broker ${Math.round(ours)}/s, bare pipelined calls of one message ${Math.round(theirs)}/s, ratio ${(ours / theirs).toFixed(2)} (medians of ${rounds}; broker ${figures.broker.map(Math.round).join(' ')}; bare ${figures.bare.map(Math.round).join(' ')})\n`,
+    `${topics} topics: broker ${Math.round(ours)}/s, bare pipelined calls of one message ${Math.round(theirs)}/s, ratio ${(ours / theirs).toFixed(2)} (medians of ${rounds}; broker ${figures.broker.map(Math.round).join(' ')}; bare ${figures.bare.map(Math.round).join(' ')}); Redis' CPU for a call: broker ${median(cpu.broker).toFixed(1)} µs, bare ${median(cpu.bare).toFixed(1)} µs\n`,
   );
 }
 bare.disconnect();
 await broker.stop();
 await redis.end();
+
+interface Spent {
+  /** CPU time of Redis' main thread, in µs. */
+  readonly cpuUs: number;
+  /** Script calls. */
+  readonly calls: number;
+}
+
+async function spent(): Promise<Spent> {
+  const text = (await bare.info('cpu')) + (await bare.info('commandstats'));
+  const number = (pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? 0);
+  const cpu = number(/used_cpu_sys_main_thread:([\d.]+)/) + number(/used_cpu_user_main_thread:([\d.]+)/);
+  return { cpuUs: cpu * 1e6, calls: number(/cmdstat_evalsha:calls=(\d+)/) };
+}
+
+function perCall(before: Spent, after: Spent): number {
+  return (after.cpuUs - before.cpuUs) / Math.max(1, after.calls - before.calls);
+}
 
 /** Keeps {@link IN_FLIGHT} publishes under way. */
 function throughBroker(topics: number, ms: number): Promise<number> {

@@ -68,6 +68,7 @@ function abilities(principal: Principal, config: Config): string[] {
   const others = allowances(rights, principal, 'any-other-topic');
   const rows = [
     ...patterns.map((pattern) => `may        ${pattern}: ${allowances(rights, principal, pattern)}`),
+    ...given(rights, principal),
     `may        other topics: ${others}; direct messages: ${direct === null ? 'send and read' : `read (send: ${direct})`}`,
   ];
   const legend = Object.entries(DENIALS).filter(([denial]) => rows.some((row) => row.includes(`: ${denial}`)));
@@ -76,6 +77,17 @@ function abilities(principal: Principal, config: Config): string[] {
     ...rows,
     ...legend.map(([denial, says]) => `${denial.padEnd(11)}${says}`),
   ];
+}
+
+/** What a connection has from the start by the claim `subscribe`, and in brackets whose no it is for what it has not. */
+function given(rights: Rights, principal: Principal): string[] {
+  const { subscribe = [] } = principal;
+  const told = subscribe.map((name) => {
+    // Its own messages are everybody's, and presence has rules of its own.
+    const denial = name.startsWith('@') ? null : rights.denial(principal, 'subscribe', name);
+    return denial === null ? name : `${name} (subscribe: ${denial})`;
+  });
+  return told.length === 0 ? [] : [`subscribed ${told.join(', ')}`];
 }
 
 /** What may be done, and in brackets whose no it is for what may not. */

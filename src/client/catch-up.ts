@@ -6,25 +6,25 @@ import type { Consumer } from './consumer.ts';
 import type { Environment } from './environment.ts';
 import type { SignalboxError } from './errors.ts';
 import type { Feed } from './feed.ts';
-import type { Histories } from './histories.ts';
+import type { WaitingRequests } from './waiting-requests.ts';
 import { hole, lostHistory, messageOf } from './items.ts';
 
 const PAGE = 100;
 
 export class CatchUp {
-  readonly #histories: Histories;
+  readonly #waiting: WaitingRequests;
   readonly #environment: Environment;
   readonly #isMine: (key: string) => boolean;
   readonly #ensure: (feed: Feed) => void;
   readonly #backOff: BackOff;
 
   constructor(
-    histories: Histories,
+    waiting: WaitingRequests,
     environment: Environment,
     isMine: (key: string) => boolean,
     ensure: (feed: Feed) => void,
   ) {
-    this.#histories = histories;
+    this.#waiting = waiting;
     this.#environment = environment;
     this.#isMine = isMine;
     this.#ensure = ensure;
@@ -70,9 +70,11 @@ export class CatchUp {
       last === null
         ? { topic, since, limit: Math.min(PAGE, consumer.capacity) }
         : { topic, limit: last, reverse: true };
-    this.#histories.page(request, (error, page) => {
+    this.#waiting.page(request, (error, details) => {
+      const page = details as HistoryDetails | undefined;
       // A handler that is done at once makes room at once: the page goes on, and no other one is asked for meanwhile.
-      if (page !== undefined && !consumer.isEnded) this.#take(feed, consumer, page, last !== null);
+      if (page !== undefined && !consumer.isEnded && !consumer.isJoined)
+        this.#take(feed, consumer, page, last !== null);
       consumer.isReading = false;
       // It may have begun elsewhere meanwhile.
       if (consumer.isEnded || consumer.isJoined) return;
@@ -121,7 +123,10 @@ export class CatchUp {
   }
 
   #failed(feed: Feed, consumer: Consumer, error: SignalboxError): void {
-    if (error.temporary) return this.#later(feed, consumer, error.retryAfterMs);
+    if (error.temporary) {
+      consumer.isRefused = true;
+      return this.#later(feed, consumer, error.retryAfterMs);
+    }
     if (error.reason === 'no_history') {
       consumer.begins = 'latest';
       return feed.hasJoined ? this.#join(feed, consumer) : this.#lead(feed, consumer);
@@ -131,9 +136,8 @@ export class CatchUp {
 
   #later(feed: Feed, consumer: Consumer, atLeast?: number): void {
     consumer.cancelWait();
-    consumer.isWaiting = true;
     consumer.cancelWait = this.#environment.after(this.#backOff.draw(atLeast), () => {
-      consumer.isWaiting = false;
+      consumer.isRefused = false;
       this.go(feed, consumer);
     });
   }

@@ -1,75 +1,36 @@
 /** The client: everything of one connection, put together. It does nothing before the first topic or publish. */
 import type { Position } from '../protocol/position.ts';
 import type { ConnectedDetails, HistoryDetails, ServerFrame } from '../protocol/wire.ts';
-import type { BackOffOptions } from './back-off.ts';
-import { jsonCodec, type ClientCodec } from './codec.ts';
+import { jsonCodec } from './codec.ts';
+import type { ClientEvents, ClientOptions, Notification } from './client-options.ts';
 import type { ConnectionState } from './connection-state.ts';
-import { ApplicationRequests } from './application-requests.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type BufferBounds } from './consumer.ts';
 import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
-import { SignalboxError } from './errors.ts';
-import { Histories } from './histories.ts';
+import { isSignalboxError, SignalboxError } from './errors.ts';
 import { messageOf } from './items.ts';
 import type { Link } from './link.ts';
+import { Listeners, newest } from './listeners.ts';
 import { OpenedStorage } from './opened-storage.ts';
 import { Positions } from './positions.ts';
 import { PublishQueue } from './publish-queue.ts';
-import type { PublishOptions, QueueOptions, QueueView, Receipt } from './publishing.ts';
+import type { PublishOptions, QueueView, Receipt } from './publishing.ts';
+import { Renewal } from './renewal.ts';
 import { Requests } from './requests.ts';
-import type { ClientStorage } from './storage.ts';
 import { ME, Subscriptions } from './subscriptions.ts';
-import { Tokens, type TokenSource } from './tokens.ts';
+import { Tokens } from './tokens.ts';
 import type { Reader, TopicPorts } from './topic-ports.ts';
 import { Topic } from './topic.ts';
-
-export interface ClientOptions {
-  /** Of the WebSocket endpoint, as `wss://example.com/ws`. */
-  readonly url: string | (() => string | Promise<string>);
-  readonly token?: TokenSource;
-  /** `lazy`, when it is not given: at the first topic or publish. */
-  readonly connect?: 'lazy' | 'now';
-  readonly codec?: ClientCodec;
-  /** Where positions and the queue are kept; without one, in memory. */
-  readonly storage?: ClientStorage;
-  readonly queue?: QueueOptions;
-  /** Of each reader: above it the log is the buffer. */
-  readonly buffer?: Partial<BufferBounds>;
-  readonly backoff?: BackOffOptions;
-  /** How long a topic without readers stays subscribed. */
-  readonly lingerMs?: number;
-  readonly environment?: Partial<Environment>;
-  /** For networks without WebSocket: `overHttp()` of `signalbox/client/sse`. */
-  readonly fallback?: (environment: Environment) => Environment['open'];
-  /** Told what happens, for debugging. No tokens, no payloads. */
-  readonly log?: (event: string, facts: Readonly<Record<string, unknown>>) => void;
-}
-
-/** A message from the operators to everybody who is connected. */
-export interface Notification {
-  readonly level: string;
-  readonly message: string;
-  readonly title?: string;
-}
-
-export interface ClientEvents {
-  readonly state: ConnectionState;
-  /** What no promise and no handler was told. */
-  readonly error: SignalboxError;
-  readonly notification: Notification;
-  /** A hole that nobody announced, in the topic of this name. It was asked for again; report it. */
-  readonly violation: string;
-}
+import { WaitingRequests } from './waiting-requests.ts';
 
 type PayloadOf<T, N> = N extends keyof T ? T[N] : unknown;
 
 /** An answer that is still to come does so in this time after the server has refused something without reading it. */
 const UNREAD_MS = 1_000;
-/** Between two requests for a token that failed. */
-const TOKEN_PAUSE_MS = 10_000;
-
 /** Of entries beside the core. */
 type CoreType = 'Presence' | 'PresenceGet' | 'Subscribe' | 'Unsubscribe';
+
+const CLOSED = 'the client was closed';
 
 /** The user is kept as the place of a topic that nobody can have, so that every storage has room for it. */
 const USER = '@user';
@@ -81,7 +42,7 @@ export class Client<T = Record<string, unknown>> {
   readonly environment: Environment;
   /** What these keep with it, so that there is one for a topic, however many ask. */
   readonly shared = new Map<string, unknown>();
-  /** Who of them sees every frame. */
+  /** Functions of theirs that see every frame. */
   readonly taps = new Set<(frame: ServerFrame) => void>();
   readonly bounds: BufferBounds;
   /** Whether a key is of this client. */
@@ -89,21 +50,20 @@ export class Client<T = Record<string, unknown>> {
   readonly #tokens: Tokens;
   readonly #connection: Connection;
   readonly #requests: Requests;
-  readonly #histories: Histories;
-  readonly #applications: ApplicationRequests;
+  readonly #waiting: WaitingRequests;
   readonly #subscriptions: Subscriptions;
   readonly #publishes: PublishQueue;
   readonly #positions = new Positions();
   readonly #owner: string;
   readonly #storage: OpenedStorage;
   readonly #ports: TopicPorts;
-  readonly #listeners = new Map<string, Set<(value: never) => void>>();
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #listeners = new Listeners<unknown>((work, event) => this.#call(work, event));
+  readonly #watchers = new Listeners<void>((work) => this.#call(work));
   #unlisten: (() => void) | null = null;
   #wasGreeted = false;
-  #cancelRenewal: () => void = () => {};
   /** What takes back the times after which unanswered frames count as unread. */
   readonly #doubts = new Set<() => void>();
+  readonly #renewal: Renewal;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -116,8 +76,7 @@ export class Client<T = Record<string, unknown>> {
     this.#owner = `${id}-`;
     this.#storage = new OpenedStorage(options.storage, (error) => this.#tell('error', error));
     this.#requests = new Requests(`${id}?`, () => environment.elapsed());
-    this.#histories = new Histories(this.#requests, link);
-    this.#applications = new ApplicationRequests(this.#requests, link);
+    this.#waiting = new WaitingRequests(this.#requests, link);
     this.#publishes = new PublishQueue({
       environment,
       keyPrefix: this.#owner,
@@ -126,19 +85,24 @@ export class Client<T = Record<string, unknown>> {
       serverTime: () => this.serverTime,
       changed: (key, saved) => void this.#storage.write((storage) => storage.entry(key, saved)),
     });
+    this.#renewal = new Renewal(environment, this.#tokens, this.#requests, {
+      failed: (error) => this.#tell('error', error),
+      signedOut: (error) => this.#connection.close(error),
+      dropped: (topics, error) => this.#subscriptions.dropped(topics, error),
+    });
     const isMine = (key: string): boolean => this.#publishes.isMine(key);
     this.isMine = isMine;
     this.#subscriptions = new Subscriptions({
       environment,
       requests: this.#requests,
-      histories: this.#histories,
+      waiting: this.#waiting,
       lingerMs: options.lingerMs ?? 1_000,
       link,
       stored: (topic) => this.#positions.get(topic),
       isMine,
       settled: (on) => this.#connection.settled(on),
       violated: (topic) => this.#tell('violation', topic),
-      changed: (topic) => this.#changed(topic),
+      changed: (topic) => this.#watchers.tell(topic),
     });
     this.#connection = new Connection(
       { url: options.url, backoff: options.backoff },
@@ -150,8 +114,7 @@ export class Client<T = Record<string, unknown>> {
         frame: (on, frame, size) => this.#received(on, frame, size),
         moved: (on) => {
           this.#subscriptions.moved(on);
-          this.#histories.next();
-          this.#applications.next();
+          this.#waiting.next();
           this.#publishes.pump();
         },
         lost: (on) => {
@@ -169,18 +132,12 @@ export class Client<T = Record<string, unknown>> {
       bounds: this.bounds,
       read: (topic, reader) => this.#read(topic, reader),
       state: (topic) => this.#subscriptions.feed(topic)?.state ?? 'stopped',
-      watch: (topic, listener) => watch(this.#watchers, topic, listener),
+      watch: (topic, listener) => this.#watchers.add(topic, listener),
       position: (topic) => this.#positions.get(topic),
       publish: (topic, payload, how) => this.#publish('Broadcast', topic, payload, how),
-      page: (request) => {
-        this.#start();
-        return new Promise<HistoryDetails>((resolve, reject) => {
-          this.#histories.page(request, (error, page) =>
-            page === undefined ? reject(error ?? undefined) : resolve(page),
-          );
-        });
-      },
+      page: (request) => this.#asked('History', request) as Promise<HistoryDetails>,
       message: (topic, frame) => messageOf(topic, frame, isMine),
+      failed: (cause) => this.faulty(cause),
       after: (ms, work) => environment.after(ms, work),
     };
     if (options.connect === 'now') this.#start();
@@ -221,39 +178,21 @@ export class Client<T = Record<string, unknown>> {
    * @throws SignalboxError, `outcome_unknown` when the connection was lost before the answer
    */
   async request(type: `X-${string}` | CoreType, data?: unknown): Promise<unknown> {
-    this.#start();
-    const { state } = this;
-    if (state.status === 'closed') throw state.error ?? new SignalboxError('closed', 'the client was closed');
-    return this.#applications.ask(type, data);
+    return this.#asked(type, data);
   }
 
   /** @returns what ends it */
   on<E extends keyof ClientEvents>(event: E, listener: (value: ClientEvents[E]) => void): () => void {
-    return watch(this.#listeners, event, listener as (value: never) => void);
+    return this.#listeners.add(event, listener as (value: unknown) => void);
   }
 
   /** The state now and whenever it has changed, the newest each time; ends with `closed`. */
-  async *states(): AsyncGenerator<ConnectionState> {
-    let next: ConnectionState | null = this.state;
-    let wake = (): void => {};
-    const stop = this.on('state', (state) => {
-      next = state;
-      wake();
-    });
-    try {
-      for (;;) {
-        const state: ConnectionState | null = next;
-        next = null;
-        if (state !== null) yield state;
-        if (state?.status === 'closed') return;
-        if (next === null)
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-      }
-    } finally {
-      stop();
-    }
+  states(): AsyncGenerator<ConnectionState> {
+    return newest(
+      this.state,
+      (listener) => this.on('state', listener),
+      ({ status }) => status === 'closed',
+    );
   }
 
   /** Lets the connection go; `resume()` brings it back where it was. */
@@ -339,6 +278,15 @@ export class Client<T = Record<string, unknown>> {
     return () => stop();
   }
 
+  #asked(type: string, data: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#start();
+      const { state } = this;
+      if (state.status === 'closed') return reject(state.error ?? new SignalboxError('closed', CLOSED));
+      this.#waiting.ask(type, data, (error, details) => (error === null ? resolve(details) : reject(error)));
+    });
+  }
+
   #publish(
     type: 'Broadcast' | 'DirectMessage',
     to: string,
@@ -348,8 +296,7 @@ export class Client<T = Record<string, unknown>> {
     const promise = new Promise<Receipt>((resolve, reject) => {
       this.#start();
       const { state } = this;
-      if (state.status === 'closed')
-        return reject(state.error ?? new SignalboxError('closed', 'expected an open client: it was closed'));
+      if (state.status === 'closed') return reject(state.error ?? new SignalboxError('closed', CLOSED));
       this.#publishes.publish(type, to, payload, options, (error, receipt) =>
         receipt === undefined ? reject(error ?? undefined) : resolve(receipt),
       );
@@ -363,8 +310,7 @@ export class Client<T = Record<string, unknown>> {
     const { limits, max_message_size: size } = greeting;
     if (!this.#isSameUser(greeting)) return;
     this.#subscriptions.greeted(link);
-    this.#histories.next();
-    this.#applications.next();
+    this.#waiting.next();
     this.#publishes.greeted(size, limits.idempotency_window_ms, limits.connection_rps, limits.connection_burst);
   }
 
@@ -419,7 +365,7 @@ export class Client<T = Record<string, unknown>> {
     else if (type === 'Status' && data.status === 'subscribed')
       for (const name of data.details['topics'] as readonly string[]) link.given.add(name);
     else if (type === 'Status' && data.status === 'unsubscribed') this.#subscriptions.ended(link, data.details);
-    else if (type === 'AuthStatus') this.#renew(link);
+    else if (type === 'AuthStatus') this.#renewal.begin(link);
     else if (type === 'Error' && data.temporary) this.#doubt(link, data.retry_after_ms ?? 0);
     else if (type === 'SystemNotification') this.#tell('notification', data as unknown as Notification);
   }
@@ -436,34 +382,6 @@ export class Client<T = Record<string, unknown>> {
     this.#doubts.add(cancel);
   }
 
-  /** A new token on the same connection, before the old one ends. */
-  #renew(link: Link): void {
-    this.#cancelRenewal();
-    const again = (error: SignalboxError): void => {
-      this.#tell('error', error);
-      this.#cancelRenewal = this.environment.after(TOKEN_PAUSE_MS, () => this.#renew(link));
-    };
-    this.#tokens.ask('expiring', (error, token) => {
-      if (error?.reason === 'signed_out') return this.#connection.close(error);
-      if (error !== null) return again(error);
-      if (!link.isOpen) return;
-      this.#requests.ask(link, 'Authenticate', { token }, (refusal, frame) => {
-        if (refusal?.reason === 'offline') return;
-        if (refusal !== null) {
-          this.#tokens.distrust(true);
-          return again(refusal);
-        }
-        const details = (frame?.data.details ?? {}) as {
-          readonly expires_at?: number | null;
-          readonly unsubscribed?: readonly string[];
-        };
-        this.#tokens.accepted(details.expires_at);
-        const reason = new SignalboxError('not_allowed', 'the new token does not allow it', { code: 403 });
-        this.#subscriptions.dropped(details.unsubscribed ?? [], reason);
-      });
-    });
-  }
-
   #lived(event: LifecycleEvent): void {
     const connection = this.#connection;
     if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
@@ -477,53 +395,43 @@ export class Client<T = Record<string, unknown>> {
   }
 
   #became(state: ConnectionState): void {
-    if (state.status !== 'connected') this.#cancelRenewal();
+    if (state.status !== 'connected') this.#renewal.stop();
     if (state.status === 'closed') {
       const error = state.error ?? null;
       this.#unlisten?.();
       for (const cancel of this.#doubts) cancel();
       this.#publishes.close(error?.reason === 'signed_out' ? 'signed_out' : 'closed');
       this.#subscriptions.close(error);
-      const closed = error ?? new SignalboxError('closed', 'the client was closed');
-      this.#histories.close(closed);
-      this.#applications.close(closed);
+      const closed = error ?? new SignalboxError('closed', CLOSED);
+      this.#waiting.close(closed);
       void this.#storage.write((storage) => storage.flush());
     }
     this.#tell('state', state);
   }
 
-  #changed(topic: string): void {
-    for (const listener of this.#watchers.get(topic) ?? []) this.#call(listener);
-  }
-
   #tell<E extends keyof ClientEvents>(event: E, value: ClientEvents[E]): void {
     const { log } = this.#options;
     if (log !== undefined) this.#call(() => log(event, { value }), event);
-    for (const listener of this.#listeners.get(event) ?? [])
-      this.#call(() => (listener as (value: ClientEvents[E]) => void)(value), event);
+    this.#listeners.tell(event, value);
+  }
+
+  /** Tells what nobody else is told, also for the entries beside it. */
+  faulty(cause: unknown): void {
+    const error = new SignalboxError('handler_failed', `a listener threw: ${String(cause)}`, { cause });
+    this.#tell('error', isSignalboxError(cause) ? cause : error);
   }
 
   /** What a listener throws must not leave the client half-way. */
-  #call(listener: () => void, event?: keyof ClientEvents): void {
+  #call(listener: () => void, event?: string): void {
     try {
       listener();
     } catch (cause) {
       if (event === 'error') return;
-      this.#tell('error', new SignalboxError('handler_failed', `a listener threw: ${String(cause)}`, { cause }));
+      this.faulty(cause);
     }
   }
 }
 
 export function createClient<T = Record<string, unknown>>(options: ClientOptions): Client<T> {
   return new Client<T>(options);
-}
-
-function watch<L>(listeners: Map<string, Set<L>>, name: string, listener: L): () => void {
-  const known = listeners.get(name) ?? new Set<L>();
-  listeners.set(name, known);
-  known.add(listener);
-  return () => {
-    known.delete(listener);
-    if (known.size === 0 && listeners.get(name) === known) listeners.delete(name);
-  };
 }

@@ -30,8 +30,8 @@ export class Consumer {
   isJoined = false;
   /** A page of the log has been asked for. */
   isReading = false;
-  /** One is asked for later: what its topic brings meanwhile is no reason to ask sooner. */
-  isWaiting = false;
+  /** The server wants it to ask later: what its topic brings meanwhile is no reason to ask sooner. */
+  isRefused = false;
   isEnded = false;
   /** Takes back the time at which the log is asked again. */
   cancelWait: () => void = () => {};

@@ -1,5 +1,6 @@
 /** `signalbox/client`: docs/client.md. */
-export { createClient, type Client, type ClientEvents, type ClientOptions, type Notification } from './client.ts';
+export { createClient, type Client } from './client.ts';
+export type { ClientEvents, ClientOptions, Notification } from './client-options.ts';
 export { isSignalboxError, SignalboxError, signedOut, type ErrorReason } from './errors.ts';
 export type { ClientCodec } from './codec.ts';
 export type { ConnectionState } from './connection-state.ts';

@@ -8,10 +8,10 @@ import type { Consumer } from './consumer.ts';
 import type { Environment } from './environment.ts';
 import { refused, SignalboxError } from './errors.ts';
 import { Feed } from './feed.ts';
-import type { Histories } from './histories.ts';
 import { messageOf } from './items.ts';
 import type { Link } from './link.ts';
 import type { Requests } from './requests.ts';
+import type { WaitingRequests } from './waiting-requests.ts';
 
 /** Where a reader begins: where it left off (else now), now, at a position, at the first or the last so many of the log. */
 export type Since = 'stored' | 'live' | 'earliest' | Position | { readonly last: number };
@@ -19,7 +19,7 @@ export type Since = 'stored' | 'live' | 'earliest' | Position | { readonly last:
 export interface SubscriptionPorts {
   readonly environment: Environment;
   readonly requests: Requests;
-  readonly histories: Histories;
+  readonly waiting: WaitingRequests;
   readonly lingerMs: number;
   /** The connection, when it can be written to. */
   link(): Link | null;
@@ -50,7 +50,7 @@ export class Subscriptions {
   constructor(ports: SubscriptionPorts) {
     this.#ports = ports;
     this.#backOff = new BackOff(() => ports.environment.random());
-    this.#catchUp = new CatchUp(ports.histories, ports.environment, ports.isMine, (feed) => this.#ensure(feed));
+    this.#catchUp = new CatchUp(ports.waiting, ports.environment, ports.isMine, (feed) => this.#ensure(feed));
   }
 
   feed(name: string): Feed | undefined {
@@ -128,7 +128,7 @@ export class Subscriptions {
       return this.#later(feed);
     }
     if (feed.consumers.size > 0 && !feed.hasJoined) this.#leave(feed);
-    for (const consumer of feed.consumers) if (!consumer.isWaiting) this.#catchUp.go(feed, consumer);
+    for (const consumer of feed.consumers) if (!consumer.isRefused) this.#catchUp.go(feed, consumer);
     if (feed.isLive !== wasLive) this.#ports.changed(name);
   }
 

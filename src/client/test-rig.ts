@@ -1,6 +1,7 @@
 /** A client on the test server's clock, and what its topics bring. */
 import { onTestFinished } from 'vitest';
-import { createClient, type Client, type ClientOptions } from './client.ts';
+import type { ClientOptions } from './client-options.ts';
+import { createClient, type Client } from './client.ts';
 import type { Item } from './items.ts';
 import { TestServer, type TestServerOptions } from './testing/index.ts';
 import type { ReadOptions, Topic } from './topic.ts';

@@ -4,7 +4,7 @@ import type { HistoryDetails } from '../protocol/wire.ts';
 import type { BufferBounds } from './consumer.ts';
 import type { SignalboxError } from './errors.ts';
 import type { SubscriptionState } from './feed.ts';
-import type { PageRequest } from './histories.ts';
+import type { PageRequest } from './waiting-requests.ts';
 import type { Item, Message } from './items.ts';
 import type { PublishOptions, Receipt } from './publishing.ts';
 import type { Since } from './subscriptions.ts';
@@ -26,5 +26,7 @@ export interface TopicPorts {
   publish(topic: string, payload: unknown, options: PublishOptions | undefined): Promise<Receipt>;
   page(request: PageRequest): Promise<HistoryDetails>;
   message(topic: string, frame: HistoryDetails['messages'][number]): Message;
+  /** What nobody else is told. */
+  failed(cause: unknown): void;
   after(ms: number, work: () => void): () => void;
 }

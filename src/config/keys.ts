@@ -1,6 +1,7 @@
 /** The keys of the configuration as a flat list, with what each of them takes: read from the schema. */
 import type { z } from 'zod';
-import { PREFIX, schema, SECTIONS, SHORT_NAMES, type SecretKind, type UrlPaths } from './schema.ts';
+import type { SecretKind, UrlPaths } from './key-types.ts';
+import { PREFIX, schema, SECTIONS, SHORT_NAMES } from './schema.ts';
 
 type ValueKind = 'text' | 'whole number' | 'number' | 'true or false' | 'list' | 'list of tables';
 

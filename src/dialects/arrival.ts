@@ -1,7 +1,8 @@
 /** A request that becomes a connection: it is admitted like a WebSocket handshake, by the same checks in the same order. */
 import type { TransportName } from '../connection/transport.ts';
 import type { Handshake } from '../node/handshake.ts';
-import type { Admission, Node } from '../node/node.ts';
+import type { Admission } from '../node/admission.ts';
+import type { Node } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpResponse, RequestHead } from '../node/route.ts';
 import { ERRORS, type Refusal } from '../protocol/errors.ts';

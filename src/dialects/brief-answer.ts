@@ -31,11 +31,14 @@ export abstract class BriefAnswer implements Transport {
 
   /** Opens the connection. Resolves with the answer, or never when the client has gone. */
   run(): Promise<HttpResponse> {
-    return new Promise((resolve) => {
-      this.answered = resolve;
-      this.connection = this.admission.open(this, null);
-      this.begin(this.connection);
-    });
+    return new Promise((resolve) => this.start(resolve));
+  }
+
+  /** The same without a promise: the simulator orders no microtasks. */
+  start(answered: (response: HttpResponse) => void): void {
+    this.answered = answered;
+    this.connection = this.admission.open(this, null);
+    this.begin(this.connection);
   }
 
   /** The client has gone, perhaps before anything began. */

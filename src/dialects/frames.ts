@@ -21,21 +21,33 @@ export function framesRoute(node: Node): GuardedRoute {
   };
 }
 
-function answering({ parts }: Node, admission: Accepted): Admitted {
+function answering(node: Node, admission: Accepted): Admitted {
   let gone = admission.abandon;
   return {
     abandon: () => gone(),
-    handle: ({ body }): HttpResponse | Promise<HttpResponse> => {
-      const given = parts.authenticator.lapsed(admission.principal) ?? framesOf(body);
-      if (isRefusal(given)) {
-        admission.abandon();
-        return refused(given);
-      }
-      const answers = new FrameAnswers(admission, given, parts.context.scheduler);
-      gone = () => answers.abandon();
-      return answers.run();
-    },
+    handle: ({ body }) =>
+      new Promise<HttpResponse>((resolve) => {
+        gone = answerFrames(node, admission, body, resolve);
+      }),
   };
+}
+
+/** @param done is told once, unless the client has gone @returns what says that it has */
+export function answerFrames(
+  { parts }: Node,
+  admission: Accepted,
+  body: string,
+  done: (response: HttpResponse) => void,
+): () => void {
+  const given = parts.authenticator.lapsed(admission.principal) ?? framesOf(body);
+  if (isRefusal(given)) {
+    admission.abandon();
+    done(refused(given));
+    return () => {};
+  }
+  const answers = new FrameAnswers(admission, given, parts.context.scheduler);
+  answers.start(done);
+  return () => answers.abandon();
 }
 
 function framesOf(body: string): readonly Given[] | Refusal {

@@ -4,8 +4,20 @@ import { isLasting } from '../connection/transport.ts';
 import type { ArgumentsOf } from '../control/command.ts';
 import type { Node } from './node.ts';
 
-/** Connections of one user that a node lists, and topics of each. */
+/** Connections of one user that a node lists, and topics of all of them together: an answer has a bound. */
 const MAX_LISTED = 1_000;
+const MAX_TOPICS = 10_000;
+
+interface UserConnection {
+  readonly connection_id: string;
+  readonly session_id: string;
+  readonly transport: string;
+  readonly format: string;
+  readonly address: string;
+  readonly connected_secs: number;
+  readonly subscriptions: number;
+  readonly topics: readonly string[];
+}
 
 /** Of the tenant: who names another's connection finds nothing. */
 export function connectionsMeant(
@@ -25,16 +37,23 @@ export function lastingConnections(node: Node, tenant: string, user: string): Co
 /** The connections of a user, as its backends may see them. */
 export function listUserConnections(node: Node, tenant: string, user: string): Record<string, unknown> {
   const all = openOnes(node.byUser.of(tenant, user));
-  return { total: all.length, connections: all.slice(0, MAX_LISTED).map(summary) };
+  let room = MAX_TOPICS;
+  const connections = all.slice(0, MAX_LISTED).map((connection) => {
+    const listed = summary(connection, room);
+    room -= listed.topics.length;
+    return listed;
+  });
+  return { total: all.length, connections };
 }
 
 function openOnes(connections: readonly Connection[]): Connection[] {
   return connections.filter(({ isOpen }) => isOpen);
 }
 
-function summary(connection: Connection): Record<string, unknown> {
+function summary(connection: Connection, room: number): UserConnection {
   const { context, subscriptions, patterns } = connection;
   const named = subscriptions.filter(({ isExplicit }) => isExplicit).map(({ topic }) => topic.clientName);
+  const topics = [...named, ...(patterns ?? [])];
   return {
     connection_id: connection.id,
     session_id: connection.sessionId,
@@ -42,6 +61,7 @@ function summary(connection: Connection): Record<string, unknown> {
     format: connection.format,
     address: connection.address,
     connected_secs: context.node.beat - connection.openedBeat,
-    topics: [...named, ...(patterns ?? [])].slice(0, MAX_LISTED),
+    subscriptions: topics.length,
+    topics: topics.slice(0, room),
   };
 }

@@ -10,19 +10,19 @@ import { isLasting, type Transport, type TransportName } from '../connection/tra
 import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
-import type { CloseReason } from '../protocol/close-codes.ts';
-import type { Codec } from '../protocol/codec.ts';
 import { DEFAULT_CODEC } from '../protocol/codecs.ts';
-import { isRefusal, refusal, type Reason, type Refusal } from '../protocol/errors.ts';
+import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import type { SubscribeFrame } from '../protocol/frames.ts';
-import { MAX_BATCH_FRAMES, MAX_HISTORY_LIMIT, MAX_TOPICS_PER_FRAME, PROTOCOL_VERSION } from '../protocol/limits.ts';
 import { unaccounted } from '../router/audit.ts';
 import { inTime } from '../service/answer-in-time.ts';
 import type { Welcome } from '../service/connection-events.ts';
 import { failedEvent } from '../service/tell-events.ts';
+import { closeOf, isOfThisNode, type Admission } from './admission.ts';
 import { clientAddress } from './client-address.ts';
+import { ConnectionsByNumber } from './connections-by-number.ts';
 import { ConnectionsByUser } from './connections-by-user.ts';
 import { drainConnections, type DrainOptions } from './drain.ts';
+import { greeting } from './greeting.ts';
 import {
   findToken,
   handshakeProblem,
@@ -53,46 +53,6 @@ export interface NodeParts {
   readonly failures: KeyedBuckets;
 }
 
-/** What becomes of a handshake. */
-export type Admission =
-  | {
-      readonly kind: 'accepted';
-      readonly subprotocol: string | undefined;
-      readonly principal: Principal;
-      /** What it is subscribed to beside its own wishes. */
-      readonly subscribe: readonly string[];
-      /** @param first what it subscribes to at once, instead of those; `null`: nothing */
-      readonly open: (transport: Transport, first?: SubscribeFrame | null) => Connection;
-      readonly abandon: () => void;
-    }
-  | {
-      readonly kind: 'refused';
-      readonly refusal: Refusal;
-      /** Upgrade, send the refusal as an `Error` frame, then close with this: for clients that cannot see an HTTP answer. */
-      readonly close: CloseReason | null;
-      readonly subprotocol: string | undefined;
-      readonly codec: Codec;
-    };
-
-const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
-  token_expired: 'token_expired',
-  token_invalid: 'token_revoked',
-  token_revoked: 'token_revoked',
-  token_missing: 'token_revoked',
-  not_allowed: 'forbidden',
-  origin_not_allowed: 'forbidden',
-  connection_limit: 'over_capacity',
-  rate_limited: 'over_capacity',
-  rights_unavailable: 'not_admitting',
-  bad_handshake: 'bad_subprotocol',
-};
-
-/**
- * What says nothing of the client: another node may take it. An HTTP answer lets a proxy ask that one, while a proxy that sends
- * newcomers to the node with the fewest connections would bring all of them to a draining node for a refusal inside WebSocket.
- */
-const OF_THIS_NODE: ReadonlySet<Reason> = new Set(['over_capacity', 'not_admitting']);
-
 /** What clients are given when nobody is asked. */
 const NOTHING: Welcome = { subscribe: [] };
 
@@ -105,7 +65,7 @@ export class Node {
   readonly parts: NodeParts;
   readonly connections: Connection[] = [];
   readonly byUser = new ConnectionsByUser(this.connections);
-  private readonly byNumber = new Map<number, Connection>();
+  private readonly byNumber = new ConnectionsByNumber<Connection>();
   private readonly options: NodeOptions;
   private readonly acceptBucket: TokenBucket;
   /** Refusals told inside WebSocket, which cost more than an HTTP answer: as many a second, and none of those of newcomers. */
@@ -166,7 +126,7 @@ export class Node {
   forget(connection: Connection): void {
     const { context } = this.parts;
     if (connection.slot === -1) return;
-    this.byNumber.delete(connection.number);
+    this.byNumber.remove(connection.number);
     this.byUser.removed(connection);
     const last = this.connections.pop() as Connection;
     if (last !== connection) {
@@ -333,7 +293,7 @@ export class Node {
     const connection = new Connection(this.lastNumber, agreement, context);
     connection.slot = this.connections.length;
     this.connections.push(connection);
-    this.byNumber.set(connection.number, connection);
+    this.byNumber.add(connection);
     this.byUser.added(connection);
     connection.transport = transport;
     context.counters.accepted += 1;
@@ -342,49 +302,10 @@ export class Node {
       user: agreement.principal.user,
       format: connection.format,
     });
-    connection.send(statusFrame('connected', this.greeting(connection)));
+    connection.send(statusFrame('connected', greeting(connection, this.parts.mode)));
     if (isLasting(connection.over)) tellConnected(connection);
     if (first !== null) connection.cell.tell(first, 0);
     return connection;
-  }
-
-  private greeting(connection: Connection): Record<string, unknown> {
-    const { context, mode } = this.parts;
-    const { limits } = context;
-    return {
-      connection_id: connection.id,
-      session_id: connection.sessionId,
-      user: connection.principal.user,
-      ...(connection.principal.tenant !== '' && { tenant: connection.principal.tenant }),
-      node: mode.name,
-      server_time: context.clock.now(),
-      protocol_version: PROTOCOL_VERSION,
-      mode: mode.mode,
-      heartbeat_interval_ms: limits.heartbeatBeats * 1_000,
-      client_timeout_ms: limits.clientTimeoutBeats * 1_000,
-      max_message_size: limits.maxMessageSize,
-      token_expires_at: Number.isFinite(connection.principal.expiresAt) ? connection.principal.expiresAt : null,
-      limits: {
-        max_subscriptions: limits.maxSubscriptions,
-        connection_rps: limits.connectionRate.perSecond,
-        connection_burst: limits.connectionRate.burst,
-        user_rps: context.users.rate.perSecond,
-        max_topics_per_frame: MAX_TOPICS_PER_FRAME,
-        max_batch: MAX_BATCH_FRAMES,
-        history_limit: MAX_HISTORY_LIMIT,
-        idempotency_window_ms: limits.idempotencyWindowMs,
-      },
-      mailbox: { capacity: limits.mailboxCapacity, bytes: limits.mailboxBytes, overflow_strategy: 'drop_oldest' },
-      features: [
-        'patterns',
-        'history',
-        'idempotency',
-        'direct_messages',
-        ...(context.presence === null ? [] : ['presence']),
-        ...(connection.batching ? ['batching'] : []),
-        ...context.frameHandlers.keys(),
-      ],
-    };
   }
 
   private refuse(handshake: Handshake, refused: Refusal, mayUpgrade = true): Admission {
@@ -394,10 +315,10 @@ export class Node {
     const known = isRefusal(negotiated) ? null : negotiated;
     const isTold =
       mayUpgrade &&
-      !OF_THIS_NODE.has(refused.reason) &&
+      !isOfThisNode(refused) &&
       wantsRefusalAsClose(handshake) &&
       this.toldBucket.take(1, clock.elapsed());
-    const close = isTold ? (CLOSE_BY_REASON[refused.reason] ?? 'bad_request') : null;
+    const close = isTold ? closeOf(refused) : null;
     return {
       kind: 'refused',
       refusal: refused,

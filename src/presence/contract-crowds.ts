@@ -1,7 +1,7 @@
 /** The contract of stores of presence where many are present and much changes while others read. */
 import { describe, expect, test } from 'vitest';
 import { A, B, enter, inOrder, leave, Reader, T, type Probe } from './contract-probe.ts';
-import type { CountMode, PresenceChange } from './presence-store.ts';
+import { REMOVED_AT_ONCE, type CountMode, type PresenceChange } from './presence-store.ts';
 
 /** The members, as the node that writes them knows. */
 class Truth {
@@ -9,23 +9,26 @@ class Truth {
   private lastNumber = 0;
   private readonly probe: Probe;
 
-  constructor(probe: Probe) {
+  private readonly prefix: string;
+
+  constructor(probe: Probe, prefix = 'u') {
     this.probe = probe;
+    this.prefix = prefix;
   }
 
   get members(): ReadonlyMap<string, string> {
     return inOrder([...this.entries.values()].map(({ user, data }) => [user, data]));
   }
 
-  async enter(count: number): Promise<void> {
+  async enter(count: number, owner = A): Promise<void> {
     const batch: PresenceChange[] = [];
     for (let at = 0; at < count; at += 1) {
-      const user = `u${this.lastNumber}`;
+      const user = `${this.prefix}${this.lastNumber}`;
       this.lastNumber += 1;
       this.entries.set(user, { user, data: '{}' });
       batch.push(enter(user, user));
     }
-    await this.probe.apply(A, batch);
+    await this.probe.apply(owner, batch);
   }
 
   /** The first ones, in the order in which they came. */
@@ -64,6 +67,24 @@ export function crowdContract(start: (mode?: CountMode) => Promise<Probe>): void
       expect((await reader.known(500)).size).toBe(10_000);
       expect(reader.pages).toBeLessThan(100);
       expect(await probe.ask((store, reply) => store.counts([T], reply))).toEqual([10_000]);
+    });
+
+    test('that a dead owner leaves are told as one count, however many parts their removal has', async () => {
+      const probe = await start({ from: 200, below: 150 });
+      await new Truth(probe).enter(REMOVED_AT_ONCE * 2 + 100);
+      const stay = Array.from({ length: 160 }, (_, at) => enter(`s${at}`, `s${at}`));
+      await probe.apply(B, stay);
+      const before = (await probe.told()).length;
+      await probe.ask((store, reply) => store.end(A, reply));
+      for (let isMore = true; isMore;) ({ isMore } = (await probe.remove(A)) as { readonly isMore: boolean });
+      const counts = { count: 160, entered: 0, left: REMOVED_AT_ONCE * 2 + 100 };
+      expect((await probe.told()).slice(before)).toEqual([counts]);
+      // Half a removal: whatever is told next tells of its leaves too.
+      await new Truth(probe, 'again').enter(REMOVED_AT_ONCE + 100, 'node-c.1');
+      await probe.ask((store, reply) => store.end('node-c.1', reply));
+      await probe.remove('node-c.1');
+      await probe.apply(B, [leave('s0')]);
+      expect((await probe.told()).at(-1)).toEqual({ count: 259, entered: 0, left: REMOVED_AT_ONCE + 1 });
     });
 
     test('that cross the threshold both ways while pages are read are known in the end', async () => {

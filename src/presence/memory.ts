@@ -79,12 +79,9 @@ export class MemoryPresenceStore implements PresenceStore {
     this.ended.add(owner);
     const all = this.topics.get(topic)?.entriesOf(owner) ?? [];
     const some = all.slice(0, REMOVED_AT_ONCE);
-    this.change(
-      topic,
-      owner,
-      some.map((entry) => ({ op: 'leave', entry, reason })),
-    );
     const isMore = some.length < all.length;
+    const leaves = some.map((entry) => ({ op: 'leave', entry, reason }) as const);
+    this.change(topic, owner, leaves, isMore);
     if (!isMore) this.byOwner.get(owner)?.delete(topic);
     reply({ removed: some.length, isMore });
   }
@@ -93,13 +90,14 @@ export class MemoryPresenceStore implements PresenceStore {
     this.byOwner.delete(owner);
   }
 
-  private change(topic: Topic, owner: string, changes: PresenceBatch['changes']): TopicMembers {
+  private change(topic: Topic, owner: string, changes: PresenceBatch['changes'], isPart = false): TopicMembers {
     const members = this.topics.get(topic) ?? new TopicMembers(this.mode);
     this.topics.set(topic, members);
-    members.apply(owner, changes, this.clock.now(), (payload) => {
+    const append = (payload: string): number => {
       const position = this.logs.append(topic, payload);
       return 'sequence' in position ? position.sequence : 0;
-    });
+    };
+    members.apply(owner, changes, this.clock.now(), append, isPart);
     if (members.entriesOf(owner).length === 0) this.byOwner.get(owner)?.delete(topic);
     if (members.count === 0) this.topics.delete(topic);
     return members;

@@ -28,6 +28,8 @@ export type Append = (payload: string) => number;
 export class TopicMembers {
   /** Only their number is told. */
   private isCounted = false;
+  /** Leaves of a removal under way that are not told yet: its parts are one message to readers of counts. */
+  private untold = 0;
   private readonly mode: CountMode;
   private readonly members = new Map<string, Kept>();
   private readonly entries = new Map<string, Map<string, string>>();
@@ -46,13 +48,14 @@ export class TopicMembers {
     return [...(this.entries.get(owner)?.keys() ?? [])];
   }
 
-  apply(owner: string, changes: readonly PresenceChange[], now: number, append: Append): void {
+  /** @param isPart whether more of the same comes: then counts are told with the last */
+  apply(owner: string, changes: readonly PresenceChange[], now: number, append: Append, isPart = false): void {
     const before = new Map<string, Before>();
     for (const change of changes) {
       if (change.op === 'enter') this.enter(owner, change, now, before);
       else this.leave(owner, change.entry, change.reason, before);
     }
-    this.tell(before, append);
+    this.tell(before, append, isPart);
   }
 
   page({ after, limit, member, most = Infinity }: MembersRequest): {
@@ -116,7 +119,7 @@ export class TopicMembers {
   }
 
   /** Tells what is different now: members that came and went within the batch are nobody's news. */
-  private tell(before: ReadonlyMap<string, Before>, append: Append): void {
+  private tell(before: ReadonlyMap<string, Before>, append: Append, isPart: boolean): void {
     const changes: { readonly text: string; readonly kept: Kept | undefined }[] = [];
     let entered = 0;
     let left = 0;
@@ -131,13 +134,17 @@ export class TopicMembers {
         changes.push({ text: `{"op":"${data === null ? 'enter' : 'update'}",${who},"data":${kept.data}}`, kept });
       }
     }
-    if (changes.length === 0) return;
+    if (changes.length === 0 && this.untold === 0) return;
     const wasCounted = this.isCounted;
     if (this.count >= this.mode.from) this.isCounted = true;
     else if (this.count < this.mode.below) this.isCounted = false;
     if (this.isCounted || wasCounted) {
-      if (entered + left === 0 && wasCounted && this.isCounted) return;
-      const sequence = append(`{"count":${this.count},"entered":${entered},"left":${left}}`);
+      if (wasCounted && this.isCounted) {
+        if (isPart) this.untold += left;
+        if (isPart || entered + left + this.untold === 0) return;
+      }
+      const sequence = append(`{"count":${this.count},"entered":${entered},"left":${left + this.untold}}`);
+      this.untold = 0;
       for (const { kept } of changes) if (kept !== undefined) kept.sequence = sequence;
       return;
     }

@@ -307,7 +307,7 @@ function readPosition(value: Fields): Position | null {
  * What makes a value unfit as a payload, or `null`: no value, nesting, numbers that are not JSON, and the key
  * `__proto__`, which several MessagePack and JSON readers turn into a prototype.
  */
-export function payloadProblem(payload: unknown): string | null {
+function payloadProblem(payload: unknown): string | null {
   if (payload === undefined) return 'data.payload: expected a JSON value, got nothing';
   return valueProblem(payload, 2);
 }

@@ -44,6 +44,9 @@ export type OpenGap =
 const EXPLICIT = 1;
 const WAITING = 2;
 const OVERFLOWED = 4;
+/** The bits above count {@link Subscription.holds}. */
+const HOLDS_SHIFT = 3;
+const FLAGS = (1 << HOLDS_SHIFT) - 1;
 
 /** What only a subscription has that has lagged or lost something since its start. */
 interface LagBooks {
@@ -69,8 +72,6 @@ export class Subscription {
   private bits = 0;
   /** The next one of that list, which runs through the subscriptions themselves: it costs no memory to join it. */
   nextWaiting: Subscription | null = null;
-  /** How many answers its publications wait for: a `Status subscribed`, a `GetMissedMessages` of the topic. */
-  holds = 0;
   /** Bytes of the queued range, in the owner's format: counted by the owner (connection/mailbox-sums.ts). */
   queuedBytes = 0;
   gap: OpenGap | null = null;
@@ -104,6 +105,15 @@ export class Subscription {
 
   set isWaiting(value: boolean) {
     this.set(WAITING, value);
+  }
+
+  /** How many answers its publications wait for: a `Status subscribed`, a `GetMissedMessages` of the topic. */
+  get holds(): number {
+    return this.bits >> HOLDS_SHIFT;
+  }
+
+  set holds(count: number) {
+    this.bits = (this.bits & FLAGS) | (count << HOLDS_SHIFT);
   }
 
   /** Why it lags: decides the cause of a `Gap`. */

@@ -13,12 +13,12 @@ export interface StoreBounds {
   readonly perTenant: number;
 }
 
-/** Time for every session of a test to be of another moment. */
-let lastSaved = 0;
+/** Every session of a test is of another moment. */
+let lastSaved = 1_790_000_000_000;
 
 function session(tenant: string, user: string, id: string): Session {
   lastSaved += 1;
-  return { id, tenant, user, subscriptions: ['chat.a'], positions: {}, savedAt: Date.now() + lastSaved };
+  return { id, tenant, user, subscriptions: ['chat.a'], positions: {}, savedAt: lastSaved };
 }
 
 function names(count: number, prefix: string): string[] {
@@ -26,10 +26,12 @@ function names(count: number, prefix: string): string[] {
 }
 
 export function sessionContract(where: string, open: (bounds: StoreBounds) => StoreUnderTest): void {
-  const kept = async ({ store, settle }: StoreUnderTest, ids: readonly string[]): Promise<string[]> => {
-    await settle();
+  const kept = async (under: StoreUnderTest, ids: readonly string[]): Promise<string[]> => {
+    await under.settle();
     const found = await Promise.all(
-      ids.map((id) => new Promise((resolve) => store.load(id, (answer) => resolve(answer !== null && 'id' in answer)))),
+      ids.map(
+        (id) => new Promise((resolve) => under.store.load(id, (answer) => resolve(answer !== null && 'id' in answer))),
+      ),
     );
     return ids.filter((_, at) => found[at] === true);
   };

@@ -3,11 +3,13 @@ import { createHmac } from 'node:crypto';
 import { createClient, type Client } from '../client/client.ts';
 import type { Environment, LifecycleEvent } from '../client/environment.ts';
 import type { PublishQueue } from '../client/publish-queue.ts';
+import { overHttp } from '../client/sse/index.ts';
 import type { Since } from '../client/subscriptions.ts';
 import { directTopic, ME } from '../protocol/topic.ts';
 import { LibraryReader } from './library-reader.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedBroker } from './simulated-broker.ts';
+import { SimulatedHttp } from './simulated-http.ts';
 import { SimulatedSocket, type SocketWatch } from './simulated-socket.ts';
 import { promise, Violation } from './violation.ts';
 import type { VirtualClock } from './virtual-clock.ts';
@@ -40,7 +42,15 @@ export class LibraryClient implements SocketWatch {
   /** `topic epoch sequence` of everything that it was told. */
   private readonly places = new Set<string>();
 
-  constructor(name: string, seed: number, world: World, clock: VirtualClock, planted: Planted) {
+  /** The way around, for a client whose WebSockets never come through. */
+  readonly http: SimulatedHttp | null;
+
+  /** @param isBarred no WebSocket comes through */
+  constructor(name: string, seed: number, world: World, clock: VirtualClock, planted: Planted, isBarred = false) {
+    this.http = isBarred ? new SimulatedHttp(world, this) : null;
+    // Streams follow one another, and requests are sent again.
+    this.hasMoved = isBarred;
+    this.hasErrors = isBarred;
     this.name = name;
     this.world = world;
     this.clock = clock;
@@ -52,6 +62,7 @@ export class LibraryClient implements SocketWatch {
       token: () => this.token(),
       buffer: { maxMessages: random.between(2, 8) },
       environment: planted(this.environment(random)),
+      ...(this.http !== null && { fallback: overHttp({ transports: ['sse'], http: this.http.post }) }),
     });
     this.client.on('violation', (topic) => this.fault('a hole is never unannounced', topic));
     this.client.on('error', ({ reason, message }) => {
@@ -157,7 +168,7 @@ export class LibraryClient implements SocketWatch {
     let isBusy = false;
     for (const socket of this.sockets) while (socket.deliver()) isBusy = true;
     this.sockets = this.held;
-    return isBusy;
+    return this.http?.deliver() === true || isBusy;
   }
 
   // What its sockets tell
@@ -218,9 +229,10 @@ export class LibraryClient implements SocketWatch {
           this.world.conditions.kernelBytes,
           url,
           protocols,
-          (...line) => this.world.admit(...line),
+          (...line) => (this.http === null ? this.world.admit(...line) : undefined),
           this,
         );
+        if (this.http !== null) socket.link.break();
         if (this.rejected.has(socket.token)) this.fault('a token that was refused is not used again', this.name);
         // Answers were lost with the connection before, refusals among them.
         this.hasErrors ||= this.wasOpened;

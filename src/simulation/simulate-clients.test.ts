@@ -7,6 +7,7 @@ import { Feed } from '../client/feed.ts';
 import { Link } from '../client/link.ts';
 import { PublishQueue } from '../client/publish-queue.ts';
 import { Pulse } from '../client/pulse.ts';
+import { Stream } from '../client/sse/stream.ts';
 import { Tokens } from '../client/tokens.ts';
 import type { Planted } from './library-client.ts';
 import { simulateClients } from './simulate-clients.ts';
@@ -146,6 +147,12 @@ const BUGS: Readonly<Record<string, Bug>> = {
   },
   'after a connection was lost nothing is sent again': {
     plant: () => around(PublishQueue.prototype, 'lost', () => undefined),
+  },
+  'a stream that was replaced stays open': {
+    plant: () => around(Stream.prototype, 'cancel', () => undefined),
+  },
+  'what a stream brings before it takes over is dropped': {
+    plant: () => around(Stream.prototype, 'begin', () => undefined),
   },
   'a connection that ends is not replaced': {
     plant: () => around(Connection.prototype, 'ended', () => undefined),

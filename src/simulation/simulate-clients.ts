@@ -53,9 +53,10 @@ function live(seed: number, parts: Parts, steps: number, planted: Planted): void
   world.ledger.isPerEpoch = parts.distributed !== undefined;
   const clock = new VirtualClock();
   const random = new SeededRandom(seed ^ 0x2c1b3c6d);
+  const network = new SeededRandom(seed ^ 0x1f83d9ab);
   const clients = Array.from(
     { length: random.between(1, 2) },
-    (_, at) => new LibraryClient(`reader${at}`, seed * 7 + at, world, clock, planted),
+    (_, at) => new LibraryClient(`reader${at}`, seed * 7 + at, world, clock, planted, seed % 4 === 3),
   );
   const all: ClientWorld = { world, clock, clients };
   for (const client of clients) client.read('chat.a', 'stored');
@@ -65,6 +66,7 @@ function live(seed: number, parts: Parts, steps: number, planted: Planted): void
     if (operation.name !== 'fault') perform(world, operation);
     if (operation.name === 'time') clock.advance(1 + Math.floor(operation.a * 2_500));
     if (random.chance(0.5)) act(all, random);
+    for (const { http } of clients) if (http !== null && network.chance(0.03)) http.break();
     step(all);
   }
   heal(all);
@@ -216,6 +218,7 @@ function checkRest(world: World, client: LibraryClient): void {
 function end({ world, clock, clients }: ClientWorld): void {
   for (const { client } of clients) void client.close();
   promise(clock.pendingTimers === 0, 'no timer of a closed client', () => `${clock.pendingTimers} timers are pending`);
-  for (const { held, name } of clients) promise(held.length === 0, 'no socket of a closed client', () => name);
+  for (const { held, name, http } of clients)
+    promise(held.length === 0 && (http?.size ?? 0) === 0, 'no socket of a closed client', () => name);
   checkInvariants(world);
 }

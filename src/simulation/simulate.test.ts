@@ -163,20 +163,16 @@ suite('planted bugs are found within a thousand seeds', () => {
 
   /** A slow reader's page of a conflated topic, as a mistake would make it. */
   class MisconflatingRouter extends Router {
-    constructor(...args: ConstructorParameters<typeof Router>) {
-      super(...args);
-      const { join } = this;
-      this.join = (name, owner) => {
-        const subscription = join.call(this, name, owner);
-        const { newest } = subscription.topic;
-        if (newest === null) return subscription;
-        const page = NewestByKey.prototype.page.bind(newest);
-        newest.page = (...asked) => {
-          const { frames, to } = page(...asked);
-          return { frames: frames.slice(0, -1), to };
-        };
-        return subscription;
+    override join(name: string, owner: Subscriber): Subscription {
+      const subscription = super.join(name, owner);
+      const { newest } = subscription.topic;
+      if (newest === null) return subscription;
+      const page = NewestByKey.prototype.page.bind(newest);
+      newest.page = (...asked) => {
+        const { frames, to } = page(...asked);
+        return { frames: frames.slice(0, -1), to };
       };
+      return subscription;
     }
   }
 

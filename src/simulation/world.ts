@@ -298,6 +298,9 @@ export class World {
     });
   }
 
+  /** Requests with frames that the node has not answered: each has a time by which it is. */
+  briefAnswers = 0;
+
   /** The owner changes its mind about a user, and says so to the node. */
   changeRights(user: string, isAllowed: boolean): void {
     if (this.owner === null) return;

@@ -8,7 +8,8 @@ import type {
 } from 'uWebSockets.js-compat';
 import { errorFrame } from '../connection/replies.ts';
 import { handshakeProblem, type Handshake } from '../node/handshake.ts';
-import type { Admission, Node } from '../node/node.ts';
+import type { Admission } from '../node/admission.ts';
+import type { Node } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { Route } from '../node/route.ts';
 import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';

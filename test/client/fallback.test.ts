@@ -1,6 +1,7 @@
 /** The client library in networks without WebSocket, against a real server behind a gateway that refuses or holds back. */
 import { expect, test } from 'vitest';
 import type { Client, ClientOptions, LifecycleEvent } from '../../src/client/index.ts';
+import { msgpack } from '../../src/client/msgpack/index.ts';
 import { overHttp, type OverHttpOptions } from '../../src/client/sse/index.ts';
 import { eventually, within } from '../harness/deadline.ts';
 import { Gateway } from '../harness/gateway.ts';
@@ -244,4 +245,17 @@ test.each(['sse', 'poll'] as const)('over %s a token of somebody else ends the c
   alice.resume();
   await eventually(() => alice.state.status === 'closed', 'the end');
   expect(alice.state).toMatchObject({ error: { reason: 'user_changed' } });
+});
+
+test('a client that speaks MessagePack speaks JSON where there is no WebSocket, and MessagePack again where there is one', async () => {
+  const { gateway, client } = await place();
+  const alice = client('alice', { codec: msgpack });
+  const reading = new Reading(alice.topic('chat.42'));
+  await reading.live();
+  await alice.topic('chat.42').publish({ over: transportOf(alice) });
+  gateway.refuseUpgrades();
+  await eventually(() => transportOf(alice) === 'sse', 'the stream');
+  await alice.topic('chat.42').publish({ over: transportOf(alice) });
+  await reading.count(2);
+  expect(reading.payloads).toEqual([{ over: 'websocket' }, { over: 'sse' }]);
 });

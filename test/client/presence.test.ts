@@ -69,6 +69,9 @@ test('without WebSocket one can see who is there; over streams one can be there,
   await presence.update({ mood: 'awake' });
   await eventually(() => seen() === 'live ada well,sse awake', `awake, not ${seen()}`);
   await expect(presenceOf(streaming, 'open.1').enter()).rejects.toMatchObject({ reason: 'not_allowed' });
+  // The server refuses a whole stream for it, and the next one is asked for without it.
+  await expect(presenceOf(streaming, 'chat.44').enter('no object' as never)).rejects.toMatchObject({ code: 400 });
+  await presenceOf(streaming, 'chat.45').enter();
   await presence.leave();
   await eventually(() => seen() === 'live ada well', `ada alone, not ${seen()}`);
   expect(told.filter((change) => !change.startsWith('update'))).toEqual(['enter sse', 'leave sse']);

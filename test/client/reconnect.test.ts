@@ -2,7 +2,9 @@
 import type { App } from '../../src/apps/app.ts';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ConnectionState } from '../../src/client/index.ts';
+import { overHttp } from '../../src/client/sse/index.ts';
 import { eventually, within } from '../harness/deadline.ts';
+import { Gateway } from '../harness/gateway.ts';
 import { startRedis, type RedisServer } from '../harness/redis-server.ts';
 import { startServer } from '../harness/server.ts';
 import { tokenOf } from '../harness/tokens.ts';
@@ -63,6 +65,42 @@ describe('two nodes of one service', () => {
     }
     expect(new Set(states)).toEqual(new Set(['connected']));
   });
+
+  test.each(['sse', 'poll'] as const)(
+    'one is drained while its clients have no WebSocket: over %s nothing is lost or comes twice',
+    async (transport) => {
+      prefix += 1;
+      const [old, fresh] = await Promise.all([startServer(settings('old')), startServer(settings('fresh'))]);
+      let { port } = old;
+      const gateway = await Gateway.start(() => port);
+      gateway.upgrades = 'refuse';
+      const client = clientOf(gateway.port, 'alice', { fallback: overHttp({ transports: [transport] }) });
+      const reading = new Reading(client.topic('chat.42'));
+      await reading.live();
+      const states = new Set<string>();
+      client.on('state', ({ status }) => states.add(status));
+      const publisher = clientOf(fresh, 'publisher');
+      ({ port } = fresh);
+      const stopped = old.stop();
+      let sent = 0;
+      const receipts: Promise<unknown>[] = [];
+      for (let left = 20; left > 0;) {
+        receipts.push(publisher.topic('chat.42').publish(sent), client.topic('own').publish(sent));
+        sent += 1;
+        if (fresh.connections > 1) left -= 1;
+        await new Promise((resolve) => {
+          setTimeout(resolve, 5);
+        });
+      }
+      await Promise.all(receipts);
+      await within(stopped, 'the old node to end', 15_000);
+      await reading.count(sent);
+      expect(reading.payloads).toEqual(Array.from({ length: sent }, (_, at) => at));
+      expect(reading.kinds).not.toContain('gap');
+      // A stream is replaced before it ends.
+      if (transport === 'sse') expect(states).toEqual(new Set(['connected']));
+    },
+  );
 
   test('one dies: its clients resume on the other, and what they published is there once', async () => {
     prefix += 1;

@@ -116,12 +116,20 @@ test('requests of clients that do not read the answers are ended before these fi
   }, 20);
   const attack = { frame: frame({ type: 'Ping', id: 'x' }), reads: false };
   await campaign.besideWitness(async () => {
-    await Promise.all([1, 2, 3].map((at) => flood(`deaf-${at}`, attack)));
+    const closed = closings();
+    const floods = await Promise.all([1, 2, 3].map((at) => startFlood(`deaf-${at}`, attack)));
+    // The close frame waits behind what they do not read, for 12 to 16 s.
+    await eventually(() => closings() >= closed + 3, 'the server to end the floods');
+    for (const { stop } of floods) await stop();
   });
   clearInterval(watching);
   expect(highest).toBeGreaterThan(0);
   expect(highest - before).toBeLessThan(96 * 1_048_576);
 });
+
+function closings(): number {
+  return campaign.server.output.split('"message":"Closing connection"').length;
+}
 
 // In steps that no turn's bound minds. The library answers pings by itself and would keep 64 MiB of pongs.
 test('pings of a client that does not read the pongs are ended before these fill the memory', async () => {

@@ -29,7 +29,7 @@ export class PatternReader {
   readonly #queue: Item[] = [];
   /** The connection on which it was confirmed. */
   #connectionId: string | null = null;
-  /** What comes belongs to it. */
+  /** Frames of the pattern are taken. */
   #isOn = false;
   #isAsking = false;
   #isBusy = false;

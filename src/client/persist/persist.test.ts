@@ -1,5 +1,5 @@
 /** What outlives the page: positions, the queue; and what becomes of a storage that fails. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -189,7 +189,7 @@ test('a file is never half written', async () => {
   const server = new TestServer();
   const { client } = start(server, fileOf(path, fs));
   collect(client.topic('a'));
-  await rest(server, 100);
+  while (!existsSync(path)) await rest(server, 600);
   for (let at = 0; at < 20; at += 1) {
     server.publish('a', at);
     await rest(server, 600);

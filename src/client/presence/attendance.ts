@@ -93,7 +93,8 @@ export class Attendance {
   async #tell(): Promise<void> {
     if (this.#isTelling) return;
     this.#isTelling = true;
-    for (let refusals = 0; this.#hasNews;) {
+    let refusals = 0;
+    while (this.#hasNews) {
       this.#hasNews = false;
       const waiting = this.#waiting.splice(0);
       const data = this.#data;

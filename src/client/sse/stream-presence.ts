@@ -5,7 +5,7 @@ import type { WireError } from '../../protocol/wire.ts';
 export interface Said {
   readonly topic?: string;
   readonly action?: string;
-  readonly data?: object;
+  readonly data?: object | undefined;
 }
 
 /** What a stream was opened with. */
@@ -31,7 +31,7 @@ export class StreamPresence {
     if (action === 'update' && !isThere) return problem(404, 'not_found', 'expected to be in the topic: enter first');
     if (!isThere && this.#topics.size >= MAX_TOPICS)
       return problem(429, 'topic_limit', `expected at most ${MAX_TOPICS} topics without WebSocket`);
-    this.#topics.set(topic, { topic, ...(data && { data }) });
+    this.#topics.set(topic, { topic, data });
     this.#asked.set(topic, [...(this.#asked.get(topic) ?? []), id]);
     return undefined;
   }
@@ -44,13 +44,24 @@ export class StreamPresence {
   }
 
   /** @returns the frames that this answers; `null` when it is no answer to an entry of the list */
-  answered({ list, asked }: Presences, replyTo: string | undefined, isRefused: boolean): readonly string[] | null {
-    const [, at] = /^presence-(\d+)$/.exec(replyTo ?? '') ?? [];
+  answered({ list, asked }: Presences, replyTo = '', isRefused: boolean): readonly string[] | null {
+    const [, at] = /^presence-(\d+)$/.exec(replyTo) ?? [];
     const said = at === undefined ? undefined : list[Number(at)];
-    if (said?.topic === undefined) return null;
-    // Something newer that was said meanwhile is asked for by the next stream.
-    if (isRefused && this.#topics.get(said.topic) === said) this.#topics.delete(said.topic);
-    return asked.get(said.topic) ?? [];
+    if (said === undefined) return null;
+    if (isRefused) this.#withdraw(said);
+    return asked.get(said.topic ?? '') ?? [];
+  }
+
+  /** The stream could not be had: what was new in its list is not asked for again. @returns the frames that wait for it */
+  givenUp({ list, asked }: Presences): readonly string[] {
+    for (const said of list) if (asked.has(said.topic ?? '')) this.#withdraw(said);
+    return [...asked.values()].flat();
+  }
+
+  /** Unless something newer was said meanwhile, which the next stream asks for. */
+  #withdraw(said: Said): void {
+    const { topic = '' } = said;
+    if (this.#topics.get(topic) === said) this.#topics.delete(topic);
   }
 }
 

@@ -1,6 +1,6 @@
 -- Changes who is present in a topic, in one step with the log of its presence, whose keys topic.lua knows.
 -- KEYS: stream, hash of the topic `@presence.…`, members, state, entries of the owner, the owner's tombstone
---   members: member -> `connections since sequence length-of-who who data`;  state: c members, m 1 while only counts are told
+--   members: member -> `connections since sequence length-of-who who data`;  state: c members, m 1 while only counts are told, l leaves of a removal under way that are not told yet
 --   entries of the owner: connection -> member
 -- ARGV: channel, candidate epoch, messages, bytes, ms that messages live, ms that the hash lives, members from which only
 --       counts are told, members below which names are told again, changes of one message, verb, then
@@ -17,6 +17,7 @@ local topic = load(candidate) or create(candidate, 0, false, '')
 local time = math.max(now(), topic.t)
 local count = tonumber(redis.call('HGET', STATE, 'c') or '0')
 local wasCounted = redis.call('HGET', STATE, 'm') == '1'
+local untold = tonumber(redis.call('HGET', STATE, 'l') or '0')
 
 local function parse(value)
   if not value then return nil end
@@ -125,11 +126,15 @@ local function append(payload)
 end
 
 local isCounted = wasCounted
-if #changes > 0 then
+if #changes > 0 or untold > 0 then
   if count >= from then isCounted = true elseif count < below then isCounted = false end
   if isCounted or wasCounted then
-    if entered + left > 0 or isCounted ~= wasCounted then
-      local number = append('{"count":' .. count .. ',"entered":' .. entered .. ',"left":' .. left .. '}')
+    if more == 1 and isCounted and wasCounted then
+      -- The parts of one removal are one message to every reader.
+      untold = untold + left
+    elseif entered + left + untold > 0 or isCounted ~= wasCounted then
+      local number = append('{"count":' .. count .. ',"entered":' .. entered .. ',"left":' .. left + untold .. '}')
+      untold = 0
       for _, change in ipairs(changes) do
         if change.one then change.one.sequence = number end
       end
@@ -155,7 +160,7 @@ for _, member in ipairs(order) do
     redis.call('HDEL', MEMBERS, member)
   end
 end
-if count > 0 then redis.call('HSET', STATE, 'c', count, 'm', isCounted and '1' or '0') else redis.call('DEL', STATE) end
+if count > 0 then redis.call('HSET', STATE, 'c', count, 'm', isCounted and '1' or '0', 'l', untold) else redis.call('DEL', STATE) end
 
 if #records > 0 then
   trim(topic, bytes, age, time)
