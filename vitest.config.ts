@@ -20,6 +20,9 @@ const scenarios = { ...common, globalSetup: 'test/harness/built-server.ts' } as 
 /** Tests that compare how long others wait: what runs beside them would be what they measure. */
 const TIMED = ['test/hostile/neighbours*.test.ts', 'test/apps/rights-changed.test.ts'];
 
+/** It waits for most of a minute. Projects begin in the order of their names, so this one runs beside the others and not after them. */
+const BROWSER = ['test/browser/*.test.ts'];
+
 export default defineConfig({
   test: {
     reporters: report === undefined ? ['default'] : ['default', 'json'],
@@ -27,8 +30,9 @@ export default defineConfig({
     // Most files wait for servers, Redis and timers most of the time: one worker a core leaves the cores idle.
     maxWorkers: 3,
     projects: [
+      { test: { ...scenarios, name: 'browser', include: BROWSER } },
       { test: { ...common, name: 'rooms', include: ['src/**/*.test.ts'] } },
-      { test: { ...scenarios, name: 'scenarios', include: ['test/**/*.test.ts'], exclude: TIMED } },
+      { test: { ...scenarios, name: 'scenarios', include: ['test/**/*.test.ts'], exclude: [...TIMED, ...BROWSER] } },
       { test: { ...scenarios, name: 'timed', include: TIMED, maxWorkers: 1, sequence: { groupOrder: 1 } } },
     ],
   },

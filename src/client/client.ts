@@ -7,7 +7,7 @@ import type { ConnectionState } from './connection-state.ts';
 import { Connection } from './connection.ts';
 import { Consumer, type BufferBounds } from './consumer.ts';
 import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
-import { SignalboxError } from './errors.ts';
+import { isSignalboxError, SignalboxError } from './errors.ts';
 import { messageOf } from './items.ts';
 import type { Link } from './link.ts';
 import { Listeners, newest } from './listeners.ts';
@@ -137,6 +137,7 @@ export class Client<T = Record<string, unknown>> {
       publish: (topic, payload, how) => this.#publish('Broadcast', topic, payload, how),
       page: (request) => this.#asked('History', request) as Promise<HistoryDetails>,
       message: (topic, frame) => messageOf(topic, frame, isMine),
+      failed: (cause) => this.faulty(cause),
       after: (ms, work) => environment.after(ms, work),
     };
     if (options.connect === 'now') this.#start();
@@ -414,13 +415,19 @@ export class Client<T = Record<string, unknown>> {
     this.#listeners.tell(event, value);
   }
 
+  /** Tells what nobody else is told, also for the entries beside it. */
+  faulty(cause: unknown): void {
+    const error = new SignalboxError('handler_failed', `a listener threw: ${String(cause)}`, { cause });
+    this.#tell('error', isSignalboxError(cause) ? cause : error);
+  }
+
   /** What a listener throws must not leave the client half-way. */
   #call(listener: () => void, event?: string): void {
     try {
       listener();
     } catch (cause) {
       if (event === 'error') return;
-      this.#tell('error', new SignalboxError('handler_failed', `a listener threw: ${String(cause)}`, { cause }));
+      this.faulty(cause);
     }
   }
 }

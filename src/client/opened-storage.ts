@@ -5,7 +5,7 @@ import type { ClientStorage, Saved, StorageHost } from './storage.ts';
 export class OpenedStorage {
   readonly #storage: ClientStorage | undefined;
   readonly #failed: (error: SignalboxError) => void;
-  /** What waits until it has been read; `null` when nothing has to wait. */
+  /** Work that waits until it has been read; `null` when nothing has to wait. */
   #waiting: (() => void)[] | null = null;
 
   constructor(storage: ClientStorage | undefined, failed: (error: SignalboxError) => void) {

@@ -46,9 +46,11 @@ export function createStore<S, P>(
 
   const tell = (error: unknown): void => {
     try {
-      report?.(error);
-    } catch {
-      // There is nobody else to tell.
+      // Thrown here, it is the client's to tell.
+      if (report === undefined) throw error;
+      report(error);
+    } catch (cause) {
+      ports.failed(cause);
     }
   };
   const become = (next: Snapshot<S>): void => {

@@ -26,5 +26,7 @@ export interface TopicPorts {
   publish(topic: string, payload: unknown, options: PublishOptions | undefined): Promise<Receipt>;
   page(request: PageRequest): Promise<HistoryDetails>;
   message(topic: string, frame: HistoryDetails['messages'][number]): Message;
+  /** What nobody else is told. */
+  failed(cause: unknown): void;
   after(ms: number, work: () => void): () => void;
 }

@@ -71,7 +71,7 @@ export abstract class Tab {
     const waiting = this.ask(`waitFor(() => ${condition})`, condition, ms);
     await waiting.catch(async (error: Error) => {
       const record = await this.ask<unknown>('globalThis.record').catch(String);
-      throw new Error(`${error.message}; the page has ${String(JSON.stringify(record)).slice(0, 2_000)}`, {
+      throw new Error(`${error.message}; the page has ${JSON.stringify([record]).slice(0, 2_000)}`, {
         cause: error,
       });
     });

@@ -55,6 +55,23 @@ export function networkScenarios(): void {
     await expectWhole(tab, await publishTo(bob, 21, 25));
   });
 
+  test('a network that lets no WebSocket pass: a stream of events takes over, also after it was cut', async () => {
+    const server = await startServer(OPEN);
+    const [doorway, site] = await Promise.all([Doorway.open(server.port), Site.open()]);
+    doorway.refusesUpgrades = true;
+    const tab = await openTab(site.page('page.html', { port: doorway.port, topic: 'chat.42', fallback: 1 }));
+    await tab.until(LIVE);
+    expect(await tab.ask('client.state.transport')).toBe('sse');
+    const bob = clientOf(server, 'bob').topic('chat.42');
+    await publishTo(bob, 0, 10);
+    await tab.until('record.payloads.length === 10');
+    doorway.cut();
+    await publishTo(bob, 10, 20);
+    await expectWhole(tab, await publishTo(bob, 20, 25));
+    expect(await tab.ask(`client.topic('chat.42').publish(25).then(({ sequence }) => sequence)`)).toBe(26);
+    expect(await tab.ask('client.state.transport')).toBe('sse');
+  });
+
   test('its token ends: a new one goes out on the same connection, and one that is not taken brings another', async () => {
     const server = await startServer({ ...OPEN, 'auth.leeway_secs': '0' });
     const site = await Site.open({ tokenSecs: (reason) => (reason === 'connect' ? 3 : 3_600) });

@@ -133,6 +133,24 @@ function nested(levels: number): unknown {
   return value;
 }
 
+test('without a function for errors a store tells its client what has failed', async () => {
+  const client = clientOf(server);
+  const reasons = reasonsOf(client);
+  let loads = 0;
+  const store = client.topic<number>(T).store<number>({
+    load: () => ((loads += 1) === 1 ? fail() : 0),
+    apply: () => fail(),
+  });
+  store.subscribe(() => {});
+  await eventually(() => store.getSnapshot().status === 'live', 'the state');
+  await client.topic(T).publish(1);
+  await eventually(() => reasons.length >= 2, 'both errors');
+  expect(reasons).toEqual(['handler_failed', 'handler_failed']);
+  const refused = client.topic('not a topic').store<number>({ load: () => 0, apply: () => 0 });
+  await eventually(() => reasons.length >= 3, 'the refusal');
+  expect([reasons[2], refused.getSnapshot().status]).toEqual(['invalid_topic', 'loading']);
+});
+
 /** JSON leaves them out, where data may be missing. */
 const JSON_DROPS = new Set(['undefined', 'function', 'symbol']);
 

@@ -5,6 +5,8 @@ import { onTestFinished } from 'vitest';
 export class Doorway {
   /** Where new connections lead to. */
   target: number;
+  /** As some proxies do: every connection that asks for another protocol ends. */
+  refusesUpgrades = false;
   private isSilent = false;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
@@ -59,7 +61,11 @@ export class Doorway {
         this.sockets.delete(from);
         to.destroy();
       });
-      from.on('data', (bytes: Buffer) => to.write(bytes));
+      from.on('data', (bytes: Buffer) => {
+        if (this.refusesUpgrades && from === near && /^upgrade: websocket/im.test(bytes.toString('latin1')))
+          near.destroy();
+        else to.write(bytes);
+      });
       if (this.isSilent) from.pause();
     }
   }

@@ -33,11 +33,17 @@ export function patternOf<P = unknown>(client: Client, pattern: string): Pattern
     on: (handlers, options = {}) => {
       const { signal } = options;
       if (signal?.aborted === true) return () => {};
+      const { error: report } = handlers;
       const failed = (error: SignalboxError | null): void => {
-        if (error !== null) handlers.error?.(error);
+        try {
+          if (error !== null) report?.(error);
+        } catch (cause) {
+          client.faulty(cause);
+        }
       };
       const handler = (item: Item): unknown => (handlers[item.kind] as ((item: Item) => unknown) | undefined)?.(item);
-      const stop = read({ handler, refused: failed, threw: failed }, options);
+      const threw = report === undefined ? (error: SignalboxError): void => client.faulty(error) : failed;
+      const stop = read({ handler, refused: failed, threw }, options);
       const end = (): void => {
         signal?.removeEventListener('abort', end);
         stop();

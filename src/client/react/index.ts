@@ -13,6 +13,7 @@ import {
 } from 'react';
 import type { Client } from '../client.ts';
 import type { ConnectionState } from '../connection-state.ts';
+import type { SignalboxError } from '../errors.ts';
 import type { SubscriptionState } from '../feed.ts';
 import type { Item, Message } from '../items.ts';
 import { presenceOf, type Member, type PresenceSnapshot } from '../presence/index.ts';
@@ -64,7 +65,7 @@ export function useTopic<P>(
     if (!enabled) return undefined;
     const take = (item: Item<P>): unknown => latest.current(item);
     const options = begin.current === undefined ? {} : { since: begin.current };
-    return topic.on({ message: take, gap: take, live: take, error: () => {} }, options);
+    return topic.on({ message: take, gap: take, live: take, error: tellFaults }, options);
   }, [topic, enabled, latest]);
   const subscribe = useCallback((changed: () => void) => topic.onState(changed), [topic]);
   return useSyncExternalStore(
@@ -142,6 +143,11 @@ const LOADING: Snapshot<never> = { value: undefined, status: 'loading', position
 const NO_MESSAGES: Latest<never> = { messages: [], state: 'stopped', hasGap: false };
 
 function noop(): void {}
+
+/** A refusal is the state of the topic. A fault of the handler is the client's to tell. */
+function tellFaults(error: SignalboxError): void {
+  if (error.reason === 'handler_failed') throw error;
+}
 
 function useNamed<P>(name: string): Topic<P> {
   const client = useClient();

@@ -88,6 +88,26 @@ test('a handler is always the latest, and a new one begins nothing anew', async 
   expect(server.frames('Subscribe').length).toBe(1);
 });
 
+test('a handler that throws is told by the client, and the next message comes', async () => {
+  const seen: unknown[] = [];
+  const { server, wait, errors } = await open(() => {
+    useTopic('a', (item) => {
+      if (item.kind !== 'message') return;
+      seen.push(item.payload);
+      throw new Error('a fault of the component');
+    });
+    return null;
+  });
+  await wait(100);
+  server.publish('a', 'one');
+  server.publish('a', 'two');
+  await wait(10);
+  expect([seen, errors]).toEqual([
+    ['one', 'two'],
+    ['handler_failed', 'handler_failed'],
+  ]);
+});
+
 test('turned off, nothing is read', async () => {
   const off: UseTopicOptions = { enabled: false };
   const { server, wait, text } = await open(() => useTopic('a', () => {}, off));

@@ -1,5 +1,5 @@
 /** A connection over HTTP that looks like a WebSocket: the library above it sends and gets the same frames. */
-import type { SubscribedDetails, WireError } from '../../protocol/wire.ts';
+import type { ServerFrame, SubscribedDetails, WireError } from '../../protocol/wire.ts';
 import type { SocketPort } from '../environment.ts';
 import type { Place } from './place.ts';
 import type { Said } from './stream-presence.ts';
@@ -55,7 +55,11 @@ export abstract class HttpSocket implements SocketPort {
   constructor(place: Place) {
     this.place = place;
     this.uplink = new Uplink(place, {
-      answered: (text) => this.onmessage?.({ data: text }),
+      answered: (ids, text) => {
+        this.onmessage?.({ data: text });
+        // A frame without an answer would wait for ever; on the next connection it is asked again.
+        if (!isAnswerTo(ids, text)) this.end(1002);
+      },
       refused: (ids, status, text, retryAfterMs) => {
         const error = refusalOf(text, retryAfterMs);
         if (error === null || error.code === 401) return this.refuse(status, text, retryAfterMs);
@@ -216,8 +220,17 @@ function needsSocket(type: string): WireError {
   };
 }
 
+function isAnswerTo(ids: readonly string[], text: string): boolean {
+  try {
+    const answered = new Set((JSON.parse(text) as readonly ServerFrame[]).map(({ reply_to: id }) => id));
+    return ids.every((id) => answered.has(id));
+  } catch {
+    return false;
+  }
+}
+
 /** @returns what the server says, or `null` when it was not the server that has answered */
-function refusalOf(text: string, retryAfterMs: number): WireError | null {
+export function refusalOf(text: string, retryAfterMs: number): WireError | null {
   try {
     const { error } = JSON.parse(text) as { readonly error: WireError };
     const { code, reason } = error;

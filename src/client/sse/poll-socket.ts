@@ -78,7 +78,12 @@ export class PollSocket extends HttpSocket {
       this.#cancel = null;
       const answer = status === 200 ? answerOf(text) : undefined;
       if (answer === undefined) return this.refuse(status, text, retryAfterMs);
-      this.#take(answer);
+      try {
+        this.#take(answer);
+      } catch {
+        // JSON, but no answer to a poll.
+        this.end(1002);
+      }
     });
   }
 

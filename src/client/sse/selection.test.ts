@@ -27,8 +27,10 @@ class Web {
     if (this.isAway) return events.ended();
     if (name === 'sse') return this.stream(body, events);
     events.answered(200, 0);
-    const pong = [{ type: 'Pong', reply_to: 'hello', data: { server_time: this.server.clock.now } }];
-    events.text(JSON.stringify(name === 'frames' ? pong : { ...NO_NEWS, positions: this.positions(body) }));
+    const data = { server_time: this.server.clock.now };
+    const pongs = (): object[] =>
+      (JSON.parse(body) as { readonly id: string }[]).map(({ id }) => ({ type: 'Pong', reply_to: id, data }));
+    events.text(JSON.stringify(name === 'frames' ? pongs() : { ...NO_NEWS, positions: this.positions(body) }));
     events.ended();
   }
 

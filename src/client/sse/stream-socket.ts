@@ -3,7 +3,7 @@
  * is another stream at the same positions, which is there before the old one is let go.
  */
 import type { ServerFrame, SubscribedDetails, WireError } from '../../protocol/wire.ts';
-import { HttpSocket, nameOf, UNUSABLE } from './http-socket.ts';
+import { HttpSocket, nameOf, refusalOf, UNUSABLE } from './http-socket.ts';
 import { StreamPresence, type Said } from './stream-presence.ts';
 import { Stream, type StreamEvents } from './stream.ts';
 
@@ -108,14 +108,10 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
       if (this.#next === null) this.#next = this.#open();
     } else if (stream === this.#next) {
       if (this.#current === null || status === 0) return this.#failed(stream, status, text, retryAfterMs);
-      const { error } = errorOf(text);
-      if (error === undefined || (error.code === 401 && this.#renewal?.isTried !== true))
+      const error = refusalOf(text, retryAfterMs);
+      if (error === null || (error.code === 401 && this.#renewal?.isTried !== true))
         return this.refuse(status, text, retryAfterMs);
-      this.#giveUp(stream, {
-        ...error,
-        temporary: error.code === 429 || error.code >= 500,
-        retry_after_ms: retryAfterMs,
-      });
+      this.#giveUp(stream, error);
     }
   }
 
@@ -169,11 +165,3 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
 /** As a WebSocket answers an `Authenticate` with such a token. */
 const OTHER_USER =
   '{"error":{"code":403,"reason":"not_allowed","message":"expected a token of the same user as before"}}';
-
-function errorOf(text: string): { readonly error?: WireError } {
-  try {
-    return JSON.parse(text) as { readonly error?: WireError };
-  } catch {
-    return {};
-  }
-}

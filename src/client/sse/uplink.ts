@@ -3,7 +3,7 @@ import type { Place } from './place.ts';
 
 interface UplinkEvents {
   /** Answers, as the text of an array of frames. */
-  answered(text: string): void;
+  answered(ids: readonly string[], text: string): void;
   /** Nothing of it was done. */
   refused(ids: readonly string[], status: number, text: string, retryAfterMs: number): void;
 }
@@ -49,7 +49,7 @@ export class Uplink {
     this.#waiting.splice(0, batch.length);
     this.#cancel = this.#place.ask('frames', `[${batch.join()}]`, (status, text, retryAfterMs) => {
       this.#cancel = null;
-      if (status === 200) this.#events.answered(text);
+      if (status === 200) this.#events.answered(ids, text);
       else this.#events.refused(ids, status, text, retryAfterMs);
       if (this.#waiting.length > 0) this.#cancel ??= this.#place.environment.after(0, () => this.#send());
     });

@@ -1,6 +1,7 @@
 // Reads a topic by the library and keeps what it brought; the same in a page and in a worker.
 import { createClient } from 'signalbox/client';
 import { msgpack } from 'signalbox/client/msgpack';
+import { overHttp } from 'signalbox/client/sse';
 
 /** @param changed called whenever the record has */
 export function read(search, changed) {
@@ -19,6 +20,7 @@ export function read(search, changed) {
     },
     backoff: { minMs: 20, maxMs: 200 },
     ...(query.get('codec') === 'msgpack' && { codec: msgpack }),
+    ...(query.has('fallback') && { fallback: overHttp() }),
   });
   client.on('state', ({ status }) => note(record.states, status));
   client.on('error', (error) => note(record.errors, String(error)));
