@@ -26,6 +26,7 @@ export async function scriptAt(path: string): Promise<string> {
       alias: {
         'signalbox/client/react': join(client, 'react/index.js'),
         'signalbox/client/msgpack': join(client, 'msgpack/index.js'),
+        'signalbox/client/persist': join(client, 'persist/index.js'),
         'signalbox/client/sse': join(client, 'sse/index.js'),
         'signalbox/client': join(client, 'index.js'),
         // The built files lie beside node_modules, not below them.

@@ -90,4 +90,25 @@ export function sleepScenarios(): void {
     const { asked } = await expectWhole(tab, await publishTo(bob, 20, 25));
     expect(asked).toEqual(['connect', 'connect']);
   });
+
+  test.each(['indexedDB', 'localStorage'])(
+    'a page that is loaded anew has its position and its queue from %s',
+    async (storage) => {
+      const server = await startServer(OPEN);
+      const [doorway, site] = await Promise.all([Doorway.open(server.port), Site.open()]);
+      const tab = await openTab(site.page('page.html', { port: doorway.port, topic: 'chat.42', storage }));
+      await tab.until(LIVE);
+      const bob = clientOf(server, 'bob').topic('chat.42');
+      await publishTo(bob, 0, 5);
+      await tab.until('record.payloads.length === 5');
+      doorway.silence();
+      doorway.cut();
+      await tab.ask(`{ client.topic('chat.42').publish('left behind'); undefined; }`);
+      await publishTo(bob, 5, 10);
+      doorway.mend();
+      await tab.page.reload();
+      await tab.until('record.payloads.length === 6');
+      await expectWhole(tab, [5, 6, 7, 8, 9, 'left behind']);
+    },
+  );
 }

@@ -24,6 +24,7 @@ interface Transaction {
   onabort: (() => void) | null;
   onerror: (() => void) | null;
   objectStore(name: string): ObjectStore;
+  commit?(): void;
 }
 interface Database {
   createObjectStore(name: string, options: { readonly keyPath: string }): unknown;
@@ -80,6 +81,8 @@ export class IndexedDbBackend implements Backend {
       transaction.oncomplete = () => resolve();
       transaction.onabort = transaction.onerror = () => reject(problem(transaction.error));
       work(transaction.objectStore(POSITIONS), transaction.objectStore(QUEUE));
+      // A page that is left does not live to see the end of its requests, on which it would commit by itself.
+      transaction.commit?.();
     });
   }
 

@@ -1,7 +1,10 @@
 // Reads a topic by the library and keeps what it brought; the same in a page and in a worker.
 import { createClient } from 'signalbox/client';
 import { msgpack } from 'signalbox/client/msgpack';
+import { indexedDbOf, localStorageOf } from 'signalbox/client/persist';
 import { overHttp } from 'signalbox/client/sse';
+
+const storages = { indexedDB: indexedDbOf, localStorage: localStorageOf };
 
 /** @param changed called whenever the record has */
 export function read(search, changed) {
@@ -20,6 +23,7 @@ export function read(search, changed) {
     },
     backoff: { minMs: 20, maxMs: 200 },
     ...(query.get('codec') === 'msgpack' && { codec: msgpack }),
+    ...(query.has('storage') && { storage: storages[query.get('storage')]('alice') }),
     ...(query.has('fallback') && { fallback: overHttp() }),
   });
   client.on('state', ({ status }) => note(record.states, status));
