@@ -34,6 +34,11 @@ test('seed 1994: a reader that is ahead of its topic when the log begins anew is
   expect(simulateClients(1_994, DISTRIBUTED_PARTS, 300)?.message).toBeUndefined();
 });
 
+/** A stream that begins while the log is away for some of its topics, and no other one serves. */
+test('seed 135: topics that a stream may not have at the moment are asked for again', () => {
+  expect(simulateClients(135, REAL_PARTS, 120)?.message).toBeUndefined();
+});
+
 /** Runs the real method with something around it. */
 function around<T extends object>(
   prototype: T,

@@ -16,6 +16,8 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
   readonly #presence = new StreamPresence();
   #current: Stream | null = null;
   #next: Stream | null = null;
+  /** Of the first stream; `null` before it has greeted. */
+  #user: string | undefined | null = null;
   /** A token that is to be used by the next stream, in the answer to which frame. */
   #renewal: { readonly id: string; readonly before: string | undefined; isTried: boolean } | null = null;
 
@@ -56,11 +58,11 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
 
   connected(stream: Stream, text: string): void {
     if (stream !== this.#next) return;
-    const before = this.#current?.greeting;
-    if (before !== undefined && before !== null) {
-      if (before.user !== stream.greeting?.user) this.refuse(403, OTHER_USER, 0);
+    if (this.#user !== null) {
+      if (this.#user !== stream.greeting?.user) this.refuse(403, OTHER_USER, 0);
       return;
     }
+    this.#user = stream.greeting?.user;
     this.uplink.maxSize = stream.greeting?.max_message_size ?? this.uplink.maxSize;
     this.onopen?.();
     this.onmessage?.({ data: text });
@@ -72,7 +74,7 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
     const dropped = details.rejected.filter(({ topic }) => !names.has(topic) && this.wanted.has(topic));
     const later = dropped.find(({ temporary }) => temporary === true);
     // The old one still has what this one may not have at the moment.
-    if (later !== undefined && this.#current !== null) return this.#giveUp(stream, later);
+    if (later !== undefined) return this.#current === null ? this.end(1006) : this.#giveUp(stream, later);
     this.#current?.cancel();
     this.#current = stream;
     this.#next = null;
@@ -105,7 +107,8 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
     if (stream === this.#current) {
       if (stream.closeCode !== ROTATED) return this.end(stream.closeCode);
       // The one that is being opened has begun where this one was.
-      if (this.#next === null) this.#next = this.#open();
+      this.#next ??= this.#open();
+      this.#current = null;
     } else if (stream === this.#next) {
       if (this.#current === null || status === 0) return this.#failed(stream, status, text, retryAfterMs);
       const error = refusalOf(text, retryAfterMs);
