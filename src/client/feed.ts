@@ -21,6 +21,8 @@ export class Feed {
   link: Link | null = null;
   /** Where it was asked for last. */
   asked: Link | null = null;
+  /** The last `Subscribe` that names it, by those that it names: answers to earlier ones say nothing of it any more. */
+  request: readonly Feed[] | null = null;
   /** What there was when it was confirmed has come. */
   isLive = false;
   error: SignalboxError | null = null;

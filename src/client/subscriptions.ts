@@ -207,14 +207,17 @@ export class Subscriptions {
   #subscribe(link: Link, feeds: readonly Feed[]): void {
     for (let at = 0; at < feeds.length; at += MAX_TOPICS_PER_FRAME) {
       const part = feeds.slice(at, at + MAX_TOPICS_PER_FRAME);
-      for (const feed of part) feed.asked = link;
+      for (const feed of part) {
+        feed.asked = link;
+        feed.request = part;
+      }
       this.#unanswered.set(link, (this.#unanswered.get(link) ?? 0) + 1);
       const topics = part.map((feed) => feed.entry());
       this.#ports.requests.ask(link, 'Subscribe', { topics }, (error, frame) => {
         const left = this.#unanswered.get(link);
         if (left === undefined || error?.reason === 'offline') return;
         this.#unanswered.set(link, left - 1);
-        if (error === null) this.#answered(link, frame?.data.details as unknown as SubscribedDetails);
+        if (error === null) this.#answered(link, frame?.data.details as unknown as SubscribedDetails, part);
         // One of them is no topic or no position. Asked alone, the others are taken.
         else if (part.length > 1 && !error.temporary)
           for (const feed of part) this.#subscribe(link, feed.asked === link ? [feed] : []);
@@ -228,18 +231,19 @@ export class Subscriptions {
     if ((this.#unanswered.get(link) ?? 0) === 0) this.#ports.settled(link);
   }
 
-  #answered(link: Link, { topics, positions, recovery, rejected }: SubscribedDetails): void {
+  #answered(link: Link, { topics, positions, recovery, rejected }: SubscribedDetails, request: readonly Feed[]): void {
     if (rejected.length === 0) this.#backOff.attempt = 0;
     for (const name of topics) {
       const feed = this.#feeds.get(name);
-      if (feed?.asked !== link) continue;
+      // It may have been given up and asked for again meanwhile: that has an answer of its own.
+      if (feed?.asked !== link || feed.request !== request) continue;
       feed.confirmed(link, positions[name], recovery[name]);
       this.#ports.changed(name);
       for (const consumer of feed.consumers) this.#catchUp.go(feed, consumer);
     }
     for (const entry of rejected) {
       const feed = this.#feeds.get(entry.topic);
-      if (feed !== undefined) this.#refuse(link, feed, refused(entry));
+      if (feed?.request === request) this.#refuse(link, feed, refused(entry));
     }
   }
 

@@ -39,6 +39,11 @@ test('seed 135: topics that a stream may not have at the moment are asked for ag
   expect(simulateClients(135, REAL_PARTS, 120)?.message).toBeUndefined();
 });
 
+/** The answer to the first of two requests is not one to the second. */
+test('seed 449: a topic that is given up and asked for again within a round trip goes on from its second answer', () => {
+  expect(simulateClients(449, DISTRIBUTED_PARTS, 300)?.message).toBeUndefined();
+});
+
 /** Runs the real method with something around it. */
 function around<T extends object>(
   prototype: T,
