@@ -61,9 +61,9 @@ export class Client<T = Record<string, unknown>> {
   readonly #watchers = new Listeners<void>((work) => this.#call(work));
   #unlisten: (() => void) | null = null;
   #wasGreeted = false;
-  readonly #renewal: Renewal;
   /** What takes back the times after which unanswered frames count as unread. */
   readonly #doubts = new Set<() => void>();
+  readonly #renewal: Renewal;
 
   constructor(options: ClientOptions) {
     this.#options = options;
