@@ -12,6 +12,8 @@ const PLACE = /"sequence":(\d+),"epoch":"([^"]+)"/;
 const START = /"epoch":"([^"]+)","sequence":(\d+)/;
 const AFTER = /"reconnect_after_ms":(\d+)/;
 
+const AGAIN_MS = 100;
+
 /** Goes to the other node when it is told to, at the latest when its stream ends. */
 export class DrainedStream {
   /** The newest sequence. */
@@ -24,6 +26,8 @@ export class DrainedStream {
   private epoch = '';
   private heardMs = performance.now();
   private socket: EventSocket | null = null;
+  /** So many so far; the newest one counts. */
+  private connections = 0;
   private readonly options: StreamsOptions;
 
   constructor(options: StreamsOptions) {
@@ -35,18 +39,35 @@ export class DrainedStream {
   }
 
   close(): void {
+    this.connections += 1;
     this.socket?.destroy();
   }
 
   private connect(port: number): Promise<EventSocket> {
     const { token, topic } = this.options;
+    this.connections += 1;
+    const { connections } = this;
     const cursor = this.epoch === '' ? '' : `&cursor=${this.epoch}:${this.last}`;
     return EventSocket.open({
       host: '127.0.0.1',
       port,
       path: `/sse?topics=${topic}&token=${token}${cursor}`,
       onMessage: (bytes, start, end) => this.read(bytes.toString('latin1', start, end)),
+      onClose: () => {
+        if (connections === this.connections) this.broken();
+      },
     });
+  }
+
+  /** Refused, or cut off by a server that was too busy: it comes back, as every client does. */
+  private broken(): void {
+    this.connections += 1;
+    const number = this.connections;
+    this.hasMoved = true;
+    this.socket?.destroy();
+    setTimeout(() => {
+      if (number === this.connections) void this.connect(this.options.to).then((socket) => (this.socket = socket));
+    }, AGAIN_MS).unref();
   }
 
   private read(text: string): void {
@@ -54,6 +75,8 @@ export class DrainedStream {
     if (text.startsWith('{"type":"Error"')) return void this.move();
     if (text.includes('"subscribed"') && this.last === -1) {
       const [, epoch = '', sequence] = START.exec(text) ?? [];
+      // The topic was refused for now.
+      if (sequence === undefined) return this.broken();
       this.epoch = epoch;
       this.last = Number(sequence);
       this.heardMs = performance.now();

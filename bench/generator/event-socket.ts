@@ -5,6 +5,9 @@ import type { LeanSocketOptions } from '../../src/load/lean-socket.ts';
 const shared = Buffer.allocUnsafeSlow(256 * 1024);
 const LINE_FEED = 0x0a;
 const D = 0x64;
+/** `HTTP/1.1 2` */
+const STATUS_AT = 9;
+const TWO = 0x32;
 /** `data: ` */
 const FIELD = 6;
 
@@ -19,7 +22,9 @@ export class EventSocket {
     this.options = options;
     const { host, port, path } = options;
     const callback = (length: number, bytes: Uint8Array): boolean => {
-      this.read((bytes as Buffer).subarray(0, length));
+      // Another answer than a stream ends it.
+      if (!this.isOpen && bytes[STATUS_AT] !== TWO) this.socket.destroy();
+      else this.read((bytes as Buffer).subarray(0, length));
       if (!this.isOpen) opened();
       this.isOpen = true;
       return true;

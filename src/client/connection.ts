@@ -219,7 +219,7 @@ export class Connection implements LinkEvents {
     const verdict = verdictOf(code);
     const error =
       lastError === null
-        ? new SignalboxError('closed', `the server closed the connection with ${code}`, { code })
+        ? new SignalboxError('closed', `the connection ended with ${code}`, { code })
         : refused(lastError);
     if (verdict === 'stop') return this.close(error);
     if (verdict === 'renew' && !this.#tokens.canRenew) return this.close(error);

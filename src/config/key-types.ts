@@ -10,7 +10,7 @@ export const ALGORITHMS = [
   ...(['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'] as const),
 ] as const;
 
-export const ROLES = ['user', 'service', 'admin'];
+const ROLES = ['user', 'service', 'admin'];
 
 /** Whole seconds; at most what a timer can wait. */
 export const seconds = (fallback: number, min = 1) => z.int().min(min).max(2_147_483).default(fallback);

@@ -2,7 +2,8 @@
 import { unaccounted } from '../router/audit.ts';
 import { JOINING } from '../router/subscription.ts';
 import { promise } from './violation.ts';
-import { DECISIONS, type World } from './world.ts';
+import { DECISIONS } from './conditions.ts';
+import type { World } from './world.ts';
 
 export function checkInvariants(world: World): void {
   if (world.found !== null) throw world.found;

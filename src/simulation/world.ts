@@ -14,7 +14,6 @@ import {
   type ContextSettings,
 } from '../connection/build-context.ts';
 import type { Connection } from '../connection/connection.ts';
-import type { ConnectionContext } from '../connection/context.ts';
 import type { Flusher } from '../connection/flusher.ts';
 import { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { changeRights, touchedBy } from '../node/change-rights.ts';
@@ -32,10 +31,11 @@ import { MemorySessionStore } from '../session/memory.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { CONFLATED, CONFLATION_FIELD } from './conflated-reader.ts';
+import { DECISIONS, drawConditions, limitsOf, USUAL, type Conditions, type WorldOptions } from './conditions.ts';
 import { FaultyRights, PLANTED_FAULT } from './faulty-rights.ts';
 import { Ledger } from './ledger.ts';
 import { SeededRandom } from './seeded-random.ts';
-import { SimulatedBroker, type BrokerFaults } from './simulated-broker.ts';
+import { SimulatedBroker } from './simulated-broker.ts';
 import { SimulatedRedisBroker, type MakeDistributedBroker } from './simulated-redis-broker.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { drawOwner, OWNED, SimulatedOwner } from './simulated-owner.ts';
@@ -66,22 +66,7 @@ export const REAL_PARTS: Parts = {
 
 export const DISTRIBUTED_PARTS: Parts = { ...REAL_PARTS, distributed: (...args) => new DistributedBroker(...args) };
 
-/** What is different from world to world. */
-export interface Conditions {
-  readonly mailboxCapacity: number;
-  readonly mailboxBytes: number;
-  readonly totalBytes: number;
-  readonly history: number;
-  readonly ageMs: number;
-  readonly pageMessages: number;
-  readonly kernelBytes: number;
-  readonly maxFailures: number;
-  readonly clients: number;
-  readonly broker: BrokerFaults;
-}
-
 export const SECRET = 'the secret of the simulated world, long enough';
-export const DECISIONS = { timeoutMs: 5_000, ageMs: 10_000, capacity: 100 };
 const LINGER_MS = 20_000;
 /** So short that topics rest within a world's time. */
 const REST_MS = 3_000;
@@ -92,36 +77,6 @@ const CONFLATION: Conflation = {
 const APPENDS = { pendingMessages: 100, pendingBytes: 100_000 };
 /** How long publications wait for others in every fourth world, in ms. */
 export const COALESCE_MS = 30;
-
-/** What is the same in all worlds of one kind. */
-export interface WorldOptions {
-  readonly hasOwner: boolean;
-  readonly idempotencyWindowMs: number;
-}
-
-const USUAL: WorldOptions = { hasOwner: true, idempotencyWindowMs: 10_000 };
-
-function drawConditions(random: SeededRandom): Conditions {
-  const mailboxCapacity = random.between(1, 4);
-  const faults = random.chance(0.3);
-  return {
-    mailboxCapacity,
-    mailboxBytes: random.pick([400, 1_000, 100_000]),
-    totalBytes: random.pick([2_000, 1_000_000]),
-    history: mailboxCapacity + random.between(0, 6),
-    ageMs: random.pick([2_000, 3_600_000]),
-    pageMessages: random.between(1, 3),
-    kernelBytes: random.pick([0, 300, 1_500]),
-    maxFailures: random.between(0, 2),
-    clients: random.between(1, 4),
-    broker: {
-      isImmediate: random.chance(0.4),
-      refuses: faults ? random.pick([0, 0.05, 0.2]) : 0,
-      unknownOutcomes: faults ? random.pick([0, 0.1]) : 0,
-      losesNotices: faults ? random.pick([0, 0.1]) : 0,
-    },
-  };
-}
 
 export class World {
   readonly random: SeededRandom;
@@ -356,31 +311,6 @@ export class World {
 
 function untilOf(traced: Traced | null, clock: VirtualClock): number | null {
   return traced?.until == null ? null : clock.now() + traced.until;
-}
-
-function limitsOf(conditions: Conditions, { idempotencyWindowMs }: WorldOptions): ConnectionContext['limits'] {
-  return {
-    mailboxCapacity: conditions.mailboxCapacity,
-    mailboxBytes: conditions.mailboxBytes,
-    controlCapacity: 50,
-    controlBytes: 100_000,
-    pageMessages: conditions.pageMessages,
-    pageBytes: conditions.mailboxBytes,
-    maxMessageSize: 10_000,
-    idempotencyWindowMs,
-    maxSubscriptions: 10,
-    maxMatchedTopics: 100,
-    heartbeatBeats: 3,
-    clientTimeoutBeats: 8,
-    streamHeartbeatBeats: 4,
-    streamBeats: 900,
-    stallTimeoutBeats: 8,
-    closeTimeoutBeats: 2,
-    leewayMs: 0,
-    limitRates: true,
-    decisionTimeoutMs: DECISIONS.timeoutMs,
-    connectionRate: { perSecond: 1e9, burst: 1e9 },
-  };
 }
 
 function handshakeOf(client: SimulatedClient): Handshake {

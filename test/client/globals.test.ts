@@ -21,7 +21,8 @@ async function bundle(code: string): Promise<string> {
 const PROGRAM = `
 import { createClient } from './index.ts';
 import { msgpack } from './msgpack/index.ts';
-const client = createClient({ url: given.url, token: given.token, ...(given.format === 'msgpack' && { codec: msgpack }) });
+import { overHttp } from './sse/index.ts';
+const client = createClient({ fallback: overHttp(), url: given.url, token: given.token, ...(given.format === 'msgpack' && { codec: msgpack }) });
 const topic = client.topic('chat.42');
 topic.on({
   live: () => topic.publish({ text: 'hello' }),

@@ -140,9 +140,9 @@ export class PatternReader {
     if (type === 'Status' && data.status === 'subscribed')
       this.#subscribed(data.details as unknown as SubscribedDetails);
     else if (type === 'Status' && data.status === 'unsubscribed' && replyTo === undefined) this.#dropped(data);
-    else if (!this.#isOn || replyTo !== undefined || !matches(this.#pattern, data.topic)) return;
-    else if (type === 'Broadcast') this.#message(frame);
-    else if (type === 'Gap') this.#gap(data);
+    else if (!this.#isOn || replyTo !== undefined) return;
+    else if (type === 'Broadcast' && matches(this.#pattern, data.topic)) this.#message(frame);
+    else if (type === 'Gap' && matches(this.#pattern, data.topic)) this.#gap(data);
   }
 
   #subscribed({ topics, positions, recovery, rejected }: SubscribedDetails): void {
@@ -275,7 +275,7 @@ export class PatternReader {
 /** As the server has it: `*` is one segment, `**` at the end one or more. */
 export function matches(pattern: string, topic: string): boolean {
   const wanted = pattern.split('.');
-  const parts = String(topic).split('.');
+  const parts = topic.split('.');
   const isOpen = wanted.at(-1) === '**';
   if (isOpen ? parts.length < wanted.length : parts.length !== wanted.length) return false;
   return wanted.every((part, at) => part === '*' || part === '**' || part === parts[at]);

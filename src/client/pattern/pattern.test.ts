@@ -1,6 +1,6 @@
 /** What a reader of a pattern takes of the frames that come, one by one. */
 import { expect, test } from 'vitest';
-import type { ServerData, ServerFrame } from '../../protocol/wire.ts';
+import type { ServerFrame } from '../../protocol/wire.ts';
 import { rig, textOf, type Rig } from '../test-rig.ts';
 import { patternOf } from './index.ts';
 import { matches } from './pattern-reader.ts';
@@ -25,7 +25,7 @@ async function reading(positions: Record<string, object> = {}, recovery: object 
     await world.pass(0);
   };
   const message: Reading['message'] = (topic, sequence, epoch = 'e1') =>
-    say({ type: 'Broadcast', data: { topic, payload: sequence, sequence, epoch, from: 'bob' } as Partial<ServerData> });
+    say({ type: 'Broadcast', data: { topic, payload: sequence, sequence, epoch, from: 'bob' } });
   const details = { topics: ['a.*'], positions, recovery, rejected: [] };
   await say({ type: 'Status', reply_to: 'x', data: { status: 'subscribed', details } });
   return { ...world, seen, say, message };

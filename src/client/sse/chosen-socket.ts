@@ -89,6 +89,8 @@ export class ChosenSocket implements SocketPort {
 
   #closed(code: number, reason: string): void {
     const isWord = code >= 4_000;
+    // The server itself refuses, so WebSocket may be as good as anything else.
+    if (isWord && this.transport !== 'websocket') this.#selection.nothingWorks(false);
     if (this.#isThrough || isWord || this.#isTrial) return this.#over(code);
     if (this.transport === 'websocket') return this.#selection.failed() ? this.#nextOr(code) : this.#over(code);
     if (reason === UNUSABLE) return this.#nextOr(code);

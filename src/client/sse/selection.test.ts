@@ -7,7 +7,7 @@ import { overHttp, type HttpEvents, type HttpPort } from './index.ts';
 
 class Web {
   /** What a stream does: greets, says nothing, or is answered by somebody else. */
-  streams: 'serve' | 'silent' | 'foreign' = 'serve';
+  streams: 'serve' | 'silent' | 'foreign' | 'busy' = 'serve';
   isAway = false;
   /** Names of what was asked for, in order. */
   readonly seen: string[] = [];
@@ -36,6 +36,11 @@ class Web {
 
   private stream(body: string, events: HttpEvents): void {
     if (this.streams === 'silent') return;
+    if (this.streams === 'busy') {
+      events.answered(503, 1_000);
+      events.text(JSON.stringify({ error: { code: 503, reason: 'over_capacity', message: 'full' } }));
+      return events.ended();
+    }
     events.answered(200, 0);
     if (this.streams === 'foreign') {
       events.text('<html>Please sign in to this network</html>');
@@ -147,6 +152,21 @@ test('a server that is away answers neither: when it is back, it is a WebSocket'
   await pass(120_000);
   server.heal();
   web.isAway = false;
+  await pass(60_000);
+  expect([how(), states.includes('sse')]).toEqual(['websocket', false]);
+});
+
+test('a server that has no room refuses both: it is asked for a stream at every other attempt, and a WebSocket comes first when there is room', async () => {
+  const { server, web, pass, states, how } = rig();
+  server.away();
+  web.streams = 'busy';
+  await pass(120_000);
+  const streams = web.seen.filter((name) => name === 'sse').length;
+  expect([streams > 0, streams * 2 <= server.sockets.length]).toEqual([true, true]);
+  // At the next attempt, whichever it is.
+  for (let seen = web.seen.length; web.seen.length === seen;) await pass(100);
+  server.heal();
+  web.streams = 'serve';
   await pass(60_000);
   expect([how(), states.includes('sse')]).toEqual(['websocket', false]);
 });

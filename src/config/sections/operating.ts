@@ -50,7 +50,7 @@ export const OPERATING = {
   shutdown: z
     .strictObject({
       grace_secs: seconds(25).describe('how long connections may take to leave when the server is told to stop'),
-      closes_per_second: count(500).describe('connections closed per second, unless grace_secs asks for more'),
+      closes_per_second: count(200).describe('connections closed per second, unless grace_secs asks for more'),
     })
     .describe('The end of a node.'),
 
