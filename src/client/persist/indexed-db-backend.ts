@@ -81,7 +81,8 @@ export class IndexedDbBackend implements Backend {
       transaction.oncomplete = () => resolve();
       transaction.onabort = transaction.onerror = () => reject(problem(transaction.error));
       work(transaction.objectStore(POSITIONS), transaction.objectStore(QUEUE));
-      // A page that is left does not live to see the end of its requests, on which it would commit by itself.
+      // A page that is left does not live to see the end of its requests, on which it would commit by itself. No browser
+      // promises that this comes in time; mostly it does.
       transaction.commit?.();
     });
   }
