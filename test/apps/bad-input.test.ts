@@ -118,8 +118,10 @@ describe('at start', () => {
   test('parts and hooks of names that nobody calls are refused', async () => {
     const odd = appOf('odd', () => ({ frame: {}, hooks: { disconnect: () => undefined } }) as Parts);
     const text = await problemsOf({}, [odd]);
-    expect(text).toContain('apps.odd: expected parts of frames, routes, topics, hooks, health, stop, got "frame"');
-    expect(text).toMatch(/apps\.odd: expected hooks of connecting, .*published, got "disconnect"/);
+    expect(text).toContain(
+      'apps.odd: expected parts of frames, routes, topics, hooks, deadLetters, health, stop, got "frame"',
+    );
+    expect(text).toMatch(/apps\.odd: expected hooks of atOnce, connecting, .*published, got "disconnect"/);
   });
 
   test('one that throws stops the server, with its name and the reason; so does one that gives nothing', async () => {

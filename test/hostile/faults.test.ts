@@ -9,10 +9,16 @@ import { RawSocket } from '../harness/raw-socket.ts';
 import { tokenOf } from '../harness/tokens.ts';
 
 const campaign = new Campaign();
-/** So short that a node which counted its own stall would cut everybody off. */
-const TIMEOUTS = { 'websocket.heartbeat_interval_secs': '1', 'websocket.client_timeout_secs': '2' };
+const SETTINGS = {
+  // So short that a node which counted its own stall would cut everybody off.
+  'websocket.heartbeat_interval_secs': '1',
+  'websocket.client_timeout_secs': '2',
+  // More than an inbox holds: its bound is reached first, however many frames come in one turn of the event loop.
+  'rate_limiting.connection_burst': '2000',
+  'rate_limiting.user_burst': '2000',
+};
 const BLOCK_MS = 2_500;
-beforeAll(() => campaign.startFaulty(TIMEOUTS));
+beforeAll(() => campaign.startFaulty(SETTINGS));
 
 describe('the event loop is blocked for longer than the clients’ time-out', () => {
   test('by a handler: nobody is cut off, pings are answered after it, the lag is in the metrics', async () => {

@@ -57,6 +57,8 @@ async function startFlood(
 const { text, binary, ping, pong } = OPCODE;
 const frame = (content: object): FrameParts => ({ opcode: text, payload: JSON.stringify(content) });
 
+/** What is read is counted as malformed; on a busy machine so much comes in one turn that its number ends it first. */
+const MALFORMED = [4010, 4103, 1006];
 const FLOODS: readonly { name: string; attack: Attack; codes: readonly number[] }[] = [
   { name: 'Ping frames', attack: { frame: frame({ type: 'Ping', id: 'x' }) }, codes: [4103, 1006] },
   {
@@ -82,13 +84,13 @@ const FLOODS: readonly { name: string; attack: Attack; codes: readonly number[] 
   },
   { name: 'pings of the protocol', attack: { frame: { opcode: ping, payload: 'x'.repeat(125) } }, codes: [4103, 1006] },
   { name: 'pongs that nobody asked for', attack: { frame: { opcode: pong } }, codes: [4103, 1006] },
-  { name: 'malformed text', attack: { frame: { opcode: text, payload: '{' } }, codes: [4010, 1006] },
-  { name: 'malformed MessagePack', attack: { frame: { opcode: binary, payload: '\xc1' } }, codes: [4010, 1006] },
-  { name: 'empty messages', attack: { frame: { opcode: text } }, codes: [4010, 1006] },
+  { name: 'malformed text', attack: { frame: { opcode: text, payload: '{' } }, codes: MALFORMED },
+  { name: 'malformed MessagePack', attack: { frame: { opcode: binary, payload: '\xc1' } }, codes: MALFORMED },
+  { name: 'empty messages', attack: { frame: { opcode: text } }, codes: MALFORMED },
   {
     name: 'messages that are too large',
     attack: { frame: { opcode: text, payload: 'x'.repeat(66_000) } },
-    codes: [4010, 1006],
+    codes: MALFORMED,
   },
   {
     name: 'wrong tokens',
