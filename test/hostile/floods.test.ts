@@ -57,7 +57,7 @@ async function startFlood(
 const { text, binary, ping, pong } = OPCODE;
 const frame = (content: object): FrameParts => ({ opcode: text, payload: JSON.stringify(content) });
 
-/** What is read is counted as malformed; on a busy machine so much comes in one turn that its number ends it first. */
+/** Frames that are read count as malformed; on a busy machine so many come in one turn that their number ends it first. */
 const MALFORMED = [4010, 4103, 1006];
 const FLOODS: readonly { name: string; attack: Attack; codes: readonly number[] }[] = [
   { name: 'Ping frames', attack: { frame: frame({ type: 'Ping', id: 'x' }) }, codes: [4103, 1006] },
