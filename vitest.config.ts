@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SpreadWaiting } from './test/harness/spread-waiting.ts';
 
 const report = process.env['VITEST_JSON'];
 
@@ -20,19 +21,16 @@ const scenarios = { ...common, globalSetup: 'test/harness/built-server.ts' } as 
 /** Tests that compare how long others wait: what runs beside them would be what they measure. */
 const TIMED = ['test/hostile/neighbours*.test.ts', 'test/apps/rights-changed.test.ts'];
 
-/** It waits for most of a minute. Projects begin in the order of their names, so this one runs beside the others and not after them. */
-const BROWSER = ['test/browser/*.test.ts'];
-
 export default defineConfig({
   test: {
     reporters: report === undefined ? ['default'] : ['default', 'json'],
     ...(report !== undefined && { outputFile: { json: report } }),
     // Most files wait for servers, Redis and timers most of the time: two workers a core leave them idle for a tenth of the time.
     maxWorkers: 4,
+    sequence: { sequencer: SpreadWaiting },
     projects: [
-      { test: { ...scenarios, name: 'browser', include: BROWSER } },
       { test: { ...common, name: 'rooms', include: ['src/**/*.test.ts'] } },
-      { test: { ...scenarios, name: 'scenarios', include: ['test/**/*.test.ts'], exclude: [...TIMED, ...BROWSER] } },
+      { test: { ...scenarios, name: 'scenarios', include: ['test/**/*.test.ts'], exclude: TIMED } },
       { test: { ...scenarios, name: 'timed', include: TIMED, maxWorkers: 1, sequence: { groupOrder: 1 } } },
     ],
   },
