@@ -46,6 +46,7 @@ import type { MissedMessages } from './missed-messages.ts';
 import { fallBehind, isFull, makeRoom, overflow } from './overflow.ts';
 import type { Recheck } from './recheck.ts';
 import { notePending } from './pending.ts';
+import { ReadingTurns } from './reading-turns.ts';
 import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
@@ -174,7 +175,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
 
   received(bytes: ArrayBuffer, binary: boolean): void {
     if (!this.isOpen) return;
-    const { counters, node, limits, readingTurns } = this.context;
+    const { counters, node, readingTurns } = this.context;
     this.seenBeat = node.beat;
     counters.receivedBytes += bytes.byteLength;
     if (hogsTurn(this, bytes.byteLength)) return;
@@ -184,9 +185,8 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
       counters.received.add('invalid', this.codec.index);
       return this.reject(unread, undefined);
     }
-    // Bodies of requests have bounds of their own.
-    if (!limits.limitRates || this.over !== 'websocket') this.read(bytes, binary);
-    else readingTurns.take(this, bytes, binary);
+    if (ReadingTurns.bounds(this)) readingTurns.take(this, bytes, binary);
+    else this.read(bytes, binary);
   }
 
   /** Reads what {@link received} has taken, at once or in a later turn. */

@@ -13,7 +13,10 @@ beforeEach(() => {
 
 /** A node whose clock goes on while it handles a publish. */
 function busyRig(options: RigOptions = {}): TestRig {
-  const made = new TestRig(options);
+  const made = new TestRig({
+    ...options,
+    limits: { connectionRate: { perSecond: 100, burst: 4_000 }, ...options.limits },
+  });
   const denial = made.rights.denial.bind(made.rights);
   made.rights.denial = (...args) => {
     made.clock.advance(workMs);
@@ -39,6 +42,13 @@ test('a sender has a slice of a turn, and what is beyond waits in order for the 
   rig.clock.endTurn();
   expect(answered(client).length).toBeLessThanOrEqual(first + 16);
   rig.settle();
+  expect(answered(client)).toEqual(sent);
+});
+
+test('where operators let a sender spend more at once than may wait, they have chosen throughput: all of it is read', () => {
+  rig = busyRig({ limits: { connectionRate: { perSecond: 1e9, burst: 1e9 } } });
+  const client = rig.connect();
+  const sent = publish(client, 200);
   expect(answered(client)).toEqual(sent);
 });
 
