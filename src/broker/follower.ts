@@ -171,8 +171,9 @@ export class Follower {
     for (const record of page.records) this.tell(topic, record);
     this.counts.filled += page.records.length;
     if (page.records.length === 0) {
-      // The log no longer has it. The next publication shows the hole, and who needs it is told.
-      topic.head = Math.max(topic.head, page.oldest - 1);
+      // The log no longer has it, or has lost it and stands before it (an owner's epoch stays): asking again would never
+      // end. The next publication shows the hole, and readers that need it are told.
+      topic.head = Math.max(topic.head, page.oldest - 1, goal);
       topic.tail?.cutAt(topic.head);
       this.release(topic);
     } else this.fillMore(topic, Math.max(goal, page.top), filled + page.records.length);

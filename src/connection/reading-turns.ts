@@ -65,7 +65,7 @@ export class ReadingTurns {
     this.scheduler = scheduler;
   }
 
-  /** Whether this sender has slices at all. What comes in the body of a request is bounded as that. */
+  /** Whether this sender has slices at all. Bodies of requests have bounds of their own. */
   static bounds({ over, context: { limits } }: Connection): boolean {
     return limits.limitRates && limits.connectionRate.burst <= MAX_MESSAGES && over === 'websocket';
   }
