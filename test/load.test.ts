@@ -77,8 +77,8 @@ describe.concurrent('against a server that keeps its promises', IN_TURN, () => {
     expect(report.deliveries.latency.count).toBe(4_000);
     const { p50, p99, max } = report.deliveries.latency;
     expect([p50 > 0, p99 >= p50, max >= p99]).toEqual([true, true, true]);
-    // One or the other first batch of a connection, which holds more the busier the machine is. Without learning: all of them.
-    expect(report.deliveries.decoded).toBeLessThan(4_400 / 4);
+    // One or the other first message of a connection, or first batch: that holds more the busier the machine is.
+    expect(report.deliveries.decoded).toBeLessThan(args.includes('--batch') ? 4_400 / 4 : 120);
     // A thread that is held up reports two seconds as one.
     expect([[0, 1], [0], [1]]).toContainEqual(report.series.map(({ second }) => second));
     expect(report.connections).toMatchObject({ wanted: 64, neverOpen: 0, connect: { count: 64 } });

@@ -135,7 +135,9 @@ export const SERVING = {
     .strictObject({
       enabled: flag(true).describe('whether the rates below are enforced'),
       connection_rps: perSecond(100).describe('tokens per second of a connection'),
-      connection_burst: count(200).describe('tokens that a connection may spend at once'),
+      connection_burst: count(200).describe(
+        'tokens that a connection may spend at once; above 4,096 a burst is read in one piece, and others wait for it (docs/protocol.md)',
+      ),
       user_rps: perSecond(500).describe('tokens per second of all connections of a user on this node'),
       user_burst: count(1_000).describe('tokens that a user may spend at once'),
       global_rps: perSecond(10_000).describe('tokens per second of the node'),
