@@ -7,7 +7,8 @@ import { utf8 } from '../protocol/json-publication.ts';
 import type { Position } from '../protocol/position.ts';
 import { ME } from '../protocol/topic.ts';
 import type { Scheduler, Timer } from '../telemetry/clock.ts';
-import { refused, type Accepted } from './arrival.ts';
+import type { Accepted } from '../node/admission.ts';
+import { refused } from './arrival.ts';
 import { BriefAnswer } from './brief-answer.ts';
 import { FIRST_FRAME, type Plan } from './wishes.ts';
 
