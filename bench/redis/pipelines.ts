@@ -6,7 +6,8 @@ import { readTopicScripts } from '../../src/broker/redis-scripts.ts';
 const HOUR = 3_600_000;
 export const KEEP = { messages: 1_000, ageMs: HOUR, bytes: 67_108_864 };
 
-export function draft(payloadBytes: number): Parameters<typeof layDown>[0] {
+/** What is appended. */
+export function draft(payloadBytes: number): Parameters<typeof layDown>[0] & { idempotencyKey: undefined } {
   return {
     payload: JSON.stringify('x'.repeat(payloadBytes - 2)),
     from: 'alice',

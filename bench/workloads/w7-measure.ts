@@ -15,6 +15,7 @@ export interface RoomsShape {
 }
 
 export interface RoomsResult {
+  readonly published: number;
   /** Publications, each acknowledged and received by every member, per second of server CPU. */
   readonly perServerCpuSecond: number;
   readonly perSecond: number;
@@ -97,6 +98,7 @@ export class StandingRooms {
     });
     const published = rooms.sent - before.sent;
     return {
+      published,
       perServerCpuSecond: published / cpu,
       perSecond: published / elapsed,
       serverCpuShare: cpu / elapsed,
