@@ -331,7 +331,7 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
       new Promise((resolve, reject) => {
         const closed = start();
         if (closed !== null) return reject(closed);
-        requests.later(type, data, (error, details) => (error === null ? resolve(details) : reject(error)));
+        requests.ask(type, data, (error, details) => (error === null ? resolve(details) : reject(error)));
       }),
     on: (event, listener) => listeners.add(event, listener),
     pause: () => connection.suspend('paused'),
