@@ -11,7 +11,7 @@ const CLIENT = fileURLToPath(new URL('../src/client', import.meta.url));
  * them so. What an entry shares with the core is counted in both.
  */
 const LIMITS: Readonly<Record<string, number>> = {
-  'index.ts': 13_450,
+  'index.ts': 13_490,
   'pattern/index.ts': 3_072,
   'presence/index.ts': 2_560,
   'react/index.ts': 3_200,

@@ -28,7 +28,7 @@ type PayloadOf<T, N> = N extends keyof T ? T[N] : unknown;
 /** An answer that is still to come does so in this time after the server has refused something without reading it. */
 const UNREAD_MS = 1_000;
 /** Of entries beside the core. */
-type CoreType = 'Presence' | 'PresenceGet' | 'Subscribe' | 'Unsubscribe';
+type CoreType = 'Presence' | 'PresenceGet' | 'Subscribe';
 
 const CLOSED = 'the client was closed';
 
@@ -336,6 +336,11 @@ export class Client<T = Record<string, unknown>> {
     if (!this.#wasGreeted || before !== epoch) this.keep(USER, { epoch, sequence: 0 });
     this.#wasGreeted = true;
     return true;
+  }
+
+  /** Nobody reads it any more; for the entries beside it. */
+  leave(topic: string): void {
+    this.#requests.leave(this.#link(), topic);
   }
 
   /** What was kept under names that begin so, by the rest of the name. */

@@ -35,6 +35,11 @@ export class Requests {
     done(new SignalboxError(problem, `expected data of ${type} that the server takes`));
   }
 
+  /** Topics that the server gives by itself stay. */
+  leave(link: Link | null, topic: string): void {
+    if (link !== null && !link.given.has(topic)) this.ask(link, 'Unsubscribe', { topics: [topic] }, () => {});
+  }
+
   /** @returns whether somebody waited for it */
   answered(frame: ServerFrame): boolean {
     const id = frame.reply_to ?? '';

@@ -156,6 +156,8 @@ function heal(all: ClientWorld): void {
     beatOnce(all);
     if (beat > 25 && clients.every(({ isLive, unsettled }) => isLive && unsettled === 0)) break;
   }
+  // Before anything more is published: a topic may stay silent.
+  for (const client of clients) checkLive(client);
   const [publisher] = world.clients;
   if (publisher !== undefined && !(publisher.isConnected && publisher.link?.isCut === false))
     connect(world, publisher, { b: 0 });
@@ -192,19 +194,24 @@ function beatOnce(all: ClientWorld): void {
   checkInvariants(world);
 }
 
-function checkRest(world: World, client: LibraryClient): void {
-  const { state } = client.client;
-  promise(state.status === 'connected', 'everybody is served in the end', () => `${client.name} is ${state.status}`);
-  promise(client.unsettled === 0, 'a publish is settled once', () => `${client.unsettled} of ${client.name} are not`);
-  client.checkOrder();
-  for (const { topic, last } of client.readers) {
-    const name = topic === ME ? `@user:${client.name}` : topic;
-    const latest = world.ledger.latestOf(name);
+function checkLive(client: LibraryClient): void {
+  for (const { topic } of client.readers)
     promise(
       client.stateOf(topic) === 'live',
       'everybody is at the head in the end',
       () => `${client.name} is ${client.stateOf(topic)} in ${topic}`,
     );
+}
+
+function checkRest(world: World, client: LibraryClient): void {
+  const { state } = client.client;
+  promise(state.status === 'connected', 'everybody is served in the end', () => `${client.name} is ${state.status}`);
+  promise(client.unsettled === 0, 'a publish is settled once', () => `${client.unsettled} of ${client.name} are not`);
+  client.checkOrder();
+  checkLive(client);
+  for (const { topic, last } of client.readers) {
+    const name = topic === ME ? `@user:${client.name}` : topic;
+    const latest = world.ledger.latestOf(name);
     if (topic === 'typing.x' || latest === undefined) continue;
     promise(
       last?.sequence === latest.sequence && last.epoch === latest.epoch,
