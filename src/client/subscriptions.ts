@@ -139,7 +139,7 @@ export class Subscriptions {
     const topics = details['topics'] as readonly string[];
     const rejected = (details['rejected'] ?? []) as SubscribedDetails['rejected'];
     for (const name of topics) link.given.delete(name);
-    for (const entry of rejected) this.dropped([entry.topic], refused(entry));
+    for (const entry of rejected) this.#refuse(link, this.#feeds.get(entry.topic), refused(entry));
     if (rejected.length === 0) this.dropped(topics, new SignalboxError('unsubscribed', 'the server has ended it'));
   }
 
@@ -261,14 +261,15 @@ export class Subscriptions {
     }
   }
 
-  #refuse(link: Link, feed: Feed, error: SignalboxError): void {
-    if (feed.asked !== link) return;
+  #refuse(link: Link, feed: Feed | undefined, error: SignalboxError): void {
+    if (feed?.asked !== link) return;
     feed.asked = feed.link === link ? null : feed.link;
     // As long as the other connection brings it, that one does.
     if (feed.asked !== null) return;
-    feed.link = null;
-    if (error.temporary) this.#later(feed, error.retryAfterMs);
-    else this.#reject(feed, error);
+    if (!error.temporary) return this.#reject(feed, error);
+    feed.detach();
+    this.#changed(feed);
+    this.#later(feed, error.retryAfterMs);
   }
 
   #later(feed: Feed, atLeast?: number): void {

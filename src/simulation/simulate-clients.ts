@@ -1,6 +1,6 @@
 /** Runs seeds with the client library in the world, beside the clients that know the protocol by themselves. */
 import { orderSubscriptions } from '../connection/ordered.ts';
-import type { LifecycleEvent } from '../client/environment.ts';
+import type { LifecycleEvent, Transport } from '../client/environment.ts';
 import { ME } from '../protocol/topic.ts';
 import { checkInvariants } from './invariants.ts';
 import { LibraryClient, type Planted } from './library-client.ts';
@@ -44,6 +44,11 @@ export function simulateClients(
   }
 }
 
+/** Of eight worlds five have WebSockets, two streams and one polls. */
+function transportOf(seed: number): Transport {
+  return seed % 4 === 3 ? 'sse' : seed % 8 === 5 ? 'poll' : 'websocket';
+}
+
 function live(seed: number, parts: Parts, steps: number, planted: Planted): void {
   const world = new World(seed, parts, null, {
     hasOwner: false,
@@ -56,7 +61,7 @@ function live(seed: number, parts: Parts, steps: number, planted: Planted): void
   const network = new SeededRandom(seed ^ 0x1f83d9ab);
   const clients = Array.from(
     { length: random.between(1, 2) },
-    (_, at) => new LibraryClient(`reader${at}`, seed * 7 + at, world, clock, planted, seed % 4 === 3),
+    (_, at) => new LibraryClient(`reader${at}`, seed * 7 + at, world, clock, planted, transportOf(seed)),
   );
   const all: ClientWorld = { world, clock, clients };
   for (const client of clients) client.read('chat.a', 'stored');
