@@ -11,7 +11,7 @@ const CLIENT = fileURLToPath(new URL('../src/client', import.meta.url));
  * them so. What an entry shares with the core is counted in both.
  */
 const LIMITS: Readonly<Record<string, number>> = {
-  'index.ts': 12_100,
+  'index.ts': 12_200,
   'classic/index.ts': 13_600,
   'debug/index.ts': 200,
   'history/index.ts': 800,

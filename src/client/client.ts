@@ -305,6 +305,7 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
     isMine,
     positions,
     keep,
+    leave: (name) => requests.leave(name),
     faulty,
   };
   const topic = <P>(name: string): Topic<P> =>

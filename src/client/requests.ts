@@ -61,6 +61,11 @@ export class Requests {
     else this.#send(id, asked, on);
   }
 
+  /** Topics that the server gives by itself stay. */
+  leave(topic: string, link = this.#link()): void {
+    if (link !== null && !link.given.has(topic)) this.ask('Unsubscribe', { topics: [topic] }, () => {}, link);
+  }
+
   /** Sends what waits for a connection. */
   next(): void {
     const link = this.#link();
