@@ -89,9 +89,9 @@ export class Stream {
     }
     if (data.status === 'subscribed' && replyTo !== undefined) {
       const details = data.details as unknown as SubscribedDetails;
-      // What was asked for at a position stays there until something comes: it may be a loss, and the next stream must hear of it too.
+      // Behind a loss it stands once that is announced: the next stream must hear of it too.
       for (const [name, position] of Object.entries(details.positions))
-        if (details.recovery[name] === undefined) this.positions.set(name, position);
+        if (details.recovery[name]?.recovered !== false) this.positions.set(name, position);
       return this.#events.subscribed(this, details);
     }
     if (type === 'Error' && data.code >= 4_000) this.closeCode = data.code;
