@@ -110,13 +110,16 @@ export function isSignalbox(name: ServerName): boolean {
   return name.startsWith('signalbox');
 }
 
-/** @param core the processor to run on; default: the server's */
-export function startSignalbox(settings: Settings, core?: number): Promise<ServerProcess> {
+/**
+ * @param core the processor to run on; default: the server's
+ * @param checkout the root of the checkout whose server it is, with its own dependencies; default: this one
+ */
+export function startSignalbox(settings: Settings, core?: number, checkout = here('..')): Promise<ServerProcess> {
   const assignments = Object.entries({ ...LIMITLESS, ...settings }).flatMap(([key, value]) => [
     '--set',
     `${key}=${value}`,
   ]);
-  const serve = [here('../signalbox'), 'serve', '--host', '127.0.0.1', '--port', '0', ...assignments];
+  const serve = [join(checkout, 'signalbox'), 'serve', '--host', '127.0.0.1', '--port', '0', ...assignments];
   return start({
     argv: serve,
     env: { JWT_SECRET: BENCH_SECRET },

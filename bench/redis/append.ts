@@ -11,10 +11,8 @@ import { layDown } from '../../src/broker/record.ts';
 import { DistributedBroker } from '../../src/broker/distributed.ts';
 import { readTopicScripts } from '../../src/broker/redis-scripts.ts';
 import { RedisTopicLogs } from '../../src/broker/redis-topic-logs.ts';
-import { RedisLink } from '../../src/redis/link.ts';
-import { parseRedisUrl } from '../../src/config/redis-url.ts';
-import { silentLog } from '../../src/telemetry/log.ts';
 import { systemClock, systemRandom, systemScheduler } from '../../src/telemetry/system-clock.ts';
+import { benchLink } from './link.ts';
 import { median, RedisProcess } from './redis-process.ts';
 
 const { values } = parseArgs({
@@ -37,22 +35,7 @@ const DRAFT = {
 };
 
 const redis = await RedisProcess.start();
-const link = new RedisLink(
-  {
-    address: parseRedisUrl(redis.url),
-    deployment: { name: '', fingerprints: [] },
-    prefix: 'bench',
-    name: 'bench',
-    commandTimeoutMs: 10_000,
-    connectTimeoutMs: 2_000,
-    maxRetryMs: 250,
-    breakerFailures: 5,
-    breakerOpenMs: 500,
-  },
-  systemScheduler,
-  systemRandom,
-  silentLog,
-);
+const link = benchLink(redis.url, 'bench');
 const logs = new RedisTopicLogs(
   {
     idempotencyWindowMs: 300_000,

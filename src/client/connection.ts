@@ -42,7 +42,6 @@ export class Connection implements LinkEvents {
   main: Link | null = null;
   /** What replaces it. */
   #spare: Link | null = null;
-  #generation = 0;
   readonly #backOff: BackOff;
   readonly #options: ConnectionOptions;
   readonly #codec: ClientCodec;
@@ -260,8 +259,7 @@ export class Connection implements LinkEvents {
   }
 
   #begin(): Link {
-    this.#generation += 1;
-    return new Link(this.#generation, this.#codec, this.#environment);
+    return new Link(this.#codec, this.#environment);
   }
 
   #holds(link: Link): boolean {

@@ -2,47 +2,39 @@
 import { SignalboxError } from './errors.ts';
 import type { ClientStorage, Saved, StorageHost } from './storage.ts';
 
-export class OpenedStorage {
-  readonly #storage: ClientStorage | undefined;
-  readonly #failed: (error: SignalboxError) => void;
-  /** Work that waits until it has been read; `null` when nothing has to wait. */
-  #waiting: (() => void)[] | null = null;
-
-  constructor(storage: ClientStorage | undefined, failed: (error: SignalboxError) => void) {
-    this.#storage = storage;
-    this.#failed = failed;
-  }
-
+export interface OpenedStorage {
   /** @param take gets what it holds, before anything else goes on */
-  open(host: Omit<StorageHost, 'failed'>, take: (saved: Saved) => void): void {
-    const storage = this.#storage;
-    if (storage === undefined) return;
-    const waiting: (() => void)[] = [];
-    this.#waiting = waiting;
-    void new Promise<Saved>((resolve) => resolve(storage.open({ ...host, failed: this.#failed })))
-      .then(take)
-      .catch((cause: unknown) => this.#tell(cause))
-      .then(() => {
-        this.#waiting = null;
-        for (const work of waiting) work();
-      });
-  }
-
+  open(host: Omit<StorageHost, 'failed'>, take: (saved: Saved) => void): void;
   /** At once, or when it has been read. */
-  whenRead(work: () => void): void {
-    if (this.#waiting === null) work();
-    else this.#waiting.push(work);
-  }
+  whenRead(work: () => void): void;
+  write(work: (storage: ClientStorage) => unknown): Promise<void>;
+}
 
-  async write(work: (storage: ClientStorage) => unknown): Promise<void> {
+export function openStorage(
+  storage: ClientStorage | undefined,
+  failed: (error: SignalboxError) => void,
+): OpenedStorage {
+  let reading: Promise<void> | null = null;
+  const tell = (cause: unknown): void =>
+    failed(new SignalboxError('storage_failed', `the storage failed: ${String(cause)}`, { cause }));
+  const write = async (work: (storage: ClientStorage) => unknown): Promise<void> => {
     try {
-      if (this.#storage !== undefined) await work(this.#storage);
+      if (storage !== undefined) await work(storage);
     } catch (cause) {
-      this.#tell(cause);
+      tell(cause);
     }
-  }
-
-  #tell(cause: unknown): void {
-    this.#failed(new SignalboxError('storage_failed', `the storage failed: ${String(cause)}`, { cause }));
-  }
+  };
+  return {
+    open: (host, take) => {
+      if (storage === undefined) return;
+      reading = write(async () => take(await storage.open({ ...host, failed }))).then(() => {
+        reading = null;
+      });
+    },
+    whenRead: (work) => {
+      if (reading === null) work();
+      else void reading.then(work);
+    },
+    write,
+  };
 }

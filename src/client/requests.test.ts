@@ -9,7 +9,11 @@ function link(): Link {
 
 test('what the server has perhaps refused unread ends and may be asked again; what was asked later, or elsewhere, waits on', () => {
   let now = 0;
-  const requests = new Requests('r', () => now);
+  const requests = new Requests(
+    'r',
+    () => now,
+    () => null,
+  );
   const [here, elsewhere] = [link(), link()];
   const ends: string[] = [];
   const ask = (on: Link, name: string): void =>

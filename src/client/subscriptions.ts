@@ -11,7 +11,6 @@ import { Feed } from './feed.ts';
 import { messageOf } from './items.ts';
 import type { Link } from './link.ts';
 import type { Requests } from './requests.ts';
-import type { WaitingRequests } from './waiting-requests.ts';
 
 /** Where a reader begins: where it left off (else now), now, at a position, at the first or the last so many of the log. */
 export type Since = 'stored' | 'live' | 'earliest' | Position | { readonly last: number };
@@ -19,7 +18,6 @@ export type Since = 'stored' | 'live' | 'earliest' | Position | { readonly last:
 export interface SubscriptionPorts {
   readonly environment: Environment;
   readonly requests: Requests;
-  readonly waiting: WaitingRequests;
   readonly lingerMs: number;
   /** The connection, when it can be written to. */
   link(): Link | null;
@@ -50,7 +48,7 @@ export class Subscriptions {
   constructor(ports: SubscriptionPorts) {
     this.#ports = ports;
     this.#backOff = new BackOff(() => ports.environment.random());
-    this.#catchUp = new CatchUp(ports.waiting, ports.environment, ports.isMine, (feed) => this.#ensure(feed));
+    this.#catchUp = new CatchUp(ports.requests, ports.environment, ports.isMine, (feed) => this.#ensure(feed));
   }
 
   feed(name: string): Feed | undefined {

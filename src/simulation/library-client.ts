@@ -2,7 +2,6 @@
 import { createHmac } from 'node:crypto';
 import { createClient, type Client } from '../client/client.ts';
 import type { Environment, LifecycleEvent } from '../client/environment.ts';
-import type { PublishQueue } from '../client/publish-queue.ts';
 import { overHttp } from '../client/sse/index.ts';
 import type { Since } from '../client/subscriptions.ts';
 import { directTopic, ME } from '../protocol/topic.ts';
@@ -121,7 +120,7 @@ export class LibraryClient implements SocketWatch {
     this.unsettled += 1;
     let times = 0;
     const order = this.isStrict ? 'strict' : 'pipelined';
-    (this.client.queue as PublishQueue).publish('Broadcast', topic, payload, { order }, (error, receipt) => {
+    this.client.publishes.publish('Broadcast', topic, payload, { order }, (error, receipt) => {
       times += 1;
       this.unsettled -= 1;
       if (times > 1) this.fault('a publish is settled once', payload);

@@ -63,7 +63,9 @@ export class PatternReader {
       unlisten();
       client.taps.delete(tap);
     };
-    if (this.#isStored) for (const [topic, place] of client.places(this.#keyOf(''))) this.#places.set(topic, place);
+    const prefix = this.#keyOf('');
+    for (const [topic, place] of this.#isStored ? client.positions : [])
+      if (topic.startsWith(prefix)) this.#places.set(topic.slice(prefix.length), place);
     this.#ask(client.state.status === 'connected' ? client.state.connectionId : null);
   }
 
