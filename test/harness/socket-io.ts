@@ -46,23 +46,25 @@ export class SocketIoClient {
     return within(this.socket.emitWithAck(event, ...args) as Promise<Outcome>, `an acknowledgement of ${event}`);
   }
 
-  /** The arguments of the next event of this name that nobody has taken, taken in order. */
+  /** The arguments of the next event of this name that nobody has taken. */
   async next(event: string): Promise<readonly unknown[]> {
-    const found = await within(
-      new Promise<readonly unknown[]>((resolve) => {
-        const look = (): void => {
-          const at = this.heard.findIndex(([name]) => name === event);
-          if (at === -1) return;
-          this.looks.delete(look);
-          const [[, ...args] = ['']] = this.heard.splice(at, 1);
-          resolve(args);
-        };
-        this.looks.add(look);
-        look();
-      }),
-      `the event ${event}`,
-    );
-    return found;
+    const [, ...args] = await this.nextOf([event]);
+    return args;
+  }
+
+  /** The next event of one of these names, with its name in front. */
+  nextOf(events: readonly string[]): Promise<readonly [string, ...unknown[]]> {
+    const found = new Promise<readonly [string, ...unknown[]]>((resolve) => {
+      const look = (): void => {
+        const at = this.heard.findIndex(([name]) => events.includes(name));
+        if (at === -1) return;
+        this.looks.delete(look);
+        resolve(...(this.heard.splice(at, 1) as [readonly [string, ...unknown[]]]));
+      };
+      this.looks.add(look);
+      look();
+    });
+    return within(found, `the event ${events.join(' or ')}`);
   }
 
   async messages(count: number): Promise<Message[]> {
