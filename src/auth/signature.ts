@@ -41,8 +41,8 @@ const MAX_TRIES = 4;
 /** @param algorithms fixed by configuration; the token's header only says which of them it used */
 export function readToken(token: string, algorithms: readonly string[]): SignedToken | Refusal {
   if (!TOKEN.test(token)) return invalid(NOT_A_TOKEN);
-  const end = token.lastIndexOf('.');
   const middle = token.indexOf('.');
+  const end = token.indexOf('.', middle + 1);
   const head = readHead(token.slice(0, middle));
   if (head === null) return invalid(NOT_A_TOKEN);
   const { alg, crit, kid } = head;

@@ -6,9 +6,14 @@
 /** The share of a full map that leaves at once; of a small one it is the oldest alone. */
 const SHARE = 1 / 64;
 
+/** How many leave when there is one too many, that one included. */
+export function leavingAtOnce(capacity: number): number {
+  return 1 + Math.floor(capacity * SHARE);
+}
+
 export function dropOldest<K>(entries: Map<K, unknown>, capacity: number): void {
   if (entries.size <= capacity) return;
-  const most = capacity - Math.floor(capacity * SHARE);
+  const most = capacity + 1 - leavingAtOnce(capacity);
   for (const key of entries.keys()) {
     if (entries.size <= most) return;
     entries.delete(key);
