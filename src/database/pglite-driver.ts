@@ -49,7 +49,7 @@ export async function openPGlite(options: PGliteOptions, scheduler: Scheduler): 
 }
 
 /** Whether somebody has kept data there: it is known before anything is loaded. */
-export function hasPGliteData(folder: string): boolean {
+function hasPGliteData(folder: string): boolean {
   return existsSync(join(folder, 'data', 'PG_VERSION'));
 }
 
