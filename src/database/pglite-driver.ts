@@ -48,11 +48,6 @@ export async function openPGlite(options: PGliteOptions, scheduler: Scheduler): 
   }
 }
 
-/** Whether somebody has kept data there: it is known before anything is loaded. */
-function hasPGliteData(folder: string): boolean {
-  return existsSync(join(folder, 'data', 'PG_VERSION'));
-}
-
 export class PGliteDriver implements DatabaseDriver {
   readonly name = 'pglite';
   private readonly options: PGliteOptions;
