@@ -15,6 +15,7 @@ import {
   type Codec,
   type Decoded,
   type Format,
+  type Message,
   type Payload,
 } from '../protocol/codec.ts';
 import { codecOfKind } from '../protocol/codecs.ts';
@@ -186,15 +187,15 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
       return this.reject(unread, undefined);
     }
     if (ReadingTurns.bounds(this)) readingTurns.take(this, bytes, binary);
-    else this.read(bytes, binary);
+    else this.read(bytes, binary, bytes.byteLength);
   }
 
   /** Reads what {@link received} has taken, at once or in a later turn. */
-  read(bytes: ArrayBuffer, binary: boolean): void {
-    const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(bytes, this.batching);
-    if (!isBatch(decoded)) return this.accept(decoded, bytes.byteLength);
+  read(message: Message, binary: boolean, size: number): void {
+    const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(message, this.batching);
+    if (!isBatch(decoded)) return this.accept(decoded, size);
     for (const [at, frame] of decoded.entries())
-      if (at === 0 || !hogsTurn(this)) this.accept(frame, bytes.byteLength / decoded.length);
+      if (at === 0 || !hogsTurn(this)) this.accept(frame, size / decoded.length);
   }
 
   oversized(size: number): void {

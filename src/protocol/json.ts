@@ -1,5 +1,5 @@
 /** The JSON codec. Publication frames are joined from parts around the payload's own text: 26 ns against 620 for printing. */
-import { rejected, type Codec, type Decoded, type Payload } from './codec.ts';
+import { rejected, textOf, type Codec, type Decoded, type Message, type Payload } from './codec.ts';
 import { refusal } from './errors.ts';
 import type { ControlFrame } from './frames.ts';
 import { publishes, readMessage } from './guard.ts';
@@ -70,8 +70,8 @@ export const json: Codec = {
     return joined;
   },
 
-  decode(bytes: ArrayBuffer, batching: boolean): Decoded | readonly Decoded[] {
-    const text = Buffer.from(bytes).toString('utf8');
+  decode(message: Message, batching: boolean): Decoded | readonly Decoded[] {
+    const text = typeof message === 'string' ? message : textOf(message);
     const plain = readPlainBroadcast(text);
     if (plain !== null) return plain;
     const decoded = text.length < LARGE ? readWhole(text, batching) : readLarge(text, batching);
