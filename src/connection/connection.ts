@@ -176,7 +176,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
 
   received(bytes: ArrayBuffer, binary: boolean): void {
     if (!this.isOpen) return;
-    const { counters, node, readingTurns } = this.context;
+    const { counters, node, readingTurns, turnGuard, flusher } = this.context;
     this.seenBeat = node.beat;
     counters.receivedBytes += bytes.byteLength;
     if (hogsTurn(this, bytes.byteLength)) return;
@@ -186,14 +186,17 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
       counters.received.add('invalid', this.codec.index);
       return this.reject(unread, undefined);
     }
+    flusher.corked = turnGuard.framesOf(this) === 1 ? this : null;
     if (ReadingTurns.bounds(this)) readingTurns.take(this, bytes, binary);
     else this.read(bytes, binary, bytes.byteLength);
+    flusher.corked = null;
   }
 
   /** Reads what {@link received} has taken, at once or in a later turn. */
   read(message: Message, binary: boolean, size: number): void {
     const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(message, this.batching);
     if (!isBatch(decoded)) return this.accept(decoded, size);
+    this.context.flusher.corked = null;
     for (const [at, frame] of decoded.entries())
       if (at === 0 || !hogsTurn(this)) this.accept(frame, size / decoded.length);
   }

@@ -199,7 +199,7 @@ export class ReadingTurns {
     const deadline = this.clock.elapsed() + WAITING_SLICE_MS;
     // Those with more are set anew and stand at the end, so this goes round and round.
     for (const [connection, waiting] of this.waiting) {
-      this.readSome(connection, waiting.queue);
+      this.readCorked(connection, waiting.queue);
       if (connection.isOpen) this.setAnew(connection, waiting);
       if (this.clock.elapsed() >= deadline) break;
     }
@@ -213,6 +213,13 @@ export class ReadingTurns {
       this.found = null;
     }
     else if (waiting.code !== null) connection.closed(waiting.code);
+  }
+
+  /** What is answered to some messages leaves in one write, as it does where they are read when they come. */
+  private readCorked(connection: Connection, queue: BoundedQueue<Unread>): void {
+    const { transport } = connection;
+    if (transport === null) this.readSome(connection, queue);
+    else transport.cork(() => this.readSome(connection, queue));
   }
 
   private readSome(connection: Connection, queue: BoundedQueue<Unread>): void {

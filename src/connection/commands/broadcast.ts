@@ -9,6 +9,7 @@ import {
   type PublishFrame,
 } from '../../service/publish.ts';
 import type { Connection } from '../connection.ts';
+import { serveOwnPublication } from '../own-publication.ts';
 
 /** `Broadcast` or `DirectMessage` → `Ack` once the message is durable in the log and routed. */
 export function broadcast(connection: Connection, frame: PublishFrame): void {
@@ -45,6 +46,7 @@ function submit(connection: Connection, frame: PublishFrame, prepared: Prepared)
     connection.cell.answer(() => {
       if (isRefusal(outcome)) return connection.refuse(frame, outcome);
       connection.acknowledge(frame, published(context, principal, frame, prepared, outcome, times));
+      serveOwnPublication(connection, prepared.topic);
     }, frame);
   });
 }
