@@ -8,7 +8,7 @@ import { findPayload, NOT_JSON } from './json-payload.ts';
 import { FRAME_END, publicationText, utf8 } from './json-publication.ts';
 import { sliceElements, sliceMember } from './json-slice.ts';
 import type { Publication } from './position.ts';
-import { loneSurrogateAt, surrogateProblem } from './text.ts';
+import { loneSurrogateAt, quoted, surrogateProblem } from './text.ts';
 
 const REPLAYED = Buffer.from(',"replayed":true}}');
 /** Shorter texts are parsed whole, which takes no longer than a look at them. */
@@ -29,7 +29,7 @@ export const json: Codec = {
 
   acknowledgement({ replyTo, status, topic, id, position, recipients }): Payload {
     // Topics, message ids and epochs hold nothing that JSON escapes; what the client chose may.
-    const name = replyTo === undefined ? '' : JSON.stringify(replyTo);
+    const name = replyTo === undefined ? '' : quoted(replyTo);
     // Each part that is joined is an object until the text is written: the usual answer is one template.
     if (name !== '' && topic !== undefined && position !== null)
       return `{"type":"Ack","reply_to":${name},"data":{"message_id":${name},"status":"${status}","topic":"${topic}","id":"${id}","sequence":${position.sequence},"epoch":"${position.epoch}","recipients":${recipients}}}`;
