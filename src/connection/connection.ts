@@ -16,6 +16,7 @@ import {
   type Decoded,
   type Format,
   type Payload,
+  type RejectedFrame,
 } from '../protocol/codec.ts';
 import { codecOfKind } from '../protocol/codecs.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
@@ -179,19 +180,22 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   // From the socket
 
   received(bytes: ArrayBuffer, binary: boolean): void {
-    if (!this.isOpen) return;
-    const { counters, node, readingTurns } = this.context;
-    this.seenBeat = node.beat;
-    counters.receivedBytes += bytes.byteLength;
-    if (hogsTurn(this, bytes.byteLength)) return;
-    const unread = chargeUnread(this, bytes.byteLength);
-    if (unread === LEFT_UNREAD) return counters.received.add('invalid', this.codec.index);
-    if (unread !== null) {
-      counters.received.add('invalid', this.codec.index);
-      return this.reject(unread, undefined);
-    }
-    if (ReadingTurns.bounds(this)) readingTurns.take(this, bytes, binary);
+    if (!this.mayRead(bytes.byteLength)) return;
+    if (ReadingTurns.bounds(this)) this.context.readingTurns.take(this, bytes, binary);
     else this.read(bytes, binary);
+  }
+
+  /**
+   * Like {@link received}, for a message that its dialect makes a frame of.
+   * @param make called when the message may be read: its bytes as a frame, why there is none, or nothing to be answered
+   */
+  receivedAs(size: number, make: () => ArrayBuffer | RejectedFrame | null): void {
+    if (!this.mayRead(size)) return;
+    const made = make();
+    if (made === null) return;
+    if ('type' in made) this.accept(made, size);
+    else if (ReadingTurns.bounds(this)) this.context.readingTurns.take(this, made, false);
+    else this.read(made, false);
   }
 
   /** Reads what {@link received} has taken, at once or in a later turn. */
@@ -432,6 +436,20 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     if (next === null) return false;
     this.lifecycle = next;
     return true;
+  }
+
+  /** Counts a message, and charges for reading it. A message that may not be read is answered here. */
+  private mayRead(size: number): boolean {
+    if (!this.isOpen) return false;
+    const { counters, node } = this.context;
+    this.seenBeat = node.beat;
+    counters.receivedBytes += size;
+    if (hogsTurn(this, size)) return false;
+    const unread = chargeUnread(this, size);
+    if (unread === null) return true;
+    counters.received.add('invalid', this.codec.index);
+    if (unread !== LEFT_UNREAD) this.reject(unread, undefined);
+    return false;
   }
 
   private accept(frame: Decoded, size: number): void {

@@ -2,7 +2,7 @@
  * PostgreSQL in this process (PGlite): one session at a time, in the order in which they were asked for. Its library is
  * large and production has a server, so it is a package that only some uses need.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import type { Scheduler, Timer } from '../telemetry/clock.ts';
@@ -46,11 +46,6 @@ export async function openPGlite(options: PGliteOptions, scheduler: Scheduler): 
     lock.release();
     throw error;
   }
-}
-
-/** Whether somebody has kept data there: it is known before anything is loaded. */
-export function hasPGliteData(folder: string): boolean {
-  return existsSync(join(folder, 'data', 'PG_VERSION'));
 }
 
 export class PGliteDriver implements DatabaseDriver {

@@ -29,7 +29,7 @@ export function refused(problem: Refusal): HttpResponse {
   return { ...answer, headers: { ...headers, 'cache-control': 'no-store' } };
 }
 
-function handshakeOf(over: TransportName, head: RequestHead): Handshake {
+export function handshakeOf(over: TransportName, head: RequestHead): Handshake {
   return {
     over,
     upgrade: '',

@@ -103,7 +103,8 @@ export class PollAnswer extends BriefAnswer {
   private control(frame: Frame, text: string): void {
     const { type, data } = frame;
     if (type === 'Gap') {
-      this.announced.add(String(data['topic'] ?? ME));
+      const { topic } = data;
+      this.announced.add(typeof topic === 'string' ? topic : ME);
       return this.publication(text);
     }
     if (frame.reply_to === FIRST_FRAME) return this.answeredSubscribe(frame);

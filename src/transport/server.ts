@@ -5,6 +5,7 @@ import type {
   TemplatedApp,
   us_listen_socket,
   us_socket_context_t,
+  WebSocketBehavior,
 } from 'uWebSockets.js-compat';
 import { errorFrame } from '../connection/replies.ts';
 import { handshakeProblem, type Handshake } from '../node/handshake.ts';
@@ -12,6 +13,7 @@ import type { Admission, Refused } from '../node/admission.ts';
 import type { Node } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { Route } from '../node/route.ts';
+import type { SocketRoute } from '../node/socket-route.ts';
 import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
 import { percentProblem } from '../protocol/text.ts';
 import type { Counters } from '../telemetry/counters.ts';
@@ -35,6 +37,8 @@ export interface ServerOptions {
   readonly clientTimeoutSecs: number;
   /** Whether other processes may listen on the port too (SO_REUSEPORT); each gets a share of the connections. */
   readonly sharesPort: boolean;
+  /** Paths of WebSockets of other protocols. Before the Routes, which answer what is no handshake there. */
+  readonly socketRoutes: readonly SocketRoute[];
 }
 
 export interface Server {
@@ -72,6 +76,7 @@ export function listen(
   const app = uws.App();
   const late = new LateUpgrades();
   registerWebSocket(app, node, options, counters, late, log);
+  for (const route of options.socketRoutes) registerSocketRoute(app, route, options, counters, log);
   registerRoutes(app, routes, counters, log);
   return listenOn(app, options, () => late.end());
 }
@@ -120,12 +125,27 @@ function registerWebSocket(
   log: Log,
 ): void {
   app.ws<SocketData>('/ws', {
+    ...behaviour(options, counters),
+    upgrade: (res, req, context) => upgrade(node, res, req, context, options.compression, late, log),
+  });
+  // Only requests with a key of 24 characters reach the handler above: the rest is told what it lacks.
+  app.any('/ws', (res, req) => {
+    const head = new UpgradeHead(res, req);
+    const refused = req.getMethod() === 'get' ? strayProblem(head) : NOT_GET;
+    if (isAmbiguous(head)) res.close();
+    else
+      respond(res, refusalResponse(refused), { isHead: asksForHead(req), ends: ERRORS[refused.reason].code === 400 });
+  });
+}
+
+/** What all WebSockets have in common. */
+function behaviour(options: ServerOptions, counters: Counters): WebSocketBehavior<SocketData> {
+  return {
     maxPayloadLength: options.maxMessageSize * OVERSIZE_FACTOR,
     maxBackpressure: MAX_BACKPRESSURE,
     compression: options.compression ? uws.SHARED_COMPRESSOR : uws.DISABLED,
     idleTimeout: idleTimeout(options.clientTimeoutSecs),
     sendPingsAutomatically: false,
-    upgrade: (res, req, context) => upgrade(node, res, req, context, options.compression, late, log),
     open: (ws) => ws.getUserData().socket.opened(ws),
     message: (ws, message, isBinary) => {
       const { listener } = ws.getUserData().socket;
@@ -139,15 +159,48 @@ function registerWebSocket(
       counters.nativeDropped += 1;
     },
     close: (ws, code) => ws.getUserData().socket.closed(code),
+  };
+}
+
+/** A path whose handshakes are decided on in their own turn. */
+function registerSocketRoute(
+  app: TemplatedApp,
+  route: SocketRoute,
+  options: ServerOptions,
+  counters: Counters,
+  log: Log,
+): void {
+  app.ws<SocketData>(route.path, {
+    ...behaviour(options, counters),
+    upgrade: (res, req, context) => {
+      res.onAborted(() => {});
+      try {
+        upgradeAt(route, res, req, context, options.compression);
+      } catch (error) {
+        log.error('Upgrade failed', { error: error instanceof Error ? error.stack : String(error) });
+        res.close();
+      }
+    },
   });
-  // Only requests with a key of 24 characters reach the handler above: the rest is told what it lacks.
-  app.any('/ws', (res, req) => {
-    const head = new UpgradeHead(res, req);
-    const refused = req.getMethod() === 'get' ? strayProblem(head) : NOT_GET;
-    if (isAmbiguous(head)) res.close();
-    else
-      respond(res, refusalResponse(refused), { isHead: asksForHead(req), ends: ERRORS[refused.reason].code === 400 });
-  });
+}
+
+function upgradeAt(
+  route: SocketRoute,
+  res: HttpResponse,
+  req: HttpRequest,
+  context: us_socket_context_t,
+  compresses: boolean,
+): void {
+  const head = new UpgradeHead(res, req);
+  if (isAmbiguous(head)) return void res.close();
+  const malformed = percentProblem(head.query) ?? head.problem;
+  const problem = malformed === null ? handshakeProblem(head) : refusal('bad_handshake', malformed);
+  if (problem !== null) return respond(res, refusalResponse(problem), { isHead: asksForHead(req), ends: true });
+  const verdict = route.admit(head);
+  if ('answer' in verdict) return respond(res, verdict.answer, { isHead: false, ends: verdict.answer.status === 400 });
+  const socket = new Socket(compresses);
+  res.upgrade<SocketData>({ socket }, head.key, '', head.extensions, context);
+  socket.listener = verdict.open(socket);
 }
 
 /**
