@@ -10,7 +10,7 @@ import { Pulse } from '../client/pulse.ts';
 import { Stream } from '../client/sse/stream.ts';
 import { Tokens } from '../client/tokens.ts';
 import type { Planted } from './library-client.ts';
-import { expectFound } from './found-by.ts';
+import { expectFound } from '../../test/kit/found-by.ts';
 import { simulateClients } from './simulate-clients.ts';
 import { DISTRIBUTED_PARTS, REAL_PARTS, type Parts } from './world.ts';
 
