@@ -26,8 +26,8 @@ export interface Growth {
   readonly isSteep: boolean;
 }
 
-/** Above linear by more than what two measurements differ: over a step of ten, a third more each. */
-const STEEP = 1.125;
+/** What one of many costs may rise from one point to the next: two measurements of the same differ too. */
+const STEEP = 1.33;
 
 export function growths({ kinds, points }: Curve): Growth[] {
   return Object.entries(kinds).flatMap(([figure, kind]) => {
@@ -36,9 +36,10 @@ export function growths({ kinds, points }: Curve): Growth[] {
       const [low, high] = [before.figures[figure] ?? Number.NaN, point.figures[figure] ?? Number.NaN];
       if (!(low > 0) || !(high > 0)) return [];
       const growth = Math.log(high / low) / Math.log(point.x / before.x);
-      return [{ from: before.x, to: point.x, exponent: kind === 'each' ? growth + 1 : growth }];
+      const exponent = kind === 'each' ? growth + 1 : growth;
+      return [{ from: before.x, to: point.x, exponent, isSteep: (point.x / before.x) ** (exponent - 1) > STEEP }];
     });
     const steepest = steps.toSorted((a, b) => b.exponent - a.exponent)[0];
-    return steepest === undefined ? [] : [{ figure, ...steepest, isSteep: steepest.exponent > STEEP }];
+    return steepest === undefined ? [] : [{ figure, ...steepest }];
   });
 }

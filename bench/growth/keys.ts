@@ -5,7 +5,7 @@ import { cpuSecondsAtRest } from '../processes.ts';
 import { atRest } from '../against/rest.ts';
 import { RedisProcess } from '../redis/redis-process.ts';
 import type { Curve, Point } from './curve.ts';
-import { Connection, startNode } from './load.ts';
+import { Connection, startNode, untilOutOfTime } from './load.ts';
 import type { Budget } from './run.ts';
 
 /** Of each topic two keys are its own: its stream, and what is known of it. */
@@ -18,14 +18,13 @@ export async function keys(budget: Budget): Promise<Curve> {
   const redis = await RedisProcess.start();
   const asked = new Redis({ port: redis.port, host: '127.0.0.1' });
   const node = await startNode({ 'redis.url': redis.url });
-  const publisher = await Connection.open(node.port);
+  const publisher = await Connection.open(node.port, budget.isSpent);
   const points: Point[] = [];
   try {
     await publisher.publish(PUBLISHES, (at) => `bench.warm-${at % 100}`);
     const empty = await memory();
     let made = 0;
-    for (const count of COUNTS) {
-      if (budget.isSpent()) break;
+    const measure = async (count: number): Promise<void> => {
       const from = made;
       const birth = await spent(() => publisher.publish(count - from, (at) => `bench.t${from + at}`));
       made = count;
@@ -49,7 +48,10 @@ export async function keys(budget: Budget): Promise<Curve> {
         },
       });
       budget.say(points.at(-1));
-    }
+    };
+    await untilOutOfTime(async () => {
+      for (const count of budget.upTo(COUNTS)) await measure(count);
+    });
   } finally {
     publisher.destroy();
     asked.disconnect();

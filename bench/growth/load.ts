@@ -33,24 +33,31 @@ export class Connection {
   /** The first thing that went wrong. */
   wrong = '';
   private sent = 0;
+  private readonly isSpent: () => boolean;
   private socket: LeanSocket | null = null;
 
-  static async open(port: number, user = 'bench'): Promise<Connection> {
-    const connection = new Connection();
+  private constructor(isSpent: () => boolean) {
+    this.isSpent = isSpent;
+  }
+
+  /** @param isSpent whether the time for what is measured is over: publishing stops with an {@link OutOfTime} */
+  static async open(port: number, isSpent: () => boolean = () => false): Promise<Connection> {
+    const connection = new Connection(isSpent);
     connection.socket = await LeanSocket.open({
       host: '127.0.0.1',
       port,
-      path: `/ws?token=${await benchToken(user)}`,
+      path: `/ws?token=${await benchToken('bench')}`,
       onMessage: (bytes, start, end) => connection.read(bytes, start, end),
     });
     return connection;
   }
 
-  /** @param topic of publication number so and so. @throws when one was refused */
+  /** @param topic of publication number so and so. @throws when one was refused, or the time is over */
   async publish(count: number, topic: (at: number) => string): Promise<void> {
     const goal = this.sent + count;
     const first = this.sent;
     while (this.sent < goal) {
+      if (this.isSpent()) throw new OutOfTime();
       const frames: Buffer[] = [];
       for (const end = Math.min(goal, this.sent + AT_ONCE); this.sent < end; this.sent += 1)
         frames.push(
@@ -89,6 +96,18 @@ export class Connection {
     else if (letter === LETTER.A) this.answered += 1;
     else if (letter === LETTER.E) this.wrong ||= bytes.toString('utf8', start, end);
     else if (letter === LETTER.S && bytes.includes('"subscribed"', start, 'latin1')) this.subscribed += 1;
+  }
+}
+
+/** The machine was too busy, or the point too large: the curve ends before it. */
+export class OutOfTime extends Error {}
+
+/** Takes points until they are all taken or the time is over. */
+export async function untilOutOfTime(run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (!(error instanceof OutOfTime)) throw error;
   }
 }
 

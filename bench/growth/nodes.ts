@@ -20,7 +20,7 @@ export async function nodes(budget: Budget): Promise<Curve> {
   const points: Point[] = [];
   const names = Array.from({ length: TOPICS }, (_, at) => `bench.t${at}`);
   try {
-    for (const count of COUNTS) {
+    for (const count of budget.upTo(COUNTS)) {
       if (budget.isSpent()) break;
       while (running.length < count) {
         const node = await startNode({ 'redis.url': redis.url });

@@ -4,7 +4,8 @@ import { Connection, micros, startNode } from './load.ts';
 import type { Budget } from './run.ts';
 
 const COUNTS = [1, 10, 100, 1_000];
-const BIRTHS = 3_000;
+const KNOWN = 10_000;
+const BIRTHS = 1_000;
 const PUBLISHES = 20_000;
 const OF_ONE_FRAME = 100;
 const OF_A_CONNECTION = 100;
@@ -24,14 +25,15 @@ export async function patterns(budget: Budget): Promise<Curve> {
   };
   try {
     await publisher.publish(PUBLISHES, () => 'bench.known.none');
-    await birth(BIRTHS);
-    for (const count of COUNTS) {
+    await birth(KNOWN);
+    for (const count of budget.upTo(COUNTS)) {
       if (budget.isSpent()) break;
       const more = count - made;
+      const fresh: Connection[] = [];
+      for (let at = 0; at < more; at += OF_A_CONNECTION) fresh.push(await Connection.open(port));
+      readers.push(...fresh);
       const subscribe = await micros(pid, async () => {
-        while (made < count) {
-          const reader = await Connection.open(port);
-          readers.push(reader);
+        for (const reader of fresh) {
           const upTo = Math.min(count, made + OF_A_CONNECTION);
           for (; made < upTo; made = Math.min(upTo, made + OF_ONE_FRAME))
             await reader.subscribe(

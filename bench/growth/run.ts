@@ -1,7 +1,7 @@
 /**
  * What costs when the work grows: topics, subscriptions, patterns, nodes, keys in Redis. Each curve has a part of the time;
- * a point that would begin later is left out, visibly. Results go to bench/results/growth, and from there to docs/scaling.md.
- * Run: taskset -c 1 node bench/growth/run.ts [--only topics,keys] [--seconds 360] [--dry]
+ * a point that is not complete by then is left out, visibly. Results go to bench/results/growth, and from there to docs/scaling.md.
+ * Run: taskset -c 1 node bench/growth/run.ts [--only topics,keys] [--seconds 360] [--most 10000] [--dry]
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, hostname, release } from 'node:os';
@@ -17,11 +17,13 @@ import { subscriptions } from './subscriptions.ts';
 import { topics } from './topics.ts';
 
 export interface Budget {
-  isSpent(): boolean;
+  readonly isSpent: () => boolean;
+  /** The points to be taken. */
+  upTo(counts: readonly number[]): readonly number[];
   say(point: Point | undefined): void;
 }
 
-/** With how much of the time each may begin a point. */
+/** How the time is shared: what one leaves over is for those after it. */
 const CURVES: Readonly<Record<string, { readonly share: number; readonly run: (budget: Budget) => Promise<Curve> }>> = {
   topics: { share: 0.25, run: topics },
   subscriptions: { share: 0.25, run: subscriptions },
@@ -34,17 +36,20 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string' },
     seconds: { type: 'string', default: '360' },
+    most: { type: 'string', default: '1e9' },
     dry: { type: 'boolean', default: false },
   },
 });
 const chosen = values.only?.split(',') ?? Object.keys(CURVES);
 const started = performance.now();
+const end = started + Number(values.seconds) * 1_000;
 const curves: Curve[] = [];
 for (const id of chosen) {
   const found = CURVES[id];
   if (found === undefined) throw new Error(`expected --only with some of ${Object.keys(CURVES).join(', ')}; got ${id}`);
   process.stdout.write(`${id}\n`);
-  const curve = await found.run(budget(Number(values.seconds) * found.share));
+  const left = chosen.slice(chosen.indexOf(id)).reduce((sum, each) => sum + (CURVES[each]?.share ?? 0), 0);
+  const curve = await found.run(budget(((end - performance.now()) / 1_000) * (found.share / left)));
   curves.push(curve);
   for (const { figure, exponent, from, to, isSteep } of growths(curve))
     process.stdout.write(
@@ -56,9 +61,10 @@ if (!values.dry) publish();
 process.exit(0);
 
 function budget(seconds: number): Budget {
-  const end = performance.now() + seconds * 1_000;
+  const until = performance.now() + seconds * 1_000;
   return {
-    isSpent: () => performance.now() > end,
+    isSpent: () => performance.now() > until,
+    upTo: (counts) => counts.filter((count) => count <= Number(values.most)),
     say: (point) => {
       if (point === undefined) return;
       const figures = Object.entries(point.figures).map(([name, value]) => `${name}: ${value.toFixed(2)}`);

@@ -15,7 +15,7 @@ const STRIDE = 7_919;
 
 export async function subscriptions(budget: Budget): Promise<Curve> {
   const points: Point[] = [];
-  for (const each of COUNTS) {
+  for (const each of budget.upTo(COUNTS)) {
     if (budget.isSpent()) break;
     points.push(await measure(each));
     budget.say(points.at(-1));
