@@ -305,6 +305,7 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
     isMine,
     positions,
     keep,
+    leave: (topic) => requests.leave(link(), topic),
     faulty,
   };
   const topic = <P>(name: string): Topic<P> =>

@@ -74,6 +74,11 @@ export class Requests {
     }
   }
 
+  /** Topics that the server gives by itself stay. */
+  leave(link: Link | null, topic: string): void {
+    if (link !== null && !link.given.has(topic)) this.ask('Unsubscribe', { topics: [topic] }, () => {}, link);
+  }
+
   answered({ type, data, reply_to: id = '' }: ServerFrame): void {
     if (type === 'Error') this.#end(id, refused(data));
     else this.#end(id, null, data.details);

@@ -39,6 +39,11 @@ test('seed 135: topics that a stream may not have at the moment are asked for ag
   expect(simulateClients(135, REAL_PARTS, 120)?.message).toBeUndefined();
 });
 
+/** Another stream takes its place before the loss that it was promised has come. */
+test('seed 8067: a stream that is replaced before a loss was announced leaves it to the next one', () => {
+  expect(simulateClients(8_067, REAL_PARTS, 120)?.message).toBeUndefined();
+});
+
 /** The answer to the first of two requests is not one to the second. */
 test('seed 449: a topic that is given up and asked for again within a round trip goes on from its second answer', () => {
   expect(simulateClients(449, DISTRIBUTED_PARTS, 300)?.message).toBeUndefined();
