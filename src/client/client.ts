@@ -8,7 +8,7 @@ import type { ConnectionState } from './connection-state.ts';
 import { Connection } from './connection.ts';
 import { Consumer } from './consumer.ts';
 import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
-import { isSignalboxError, SignalboxError } from './errors.ts';
+import { faultOf, isSignalboxError, SignalboxError } from './errors.ts';
 import type { Link } from './link.ts';
 import { makeListeners } from './listeners.ts';
 import { putNewest } from './oldest.ts';
@@ -124,7 +124,7 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
       },
       drained: (which) => subscriptions.drained(topic, which),
       threw: (cause) => {
-        const error = new SignalboxError('handler_failed', `a handler of ${topic} threw: ${String(cause)}`, { cause });
+        const error = faultOf('handler_failed', `a handler of ${topic} threw`, cause);
         if (threw === undefined) failed(error);
         else call(() => threw(error));
       },
@@ -274,11 +274,7 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
   }
 
   function faulty(cause: unknown): void {
-    failed(
-      isSignalboxError(cause)
-        ? cause
-        : new SignalboxError('handler_failed', `a listener threw: ${String(cause)}`, { cause }),
-    );
+    failed(isSignalboxError(cause) ? cause : faultOf('handler_failed', 'a listener threw', cause));
   }
 
   /** What a listener throws must not leave the client half-way. */

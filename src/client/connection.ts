@@ -7,7 +7,7 @@ import { BackOff, type BackOffOptions } from './back-off.ts';
 import type { ClientCodec } from './codec.ts';
 import { verdictOf, type ConnectionState, type SuspendCause } from './connection-state.ts';
 import type { Environment } from './environment.ts';
-import { refused, SignalboxError } from './errors.ts';
+import { faultOf, refused, SignalboxError } from './errors.ts';
 import { Link, type LinkEvents } from './link.ts';
 import { Pulse } from './pulse.ts';
 import { askText } from './text-source.ts';
@@ -286,7 +286,7 @@ export class Connection implements LinkEvents {
     link.cancelDeadline = () => abort.abort();
     askText(url, this.#environment, GREETING_MS, abort, (text, cause) => {
       if (text !== undefined) return this.#dial(link, text, token);
-      this.#listener.failed(new SignalboxError('invalid_url', 'the function for the URL failed', { cause }));
+      this.#listener.failed(faultOf('invalid_url', 'the function for the URL failed', cause));
       this.ended(link, 1006);
     });
   }
@@ -300,8 +300,9 @@ export class Connection implements LinkEvents {
       link.open(`${url}${url.includes('?') ? '&' : '?'}${query}`, token, this);
     } catch {
       // The error that was thrown may quote the token.
-      const message = 'expected a URL like wss://example.com/ws, and a token that fits into a subprotocol';
-      return this.close(new SignalboxError('invalid_url', message));
+      return this.close(
+        new SignalboxError('invalid_url', 'expected a URL like wss://a.b/ws, and a token for a subprotocol'),
+      );
     }
     link.cancelDeadline = this.#environment.after(GREETING_MS, () => this.ended(link, 1006));
   }

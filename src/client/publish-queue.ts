@@ -40,7 +40,7 @@ export class PublishQueue {
   readonly #ownKeys = new Map<string, true>();
   readonly #ports: QueuePorts;
   readonly #options: Required<QueueOptions>;
-  readonly #allowance: Allowance;
+  readonly #allowance = new Allowance();
   /** Something waits for its turn. */
   #hasUnsent = false;
   #lastKey = 0;
@@ -52,7 +52,6 @@ export class PublishQueue {
     this.#ports = ports;
     const { maxMessages = 1_000, maxBytes = 1_048_576, maxAgeMs = DAY_MS } = ports.options ?? {};
     this.#options = { maxMessages, maxBytes, maxAgeMs };
-    this.#allowance = new Allowance(ports.environment);
   }
 
   /** `settle` is told exactly once. */
@@ -111,7 +110,7 @@ export class PublishQueue {
     return key.startsWith(this.#ports.keyPrefix) || this.#ownKeys.has(key);
   }
 
-  greeted(maxSize: number, windowMs = WINDOW_MS, perSecond = Infinity, burst = Infinity): void {
+  greeted(maxSize: number, windowMs = WINDOW_MS, perSecond = Infinity, burst = 1): void {
     this.#maxSize = maxSize;
     this.#windowMs = windowMs - WINDOW_MARGIN_MS;
     this.#allowance.is(perSecond, burst);
@@ -133,7 +132,7 @@ export class PublishQueue {
       const { type, to, isStrict, payload } = entry.saved;
       const target = type + to;
       if (link !== null && entry.link === null && !held.has(target) && !(isStrict && busy.has(target))) {
-        const due = Math.max(entry.notBefore, now + this.#allowance.waitMs(payload.length));
+        const due = Math.max(entry.notBefore, this.#allowance.dueAt(payload.length, now));
         if (due > now) next = Math.min(next, due);
         else if (!this.#send(entry, link, now)) continue;
       }
@@ -246,7 +245,7 @@ export class PublishQueue {
     const { saved } = entry;
     entry.link = link;
     entry.sentAt = now;
-    this.#allowance.take(saved.payload.length);
+    this.#allowance.take(saved.payload.length, now);
     if (saved.firstSentAt === null) {
       saved.firstSentAt = this.#ports.serverTime();
       entry.windowEnd = now + this.#windowMs;
