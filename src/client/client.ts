@@ -9,6 +9,7 @@ import { Connection } from './connection.ts';
 import { Consumer } from './consumer.ts';
 import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
 import { faultOf, isSignalboxError, SignalboxError } from './errors.ts';
+import type { SubscriptionState } from './feed.ts';
 import type { Link } from './link.ts';
 import { makeListeners } from './listeners.ts';
 import { putNewest } from './oldest.ts';
@@ -304,14 +305,9 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
     leave: (topic) => requests.leave(link(), topic),
     faulty,
   };
-  const topic = <P>(name: string): Topic<P> =>
-    makeTopic<P>(name, client as Client, {
-      read,
-      state: (of) => subscriptions.feed(of)?.state ?? 'stopped',
-      position: (of) => positions.get(of),
-      watch: watchers.add,
-      publish: (to, payload, how) => publish('Broadcast', to, payload, how),
-    });
+  const state = (name: string): SubscriptionState => subscriptions.feed(name)?.state ?? 'stopped';
+  const ports = { read, state, watch: watchers.add, publish };
+  const topic = <P>(name: string): Topic<P> => makeTopic<P>(name, client as Client, ports);
   const client: Client<T> = {
     ...parts,
     get state() {

@@ -207,26 +207,21 @@ export class PublishQueue {
 
   #problem(key: string, to: unknown, size: number, options: PublishOptions): SignalboxError | null {
     const { maxMessages, maxBytes } = this.#options;
+    const { deadlineMs, signal, whenOffline } = options;
+    const refuse = (reason: ErrorReason, message: string, temporary = false): SignalboxError =>
+      new SignalboxError(reason, message, { temporary });
     // No text has no length. Half a character comes back as another one.
     const isKey = key.length <= MAX_IDEMPOTENCY_KEY_LENGTH && /^[^\ud800-\udfff]+$/u.test(key);
-    if (!isKey || Number.isNaN(options.deadlineMs))
-      return new SignalboxError(
-        'invalid_field',
-        `expected a key of 1 to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters, and a deadline that is a number`,
-      );
-    if (typeof to !== 'string')
-      return new SignalboxError('invalid_field', `expected a topic or a user, got ${typeof to}`);
-    if (this.waiting.has(key)) return new SignalboxError('idempotency_conflict', `the key ${key} is under way`);
-    if (options.signal?.aborted === true) return new SignalboxError('aborted', ABORTED);
-    if (options.whenOffline === 'reject' && this.#ports.link() === null)
-      return new SignalboxError('offline', 'there is no connection', { temporary: true });
-    if (this.waiting.size >= maxMessages || this.bytes + size > maxBytes)
-      return new SignalboxError(
-        'queue_full',
-        `expected at most ${maxMessages} messages and ${maxBytes} bytes to wait: wait for publishes to settle`,
-        { temporary: true },
-      );
-    return null;
+    if (!isKey || Number.isNaN(deadlineMs))
+      return refuse('invalid_field', `expected a key of 1 to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters and a deadline`);
+    if (typeof to !== 'string') return refuse('invalid_field', `expected a topic or a user, got ${typeof to}`);
+    if (this.waiting.has(key)) return refuse('idempotency_conflict', `the key ${key} is under way`);
+    if (signal?.aborted === true) return refuse('aborted', ABORTED);
+    if (whenOffline === 'reject' && this.#ports.link() === null)
+      return refuse('offline', 'there is no connection', true);
+    return this.waiting.size >= maxMessages || this.bytes + size > maxBytes
+      ? refuse('queue_full', `expected at most ${maxMessages} messages and ${maxBytes} bytes to wait`, true)
+      : null;
   }
 
   #own(key: string): void {
