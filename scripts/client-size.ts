@@ -16,6 +16,7 @@ const LIMITS: Readonly<Record<string, number>> = {
   'debug/index.ts': 200,
   'history/index.ts': 800,
   'iterators/index.ts': 400,
+  'reader/index.ts': 10_600,
   'queue/index.ts': 450,
   'store/index.ts': 700,
   'pattern/index.ts': 3_072,

@@ -5,7 +5,7 @@ import type { ClientEvents } from './client-options.ts';
 import type { ConnectionState } from './connection-state.ts';
 import type { BufferBounds } from './consumer.ts';
 import type { Environment } from './environment.ts';
-import type { PublishQueue } from './publish-queue.ts';
+import type { Publishes } from './publish-ports.ts';
 import type { PublishOptions, Receipt } from './publishing.ts';
 import type { Topic } from './topic.ts';
 
@@ -53,7 +53,7 @@ export interface ClientParts {
   /** Functions of theirs that see every frame. */
   readonly taps: Set<(frame: ServerFrame) => void>;
   readonly bounds: BufferBounds;
-  readonly publishes: PublishQueue;
+  readonly publishes: Publishes;
   /** Whether a key is of this client. */
   readonly isMine: (key: string) => boolean;
   /** Up to where the application has handled each topic. */

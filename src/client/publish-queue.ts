@@ -3,26 +3,15 @@
  * to the client and not to a socket.
  */
 import { MAX_IDEMPOTENCY_KEY_LENGTH } from '../protocol/limits.ts';
-import type { ServerFrame } from '../protocol/wire.ts';
+import type { ConnectedDetails, ServerFrame } from '../protocol/wire.ts';
 import { Allowance } from './allowance.ts';
 import { draw } from './back-off.ts';
-import type { Environment } from './environment.ts';
 import { refused, SignalboxError, type ErrorReason } from './errors.ts';
 import type { Link } from './link.ts';
 import { putNewest } from './oldest.ts';
+import type { Publishes, QueuePorts } from './publish-ports.ts';
 import type { PublishOptions, QueueOptions, SavedEntry } from './publishing.ts';
 import { entryOf, type Entry, type Settled } from './queue-entry.ts';
-
-interface QueuePorts {
-  readonly environment: Environment;
-  readonly keyPrefix: string;
-  readonly options: QueueOptions | undefined;
-  /** The connection, when it can be written to. */
-  readonly link: () => Link | null;
-  readonly serverTime: () => number;
-  /** An entry is new, was sent for the first time, or is gone. */
-  changed(key: string, saved: SavedEntry | null): void;
-}
 
 /** A repeat must come well before the server has forgotten the key. */
 const WINDOW_MARGIN_MS = 60_000;
@@ -33,7 +22,7 @@ const MAX_FAILED = 100;
 /** Keys of the application's own that are remembered, so that it knows its own messages. */
 const MAX_OWN_KEYS = 1_000;
 
-export class PublishQueue {
+export class PublishQueue implements Publishes {
   readonly waiting = new Map<string, Entry>();
   readonly failed = new Map<string, Entry>();
   bytes = 0;
@@ -110,10 +99,10 @@ export class PublishQueue {
     return key.startsWith(this.#ports.keyPrefix) || this.#ownKeys.has(key);
   }
 
-  greeted(maxSize: number, windowMs = WINDOW_MS, perSecond = Infinity, burst = 1): void {
+  greeted({ limits, max_message_size: maxSize }: ConnectedDetails): void {
     this.#maxSize = maxSize;
-    this.#windowMs = windowMs - WINDOW_MARGIN_MS;
-    this.#allowance.is(perSecond, burst);
+    this.#windowMs = (limits.idempotency_window_ms ?? WINDOW_MS) - WINDOW_MARGIN_MS;
+    this.#allowance.is(limits.connection_rps ?? Infinity, limits.connection_burst ?? 1);
     this.pump();
   }
 

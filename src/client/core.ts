@@ -1,0 +1,344 @@
+/**
+ * Everything of one connection, put together: all of a client but what waits to be published, which `signalbox/client`
+ * brings and `signalbox/client/reader` does without. It does nothing before the first topic or publish.
+ */
+import type { Position } from '../protocol/position.ts';
+import type { ConnectedDetails, ServerFrame } from '../protocol/wire.ts';
+import type { Client, ClientParts } from './client-api.ts';
+import { jsonCodec } from './codec.ts';
+import type { ClientEvents, ClientOptions, Notification } from './client-options.ts';
+import type { ConnectionState } from './connection-state.ts';
+import { Connection } from './connection.ts';
+import { Consumer } from './consumer.ts';
+import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
+import { faultOf, isSignalboxError, SignalboxError } from './errors.ts';
+import type { SubscriptionState } from './feed.ts';
+import type { Link } from './link.ts';
+import { makeListeners } from './listeners.ts';
+import { putNewest } from './oldest.ts';
+import type { Publishes, QueuePorts } from './publish-ports.ts';
+import type { PublishOptions, Receipt } from './publishing.ts';
+import { makeRenewal } from './renewal.ts';
+import { Requests } from './requests.ts';
+import { ME, Subscriptions } from './subscriptions.ts';
+import { Tokens } from './tokens.ts';
+import { makeTopic, type Reader, type Topic } from './topic.ts';
+
+/** An answer that is still to come does so in this time after the server has refused something without reading it. */
+const UNREAD_MS = 1_000;
+/** Topics whose places are kept; the oldest give way. */
+const MAX_POSITIONS = 10_000;
+/** The user is kept as the place of a topic that nobody can have, so that every storage has room for it. */
+const USER = '@user';
+
+export function createCore<T>(options: ClientOptions, makePublishes: (ports: QueuePorts) => Publishes): Client<T> {
+  const environment: Environment = { ...standardEnvironment(), ...options.environment };
+  if (options.fallback !== undefined) environment.open = options.fallback({ ...environment });
+  const id = environment.id();
+  const owner = `${id}-`;
+  const { maxMessages = 1_000, maxBytes = 1_048_576 } = options.buffer ?? {};
+  const positions = new Map<string, Position>();
+  /** What takes back the times after which unanswered frames count as unread. */
+  const doubts = new Set<() => void>();
+  const listeners = makeListeners(call);
+  const watchers = makeListeners(call);
+  const tokens = new Tokens(options.token, environment);
+  const { storage } = options;
+  /** As long as the storage is being read. */
+  let reading: Promise<void> | undefined;
+  let unlisten: (() => void) | null = null;
+  let wasGreeted = false;
+
+  const requests = new Requests(`${id}?`, () => environment.elapsed(), link);
+  const publishes = makePublishes({
+    environment,
+    keyPrefix: owner,
+    options: options.queue,
+    link,
+    serverTime: () => tokens.serverTime,
+    changed: (key, saved) => storage?.entry(key, saved),
+  });
+  const isMine = (key: string): boolean => publishes.isMine(key);
+  const renewal = makeRenewal(environment, tokens, requests, {
+    failed,
+    signedOut: (error) => connection.close(error),
+    dropped: (topics, error) => subscriptions.dropped(topics, error),
+  });
+  const subscriptions = new Subscriptions({
+    environment,
+    requests,
+    lingerMs: options.lingerMs ?? 1_000,
+    link,
+    stored: (topic) => positions.get(topic),
+    isMine,
+    settled: (on) => connection.settled(on),
+    violated: (topic) => tell('violation', topic),
+    changed: watchers.tell,
+  });
+  const connection = new Connection(options, options.codec ?? jsonCodec, tokens, environment, {
+    greeted,
+    frame: received,
+    moved: (on) => {
+      subscriptions.moved(on);
+      requests.next();
+      publishes.pump();
+    },
+    lost: (on) => {
+      subscriptions.lost(on);
+      requests.lost(on);
+      publishes.lost(on);
+    },
+    changed: became,
+    failed,
+  });
+
+  /** The greeting comes right behind the handshake; what is sent before it, a refusal does not read. */
+  function link(): Link | null {
+    const { main } = connection;
+    return main === null || main.greeting === null ? null : main;
+  }
+
+  /** @returns why nothing goes on, if nothing does */
+  function start(): SignalboxError | null {
+    if (unlisten === null && connection.state.status === 'idle') {
+      unlisten = environment.lifecycle(lived);
+      reading = storage?.open({ environment, owner, failed }).then((saved) => {
+        reading = undefined;
+        for (const [topic, position] of Object.entries(saved.positions)) place(topic, position);
+        publishes.adopt(saved.queue);
+      });
+      whenRead(() => connection.start());
+    }
+    const { state } = connection;
+    return state.status === 'closed' ? (state.error ?? new SignalboxError('closed', 'the client was closed')) : null;
+  }
+
+  function whenRead(work: () => void): void {
+    if (reading === undefined) work();
+    else void reading.then(work);
+  }
+
+  function read(topic: string, { handler, refused, threw, since: begin }: Reader): () => void {
+    const since = begin ?? 'stored';
+    const consumer = new Consumer(handler, since === 'stored', parts.bounds, {
+      committed: ({ isStored, done }) => {
+        if (isStored && done !== null) keep(topic, done);
+      },
+      drained: (which) => subscriptions.drained(topic, which),
+      threw: (cause) => {
+        const error = faultOf('handler_failed', `a handler of ${topic} threw`, cause);
+        if (threw === undefined) failed(error);
+        else call(() => threw(error));
+      },
+      refused: (error) => call(() => refused(error)),
+    });
+    if (typeof since === 'object' && !('last' in since) && !(typeof since.epoch === 'string' && since.sequence >= 0)) {
+      const problem = new SignalboxError('invalid_field', 'expected a position with an epoch and a sequence');
+      consumer.events.refused(problem);
+      return () => {};
+    }
+    let stop = (): void => consumer.end();
+    // It may find out at once that it cannot connect.
+    start();
+    whenRead(() => {
+      const { state } = connection;
+      if (state.status === 'closed') refused(state.error ?? null);
+      else if (!consumer.isEnded) stop = subscriptions.add(topic, consumer, since);
+    });
+    return () => stop();
+  }
+
+  function publish(
+    type: 'Broadcast' | 'DirectMessage',
+    to: string,
+    payload: unknown,
+    how: PublishOptions = {},
+  ): Promise<Receipt> {
+    const promise = new Promise<Receipt>((resolve, reject) => {
+      const closed = start();
+      if (closed !== null) return reject(closed);
+      publishes.publish(type, to, payload, how, (error, receipt) =>
+        receipt === undefined ? reject(error ?? undefined) : resolve(receipt),
+      );
+    });
+    // A caller that does not wait for it finds the failed entry in the queue; it must not end a program.
+    promise.catch(() => {});
+    return promise;
+  }
+
+  function greeted(on: Link, greeting: ConnectedDetails): void {
+    if (!isSameUser(greeting)) return;
+    subscriptions.greeted(on);
+    requests.next();
+    publishes.greeted(greeting);
+  }
+
+  /** Positions and the queue of one user are never used by another. */
+  function isSameUser({ user, tenant = '' }: ConnectedDetails): boolean {
+    // Servers before version 0.2 do not say it.
+    if (user === undefined) return true;
+    const epoch = `${tenant}/${user}`;
+    const before = positions.get(USER)?.epoch ?? epoch;
+    const isFirst = !wasGreeted;
+    wasGreeted = true;
+    if (before !== epoch) {
+      const error = new SignalboxError('user_changed', `expected a token of the same user, got one of ${user}`);
+      void forget();
+      if (!isFirst) {
+        connection.close(error);
+        return false;
+      }
+      // It was another page's, before somebody else signed in here.
+      publishes.disown();
+      subscriptions.forget();
+      failed(error);
+    }
+    if (isFirst) keep(USER, { epoch, sequence: 0 });
+    return true;
+  }
+
+  function place(topic: string, position: Position): void {
+    putNewest(positions, topic, position, MAX_POSITIONS);
+  }
+
+  function keep(topic: string, position: Position): void {
+    place(topic, position);
+    storage?.commit(topic, position);
+  }
+
+  async function forget(): Promise<void> {
+    positions.clear();
+    await storage?.clear();
+  }
+
+  function received(on: Link, frame: ServerFrame, size: number): void {
+    const { type, data, reply_to: replyTo } = frame;
+    const { status } = data;
+    for (const tap of parts.taps) tap(frame);
+    if (type === 'Broadcast' || type === 'DirectMessage' || type === 'Gap') subscriptions.frame(on, frame, size);
+    else if (replyTo !== undefined) {
+      if (!publishes.answered(frame)) requests.answered(frame);
+    } else if (type === 'AuthStatus') renewal.begin(on);
+    else if (type === 'Error' && data.temporary) doubt(on, data.retry_after_ms ?? 0);
+    else if (type === 'SystemNotification') tell('notification', data as unknown as Notification);
+    else if (type !== 'Status') return;
+    else if (status === 'draining') connection.draining(on, Number(data.details['reconnect_after_ms']));
+    else if (status === 'subscribed')
+      for (const name of data.details['topics'] as readonly string[]) on.given.add(name);
+    else if (status === 'unsubscribed') subscriptions.ended(on, data.details);
+  }
+
+  /** A large frame is refused unread when the rate is spent, so that the refusal cannot say which it was. */
+  function doubt(on: Link, retryAfterMs: number): void {
+    const now = environment.elapsed();
+    const cancel = environment.after(retryAfterMs + UNREAD_MS, () => {
+      doubts.delete(cancel);
+      requests.unread(on, now);
+      publishes.unread(on, now);
+    });
+    doubts.add(cancel);
+  }
+
+  function lived(event: LifecycleEvent): void {
+    if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
+      storage?.flush();
+      connection.hidden();
+      // An open socket keeps a page out of the back-forward cache.
+      if (event === 'pagehide') connection.suspend('bfcache');
+    } else if (event === 'online') connection.online();
+    else if (event === 'offline') connection.probe();
+    else connection.visible(event !== 'visible');
+  }
+
+  function became(state: ConnectionState): void {
+    if (state.status !== 'connected') renewal.stop();
+    if (state.status === 'closed') {
+      const { error = null } = state;
+      unlisten?.();
+      for (const cancel of doubts) cancel();
+      const isOver = error?.reason === 'signed_out' || error?.reason === 'user_changed';
+      publishes.close(isOver ? 'signed_out' : 'closed');
+      subscriptions.close(error);
+      const closed = start();
+      if (closed !== null) requests.close(closed);
+      storage?.flush();
+    }
+    tell('state', state);
+  }
+
+  function failed(error: SignalboxError): void {
+    tell('error', error);
+  }
+
+  function tell<E extends keyof ClientEvents>(event: E, value: ClientEvents[E]): void {
+    listeners.tell(event, value);
+  }
+
+  function faulty(cause: unknown): void {
+    failed(isSignalboxError(cause) ? cause : faultOf('handler_failed', 'a listener threw', cause));
+  }
+
+  /** What a listener throws must not leave the client half-way. */
+  function call(listener: () => void, event?: string): void {
+    try {
+      listener();
+    } catch (cause) {
+      if (event !== 'error') faulty(cause);
+    }
+  }
+
+  /** Whatever it waits for. */
+  function retryNow(): void {
+    if (connection.state.status === 'idle') start();
+    else connection.retryNow();
+  }
+
+  const parts: ClientParts = {
+    environment,
+    shared: new Map(),
+    taps: new Set(),
+    bounds: { maxMessages, maxBytes },
+    publishes,
+    isMine,
+    positions,
+    keep,
+    leave: (topic) => requests.leave(link(), topic),
+    faulty,
+  };
+  const state = (name: string): SubscriptionState => subscriptions.feed(name)?.state ?? 'stopped';
+  const ports = { read, state, watch: watchers.add, publish };
+  const topic = <P>(name: string): Topic<P> => makeTopic<P>(name, client as Client, ports);
+  const client: Client<T> = {
+    ...parts,
+    get state() {
+      return connection.state;
+    },
+    get serverTime() {
+      return tokens.serverTime;
+    },
+    get direct() {
+      return topic(ME);
+    },
+    topic,
+    send: (user, payload, how) => publish('DirectMessage', user, payload, how),
+    request: (type, data) =>
+      new Promise((resolve, reject) => {
+        const closed = start();
+        if (closed !== null) return reject(closed);
+        requests.ask(type, data, (error, details) => (error === null ? resolve(details) : reject(error)));
+      }),
+    on: (event, listener) => listeners.add(event, listener),
+    pause: () => connection.suspend('paused'),
+    resume: retryNow,
+    retryNow,
+    close: async () => connection.close(),
+    signOut: async () => {
+      publishes.close('signed_out');
+      publishes.clear();
+      connection.close();
+      await forget();
+    },
+  };
+  if (options.connect === 'now') start();
+  return client;
+}
