@@ -53,7 +53,8 @@ export interface ClientParts {
   /** Functions of theirs that see every frame. */
   readonly taps: Set<(frame: ServerFrame) => void>;
   readonly bounds: BufferBounds;
-  readonly publishes: Publishes;
+  /** None of a client that only reads. */
+  readonly publishes: Publishes | undefined;
   /** Whether a key is of this client. */
   readonly isMine: (key: string) => boolean;
   /** Up to where the application has handled each topic. */

@@ -78,12 +78,7 @@ export class Connection implements LinkEvents {
     });
   }
 
-  /** At the first topic or publish. */
-  start(): void {
-    if (this.state.status === 'idle') this.#connect();
-  }
-
-  /** Whatever it waits for. */
+  /** At the first topic or publish, and whatever it waits for. */
   retryNow(): void {
     const { status } = this.state;
     if (status === 'waiting' || status === 'suspended' || status === 'idle') this.#connect();
@@ -141,11 +136,7 @@ export class Connection implements LinkEvents {
     this.#returnAt = this.#environment.elapsed() + reconnectAfterMs;
     this.#announce(link, true);
     this.#cancelMove();
-    this.#cancelMove = this.#environment.after(reconnectAfterMs, () => this.#replace());
-  }
-
-  better(): void {
-    this.#replace();
+    this.#cancelMove = this.#environment.after(reconnectAfterMs, () => this.better());
   }
 
   /** Everything that the old connection brought is asked for on this one. */
@@ -183,7 +174,7 @@ export class Connection implements LinkEvents {
       this.#cancelMove();
       if (this.state.status !== 'connected' || !this.state.isDraining) return;
       this.#cancelMove = this.#environment.after(this.#backOff.draw(link.lastError?.retry_after_ms), () =>
-        this.#replace(),
+        this.better(),
       );
       return;
     }
@@ -247,20 +238,18 @@ export class Connection implements LinkEvents {
 
   #connect(): void {
     this.#cancelRetry();
-    this.main = this.#begin();
+    const link = new Link(this.#codec, this.#environment);
+    this.main = link;
     this.#become({ status: 'connecting', attempt: this.#backOff.attempt });
-    this.#prepare(this.main);
+    this.#prepare(link);
   }
 
   /** Beside the one that is still there. */
-  #replace(): void {
+  better(): void {
     if (this.main === null || this.#spare !== null) return;
-    this.#spare = this.#begin();
-    this.#prepare(this.#spare);
-  }
-
-  #begin(): Link {
-    return new Link(this.#codec, this.#environment);
+    const link = new Link(this.#codec, this.#environment);
+    this.#spare = link;
+    this.#prepare(link);
   }
 
   #holds(link: Link): boolean {
@@ -286,7 +275,7 @@ export class Connection implements LinkEvents {
     link.cancelDeadline = () => abort.abort();
     askText(url, this.#environment, GREETING_MS, abort, (text, cause) => {
       if (text !== undefined) return this.#dial(link, text, token);
-      this.#listener.failed(faultOf('invalid_url', 'the function for the URL failed', cause));
+      this.#listener.failed(faultOf('invalid_url', 'the url function failed', cause));
       this.ended(link, 1006);
     });
   }
@@ -300,9 +289,7 @@ export class Connection implements LinkEvents {
       link.open(`${url}${url.includes('?') ? '&' : '?'}${query}`, token, this);
     } catch {
       // The error that was thrown may quote the token.
-      return this.close(
-        new SignalboxError('invalid_url', 'expected a URL like wss://a.b/ws, and a token for a subprotocol'),
-      );
+      return this.close(new SignalboxError('invalid_url', 'expected a URL like wss://a.b/ws and a token'));
     }
     link.cancelDeadline = this.#environment.after(GREETING_MS, () => this.ended(link, 1006));
   }

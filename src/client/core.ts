@@ -31,7 +31,7 @@ const MAX_POSITIONS = 10_000;
 /** The user is kept as the place of a topic that nobody can have, so that every storage has room for it. */
 const USER = '@user';
 
-export function createCore<T>(options: ClientOptions, makePublishes: (ports: QueuePorts) => Publishes): Client<T> {
+export function createCore<T>(options: ClientOptions, makePublishes?: (ports: QueuePorts) => Publishes): Client<T> {
   const environment: Environment = { ...standardEnvironment(), ...options.environment };
   if (options.fallback !== undefined) environment.open = options.fallback({ ...environment });
   const id = environment.id();
@@ -50,7 +50,7 @@ export function createCore<T>(options: ClientOptions, makePublishes: (ports: Que
   let wasGreeted = false;
 
   const requests = new Requests(`${id}?`, () => environment.elapsed(), link);
-  const publishes = makePublishes({
+  const publishes = makePublishes?.({
     environment,
     keyPrefix: owner,
     options: options.queue,
@@ -58,7 +58,7 @@ export function createCore<T>(options: ClientOptions, makePublishes: (ports: Que
     serverTime: () => tokens.serverTime,
     changed: (key, saved) => storage?.entry(key, saved),
   });
-  const isMine = (key: string): boolean => publishes.isMine(key);
+  const isMine = (key: string): boolean => publishes?.isMine(key) === true;
   const renewal = makeRenewal(environment, tokens, requests, {
     failed,
     signedOut: (error) => connection.close(error),
@@ -81,12 +81,12 @@ export function createCore<T>(options: ClientOptions, makePublishes: (ports: Que
     moved: (on) => {
       subscriptions.moved(on);
       requests.next();
-      publishes.pump();
+      publishes?.pump();
     },
     lost: (on) => {
       subscriptions.lost(on);
       requests.lost(on);
-      publishes.lost(on);
+      publishes?.lost(on);
     },
     changed: became,
     failed,
@@ -105,9 +105,9 @@ export function createCore<T>(options: ClientOptions, makePublishes: (ports: Que
       reading = storage?.open({ environment, owner, failed }).then((saved) => {
         reading = undefined;
         for (const [topic, position] of Object.entries(saved.positions)) place(topic, position);
-        publishes.adopt(saved.queue);
+        publishes?.adopt(saved.queue);
       });
-      whenRead(() => connection.start());
+      whenRead(() => connection.retryNow());
     }
     const { state } = connection;
     return state.status === 'closed' ? (state.error ?? new SignalboxError('closed', 'the client was closed')) : null;
@@ -133,7 +133,7 @@ export function createCore<T>(options: ClientOptions, makePublishes: (ports: Que
       refused: (error) => call(() => refused(error)),
     });
     if (typeof since === 'object' && !('last' in since) && !(typeof since.epoch === 'string' && since.sequence >= 0)) {
-      const problem = new SignalboxError('invalid_field', 'expected a position with an epoch and a sequence');
+      const problem = new SignalboxError('invalid_field', 'expected a position: its epoch and sequence');
       consumer.events.refused(problem);
       return () => {};
     }
@@ -157,7 +157,8 @@ export function createCore<T>(options: ClientOptions, makePublishes: (ports: Que
     const promise = new Promise<Receipt>((resolve, reject) => {
       const closed = start();
       if (closed !== null) return reject(closed);
-      publishes.publish(type, to, payload, how, (error, receipt) =>
+      if (publishes === undefined) reject(new SignalboxError('unsupported', 'expected createClient'));
+      publishes?.publish(type, to, payload, how, (error, receipt) =>
         receipt === undefined ? reject(error ?? undefined) : resolve(receipt),
       );
     });
@@ -170,7 +171,7 @@ export function createCore<T>(options: ClientOptions, makePublishes: (ports: Que
     if (!isSameUser(greeting)) return;
     subscriptions.greeted(on);
     requests.next();
-    publishes.greeted(greeting);
+    publishes?.greeted(greeting);
   }
 
   /** Positions and the queue of one user are never used by another. */
@@ -182,14 +183,14 @@ export function createCore<T>(options: ClientOptions, makePublishes: (ports: Que
     const isFirst = !wasGreeted;
     wasGreeted = true;
     if (before !== epoch) {
-      const error = new SignalboxError('user_changed', `expected a token of the same user, got one of ${user}`);
+      const error = new SignalboxError('user_changed', `expected the same user, got ${user}`);
       void forget();
       if (!isFirst) {
         connection.close(error);
         return false;
       }
       // It was another page's, before somebody else signed in here.
-      publishes.disown();
+      publishes?.disown();
       subscriptions.forget();
       failed(error);
     }
@@ -217,7 +218,7 @@ export function createCore<T>(options: ClientOptions, makePublishes: (ports: Que
     for (const tap of parts.taps) tap(frame);
     if (type === 'Broadcast' || type === 'DirectMessage' || type === 'Gap') subscriptions.frame(on, frame, size);
     else if (replyTo !== undefined) {
-      if (!publishes.answered(frame)) requests.answered(frame);
+      if (publishes?.answered(frame) !== true) requests.answered(frame);
     } else if (type === 'AuthStatus') renewal.begin(on);
     else if (type === 'Error' && data.temporary) doubt(on, data.retry_after_ms ?? 0);
     else if (type === 'SystemNotification') tell('notification', data as unknown as Notification);
@@ -234,7 +235,7 @@ export function createCore<T>(options: ClientOptions, makePublishes: (ports: Que
     const cancel = environment.after(retryAfterMs + UNREAD_MS, () => {
       doubts.delete(cancel);
       requests.unread(on, now);
-      publishes.unread(on, now);
+      publishes?.unread(on, now);
     });
     doubts.add(cancel);
   }
@@ -257,7 +258,7 @@ export function createCore<T>(options: ClientOptions, makePublishes: (ports: Que
       unlisten?.();
       for (const cancel of doubts) cancel();
       const isOver = error?.reason === 'signed_out' || error?.reason === 'user_changed';
-      publishes.close(isOver ? 'signed_out' : 'closed');
+      publishes?.close(isOver ? 'signed_out' : 'closed');
       subscriptions.close(error);
       const closed = start();
       if (closed !== null) requests.close(closed);
@@ -333,8 +334,8 @@ export function createCore<T>(options: ClientOptions, makePublishes: (ports: Que
     retryNow,
     close: async () => connection.close(),
     signOut: async () => {
-      publishes.close('signed_out');
-      publishes.clear();
+      publishes?.close('signed_out');
+      publishes?.clear();
       connection.close();
       await forget();
     },

@@ -82,9 +82,9 @@ export function standardEnvironment(): Environment {
 
 function randomId(): string {
   // Missing in React Native without a polyfill; `randomUUID` also in pages without TLS.
-  const parts =
-    globalThis.crypto?.getRandomValues?.(new Uint32Array(4)) ?? [1, 2, 3, 4].map(() => Math.random() * 2 ** 32);
-  return Array.from(parts, (part) => Math.floor(part).toString(36))
+  const parts = new Uint32Array(4);
+  const drawn = globalThis.crypto?.getRandomValues?.(parts) ?? parts.map(() => Math.random() * 2 ** 32);
+  return Array.from(drawn, (part) => part.toString(36))
     .join('')
     .slice(0, 24);
 }

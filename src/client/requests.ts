@@ -106,7 +106,7 @@ export class Requests {
     asked.link = link;
     asked.sentAt = this.#elapsed();
     const problem = link.send({ type, id, data });
-    if (problem !== null) this.#end(id, new SignalboxError(problem, `expected data of ${type} that the server takes`));
+    if (problem !== null) this.#end(id, new SignalboxError(problem, `the data of ${type} cannot be sent`));
   }
 
   #end(id: string, error: SignalboxError | null, details?: unknown): void {

@@ -133,7 +133,7 @@ export class LibraryClient implements SocketWatch {
     this.unsettled += 1;
     let times = 0;
     const order = this.isStrict ? 'strict' : 'pipelined';
-    this.client.publishes.publish('Broadcast', topic, payload, { order }, (error, receipt) => {
+    this.client.publishes?.publish('Broadcast', topic, payload, { order }, (error, receipt) => {
       times += 1;
       this.unsettled -= 1;
       if (times > 1) this.fault('a publish is settled once', payload);
