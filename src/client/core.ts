@@ -9,17 +9,19 @@ import { jsonCodec } from './codec.ts';
 import type { ClientEvents, ClientOptions, Notification } from './client-options.ts';
 import type { ConnectionState } from './connection-state.ts';
 import { Connection } from './connection.ts';
-import { Consumer } from './consumer.ts';
-import { standardEnvironment, type Environment, type LifecycleEvent } from './environment.ts';
+import { standardEnvironment, type Environment } from './environment.ts';
 import { faultOf, isSignalboxError, SignalboxError } from './errors.ts';
 import type { SubscriptionState } from './feed.ts';
 import type { Link } from './link.ts';
 import { makeListeners } from './listeners.ts';
 import { putNewest } from './oldest.ts';
+import { openConsumer, type ConsumerPorts } from './open-consumer.ts';
 import type { Publishes, QueuePorts } from './publish-ports.ts';
 import type { PublishOptions, Receipt } from './publishing.ts';
 import { makeRenewal } from './renewal.ts';
 import { Requests } from './requests.ts';
+import { liveWith } from './page-life.ts';
+import { makeSameUser } from './same-user.ts';
 import { ME, Subscriptions } from './subscriptions.ts';
 import { Tokens } from './tokens.ts';
 import { makeTopic, type Reader, type Topic } from './topic.ts';
@@ -28,8 +30,6 @@ import { makeTopic, type Reader, type Topic } from './topic.ts';
 const UNREAD_MS = 1_000;
 /** Topics whose places are kept; the oldest give way. */
 const MAX_POSITIONS = 10_000;
-/** The user is kept as the place of a topic that nobody can have, so that every storage has room for it. */
-const USER = '@user';
 
 export function createCore<T>(options: ClientOptions, makePublishes?: (ports: QueuePorts) => Publishes): Client<T> {
   const environment: Environment = { ...standardEnvironment(), ...options.environment };
@@ -47,7 +47,6 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
   /** As long as the storage is being read. */
   let reading: Promise<void> | undefined;
   let unlisten: (() => void) | null = null;
-  let wasGreeted = false;
 
   const requests = new Requests(`${id}?`, () => environment.elapsed(), link);
   const publishes = makePublishes?.({
@@ -92,6 +91,18 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
     failed,
   });
 
+  const isSameUser = makeSameUser({
+    positions,
+    keep,
+    forget,
+    changed: (error) => connection.close(error),
+    inherited: (error) => {
+      publishes?.disown();
+      subscriptions.forget();
+      failed(error);
+    },
+  });
+
   /** The greeting comes right behind the handshake; what is sent before it, a refusal does not read. */
   function link(): Link | null {
     const { main } = connection;
@@ -101,7 +112,7 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
   /** @returns why nothing goes on, if nothing does */
   function start(): SignalboxError | null {
     if (unlisten === null && connection.state.status === 'idle') {
-      unlisten = environment.lifecycle(lived);
+      unlisten = environment.lifecycle((event) => liveWith(connection, event, flush));
       reading = storage?.open({ environment, owner, failed }).then((saved) => {
         reading = undefined;
         for (const [topic, position] of Object.entries(saved.positions)) place(topic, position);
@@ -118,31 +129,16 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
     else void reading.then(work);
   }
 
-  function read(topic: string, { handler, refused, threw, since: begin }: Reader): () => void {
-    const since = begin ?? 'stored';
-    const consumer = new Consumer(handler, since === 'stored', parts.bounds, {
-      committed: ({ isStored, done }) => {
-        if (isStored && done !== null) keep(topic, done);
-      },
-      drained: (which) => subscriptions.drained(topic, which),
-      threw: (cause) => {
-        const error = faultOf('handler_failed', `a handler of ${topic} threw`, cause);
-        if (threw === undefined) failed(error);
-        else call(() => threw(error));
-      },
-      refused: (error) => call(() => refused(error)),
-    });
-    if (typeof since === 'object' && !('last' in since) && !(typeof since.epoch === 'string' && since.sequence >= 0)) {
-      const problem = new SignalboxError('invalid_field', 'expected a position: its epoch and sequence');
-      consumer.events.refused(problem);
-      return () => {};
-    }
+  function read(topic: string, reader: Reader): () => void {
+    const since = reader.since ?? 'stored';
+    const consumer = openConsumer(topic, since, reader, consumerPorts);
+    if (consumer === null) return () => {};
     let stop = (): void => consumer.end();
     // It may find out at once that it cannot connect.
     start();
     whenRead(() => {
       const { state } = connection;
-      if (state.status === 'closed') refused(state.error ?? null);
+      if (state.status === 'closed') consumer.events.refused(state.error ?? null);
       else if (!consumer.isEnded) stop = subscriptions.add(topic, consumer, since);
     });
     return () => stop();
@@ -172,30 +168,6 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
     subscriptions.greeted(on);
     requests.next();
     publishes?.greeted(greeting);
-  }
-
-  /** Positions and the queue of one user are never used by another. */
-  function isSameUser({ user, tenant = '' }: ConnectedDetails): boolean {
-    // Servers before version 0.2 do not say it.
-    if (user === undefined) return true;
-    const epoch = `${tenant}/${user}`;
-    const before = positions.get(USER)?.epoch ?? epoch;
-    const isFirst = !wasGreeted;
-    wasGreeted = true;
-    if (before !== epoch) {
-      const error = new SignalboxError('user_changed', `expected the same user, got ${user}`);
-      void forget();
-      if (!isFirst) {
-        connection.close(error);
-        return false;
-      }
-      // It was another page's, before somebody else signed in here.
-      publishes?.disown();
-      subscriptions.forget();
-      failed(error);
-    }
-    if (isFirst) keep(USER, { epoch, sequence: 0 });
-    return true;
   }
 
   function place(topic: string, position: Position): void {
@@ -240,15 +212,8 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
     doubts.add(cancel);
   }
 
-  function lived(event: LifecycleEvent): void {
-    if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
-      storage?.flush();
-      connection.hidden();
-      // An open socket keeps a page out of the back-forward cache.
-      if (event === 'pagehide') connection.suspend('bfcache');
-    } else if (event === 'online') connection.online();
-    else if (event === 'offline') connection.probe();
-    else connection.visible(event !== 'visible');
+  function flush(): void {
+    storage?.flush();
   }
 
   function became(state: ConnectionState): void {
@@ -262,7 +227,7 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
       subscriptions.close(error);
       const closed = start();
       if (closed !== null) requests.close(closed);
-      storage?.flush();
+      flush();
     }
     tell('state', state);
   }
@@ -294,11 +259,14 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
     else connection.retryNow();
   }
 
+  const bounds = { maxMessages, maxBytes };
+  const drained: ConsumerPorts['drained'] = (name, consumer) => subscriptions.drained(name, consumer);
+  const consumerPorts: ConsumerPorts = { bounds, keep, drained, failed, call };
   const parts: ClientParts = {
     environment,
     shared: new Map(),
     taps: new Set(),
-    bounds: { maxMessages, maxBytes },
+    bounds,
     publishes,
     isMine,
     positions,

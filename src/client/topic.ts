@@ -6,7 +6,7 @@ import type { SubscriptionState } from './feed.ts';
 import type { Gap, Item, Live, Message } from './items.ts';
 import { iterate } from './iterate.ts';
 import type { PublishOptions, Receipt } from './publishing.ts';
-import type { Since } from './subscriptions.ts';
+import type { Since } from './subscription-ports.ts';
 
 export interface ReadOptions {
   /** `stored` when it is not given: where this client left off, else from now on. */

@@ -2,7 +2,7 @@
 import { createClient, type Client } from '../client/client.ts';
 import type { Environment, LifecycleEvent, Transport } from '../client/environment.ts';
 import { overHttp } from '../client/sse/index.ts';
-import type { Since } from '../client/subscriptions.ts';
+import type { Since } from '../client/subscription-ports.ts';
 import { directTopic, ME } from '../protocol/topic.ts';
 import { LibraryReader } from './library-reader.ts';
 import { SeededRandom } from './seeded-random.ts';
