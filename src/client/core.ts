@@ -17,7 +17,7 @@ import { makeListeners } from './listeners.ts';
 import { putNewest } from './oldest.ts';
 import { openConsumer, type ConsumerPorts } from './open-consumer.ts';
 import type { Publishes, QueuePorts } from './publish-ports.ts';
-import type { PublishOptions, Receipt } from './publishing.ts';
+import type { PublishOptions, Receipt, SavedEntry } from './publishing.ts';
 import { makeRenewal } from './renewal.ts';
 import { Requests } from './requests.ts';
 import { liveWith } from './page-life.ts';
@@ -144,23 +144,11 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
     return () => stop();
   }
 
-  function publish(
-    type: 'Broadcast' | 'DirectMessage',
-    to: string,
-    payload: unknown,
-    how: PublishOptions = {},
-  ): Promise<Receipt> {
-    const promise = new Promise<Receipt>((resolve, reject) => {
-      const closed = start();
-      if (closed !== null) return reject(closed);
-      if (publishes === undefined) reject(new SignalboxError('unsupported', 'expected createClient'));
-      publishes?.publish(type, to, payload, how, (error, receipt) =>
-        receipt === undefined ? reject(error ?? undefined) : resolve(receipt),
-      );
-    });
-    // A caller that does not wait for it finds the failed entry in the queue; it must not end a program.
-    promise.catch(() => {});
-    return promise;
+  function publish(type: SavedEntry['type'], to: string, payload: unknown, how?: PublishOptions): Promise<Receipt> {
+    const closed = start();
+    return publishes === undefined
+      ? Promise.reject(new SignalboxError('unsupported', 'expected createClient'))
+      : publishes.promise(type, to, payload, how, closed);
   }
 
   function greeted(on: Link, greeting: ConnectedDetails): void {

@@ -1,8 +1,9 @@
 /** Between a client and its queue. */
 import type { ConnectedDetails, ServerFrame } from '../protocol/wire.ts';
 import type { Environment } from './environment.ts';
+import type { SignalboxError } from './errors.ts';
 import type { Link } from './link.ts';
-import type { PublishOptions, QueueOptions, SavedEntry } from './publishing.ts';
+import type { PublishOptions, QueueOptions, Receipt, SavedEntry } from './publishing.ts';
 import type { Entry, Settled } from './queue-entry.ts';
 
 /** What the queue needs of its client. */
@@ -24,6 +25,14 @@ export interface Publishes {
   readonly bytes: number;
   /** `settle` is told exactly once. */
   publish(type: SavedEntry['type'], to: string, value: unknown, options: PublishOptions, settle: Settled): void;
+  /** The same as a promise. @param closed why nothing goes on, if nothing does */
+  promise(
+    type: SavedEntry['type'],
+    to: string,
+    value: unknown,
+    options: PublishOptions | undefined,
+    closed: SignalboxError | null,
+  ): Promise<Receipt>;
   /** Once more what has failed. */
   add(saved: SavedEntry): unknown;
   /** What another life of this page has left. */

@@ -10,7 +10,7 @@ import { refused, SignalboxError, type ErrorReason } from './errors.ts';
 import type { Link } from './link.ts';
 import { putNewest } from './oldest.ts';
 import type { Publishes, QueuePorts } from './publish-ports.ts';
-import type { PublishOptions, QueueOptions, SavedEntry } from './publishing.ts';
+import type { PublishOptions, QueueOptions, Receipt, SavedEntry } from './publishing.ts';
 import { entryOf, type Entry, type Settled } from './queue-entry.ts';
 
 /** A repeat must come well before the server has forgotten the key. */
@@ -71,6 +71,24 @@ export class PublishQueue implements Publishes {
     }
     this.#ports.changed(key, saved);
     this.pump();
+  }
+
+  promise(
+    type: SavedEntry['type'],
+    to: string,
+    value: unknown,
+    options: PublishOptions | undefined,
+    closed: SignalboxError | null,
+  ): Promise<Receipt> {
+    const promise = new Promise<Receipt>((resolve, reject) => {
+      if (closed !== null) return reject(closed);
+      this.publish(type, to, value, options ?? {}, (error, receipt) =>
+        receipt === undefined ? reject(error ?? undefined) : resolve(receipt),
+      );
+    });
+    // A caller that does not wait for it finds the failed entry in the queue; it must not end a program.
+    promise.catch(() => {});
+    return promise;
   }
 
   /** What another life of this page has left. */

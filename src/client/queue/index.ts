@@ -1,6 +1,6 @@
 /** `signalbox/client/queue`: what waits to be published, and what has failed. docs/client.md, "Publish". */
 import type { Client } from '../client.ts';
-import { SignalboxError } from '../errors.ts';
+import type { SignalboxError } from '../errors.ts';
 import type { SavedEntry } from '../publishing.ts';
 
 export interface QueueEntry extends SavedEntry {
@@ -30,7 +30,7 @@ export interface QueueView {
 
 export function queueOf(client: Client): QueueView {
   const { publishes } = client;
-  if (publishes === undefined) throw new SignalboxError('unsupported', 'expected a client that publishes');
+  if (publishes === undefined) throw new TypeError('expected a client that publishes');
   const { waiting, failed } = publishes;
   return {
     stats: () => {
