@@ -259,7 +259,7 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
     isMine,
     positions,
     keep,
-    leave: (topic) => requests.leave(link(), topic),
+    leave: (name) => requests.leave(name),
     faulty,
   };
   const state = (name: string): SubscriptionState => subscriptions.feed(name)?.state ?? 'stopped';

@@ -75,7 +75,7 @@ export class Requests {
   }
 
   /** Topics that the server gives by itself stay. */
-  leave(link: Link | null, topic: string): void {
+  leave(topic: string, link = this.#link()): void {
     if (link !== null && !link.given.has(topic)) this.ask('Unsubscribe', { topics: [topic] }, () => {}, link);
   }
 

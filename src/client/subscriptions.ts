@@ -184,7 +184,7 @@ export class Subscriptions {
 
   /** Off the wire: nobody reads it, or nobody has room. */
   #leave(feed: Feed): void {
-    for (const link of new Set([feed.link, feed.asked])) this.#ports.requests.leave(link, feed.name);
+    for (const link of new Set([feed.link, feed.asked])) this.#ports.requests.leave(feed.name, link);
     feed.detach();
     this.#changed(feed);
   }

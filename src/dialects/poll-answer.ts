@@ -7,7 +7,8 @@ import { utf8 } from '../protocol/json-publication.ts';
 import type { Position } from '../protocol/position.ts';
 import { ME } from '../protocol/topic.ts';
 import type { Scheduler, Timer } from '../telemetry/clock.ts';
-import { refused, type Accepted } from './arrival.ts';
+import type { Accepted } from '../node/admission.ts';
+import { refused } from './arrival.ts';
 import { BriefAnswer } from './brief-answer.ts';
 import { FIRST_FRAME, type Plan } from './wishes.ts';
 
@@ -23,6 +24,18 @@ interface Frame {
   readonly type: string;
   readonly reply_to?: string;
   readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** A publication, or a loss. */
+interface News {
+  readonly type: string;
+  readonly data: {
+    readonly topic?: string;
+    readonly epoch?: string;
+    readonly sequence?: number;
+    readonly to?: number;
+    readonly cause?: string;
+  };
 }
 
 interface Recovery {
@@ -90,7 +103,8 @@ export class PollAnswer extends BriefAnswer {
   private control(frame: Frame, text: string): void {
     const { type, data } = frame;
     if (type === 'Gap') {
-      this.announced.add(String(data['topic'] ?? ME));
+      const { topic } = data;
+      this.announced.add(typeof topic === 'string' ? topic : ME);
       return this.publication(text);
     }
     if (frame.reply_to === FIRST_FRAME) return this.answeredSubscribe(frame);
@@ -163,24 +177,21 @@ export class PollAnswer extends BriefAnswer {
     const items: string[] = [];
     const gaps: string[] = [];
     const positions: Record<string, Position> = { ...subscribed.positions };
+    /** Of these something is in the answer, and of those what comes behind a loss is left to the next one. */
+    const told = new Set<string>();
+    const cut = new Set<string>();
     for (const text of this.news) {
-      const frame = JSON.parse(text) as Frame;
-      const {
-        topic = ME,
-        epoch,
-        sequence,
-        to,
-      } = frame.data as {
-        topic?: string;
-        epoch?: string;
-        sequence?: number;
-        to?: number;
-      };
+      const { type, data } = JSON.parse(text) as News;
+      const { topic = ME, epoch, sequence, to, cause } = data;
       const place = sequence ?? to;
       if (epoch === undefined || place === undefined) continue;
-      if (frame.type !== 'Gap' && items.length === this.bounds.max) break;
-      (frame.type === 'Gap' ? gaps : items).push(text);
+      // Sequences say where a loss stands among the messages, but only within an epoch.
+      if (cause === 'history_lost' && told.has(topic)) cut.add(topic);
+      if (cut.has(topic)) continue;
+      if (type !== 'Gap' && items.length === this.bounds.max) break;
+      (type === 'Gap' ? gaps : items).push(text);
       positions[topic] = { epoch, sequence: place };
+      told.add(topic);
     }
     const rest = JSON.stringify({
       positions,
