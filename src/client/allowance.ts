@@ -5,7 +5,7 @@ const SHARE = 0.9;
 /** A message costs one more for each further so many bytes. */
 const BYTES_PER_TOKEN = 8_192;
 
-/** What is sent is paid for with time: a full bucket is the time that may be owed. */
+/** A frame that is sent costs time: a full bucket is the time that may be owed. */
 export class Allowance {
   #msPerToken = 0;
   #mostMs = 0;

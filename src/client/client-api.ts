@@ -38,7 +38,7 @@ export interface Client<T = Record<string, unknown>> extends ClientParts {
   resume(): void;
   /** Does not wait for the back-off. */
   retryNow(): void;
-  /** The end. What waits to be published stays in the storage. */
+  /** The end. Messages that wait to be published stay in the storage. */
   close(): Promise<void>;
   /** The end, and nothing is left of the user: no positions, no queue, no token. */
   signOut(): Promise<void>;

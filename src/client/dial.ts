@@ -7,7 +7,7 @@ import type { Tokens } from './tokens.ts';
 
 export type UrlSource = string | (() => string | Promise<string>);
 
-/** Who wants the connection. */
+/** The owner of the attempt. */
 interface Caller extends LinkEvents {
   /** Whether the attempt is still of interest. */
   holds(link: Link): boolean;

@@ -9,7 +9,7 @@ interface UserPorts {
   readonly forget: () => Promise<void>;
   /** It is another one than on the connection before. */
   readonly changed: (error: SignalboxError) => void;
-  /** What the storage holds was another page's, before somebody else signed in here. */
+  /** The storage was another page's, before somebody else signed in here. */
   readonly inherited: (error: SignalboxError) => void;
 }
 

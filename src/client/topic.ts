@@ -48,7 +48,7 @@ export interface Reader {
   readonly since: Since | undefined;
 }
 
-/** What a topic needs of its client beside what the entries may have of it. */
+/** A topic needs this of its client beside the parts that all entries may have. */
 interface TopicPorts {
   readonly read: (topic: string, reader: Reader) => () => void;
   readonly state: (topic: string) => SubscriptionState;
