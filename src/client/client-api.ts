@@ -38,8 +38,8 @@ export interface Client<T = Record<string, unknown>> extends ClientParts {
   resume(): void;
   /** Does not wait for the back-off. */
   retryNow(): void;
-  /** The end. @param options.flushMs how long the queue may take to become empty */
-  close(options?: { readonly flushMs?: number }): Promise<void>;
+  /** The end. What waits to be published stays in the storage. */
+  close(): Promise<void>;
   /** The end, and nothing is left of the user: no positions, no queue, no token. */
   signOut(): Promise<void>;
 }

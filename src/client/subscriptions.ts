@@ -225,17 +225,19 @@ export class Subscriptions {
       }
       this.#unanswered.set(link, (this.#unanswered.get(link) ?? 0) + 1);
       const topics = part.map((feed) => feed.entry());
-      this.#ports.requests.ask(link, 'Subscribe', { topics }, (error, frame) => {
+      const answered = (error: SignalboxError | null, details: unknown): void => {
         const left = this.#unanswered.get(link);
-        if (left === undefined || error?.reason === 'offline') return;
+        // The connection was lost.
+        if (left === undefined) return;
         this.#unanswered.set(link, left - 1);
-        if (error === null) this.#answered(link, frame?.data.details as unknown as SubscribedDetails, part);
+        if (error === null) this.#answered(link, details as SubscribedDetails, part);
         // One of them is no topic or no position. Asked alone, the others are taken.
         else if (part.length > 1 && !error.temporary)
           for (const feed of part) this.#subscribe(link, feed.asked === link ? [feed] : []);
         else for (const feed of part) this.#refuse(link, feed, error);
         this.#check(link);
-      });
+      };
+      this.#ports.requests.ask('Subscribe', { topics }, answered, link);
     }
   }
 

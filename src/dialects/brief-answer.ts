@@ -9,7 +9,7 @@ import { CLOSE_CODES, type CloseReason } from '../protocol/close-codes.ts';
 import type { Payload } from '../protocol/codec.ts';
 import type { Reason } from '../protocol/errors.ts';
 import { refusal } from '../protocol/errors.ts';
-import type { Accepted } from './arrival.ts';
+import type { Accepted } from '../node/admission.ts';
 import { refused } from './arrival.ts';
 
 const BY_CLOSE: Partial<Record<CloseReason, Reason>> = {

@@ -7,7 +7,8 @@ import { utf8 } from '../protocol/json-publication.ts';
 import type { Position } from '../protocol/position.ts';
 import { ME } from '../protocol/topic.ts';
 import type { Scheduler, Timer } from '../telemetry/clock.ts';
-import { refused, type Accepted } from './arrival.ts';
+import type { Accepted } from '../node/admission.ts';
+import { refused } from './arrival.ts';
 import { BriefAnswer } from './brief-answer.ts';
 import { FIRST_FRAME, type Plan } from './wishes.ts';
 
@@ -102,7 +103,8 @@ export class PollAnswer extends BriefAnswer {
   private control(frame: Frame, text: string): void {
     const { type, data } = frame;
     if (type === 'Gap') {
-      this.announced.add(String(data['topic'] ?? ME));
+      const { topic } = data;
+      this.announced.add(typeof topic === 'string' ? topic : ME);
       return this.publication(text);
     }
     if (frame.reply_to === FIRST_FRAME) return this.answeredSubscribe(frame);

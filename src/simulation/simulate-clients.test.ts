@@ -14,15 +14,19 @@ import { Tokens } from '../client/tokens.ts';
 import { PollAnswer } from '../dialects/poll-answer.ts';
 import type { HttpResponse } from '../node/route.ts';
 import type { Planted } from './library-client.ts';
+import { expectFound } from './found-by.ts';
 import { simulateClients } from './simulate-clients.ts';
 import { DISTRIBUTED_PARTS, REAL_PARTS, type Parts } from './world.ts';
 
-/** Calls, answers and notices take steps of their own, so worlds with a network need more of them, and more time. */
-// More of them: ./signalbox simulate --clients --seeds 1..20000
+/**
+ * Calls, answers and notices take steps of their own, so worlds with a network need more of them, and more time.
+ * More seeds: ./signalbox simulate --clients --seeds 1..20000.
+ */
 const BROKERS: Readonly<Record<string, readonly [Parts, number, number]>> = {
   'the embedded broker': [REAL_PARTS, 120, 40],
   'the distributed broker': [DISTRIBUTED_PARTS, 300, 12],
 };
+
 afterEach(() => void vi.restoreAllMocks());
 
 for (const [name, [parts, steps, few]] of Object.entries(BROKERS))
@@ -212,11 +216,6 @@ for (const [broker, [parts, steps]] of Object.entries(BROKERS))
   suite(`over ${broker} bugs that are planted in the client are found within a thousand seeds`, () => {
     test.each(Object.entries(BUGS))('%s', { timeout: 60_000 }, async (_, { plant, environment }) => {
       plant?.();
-      let found: string | undefined;
-      for (let seed = 1; seed <= 1_000 && found === undefined; seed += 1) {
-        found = simulateClients(seed, parts, steps, environment)?.message;
-        await nextTurn();
-      }
-      expect(found).toBeDefined();
+      await expectFound((seed) => simulateClients(seed, parts, steps, environment));
     });
   });

@@ -1,10 +1,11 @@
 /** HTTP as the client library sees it, over the node's own streams, polls and frames: nothing arrives in the middle of a call. */
 import { EventParser } from '../client/sse/event-parser.ts';
 import type { HttpEvents, HttpPort } from '../client/sse/index.ts';
-import { arrive, type Accepted } from '../dialects/arrival.ts';
+import { arrive } from '../dialects/arrival.ts';
 import { answerFrames } from '../dialects/frames.ts';
 import { answerPoll } from '../dialects/poll.ts';
 import { sseRoutes } from '../dialects/sse.ts';
+import type { Accepted } from '../node/admission.ts';
 import { Feed, type FeedSink, type HttpResponse, type RequestHead } from '../node/route.ts';
 import type { World } from './world.ts';
 
