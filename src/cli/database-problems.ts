@@ -8,7 +8,7 @@ import type { Config } from '../config/schema.ts';
 import { readMigrations, type MigrationSet } from '../database/migration.ts';
 import { missingPackage } from '../telemetry/optional-package.ts';
 
-export const EMBEDDED_PACKAGE = '@electric-sql/pglite';
+const EMBEDDED_PACKAGE = '@electric-sql/pglite';
 
 /** Nothing is opened or made. */
 export function databaseProblems(config: Config, apps: readonly LoadedApp[]): Problem[] {

@@ -2,7 +2,7 @@
  * PostgreSQL in this process (PGlite): one session at a time, in the order in which they were asked for. Its library is
  * large and production has a server, so it is a package that only some uses need.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import type { Scheduler, Timer } from '../telemetry/clock.ts';
@@ -28,7 +28,7 @@ interface Waiting {
   readonly timer: Timer;
 }
 
-/** One line for whoever starts it. @throws Error when the package is not installed, the folder is in use or cannot be written */
+/** @throws Error when the package is not installed, the folder is in use or cannot be written */
 export async function openPGlite(options: PGliteOptions, scheduler: Scheduler): Promise<PGliteDriver> {
   const missing = missingPackage(PACKAGE, 'the embedded database (no database.url)');
   if (missing !== null) throw new Error(missing);
@@ -46,11 +46,6 @@ export async function openPGlite(options: PGliteOptions, scheduler: Scheduler): 
     lock.release();
     throw error;
   }
-}
-
-/** Whether somebody has kept data there: it is known before anything is loaded. */
-export function hasPGliteData(folder: string): boolean {
-  return existsSync(join(folder, 'data', 'PG_VERSION'));
 }
 
 export class PGliteDriver implements DatabaseDriver {
@@ -86,7 +81,7 @@ export class PGliteDriver implements DatabaseDriver {
   async stop(): Promise<void> {
     if (this.isStopping) return;
     this.isStopping = true;
-    // Whoever has a session ends first.
+    // The user of the session ends first.
     await this.turn(Infinity, this.options.waitMs).catch(() => {});
     await this.pglite.close();
     this.lock?.release();
