@@ -22,6 +22,7 @@ import { w3 } from './workloads/w3.ts';
 import { w4 } from './workloads/w4.ts';
 import { w5 } from './workloads/w5.ts';
 import { w6 } from './workloads/w6.ts';
+import { w7 } from './workloads/w7.ts';
 
 const WORKLOADS: Readonly<Record<string, (plan: Plan) => Promise<Section>>> = {
   w1,
@@ -31,6 +32,7 @@ const WORKLOADS: Readonly<Record<string, (plan: Plan) => Promise<Section>>> = {
   w4,
   w5,
   w6,
+  w7,
   linearity,
 };
 /** `actor_system.flush_slice_ms`: the default, with which everything here runs. */

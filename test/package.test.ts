@@ -157,6 +157,7 @@ describe('as a library', () => {
     expect(stdout).toBe('');
     const entries = [
       '',
+      '/debug',
       '/history',
       '/iterators',
       '/persist',
@@ -169,7 +170,7 @@ describe('as a library', () => {
       '/testing',
     ].map((entry) => `import('signalbox/client${entry}')`);
     const load = write('load.mjs', `console.log((await Promise.all([${entries.join()}])).length);`);
-    expect((await run(process.execPath, [load], { env: installed.environment })).stdout).toBe('11\n');
+    expect((await run(process.execPath, [load], { env: installed.environment })).stdout).toBe('12\n');
     expect(readFileSync(join(installed.root, 'dist/client/signalbox.js'), 'utf8')).toMatch(/^var signalbox=/);
   });
 

@@ -4,6 +4,7 @@ import { openArrivals, openIdle } from './arrival-probe.ts';
 import type { Contest } from './contest.ts';
 import { FanOutProbe, type FanOutShape } from './fan-out-probe.ts';
 import { openRoundTrips } from './round-trip-probe.ts';
+import { openRooms } from './rooms-probe.ts';
 import { openStall } from './stall-probe.ts';
 import { openStorm } from './storm-probe.ts';
 
@@ -66,7 +67,21 @@ export const CONTESTS: readonly Contest[] = [
     warmUpSlices: 1,
     open: (checkout, plan) => openStorm(checkout, plan.isQuick ? SMALL : STORM),
   },
+  roomsOf(2, 100),
+  roomsOf(1, 200),
+  roomsOf(10, 20),
 ];
+
+function roomsOf(members: number, rooms: number): Contest {
+  return {
+    id: 'w7',
+    title: `W7: ${rooms} rooms of ${members}, JSON`,
+    figures: { 'publications per CPU-s': 'more' },
+    pairs: 8,
+    warmUpSlices: 1,
+    open: (checkout) => openRooms(checkout, { members, rooms, payloadBytes: 128 }),
+  };
+}
 
 function one(wire: FanOutShape['wire'], inFlight: number): FanOutShape {
   return { wire, topics: 1, subscribersPerTopic: 1_000, inFlight };

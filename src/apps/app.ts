@@ -13,12 +13,14 @@ import type { Refusal } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
 import type { ConnectingFacts, ConnectionFacts, Welcome } from '../service/connection-events.ts';
+import type { ClientEvent, EventAnswer, EventTable, PublishedEvent, ServerEvent } from '../node/event-table.ts';
 import type { Frame, FrameDefinition } from './frame.ts';
 import type { Host } from './host-api.ts';
 import type { Access, AppRoute, RouteDefinition } from './app-route.ts';
 import type { Verb } from './verb.ts';
 import type { MaybePromise, StoredMessage, Zod } from './vocabulary.ts';
 
+export type { ClientEvent, EventAnswer, EventTable, PublishedEvent, ServerEvent };
 export type {
   Access,
   AppRoute,
@@ -63,6 +65,11 @@ export interface Parts {
   /** Topics that it owns. Claims of applications may not overlap. */
   readonly topics?: readonly OwnedTopics[];
   readonly hooks?: Hooks;
+  /**
+   * Namespaces of Socket.IO with the events that clients know there; a namespace belongs to one application. Without
+   * `[socketio]` in the configuration nobody asks for them.
+   */
+  readonly socketio?: readonly EventTable[];
   /** Events that it has given up, for operators: `/admin/apps/dead-letters`. */
   readonly deadLetters?: AppDeadLetters;
   /** A component of `/health`, and of readiness where it is needed. Called when somebody asks; never waits. */

@@ -23,6 +23,7 @@ import { buildMetrics } from './node/metrics.ts';
 import { buildUpkeep } from './node/presence.ts';
 import { buildPulse } from './node/pulse.ts';
 import { adminRoutes, appRoutes, publicRoutes } from './node/routes.ts';
+import { buildSocketIo } from './node/socketio.ts';
 import { stopNode, type StopOptions } from './node/stop.ts';
 import { nodeName } from './node-name.ts';
 import { buildStorage } from './storage/build.ts';
@@ -78,12 +79,14 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   let database: NodeDatabase | null = null;
   const metrics = buildMetrics(core, storage, pulse, logs, () => database);
 
+  const socketIo = await buildSocketIo(config, core);
   const own = publicRoutes(
     config,
     core,
     storage,
     () => running,
     () => database,
+    socketIo,
   );
   const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
   const looking = [
@@ -121,10 +124,12 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   };
   running = await runApps(setOfApps).catch(letGo);
   const routes = [...own, ...appRoutes(config, core, running)];
+  socketIo?.serve(running.eventTables);
+  const socketRoutes = socketIo?.socketRoutes ?? [];
   const transportLog = logs.room('transport');
   const listening = isWorker
-    ? listenAsWorker(config, node, routes, context.counters, transportLog)
-    : listenAll(config, node, [...routes, ...metricRoutes], admin, context.counters, transportLog);
+    ? listenAsWorker(config, node, routes, socketRoutes, context.counters, transportLog)
+    : listenAll(config, node, [...routes, ...metricRoutes], admin, socketRoutes, context.counters, transportLog);
   const servers = await listening.catch(letGo);
   port = servers.port;
   pulse.start();
@@ -137,7 +142,8 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     routes: [...routes, ...metricRoutes, ...admin],
     storage,
     metrics,
-    stop: (options) => stopNode(config, { node, storage, pulse, upkeep, servers, apps: running, database }, options),
+    stop: (options) =>
+      stopNode(config, { node, storage, pulse, upkeep, socketIo, servers, apps: running, database }, options),
   };
 }
 

@@ -12,7 +12,7 @@ import type { Topic } from './topic.ts';
 type PayloadOf<T, N> = N extends keyof T ? T[N] : unknown;
 
 /** Of entries beside the core. */
-type CoreType = 'History' | 'Presence' | 'PresenceGet' | 'Subscribe' | 'Unsubscribe';
+type CoreType = 'History' | 'Presence' | 'PresenceGet' | 'Subscribe';
 
 /** @typeParam T what is published where, as `{ news: Article; [chat: `chat.${string}`]: Line }` */
 export interface Client<T = Record<string, unknown>> extends ClientParts {
@@ -38,8 +38,8 @@ export interface Client<T = Record<string, unknown>> extends ClientParts {
   resume(): void;
   /** Does not wait for the back-off. */
   retryNow(): void;
-  /** The end. @param options.flushMs how long the queue may take to become empty */
-  close(options?: { readonly flushMs?: number }): Promise<void>;
+  /** The end. What waits to be published stays in the storage. */
+  close(): Promise<void>;
   /** The end, and nothing is left of the user: no positions, no queue, no token. */
   signOut(): Promise<void>;
 }
@@ -59,6 +59,8 @@ export interface ClientParts {
   /** Up to where the application has handled each topic. */
   readonly positions: ReadonlyMap<string, Position>;
   keep(topic: string, position: Position): void;
+  /** Nobody reads it any more. */
+  leave(topic: string): void;
   /** Tells what nobody else is told. */
   faulty(cause: unknown): void;
 }

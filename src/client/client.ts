@@ -12,7 +12,6 @@ import { isSignalboxError, SignalboxError } from './errors.ts';
 import type { Link } from './link.ts';
 import { makeListeners } from './listeners.ts';
 import { putNewest } from './oldest.ts';
-import { openStorage } from './opened-storage.ts';
 import { PublishQueue } from './publish-queue.ts';
 import type { PublishOptions, Receipt } from './publishing.ts';
 import { makeRenewal } from './renewal.ts';
@@ -42,7 +41,9 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
   const listeners = makeListeners(call);
   const watchers = makeListeners(call);
   const tokens = new Tokens(options.token, environment);
-  const storage = openStorage(options.storage, failed);
+  const { storage } = options;
+  /** As long as the storage is being read. */
+  let reading: Promise<void> | undefined;
   let unlisten: (() => void) | null = null;
   let wasGreeted = false;
 
@@ -53,7 +54,7 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
     options: options.queue,
     link,
     serverTime: () => tokens.serverTime,
-    changed: (key, saved) => void storage.write((kept) => kept.entry(key, saved)),
+    changed: (key, saved) => storage?.entry(key, saved),
   });
   const isMine = (key: string): boolean => publishes.isMine(key);
   const renewal = makeRenewal(environment, tokens, requests, {
@@ -99,14 +100,20 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
   function start(): SignalboxError | null {
     if (unlisten === null && connection.state.status === 'idle') {
       unlisten = environment.lifecycle(lived);
-      storage.open({ environment, owner }, (saved) => {
+      reading = storage?.open({ environment, owner, failed }).then((saved) => {
+        reading = undefined;
         for (const [topic, position] of Object.entries(saved.positions)) place(topic, position);
         publishes.adopt(saved.queue);
       });
-      storage.whenRead(() => connection.start());
+      whenRead(() => connection.start());
     }
     const { state } = connection;
     return state.status === 'closed' ? (state.error ?? new SignalboxError('closed', 'the client was closed')) : null;
+  }
+
+  function whenRead(work: () => void): void {
+    if (reading === undefined) work();
+    else void reading.then(work);
   }
 
   function read(topic: string, { handler, refused, threw, since: begin }: Reader): () => void {
@@ -131,7 +138,7 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
     let stop = (): void => consumer.end();
     // It may find out at once that it cannot connect.
     start();
-    storage.whenRead(() => {
+    whenRead(() => {
       const { state } = connection;
       if (state.status === 'closed') refused(state.error ?? null);
       else if (!consumer.isEnded) stop = subscriptions.add(topic, consumer, since);
@@ -195,12 +202,12 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
 
   function keep(topic: string, position: Position): void {
     place(topic, position);
-    void storage.write((kept) => kept.commit(topic, position));
+    storage?.commit(topic, position);
   }
 
-  function forget(): Promise<void> {
+  async function forget(): Promise<void> {
     positions.clear();
-    return storage.write((kept) => kept.clear());
+    await storage?.clear();
   }
 
   function received(on: Link, frame: ServerFrame, size: number): void {
@@ -233,17 +240,13 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
 
   function lived(event: LifecycleEvent): void {
     if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
-      flush();
+      storage?.flush();
       connection.hidden();
       // An open socket keeps a page out of the back-forward cache.
       if (event === 'pagehide') connection.suspend('bfcache');
     } else if (event === 'online') connection.online();
     else if (event === 'offline') connection.probe();
     else connection.visible(event !== 'visible');
-  }
-
-  function flush(): void {
-    void storage.write((kept) => kept.flush());
   }
 
   function became(state: ConnectionState): void {
@@ -257,7 +260,7 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
       subscriptions.close(error);
       const closed = start();
       if (closed !== null) requests.close(closed);
-      flush();
+      storage?.flush();
     }
     tell('state', state);
   }
@@ -267,8 +270,6 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
   }
 
   function tell<E extends keyof ClientEvents>(event: E, value: ClientEvents[E]): void {
-    const { log } = options;
-    if (log !== undefined) call(() => log(event, { value }), event);
     listeners.tell(event, value);
   }
 
@@ -304,6 +305,7 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
     isMine,
     positions,
     keep,
+    leave: (name) => requests.leave(name),
     faulty,
   };
   const topic = <P>(name: string): Topic<P> =>
@@ -331,24 +333,13 @@ export function createClient<T = Record<string, unknown>>(options: ClientOptions
       new Promise((resolve, reject) => {
         const closed = start();
         if (closed !== null) return reject(closed);
-        requests.later(type, data, (error, details) => (error === null ? resolve(details) : reject(error)));
+        requests.ask(type, data, (error, details) => (error === null ? resolve(details) : reject(error)));
       }),
     on: (event, listener) => listeners.add(event, listener),
     pause: () => connection.suspend('paused'),
     resume: retryNow,
     retryNow,
-    close: async ({ flushMs = 0 } = {}) => {
-      if (flushMs > 0)
-        await new Promise<void>((resolve) => {
-          const cancel = environment.after(flushMs, resolve);
-          publishes.whenEmpty(() => {
-            cancel();
-            resolve();
-          });
-        });
-      publishes.close('closed');
-      connection.close();
-    },
+    close: async () => connection.close(),
     signOut: async () => {
       publishes.close('signed_out');
       publishes.clear();

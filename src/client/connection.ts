@@ -10,6 +10,7 @@ import type { Environment } from './environment.ts';
 import { refused, SignalboxError } from './errors.ts';
 import { Link, type LinkEvents } from './link.ts';
 import { Pulse } from './pulse.ts';
+import { askText } from './text-source.ts';
 import type { Tokens } from './tokens.ts';
 
 export interface ConnectionOptions {
@@ -281,23 +282,13 @@ export class Connection implements LinkEvents {
   #locate(link: Link, token: string | undefined): void {
     const { url } = this.#options;
     if (typeof url !== 'function') return this.#dial(link, url, token);
-    const failed = (cause: unknown): void => {
-      if (!this.#holds(link)) return;
+    const abort = new AbortController();
+    link.cancelDeadline = () => abort.abort();
+    askText(url, this.#environment, GREETING_MS, abort, (text, cause) => {
+      if (text !== undefined) return this.#dial(link, text, token);
       this.#listener.failed(new SignalboxError('invalid_url', 'the function for the URL failed', { cause }));
       this.ended(link, 1006);
-    };
-    const answered = (text: unknown): void => {
-      if (typeof text === 'string') this.#dial(link, text, token);
-      else failed(new TypeError(`expected a text, got ${typeof text}`));
-    };
-    link.cancelDeadline = this.#environment.after(GREETING_MS, () => failed(new Error('it has not answered for 10 s')));
-    try {
-      const answer = url();
-      if (typeof answer === 'string') this.#dial(link, answer, token);
-      else answer.then(answered, failed);
-    } catch (error) {
-      failed(error);
-    }
+    });
   }
 
   #dial(link: Link, url: string, token: string | undefined): void {

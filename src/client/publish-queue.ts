@@ -47,7 +47,6 @@ export class PublishQueue {
   #windowMs = WINDOW_MS - WINDOW_MARGIN_MS;
   #maxSize = Infinity;
   #cancelTimer: () => void = () => {};
-  #emptied: (() => void)[] = [];
 
   constructor(ports: QueuePorts) {
     this.#ports = ports;
@@ -191,12 +190,6 @@ export class PublishQueue {
     }
   }
 
-  /** Told when nothing waits any more. */
-  whenEmpty(done: () => void): void {
-    if (this.waiting.size === 0) done();
-    else this.#emptied.push(done);
-  }
-
   close(reason: 'closed' | 'signed_out'): void {
     for (const entry of this.waiting.values())
       this.#giveUp(entry, reason, 'the client was closed', reason === 'closed');
@@ -296,8 +289,6 @@ export class PublishQueue {
     entry.link = null;
     entry.unlisten();
     if (!isKept) this.#ports.changed(key, null);
-    if (this.waiting.size > 0) return;
-    for (const done of this.#emptied.splice(0)) done();
   }
 }
 

@@ -21,6 +21,7 @@ export const schema = z.strictObject({
   server: SECTIONS.server.prefault({}),
   websocket: SECTIONS.websocket.prefault({}),
   streams: SECTIONS.streams.prefault({}),
+  socketio: SECTIONS.socketio.prefault({}),
   actor_system: SECTIONS.actor_system.prefault({}),
   auth: SECTIONS.auth.prefault({}),
   security: SECTIONS.security.prefault({}),

@@ -48,6 +48,14 @@ export async function openPGlite(options: PGliteOptions, scheduler: Scheduler): 
   }
 }
 
+<<<<<<< HEAD
+=======
+/** Whether somebody has kept data there: it is known before anything is loaded. */
+function hasPGliteData(folder: string): boolean {
+  return existsSync(join(folder, 'data', 'PG_VERSION'));
+}
+
+>>>>>>> main
 export class PGliteDriver implements DatabaseDriver {
   readonly name = 'pglite';
   private readonly options: PGliteOptions;

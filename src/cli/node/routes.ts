@@ -3,6 +3,7 @@ import type { RunningApps } from '../../apps/run.ts';
 import type { Config } from '../../config/schema.ts';
 import type { PollSettings } from '../../dialects/poll.ts';
 import { dialectRoutes } from '../../dialects/routes.ts';
+import type { SocketIo } from '../../dialects/socketio/socketio.ts';
 import { AdminAccess, type AdminRoute } from '../../http/admin-access.ts';
 import { adminCommandRoutes } from '../../http/admin-commands.ts';
 import { onAnyNode } from '../../http/admin-elsewhere.ts';
@@ -35,6 +36,7 @@ export function publicRoutes(
   storage: Storage,
   apps: () => RunningApps | null,
   database: () => NodeDatabase | null,
+  socketIo: SocketIo | null,
 ): Route[] {
   const proxies = config.server.trusted_proxies;
   return [
@@ -51,6 +53,7 @@ export function publicRoutes(
       origins,
     ),
     ...crossOrigin(dialectRoutes(node, proxies, streamSettings(config)), origins),
+    ...crossOrigin(socketIo?.routes ?? [], origins, true),
     ...developmentRoutes(config),
   ];
 }
