@@ -48,14 +48,6 @@ export async function openPGlite(options: PGliteOptions, scheduler: Scheduler): 
   }
 }
 
-<<<<<<< HEAD
-=======
-/** Whether somebody has kept data there: it is known before anything is loaded. */
-function hasPGliteData(folder: string): boolean {
-  return existsSync(join(folder, 'data', 'PG_VERSION'));
-}
-
->>>>>>> main
 export class PGliteDriver implements DatabaseDriver {
   readonly name = 'pglite';
   private readonly options: PGliteOptions;
