@@ -79,8 +79,8 @@ describe('the handshake', () => {
     expect(JSON.parse(text.slice(1))).toEqual({
       sid: expect.stringMatching(/^[\w-]{27}$/) as string,
       upgrades: ['websocket'],
-      pingInterval: 30_000,
-      pingTimeout: 30_000,
+      pingInterval: 25_000,
+      pingTimeout: 35_000,
       maxPayload: 65_536,
     });
   });

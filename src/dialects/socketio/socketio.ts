@@ -14,6 +14,8 @@ export interface SocketIoSettings {
   readonly transports: readonly EngineTransport[];
   readonly recoveryTopics: number;
   readonly connectTimeoutSecs: number;
+  /** The longest that a poll may wait. */
+  readonly maxWaitMs: number;
   readonly maxSessions: number;
   readonly trustedProxies: readonly string[];
 }
@@ -33,10 +35,12 @@ const BEAT_MS = 1_000;
 
 export function socketIo(node: Node, settings: SocketIoSettings): SocketIo {
   const { limits, scheduler } = node.parts.context;
-  const pongBeats = Math.max(1, limits.clientTimeoutBeats - limits.heartbeatBeats);
+  // A ping ends a poll, and no poll may take longer than others.
+  const pingBeats = Math.max(1, Math.min(limits.heartbeatBeats, Math.floor(settings.maxWaitMs / BEAT_MS)));
+  const pongBeats = Math.max(1, limits.clientTimeoutBeats - pingBeats);
   const sessions = new EngineSessions(
     {
-      pingBeats: limits.heartbeatBeats,
+      pingBeats,
       pongBeats,
       connectBeats: settings.connectTimeoutSecs,
       upgradeBeats: UPGRADE_BEATS,
@@ -55,7 +59,7 @@ export function socketIo(node: Node, settings: SocketIoSettings): SocketIo {
   const engine = new EngineRoutes(
     node,
     sessions,
-    { transports, pingIntervalMs: limits.heartbeatBeats * BEAT_MS, pingTimeoutMs: pongBeats * BEAT_MS },
+    { transports, pingIntervalMs: pingBeats * BEAT_MS, pingTimeoutMs: pongBeats * BEAT_MS },
     (session) => new SocketIoClient(node, session, { namespaces, recoveryTopics }),
   );
   const senderOf: GuardedRoute['senderOf'] = (head) =>
