@@ -7,6 +7,8 @@ import type { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
 import type { Action } from '../auth/rights.ts';
 import type { Draft, Published } from '../broker/broker.ts';
+import type { Database } from '../database/database.ts';
+import type { Migration } from '../database/migration.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
@@ -19,17 +21,39 @@ import type { Verb } from './verb.ts';
 import type { MaybePromise, StoredMessage, Zod } from './vocabulary.ts';
 
 export type { ClientEvent, EventAnswer, EventTable, PublishedEvent, ServerEvent };
-export type { Access, AppRoute, Frame, FrameDefinition, Host, MaybePromise, RouteDefinition, StoredMessage, Verb, Zod };
+export type {
+  Access,
+  AppRoute,
+  Database,
+  Frame,
+  FrameDefinition,
+  Host,
+  MaybePromise,
+  Migration,
+  RouteDefinition,
+  StoredMessage,
+  Verb,
+  Zod,
+};
 
 export interface App<Settings = unknown> {
   /** `[a-z][a-z0-9-]*`: section `[apps.<name>]`, log target `signalbox::<name>`, prefix of its metrics. */
   readonly name: string;
   /** The keys of the section, as a strict object; without, the section takes none. */
   readonly settings?: (z: Zod) => z.ZodType<Settings>;
+  /** It keeps something in the database of the server: then `host.database` is there. docs/database.md */
+  readonly database?: UsedDatabase;
   /** Commands of the shell: `./signalbox <app> <verb>`. They run in a process of their own, without `start`. */
   readonly verbs?: readonly Verb<Settings>[];
   /** Called once per node, before the first client. A throw stops the server with the application's name and the reason. */
   start(host: Host, settings: Settings): MaybePromise<Parts>;
+}
+
+export interface UsedDatabase {
+  /** Changes of its tables: a folder of files `0001-first.sql`, or the same as a list. Each is applied once, in order. */
+  readonly migrations: URL | readonly Migration[];
+  /** Whether a node whose database is away is no place for new clients. Without, it is none. */
+  readonly isNeeded?: boolean;
 }
 
 /** What an application gives back; everything is optional. */

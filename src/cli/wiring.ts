@@ -18,6 +18,7 @@ import { listenAll, listenAsWorker } from './listening.ts';
 import { runApps } from './node/apps.ts';
 import { joinControl } from './node/control.ts';
 import { buildCore, type Core } from './node/core.ts';
+import { openNodeDatabase, type NodeDatabase } from './node/database.ts';
 import { buildMetrics } from './node/metrics.ts';
 import { buildUpkeep } from './node/presence.ts';
 import { buildPulse } from './node/pulse.ts';
@@ -75,10 +76,18 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   await storage.broker.start(context.router);
   const upkeep = buildUpkeep(config, context, storage, logs);
   const pulse = buildPulse(core, operations, storage, () => onEnd('fatal'));
-  const metrics = buildMetrics(core, storage, pulse, logs);
+  let database: NodeDatabase | null = null;
+  const metrics = buildMetrics(core, storage, pulse, logs, () => database);
 
   const socketIo = await buildSocketIo(config, core);
-  const own = publicRoutes(config, core, storage, () => running, socketIo);
+  const own = publicRoutes(
+    config,
+    core,
+    storage,
+    () => running,
+    () => database,
+    socketIo,
+  );
   const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
   const looking = [
     ...adminViewRoutes(node, bus, operations),
@@ -93,12 +102,26 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   // The process may go on without this node: nothing of it may be left.
   const letGo = async (error: unknown): Promise<never> => {
     await running?.stop(config.apps.deadline_ms);
+    await database?.stop();
     await storage.stop();
     throw error;
   };
   const taken = [...own, ...metricRoutes, ...admin];
   const { shared } = storage;
-  const setOfApps = { config, apps, core, bus, shared, metrics, logs, events, frames: frameHandlers, routes: taken };
+  database = await openNodeDatabase(config, name, apps, logs).catch(letGo);
+  const setOfApps = {
+    config,
+    apps,
+    core,
+    bus,
+    shared,
+    database,
+    metrics,
+    logs,
+    events,
+    frames: frameHandlers,
+    routes: taken,
+  };
   running = await runApps(setOfApps).catch(letGo);
   const routes = [...own, ...appRoutes(config, core, running)];
   socketIo?.serve(running.eventTables);
@@ -119,7 +142,8 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     routes: [...routes, ...metricRoutes, ...admin],
     storage,
     metrics,
-    stop: (options) => stopNode(config, { node, storage, pulse, upkeep, socketIo, servers, apps: running }, options),
+    stop: (options) =>
+      stopNode(config, { node, storage, pulse, upkeep, socketIo, servers, apps: running, database }, options),
   };
 }
 

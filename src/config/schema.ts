@@ -30,6 +30,7 @@ export const schema = z.strictObject({
   presence: SECTIONS.presence.prefault({}),
   session: SECTIONS.session.prefault({}),
   redis: SECTIONS.redis.prefault({}),
+  database: SECTIONS.database.prefault({}),
   admin: SECTIONS.admin.prefault({}),
   logging: SECTIONS.logging.prefault({}),
   metrics: SECTIONS.metrics.prefault({}),
@@ -57,6 +58,7 @@ export const SHORT_NAMES: Readonly<Record<string, string>> = {
   LOG_FORMAT: 'logging.format',
   MAX_CONNECTIONS: 'websocket.max_connections',
   REDIS_URL: 'redis.url',
+  DATABASE_URL: 'database.url',
 };
 
 export const PREFIX = 'SIGNALBOX_';

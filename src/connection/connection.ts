@@ -60,8 +60,8 @@ export interface Agreement extends Agreed {
   readonly principal: Principal;
   readonly usage: UserUsage;
   readonly codec: Codec;
-  /** The client's address, as far as proxies are trusted. */
-  readonly address: string;
+  /** The client's address, as far as proxies are trusted; `null` where its transport tells it. */
+  readonly address: string | null;
 }
 
 export class Connection extends ConnectionFlags implements Actor<ClientFrame>, Subscriber, TransportListener {
@@ -69,10 +69,10 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   readonly context: ConnectionContext;
   readonly cell: ActorCell<ClientFrame>;
   readonly codec: Codec;
-  readonly address: string;
   /** Beat in which it was opened. */
   readonly openedBeat: number;
   readonly usage: UserUsage;
+  private readonly givenAddress: string | null;
 
   // What changes, by the file that writes it: see test/owners.test.ts. Objects for each owner would cost memory.
 
@@ -147,7 +147,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     this.principal = agreement.principal;
     this.usage = agreement.usage;
     this.codec = agreement.codec;
-    this.address = agreement.address;
+    this.givenAddress = agreement.address;
     this.openedBeat = context.node.beat;
     this.seenBeat = context.node.beat;
     this.cell = new ActorCell<ClientFrame>(context, () => this);
@@ -162,6 +162,11 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   /** Nobody can guess it from another one; the number at its end is where the node finds the connection. */
   get sessionId(): string {
     return sessionIdOf(this.context.node.sessionKey, this.number);
+  }
+
+  /** The client's address; `''` when nobody can tell it any more, because the socket is gone. */
+  get address(): string {
+    return this.givenAddress ?? this.transport?.address?.() ?? '';
   }
 
   get format(): Format {
@@ -239,7 +244,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     if (!this.step('GONE')) return;
     this.transport = null;
     this.context.counters.closed.add(countedAs(code));
-    this.context.log.debug('Connection closed', { connection_id: this.id, code });
+    this.logEnd('Connection closed', code);
     this.release(false);
     this.cell.stop('finished');
     if (isLasting(this.over)) tellDisconnected(this, code);
@@ -362,6 +367,11 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   replyPayload(frame: ClientFrame, payload: Payload): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
+    this.sendStatus(payload);
+  }
+
+  /** Like {@link send}, for a `Status` that the codec has put together. */
+  sendStatus(payload: Payload): void {
     this.context.counters.controlSent.add('Status', this.codec.index);
     this.sendPayload(payload);
   }
@@ -405,7 +415,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   close(reason: CloseReason, text: string): void {
     if (!this.step('CLOSE')) return;
     this.seenBeat = this.context.node.beat;
-    this.context.log.debug('Closing connection', { connection_id: this.id, code: CLOSE_CODES[reason].code, reason });
+    this.logEnd('Closing connection', CLOSE_CODES[reason].code, reason);
     this.release(reason === 'banned' || reason === 'forbidden' || reason === 'token_revoked');
     // Answers of ports that are still under way find nobody any more.
     this.cell.stop('finished');
@@ -462,6 +472,11 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     this.context.counters.errors.add(refused.reason);
     this.send({ type: 'Error', reply_to: id, data: errorFrame(refused).data });
     this.strike(refused);
+  }
+
+  private logEnd(message: string, code: number, reason?: CloseReason): void {
+    const { log } = this.context;
+    if (log.isEnabled('debug')) log.debug(message, { connection_id: this.id, code, reason });
   }
 
   private strike(refused: Refusal): void {

@@ -22,6 +22,8 @@ export interface Transport {
   send(payload: Payload, binary: boolean): void;
   /** Runs the work with all its sends packed together. Inside it {@link buffered} says nothing yet. */
   cork(work: () => void): void;
+  /** The client's address, of transports that know it. */
+  address?(): string;
   /** Bytes handed over that the network has not taken. */
   buffered(): number;
   ping(): void;

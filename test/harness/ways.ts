@@ -198,7 +198,7 @@ function socketIoWay(name: 'polling' | 'websocket'): Way {
       const { positions } = await client.ask('subscribe', { topics: entries(topics, at) });
       return new SocketReader(
         async () => {
-          const [event = '', fields] = await client.nextOf(['message', 'direct', 'gap']);
+          const [event, fields] = await client.nextOf(['message', 'direct', 'gap']);
           return frameOf(event, fields as Record<string, unknown>);
         },
         () => {

@@ -27,6 +27,7 @@ import type { Storage } from '../storage/storage.ts';
 import { version } from '../version.ts';
 import { build } from './build.ts';
 import type { Core } from './core.ts';
+import type { NodeDatabase } from './database.ts';
 
 /** @param apps what runs, once it does */
 export function publicRoutes(
@@ -34,11 +35,12 @@ export function publicRoutes(
   { node, mode, origins }: Core,
   storage: Storage,
   apps: () => RunningApps | null,
+  database: () => NodeDatabase | null,
   socketIo: SocketIo | null,
 ): Route[] {
   const proxies = config.server.trusted_proxies;
   return [
-    ...healthRoutes(node, storage, () => apps()?.health() ?? {}),
+    ...healthRoutes(node, storage, () => apps()?.health() ?? {}, database),
     ...infoRoutes(node, build),
     ...openApiRoutes(version, () => apps()?.routes ?? []),
     ...crossOrigin(

@@ -8,7 +8,7 @@ import type { SubscribeEntry, SubscribeFrame } from '../../protocol/frames.ts';
 import type { Position } from '../../protocol/position.ts';
 import { subscribing } from '../../node/welcome.ts';
 import type { EventTable } from '../../node/event-table.ts';
-import type { Accepted } from '../arrival.ts';
+import type { Accepted } from '../../node/admission.ts';
 import { outcomeOf, readAnswer, withMember, type Answer } from './answers.ts';
 import type { EngineSession } from './engine-session.ts';
 import { isPublication, prefixOf, type EventPackets } from './event-packets.ts';
