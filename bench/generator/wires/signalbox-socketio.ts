@@ -19,6 +19,7 @@ export function signalboxSocketIo(payloadBytes: number): Wire {
     subscribe: (client, topic) => client.send(`420["subscribe","${topic}"]`),
     publish: (topic, payload) => `42["publish",{"topic":"${topic}","payload":"${payload}"}]`,
     request: (topic, payload) => `421["publish",{"topic":"${topic}","payload":"${payload}"}]`,
+    acknowledged: (_client, topic, payload) => `421["publish",{"topic":"${topic}","payload":"${payload}"}]`,
     read(client: Client, bytes: Buffer, start: number, end: number): void {
       const kind = bytes[start];
       if (kind === LETTER.ping) client.send('3');
