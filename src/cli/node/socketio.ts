@@ -15,6 +15,7 @@ export async function buildSocketIo(
     connectTimeoutSecs: socketio.connect_timeout_secs,
     maxWaitMs: streams.max_wait_ms,
     maxSessions: websocket.max_connections,
+    handshakesPerSecond: websocket.accepts_per_second,
     trustedProxies: server.trusted_proxies,
   });
 }

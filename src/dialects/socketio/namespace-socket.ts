@@ -6,6 +6,7 @@ import { rejected, type Payload, type RejectedFrame } from '../../protocol/codec
 import { quote, refusal, type Refusal } from '../../protocol/errors.ts';
 import type { SubscribeEntry, SubscribeFrame } from '../../protocol/frames.ts';
 import type { Position } from '../../protocol/position.ts';
+import { looksLikePattern } from '../../protocol/topic.ts';
 import { subscribing } from '../../node/welcome.ts';
 import type { EventTable } from '../../node/event-table.ts';
 import type { Accepted } from '../../node/admission.ts';
@@ -268,8 +269,12 @@ export class NamespaceSocket implements Transport {
     this.recovery = null;
     if (recovery === null) return;
     const found = type === 'Status' ? (JSON.parse(content) as Subscribed) : null;
+    // Topics that began while the client was away, and that a pattern matches, are known to nobody.
     const isWhole =
-      found !== null && found.rejected.length === 0 && Object.values(found.recovery).every((it) => it.recovered);
+      found !== null &&
+      found.rejected.length === 0 &&
+      !found.topics.some(looksLikePattern) &&
+      Object.values(found.recovery).every((it) => it.recovered);
     this.letIn(isWhole ? recovery.pid : this.setup.pid);
   }
 
