@@ -27,6 +27,7 @@ export function notUtf8At(bytes: Uint8Array): number {
 
 /** Index of the first escape in JSON text that names half a character (`\ud800` without its other half), or -1. */
 export function loneSurrogateAt(json: string): number {
+  if (!json.includes(BACKSLASH)) return -1;
   const start = json.search(SURROGATE_ESCAPE);
   if (start === -1) return -1;
   // A backslash before it may be one that is escaped itself, so the walk begins in front of the whole run of them.
