@@ -1,7 +1,8 @@
 /**
  * The benchmarks. Each starts servers as processes of their own on one core and drives them from this process on
  * another. `--only w1,w4` chooses, `--rounds 5` and `--seconds 1` set how often and how long, `--quick` only checks that
- * everything works, `--servers raw-cork,signalbox-json` measures some of them; both write nothing. Results go to
+ * everything works, `--servers raw-cork,signalbox-json` measures some of them; both write nothing. `--against <checkout>` compares
+ * this checkout with another one, in short slices that alternate. Results go to
  * bench/results, and from there to docs/benchmarks.md and docs/performance.md.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,7 +11,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { uwsVersion } from '../src/transport/uws.ts';
 import { writeStale } from '../scripts/docs.ts';
-import type { Report, Reports } from './report/page.ts';
+import { against } from './against/run.ts';
+import { comparisonTable } from './against/ratios.ts';
+import { markdown, type Report, type Reports } from './report/page.ts';
 import type { Plan, Section } from './section.ts';
 import { linearity } from './workloads/linearity.ts';
 import { w1, w1u } from './workloads/w1.ts';
@@ -19,6 +22,7 @@ import { w3 } from './workloads/w3.ts';
 import { w4 } from './workloads/w4.ts';
 import { w5 } from './workloads/w5.ts';
 import { w6 } from './workloads/w6.ts';
+import { w7 } from './workloads/w7.ts';
 
 const WORKLOADS: Readonly<Record<string, (plan: Plan) => Promise<Section>>> = {
   w1,
@@ -28,23 +32,31 @@ const WORKLOADS: Readonly<Record<string, (plan: Plan) => Promise<Section>>> = {
   w4,
   w5,
   w6,
+  w7,
   linearity,
 };
 /** `actor_system.flush_slice_ms`: the default, with which everything here runs. */
 const FLUSH_SLICE_MS = 5;
 
+const DEFAULT_SECONDS = 1;
+/** Many short slices tell more than few long ones. */
+const SLICE_SECONDS = 0.4;
+
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '1' },
+    seconds: { type: 'string' },
     only: { type: 'string' },
     servers: { type: 'string' },
+    against: { type: 'string' },
     quick: { type: 'boolean', default: false },
   },
 });
 const plan: Plan = {
   rounds: values.quick ? 1 : Number(values.rounds),
-  seconds: values.quick ? 0.5 : Number(values.seconds),
+  seconds: values.quick
+    ? 0.5
+    : Number(values.seconds ?? (values.against === undefined ? DEFAULT_SECONDS : SLICE_SECONDS)),
   warmUpSeconds: values.quick ? 0.3 : 1.5,
   isQuick: values.quick,
   servers: values.servers?.split(',') ?? null,
@@ -60,6 +72,12 @@ if (unknown.length > 0) {
 }
 
 const started = performance.now();
+if (values.against !== undefined) {
+  const { before, now, comparisons } = await against(values.against, values.only?.split(',') ?? null, plan);
+  plan.say(`\n${now} beside ${before}, in one run:\n\n${markdown(comparisonTable(comparisons))}\n`);
+  plan.say(`${Math.round((performance.now() - started) / 1_000)} s in all`);
+  process.exit(0);
+}
 const measured: Record<string, Report> = {};
 for (const name of chosen) {
   const section = await WORKLOADS[name]?.(plan);

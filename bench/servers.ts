@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort, start, type ServerProcess } from './processes.ts';
+import { startJetStream, startNats } from './nats-server.ts';
 import type { Wire } from './generator/wire.ts';
+import { jetStream } from './generator/wires/jetstream.ts';
 import { nats } from './generator/wires/nats.ts';
 import { nchan } from './generator/wires/nchan.ts';
 import { rawWire } from './generator/wires/raw.ts';
@@ -29,6 +31,8 @@ export type ServerName =
   | 'socket.io'
   | 'socketcluster'
   | 'nats'
+  | 'jetstream'
+  | 'jetstream-file'
   | 'nchan';
 
 export type Settings = Readonly<Record<string, string>>;
@@ -91,11 +95,9 @@ export const SERVERS: Readonly<Record<ServerName, Server>> = {
   ws: { start: () => startNode('ws.mjs'), wire: () => rawWire, missing: packagesMissing },
   'socket.io': { start: () => startNode('socket-io.mjs'), wire: socketIo, missing: packagesMissing },
   socketcluster: { start: () => startNode('socketcluster.mjs'), wire: socketCluster, missing: packagesMissing },
-  nats: {
-    start: startNats,
-    wire: nats,
-    missing: () => (onPath('nats-server') ? null : 'nats-server is not installed (Debian package nats-server)'),
-  },
+  nats: { start: startNats, wire: nats, missing: natsMissing },
+  jetstream: { start: () => startJetStream('memory'), wire: jetStream, missing: natsMissing },
+  'jetstream-file': { start: () => startJetStream('file'), wire: jetStream, missing: natsMissing },
   nchan: {
     start: startNchan,
     wire: () => nchan,
@@ -110,13 +112,16 @@ export function isSignalbox(name: ServerName): boolean {
   return name.startsWith('signalbox');
 }
 
-/** @param core the processor to run on; default: the server's */
-export function startSignalbox(settings: Settings, core?: number): Promise<ServerProcess> {
+/**
+ * @param core the processor to run on; default: the server's
+ * @param checkout the root of the checkout whose server it is, with its own dependencies; default: this one
+ */
+export function startSignalbox(settings: Settings, core?: number, checkout = here('..')): Promise<ServerProcess> {
   const assignments = Object.entries({ ...LIMITLESS, ...settings }).flatMap(([key, value]) => [
     '--set',
     `${key}=${value}`,
   ]);
-  const serve = [here('../signalbox'), 'serve', '--host', '127.0.0.1', '--port', '0', ...assignments];
+  const serve = [join(checkout, 'signalbox'), 'serve', '--host', '127.0.0.1', '--port', '0', ...assignments];
   return start({
     argv: serve,
     env: { JWT_SECRET: BENCH_SECRET },
@@ -162,13 +167,8 @@ function packagesMissing(): string | null {
   return existsSync(here('peers/node_modules')) ? null : 'bench/peers is not installed (make bench installs it)';
 }
 
-async function startNats(): Promise<ServerProcess> {
-  const [port, webSocket] = [await freePort(), await freePort()];
-  const config = `port: ${port}\nhost: 127.0.0.1\nwrite_deadline: "60s"\nmax_pending: 268435456
-websocket { host: 127.0.0.1, port: ${webSocket}, no_tls: true, compression: false }\n`;
-  return withFile('nats.conf', config, (path) =>
-    start({ argv: ['nats-server', '-c', path, '-l', '/dev/null'], env: { GOMAXPROCS: '1' }, port: webSocket }),
-  );
+function natsMissing(): string | null {
+  return onPath('nats-server') ? null : 'nats-server is not installed (Debian package nats-server)';
 }
 
 async function startNchan(): Promise<ServerProcess> {
@@ -192,19 +192,6 @@ http {
   const path = join(directory, 'nginx.conf');
   writeFileSync(path, config(directory));
   const server = await start({ argv: ['nginx', '-p', directory, '-c', path, '-e', '/dev/null'], port });
-  return { ...server, stop: () => server.stop().then(() => rmSync(directory, { recursive: true, force: true })) };
-}
-
-/** Starts a server from a configuration file, which is removed with it. */
-async function withFile(
-  name: string,
-  content: string,
-  begin: (path: string) => Promise<ServerProcess>,
-): Promise<ServerProcess> {
-  const directory = mkdtempSync(join(tmpdir(), 'signalbox-bench-'));
-  const path = join(directory, name);
-  writeFileSync(path, content);
-  const server = await begin(path);
   return { ...server, stop: () => server.stop().then(() => rmSync(directory, { recursive: true, force: true })) };
 }
 

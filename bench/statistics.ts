@@ -37,3 +37,12 @@ export function percent(share: number): string {
 export function milliseconds(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(1);
 }
+
+/** @param share 0.25 for the value below which a quarter of them lies */
+export function quantile(numbers: readonly number[], share: number): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const place = (sorted.length - 1) * share;
+  const [below, above] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+  if (below === undefined || above === undefined) return Number.NaN;
+  return below + (above - below) * (place - Math.floor(place));
+}

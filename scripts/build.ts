@@ -31,7 +31,7 @@ await buildClientScript();
 
 /** The client for pages without modules: `<script src="…/signalbox.js">`, then `signalbox.createClient`. */
 async function buildClientScript(): Promise<void> {
-  const script = await rolldown({ input: join(dist, 'client/index.js') });
+  const script = await rolldown({ input: join(dist, 'client/classic/index.js') });
   await script.write({ file: join(dist, 'client/signalbox.js'), format: 'iife', name: 'signalbox', minify: true });
 }
 

@@ -104,7 +104,7 @@ test('the modules of a package are those of a checkout, without types', () => {
     clientModules(pathToFileURL(`${builtFiles()}/`)),
     clientModules(new URL('../src/', import.meta.url)),
   ];
-  expect([built.entry, sources.entry]).toEqual(['client/index.js', 'client/index.ts']);
+  expect([built.entry, sources.entry]).toEqual(['client/classic/index.js', 'client/classic/index.ts']);
   const names = (paths: Iterable<string>): string[] => [...paths].map((path) => path.replace(/\.[jt]s$/, '')).sort();
   expect(names(sources.texts.keys())).toEqual(names(built.texts.keys()));
   expect([...sources.texts.values()].join('').length).toBeGreaterThan(50_000);

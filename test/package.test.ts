@@ -155,11 +155,22 @@ describe('as a library', () => {
     const words = ['--noEmit', '--project', installed.folder, '--typeRoots', types, '--types', 'node'];
     const { stdout } = await run(TSC, words).catch((error: { stdout: string }) => error);
     expect(stdout).toBe('');
-    const entries = ['', '/persist', '/msgpack', '/pattern', '/presence', '/sse', '/testing'].map(
-      (entry) => `import('signalbox/client${entry}')`,
-    );
+    const entries = [
+      '',
+      '/debug',
+      '/history',
+      '/iterators',
+      '/persist',
+      '/msgpack',
+      '/pattern',
+      '/presence',
+      '/queue',
+      '/sse',
+      '/store',
+      '/testing',
+    ].map((entry) => `import('signalbox/client${entry}')`);
     const load = write('load.mjs', `console.log((await Promise.all([${entries.join()}])).length);`);
-    expect((await run(process.execPath, [load], { env: installed.environment })).stdout).toBe('7\n');
+    expect((await run(process.execPath, [load], { env: installed.environment })).stdout).toBe('12\n');
     expect(readFileSync(join(installed.root, 'dist/client/signalbox.js'), 'utf8')).toMatch(/^var signalbox=/);
   });
 
@@ -182,11 +193,14 @@ const { log } = console;
 console.log = (text) => resolve(log(text));`;
 
 const CLIENT_TYPES = `import { createClient, type Item } from 'signalbox/client';
+import { historyOf } from 'signalbox/client/history';
+import { storeOf } from 'signalbox/client/store';
 interface Topics { news: { title: string }; [chat: \`chat.\${string}\`]: { text: string } }
 const client = createClient<Topics>({ url: 'ws://127.0.0.1/ws' });
 client.topic('chat.42').on({ message: ({ payload }) => payload.text.length, gap: () => {} });
 const read = (item: Item<{ title: string }>) => (item.kind === 'message' ? item.payload.title : item.kind);
-client.topic('news').history().next().then(({ value }) => value && read(value));
+historyOf(client.topic('news')).next().then(({ value }) => value && read(value));
+storeOf(client.topic('news'), { load: () => 0, apply: (count, { payload }) => count + payload.title.length }).dispose();
 client.topic<{ other: number }>('anything').on({ message: ({ payload }) => payload.other, gap: () => {} });
 // @ts-expect-error
 client.topic('news').publish({ text: 'no title' });

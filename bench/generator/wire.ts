@@ -21,6 +21,8 @@ export interface Wire {
   publish(topic: string, payload: string): Message;
   /** A message that is answered (W4): a publish with acknowledgement, or an echo. */
   request(topic: string, payload: string): Message;
+  /** A message that publishes this text to everybody, its sender included, and is answered (W7). */
+  acknowledged(client: Client, topic: string, payload: string): Message;
   /** Reads one WebSocket message and tells the client what is in it. */
   read(client: Client, bytes: Buffer, start: number, end: number): void;
 }

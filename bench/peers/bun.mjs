@@ -19,6 +19,10 @@ const server = Bun.serve({
       } else if (kind === 0x50) {
         const space = data.indexOf(' ');
         server.publish(data.slice(1, space), data.slice(space + 1));
+      } else if (kind === 0x51) {
+        const space = data.indexOf(' ');
+        server.publish(data.slice(1, space), data.slice(space + 1));
+        socket.send('q');
       } else socket.send(data);
     },
   },

@@ -2,7 +2,7 @@
  * uWebSockets.js without anything around it, in the two ways in which it is used. `native`: the library's own topics.
  * `cork`: publications of one turn are queued, then every subscriber is written to once, corked: nothing written in
  * JavaScript on this library can do less, so this is the ceiling. No sequence, no log, no bounds, no rights.
- * Messages: `S<topic>`, `P<topic> <payload>`, `E<payload>` (echo).
+ * Messages: `S<topic>`, `P<topic> <payload>`, `Q<topic> <payload>` (written to everybody and answered at once), `E<payload>` (echo).
  */
 import type { WebSocket } from 'uWebSockets.js-compat';
 import { uws } from '../../src/transport/uws.ts';
@@ -18,6 +18,7 @@ interface Topic {
 
 const SUBSCRIBE = 0x53;
 const PUBLISH = 0x50;
+const ASK = 0x51;
 const SPACE = 0x20;
 const LIBRARY_BOUND = 64 * 1024 * 1024;
 
@@ -46,6 +47,7 @@ app.ws<Data>('/*', {
     const bytes = new Uint8Array(message);
     if (bytes[0] === SUBSCRIBE) subscribe(ws, Buffer.from(message, 1).toString());
     else if (bytes[0] === PUBLISH) publish(bytes);
+    else if (bytes[0] === ASK) answer(ws, bytes);
     else ws.send(message);
   },
   close: (ws) => {
@@ -93,6 +95,16 @@ function publish(bytes: Uint8Array): void {
   }
   // Copied: the message's memory is the library's.
   topic.pending.push((bytes.buffer as ArrayBuffer).slice(space + 1));
+}
+
+/** The least that a room needs: one send to each of its members and the answer, in the turn in which the message came. */
+function answer(ws: WebSocket<Data>, bytes: Uint8Array): void {
+  const space = bytes.indexOf(SPACE);
+  const name = Buffer.from(bytes.buffer, 1, space - 1).toString('latin1');
+  const payload = bytes.subarray(space + 1);
+  if (isNative) app.publish(name, payload);
+  else for (const subscriber of topics.get(name)?.subscribers ?? []) subscriber.send(payload);
+  ws.send('q');
 }
 
 function write(): void {

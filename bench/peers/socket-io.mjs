@@ -11,6 +11,10 @@ io.on('connection', (socket) => {
     done();
   });
   socket.on('publish', (topic, payload) => io.to(topic).emit('m', payload));
+  socket.on('say', (topic, payload, done) => {
+    io.to(topic).emit('m', payload);
+    done();
+  });
   socket.on('echo', (payload, done) => done(payload));
 });
 http.listen(0, '127.0.0.1', () => process.stdout.write(`port ${http.address().port}\n`));

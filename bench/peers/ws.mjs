@@ -15,11 +15,12 @@ server.on('connection', (socket) => {
       topics.set(name, joined);
       joined.add(socket);
       socket.send('s');
-    } else if (kind === 0x50) {
+    } else if (kind === 0x50 || kind === 0x51) {
       const space = data.indexOf(0x20);
       const payload = data.subarray(space + 1);
       for (const subscriber of topics.get(data.toString('latin1', 1, space)) ?? [])
         subscriber.send(payload, { binary: false });
+      if (kind === 0x51) socket.send('q');
     } else socket.send(data, { binary: false });
   });
   socket.on('error', () => {});

@@ -7,14 +7,12 @@
  */
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
-import { layDown } from '../../src/broker/record.ts';
 import { DistributedBroker } from '../../src/broker/distributed.ts';
 import { readTopicScripts } from '../../src/broker/redis-scripts.ts';
 import { RedisTopicLogs } from '../../src/broker/redis-topic-logs.ts';
-import { RedisLink } from '../../src/redis/link.ts';
-import { parseRedisUrl } from '../../src/config/redis-url.ts';
-import { silentLog } from '../../src/telemetry/log.ts';
 import { systemClock, systemRandom, systemScheduler } from '../../src/telemetry/system-clock.ts';
+import { benchLink } from './link.ts';
+import { draft, KEEP, pipelinedAppends } from './pipelines.ts';
 import { median, RedisProcess } from './redis-process.ts';
 
 const { values } = parseArgs({
@@ -27,32 +25,11 @@ const durationMs = Number(values.seconds) * 1_000;
 const IN_FLIGHT = 2_048;
 const TOPICS = 4_096;
 const HOUR = 3_600_000;
-const KEEP = { messages: 1_000, ageMs: HOUR, bytes: 67_108_864 };
-const DRAFT = {
-  payload: JSON.stringify('x'.repeat(198)),
-  from: 'alice',
-  clientId: 'c-1',
-  trace: undefined,
-  idempotencyKey: undefined,
-};
+const PAYLOAD = 200;
+const DRAFT = draft(PAYLOAD);
 
 const redis = await RedisProcess.start();
-const link = new RedisLink(
-  {
-    address: parseRedisUrl(redis.url),
-    deployment: { name: '', fingerprints: [] },
-    prefix: 'bench',
-    name: 'bench',
-    commandTimeoutMs: 10_000,
-    connectTimeoutMs: 2_000,
-    maxRetryMs: 250,
-    breakerFailures: 5,
-    breakerOpenMs: 500,
-  },
-  systemScheduler,
-  systemRandom,
-  silentLog,
-);
+const link = benchLink(redis.url, 'bench');
 const logs = new RedisTopicLogs(
   {
     idempotencyWindowMs: 300_000,
@@ -142,38 +119,8 @@ function throughBroker(topics: number, ms: number): Promise<number> {
   });
 }
 
-/** Two pipelines of half as many calls, one always under way while the other is made. */
 async function throughPipelines(topics: number, ms: number): Promise<number> {
-  const record = layDown(DRAFT);
   const started = performance.now();
-  let done = 0;
-  let sent = 0;
-  const lane = async (): Promise<void> => {
-    while (performance.now() - started < ms) {
-      const pipeline = bare.pipeline();
-      for (let at = 0; at < IN_FLIGHT / 2; at += 1) {
-        sent += 1;
-        const name = `chat.t${sent % topics}`;
-        const keys = [`bare:stream:{${name}}`, `bare:topic:{${name}}`] as const;
-        const settings = [
-          `bare:live:{${name}}`,
-          'epoch',
-          KEEP.messages,
-          KEEP.bytes,
-          KEEP.ageMs,
-          HOUR,
-          300_000,
-          '=',
-          '',
-        ] as const;
-        pipeline.evalsha(append.digest, 2, ...keys, ...settings, record, 0, '');
-      }
-      const answers = await pipeline.exec();
-      const failed = answers?.find(([error]) => error !== null);
-      if (failed?.[0]) throw failed[0];
-      done += IN_FLIGHT / 2;
-    }
-  };
-  await Promise.all([lane(), lane()]);
+  const done = await pipelinedAppends(bare, ms, { topics, inFlight: IN_FLIGHT, payloadBytes: PAYLOAD });
   return done / ((performance.now() - started) / 1_000);
 }

@@ -1,15 +1,13 @@
 /** What readers are told when a node with many members ends, and what a very large topic costs. */
 import { Redis } from 'ioredis';
-import { parseRedisUrl } from '../../src/config/redis-url.ts';
 import { RedisPresenceStore } from '../../src/presence/redis-presence.ts';
 import type { PresenceChange } from '../../src/presence/presence-store.ts';
-import { RedisLink } from '../../src/redis/link.ts';
-import { silentLog } from '../../src/telemetry/log.ts';
-import { systemRandom, systemScheduler } from '../../src/telemetry/system-clock.ts';
+import { systemRandom } from '../../src/telemetry/system-clock.ts';
 import type { LeanSocket } from '../../src/load/lean-socket.ts';
 import type { ServerProcess } from '../processes.ts';
 import { startSignalbox } from '../servers.ts';
 import { benchToken, userTokens } from '../tokens.ts';
+import { benchLink } from './link.ts';
 import { enter, join, joinAs, subscribe, type ClientFrame } from './presence-clients.ts';
 import { pause, quantile, RedisProcess } from './redis-process.ts';
 
@@ -215,22 +213,7 @@ interface Player {
 
 /** A node without clients, whose lease does not end before the benchmark. */
 async function play(redis: RedisProcess, mode = MODE): Promise<Player> {
-  const link = new RedisLink(
-    {
-      address: parseRedisUrl(redis.url),
-      deployment: { name: '', fingerprints: [] },
-      prefix: 'signalbox',
-      name: 'bench',
-      commandTimeoutMs: 10_000,
-      connectTimeoutMs: 2_000,
-      maxRetryMs: 250,
-      breakerFailures: 5,
-      breakerOpenMs: 500,
-    },
-    systemScheduler,
-    systemRandom,
-    silentLog,
-  );
+  const link = benchLink(redis.url, 'signalbox');
   const kept = { messages: 1_000, ageMs: 600_000, bytes: 67_108_864 };
   const store = new RedisPresenceStore({ mode, retention: kept, metaTtlMs: 3_600_000 }, link, systemRandom);
   await link.start();

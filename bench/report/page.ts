@@ -109,7 +109,7 @@ function figure(value: number): string {
   return value.toFixed(value >= 10 ? 1 : 2);
 }
 
-function markdown({ columns, rows }: Table): string {
+export function markdown({ columns, rows }: Table): string {
   const cells = [columns, columns.map(() => '---'), ...rows];
   return cells.map((row) => `| ${row.join(' | ')} |`).join('\n');
 }

@@ -1,10 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll } from 'vitest';
+import { redisLink } from '../../test/harness/redis-link.ts';
 import { startRedis, type RedisServer } from '../../test/harness/redis-server.ts';
-import { RedisLink } from '../redis/link.ts';
-import type { LinkOptions } from '../redis/link-options.ts';
-import { parseRedisUrl } from '../config/redis-url.ts';
-import { silentLog } from '../telemetry/log.ts';
 import { systemClock, systemRandom, systemScheduler } from '../telemetry/system-clock.ts';
 import { brokerContract, type BrokerSettings, type BrokerUnderTest } from './contract-suite.ts';
 import { DistributedBroker } from './distributed.ts';
@@ -20,25 +17,11 @@ beforeAll(async () => {
   server = await startRedis();
 });
 
-function linkOptions(prefix: string): LinkOptions {
-  return {
-    prefix,
-    deployment: { name: '', fingerprints: [] },
-    address: parseRedisUrl(server.url),
-    name: 'test',
-    commandTimeoutMs: 2_000,
-    connectTimeoutMs: 2_000,
-    maxRetryMs: 100,
-    breakerFailures: 5,
-    breakerOpenMs: 100,
-  };
-}
-
 /** Every test has keys of its own. */
 async function make({ retention, idempotencyWindowMs, limits }: BrokerSettings): Promise<BrokerUnderTest> {
   lastPrefix += 1;
   const prefix = `t${lastPrefix}`;
-  const link = new RedisLink(linkOptions(prefix), systemScheduler, systemRandom, silentLog);
+  const link = redisLink(server, prefix);
   const logs = new RedisTopicLogs(
     { idempotencyWindowMs, metaTtlMs: 3_600_000, wait: null, limits },
     link,

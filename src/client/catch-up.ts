@@ -6,20 +6,20 @@ import type { Consumer } from './consumer.ts';
 import type { Environment } from './environment.ts';
 import type { SignalboxError } from './errors.ts';
 import type { Feed } from './feed.ts';
-import type { WaitingRequests } from './waiting-requests.ts';
+import type { Requests } from './requests.ts';
 import { hole, lostHistory, messageOf } from './items.ts';
 
 const PAGE = 100;
 
 export class CatchUp {
-  readonly #waiting: WaitingRequests;
+  readonly #waiting: Requests;
   readonly #environment: Environment;
   readonly #isMine: (key: string) => boolean;
   readonly #ensure: (feed: Feed) => void;
   readonly #backOff: BackOff;
 
   constructor(
-    waiting: WaitingRequests,
+    waiting: Requests,
     environment: Environment,
     isMine: (key: string) => boolean,
     ensure: (feed: Feed) => void,

@@ -10,7 +10,8 @@ export interface OutgoingFrame {
 
 export interface Publish {
   readonly type: 'Broadcast' | 'DirectMessage';
-  readonly id: string;
+  /** Also the frame's id. */
+  readonly key: string;
   readonly to: string;
   /** JSON text. */
   readonly payload: string;
@@ -27,11 +28,11 @@ export interface ClientCodec {
 export const jsonCodec: ClientCodec = {
   subprotocol: 'signalbox.json+batch',
   encode: (frame) => JSON.stringify(frame),
-  encodePublish: ({ type, id, to, payload }) => {
+  encodePublish: ({ type, key, to, payload }) => {
     const target = type === 'Broadcast' ? 'topic' : 'target_user';
-    const key = JSON.stringify(id);
+    const id = JSON.stringify(key);
     // The payload comes first but for the target: it is text already and is not parsed to be printed again.
-    return `{"type":"${type}","id":${key},"data":{"${target}":${JSON.stringify(to)},"payload":${payload},"idempotency_key":${key}}}`;
+    return `{"type":"${type}","id":${id},"data":{"${target}":${JSON.stringify(to)},"payload":${payload},"idempotency_key":${id}}}`;
   },
   decode: (data) => JSON.parse(String(data)) as ServerFrame | ServerFrame[],
 };

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { SignalboxError, signedOut } from './errors.ts';
 import { collect, rig } from './test-rig.ts';
+import { statesOf } from './iterators/index.ts';
 
 describe('coming back', () => {
   test('does nothing before the first topic, and leaves nothing when it is closed', async () => {
@@ -343,7 +344,7 @@ test('states() tells where the connection stands, the newest each time, and ends
   const { client, server, pass } = rig();
   const seen: string[] = [];
   const reading = (async (): Promise<void> => {
-    for await (const { status } of client.states()) seen.push(status);
+    for await (const { status } of statesOf(client)) seen.push(status);
   })();
   await pass(0);
   client.topic('chat').on({ message: () => {}, gap: () => {} });

@@ -10,6 +10,7 @@ import type { Environment } from './environment.ts';
 import { refused, SignalboxError } from './errors.ts';
 import { Link, type LinkEvents } from './link.ts';
 import { Pulse } from './pulse.ts';
+import { askText } from './text-source.ts';
 import type { Tokens } from './tokens.ts';
 
 export interface ConnectionOptions {
@@ -42,7 +43,6 @@ export class Connection implements LinkEvents {
   main: Link | null = null;
   /** What replaces it. */
   #spare: Link | null = null;
-  #generation = 0;
   readonly #backOff: BackOff;
   readonly #options: ConnectionOptions;
   readonly #codec: ClientCodec;
@@ -260,8 +260,7 @@ export class Connection implements LinkEvents {
   }
 
   #begin(): Link {
-    this.#generation += 1;
-    return new Link(this.#generation, this.#codec, this.#environment);
+    return new Link(this.#codec, this.#environment);
   }
 
   #holds(link: Link): boolean {
@@ -283,23 +282,13 @@ export class Connection implements LinkEvents {
   #locate(link: Link, token: string | undefined): void {
     const { url } = this.#options;
     if (typeof url !== 'function') return this.#dial(link, url, token);
-    const failed = (cause: unknown): void => {
-      if (!this.#holds(link)) return;
+    const abort = new AbortController();
+    link.cancelDeadline = () => abort.abort();
+    askText(url, this.#environment, GREETING_MS, abort, (text, cause) => {
+      if (text !== undefined) return this.#dial(link, text, token);
       this.#listener.failed(new SignalboxError('invalid_url', 'the function for the URL failed', { cause }));
       this.ended(link, 1006);
-    };
-    const answered = (text: unknown): void => {
-      if (typeof text === 'string') this.#dial(link, text, token);
-      else failed(new TypeError(`expected a text, got ${typeof text}`));
-    };
-    link.cancelDeadline = this.#environment.after(GREETING_MS, () => failed(new Error('it has not answered for 10 s')));
-    try {
-      const answer = url();
-      if (typeof answer === 'string') this.#dial(link, answer, token);
-      else answer.then(answered, failed);
-    } catch (error) {
-      failed(error);
-    }
+    });
   }
 
   #dial(link: Link, url: string, token: string | undefined): void {

@@ -26,7 +26,8 @@ export class Feed {
   /** What there was when it was confirmed has come. */
   isLive = false;
   error: SignalboxError | null = null;
-  cancelLinger: () => void = () => {};
+  /** Takes back the end of its linger, or the look whether it is still silent: one excludes the other. */
+  cancelTimer: () => void = () => {};
   /** Where it was the head of the topic when the subscription was confirmed. */
   #head = 0;
   #awaitsGap = false;

@@ -14,8 +14,6 @@ export interface LinkEvents {
 export type Unsendable = 'not_serialisable' | 'payload_too_large';
 
 export class Link {
-  /** Grows with every attempt: what comes of an attempt that is not held any more is of no interest. */
-  readonly generation: number;
   /** It can be written to. */
   isOpen = false;
   /** The first frame, once it has come. */
@@ -32,8 +30,7 @@ export class Link {
   readonly #given: ClientCodec;
   readonly #environment: Environment;
 
-  constructor(generation: number, codec: ClientCodec, environment: Environment) {
-    this.generation = generation;
+  constructor(codec: ClientCodec, environment: Environment) {
     this.#given = codec;
     this.#environment = environment;
     this.heardAt = environment.elapsed();

@@ -4,6 +4,7 @@ import type { ServerFrame } from '../protocol/wire.ts';
 import { isSignalboxError } from './errors.ts';
 import type { Receipt } from './publishing.ts';
 import { collect, rig } from './test-rig.ts';
+import { queueOf } from './queue/index.ts';
 
 /** How each promise ended: sequence or reason. */
 function outcomes(promises: readonly Promise<Receipt>[]): (number | string | undefined)[] {
@@ -26,7 +27,7 @@ describe('across connections', () => {
     server.away();
     const found = outcomes(['1', '2', '3'].map((text) => client.topic('a').publish(text)));
     await pass(10_000);
-    expect([found, client.queue.stats()]).toEqual([
+    expect([found, queueOf(client).stats()]).toEqual([
       [undefined, undefined, undefined],
       { messages: 3, bytes: 9, failed: 0, oldestMs: 10_000 },
     ]);
@@ -128,15 +129,15 @@ describe('refusals', () => {
     const found = outcomes([client.topic('a').publish('1', { key: 'k' }), client.topic('a').publish('2')]);
     await pass(100);
     expect(found).toEqual(['not_allowed', 'not_allowed']);
-    expect(client.queue.entries()).toMatchObject([
+    expect(queueOf(client).entries()).toMatchObject([
       { key: 'k', state: 'failed', error: { code: 403 } },
       { state: 'failed' },
     ]);
-    expect([client.queue.retry('k'), client.queue.retry('unknown')]).toEqual([true, false]);
+    expect([queueOf(client).retry('k'), queueOf(client).retry('unknown')]).toEqual([true, false]);
     await pass(100);
-    expect(client.queue.entries().length).toBe(1);
-    client.queue.clear();
-    expect(client.queue.stats()).toMatchObject({ messages: 0, bytes: 0, failed: 0 });
+    expect(queueOf(client).entries().length).toBe(1);
+    queueOf(client).clear();
+    expect(queueOf(client).stats()).toMatchObject({ messages: 0, bytes: 0, failed: 0 });
   });
 });
 
@@ -240,7 +241,7 @@ describe('what nobody waits for any more', () => {
     server.cut();
     await pass(60_000);
     expect(server.frames('Broadcast').length).toBe(sent);
-    expect(client.queue.entries()).toMatchObject([{ state: 'failed' }]);
+    expect(queueOf(client).entries()).toMatchObject([{ state: 'failed' }]);
   });
 
   test('strict: one at a time', async () => {
@@ -258,7 +259,10 @@ describe('the end', () => {
   test('close waits for the queue when it is told to, and settles what is left', async () => {
     const { client, server, pass } = rig();
     const found = outcomes([client.topic('a').publish('1')]);
-    await Promise.all([client.close({ flushMs: 1_000 }), pass(100)]);
+    const closed = queueOf(client)
+      .settled(1_000)
+      .then(() => client.close());
+    await Promise.all([closed, pass(100)]);
     expect(found).toEqual([1]);
     await expect(client.topic('a').publish('2')).rejects.toMatchObject({ reason: 'closed' });
     expect([server.timers, server.listening]).toEqual([0, 0]);
@@ -282,6 +286,6 @@ describe('the end', () => {
     await pass(10);
     await client.signOut();
     await pass(10);
-    expect([found, client.queue.entries(), server.timers]).toEqual([['signed_out'], [], 0]);
+    expect([found, queueOf(client).entries(), server.timers]).toEqual([['signed_out'], [], 0]);
   });
 });

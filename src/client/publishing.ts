@@ -1,5 +1,4 @@
 /** The options of a publish, its answers, and the traces that it leaves behind. */
-import type { SignalboxError } from './errors.ts';
 
 export interface PublishOptions {
   /** At most 64 characters, and never a secret: every subscriber sees it. Drawn when it is not given. */
@@ -40,21 +39,7 @@ export interface SavedEntry {
   readonly isStrict: boolean;
   /** Both by the server's clock. */
   readonly createdAt: number;
-  readonly firstSentAt: number | null;
-}
-
-export interface QueueEntry extends SavedEntry {
-  readonly state: 'waiting' | 'sent' | 'failed';
-  readonly error: SignalboxError | undefined;
-}
-
-export interface QueueStats {
-  /** Waiting and sent. */
-  readonly messages: number;
-  readonly bytes: number;
-  readonly failed: number;
-  /** Milliseconds since the oldest was published; 0 when there is none. */
-  readonly oldestMs: number;
+  firstSentAt: number | null;
 }
 
 export interface QueueOptions {
@@ -62,13 +47,4 @@ export interface QueueOptions {
   readonly maxBytes?: number;
   /** A publish that was not sent by then is not sent any more. */
   readonly maxAgeMs?: number;
-}
-
-export interface QueueView {
-  stats(): QueueStats;
-  entries(): readonly QueueEntry[];
-  /** Sends a failed one again. @returns whether there was one */
-  retry(key: string): boolean;
-  /** Forgets what has failed. */
-  clear(): void;
 }

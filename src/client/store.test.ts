@@ -2,14 +2,16 @@
 import { describe, expect, test } from 'vitest';
 import { rig } from './test-rig.ts';
 import type { Topic } from './topic.ts';
+import { historyOf, type HistoryOptions } from './history/index.ts';
+import { storeOf } from './store/index.ts';
 
 describe('history', () => {
   test('pages itself, in both directions, to a limit', async () => {
     const { client, server, pass } = rig();
     for (let at = 1; at <= 250; at += 1) server.publish('a', at);
-    const read = async (options: Parameters<ReturnType<typeof client.topic>['history']>[0]): Promise<unknown[]> => {
+    const read = async (options: HistoryOptions): Promise<unknown[]> => {
       const payloads: unknown[] = [];
-      for await (const { payload } of client.topic('a').history(options)) payloads.push(payload);
+      for await (const { payload } of historyOf(client.topic('a'), options)) payloads.push(payload);
       return payloads;
     };
     const reads = [read({}), read({ reverse: true }), read({ limit: 120 }), read({ reverse: true, limit: 3 })];
@@ -23,7 +25,7 @@ describe('history', () => {
     for (let at = 1; at <= 250; at += 1) server.publish('a', at);
     const payloads: unknown[] = [];
     const read = (async () => {
-      for await (const { payload } of client.topic('a').history()) payloads.push(payload);
+      for await (const { payload } of historyOf(client.topic('a'))) payloads.push(payload);
     })();
     await pass(35);
     server.cut();
@@ -38,7 +40,7 @@ describe('a store', () => {
     const { client, server, pass } = rig();
     const log: string[] = ['1', '2'];
     for (const text of log) server.publish('a', text);
-    const store = (client.topic('a') as Topic<string>).store<readonly string[]>({
+    const store = storeOf<readonly string[], string>(client.topic('a') as Topic<string>, {
       load: async (at) => {
         const state = log.slice(0, at?.sequence);
         await new Promise<void>((resolve) => {
@@ -76,7 +78,7 @@ describe('a store', () => {
     const { client, pass } = rig();
     let times = 0;
     const problems: unknown[] = [];
-    const store = client.topic('a').store<number>({
+    const store = storeOf(client.topic('a'), {
       load: () => {
         times += 1;
         if (times < 3) throw new Error('not now');

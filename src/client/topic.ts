@@ -1,13 +1,12 @@
 /** What an application holds of a topic: free to make, shared behind it. */
 import type { Position } from '../protocol/position.ts';
-import { SignalboxError } from './errors.ts';
+import type { Client } from './client-api.ts';
+import type { SignalboxError } from './errors.ts';
 import type { SubscriptionState } from './feed.ts';
 import type { Gap, Item, Live, Message } from './items.ts';
 import { iterate } from './iterate.ts';
 import type { PublishOptions, Receipt } from './publishing.ts';
-import { createStore, type Store, type StoreOptions } from './store.ts';
 import type { Since } from './subscriptions.ts';
-import type { TopicPorts } from './topic-ports.ts';
 
 export interface ReadOptions {
   /** `stored` when it is not given: where this client left off, else from now on. */
@@ -25,99 +24,69 @@ export interface Handlers<P> {
   readonly error?: (error: SignalboxError) => void;
 }
 
-export interface HistoryOptions {
-  /** After it; without one, from the first that there is. */
-  readonly since?: Position;
-  readonly before?: Position;
-  /** In all; without one, to the end. */
-  readonly limit?: number;
-  /** Newest first. */
-  readonly reverse?: boolean;
-  readonly signal?: AbortSignal;
+export interface Topic<P = unknown> extends AsyncIterable<Item<P>> {
+  readonly name: string;
+  readonly client: Client;
+  readonly state: SubscriptionState;
+  /** Up to where the application has handled it. */
+  readonly position: Position | undefined;
+  [Symbol.asyncIterator](): AsyncIterableIterator<Item<P>>;
+  items(options?: ReadOptions): AsyncIterableIterator<Item<P>>;
+  /** @returns what ends it */
+  on(handlers: Handlers<P>, options?: ReadOptions): () => void;
+  /** Told whenever `state` may have changed. @returns what ends it */
+  onState(listener: () => void): () => void;
+  /** Resolves when it is stored; survives reconnects. Rejects with a SignalboxError. */
+  publish(payload: P, options?: PublishOptions): Promise<Receipt>;
 }
 
-const PAGE = 100;
+/** One reader, as the client runs it. */
+export interface Reader {
+  readonly handler: (item: Item) => unknown;
+  readonly refused: (error: SignalboxError | null) => void;
+  readonly threw?: ((error: SignalboxError) => void) | undefined;
+  readonly since: Since | undefined;
+}
 
-export class Topic<P = unknown> implements AsyncIterable<Item<P>> {
-  readonly name: string;
-  readonly #ports: TopicPorts;
+/** What a topic needs of its client. */
+interface TopicPorts {
+  read(topic: string, reader: Reader): () => void;
+  state(topic: string): SubscriptionState;
+  position(topic: string): Position | undefined;
+  watch(topic: string, listener: () => void): () => void;
+  publish(topic: string, payload: unknown, options: PublishOptions | undefined): Promise<Receipt>;
+}
 
-  constructor(name: string, ports: TopicPorts) {
-    this.name = name;
-    this.#ports = ports;
-  }
-
-  get state(): SubscriptionState {
-    return this.#ports.state(this.name);
-  }
-
-  /** Up to where the application has handled it. */
-  get position(): Position | undefined {
-    return this.#ports.position(this.name);
-  }
-
-  [Symbol.asyncIterator](): AsyncIterableIterator<Item<P>> {
-    return this.items();
-  }
-
-  items({ since = 'stored', signal }: ReadOptions = {}): AsyncIterableIterator<Item<P>> {
-    return iterate<P>(({ handler, ended }) => this.#ports.read(this.name, { handler, refused: ended, since }), signal);
-  }
-
-  /** Only messages; for what is missing `onGap` is called, in its place. */
-  async *messages(options: ReadOptions & { readonly onGap: (gap: Gap) => unknown }): AsyncGenerator<Message<P>> {
-    for await (const item of this.items(options))
-      if (item.kind === 'gap') await options.onGap(item);
-      else if (item.kind === 'message') yield item;
-  }
-
-  /** @returns what ends it */
-  on(handlers: Handlers<P>, { since = 'stored', signal }: ReadOptions = {}): () => void {
-    if (signal?.aborted === true) return () => {};
-    const handler = (item: Item): unknown => (handlers[item.kind] as ((item: unknown) => unknown) | undefined)?.(item);
-    const refused = (error: SignalboxError | null): void => {
-      if (error !== null) handlers.error?.(error);
-    };
-    const stop = this.#ports.read(this.name, { handler, refused, threw: handlers.error, since });
-    const end = (): void => {
-      signal?.removeEventListener('abort', end);
-      stop();
-    };
-    signal?.addEventListener('abort', end);
-    return end;
-  }
-
-  /** Told whenever `state` may have changed. */
-  onState(listener: () => void): () => void {
-    return this.#ports.watch(this.name, listener);
-  }
-
-  /** Resolves when it is stored; survives reconnects. @throws SignalboxError */
-  publish(payload: P, options?: PublishOptions): Promise<Receipt> {
-    return this.#ports.publish(this.name, payload, options);
-  }
-
-  /** Reads the log page by page, as it is asked for. */
-  async *history(options: HistoryOptions = {}): AsyncGenerator<Message<P>> {
-    const { reverse, limit = Infinity, signal } = options;
-    let { since, before } = options;
-    let left = limit;
-    while (left > 0) {
-      const request = { topic: this.name, since, before, limit: Math.min(left, PAGE), reverse };
-      const { messages, next } = await this.#ports.page(request);
-      for (const frame of messages) {
-        if (signal?.aborted === true) throw new SignalboxError('aborted', 'reading history was aborted');
-        yield this.#ports.message(this.name, frame) as Message<P>;
-        left -= 1;
-      }
-      if (next === undefined) return;
-      if (reverse === true) before = next;
-      else since = next;
-    }
-  }
-
-  /** The application's own state of the topic: loaded at a position, then kept by every message after it. */
-  store<S>(options: StoreOptions<S, P>): Store<S> {
-    return createStore(this.name, options, this.#ports);
-  }
+export function makeTopic<P>(name: string, client: Client, ports: TopicPorts): Topic<P> {
+  const items = ({ since, signal }: ReadOptions = {}): AsyncIterableIterator<Item<P>> =>
+    iterate<P>(({ handler, ended }) => ports.read(name, { handler, refused: ended, since }), signal);
+  return {
+    name,
+    client,
+    get state() {
+      return ports.state(name);
+    },
+    get position() {
+      return ports.position(name);
+    },
+    [Symbol.asyncIterator]: () => items(),
+    items,
+    on: (handlers, { since, signal } = {}) => {
+      if (signal?.aborted === true) return () => {};
+      const { error: threw } = handlers;
+      const handler = (item: Item): unknown => (handlers[item.kind] as ((item: Item) => unknown) | undefined)?.(item);
+      const refused = (error: SignalboxError | null): void => {
+        if (error !== null) handlers.error?.(error);
+      };
+      const stop = ports.read(name, { handler, refused, threw, since });
+      const end = (): void => {
+        signal?.removeEventListener('abort', end);
+        stop();
+      };
+      signal?.addEventListener('abort', end);
+      return end;
+    },
+    onState: (listener) => ports.watch(name, listener),
+    publish: (payload, options) => ports.publish(name, payload, options),
+  };
 }

@@ -17,6 +17,7 @@ import {
   type Format,
   type Message,
   type Payload,
+  type RejectedFrame,
 } from '../protocol/codec.ts';
 import { codecOfKind } from '../protocol/codecs.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
@@ -60,8 +61,8 @@ export interface Agreement extends Agreed {
   readonly principal: Principal;
   readonly usage: UserUsage;
   readonly codec: Codec;
-  /** The client's address, as far as proxies are trusted. */
-  readonly address: string;
+  /** The client's address, as far as proxies are trusted; `null` where its transport tells it. */
+  readonly address: string | null;
 }
 
 export class Connection extends ConnectionFlags implements Actor<ClientFrame>, Subscriber, TransportListener {
@@ -69,10 +70,10 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   readonly context: ConnectionContext;
   readonly cell: ActorCell<ClientFrame>;
   readonly codec: Codec;
-  readonly address: string;
   /** Beat in which it was opened. */
   readonly openedBeat: number;
   readonly usage: UserUsage;
+  private readonly givenAddress: string | null;
 
   // What changes, by the file that writes it: see test/owners.test.ts. Objects for each owner would cost memory.
 
@@ -147,7 +148,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     this.principal = agreement.principal;
     this.usage = agreement.usage;
     this.codec = agreement.codec;
-    this.address = agreement.address;
+    this.givenAddress = agreement.address;
     this.openedBeat = context.node.beat;
     this.seenBeat = context.node.beat;
     this.cell = new ActorCell<ClientFrame>(context, () => this);
@@ -164,6 +165,11 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     return sessionIdOf(this.context.node.sessionKey, this.number);
   }
 
+  /** The client's address; `''` when nobody can tell it any more, because the socket is gone. */
+  get address(): string {
+    return this.givenAddress ?? this.transport?.address?.() ?? '';
+  }
+
   get format(): Format {
     return this.codec.name;
   }
@@ -175,21 +181,19 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   // From the socket
 
   received(bytes: ArrayBuffer, binary: boolean): void {
-    if (!this.isOpen) return;
-    const { counters, node, readingTurns, turnGuard, flusher } = this.context;
-    this.seenBeat = node.beat;
-    counters.receivedBytes += bytes.byteLength;
-    if (hogsTurn(this, bytes.byteLength)) return;
-    const unread = chargeUnread(this, bytes.byteLength);
-    if (unread === LEFT_UNREAD) return counters.received.add('invalid', this.codec.index);
-    if (unread !== null) {
-      counters.received.add('invalid', this.codec.index);
-      return this.reject(unread, undefined);
-    }
-    flusher.corked = turnGuard.framesOf(this) === 1 ? this : null;
-    if (ReadingTurns.bounds(this)) readingTurns.take(this, bytes, binary);
-    else this.read(bytes, binary, bytes.byteLength);
-    flusher.corked = null;
+    if (this.mayRead(bytes.byteLength)) this.take(bytes, binary);
+  }
+
+  /**
+   * Like {@link received}, for a message that its dialect makes a frame of.
+   * @param make called when the message may be read: its bytes as a frame, why there is none, or nothing to be answered
+   */
+  receivedAs(size: number, make: () => ArrayBuffer | RejectedFrame | null): void {
+    if (!this.mayRead(size)) return;
+    const made = make();
+    if (made === null) return;
+    if ('type' in made) this.accept(made, size);
+    else this.take(made, false);
   }
 
   /** Reads what {@link received} has taken, at once or in a later turn. */
@@ -239,7 +243,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     if (!this.step('GONE')) return;
     this.transport = null;
     this.context.counters.closed.add(countedAs(code));
-    this.context.log.debug('Connection closed', { connection_id: this.id, code });
+    this.logEnd('Connection closed', code);
     this.release(false);
     this.cell.stop('finished');
     if (isLasting(this.over)) tellDisconnected(this, code);
@@ -362,6 +366,11 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   replyPayload(frame: ClientFrame, payload: Payload): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
+    this.sendStatus(payload);
+  }
+
+  /** Like {@link send}, for a `Status` that the codec has put together. */
+  sendStatus(payload: Payload): void {
     this.context.counters.controlSent.add('Status', this.codec.index);
     this.sendPayload(payload);
   }
@@ -405,7 +414,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   close(reason: CloseReason, text: string): void {
     if (!this.step('CLOSE')) return;
     this.seenBeat = this.context.node.beat;
-    this.context.log.debug('Closing connection', { connection_id: this.id, code: CLOSE_CODES[reason].code, reason });
+    this.logEnd('Closing connection', CLOSE_CODES[reason].code, reason);
     this.release(reason === 'banned' || reason === 'forbidden' || reason === 'token_revoked');
     // Answers of ports that are still under way find nobody any more.
     this.cell.stop('finished');
@@ -428,6 +437,28 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     return true;
   }
 
+  /** Counts a message, and charges for reading it. A message that may not be read is answered here. */
+  private mayRead(size: number): boolean {
+    if (!this.isOpen) return false;
+    const { counters, node } = this.context;
+    this.seenBeat = node.beat;
+    counters.receivedBytes += size;
+    if (hogsTurn(this, size)) return false;
+    const unread = chargeUnread(this, size);
+    if (unread === null) return true;
+    counters.received.add('invalid', this.codec.index);
+    if (unread !== LEFT_UNREAD) this.reject(unread, undefined);
+    return false;
+  }
+
+  private take(bytes: ArrayBuffer, binary: boolean): void {
+    const { readingTurns, turnGuard, flusher } = this.context;
+    flusher.corked = turnGuard.framesOf(this) === 1 ? this : null;
+    if (ReadingTurns.bounds(this)) readingTurns.take(this, bytes, binary);
+    else this.read(bytes, binary, bytes.byteLength);
+    flusher.corked = null;
+  }
+
   private accept(frame: Decoded, size: number): void {
     const { counters } = this.context;
     if (!this.isOpen) return;
@@ -448,6 +479,11 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     this.context.counters.errors.add(refused.reason);
     this.send({ type: 'Error', reply_to: id, data: errorFrame(refused).data });
     this.strike(refused);
+  }
+
+  private logEnd(message: string, code: number, reason?: CloseReason): void {
+    const { log } = this.context;
+    if (log.isEnabled('debug')) log.debug(message, { connection_id: this.id, code, reason });
   }
 
   private strike(refused: Refusal): void {

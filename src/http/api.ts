@@ -96,14 +96,14 @@ export function authenticate(
     const got = authorization === undefined ? 'no Authorization header' : 'an Authorization header of another form';
     return failFrom(
       parts,
-      address,
+      () => address,
       refusal('token_missing', `expected Authorization: Bearer <jwt>, got ${got}`),
       reply,
     );
   }
   const known = parts.authenticator.cached(token);
   if (known !== undefined) return reply(known);
-  verifyFrom(parts, address, token, reply);
+  verifyFrom(parts, () => address, token, reply);
 }
 
 export function roleProblem({ roles }: Principal): Refusal | null {

@@ -11,6 +11,11 @@ export class KeyedBuckets {
     this.capacity = capacity;
   }
 
+  /** Whether nothing was ever taken. */
+  get isEmpty(): boolean {
+    return this.states.size === 0;
+  }
+
   /** @returns whether the tokens were there; if not, nothing is taken */
   take(key: string, cost: number, now: number): boolean {
     const state = this.states.get(key) ?? 0;

@@ -5,7 +5,6 @@ import { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
 import { tellConnected } from '../connection/events.ts';
 import { beat } from '../connection/liveness.ts';
-import { statusFrame } from '../connection/replies.ts';
 import { isLasting, type Transport, type TransportName } from '../connection/transport.ts';
 import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
@@ -22,7 +21,7 @@ import { clientAddress } from './client-address.ts';
 import { ConnectionsByNumber } from './connections-by-number.ts';
 import { ConnectionsByUser } from './connections-by-user.ts';
 import { drainConnections, type DrainOptions } from './drain.ts';
-import { greeting } from './greeting.ts';
+import { Greeting } from './greeting.ts';
 import {
   findToken,
   handshakeProblem,
@@ -67,6 +66,7 @@ export class Node {
   readonly byUser = new ConnectionsByUser(this.connections);
   private readonly byNumber = new ConnectionsByNumber<Connection>();
   private readonly options: NodeOptions;
+  private readonly greeting: Greeting;
   private readonly acceptBucket: TokenBucket;
   /** Refusals told inside WebSocket, which cost more than an HTTP answer: as many a second, and none of those of newcomers. */
   private readonly toldBucket: TokenBucket;
@@ -75,6 +75,7 @@ export class Node {
   constructor(options: NodeOptions, parts: NodeParts) {
     this.options = options;
     this.parts = parts;
+    this.greeting = new Greeting(parts.context, parts.mode);
     const rate = { perSecond: options.acceptsPerSecond, burst: options.acceptsPerSecond };
     this.acceptBucket = new TokenBucket(rate);
     this.toldBucket = new TokenBucket(rate);
@@ -189,9 +190,11 @@ export class Node {
   }
 
   private verify(handshake: Handshake, token: string, decide: (admission: Admission) => void): void {
-    const address = clientAddress(handshake, this.options.trustedProxies);
-    verifyFrom(this.parts, address, token, (answer) =>
-      isRefusal(answer) ? decide(this.refuse(handshake, answer)) : this.ask(handshake, answer, decide),
+    verifyFrom(
+      this.parts,
+      () => this.addressOf(handshake),
+      token,
+      (answer) => (isRefusal(answer) ? decide(this.refuse(handshake, answer)) : this.ask(handshake, answer, decide)),
     );
   }
 
@@ -201,7 +204,7 @@ export class Node {
     const connecting = context.events?.connecting ?? null;
     if (connecting === null) return decide(this.enter(handshake, principal, NOTHING));
     const { decisionTimeoutMs } = context.limits;
-    const address = clientAddress(handshake, this.options.trustedProxies);
+    const address = this.addressOf(handshake);
     inTime<Refusal | Welcome>(
       context.scheduler,
       decisionTimeoutMs,
@@ -231,8 +234,16 @@ export class Node {
 
   private refuseStranger(handshake: Handshake, problem: Refusal, decide: (admission: Admission) => void): void {
     if (problem.reason !== 'token_missing') return decide(this.refuse(handshake, problem));
-    const address = clientAddress(handshake, this.options.trustedProxies);
-    failFrom(this.parts, address, problem, (answer) => decide(this.refuse(handshake, answer)));
+    failFrom(
+      this.parts,
+      () => this.addressOf(handshake),
+      problem,
+      (answer) => decide(this.refuse(handshake, answer)),
+    );
+  }
+
+  private addressOf(handshake: Handshake): string {
+    return clientAddress(handshake, this.options.trustedProxies);
   }
 
   private enter(handshake: Handshake, principal: Principal, welcome: Welcome): Admission {
@@ -265,7 +276,9 @@ export class Node {
     }
     const { codec, batching, subprotocol } = negotiated;
     const framePings = wantsFramePings(handshake);
-    const address = clientAddress(handshake, this.options.trustedProxies);
+    // Where the socket itself can tell it later, nobody asks the kernel for it now, and no connection keeps a text of its own.
+    const isKnownLater = over === 'websocket' && this.options.trustedProxies.length === 0 && context.events === null;
+    const address = isKnownLater ? null : this.addressOf(handshake);
     const given = givenTopics(principal, welcome);
     return {
       kind: 'accepted',
@@ -297,12 +310,13 @@ export class Node {
     this.byUser.added(connection);
     connection.transport = transport;
     context.counters.accepted += 1;
-    context.log.debug('Connection opened', {
-      connection_id: connection.id,
-      user: agreement.principal.user,
-      format: connection.format,
-    });
-    connection.send(statusFrame('connected', greeting(connection, this.parts.mode)));
+    if (context.log.isEnabled('debug'))
+      context.log.debug('Connection opened', {
+        connection_id: connection.id,
+        user: agreement.principal.user,
+        format: connection.format,
+      });
+    connection.sendStatus(this.greeting.of(connection));
     if (isLasting(connection.over)) tellConnected(connection);
     if (first !== null) connection.cell.tell(first, 0);
     return connection;

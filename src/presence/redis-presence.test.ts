@@ -1,11 +1,9 @@
 import { beforeAll, expect, test } from 'vitest';
+import { redisLink } from '../../test/harness/redis-link.ts';
 import { startRedis, type RedisServer } from '../../test/harness/redis-server.ts';
 import { DistributedBroker } from '../broker/distributed.ts';
 import { RedisTopicLogs } from '../broker/redis-topic-logs.ts';
-import { parseRedisUrl } from '../config/redis-url.ts';
 import { presenceTopic } from '../protocol/topic.ts';
-import { RedisLink } from '../redis/link.ts';
-import { silentLog } from '../telemetry/log.ts';
 import { systemClock, systemRandom, systemScheduler } from '../telemetry/system-clock.ts';
 import { A, B, enter, leave, Probe, type PresenceStoreUnderTest } from './contract-probe.ts';
 import { presenceStoreContract } from './contract-suite.ts';
@@ -29,22 +27,7 @@ presenceStoreContract('in Redis', (mode) => {
 });
 
 async function storeInRedis(mode: CountMode): Promise<PresenceStoreUnderTest> {
-  const link = new RedisLink(
-    {
-      prefix: `p${lastPrefix}`,
-      deployment: { name: '', fingerprints: [] },
-      address: parseRedisUrl(server.url),
-      name: 'test',
-      commandTimeoutMs: 5_000,
-      connectTimeoutMs: 5_000,
-      maxRetryMs: 100,
-      breakerFailures: 5,
-      breakerOpenMs: 100,
-    },
-    systemScheduler,
-    systemRandom,
-    silentLog,
-  );
+  const link = redisLink(server, `p${lastPrefix}`);
   const wait = { idempotencyWindowMs: 1_000, metaTtlMs: 3_600_000, wait: null, limits: LIMITS };
   const logs = new RedisTopicLogs(wait, link, systemClock, systemRandom);
   const store = new RedisPresenceStore({ mode, retention: KEPT, metaTtlMs: 3_600_000 }, link, systemRandom);

@@ -34,6 +34,12 @@ export interface Acknowledgement {
   readonly recipients: number;
 }
 
+/** Members of the details of a `Status` that many clients are told alike, printed once for all of them. */
+export interface SharedDetails {
+  readonly count: number;
+  readonly payload: Payload;
+}
+
 export interface Codec {
   readonly name: Format;
   /** Its place in CODECS, by which tails, sums and counters are kept. */
@@ -44,6 +50,10 @@ export interface Codec {
   encode(frame: ControlFrame): Payload;
   /** The `Ack` frame of a publish: put together by hand, because it is the most frequent answer of all. */
   acknowledgement(ack: Acknowledgement): Payload;
+  /** Prints details that many clients are told, for {@link status}. */
+  share(details: Readonly<Record<string, unknown>>): SharedDetails;
+  /** A `Status` without `reply_to`, whose details are a client's own, at least one, and those that it shares with others. */
+  status(status: string, own: Readonly<Record<string, unknown>>, shared: SharedDetails): Payload;
   /** A publication frame for everybody: it holds nothing that differs per connection. */
   publication(publication: Publication): Payload;
   /** The same publication frame with `replayed: true` and, when it answers a request, `reply_to`. */

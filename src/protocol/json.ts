@@ -1,5 +1,13 @@
 /** The JSON codec. Publication frames are joined from parts around the payload's own text: 26 ns against 620 for printing. */
-import { rejected, textOf, type Codec, type Decoded, type Message, type Payload } from './codec.ts';
+import {
+  rejected,
+  textOf,
+  type Codec,
+  type Decoded,
+  type Message,
+  type Payload,
+  type SharedDetails,
+} from './codec.ts';
 import { refusal } from './errors.ts';
 import type { ControlFrame } from './frames.ts';
 import { publishes, readMessage } from './guard.ts';
@@ -38,6 +46,12 @@ export const json: Codec = {
     const subject = topic === undefined ? '' : `"topic":"${topic}",`;
     const place = position === null ? '' : `"id":"${id}","sequence":${position.sequence},"epoch":"${position.epoch}",`;
     return `${head}"status":"${status}",${subject}${place}"recipients":${recipients}}}`;
+  },
+
+  share: (details) => ({ count: Object.keys(details).length, payload: JSON.stringify(details).slice(1) }),
+
+  status(status, own, { payload }: SharedDetails): Payload {
+    return `{"type":"Status","data":{"status":"${status}","details":${JSON.stringify(own).slice(0, -1)},${payload as string}}}`;
   },
 
   publication: (publication) => publication.frame ?? publicationText(publication),

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll } from 'vitest';
+import { redisLink } from '../../test/harness/redis-link.ts';
 import { startRedis, type RedisServer } from '../../test/harness/redis-server.ts';
-import { parseRedisUrl } from '../config/redis-url.ts';
-import { RedisLink } from '../redis/link.ts';
+import type { RedisLink } from '../redis/link.ts';
 import { silentLog } from '../telemetry/log.ts';
-import { systemRandom, systemScheduler } from '../telemetry/system-clock.ts';
+import { systemScheduler } from '../telemetry/system-clock.ts';
 import { sessionContract, type StoreBounds, type StoreUnderTest } from './contract-suite.ts';
 import { RedisSessionStore } from './redis.ts';
 
@@ -21,18 +21,7 @@ afterAll(() => {
 
 function open(bounds: StoreBounds): StoreUnderTest {
   lastPrefix += 1;
-  const options = {
-    prefix: `s${lastPrefix}`,
-    deployment: { name: '', fingerprints: [] },
-    address: parseRedisUrl(server.url),
-    name: 'test',
-    commandTimeoutMs: 2_000,
-    connectTimeoutMs: 2_000,
-    maxRetryMs: 100,
-    breakerFailures: 5,
-    breakerOpenMs: 100,
-  };
-  const link = new RedisLink(options, systemScheduler, systemRandom, silentLog);
+  const link = redisLink(server, `s${lastPrefix}`);
   const store = new RedisSessionStore({ ttlMs: 60_000, capacity: 1_000, ...bounds }, link, systemScheduler, silentLog);
   links.push(link);
   const started = link.start();

@@ -2,14 +2,13 @@
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { QUEUE_FULL } from '../../src/apps/webhooks/queue-limits.ts';
 import { SharedQueue, type SharedQueueOptions } from '../../src/apps/webhooks/redis-queue.ts';
-import { RedisLink } from '../../src/redis/link.ts';
-import { parseRedisUrl } from '../../src/config/redis-url.ts';
-import { silentLog } from '../../src/telemetry/log.ts';
-import { systemClock, systemRandom, systemScheduler } from '../../src/telemetry/system-clock.ts';
+import type { RedisLink } from '../../src/redis/link.ts';
+import { systemClock, systemScheduler } from '../../src/telemetry/system-clock.ts';
 import { Backend } from '../harness/backend.ts';
 import { connect } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
 import { freePort } from '../harness/free-port.ts';
+import { redisLink } from '../harness/redis-link.ts';
 import { startDurableRedis, startRedis, type RedisServer } from '../harness/redis-server.ts';
 import { startWebhookBackend, WebhookBackend } from '../harness/webhook-backend.ts';
 import { startWebhookServer } from '../harness/webhook-server.ts';
@@ -22,22 +21,7 @@ beforeAll(async () => {
 });
 
 async function linkTo(server: RedisServer, prefix: string): Promise<RedisLink> {
-  const link = new RedisLink(
-    {
-      prefix,
-      deployment: { name: '', fingerprints: [] },
-      address: parseRedisUrl(server.url),
-      name: 'test',
-      commandTimeoutMs: 2_000,
-      connectTimeoutMs: 5_000,
-      maxRetryMs: 100,
-      breakerFailures: 5,
-      breakerOpenMs: 100,
-    },
-    systemScheduler,
-    systemRandom,
-    silentLog,
-  );
+  const link = redisLink(server, prefix);
   await link.start();
   onTestFinished(() => link.stop());
   return link;

@@ -9,12 +9,13 @@ import {
   type ClientOptions,
   type TokenSource,
 } from '../../src/client/index.ts';
-import { storageOn, type Backend } from '../../src/client/persist/index.ts';
+import { guarded, storageOn, type Backend } from '../../src/client/persist/index.ts';
 import { eventually, within } from '../harness/deadline.ts';
 import { openServer, type TestServer } from '../harness/server.ts';
 import { tokenOf } from '../harness/tokens.ts';
 import { clientOf, Reading } from './rig.ts';
 import { nothingUnhandled, withMember } from './unhandled.ts';
+import { queueOf } from '../../src/client/queue/index.ts';
 
 nothingUnhandled();
 
@@ -111,7 +112,7 @@ describe('a URL', () => {
     const errors = errorsOf(patient);
     const receipt = patient.topic(T).publish('kept');
     await eventually(() => errors.length >= 2, 'two errors');
-    expect([new Set(errors), patient.queue.stats().messages]).toEqual([new Set(['invalid_url']), 1]);
+    expect([new Set(errors), queueOf(patient).stats().messages]).toEqual([new Set(['invalid_url']), 1]);
     answer = () => `ws://127.0.0.1:${server.port}/ws`;
     expect(await within(receipt, 'the receipt')).toMatchObject({ sequence: 1 });
   });
@@ -185,7 +186,7 @@ describe('a token', () => {
     const errors = errorsOf(patient);
     const receipt = patient.topic(T).publish('kept');
     await eventually(() => errors.length >= 2, 'two errors');
-    expect([new Set(errors), patient.queue.stats().messages]).toEqual([new Set(['token_failed']), 1]);
+    expect([new Set(errors), queueOf(patient).stats().messages]).toEqual([new Set(['token_failed']), 1]);
     source = () => tokenOf('alice');
     expect(await within(receipt, 'the receipt')).toMatchObject({ sequence: 1 });
   });
@@ -265,7 +266,7 @@ describe('a storage', () => {
     await Promise.all(readings.map((reading) => reading.live()));
     const log = new Reading(clientOf(server, 'bob').topic(T), { since: 'earliest' });
     await log.count(1);
-    expect([log.payloads, errors, careful.queue.stats().messages]).toEqual([['saved'], ['storage_failed'], 0]);
+    expect([log.payloads, errors, queueOf(careful).stats().messages]).toEqual([['saved'], ['storage_failed'], 0]);
   });
 
   test.each(['open', 'commit', 'entry', 'flush', 'clear'] as const)(
@@ -279,7 +280,7 @@ describe('a storage', () => {
         clear: () => Promise.resolve(),
         [method]: fail,
       };
-      const careful = clientOf(server, 'alice', { storage });
+      const careful = clientOf(server, 'alice', { storage: guarded(storage) });
       const errors = errorsOf(careful);
       const reading = new Reading(careful.topic(T));
       for (const text of ['one', 'two']) await within(careful.topic(T).publish(text), 'the receipt');

@@ -7,6 +7,9 @@ import { eventually, within } from '../harness/deadline.ts';
 import { openServer, type TestServer } from '../harness/server.ts';
 import { clientOf, Reading } from './rig.ts';
 import { nothingUnhandled, withMember } from './unhandled.ts';
+import { queueOf } from '../../src/client/queue/index.ts';
+import { historyOf } from '../../src/client/history/index.ts';
+import { storeOf } from '../../src/client/store/index.ts';
 
 nothingUnhandled();
 
@@ -111,7 +114,7 @@ describe('a handler', () => {
     const client = clientOf(server);
     const told: unknown[] = [];
     let loads = 0;
-    const store = client.topic<number>(T).store<number>({
+    const store = storeOf(client.topic<number>(T), {
       load: () => ((loads += 1) === 1 ? fail() : 10),
       apply: (sum, { payload }) => (payload < 0 ? fail() : sum + payload),
       error: (error) => {
@@ -137,7 +140,7 @@ test('without a function for errors a store tells its client what has failed', a
   const client = clientOf(server);
   const reasons = reasonsOf(client);
   let loads = 0;
-  const store = client.topic<number>(T).store<number>({
+  const store = storeOf(client.topic<number>(T), {
     load: () => ((loads += 1) === 1 ? fail() : 0),
     apply: () => fail(),
   });
@@ -146,7 +149,7 @@ test('without a function for errors a store tells its client what has failed', a
   await client.topic(T).publish(1);
   await eventually(() => reasons.length >= 2, 'both errors');
   expect(reasons).toEqual(['handler_failed', 'handler_failed']);
-  const refused = client.topic('not a topic').store<number>({ load: () => 0, apply: () => 0 });
+  const refused = storeOf(client.topic('not a topic'), { load: () => 0, apply: () => 0 });
   await eventually(() => reasons.length >= 3, 'the refusal');
   expect([reasons[2], refused.getSnapshot().status]).toEqual(['invalid_topic', 'loading']);
 });
@@ -171,7 +174,7 @@ describe('a payload', () => {
     const client = clientOf(server);
     expect(await reasonOf(client.topic(T).publish(payload))).toBe('not_serialisable');
     expect(await reasonOf(client.send('bob', payload))).toBe('not_serialisable');
-    expect(client.queue.stats()).toMatchObject({ messages: 0, bytes: 0, failed: 0 });
+    expect(queueOf(client).stats()).toMatchObject({ messages: 0, bytes: 0, failed: 0 });
     expect(await client.topic(T).publish('good')).toMatchObject({ sequence: 1 });
   });
 
@@ -204,7 +207,7 @@ describe('a payload', () => {
         expect(await reasonOf(client.topic(T).publish(payload))).toMatch(/^(invalid_field|not_serialisable)$/);
       await client.topic(T).publish('last');
       await reading.until(({ payloads }) => payloads.includes('last'), 'the last message');
-      expect([reading.payloads.length, client.queue.stats().messages, client.state.status]).toEqual([
+      expect([reading.payloads.length, queueOf(client).stats().messages, client.state.status]).toEqual([
         7,
         0,
         'connected',
@@ -212,7 +215,7 @@ describe('a payload', () => {
       // As deep as it goes: in a page of history it lies deeper.
       await clientOf(server, 'bob').topic(T).publish(nested(30));
       await reading.count(8);
-      expect((await within(client.topic(T).history({ reverse: true }).next(), 'history')).value).toMatchObject({
+      expect((await within(historyOf(client.topic(T), { reverse: true }).next(), 'history')).value).toMatchObject({
         payload: nested(30),
       });
     },
@@ -229,7 +232,7 @@ describe('a payload', () => {
       // By characters they all fit: two bytes each, or only the rest of the frame is too much.
       for (const payload of ['é'.repeat(40_000), '😀'.repeat(20_000), 'x'.repeat(65_500)])
         expect(await reasonOf(client.topic(T).publish(payload))).toBe('payload_too_large');
-      expect(client.queue.stats().messages).toBe(0);
+      expect(queueOf(client).stats().messages).toBe(0);
       const all = await Promise.all(
         ['é'.repeat(32_600), 'x'.repeat(65_200)].map((text) => client.topic(T).publish(text)),
       );
@@ -259,7 +262,7 @@ describe('a payload', () => {
     const client = clientOf(server);
     await client.topic(T).publish('good');
     expect(await reasonOf(client.topic(T).publish('bad', options))).toBe(reason);
-    expect(client.queue.stats().messages).toBe(0);
+    expect(queueOf(client).stats().messages).toBe(0);
   });
 });
 
@@ -296,13 +299,13 @@ describe('a topic', () => {
     for (const name of NAMES) {
       // The server closes a connection that asks too often for what it cannot have.
       const other = clientOf(server, 'bob').topic(name as string);
-      const reasons = [await reasonOf(other.publish(1)), await reasonOf(other.history().next())];
+      const reasons = [await reasonOf(other.publish(1)), await reasonOf(historyOf(other).next())];
       expect([name, ...reasons]).toEqual([
         name,
         ...reasons.map(() => expect.stringMatching(/^invalid_(topic|field)$/) as string),
       ]);
     }
-    expect(client.queue.stats().messages).toBe(0);
+    expect(queueOf(client).stats().messages).toBe(0);
     await client.topic(T).publish('good');
     await good.count(1);
   });

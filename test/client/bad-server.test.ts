@@ -8,6 +8,7 @@ import { msgpack } from '../../src/client/msgpack/index.ts';
 import { eventually, within } from '../harness/deadline.ts';
 import { Reading } from './rig.ts';
 import { nothingUnhandled } from './unhandled.ts';
+import { historyOf } from '../../src/client/history/index.ts';
 
 nothingUnhandled();
 
@@ -254,9 +255,7 @@ describe('half a protocol', () => {
     client.topic('chat.42').on({ message: () => {}, gap: () => {} });
     const request = client.request('X-Vote').catch((error: { reason: string }) => error.reason);
     await once(odd.server, 'connection');
-    const page = client
-      .topic('chat.42')
-      .history()
+    const page = historyOf(client.topic('chat.42'))
       .next()
       .catch((error: { reason: string }) => error.reason);
     expect(await within(request, 'the end of the request')).toBe('outcome_unknown');

@@ -19,7 +19,7 @@ type Exact<T> = T extends object ? { [Key in keyof T]: Exact<Exclude<T[Key], und
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Reasons that only the library has. */
-const OWN = new Set(['offline', 'signed_out', 'closed', 'deadline', 'handler_failed']);
+const OWN = new Set(['offline', 'signed_out', 'closed', 'deadline', 'handler_failed', 'user_changed']);
 
 describe('types', () => {
   test('what the server writes, by the schemas that the page of the protocol is held against, is what the client reads', () => {

@@ -5,6 +5,7 @@ import { msgpack } from '../../src/client/msgpack/index.ts';
 import { within } from '../harness/deadline.ts';
 import { startServer } from '../harness/server.ts';
 import { clientOf, Reading } from './rig.ts';
+import { queueOf } from '../../src/client/queue/index.ts';
 
 test('the first message: a topic is read, published to and acknowledged', async () => {
   const server = await startServer();
@@ -35,9 +36,9 @@ test('a publish resolves with what the server stored', async () => {
   expect(again).toMatchObject({ key: 'k', id: first.id, sequence: 1, duplicate: true });
   const refused = client.topic('chat.42').publish('two', { key: 'k' });
   await expect(refused).rejects.toMatchObject({ reason: 'idempotency_conflict', code: 409, temporary: false });
-  expect(client.queue.entries()).toMatchObject([{ key: 'k', state: 'failed' }]);
-  client.queue.clear();
-  expect(client.queue.stats()).toMatchObject({ messages: 0, bytes: 0, failed: 0 });
+  expect(queueOf(client).entries()).toMatchObject([{ key: 'k', state: 'failed' }]);
+  queueOf(client).clear();
+  expect(queueOf(client).stats()).toMatchObject({ messages: 0, bytes: 0, failed: 0 });
 });
 
 test('many publishes at once keep their order', async () => {

@@ -1,7 +1,7 @@
 /** What users of other libraries complain about (docs/client-complaints.md), where no other test shows the answer. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, expectTypeOf, test, vi } from 'vitest';
-import type { Message } from '../../src/client/index.ts';
+import type { Topic } from '../../src/client/index.ts';
 import { createClient } from '../../src/client/index.ts';
 import { standardEnvironment } from '../../src/client/environment.ts';
 import { collect, rig } from '../../src/client/test-rig.ts';
@@ -150,7 +150,7 @@ test('42: payloads are typed by the name of their topic', () => {
   }
   const client = createClient<{ news: number; [chat: `chat.${string}`]: Line }>({ url: 'ws://test/ws' });
   const [news, chat, other] = [client.topic('news'), client.topic('chat.42'), client.topic('other')];
-  const payloadOf = <P>(_topic: { messages(options: { onGap: () => void }): AsyncGenerator<Message<P>> }): P[] => [];
+  const payloadOf = <P>(_topic: Topic<P>): P[] => [];
   expectTypeOf(payloadOf(news)).toEqualTypeOf<number[]>();
   expectTypeOf(payloadOf(chat)).toEqualTypeOf<Line[]>();
   expectTypeOf(payloadOf(other)).toEqualTypeOf<unknown[]>();

@@ -8,6 +8,8 @@ import { Gateway } from '../harness/gateway.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 import { tokenOf } from '../harness/tokens.ts';
 import { clientOf, Reading } from './rig.ts';
+import { queueOf } from '../../src/client/queue/index.ts';
+import { historyOf } from '../../src/client/history/index.ts';
 
 const FREE = { 'rate_limiting.enabled': 'false' };
 
@@ -64,7 +66,7 @@ for (const transports of [['sse'], ['poll']] as const)
     expect(reading.kinds).not.toContain('gap');
     expect(transportOf(alice)).toBe(transports[0]);
     const own: unknown[] = [];
-    for await (const { payload } of publisher.topic('own').history()) own.push(payload);
+    for await (const { payload } of historyOf(publisher.topic('own'))) own.push(payload);
     expect(own).toEqual(Array.from({ length: 100 }, (_, at) => at));
   });
 
@@ -111,7 +113,7 @@ test('upgrades pass again: the WebSocket takes over in mid-stream, and nothing i
   const all = Array.from({ length: sent }, (_, at) => at);
   expect(reading.payloads).toEqual(all);
   const own: unknown[] = [];
-  for await (const { payload } of publisher.topic('own').history()) own.push(payload);
+  for await (const { payload } of historyOf(publisher.topic('own'))) own.push(payload);
   expect([own, new Set(states)]).toEqual([all, new Set(['websocket'])]);
 });
 
@@ -169,7 +171,7 @@ test('a token that ends in mid-stream: the next stream is there with the new one
       ({ principal }) => principal.user === 'alice' && principal.expiresAt > Date.now() + 120_000,
     );
   await eventually(isRenewed, 'the renewal').finally(() => clearInterval(publishing));
-  await eventually(() => bob.queue.stats().messages === 0, 'every receipt');
+  await eventually(() => queueOf(bob).stats().messages === 0, 'every receipt');
   await reading.count(sent);
   await eventually(() => server.connections === 2, 'the old stream to be gone');
   expect(reading.payloads).toEqual(Array.from({ length: sent }, (_, at) => at + 1));

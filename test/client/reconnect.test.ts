@@ -9,6 +9,8 @@ import { startRedis, type RedisServer } from '../harness/redis-server.ts';
 import { startServer } from '../harness/server.ts';
 import { tokenOf } from '../harness/tokens.ts';
 import { clientOf, Reading } from './rig.ts';
+import { queueOf } from '../../src/client/queue/index.ts';
+import { historyOf } from '../../src/client/history/index.ts';
 
 describe('two nodes of one service', () => {
   let redis: RedisServer;
@@ -47,7 +49,7 @@ describe('two nodes of one service', () => {
     const all = new Set(clients);
     while (all.size > 0) {
       receipts.push(publisher.topic('chat.42').publish(sent));
-      receipts.push(...clients.map((client) => client.topic(`own.${client.queue.stats().failed}`).publish(sent)));
+      receipts.push(...clients.map((client) => client.topic(`own.${queueOf(client).stats().failed}`).publish(sent)));
       sent += 1;
       for (const client of all)
         if (client.state.status === 'connected' && client.state.node === 'fresh') all.delete(client);
@@ -193,7 +195,7 @@ test('readers that come later begin where they ask to, joined with what is live'
   ]);
   expect(tail.payloads.slice(-2)).toEqual(['4', '5']);
   const read: unknown[] = [];
-  for await (const { payload } of client.topic('chat.42').history({ reverse: true, limit: 2 })) read.push(payload);
+  for await (const { payload } of historyOf(client.topic('chat.42'), { reverse: true, limit: 2 })) read.push(payload);
   expect(read).toEqual(['5', '4']);
 });
 

@@ -3,7 +3,7 @@ import type { Client } from '../client.ts';
 import type { Message, Wire } from '../wire.ts';
 
 const LETTER = { M: 0x4d, P: 0x50, I: 0x49, newline: 0x0a } as const;
-const CONNECT = { verbose: false, pedantic: false, lang: 'bench', version: '1', protocol: 1, echo: false };
+const CONNECT = { verbose: false, pedantic: false, lang: 'bench', version: '1', protocol: 1, echo: true };
 
 export function nats(payloadBytes: number): Wire {
   const size = payloadBytes;
@@ -16,6 +16,8 @@ export function nats(payloadBytes: number): Wire {
     publish: (topic, payload) => publication(topic, payload),
     // Answered by the PONG: the publication has been processed.
     request: (topic, payload) => Buffer.concat([publication(topic, payload), Buffer.from('PING\r\n')]),
+    // Processed, but not stored anywhere.
+    acknowledged: (_client, topic, payload) => Buffer.concat([publication(topic, payload), Buffer.from('PING\r\n')]),
     read(client: Client, bytes: Buffer, start: number, end: number): void {
       if (client.rest === null) return keep(client, bytes, walk(client, bytes, start, end, size), end);
       const joined = Buffer.concat([client.rest, bytes.subarray(start, end)]);

@@ -10,6 +10,8 @@ export const nchan: Wire = {
   subscribe: (client) => client.subscribed(),
   publish: (_topic, payload) => `"${payload}"`,
   request: (_topic, payload) => `"${payload}"`,
+  // A subscriber cannot publish on its own connection.
+  acknowledged: (_client, _topic, payload) => `"${payload}"`,
   read(client: Client, bytes: Buffer, start: number): void {
     // The publisher is told `queued messages: …`.
     if (bytes[start] === 0x22) client.delivered(bytes, start + 1);

@@ -1,9 +1,10 @@
-/** The smallest wire: `S<topic>`, `P<topic> <payload>`, `E<payload>` (echo) up; `s` and payloads down. */
+/** The smallest wire: `S<topic>`, `P<topic> <payload>`, `Q<topic> <payload>` (answered), `E<payload>` (echo) up; `s`, `q` and payloads down. */
 import type { Client } from '../client.ts';
 import type { Wire } from '../wire.ts';
 
 const SUBSCRIBED = 0x73;
 const ECHO = 0x45;
+const ANSWER = 0x71;
 
 export const rawWire: Wire = {
   name: 'raw',
@@ -14,10 +15,11 @@ export const rawWire: Wire = {
   },
   publish: (topic, payload) => `P${topic} "${payload}"`,
   request: (_topic, payload) => `E"${payload}"`,
+  acknowledged: (_client, topic, payload) => `Q${topic} "${payload}"`,
   read(client: Client, bytes: Buffer, start: number): void {
     const kind = bytes[start];
     if (kind === SUBSCRIBED) client.subscribed();
-    else if (kind === ECHO) client.answered();
+    else if (kind === ECHO || kind === ANSWER) client.answered();
     else client.delivered(bytes, start + 1);
   },
 };

@@ -42,6 +42,7 @@ export function signalboxJson(payloadBytes: number, batching: boolean): Wire {
     subscribe: (client, topic) => client.send(subscribeFrame(client, topic)),
     publish: (topic, payload) => broadcast(topic, payload),
     request: (topic, payload) => broadcast(topic, payload),
+    acknowledged: (_client, topic, payload) => broadcast(topic, payload),
     read(client: Client, bytes: Buffer, start: number, end: number): void {
       if (bytes[start] === OPEN) batch(client, bytes, start, end);
       else if (bytes[start + TYPE_AT] === LETTER.B) publication(client, bytes, end);

@@ -44,6 +44,7 @@ export function signalboxMsgpack(payloadBytes: number, batching: boolean): Wire 
     },
     publish: (topic, payload) => pack({ type: 'Broadcast', id: 'p', data: { topic, payload } }),
     request: (topic, payload) => pack({ type: 'Broadcast', id: 'p', data: { topic, payload } }),
+    acknowledged: (_client, topic, payload) => pack({ type: 'Broadcast', id: 'p', data: { topic, payload } }),
     read(client: Client, bytes: Buffer, start: number, end: number): void {
       if (bytes[start] === ARRAY_32) batch(client, bytes, start, end);
       else if (bytes[start + TYPE_AT] === BROADCAST) publication(client, bytes, end);

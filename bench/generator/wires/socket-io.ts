@@ -17,6 +17,7 @@ export function socketIo(payloadBytes: number): Wire {
     subscribe: (client, topic) => client.send(`420["subscribe","${topic}"]`),
     publish: (topic, payload) => `42["publish","${topic}","${payload}"]`,
     request: (_topic, payload) => `421["echo","${payload}"]`,
+    acknowledged: (_client, topic, payload) => `421["say","${topic}","${payload}"]`,
     read(client: Client, bytes: Buffer, start: number, end: number): void {
       const kind = bytes[start];
       if (kind === LETTER.ping) client.send('3');

@@ -22,6 +22,8 @@ export function socketCluster(payloadBytes: number): Wire {
       client.send(JSON.stringify({ event: '#subscribe', data: { channel: topic }, cid: SUBSCRIBE })),
     publish: (topic, payload) => `{"event":"#publish","data":{"channel":"${topic}","data":"${payload}"}}`,
     request: (_topic, payload) => `{"event":"echo","data":"${payload}","cid":${ECHO}}`,
+    acknowledged: (_client, topic, payload) =>
+      `{"event":"#publish","data":{"channel":"${topic}","data":"${payload}"},"cid":${ECHO}}`,
     read(client: Client, bytes: Buffer, start: number, end: number): void {
       if (end === start) return client.send('');
       if (bytes[start + KIND_AT] === RESPONSE) return answer(client, bytes.toString('latin1', start, end));

@@ -8,9 +8,13 @@ import { encode } from './encode.ts';
 export const msgpack: ClientCodec = {
   subprotocol: 'signalbox.msgpack+batch',
   encode,
-  encodePublish: ({ type, id, to, payload }) => {
+  encodePublish: ({ type, key, to, payload }) => {
     const target = type === 'Broadcast' ? { topic: to } : { target_user: to };
-    return encode({ type, id, data: { ...target, payload: JSON.parse(payload) as unknown, idempotency_key: id } });
+    return encode({
+      type,
+      id: key,
+      data: { ...target, payload: JSON.parse(payload) as unknown, idempotency_key: key },
+    });
   },
   decode: (data) => decode(data as ArrayBuffer) as ServerFrame | ServerFrame[],
 };

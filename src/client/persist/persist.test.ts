@@ -9,6 +9,7 @@ import type { ClientStorage } from '../storage.ts';
 import { collect } from '../test-rig.ts';
 import { TestServer } from '../testing/index.ts';
 import { fileOf, localStorageOf, storageOn, type TextStore } from './index.ts';
+import { queueOf } from '../queue/index.ts';
 
 class Texts implements TextStore {
   readonly items = new Map<string, string>();
@@ -111,7 +112,7 @@ test.each([
     const items = collect(next.client.topic('a'), { since: 'live' });
     await rest(server, 2_000);
     expect(items.filter((text) => text === 'unsent').length).toBe(expected);
-    expect(next.client.queue.stats().messages).toBe(0);
+    expect(queueOf(next.client).stats().messages).toBe(0);
     await next.client.close();
     await rest(server, 100);
   }

@@ -18,7 +18,7 @@ import type { SubscriptionState } from '../feed.ts';
 import type { Item, Message } from '../items.ts';
 import { presenceOf, type Member, type PresenceSnapshot } from '../presence/index.ts';
 import type { PublishOptions, Receipt } from '../publishing.ts';
-import type { Snapshot, Store, StoreOptions } from '../store.ts';
+import { storeOf, type Snapshot, type Store, type StoreOptions } from '../store/index.ts';
 import type { ReadOptions, Topic } from '../topic.ts';
 import { latestMessages, type Latest } from './latest-messages.ts';
 
@@ -82,13 +82,13 @@ export function useMessages<P>(name: string, { limit = 100 }: { readonly limit?:
   return useSyncExternalStore(store.subscribe, store.getSnapshot, () => NO_MESSAGES as unknown as Latest<P>);
 }
 
-/** State that is loaded once and then kept by messages: `topic.store()` in a component. */
+/** State that is loaded once and then kept by messages: `storeOf` in a component. */
 export function useTopicState<S, P>(name: string, options: StoreOptions<S, P>): Snapshot<S> {
   const topic = useNamed<P>(name);
   const latest = useLatest(options);
   const [store, setStore] = useState<Store<S> | null>(null);
   useEffect(() => {
-    const made = topic.store<S>({
+    const made = storeOf<S, P>(topic, {
       load: (at, signal) => latest.current.load(at, signal),
       apply: (state, message: Message<P>) => latest.current.apply(state, message),
       error: (error) => latest.current.error?.(error),

@@ -10,13 +10,14 @@ const IMPORTS = /\bfrom\s*(['"])(\.[^'"]+)\1/g;
 export interface ClientModules {
   /** The path of the first one, below {@link texts}. */
   readonly entry: string;
-  /** By path below the root, as `client/index.js`. */
+  /** By path below the root, as `client/classic/index.js`. */
   readonly texts: ReadonlyMap<string, string>;
 }
 
 /** @param root the folder that has `client/` and `protocol/` */
 export function clientModules(root: URL): ClientModules {
-  const entry = existsSync(new URL('client/index.js', root)) ? 'client/index.js' : 'client/index.ts';
+  const built = 'client/classic/index.js';
+  const entry = existsSync(new URL(built, root)) ? built : 'client/classic/index.ts';
   const texts = new Map<string, string>();
   const open = [entry];
   for (let path = open.pop(); path !== undefined; path = open.pop()) {

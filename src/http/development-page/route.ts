@@ -68,6 +68,12 @@ function clientRoutes(): Route[] {
       path: '/signalbox/:room/:file',
       handle: ({ parameters: { room = '', file = '' } }) => script(known().texts.get(`${room}/${file}`)),
     },
+    {
+      method: 'GET',
+      path: '/signalbox/:room/:part/:file',
+      handle: ({ parameters: { room = '', part = '', file = '' } }) =>
+        script(known().texts.get(`${room}/${part}/${file}`)),
+    },
   ];
 }
 

@@ -4,6 +4,7 @@ import type { Receipt } from '../../../src/client/index.ts';
 import { eventually, within } from '../../harness/deadline.ts';
 import { tokenOf } from '../../harness/tokens.ts';
 import type { Scenario } from './world.ts';
+import { queueOf } from '../../../src/client/queue/index.ts';
 
 type Send = (text: string) => Promise<void>;
 
@@ -51,7 +52,7 @@ export const MESSAGES: Readonly<Record<string, Scenario>> = {
     world.port = world.server.port;
     await reading.count(3);
     expect(reading.payloads).toEqual(['one', 'two', 'three'].map((text) => ({ text })));
-    await eventually(() => client.queue.stats().messages === 0, 'the queue to be empty');
+    await eventually(() => queueOf(client).stats().messages === 0, 'the queue to be empty');
   },
 
   'What waits, and what has failed?': async (world) => {
@@ -66,7 +67,7 @@ export const MESSAGES: Readonly<Record<string, Scenario>> = {
     void client.topic('chat.42').publish('waits');
     await world.run({ client, showQueue: world.spy('queue') });
     expect(world.of('queue')[0]?.[0]).toMatch(/^1 wait \(7 bytes, the oldest for \d+ ms\), 1 have failed$/);
-    expect(client.queue.stats()).toMatchObject({ messages: 2, failed: 0 });
+    expect(queueOf(client).stats()).toMatchObject({ messages: 2, failed: 0 });
     world.port = world.server.port;
     await reading.count(2);
     expect(reading.payloads).toEqual(['waits', 'late']);

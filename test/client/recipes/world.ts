@@ -1,10 +1,14 @@
 /** What a recipe is run in: a server, the library with short delays, and what the page leaves to its reader. */
 import { onTestFinished } from 'vitest';
+import * as debug from '../../../src/client/debug/index.ts';
+import * as history from '../../../src/client/history/index.ts';
 import * as library from '../../../src/client/index.ts';
 import type { Client, ClientOptions } from '../../../src/client/index.ts';
 import * as persist from '../../../src/client/persist/index.ts';
 import * as presence from '../../../src/client/presence/index.ts';
+import * as queue from '../../../src/client/queue/index.ts';
 import * as react from '../../../src/client/react/index.ts';
+import * as store from '../../../src/client/store/index.ts';
 import { ADMIN_TOKEN } from '../../harness/admin.ts';
 import { eventually } from '../../harness/deadline.ts';
 import { startServer, type TestServer } from '../../harness/server.ts';
@@ -103,9 +107,13 @@ export class World {
       },
       {
         'signalbox/client': { ...library, createClient },
+        'signalbox/client/debug': debug,
+        'signalbox/client/history': history,
         'signalbox/client/persist': persist,
         'signalbox/client/presence': presence,
+        'signalbox/client/queue': queue,
         'signalbox/client/react': react,
+        'signalbox/client/store': store,
       },
     );
   }

@@ -1,11 +1,10 @@
 /**
- * State that is loaded once and then kept by messages. First the position is known, then the state is loaded, then what
+ * `signalbox/client/store`: state that is loaded once and then kept by messages. First the position is known, then the state is loaded, then what
  * came after the position is applied: nothing falls between the two.
  */
-import type { Position } from '../protocol/position.ts';
-import type { SignalboxError } from './errors.ts';
-import type { Item, Message } from './items.ts';
-import type { TopicPorts } from './topic-ports.ts';
+import type { Position } from '../../protocol/position.ts';
+import type { Item, Message } from '../items.ts';
+import type { Topic } from '../topic.ts';
 
 export interface StoreOptions<S, P> {
   /**
@@ -35,11 +34,9 @@ export interface Store<S> {
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
 
-export function createStore<S, P>(
-  topic: string,
-  { load, apply, error: report }: StoreOptions<S, P>,
-  ports: TopicPorts,
-): Store<S> {
+/** The application's own state of a topic: loaded at a position, then kept by every message after it. */
+export function storeOf<S, P>(topic: Topic<P>, { load, apply, error: report }: StoreOptions<S, P>): Store<S> {
+  const { client } = topic;
   const listeners = new Set<() => void>();
   const abort = new AbortController();
   let snapshot: Snapshot<S> = { value: undefined, status: 'loading', position: undefined };
@@ -50,7 +47,7 @@ export function createStore<S, P>(
       if (report === undefined) throw error;
       report(error);
     } catch (cause) {
-      ports.failed(cause);
+      client.faulty(cause);
     }
   };
   const become = (next: Snapshot<S>): void => {
@@ -69,7 +66,7 @@ export function createStore<S, P>(
   };
   const wait = (ms: number): Promise<void> =>
     new Promise((resolve) => {
-      const cancel = ports.after(ms, resolve);
+      const cancel = client.environment.after(ms, resolve);
       abort.signal.addEventListener('abort', () => {
         cancel();
         resolve();
@@ -86,21 +83,19 @@ export function createStore<S, P>(
       }
     }
   };
-  const handler = (item: Item): unknown => {
+  const handler = (item: Item<P>): unknown => {
     if (item.kind === 'message') {
       const { sequence, epoch } = item;
       const position = epoch === '' ? undefined : { epoch, sequence };
-      return become({ ...snapshot, value: apply(snapshot.value as S, item as Message<P>), position });
+      return become({ ...snapshot, value: apply(snapshot.value as S, item), position });
     }
     if (item.kind === 'gap') become({ ...snapshot, status: 'stale' });
     else if (snapshot.status === 'live') return undefined;
     // Nothing is applied before it is there: the reader waits for its handler.
     return reload(item.position);
   };
-  const refused = (error: SignalboxError | null): void => {
-    if (error !== null) failed(error);
-  };
-  const stop = ports.read(topic, { handler, refused, threw: failed, since: 'live' });
+  const handlers = { message: handler, gap: handler, live: handler, error: failed };
+  const stop = topic.on(handlers, { since: 'live' });
   return {
     subscribe: (listener) => {
       listeners.add(listener);
