@@ -1,13 +1,5 @@
 /** The JSON codec. Publication frames are joined from parts around the payload's own text: 26 ns against 620 for printing. */
-import {
-  rejected,
-  textOf,
-  type Codec,
-  type Decoded,
-  type Message,
-  type Payload,
-  type SharedDetails,
-} from './codec.ts';
+import { rejected, textOf, type Codec, type Decoded, type Message, type Payload, type SharedDetails } from './codec.ts';
 import { refusal } from './errors.ts';
 import type { ControlFrame } from './frames.ts';
 import { publishes, readMessage } from './guard.ts';
