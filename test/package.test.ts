@@ -168,12 +168,13 @@ describe('as a library', () => {
       '/pattern',
       '/presence',
       '/queue',
+      '/reader',
       '/sse',
       '/store',
       '/testing',
     ].map((entry) => `import('signalbox/client${entry}')`);
     const load = write('load.mjs', `console.log((await Promise.all([${entries.join()}])).length);`);
-    expect((await run(process.execPath, [load], { env: installed.environment })).stdout).toBe('12\n');
+    expect((await run(process.execPath, [load], { env: installed.environment })).stdout).toBe('13\n');
     expect(readFileSync(join(installed.root, 'dist/client/signalbox.js'), 'utf8')).toMatch(/^var signalbox=/);
   });
 
