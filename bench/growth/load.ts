@@ -100,7 +100,7 @@ export class Connection {
 }
 
 /** The machine was too busy, or the point too large: the curve ends before it. */
-export class OutOfTime extends Error {}
+class OutOfTime extends Error {}
 
 /** Takes points until they are all taken or the time is over. */
 export async function untilOutOfTime(run: () => Promise<void>): Promise<void> {
