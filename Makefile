@@ -15,13 +15,13 @@ STAMP        := node_modules/.stamp-$(NODE_MAJOR)
 NODE_BIN     := $(if $(SYS_MAJOR),,$(CURDIR)/$(TC)/node_modules/.bin)
 export PATH  := $(if $(NODE_BIN),$(NODE_BIN):)$(CURDIR)/node_modules/.bin:$(PATH)
 # Programs that tests run, and the Debian packages that bring them. Where they cannot be installed those tests are skipped.
-SYSTEM       := redis-server:redis-server redis-sentinel:redis-sentinel curl:curl jq:jq kubectl:kubernetes-client nginx:nginx ip:iproute2 haproxy:haproxy promtool:prometheus chromium:chromium
+SYSTEM       := redis-server:redis-server redis-sentinel:redis-sentinel curl:curl jq:jq kubectl:kubernetes-client nginx:nginx ip:iproute2 haproxy:haproxy promtool:prometheus chromium:chromium pg_ctlcluster:postgresql
 MISSING      := $(strip $(foreach pair,$(SYSTEM),$(if $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v $(firstword $(subst :, ,$(pair)))),,$(lastword $(subst :, ,$(pair))))))
 NODE_STAMP   := $(if $(NODE_BIN),$(TC)/node-$(NODE_PIN).stamp,)
 
 PEERS        := bench/peers/node_modules/.stamp
 
-.PHONY: start test unit check install system format docs lock bench bench-micro package chaos clean
+.PHONY: start test unit check check-types check-lint check-rest install system format docs lock bench bench-micro package chaos clean
 
 start: install ## run a development server on port 8081 (PORT=... make start)
 	exec ./signalbox serve --profile development
@@ -33,16 +33,24 @@ test: install system ## the whole suite
 unit: install ## what needs no services: seconds
 	vitest run src --no-isolate --exclude src/broker/redis.test.ts --exclude 'src/simulation/simulate*.test.ts'
 
+# At the same time where nothing is measured. The guard is alone: it compares speeds.
 check: install ## types, lint, format, unused code, generated docs, lock files, size of a production install
+	$(MAKE) --no-print-directory -j 2 check-lint check-types check-rest
+	node bench/guard.ts
+
+check-types:
+	tsc --noEmit
+
+check-lint:
+	oxlint --type-aware
+
+check-rest:
 	node scripts/check-lock.ts
 	node scripts/production-size.ts
 	node scripts/client-size.ts
-	tsc --noEmit
-	oxlint --type-aware
 	oxfmt --check .
-	knip
 	node scripts/docs.ts --check
-	node bench/guard.ts
+	knip
 
 install: $(STAMP) ## what is missing
 

@@ -3,6 +3,10 @@ import { SpreadWaiting } from './test/harness/spread-waiting.ts';
 
 const report = process.env['VITEST_JSON'];
 
+/** `vitest run src/…`: no file among them starts the server as a process, so it need not be built. */
+const words = process.argv.slice(2);
+const isRoomsOnly = words.some((word) => word.startsWith('src')) && !words.some((word) => word.startsWith('test'));
+
 /** What all parts of the suite have in common. */
 const common = {
   pool: 'forks',
@@ -13,10 +17,9 @@ const common = {
   // Node runs the source as it is: transforming it cost a fifth of the time, and what is tested is then not what is run.
   experimental: { viteModuleRunner: false, nodeLoader: false },
   setupFiles: 'test/harness/setup.ts',
+  // Real processes are started from a server that is built and bundled once for a run.
+  ...(!isRoomsOnly && { globalSetup: 'test/harness/build-server.ts' }),
 } as const;
-
-/** With real processes: they are started from a server that is built once for a run. */
-const scenarios = { ...common, globalSetup: 'test/harness/built-server.ts' } as const;
 
 /** Tests that compare how long others wait: what runs beside them would be what they measure. */
 const TIMED = ['test/hostile/neighbours*.test.ts', 'test/apps/rights-changed.test.ts'];
@@ -29,9 +32,9 @@ export default defineConfig({
     maxWorkers: 4,
     sequence: { sequencer: SpreadWaiting },
     projects: [
-      { test: { ...common, name: 'rooms', include: ['src/**/*.test.ts'] } },
-      { test: { ...scenarios, name: 'scenarios', include: ['test/**/*.test.ts'], exclude: TIMED } },
-      { test: { ...scenarios, name: 'timed', include: TIMED, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+      // One project: files of two never share a process, and each process loads all that it tests anew.
+      { test: { ...common, name: 'all', include: ['{src,test}/**/*.test.ts'], exclude: TIMED } },
+      { test: { ...common, name: 'timed', include: TIMED, maxWorkers: 1, sequence: { groupOrder: 1 } } },
     ],
   },
 });

@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { connect, type Connection } from './harness/client.ts';
 import type { Frame } from './harness/frames.ts';
 import { startServer, type TestServer } from './harness/server.ts';
-import { WAYS } from './harness/ways.ts';
+import { WAYS, WAYS_ON } from './harness/ways.ts';
 
 const TOPIC = 'chat.lobby';
-const OPEN = { 'rate_limiting.enabled': 'false' };
+const OPEN = { ...WAYS_ON, 'rate_limiting.enabled': 'false' };
 /** A log that is soon too short. */
 const SHORT = { ...OPEN, 'topics.history': '10', 'actor_system.mailbox_capacity': '10' };
 const HARD = ['a\nb\r\nc', '\u2028\u2029', '', 'ö€😀', '\u0000\u001f', 'data: x\n\nid: 1', ':', ' lead'];

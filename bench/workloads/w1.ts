@@ -22,6 +22,7 @@ const OURS: readonly Entry[] = [
   { server: 'signalbox-json+batch', label: 'Signalbox, JSON, batching' },
   { server: 'signalbox-msgpack+batch', label: 'Signalbox, MessagePack, batching' },
   { server: 'signalbox-sse', label: 'Signalbox, server-sent events', rounds: 3 },
+  { server: 'signalbox-socketio', label: 'Signalbox, Socket.IO', rounds: 3 },
 ];
 const BASE = 'raw corked loop';
 const NODE_PEERS = ['ws', 'Socket.IO', 'SocketCluster'];

@@ -7,27 +7,53 @@ import type { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
 import type { Action } from '../auth/rights.ts';
 import type { Draft, Published } from '../broker/broker.ts';
+import type { Database } from '../database/database.ts';
+import type { Migration } from '../database/migration.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
 import type { ConnectingFacts, ConnectionFacts, Welcome } from '../service/connection-events.ts';
+import type { ClientEvent, EventAnswer, EventTable, PublishedEvent, ServerEvent } from '../node/event-table.ts';
 import type { Frame, FrameDefinition } from './frame.ts';
 import type { Host } from './host-api.ts';
 import type { Access, AppRoute, RouteDefinition } from './app-route.ts';
 import type { Verb } from './verb.ts';
 import type { MaybePromise, StoredMessage, Zod } from './vocabulary.ts';
 
-export type { Access, AppRoute, Frame, FrameDefinition, Host, MaybePromise, RouteDefinition, StoredMessage, Verb, Zod };
+export type { ClientEvent, EventAnswer, EventTable, PublishedEvent, ServerEvent };
+export type {
+  Access,
+  AppRoute,
+  Database,
+  Frame,
+  FrameDefinition,
+  Host,
+  MaybePromise,
+  Migration,
+  RouteDefinition,
+  StoredMessage,
+  Verb,
+  Zod,
+};
 
 export interface App<Settings = unknown> {
   /** `[a-z][a-z0-9-]*`: section `[apps.<name>]`, log target `signalbox::<name>`, prefix of its metrics. */
   readonly name: string;
   /** The keys of the section, as a strict object; without, the section takes none. */
   readonly settings?: (z: Zod) => z.ZodType<Settings>;
+  /** It keeps something in the database of the server: then `host.database` is there. docs/database.md */
+  readonly database?: UsedDatabase;
   /** Commands of the shell: `./signalbox <app> <verb>`. They run in a process of their own, without `start`. */
   readonly verbs?: readonly Verb<Settings>[];
   /** Called once per node, before the first client. A throw stops the server with the application's name and the reason. */
   start(host: Host, settings: Settings): MaybePromise<Parts>;
+}
+
+export interface UsedDatabase {
+  /** Changes of its tables: a folder of files `0001-first.sql`, or the same as a list. Each is applied once, in order. */
+  readonly migrations: URL | readonly Migration[];
+  /** Whether a node whose database is away is no place for new clients. Without, it is none. */
+  readonly isNeeded?: boolean;
 }
 
 /** What an application gives back; everything is optional. */
@@ -39,6 +65,11 @@ export interface Parts {
   /** Topics that it owns. Claims of applications may not overlap. */
   readonly topics?: readonly OwnedTopics[];
   readonly hooks?: Hooks;
+  /**
+   * Namespaces of Socket.IO with the events that clients know there; a namespace belongs to one application. Without
+   * `[socketio]` in the configuration nobody asks for them.
+   */
+  readonly socketio?: readonly EventTable[];
   /** Events that it has given up, for operators: `/admin/apps/dead-letters`. */
   readonly deadLetters?: AppDeadLetters;
   /** A component of `/health`, and of readiness where it is needed. Called when somebody asks; never waits. */

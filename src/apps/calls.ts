@@ -3,6 +3,7 @@
  * refusal to the caller. An application can neither take a connection down nor block the event loop unnoticed.
  */
 import type { DeadLetters } from '../actor/dead-letters.ts';
+import { DatabaseError } from '../database/database-error.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Counters } from '../telemetry/counters.ts';
@@ -75,7 +76,7 @@ export class Calls {
       timer?.cancel();
       answer(outcome());
     };
-    const failed = (error: unknown): void => settle(() => this.failed(called, error));
+    const failed = (error: unknown): void => settle(() => unavailable(called, error) ?? this.failed(called, error));
     try {
       const result = this.timed(called, () => work(ending.signal));
       if (!isPromise(result)) return settle(() => result);
@@ -144,6 +145,17 @@ export class Calls {
       blocked_ms: Math.round(blockedMs),
     });
   }
+}
+
+/** Somebody waits for the answer, who may try again: that the database is away is no fault of the application. */
+const ASKED: ReadonlySet<Part> = new Set(['frame', 'route', 'decision', 'publishing', 'history', 'connecting']);
+const DATABASE_RETRY_MS = 1_000;
+
+function unavailable({ part }: Called, error: unknown): Refusal | null {
+  if (!(error instanceof DatabaseError) || !error.isTemporary || !ASKED.has(part)) return null;
+  if (error.problem === 'unknown')
+    return refusal('outcome_unknown', 'the database did not say whether it was stored', DATABASE_RETRY_MS);
+  return refusal('database_unavailable', `the database could not do it now: ${error.problem}`, DATABASE_RETRY_MS);
 }
 
 function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {

@@ -1,6 +1,7 @@
 /** What applications give back, held against one another and against the server: everything that is wrong, at once. */
 import type { Problem } from '../config/problem.ts';
 import { isSupportedPattern, isTopicName, looksLikePattern, overlaps } from '../protocol/topic.ts';
+import { CLIENT_FRAME_TYPES } from '../protocol/frames.ts';
 import type { Hooks, Parts } from './app.ts';
 import { FRAME_TYPE } from './frame-type.ts';
 
@@ -20,10 +21,25 @@ export function partsProblems(
   given: readonly Given[],
   routes: readonly { readonly method: string; readonly path: string }[],
 ): Problem[] {
-  return [...memberProblems(given), ...frameProblems(given), ...routeProblems(given, routes), ...topicProblems(given)];
+  return [
+    ...memberProblems(given),
+    ...frameProblems(given),
+    ...routeProblems(given, routes),
+    ...topicProblems(given),
+    ...tableProblems(given),
+  ];
 }
 
-const PARTS = ['frames', 'routes', 'topics', 'hooks', 'deadLetters', 'health', 'stop'] satisfies (keyof Parts)[];
+const PARTS = [
+  'frames',
+  'routes',
+  'topics',
+  'hooks',
+  'socketio',
+  'deadLetters',
+  'health',
+  'stop',
+] satisfies (keyof Parts)[];
 const HOOKS = [
   'atOnce',
   'connecting',
@@ -123,6 +139,33 @@ function topicProblems(given: readonly Given[]): Problem[] {
         expected: `topics ${pattern} for one owner`,
         got: `${other.pattern} of ${other.app} has topics in common with it`,
       }));
+    }),
+  );
+}
+
+const NAMESPACE = /^\/(?:[A-Za-z0-9_-]{1,64})?$/;
+/** What a table may make of events: answers to `GetMissedMessages` come as frames that no event is made of. */
+const OWN_TYPES = new Set<string>(CLIENT_FRAME_TYPES.filter((type) => type !== 'GetMissedMessages'));
+
+function tableProblems(given: readonly Given[]): Problem[] {
+  const takenBy = new Map<string, string>();
+  return given.flatMap(({ app, parts }) =>
+    (parts.socketio ?? []).flatMap((table) => {
+      const key = `apps.${app}`;
+      const { namespace, events } = table;
+      if (typeof namespace !== 'string' || !NAMESPACE.test(namespace))
+        return [{ key, expected: 'namespaces / or / and 1 to 64 letters, digits, _ and -', got: quoted(namespace) }];
+      const other = takenBy.get(namespace);
+      takenBy.set(namespace, app);
+      if (other !== undefined)
+        return [{ key, expected: `namespace ${namespace} for one application`, got: `it is that of ${other} too` }];
+      return Object.entries(events ?? {})
+        .filter(([, event]) => !(OWN_TYPES.has(event?.type) || FRAME_TYPE.test(event?.type)))
+        .map(([name, event]) => ({
+          key,
+          expected: `event ${name} of ${namespace} with the type of a frame that clients may send`,
+          got: quoted(event?.type),
+        }));
     }),
   );
 }

@@ -1,5 +1,6 @@
 /** What an application is given: everything that it can do to the server, and ports for what it would import otherwise. */
 import type { Published } from '../broker/broker.ts';
+import type { Database } from '../database/database.ts';
 import type { Reason, Refusal } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
@@ -24,6 +25,9 @@ export interface Host {
 
   /** What all nodes keep together, where the server has a store for that (`redis.url`); `null` without. */
   readonly shared: SharedStore | null;
+
+  /** For an application that says so (`database` of App); `null` for others. */
+  readonly database: Database | null;
 
   /** Types the handler by its schema. */
   frame<Data = undefined>(definition: FrameDefinition<Data>): Frame;

@@ -1,5 +1,6 @@
 /** What the hosts of all applications of a node are made of. */
 import type { ControlBus } from '../control/command.ts';
+import type { Database } from '../database/database.ts';
 import type { ServiceContext } from '../service/context.ts';
 import type { Random } from '../telemetry/clock.ts';
 import type { MetricEntry } from '../telemetry/metric-entry.ts';
@@ -13,6 +14,8 @@ export interface HostPorts {
   readonly random: Random;
   readonly bus: ControlBus;
   readonly shared: SharedStore | null;
+  /** By the name of an application. */
+  readonly database: (app: string) => Database | null;
   readonly events: AppEvents;
   /** @throws when there is a metric of this name */
   readonly addMetric: (entry: MetricEntry) => void;

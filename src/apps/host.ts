@@ -25,6 +25,7 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
     z,
     random,
     shared,
+    database: ports.database(name),
     log,
     clock: context.clock,
     scheduler: context.scheduler,

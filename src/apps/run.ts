@@ -4,6 +4,7 @@ import type { Problem } from '../config/problem.ts';
 import type { FrameHandler } from '../connection/context.ts';
 import type { AppDeadLetters, RunningDeadLetters } from '../node/app-dead-letters.ts';
 import type { ApplicationRoute } from '../node/application-route.ts';
+import type { EventTable } from '../node/event-table.ts';
 import { isRefusal } from '../protocol/errors.ts';
 import type { Scheduler } from '../telemetry/clock.ts';
 import type { Counters } from '../telemetry/counters.ts';
@@ -35,6 +36,8 @@ export interface AppPorts extends HostPorts {
 export interface RunningApps {
   readonly frames: ReadonlyMap<string, FrameHandler>;
   readonly routes: readonly ApplicationRoute[];
+  /** Of Socket.IO, each of another namespace. */
+  readonly eventTables: readonly EventTable[];
   /** `null` when no application owns a topic. */
   readonly owners: Owners | null;
   /** `null` when no application has hooks. */
@@ -128,6 +131,7 @@ function build(running: readonly Running[], ports: AppPorts): RunningApps {
   return {
     frames: new Map(frames),
     routes,
+    eventTables: running.flatMap(({ parts }) => parts.socketio ?? []),
     owners: owners.size === 0 ? null : owners,
     events: hasHooks ? events : null,
     deadLetters: new Map(running.flatMap((it) => deadLettersOf(it, deadlineMs))),

@@ -2,9 +2,10 @@
 import type { Config } from '../config/schema.ts';
 import type { Node } from '../node/node.ts';
 import type { Route } from '../node/route.ts';
+import type { SocketRoute } from '../node/socket-route.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
-import { listen, listenHttp, type Server } from '../transport/server.ts';
+import { listen, listenHttp, type Server, type ServerOptions } from '../transport/server.ts';
 
 interface Servers extends Server {
   readonly adminPort: number;
@@ -16,19 +17,22 @@ export async function listenAll(
   node: Node,
   routes: readonly Route[],
   admin: readonly Route[],
+  socketRoutes: readonly SocketRoute[],
   counters: Counters,
   log: Log,
 ): Promise<Servers> {
   const { host, port: adminPort } = config.admin;
   if (adminPort === undefined) {
-    const server = await listen(node, [...routes, ...admin], serverOptions(config), counters, log);
+    const server = await listen(node, [...routes, ...admin], serverOptions(config, socketRoutes), counters, log);
     return { ...server, adminPort: server.port };
   }
   const own = await listenHttp(admin, { host, port: adminPort }, counters, log);
-  const server = await listen(node, routes, serverOptions(config), counters, log).catch((error: unknown) => {
-    own.end();
-    throw error;
-  });
+  const server = await listen(node, routes, serverOptions(config, socketRoutes), counters, log).catch(
+    (error: unknown) => {
+      own.end();
+      throw error;
+    },
+  );
   return {
     port: server.port,
     adminPort: own.port,
@@ -48,14 +52,21 @@ export async function listenAsWorker(
   config: Config,
   node: Node,
   routes: readonly Route[],
+  socketRoutes: readonly SocketRoute[],
   counters: Counters,
   log: Log,
 ): Promise<Servers> {
-  const server = await listen(node, routes, { ...serverOptions(config), sharesPort: true }, counters, log);
+  const server = await listen(
+    node,
+    routes,
+    { ...serverOptions(config, socketRoutes), sharesPort: true },
+    counters,
+    log,
+  );
   return { ...server, adminPort: server.port };
 }
 
-function serverOptions({ server, websocket }: Config): Parameters<typeof listen>[2] {
+function serverOptions({ server, websocket }: Config, socketRoutes: readonly SocketRoute[]): ServerOptions {
   return {
     host: server.host,
     port: server.port,
@@ -63,5 +74,6 @@ function serverOptions({ server, websocket }: Config): Parameters<typeof listen>
     clientTimeoutSecs: websocket.client_timeout_secs,
     compression: websocket.compression,
     sharesPort: false,
+    socketRoutes,
   };
 }

@@ -61,6 +61,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: 'Backs up all sessions of Redis to a file, or restores them.',
     load: async () => (await import('./sessions.ts')).sessions,
   },
+  database: {
+    summary: 'Makes the tables of applications, and says which changes of them are missing.',
+    load: async () => (await import('./database.ts')).database,
+  },
   simulate: {
     summary: 'Runs the real connection, router, broker and session code on virtual time against random faults.',
     load: async () => (await import('./simulate.ts')).simulate,

@@ -18,10 +18,12 @@ import { listenAll, listenAsWorker } from './listening.ts';
 import { runApps } from './node/apps.ts';
 import { joinControl } from './node/control.ts';
 import { buildCore, type Core } from './node/core.ts';
+import { openNodeDatabase, type NodeDatabase } from './node/database.ts';
 import { buildMetrics } from './node/metrics.ts';
 import { buildUpkeep } from './node/presence.ts';
 import { buildPulse } from './node/pulse.ts';
 import { adminRoutes, appRoutes, publicRoutes } from './node/routes.ts';
+import { buildSocketIo } from './node/socketio.ts';
 import { stopNode, type StopOptions } from './node/stop.ts';
 import { nodeName } from './node-name.ts';
 import { buildStorage } from './storage/build.ts';
@@ -74,9 +76,18 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   await storage.broker.start(context.router);
   const upkeep = buildUpkeep(config, context, storage, logs);
   const pulse = buildPulse(core, operations, storage, () => onEnd('fatal'));
-  const metrics = buildMetrics(core, storage, pulse, logs);
+  let database: NodeDatabase | null = null;
+  const metrics = buildMetrics(core, storage, pulse, logs, () => database);
 
-  const own = publicRoutes(config, core, storage, () => running);
+  const socketIo = await buildSocketIo(config, core);
+  const own = publicRoutes(
+    config,
+    core,
+    storage,
+    () => running,
+    () => database,
+    socketIo,
+  );
   const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
   const looking = [
     ...adminViewRoutes(node, bus, operations),
@@ -91,18 +102,34 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   // The process may go on without this node: nothing of it may be left.
   const letGo = async (error: unknown): Promise<never> => {
     await running?.stop(config.apps.deadline_ms);
+    await database?.stop();
     await storage.stop();
     throw error;
   };
   const taken = [...own, ...metricRoutes, ...admin];
   const { shared } = storage;
-  const setOfApps = { config, apps, core, bus, shared, metrics, logs, events, frames: frameHandlers, routes: taken };
+  database = await openNodeDatabase(config, name, apps, logs).catch(letGo);
+  const setOfApps = {
+    config,
+    apps,
+    core,
+    bus,
+    shared,
+    database,
+    metrics,
+    logs,
+    events,
+    frames: frameHandlers,
+    routes: taken,
+  };
   running = await runApps(setOfApps).catch(letGo);
   const routes = [...own, ...appRoutes(config, core, running)];
+  socketIo?.serve(running.eventTables);
+  const socketRoutes = socketIo?.socketRoutes ?? [];
   const transportLog = logs.room('transport');
   const listening = isWorker
-    ? listenAsWorker(config, node, routes, context.counters, transportLog)
-    : listenAll(config, node, [...routes, ...metricRoutes], admin, context.counters, transportLog);
+    ? listenAsWorker(config, node, routes, socketRoutes, context.counters, transportLog)
+    : listenAll(config, node, [...routes, ...metricRoutes], admin, socketRoutes, context.counters, transportLog);
   const servers = await listening.catch(letGo);
   port = servers.port;
   pulse.start();
@@ -115,7 +142,8 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     routes: [...routes, ...metricRoutes, ...admin],
     storage,
     metrics,
-    stop: (options) => stopNode(config, { node, storage, pulse, upkeep, servers, apps: running }, options),
+    stop: (options) =>
+      stopNode(config, { node, storage, pulse, upkeep, socketIo, servers, apps: running, database }, options),
   };
 }
 

@@ -5,14 +5,14 @@ import type { ClientEvents } from './client-options.ts';
 import type { ConnectionState } from './connection-state.ts';
 import type { BufferBounds } from './consumer.ts';
 import type { Environment } from './environment.ts';
-import type { PublishQueue } from './publish-queue.ts';
+import type { Publishes } from './publish-ports.ts';
 import type { PublishOptions, Receipt } from './publishing.ts';
 import type { Topic } from './topic.ts';
 
 type PayloadOf<T, N> = N extends keyof T ? T[N] : unknown;
 
 /** Of entries beside the core. */
-type CoreType = 'History' | 'Presence' | 'PresenceGet' | 'Subscribe' | 'Unsubscribe';
+type CoreType = 'History' | 'Presence' | 'PresenceGet' | 'Subscribe';
 
 /** @typeParam T what is published where, as `{ news: Article; [chat: `chat.${string}`]: Line }` */
 export interface Client<T = Record<string, unknown>> extends ClientParts {
@@ -38,8 +38,8 @@ export interface Client<T = Record<string, unknown>> extends ClientParts {
   resume(): void;
   /** Does not wait for the back-off. */
   retryNow(): void;
-  /** The end. @param options.flushMs how long the queue may take to become empty */
-  close(options?: { readonly flushMs?: number }): Promise<void>;
+  /** The end. Messages that wait to be published stay in the storage. */
+  close(): Promise<void>;
   /** The end, and nothing is left of the user: no positions, no queue, no token. */
   signOut(): Promise<void>;
 }
@@ -53,12 +53,15 @@ export interface ClientParts {
   /** Functions of theirs that see every frame. */
   readonly taps: Set<(frame: ServerFrame) => void>;
   readonly bounds: BufferBounds;
-  readonly publishes: PublishQueue;
+  /** None of a client that only reads. */
+  readonly publishes: Publishes | undefined;
   /** Whether a key is of this client. */
   readonly isMine: (key: string) => boolean;
   /** Up to where the application has handled each topic. */
   readonly positions: ReadonlyMap<string, Position>;
   keep(topic: string, position: Position): void;
+  /** Nobody reads it any more. */
+  leave(topic: string): void;
   /** Tells what nobody else is told. */
   faulty(cause: unknown): void;
 }

@@ -16,7 +16,7 @@ export interface ClientOptions {
   /** `lazy`, when it is not given: at the first topic or publish. */
   readonly connect?: 'lazy' | 'now';
   readonly codec?: ClientCodec;
-  /** Where positions and the queue are kept; without one, in memory. */
+  /** Where positions and the queue are kept, of `signalbox/client/persist`; without one, in memory. */
   readonly storage?: ClientStorage;
   readonly queue?: QueueOptions;
   /** Of each reader: above it the log is the buffer. */
@@ -27,8 +27,6 @@ export interface ClientOptions {
   readonly environment?: Partial<Environment>;
   /** For networks without WebSocket: `overHttp()` of `signalbox/client/sse`. */
   readonly fallback?: (environment: Environment) => Environment['open'];
-  /** Told what happens, for debugging. No tokens, no payloads. */
-  readonly log?: (event: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
 /** A message from the operators to everybody who is connected. */

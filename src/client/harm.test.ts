@@ -1,15 +1,15 @@
 /** Faults of the application around it. */
 import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { logEvents } from './debug/index.ts';
 import { collect, rig } from './test-rig.ts';
 import { TestServer } from './testing/index.ts';
 
 describe('what must not do harm', () => {
   test('listeners that throw are told as errors, and nothing else changes', async () => {
-    const { client, server, errors, pass } = rig({
-      log: () => {
-        throw new Error('log');
-      },
+    const { client, server, errors, pass } = rig();
+    logEvents(client, () => {
+      throw new Error('log');
     });
     client.on('state', () => {
       throw new Error('state');
@@ -33,7 +33,6 @@ describe('what must not do harm', () => {
     const told: unknown[] = [];
     const { client, pass } = rig({
       token: secret,
-      log: (_event, facts) => told.push(facts),
       environment: {
         ...new TestServer().environment,
         open: (_url, protocols) => {
@@ -41,6 +40,7 @@ describe('what must not do harm', () => {
         },
       },
     });
+    logEvents(client, (_event, facts) => told.push(facts));
     const error: unknown = await client
       .topic('a')
       .publish(1)

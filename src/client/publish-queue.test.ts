@@ -259,7 +259,10 @@ describe('the end', () => {
   test('close waits for the queue when it is told to, and settles what is left', async () => {
     const { client, server, pass } = rig();
     const found = outcomes([client.topic('a').publish('1')]);
-    await Promise.all([client.close({ flushMs: 1_000 }), pass(100)]);
+    const closed = queueOf(client)
+      .settled(1_000)
+      .then(() => client.close());
+    await Promise.all([closed, pass(100)]);
     expect(found).toEqual([1]);
     await expect(client.topic('a').publish('2')).rejects.toMatchObject({ reason: 'closed' });
     expect([server.timers, server.listening]).toEqual([0, 0]);

@@ -43,16 +43,17 @@ export function makeRenewal(
       if (error?.reason === 'signed_out') return signedOut(error);
       if (error !== null) return again(error);
       if (!link.isOpen) return;
-      requests.ask(link, 'Authenticate', { token }, (refusal, frame) => {
-        if (refusal?.reason === 'offline') return;
+      const answered = (refusal: SignalboxError | null, details: unknown): void => {
+        if (!link.isOpen) return;
         if (refusal !== null) {
           tokens.distrust(true);
           return again(refusal);
         }
-        const { expires_at: expiresAt, unsubscribed = [] } = (frame?.data.details ?? {}) as Authenticated;
+        const { expires_at: expiresAt, unsubscribed = [] } = (details ?? {}) as Authenticated;
         tokens.accepted(expiresAt);
         dropped(unsubscribed, new SignalboxError('not_allowed', 'the new token does not allow it', { code: 403 }));
-      });
+      };
+      requests.ask('Authenticate', { token }, answered, link);
     });
   };
   return { begin, stop: () => cancel() };

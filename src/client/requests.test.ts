@@ -17,7 +17,7 @@ test('what the server has perhaps refused unread ends and may be asked again; wh
   const [here, elsewhere] = [link(), link()];
   const ends: string[] = [];
   const ask = (on: Link, name: string): void =>
-    requests.ask(on, 'Subscribe', {}, (error) => ends.push(`${name} ${error?.reason} ${error?.temporary}`));
+    requests.ask('Subscribe', {}, (error) => ends.push(`${name} ${error?.reason} ${error?.temporary}`), on);
   ask(here, 'early');
   ask(elsewhere, 'elsewhere');
   now = 10;
@@ -25,5 +25,5 @@ test('what the server has perhaps refused unread ends and may be asked again; wh
   requests.unread(here, 5);
   expect(ends).toEqual(['early outcome_unknown true']);
   requests.lost(here);
-  expect(ends).toEqual(['early outcome_unknown true', 'late offline true']);
+  expect(ends).toEqual(['early outcome_unknown true', 'late outcome_unknown true']);
 });

@@ -5,10 +5,11 @@
  */
 import type { Position } from '../protocol/position.ts';
 import type { ServerFrame } from '../protocol/wire.ts';
-import { refused, SignalboxError, type ErrorReason } from './errors.ts';
+import { refused, SignalboxError } from './errors.ts';
 import type { Link } from './link.ts';
 
-export type Answered = (error: SignalboxError | null, frame?: ServerFrame) => void;
+/** @param details of the answer, when there is no error */
+export type Answered = (error: SignalboxError | null, details?: unknown) => void;
 
 export interface PageRequest {
   readonly topic: string;
@@ -18,28 +19,19 @@ export interface PageRequest {
   readonly reverse?: boolean | undefined;
 }
 
-/** @param details of the answer, when there is no error */
-type Details = (error: SignalboxError | null, details?: unknown) => void;
-
-interface Pending {
-  readonly link: Link;
-  readonly sentAt: number;
-  readonly done: Answered;
-}
-
-interface Waiting {
+interface Asked {
   readonly type: string;
   readonly data: unknown;
-  readonly done: Details;
+  readonly done: Answered;
+  /** On which it was sent; `null` when it waits for one. */
+  link: Link | null;
+  sentAt: number;
 }
 
 const PAGE = 'History';
-const LOST = 'the connection was lost before the answer came';
 
 export class Requests {
-  readonly #pending = new Map<string, Pending>();
-  #waiting: Waiting[] = [];
-  #isReading = false;
+  readonly #asked = new Map<string, Asked>();
   readonly #prefix: string;
   #last = 0;
   readonly #elapsed: () => number;
@@ -52,79 +44,74 @@ export class Requests {
     this.#link = link;
   }
 
-  /** Sends a frame; `done` is told once, with `offline` when the connection is lost before. */
-  ask(link: Link, type: string, data: unknown, done: Answered): void {
+  page(request: PageRequest, done: Answered): void {
+    this.ask(PAGE, request, done);
+  }
+
+  /**
+   * Sends a frame on this connection, or when there is one; `done` is told once, with `outcome_unknown` when the
+   * connection was lost before the answer.
+   */
+  ask(type: string, data: unknown, done: Answered, on?: Link): void {
     this.#last += 1;
     const id = `${this.#prefix}${this.#last}`;
-    this.#pending.set(id, { link, sentAt: this.#elapsed(), done });
-    const problem = link.send({ type, id, data });
-    if (problem === null) return;
-    this.#pending.delete(id);
-    done(new SignalboxError(problem, `expected data of ${type} that the server takes`));
+    const asked = { type, data, done, link: null, sentAt: 0 };
+    this.#asked.set(id, asked);
+    if (on === undefined) this.next();
+    else this.#send(id, asked, on);
   }
 
-  page(request: PageRequest, done: Details): void {
-    this.later(PAGE, request, done);
-  }
-
-  /** When there is a connection. */
-  later(type: string, data: unknown, done: Details): void {
-    this.#waiting.push({ type, data, done });
-    this.next();
-  }
-
+  /** Sends what waits for a connection. */
   next(): void {
     const link = this.#link();
     if (link === null) return;
-    for (const each of this.#waiting.splice(0)) {
-      const isPage = each.type === PAGE;
-      if (isPage && this.#isReading) this.#waiting.push(each);
-      else this.#send(link, each, isPage);
+    let isReading = [...this.#asked.values()].some(({ type, link: on }) => type === PAGE && on !== null);
+    for (const [id, asked] of this.#asked) {
+      const isPage = asked.type === PAGE;
+      if (asked.link !== null || (isPage && isReading)) continue;
+      isReading ||= isPage;
+      this.#send(id, asked, link);
     }
   }
 
-  /** @returns whether somebody waited for it */
-  answered(frame: ServerFrame): boolean {
-    const id = frame.reply_to ?? '';
-    const waiting = this.#pending.get(id);
-    if (waiting === undefined) return false;
-    this.#pending.delete(id);
-    if (frame.type === 'Error') waiting.done(refused(frame.data));
-    else waiting.done(null, frame);
-    return true;
+  /** Topics that the server gives by itself stay. */
+  leave(topic: string, link = this.#link()): void {
+    if (link !== null && !link.given.has(topic)) this.ask('Unsubscribe', { topics: [topic] }, () => {}, link);
+  }
+
+  answered({ type, data, reply_to: id = '' }: ServerFrame): void {
+    if (type === 'Error') this.#end(id, refused(data));
+    else this.#end(id, null, data.details);
+    this.next();
   }
 
   lost(link: Link): void {
-    this.#end(link, Infinity, 'offline', LOST);
+    for (const asked of this.#asked.values()) if (asked.link === link && asked.type === PAGE) asked.link = null;
+    this.unread(link, Infinity);
   }
 
   /** What was asked so long ago and is not answered has perhaps not been read. */
   unread(link: Link, before: number): void {
-    this.#end(link, before, 'outcome_unknown', 'expected an answer');
+    for (const [id, { link: on, sentAt }] of this.#asked)
+      if (on === link && sentAt <= before)
+        this.#end(id, new SignalboxError('outcome_unknown', 'no answer came', { temporary: true }));
   }
 
   close(error: SignalboxError): void {
-    for (const { done } of this.#waiting.splice(0)) done(error);
+    for (const id of this.#asked.keys()) this.#end(id, error);
   }
 
-  #send(link: Link, each: Waiting, isPage: boolean): void {
-    if (isPage) this.#isReading = true;
-    this.ask(link, each.type, each.data, (error, frame) => {
-      if (isPage) this.#isReading = false;
-      const isLost = error?.reason === 'offline';
-      if (isPage && isLost) this.#waiting.unshift(each);
-      // A connection that was lost says nothing of what the server has done.
-      else
-        each.done(isLost ? new SignalboxError('outcome_unknown', LOST, { cause: error }) : error, frame?.data.details);
-      this.next();
-    });
+  #send(id: string, asked: Asked, link: Link): void {
+    const { type, data } = asked;
+    asked.link = link;
+    asked.sentAt = this.#elapsed();
+    const problem = link.send({ type, id, data });
+    if (problem !== null) this.#end(id, new SignalboxError(problem, `the data of ${type} cannot be sent`));
   }
 
-  #end(link: Link, before: number, reason: ErrorReason, message: string): void {
-    for (const [id, { link: on, sentAt, done }] of this.#pending) {
-      if (on !== link || sentAt > before) continue;
-      this.#pending.delete(id);
-      done(new SignalboxError(reason, message, { temporary: true }));
-    }
+  #end(id: string, error: SignalboxError | null, details?: unknown): void {
+    const asked = this.#asked.get(id);
+    this.#asked.delete(id);
+    asked?.done(error, details);
   }
 }

@@ -1,38 +1,20 @@
 /** All topics of a client: shared, counted, asked for again on every connection at their positions. */
 import { MAX_TOPICS_PER_FRAME } from '../protocol/limits.ts';
-import type { Position } from '../protocol/position.ts';
 import type { ServerData, ServerFrame, SubscribedDetails } from '../protocol/wire.ts';
 import { BackOff } from './back-off.ts';
 import { CatchUp } from './catch-up.ts';
 import type { Consumer } from './consumer.ts';
-import type { Environment } from './environment.ts';
 import { refused, SignalboxError } from './errors.ts';
 import { Feed } from './feed.ts';
 import { messageOf } from './items.ts';
 import type { Link } from './link.ts';
-import type { Requests } from './requests.ts';
-
-/** Where a reader begins: where it left off (else now), now, at a position, at the first or the last so many of the log. */
-export type Since = 'stored' | 'live' | 'earliest' | Position | { readonly last: number };
-
-export interface SubscriptionPorts {
-  readonly environment: Environment;
-  readonly requests: Requests;
-  readonly lingerMs: number;
-  /** The connection, when it can be written to. */
-  link(): Link | null;
-  /** Where a topic was left. */
-  stored(topic: string): Position | undefined;
-  readonly isMine: (key: string) => boolean;
-  /** Everything has been asked for and answered there. */
-  settled(link: Link): void;
-  /** A hole came that nobody announced, which must never be. */
-  violated(topic: string): void;
-  changed(topic: string): void;
-}
+import type { Since, SubscriptionPorts } from './subscription-ports.ts';
 
 /** The alias of the messages to one's own user. */
 export const ME = '@me';
+
+/** A topic that does not catch up is asked for again when it has brought nothing for so long. */
+const SILENT_MS = 15_000;
 
 export class Subscriptions {
   readonly #feeds = new Map<string, Feed>();
@@ -63,13 +45,12 @@ export class Subscriptions {
       this.#feeds.set(name, feed);
     }
     const joined = feed;
-    joined.cancelLinger();
     if (joined.state === 'rejected') {
       joined.error = null;
       joined.detach();
     }
     this.#begin(joined, consumer, since === 'stored' ? (this.#ports.stored(name) ?? 'live') : since);
-    this.#ports.changed(name);
+    this.#changed(joined);
     return () => this.#remove(joined, consumer);
   }
 
@@ -107,7 +88,7 @@ export class Subscriptions {
       if (feed.asked === link) feed.asked = feed.link;
       if (feed.link === null) {
         feed.isLive = false;
-        this.#ports.changed(feed.name);
+        this.#changed(feed);
       }
     }
   }
@@ -127,7 +108,7 @@ export class Subscriptions {
     }
     if (feed.consumers.size > 0 && !feed.hasJoined) this.#leave(feed);
     for (const consumer of feed.consumers) if (!consumer.isRefused) this.#catchUp.go(feed, consumer);
-    if (feed.isLive !== wasLive) this.#ports.changed(name);
+    if (feed.isLive !== wasLive) this.#changed(feed);
   }
 
   /** The rights have changed meanwhile, or a backend wants it so, and says nothing more. */
@@ -135,7 +116,7 @@ export class Subscriptions {
     const topics = details['topics'] as readonly string[];
     const rejected = (details['rejected'] ?? []) as SubscribedDetails['rejected'];
     for (const name of topics) link.given.delete(name);
-    for (const entry of rejected) this.dropped([entry.topic], refused(entry));
+    for (const entry of rejected) this.#refuse(link, this.#feeds.get(entry.topic), refused(entry));
     if (rejected.length === 0) this.dropped(topics, new SignalboxError('unsubscribed', 'the server has ended it'));
   }
 
@@ -151,13 +132,13 @@ export class Subscriptions {
   close(error: SignalboxError | null): void {
     this.#cancelAgain?.();
     for (const feed of this.#feeds.values()) {
-      feed.cancelLinger();
+      feed.cancelTimer();
       feed.detach();
       for (const consumer of feed.consumers) {
         consumer.end();
         consumer.events.refused(error);
       }
-      this.#ports.changed(feed.name);
+      this.#changed(feed);
     }
     this.#feeds.clear();
   }
@@ -180,20 +161,32 @@ export class Subscriptions {
     if (!feed.consumers.delete(consumer)) return;
     consumer.end();
     if (feed.consumers.size > 0) return;
-    feed.cancelLinger = this.#ports.environment.after(this.#ports.lingerMs, () => {
+    feed.cancelTimer();
+    feed.cancelTimer = this.#ports.environment.after(this.#ports.lingerMs, () => {
       this.#leave(feed);
       this.#feeds.delete(feed.name);
-      this.#ports.changed(feed.name);
+      this.#changed(feed);
     });
+  }
+
+  #changed(feed: Feed): void {
+    this.#ports.changed(feed.name);
+    const { link, last } = feed;
+    if (feed.consumers.size === 0) return;
+    feed.cancelTimer();
+    // A log that loses its newest messages says nothing of it to those who had none of them, and may never bring what they missed.
+    if (link !== null && !feed.isLive)
+      feed.cancelTimer = this.#ports.environment.after(SILENT_MS, () => {
+        if (feed.asked === link && feed.last === last) this.#subscribe(link, [feed]);
+        else this.#changed(feed);
+      });
   }
 
   /** Off the wire: nobody reads it, or nobody has room. */
   #leave(feed: Feed): void {
-    for (const link of new Set([feed.link, feed.asked]))
-      if (link !== null && !link.given.has(feed.name))
-        this.#ports.requests.ask(link, 'Unsubscribe', { topics: [feed.name] }, () => {});
+    for (const link of new Set([feed.link, feed.asked])) this.#ports.requests.leave(feed.name, link);
     feed.detach();
-    this.#ports.changed(feed.name);
+    this.#changed(feed);
   }
 
   /** On the wire, if somebody takes what comes. */
@@ -211,17 +204,19 @@ export class Subscriptions {
       }
       this.#unanswered.set(link, (this.#unanswered.get(link) ?? 0) + 1);
       const topics = part.map((feed) => feed.entry());
-      this.#ports.requests.ask(link, 'Subscribe', { topics }, (error, frame) => {
+      const answered = (error: SignalboxError | null, details: unknown): void => {
         const left = this.#unanswered.get(link);
-        if (left === undefined || error?.reason === 'offline') return;
+        // The connection was lost.
+        if (left === undefined) return;
         this.#unanswered.set(link, left - 1);
-        if (error === null) this.#answered(link, frame?.data.details as unknown as SubscribedDetails, part);
+        if (error === null) this.#answered(link, details as SubscribedDetails, part);
         // One of them is no topic or no position. Asked alone, the others are taken.
         else if (part.length > 1 && !error.temporary)
           for (const feed of part) this.#subscribe(link, feed.asked === link ? [feed] : []);
         else for (const feed of part) this.#refuse(link, feed, error);
         this.#check(link);
-      });
+      };
+      this.#ports.requests.ask('Subscribe', { topics }, answered, link);
     }
   }
 
@@ -236,7 +231,7 @@ export class Subscriptions {
       // It may have been given up and asked for again meanwhile: that has an answer of its own.
       if (feed?.asked !== link || feed.request !== request) continue;
       feed.confirmed(link, positions[name], recovery[name]);
-      this.#ports.changed(name);
+      this.#changed(feed);
       for (const consumer of feed.consumers) this.#catchUp.go(feed, consumer);
     }
     for (const entry of rejected) {
@@ -245,14 +240,15 @@ export class Subscriptions {
     }
   }
 
-  #refuse(link: Link, feed: Feed, error: SignalboxError): void {
-    if (feed.asked !== link) return;
+  #refuse(link: Link, feed: Feed | undefined, error: SignalboxError): void {
+    if (feed?.asked !== link) return;
     feed.asked = feed.link === link ? null : feed.link;
     // As long as the other connection brings it, that one does.
     if (feed.asked !== null) return;
-    feed.link = null;
-    if (error.temporary) this.#later(feed, error.retryAfterMs);
-    else this.#reject(feed, error);
+    if (!error.temporary) return this.#reject(feed, error);
+    feed.detach();
+    this.#changed(feed);
+    this.#later(feed, error.retryAfterMs);
   }
 
   #later(feed: Feed, atLeast?: number): void {
@@ -282,7 +278,7 @@ export class Subscriptions {
       consumer.isJoined = false;
       consumer.events.refused(error);
     }
-    this.#ports.changed(feed.name);
+    this.#changed(feed);
   }
 }
 

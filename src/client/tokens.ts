@@ -1,6 +1,7 @@
 /** Where tokens come from: asked for before a socket and before the one in use ends, one request at a time. */
 import type { Environment } from './environment.ts';
-import { isSignalboxError, SignalboxError } from './errors.ts';
+import { faultOf, isSignalboxError, type SignalboxError } from './errors.ts';
+import { askText } from './text-source.ts';
 
 export interface TokenRequest {
   /** `rejected`: the server did not take the last one. */
@@ -28,7 +29,7 @@ export class Tokens {
   /** How far the server's clock is ahead of this one. */
   #offset = 0;
   #wasRejected = false;
-  #abortLast: (() => void) | null = null;
+  #abort: AbortController | null = null;
   #waiters: TokenDone[] = [];
 
   constructor(source: TokenSource | undefined, environment: Environment) {
@@ -74,44 +75,34 @@ export class Tokens {
     const source = this.#source;
     if (typeof source !== 'function') return;
     this.#waiters.push(done);
-    if (this.#abortLast !== null) return;
+    if (this.#abort !== null) return;
     const abort = new AbortController();
-    const settle = (error: unknown, token?: unknown): void => {
-      // A token that comes after it was stopped belongs to nobody.
-      if (abort.signal.aborted) return;
-      const waiters = this.#waiters.splice(0);
-      this.stop();
-      const isToken = error === undefined && typeof token === 'string' && token !== '';
-      if (isToken) this.#cached = token;
-      const problem = isToken
-        ? null
-        : failure(error ?? new TypeError(`expected the token function to return a string, got ${typeof token}`));
-      for (const waiter of waiters) waiter(problem, isToken ? token : undefined);
-    };
-    const cancel = this.#environment.after(LONGEST_WAIT_MS, () => settle(new Error('it has not answered for 30 s')));
-    this.#abortLast = () => {
-      cancel();
-      abort.abort();
-    };
-    try {
-      const answer = source({ reason, signal: abort.signal });
-      if (typeof answer === 'object' && answer !== null) answer.then((token) => settle(undefined, token), settle);
-      else settle(undefined, answer);
-    } catch (error) {
-      settle(error);
-    }
+    this.#abort = abort;
+    askText(
+      () => source({ reason, signal: abort.signal }),
+      this.#environment,
+      LONGEST_WAIT_MS,
+      abort,
+      (token, cause) => {
+        const waiters = this.#waiters;
+        this.stop();
+        this.#cached = token ?? this.#cached;
+        const error = token === undefined ? failure(cause) : null;
+        for (const waiter of waiters) waiter(error, token);
+      },
+    );
   }
 
+  /** A token that comes after it belongs to nobody. */
   stop(): void {
-    const abort = this.#abortLast;
-    this.#abortLast = null;
+    this.#abort?.abort();
+    this.#abort = null;
     this.#waiters = [];
-    abort?.();
   }
 }
 
 function failure(cause: unknown): SignalboxError {
-  if (isSignalboxError(cause) && cause.reason === 'signed_out') return cause;
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return new SignalboxError('token_failed', `the token function failed: ${text}`, { temporary: true, cause });
+  return isSignalboxError(cause) && cause.reason === 'signed_out'
+    ? cause
+    : faultOf('token_failed', 'the token function failed', cause, true);
 }

@@ -3,6 +3,7 @@ import { createPublicKey } from 'node:crypto';
 import { isIP } from 'node:net';
 import { isSupportedPattern, isTopicName } from '../protocol/topic.ts';
 import { MAX_TRACED, tracePattern } from '../protocol/trace-pattern.ts';
+import { parsePostgresqlUrl } from './postgresql-url.ts';
 import { parseRedisUrl } from './redis-url.ts';
 import { originEntryProblem } from './origin-entries.ts';
 import type { Problem } from './problem.ts';
@@ -20,6 +21,7 @@ export function checkTogether(config: Config): Problem[] {
     ...checkClaims(config),
     ...checkSecrets(config),
     ...checkBroker(config),
+    ...checkDatabase(config),
     ...checkFetched(config),
     ...checkWorkers(config),
     ...checkBounds(config),
@@ -162,7 +164,7 @@ function checkSecrets({ profile, auth, admin }: Config): Problem[] {
 
 function checkBroker({ redis }: Config): Problem[] {
   if (redis.url === undefined) return [];
-  const problems = checkRedisUrl(redis.url);
+  const problems = checkUrl('redis.url', redis.url, parseRedisUrl);
   if (redis.wait_replicas === 0) return problems;
   if (redis.url.includes('+cluster:'))
     problems.push({
@@ -179,14 +181,26 @@ function checkBroker({ redis }: Config): Problem[] {
   return problems;
 }
 
+function checkDatabase({ database: { url, folder } }: Config): Problem[] {
+  if (url === undefined) return [];
+  const problems = checkUrl('database.url', url, parsePostgresqlUrl);
+  if (folder !== undefined)
+    problems.push({
+      key: 'database.folder',
+      expected: 'no folder beside database.url: what is in the folder would not be in the server',
+      got: JSON.stringify(folder),
+    });
+  return problems;
+}
+
 /** The URL itself is never shown: it may hold a password. */
-function checkRedisUrl(url: string): Problem[] {
+function checkUrl(key: string, url: string, parse: (url: string) => unknown): Problem[] {
   try {
-    parseRedisUrl(url);
+    parse(url);
     return [];
   } catch (error) {
     const expected = error instanceof Error ? error.message.replace(/^expected /, '') : String(error);
-    return [{ key: 'redis.url', expected, got: '(another URL)' }];
+    return [{ key, expected, got: '(another URL)' }];
   }
 }
 
@@ -208,9 +222,15 @@ const WORKER_SUFFIX = 4;
 const MAX_NAME = 64;
 
 /** Workers are nodes that know nothing of each other: what they share is in Redis, and their parent needs a door of its own. */
-function checkWorkers({ server, redis, admin }: Config): Problem[] {
+function checkWorkers({ server, redis, admin, socketio }: Config): Problem[] {
   if (server.workers === 1) return [];
   const problems: Problem[] = [];
+  if (socketio.enabled && socketio.transports.includes('polling'))
+    problems.push({
+      key: 'socketio.transports',
+      expected: `["websocket"] with server.workers: polls are spread over the workers, and a session is known to one`,
+      got: JSON.stringify(socketio.transports),
+    });
   if (redis.url === undefined)
     problems.push({
       key: 'redis.url',

@@ -21,6 +21,7 @@ export const schema = z.strictObject({
   server: SECTIONS.server.prefault({}),
   websocket: SECTIONS.websocket.prefault({}),
   streams: SECTIONS.streams.prefault({}),
+  socketio: SECTIONS.socketio.prefault({}),
   actor_system: SECTIONS.actor_system.prefault({}),
   auth: SECTIONS.auth.prefault({}),
   security: SECTIONS.security.prefault({}),
@@ -29,6 +30,7 @@ export const schema = z.strictObject({
   presence: SECTIONS.presence.prefault({}),
   session: SECTIONS.session.prefault({}),
   redis: SECTIONS.redis.prefault({}),
+  database: SECTIONS.database.prefault({}),
   admin: SECTIONS.admin.prefault({}),
   logging: SECTIONS.logging.prefault({}),
   metrics: SECTIONS.metrics.prefault({}),
@@ -56,6 +58,7 @@ export const SHORT_NAMES: Readonly<Record<string, string>> = {
   LOG_FORMAT: 'logging.format',
   MAX_CONNECTIONS: 'websocket.max_connections',
   REDIS_URL: 'redis.url',
+  DATABASE_URL: 'database.url',
 };
 
 export const PREFIX = 'SIGNALBOX_';

@@ -15,7 +15,9 @@ import {
   type Codec,
   type Decoded,
   type Format,
+  type Message,
   type Payload,
+  type RejectedFrame,
 } from '../protocol/codec.ts';
 import { codecOfKind } from '../protocol/codecs.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
@@ -59,8 +61,8 @@ export interface Agreement extends Agreed {
   readonly principal: Principal;
   readonly usage: UserUsage;
   readonly codec: Codec;
-  /** The client's address, as far as proxies are trusted. */
-  readonly address: string;
+  /** The client's address, as far as proxies are trusted; `null` where its transport tells it. */
+  readonly address: string | null;
 }
 
 export class Connection extends ConnectionFlags implements Actor<ClientFrame>, Subscriber, TransportListener {
@@ -68,10 +70,10 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   readonly context: ConnectionContext;
   readonly cell: ActorCell<ClientFrame>;
   readonly codec: Codec;
-  readonly address: string;
   /** Beat in which it was opened. */
   readonly openedBeat: number;
   readonly usage: UserUsage;
+  private readonly givenAddress: string | null;
 
   // What changes, by the file that writes it: see test/owners.test.ts. Objects for each owner would cost memory.
 
@@ -146,7 +148,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     this.principal = agreement.principal;
     this.usage = agreement.usage;
     this.codec = agreement.codec;
-    this.address = agreement.address;
+    this.givenAddress = agreement.address;
     this.openedBeat = context.node.beat;
     this.seenBeat = context.node.beat;
     this.cell = new ActorCell<ClientFrame>(context, () => this);
@@ -163,6 +165,11 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     return sessionIdOf(this.context.node.sessionKey, this.number);
   }
 
+  /** The client's address; `''` when nobody can tell it any more, because the socket is gone. */
+  get address(): string {
+    return this.givenAddress ?? this.transport?.address?.() ?? '';
+  }
+
   get format(): Format {
     return this.codec.name;
   }
@@ -174,27 +181,34 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   // From the socket
 
   received(bytes: ArrayBuffer, binary: boolean): void {
-    if (!this.isOpen) return;
-    const { counters, node, readingTurns } = this.context;
-    this.seenBeat = node.beat;
-    counters.receivedBytes += bytes.byteLength;
-    if (hogsTurn(this, bytes.byteLength)) return;
-    const unread = chargeUnread(this, bytes.byteLength);
-    if (unread === LEFT_UNREAD) return counters.received.add('invalid', this.codec.index);
-    if (unread !== null) {
-      counters.received.add('invalid', this.codec.index);
-      return this.reject(unread, undefined);
-    }
+    if (!this.mayRead(bytes.byteLength)) return;
+    const { readingTurns, turnGuard, flusher } = this.context;
+    flusher.corked = turnGuard.framesOf(this) === 1 ? this : null;
     if (ReadingTurns.bounds(this)) readingTurns.take(this, bytes, binary);
-    else this.read(bytes, binary);
+    else this.read(bytes, binary, bytes.byteLength);
+    flusher.corked = null;
+  }
+
+  /**
+   * Like {@link received}, for a message that its dialect makes a frame of.
+   * @param make called when the message may be read: its bytes as a frame, why there is none, or nothing to be answered
+   */
+  receivedAs(size: number, make: () => ArrayBuffer | RejectedFrame | null): void {
+    if (!this.mayRead(size)) return;
+    const made = make();
+    if (made === null) return;
+    if ('type' in made) this.accept(made, size);
+    else if (ReadingTurns.bounds(this)) this.context.readingTurns.take(this, made, false);
+    else this.read(made, false, made.byteLength);
   }
 
   /** Reads what {@link received} has taken, at once or in a later turn. */
-  read(bytes: ArrayBuffer, binary: boolean): void {
-    const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(bytes, this.batching);
-    if (!isBatch(decoded)) return this.accept(decoded, bytes.byteLength);
+  read(message: Message, binary: boolean, size: number): void {
+    const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(message, this.batching);
+    if (!isBatch(decoded)) return this.accept(decoded, size);
+    this.context.flusher.corked = null;
     for (const [at, frame] of decoded.entries())
-      if (at === 0 || !hogsTurn(this)) this.accept(frame, bytes.byteLength / decoded.length);
+      if (at === 0 || !hogsTurn(this)) this.accept(frame, size / decoded.length);
   }
 
   oversized(size: number): void {
@@ -235,7 +249,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     if (!this.step('GONE')) return;
     this.transport = null;
     this.context.counters.closed.add(countedAs(code));
-    this.context.log.debug('Connection closed', { connection_id: this.id, code });
+    this.logEnd('Connection closed', code);
     this.release(false);
     this.cell.stop('finished');
     if (isLasting(this.over)) tellDisconnected(this, code);
@@ -358,6 +372,11 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   replyPayload(frame: ClientFrame, payload: Payload): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
+    this.sendStatus(payload);
+  }
+
+  /** Like {@link send}, for a `Status` that the codec has put together. */
+  sendStatus(payload: Payload): void {
     this.context.counters.controlSent.add('Status', this.codec.index);
     this.sendPayload(payload);
   }
@@ -401,7 +420,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   close(reason: CloseReason, text: string): void {
     if (!this.step('CLOSE')) return;
     this.seenBeat = this.context.node.beat;
-    this.context.log.debug('Closing connection', { connection_id: this.id, code: CLOSE_CODES[reason].code, reason });
+    this.logEnd('Closing connection', CLOSE_CODES[reason].code, reason);
     this.release(reason === 'banned' || reason === 'forbidden' || reason === 'token_revoked');
     // Answers of ports that are still under way find nobody any more.
     this.cell.stop('finished');
@@ -424,6 +443,20 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     return true;
   }
 
+  /** Counts a message, and charges for reading it. A message that may not be read is answered here. */
+  private mayRead(size: number): boolean {
+    if (!this.isOpen) return false;
+    const { counters, node } = this.context;
+    this.seenBeat = node.beat;
+    counters.receivedBytes += size;
+    if (hogsTurn(this, size)) return false;
+    const unread = chargeUnread(this, size);
+    if (unread === null) return true;
+    counters.received.add('invalid', this.codec.index);
+    if (unread !== LEFT_UNREAD) this.reject(unread, undefined);
+    return false;
+  }
+
   private accept(frame: Decoded, size: number): void {
     const { counters } = this.context;
     if (!this.isOpen) return;
@@ -444,6 +477,11 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     this.context.counters.errors.add(refused.reason);
     this.send({ type: 'Error', reply_to: id, data: errorFrame(refused).data });
     this.strike(refused);
+  }
+
+  private logEnd(message: string, code: number, reason?: CloseReason): void {
+    const { log } = this.context;
+    if (log.isEnabled('debug')) log.debug(message, { connection_id: this.id, code, reason });
   }
 
   private strike(refused: Refusal): void {

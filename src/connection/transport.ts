@@ -6,15 +6,15 @@ import type { CloseReason } from '../protocol/close-codes.ts';
 export const CORK_BYTES = 16 * 1024;
 
 /**
- * What clients come over. All but a WebSocket only listen: a stream of events, one answer that waits for news, and the
- * answers to some frames.
+ * What clients come over. A WebSocket and Socket.IO go both ways. The others only listen: a stream of events, one answer
+ * that waits for news, and the answers to some frames.
  */
-export const TRANSPORTS = ['websocket', 'sse', 'poll', 'frames'] as const;
+export const TRANSPORTS = ['websocket', 'sse', 'poll', 'frames', 'socketio'] as const;
 export type TransportName = (typeof TRANSPORTS)[number];
 
 /** Whether a client stays for longer than one answer. */
 export function isLasting(over: TransportName): boolean {
-  return over === 'websocket' || over === 'sse';
+  return over === 'websocket' || over === 'sse' || over === 'socketio';
 }
 
 export interface Transport {
@@ -22,6 +22,8 @@ export interface Transport {
   send(payload: Payload, binary: boolean): void;
   /** Runs the work with all its sends packed together. Inside it {@link buffered} says nothing yet. */
   cork(work: () => void): void;
+  /** The client's address, of transports that know it. */
+  address?(): string;
   /** Bytes handed over that the network has not taken. */
   buffered(): number;
   ping(): void;

@@ -1,13 +1,11 @@
 /** A request that becomes a connection: it is admitted like a WebSocket handshake, by the same checks in the same order. */
 import type { TransportName } from '../connection/transport.ts';
 import type { Handshake } from '../node/handshake.ts';
-import type { Admission } from '../node/admission.ts';
+import type { Accepted } from '../node/admission.ts';
 import type { Node } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { HttpResponse, RequestHead } from '../node/route.ts';
 import { ERRORS, type Refusal } from '../protocol/errors.ts';
-
-export type Accepted = Extract<Admission, { kind: 'accepted' }>;
 
 /** For who is told to come back without being told when. */
 const DEFAULT_RETRY_MS = 1_000;
@@ -31,7 +29,27 @@ export function refused(problem: Refusal): HttpResponse {
   return { ...answer, headers: { ...headers, 'cache-control': 'no-store' } };
 }
 
-function handshakeOf(over: TransportName, head: RequestHead): Handshake {
+export function handshakeOf(over: TransportName, head: RequestHead): Handshake {
+  return plainHandshake(over, {
+    origin: head.header('origin') ?? '',
+    authorization: head.header('authorization') ?? '',
+    forwardedFor: head.header('x-forwarded-for') ?? '',
+    query: head.query.toString(),
+    peer: head.address,
+  });
+}
+
+/** What outlives its request: nothing of it but what says who its client is and where it comes from. */
+export function plainHandshake(
+  over: TransportName,
+  {
+    origin,
+    authorization,
+    forwardedFor,
+    query,
+    peer,
+  }: Pick<Handshake, 'origin' | 'authorization' | 'forwardedFor' | 'query' | 'peer'>,
+): Handshake {
   return {
     over,
     upgrade: '',
@@ -41,11 +59,11 @@ function handshakeOf(over: TransportName, head: RequestHead): Handshake {
     protocol: '',
     contentLength: '',
     transferEncoding: '',
-    origin: head.header('origin') ?? '',
-    authorization: head.header('authorization') ?? '',
-    forwardedFor: head.header('x-forwarded-for') ?? '',
+    origin,
+    authorization,
+    forwardedFor,
     repeated: '',
-    query: head.query.toString(),
-    peer: head.address,
+    query,
+    peer,
   };
 }

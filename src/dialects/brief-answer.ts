@@ -9,7 +9,7 @@ import { CLOSE_CODES, type CloseReason } from '../protocol/close-codes.ts';
 import type { Payload } from '../protocol/codec.ts';
 import type { Reason } from '../protocol/errors.ts';
 import { refusal } from '../protocol/errors.ts';
-import type { Accepted } from './arrival.ts';
+import type { Accepted } from '../node/admission.ts';
 import { refused } from './arrival.ts';
 
 const BY_CLOSE: Partial<Record<CloseReason, Reason>> = {
@@ -29,12 +29,7 @@ export abstract class BriefAnswer implements Transport {
     this.admission = admission;
   }
 
-  /** Opens the connection. Resolves with the answer, or never when the client has gone. */
-  run(): Promise<HttpResponse> {
-    return new Promise((resolve) => this.start(resolve));
-  }
-
-  /** The same without a promise: the simulator orders no microtasks. */
+  /** Opens the connection. `answered` is told once, unless the client has gone; no promise, as the simulator orders no microtasks. */
   start(answered: (response: HttpResponse) => void): void {
     this.answered = answered;
     this.connection = this.admission.open(this, null);

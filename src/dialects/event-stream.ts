@@ -9,7 +9,7 @@ import type { Position } from '../protocol/position.ts';
 import { ENDED, JOINING, type Subscription } from '../router/subscription.ts';
 import { nodeName } from '../service/names.ts';
 import type { Random } from '../telemetry/clock.ts';
-import type { Accepted } from './arrival.ts';
+import type { Accepted } from '../node/admission.ts';
 import { cursorOf } from './cursor.ts';
 import { EventText, typeOf } from './event-text.ts';
 import { FIRST_FRAME, type Plan } from './wishes.ts';

@@ -7,7 +7,7 @@ import { quote, refusal, type Refusal } from '../protocol/errors.ts';
 import { utf8 } from '../protocol/json-publication.ts';
 import { MAX_FRAME_ID_LENGTH } from '../protocol/limits.ts';
 import type { Scheduler, Timer } from '../telemetry/clock.ts';
-import type { Accepted } from './arrival.ts';
+import type { Accepted } from '../node/admission.ts';
 import { BriefAnswer } from './brief-answer.ts';
 import { typeOf } from './event-text.ts';
 

@@ -4,7 +4,8 @@ import type { Admitted, GuardedRoute, HttpResponse } from '../node/route.ts';
 import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { sliceElements } from '../protocol/json-slice.ts';
 import { MAX_BATCH_FRAMES } from '../protocol/limits.ts';
-import { arrive, refused, type Accepted } from './arrival.ts';
+import type { Accepted } from '../node/admission.ts';
+import { arrive, refused } from './arrival.ts';
 import { FrameAnswers, type Given } from './frame-answers.ts';
 import { readJson } from './json.ts';
 

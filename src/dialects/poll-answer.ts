@@ -7,7 +7,8 @@ import { utf8 } from '../protocol/json-publication.ts';
 import type { Position } from '../protocol/position.ts';
 import { ME } from '../protocol/topic.ts';
 import type { Scheduler, Timer } from '../telemetry/clock.ts';
-import { refused, type Accepted } from './arrival.ts';
+import type { Accepted } from '../node/admission.ts';
+import { refused } from './arrival.ts';
 import { BriefAnswer } from './brief-answer.ts';
 import { FIRST_FRAME, type Plan } from './wishes.ts';
 
@@ -25,10 +26,28 @@ interface Frame {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** A publication, or a loss. */
+interface News {
+  readonly type: string;
+  readonly data: {
+    readonly topic?: string;
+    readonly epoch?: string;
+    readonly sequence?: number;
+    readonly to?: number;
+    readonly cause?: string;
+  };
+}
+
+interface Recovery {
+  readonly recovered: boolean;
+  readonly missed: number;
+  readonly reason?: string;
+}
+
 interface Subscribed {
   readonly topics: readonly string[];
   readonly positions: Readonly<Record<string, Position>>;
-  readonly recovery: Readonly<Record<string, { readonly missed: number }>>;
+  readonly recovery: Readonly<Record<string, Recovery>>;
   readonly rejected: readonly { readonly topic: string }[];
 }
 
@@ -38,6 +57,8 @@ export class PollAnswer extends BriefAnswer {
   private readonly scheduler: Scheduler;
   /** Publications and announced losses, in order. */
   private readonly news: string[] = [];
+  /** Topics of which a loss was announced. */
+  private readonly announced = new Set<string>();
   private subscribed: Subscribed | null = null;
   private reconnectAfterMs: number | null = null;
   private timer: Timer | null = null;
@@ -70,8 +91,8 @@ export class PollAnswer extends BriefAnswer {
 
   protected partial(problem: Refusal): HttpResponse | null {
     this.timer?.cancel();
-    // Positions are worth more than the reason why there is not more.
-    return this.news.length === 0 || ERRORS[problem.reason].code === 401 ? null : this.response();
+    // Positions are worth more than the reason why there is not more, unless a loss stands before them.
+    return this.news.length === 0 || this.hasLossToCome || ERRORS[problem.reason].code === 401 ? null : this.response();
   }
 
   private publication(text: string): void {
@@ -81,7 +102,11 @@ export class PollAnswer extends BriefAnswer {
 
   private control(frame: Frame, text: string): void {
     const { type, data } = frame;
-    if (type === 'Gap') return this.publication(text);
+    if (type === 'Gap') {
+      const { topic } = data;
+      this.announced.add(typeof topic === 'string' ? topic : ME);
+      return this.publication(text);
+    }
     if (frame.reply_to === FIRST_FRAME) return this.answeredSubscribe(frame);
     if (type === 'Status' && data['status'] === 'draining') {
       const { reconnect_after_ms: after } = data['details'] as { reconnect_after_ms: number };
@@ -108,12 +133,21 @@ export class PollAnswer extends BriefAnswer {
     else if (this.isDue) this.due();
   }
 
+  /** The positions of the answer are behind it already: a client that goes on there would never hear of it. */
+  private get hasLossToCome(): boolean {
+    return Object.entries(this.subscribed?.recovery ?? {}).some(
+      ([topic, { recovered, reason }]) =>
+        !recovered && reason !== 'trimmed' && reason !== 'no_history' && !this.announced.has(topic),
+    );
+  }
+
   /** The time to wait is over. Messages on their way are waited for all the same: a client that does not wait must get them too. */
   private due(): void {
     const { subscribed, scheduler } = this;
     this.isDue = true;
     const isOnItsWay =
       subscribed === null ||
+      this.hasLossToCome ||
       Object.values(subscribed.recovery).some(({ missed }) => missed > 0 && this.news.length === 0);
     if (!isOnItsWay) return this.end();
     this.timer?.cancel();
@@ -127,7 +161,7 @@ export class PollAnswer extends BriefAnswer {
     this.scheduler.endOfTurn(() => {
       this.isEnding = false;
       // A loss can be announced before the positions are known.
-      if (this.subscribed !== null) this.end();
+      if (this.subscribed !== null && !this.hasLossToCome) this.end();
     });
   }
 
@@ -138,29 +172,26 @@ export class PollAnswer extends BriefAnswer {
 
   private response(): HttpResponse {
     const { subscribed } = this;
-    if (subscribed === null)
+    if (subscribed === null || this.hasLossToCome)
       return refused(refusal('not_admitting', 'expected the positions of the topics in time: ask again', 1_000));
     const items: string[] = [];
     const gaps: string[] = [];
     const positions: Record<string, Position> = { ...subscribed.positions };
+    /** Of these something is in the answer, and of those what comes behind a loss is left to the next one. */
+    const told = new Set<string>();
+    const cut = new Set<string>();
     for (const text of this.news) {
-      const frame = JSON.parse(text) as Frame;
-      const {
-        topic = ME,
-        epoch,
-        sequence,
-        to,
-      } = frame.data as {
-        topic?: string;
-        epoch?: string;
-        sequence?: number;
-        to?: number;
-      };
+      const { type, data } = JSON.parse(text) as News;
+      const { topic = ME, epoch, sequence, to, cause } = data;
       const place = sequence ?? to;
       if (epoch === undefined || place === undefined) continue;
-      if (frame.type !== 'Gap' && items.length === this.bounds.max) break;
-      (frame.type === 'Gap' ? gaps : items).push(text);
+      // Sequences say where a loss stands among the messages, but only within an epoch.
+      if (cause === 'history_lost' && told.has(topic)) cut.add(topic);
+      if (cut.has(topic)) continue;
+      if (type !== 'Gap' && items.length === this.bounds.max) break;
+      (type === 'Gap' ? gaps : items).push(text);
       positions[topic] = { epoch, sequence: place };
+      told.add(topic);
     }
     const rest = JSON.stringify({
       positions,

@@ -2,7 +2,8 @@
 import type { Node } from '../node/node.ts';
 import type { Admitted, GuardedRoute, HttpRequest, HttpResponse, RequestHead, Verdict } from '../node/route.ts';
 import { isRefusal, type Refusal } from '../protocol/errors.ts';
-import { arrive, refused, type Accepted } from './arrival.ts';
+import type { Accepted } from '../node/admission.ts';
+import { arrive, refused } from './arrival.ts';
 import { EventStream } from './event-stream.ts';
 import { presencesOf } from './presences.ts';
 import { readJson } from './json.ts';

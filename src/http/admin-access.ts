@@ -57,10 +57,15 @@ export class AdminAccess {
       authorize: (head, decide) => {
         const address = this.addressOf(head);
         const recognise = (answered: (answer: Operator | Refusal) => void): void => this.recognise(head, answered);
-        attemptFrom<Operator>(this.parts, address, recognise, (operator) => {
-          if (isRefusal(operator)) return decide({ answer: this.refuse(head, address, operator) });
-          decide({ handle: (request) => this.serve(route, { ...request, who: operator.who, address }, operator) });
-        });
+        attemptFrom<Operator>(
+          this.parts,
+          () => address,
+          recognise,
+          (operator) => {
+            if (isRefusal(operator)) return decide({ answer: this.refuse(head, address, operator) });
+            decide({ handle: (request) => this.serve(route, { ...request, who: operator.who, address }, operator) });
+          },
+        );
       },
     };
   }

@@ -22,20 +22,23 @@ const MAX_AGE = '600';
 
 type Head = Pick<HttpRequest, 'header'>;
 
-/** The routes with what pages need to call them, and an `OPTIONS` for each path. */
-export function crossOrigin(routes: readonly GuardedRoute[], origins: Origins): Route[] {
+/**
+ * The routes with what pages need to call them, and an `OPTIONS` for each path.
+ * @param sendsCookies whether pages may send cookies along: for proxies that keep a client at its node by one
+ */
+export function crossOrigin(routes: readonly GuardedRoute[], origins: Origins, sendsCookies = false): Route[] {
   const paths = new Map<string, Method[]>();
   for (const { path, method } of routes) paths.set(path, [...(paths.get(path) ?? []), method]);
   return [
-    ...routes.map((route) => guarded(route, origins)),
-    ...[...paths].map(([path, methods]) => preflight(path, methods, origins)),
+    ...routes.map((route) => guarded(route, origins, sendsCookies)),
+    ...[...paths].map(([path, methods]) => preflight(path, methods, origins, sendsCookies)),
   ];
 }
 
-function guarded(route: GuardedRoute, origins: Origins): GuardedRoute {
+function guarded(route: GuardedRoute, origins: Origins, sendsCookies: boolean): GuardedRoute {
   return {
     ...route,
-    headers: (request) => originHeaders(request, origins),
+    headers: (request) => originHeaders(request, origins, sendsCookies),
     authorize: (head, decide) => {
       const answer = originProblem(head, origins);
       if (answer === null) route.authorize(head, decide);
@@ -44,12 +47,12 @@ function guarded(route: GuardedRoute, origins: Origins): GuardedRoute {
   };
 }
 
-function preflight(path: string, methods: readonly Method[], origins: Origins): Route {
+function preflight(path: string, methods: readonly Method[], origins: Origins, sendsCookies: boolean): Route {
   return {
     method: 'OPTIONS',
     path,
     headers: (request) => ({
-      ...originHeaders(request, origins),
+      ...originHeaders(request, origins, sendsCookies),
       vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
     }),
     handle: (request) =>
@@ -72,12 +75,17 @@ function permissions(methods: readonly string[]): Record<string, string> {
   };
 }
 
-function originHeaders(request: Head, origins: Origins): Record<string, string> {
+function originHeaders(request: Head, origins: Origins, sendsCookies: boolean): Record<string, string> {
   // Also without an origin: a cache must not give such an answer to a page.
   const vary = { vary: 'Origin' };
   const origin = request.header('origin');
   if (origin === undefined || !origins.allows(origin)) return vary;
-  return { ...vary, 'access-control-allow-origin': origin, 'access-control-expose-headers': EXPOSED };
+  return {
+    ...vary,
+    'access-control-allow-origin': origin,
+    'access-control-expose-headers': EXPOSED,
+    ...(sendsCookies && { 'access-control-allow-credentials': 'true' }),
+  };
 }
 
 function originProblem(request: Head, origins: Origins): HttpResponse | null {

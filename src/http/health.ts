@@ -9,6 +9,16 @@ interface StorageHealth {
   trouble(): string | null;
 }
 
+/** Where applications keep things; there is one if an application uses it. */
+export interface DatabaseHealth {
+  /** The driver. */
+  readonly name: string;
+  /** Why it cannot be relied on, or `null`. */
+  trouble(): string | null;
+  /** Whether an application runs that cannot do without. */
+  readonly isNeeded: boolean;
+}
+
 /** How an application says that it is. */
 interface AppHealth {
   readonly status: 'healthy' | 'degraded' | 'unhealthy';
@@ -19,21 +29,32 @@ interface AppHealth {
 type AppsHealth = () => Readonly<Record<string, AppHealth>>;
 
 /** @param apps by name */
-export function healthRoutes(node: Node, storage: StorageHealth, apps: AppsHealth = () => ({})): Route[] {
+export function healthRoutes(
+  node: Node,
+  storage: StorageHealth,
+  apps: AppsHealth = () => ({}),
+  database: () => DatabaseHealth | null = () => null,
+): Route[] {
   return [
-    { method: 'GET', path: '/health', handle: () => health(node, storage, apps()) },
+    { method: 'GET', path: '/health', handle: () => health(node, storage, apps(), database()) },
     // Answering is the proof of life: an event loop that hangs does not.
     { method: 'GET', path: '/health/live', handle: () => ({ status: 200, body: { status: 'alive' } }) },
-    { method: 'GET', path: '/health/ready', handle: () => readiness(node, storage, apps()) },
+    { method: 'GET', path: '/health/ready', handle: () => readiness(node, storage, apps(), database()) },
   ];
 }
 
-function health(node: Node, storage: StorageHealth, apps: ReturnType<AppsHealth>): HttpResponse {
+function health(
+  node: Node,
+  storage: StorageHealth,
+  apps: ReturnType<AppsHealth>,
+  database: DatabaseHealth | null,
+): HttpResponse {
   const { mode, context } = node.parts;
+  const isWithout = isMissing(database);
   return {
-    status: isServing(node) ? 200 : 503,
+    status: isServing(node) && !isWithout ? 200 : 503,
     body: {
-      status: isServing(node) ? 'healthy' : mode.mode,
+      status: !isServing(node) ? mode.mode : isWithout ? 'unhealthy' : 'healthy',
       node: mode.name,
       mode: mode.mode,
       admitting: mode.isAdmitting,
@@ -41,6 +62,7 @@ function health(node: Node, storage: StorageHealth, apps: ReturnType<AppsHealth>
       uptime_secs: Math.floor(context.clock.elapsed() / 1_000),
       broker: storage.name,
       ...brokerState(storage),
+      ...databaseState(database),
       ...(Object.keys(apps).length === 0 ? {} : { apps: Object.fromEntries(Object.entries(apps).map(asSaid)) }),
     },
   };
@@ -50,14 +72,20 @@ function asSaid([name, { status, detail }]: [string, AppHealth]): [string, objec
   return [name, { status, ...(detail === undefined ? {} : { detail }) }];
 }
 
-/** A node whose storage or a needed application is in trouble keeps its clients, but is no place for new ones. */
-function readiness(node: Node, storage: StorageHealth, apps: ReturnType<AppsHealth>): HttpResponse {
+/** A node whose storage, database or needed application is in trouble keeps its clients, but is no place for new ones. */
+function readiness(
+  node: Node,
+  storage: StorageHealth,
+  apps: ReturnType<AppsHealth>,
+  database: DatabaseHealth | null,
+): HttpResponse {
   const { mode } = node.parts;
   const trouble = brokerState(storage);
   const unfit = Object.entries(apps).filter(([, { status, isNeeded }]) => isNeeded === true && status === 'unhealthy');
-  const ready = mode.isAdmitting && trouble.broker_state === undefined && unfit.length === 0;
+  const ready = mode.isAdmitting && trouble.broker_state === undefined && unfit.length === 0 && !isMissing(database);
   const why = {
     ...(trouble.broker_state === undefined ? {} : { broker: storage.name, ...trouble }),
+    ...(isMissing(database) ? databaseState(database) : {}),
     ...(unfit.length === 0 ? {} : { apps: Object.fromEntries(unfit.map(asSaid)) }),
   };
   return { status: ready ? 200 : 503, body: { ready, mode: mode.mode, ...why } };
@@ -66,6 +94,16 @@ function readiness(node: Node, storage: StorageHealth, apps: ReturnType<AppsHeal
 function brokerState(storage: StorageHealth): { readonly broker_state?: string } {
   const trouble = storage.trouble();
   return trouble === null ? {} : { broker_state: trouble };
+}
+
+function databaseState(database: DatabaseHealth | null): object {
+  if (database === null) return {};
+  const trouble = database.trouble();
+  return { database: database.name, ...(trouble === null ? {} : { database_state: trouble }) };
+}
+
+function isMissing(database: DatabaseHealth | null): boolean {
+  return database !== null && database.isNeeded && database.trouble() !== null;
 }
 
 function isServing({ parts }: Node): boolean {

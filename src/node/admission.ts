@@ -8,25 +8,27 @@ import type { Reason, Refusal } from '../protocol/errors.ts';
 import type { SubscribeFrame } from '../protocol/frames.ts';
 
 /** What becomes of a handshake. */
-export type Admission =
-  | {
-      readonly kind: 'accepted';
-      readonly subprotocol: string | undefined;
-      readonly principal: Principal;
-      /** What it is subscribed to beside its own wishes. */
-      readonly subscribe: readonly string[];
-      /** @param first what it subscribes to at once, instead of those; `null`: nothing */
-      readonly open: (transport: Transport, first?: SubscribeFrame | null) => Connection;
-      readonly abandon: () => void;
-    }
-  | {
-      readonly kind: 'refused';
-      readonly refusal: Refusal;
-      /** Upgrade, send the refusal as an `Error` frame, then close with this: for clients that cannot see an HTTP answer. */
-      readonly close: CloseReason | null;
-      readonly subprotocol: string | undefined;
-      readonly codec: Codec;
-    };
+export type Admission = Accepted | Refused;
+
+export interface Accepted {
+  readonly kind: 'accepted';
+  readonly subprotocol: string | undefined;
+  readonly principal: Principal;
+  /** What it is subscribed to beside its own wishes. */
+  readonly subscribe: readonly string[];
+  /** @param first what it subscribes to at once, instead of those; `null`: nothing */
+  readonly open: (transport: Transport, first?: SubscribeFrame | null) => Connection;
+  readonly abandon: () => void;
+}
+
+export interface Refused {
+  readonly kind: 'refused';
+  readonly refusal: Refusal;
+  /** Upgrade, send the refusal as an `Error` frame, then close with this: for clients that cannot see an HTTP answer. */
+  readonly close: CloseReason | null;
+  readonly subprotocol: string | undefined;
+  readonly codec: Codec;
+}
 
 const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
   token_expired: 'token_expired',

@@ -32,6 +32,8 @@ export function networkOf(address: string): string {
 
 /** @returns the one spelling of an address, or `null` for what is none */
 function normalAddress(text: string): string | null {
+  // Nearly every address is in this form already.
+  if (isIP(text) === 4) return text;
   const given = text.trim();
   const [, inBrackets] = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(given) ?? [];
   const bare = (inBrackets ?? given.replace(/^(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}$/, '$1')).split('%')[0] ?? '';

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { codecNamed } from '../protocol/codecs.ts';
 import { clientAddress, networkOf } from './client-address.ts';
@@ -128,6 +129,39 @@ describe('the token', () => {
     }
     expect(findToken({ ...everywhere, authorization: '' }, false)).toBe('from-protocol');
   });
+});
+
+test('a query is read as every reader of forms does, however it is written', () => {
+  const pieces = fc.constantFrom(
+    'token',
+    'format',
+    'tok',
+    '=',
+    '&',
+    'a.b-c',
+    'json',
+    '%3D',
+    '%74',
+    '+',
+    '?',
+    'batch',
+    '1',
+  );
+  fc.assert(
+    fc.property(fc.array(pieces, { maxLength: 12 }), (list) => {
+      const query = list.join('');
+      const parameters = new URLSearchParams(query);
+      expect(findToken(handshake({ query }), true)).toBe(parameters.get('token') || null);
+      expect(wantsFramePings(handshake({ query: `${query}&heartbeat=frame` }))).toBe(
+        new URLSearchParams(`${query}&heartbeat=frame`).get('heartbeat') === 'frame',
+      );
+      const format = parameters.get('format') ?? 'json';
+      if (format === 'json') {
+        const batching = parameters.get('batch') === '1';
+        expect(negotiate(handshake({ query }))).toMatchObject({ codec: codecNamed('json'), batching });
+      } else expect(negotiate(handshake({ query }))).toMatchObject({ reason: 'bad_handshake' });
+    }),
+  );
 });
 
 describe('format and batching', () => {

@@ -39,6 +39,8 @@ export interface Negotiated {
 const TOKEN_ENTRY = 'access_token.';
 const BEARER_LENGTH = 'Bearer '.length;
 const SPACE = 0x20;
+const EQUALS = 0x3d;
+const NOTHING_OFFERED: readonly string[] = [];
 
 /** RFC 6455 section 4.2.1, and no request body. */
 export function handshakeProblem({
@@ -51,13 +53,9 @@ export function handshakeProblem({
   repeated,
 }: Handshake): Refusal | null {
   if (repeated !== '') return refusal('bad_handshake', `expected one ${repeated} header, got several`);
-  if (upgrade.toLowerCase() !== 'websocket')
+  if (upgrade !== 'websocket' && upgrade.toLowerCase() !== 'websocket')
     return refusal('upgrade_required', `expected Upgrade: websocket, got ${quote(upgrade)}`);
-  const tokens = connection
-    .toLowerCase()
-    .split(',')
-    .map((token) => token.trim());
-  if (!tokens.includes('upgrade'))
+  if (connection !== 'Upgrade' && !namesUpgrade(connection))
     return refusal('bad_handshake', `expected Connection: Upgrade, got ${quote(connection)}`);
   if (version !== '13') return refusal('upgrade_required', `expected Sec-WebSocket-Version: 13, got ${quote(version)}`);
   if (!/^[A-Za-z0-9+/]{22}==$/.test(key))
@@ -67,8 +65,14 @@ export function handshakeProblem({
   return null;
 }
 
+function namesUpgrade(connection: string): boolean {
+  const tokens = connection.toLowerCase().split(',');
+  return tokens.some((token) => token.trim() === 'upgrade');
+}
+
 /** The token in an `Authorization` header (RFC 6750 section 2.1), or `null`. */
 export function bearerToken(authorization: string): string | null {
+  if (authorization === '') return null;
   return /^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? null;
 }
 
@@ -97,7 +101,7 @@ export function findToken(handshake: Handshake, allowQuery: boolean): string | R
       return refusal('bad_handshake', 'expected a signalbox.* subprotocol beside access_token.<jwt>');
     return entry.slice(TOKEN_ENTRY.length);
   }
-  const query = queryOf(handshake).get('token');
+  const query = parameterOf(handshake, 'token');
   if (query === null || query === '') return null;
   return allowQuery
     ? query
@@ -112,8 +116,7 @@ export function negotiate(handshake: Handshake): Negotiated | Refusal {
   if (!isWebSocket(handshake)) return { codec: DEFAULT_CODEC, batching: false, subprotocol: undefined };
   const offers = offered(handshake).filter((offer) => !offer.startsWith(TOKEN_ENTRY));
   const subprotocol = offers.find((offer) => SUBPROTOCOLS.has(offer));
-  const query = queryOf(handshake);
-  const batch = query.get('batch') === '1';
+  const batch = parameterOf(handshake, 'batch') === '1';
   if (subprotocol !== undefined) {
     const { codec, batching } = SUBPROTOCOLS.get(subprotocol) as { codec: Codec; batching: boolean };
     return { codec, batching: batching || batch, subprotocol };
@@ -123,7 +126,7 @@ export function negotiate(handshake: Handshake): Negotiated | Refusal {
       'bad_handshake',
       `expected one of the subprotocols ${[...SUBPROTOCOLS.keys()].join(', ')}, got ${quote(offers.join(', '))}`,
     );
-  const name = query.get('format') ?? DEFAULT_CODEC.name;
+  const name = parameterOf(handshake, 'format') ?? DEFAULT_CODEC.name;
   const codec = codecNamed(name);
   if (codec === undefined) {
     const known = CODECS.map((each) => `format=${each.name}`).join(' or ');
@@ -135,21 +138,36 @@ export function negotiate(handshake: Handshake): Negotiated | Refusal {
 /** Whether a refusal should be told inside WebSocket: a browser sees nothing of an HTTP answer. */
 export function wantsRefusalAsClose(handshake: Handshake): boolean {
   if (!isWebSocket(handshake)) return false;
-  return handshake.origin !== '' || queryOf(handshake).get('refuse') === 'close';
+  return handshake.origin !== '' || parameterOf(handshake, 'refuse') === 'close';
 }
 
 export function wantsFramePings(handshake: Handshake): boolean {
-  return isWebSocket(handshake) && queryOf(handshake).get('heartbeat') === 'frame';
+  return isWebSocket(handshake) && parameterOf(handshake, 'heartbeat') === 'frame';
 }
 
 export function isWebSocket({ over }: Handshake): boolean {
   return over === undefined || over === 'websocket';
 }
 
-function offered({ protocol }: Handshake): string[] {
-  return protocol === '' ? [] : protocol.split(',').map((entry) => entry.trim());
+function offered({ protocol }: Handshake): readonly string[] {
+  return protocol === '' ? NOTHING_OFFERED : protocol.split(',').map((entry) => entry.trim());
 }
 
-function queryOf({ query }: Handshake): URLSearchParams {
-  return new URLSearchParams(query);
+/**
+ * One parameter of the query. A token and a format have nothing to be decoded, and then the text is only looked through:
+ * to build all parameters for each of four that are asked for was a tenth of a handshake. A parser takes a question mark off the front.
+ */
+function parameterOf({ query }: Handshake, name: string): string | null {
+  if (query.includes('%') || query.includes('+') || query.startsWith('?')) return new URLSearchParams(query).get(name);
+  for (let at = 0; at < query.length;) {
+    const next = query.indexOf('&', at);
+    const end = next === -1 ? query.length : next;
+    if (query.startsWith(name, at)) {
+      const after = at + name.length;
+      if (after === end) return '';
+      if (query.charCodeAt(after) === EQUALS) return query.slice(after + 1, end);
+    }
+    at = end + 1;
+  }
+  return null;
 }

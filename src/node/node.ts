@@ -1,11 +1,10 @@
 /** A node: the live set of connections, who may join it, its heartbeat and its end. */
-import type { Authenticator } from '../auth/authenticator.ts';
+import { digestOf, type Authenticator } from '../auth/authenticator.ts';
 import type { Principal } from '../auth/principal.ts';
 import { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
 import { tellConnected } from '../connection/events.ts';
 import { beat } from '../connection/liveness.ts';
-import { statusFrame } from '../connection/replies.ts';
 import { isLasting, type Transport, type TransportName } from '../connection/transport.ts';
 import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
@@ -22,7 +21,7 @@ import { clientAddress } from './client-address.ts';
 import { ConnectionsByNumber } from './connections-by-number.ts';
 import { ConnectionsByUser } from './connections-by-user.ts';
 import { drainConnections, type DrainOptions } from './drain.ts';
-import { greeting } from './greeting.ts';
+import { Greeting } from './greeting.ts';
 import {
   findToken,
   handshakeProblem,
@@ -67,6 +66,7 @@ export class Node {
   readonly byUser = new ConnectionsByUser(this.connections);
   private readonly byNumber = new ConnectionsByNumber<Connection>();
   private readonly options: NodeOptions;
+  private readonly greeting: Greeting;
   private readonly acceptBucket: TokenBucket;
   /** Refusals told inside WebSocket, which cost more than an HTTP answer: as many a second, and none of those of newcomers. */
   private readonly toldBucket: TokenBucket;
@@ -75,6 +75,7 @@ export class Node {
   constructor(options: NodeOptions, parts: NodeParts) {
     this.options = options;
     this.parts = parts;
+    this.greeting = new Greeting(parts.context, parts.mode);
     const rate = { perSecond: options.acceptsPerSecond, burst: options.acceptsPerSecond };
     this.acceptBucket = new TokenBucket(rate);
     this.toldBucket = new TokenBucket(rate);
@@ -92,12 +93,13 @@ export class Node {
     const token = findToken(handshake, this.options.queryToken) ?? MISSING_TOKEN;
     // A handshake without a token spends what its address may fail at, and nothing that honest handshakes need.
     if (typeof token !== 'string') return this.refuseStranger(handshake, token, decide);
-    const known = this.parts.authenticator.cached(token);
+    const digest = digestOf(token);
+    const known = this.parts.authenticator.cached(digest);
     if (known !== undefined) return this.ask(handshake, known, decide);
     // Looked at here, because a crowd must not cost signatures; taken by those alone whose token is good.
     const crowded = this.acceptProblem(false);
     if (crowded !== null) return decide(this.refuse(handshake, crowded));
-    this.verify(handshake, token, decide);
+    this.verify(handshake, token, digest, decide);
   }
 
   /** The connection with this session id, if it is still open: a client may ask as often as its tokens last. */
@@ -188,10 +190,13 @@ export class Node {
     return refusal('rate_limited', 'expected fewer new connections of this user', users.arrivalWait(usage, now));
   }
 
-  private verify(handshake: Handshake, token: string, decide: (admission: Admission) => void): void {
-    const address = clientAddress(handshake, this.options.trustedProxies);
-    verifyFrom(this.parts, address, token, (answer) =>
-      isRefusal(answer) ? decide(this.refuse(handshake, answer)) : this.ask(handshake, answer, decide),
+  private verify(handshake: Handshake, token: string, digest: string, decide: (admission: Admission) => void): void {
+    verifyFrom(
+      this.parts,
+      () => this.addressOf(handshake),
+      token,
+      digest,
+      (answer) => (isRefusal(answer) ? decide(this.refuse(handshake, answer)) : this.ask(handshake, answer, decide)),
     );
   }
 
@@ -201,7 +206,7 @@ export class Node {
     const connecting = context.events?.connecting ?? null;
     if (connecting === null) return decide(this.enter(handshake, principal, NOTHING));
     const { decisionTimeoutMs } = context.limits;
-    const address = clientAddress(handshake, this.options.trustedProxies);
+    const address = this.addressOf(handshake);
     inTime<Refusal | Welcome>(
       context.scheduler,
       decisionTimeoutMs,
@@ -231,8 +236,16 @@ export class Node {
 
   private refuseStranger(handshake: Handshake, problem: Refusal, decide: (admission: Admission) => void): void {
     if (problem.reason !== 'token_missing') return decide(this.refuse(handshake, problem));
-    const address = clientAddress(handshake, this.options.trustedProxies);
-    failFrom(this.parts, address, problem, (answer) => decide(this.refuse(handshake, answer)));
+    failFrom(
+      this.parts,
+      () => this.addressOf(handshake),
+      problem,
+      (answer) => decide(this.refuse(handshake, answer)),
+    );
+  }
+
+  private addressOf(handshake: Handshake): string {
+    return clientAddress(handshake, this.options.trustedProxies);
   }
 
   private enter(handshake: Handshake, principal: Principal, welcome: Welcome): Admission {
@@ -265,7 +278,9 @@ export class Node {
     }
     const { codec, batching, subprotocol } = negotiated;
     const framePings = wantsFramePings(handshake);
-    const address = clientAddress(handshake, this.options.trustedProxies);
+    // Where the socket itself can tell it later, nobody asks the kernel for it now, and no connection keeps a text of its own.
+    const isKnownLater = over === 'websocket' && this.options.trustedProxies.length === 0 && context.events === null;
+    const address = isKnownLater ? null : this.addressOf(handshake);
     const given = givenTopics(principal, welcome);
     return {
       kind: 'accepted',
@@ -297,12 +312,13 @@ export class Node {
     this.byUser.added(connection);
     connection.transport = transport;
     context.counters.accepted += 1;
-    context.log.debug('Connection opened', {
-      connection_id: connection.id,
-      user: agreement.principal.user,
-      format: connection.format,
-    });
-    connection.send(statusFrame('connected', greeting(connection, this.parts.mode)));
+    if (context.log.isEnabled('debug'))
+      context.log.debug('Connection opened', {
+        connection_id: connection.id,
+        user: agreement.principal.user,
+        format: connection.format,
+      });
+    connection.sendStatus(this.greeting.of(connection));
     if (isLasting(connection.over)) tellConnected(connection);
     if (first !== null) connection.cell.tell(first, 0);
     return connection;

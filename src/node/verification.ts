@@ -8,6 +8,9 @@ import { networkOf } from './client-address.ts';
 
 type Answer<T> = (answer: T | Refusal) => void;
 
+/** Asked for only where it counts: as long as nobody has failed, that is when somebody does. */
+type Address = () => string;
+
 /** The parts of a node that attempts need. */
 interface AttemptParts {
   readonly context: Pick<ConnectionContext, 'clock' | 'counters'>;
@@ -19,15 +22,24 @@ interface VerificationParts extends AttemptParts {
   readonly authenticator: Authenticator;
 }
 
-/** @param address whose failures count: the client's, not that of a trusted proxy */
-export function verifyFrom(parts: VerificationParts, address: string, token: string, reply: Answer<Principal>): void {
-  attemptFrom(parts, address, (answered) => parts.authenticator.verify(token, answered), reply);
+/**
+ * Verifies a token that is not remembered.
+ * @param address whose failures count: the client's, not that of a trusted proxy
+ */
+export function verifyFrom(
+  parts: VerificationParts,
+  address: Address,
+  token: string,
+  digest: string,
+  reply: Answer<Principal>,
+): void {
+  attemptFrom(parts, address, (answered) => parts.authenticator.verifyUnknown(token, digest, answered), reply);
 }
 
 /** Refuses an attempt without a token. It counts like a bad one: otherwise a client without a token could try without end. */
 export function failFrom(
   parts: AttemptParts,
-  address: string,
+  address: Address,
   problem: Refusal,
   reply: (answer: Refusal) => void,
 ): void {
@@ -40,20 +52,20 @@ export function failFrom(
  */
 export function attemptFrom<T extends object>(
   { failures, context }: AttemptParts,
-  address: string,
+  address: Address,
   attempt: (answered: Answer<T>) => void,
   reply: Answer<T>,
 ): void {
   const now = context.clock.elapsed();
-  const key = networkOf(address);
-  if (!failures.allows(key, 1, now)) {
+  const key = failures.isEmpty ? null : networkOf(address());
+  if (key !== null && !failures.allows(key, 1, now)) {
     context.counters.authenticationFailures.add('rate_limited');
     return reply(refusal('rate_limited', 'expected fewer failed tokens from this address', failures.wait(key, 1, now)));
   }
   attempt((answer) => {
     // A node that does not know yet what was revoked has not looked at the token.
     if (isRefusal(answer) && answer.reason !== 'not_admitting') {
-      failures.take(key, 1, now);
+      failures.take(key ?? networkOf(address()), 1, now);
       context.counters.authenticationFailures.add(answer.reason);
     }
     reply(answer);

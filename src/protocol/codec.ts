@@ -6,6 +6,9 @@ import type { Position, Publication } from './position.ts';
 /** One WebSocket message, ready to send. Text formats may stay strings: the socket encodes them. */
 export type Payload = string | Uint8Array;
 
+/** One WebSocket message as it came; of a text format also as the text that it is. */
+export type Message = string | ArrayBuffer;
+
 /** A client frame that cannot be handled, with the id to answer when there is a usable one. */
 export interface RejectedFrame {
   readonly type: 'rejected';
@@ -31,6 +34,12 @@ export interface Acknowledgement {
   readonly recipients: number;
 }
 
+/** Members of the details of a `Status` that many clients are told alike, printed once for all of them. */
+export interface SharedDetails {
+  readonly count: number;
+  readonly payload: Payload;
+}
+
 export interface Codec {
   readonly name: Format;
   /** Its place in CODECS, by which tails, sums and counters are kept. */
@@ -41,6 +50,10 @@ export interface Codec {
   encode(frame: ControlFrame): Payload;
   /** The `Ack` frame of a publish: put together by hand, because it is the most frequent answer of all. */
   acknowledgement(ack: Acknowledgement): Payload;
+  /** Prints details that many clients are told, for {@link status}. */
+  share(details: Readonly<Record<string, unknown>>): SharedDetails;
+  /** A `Status` without `reply_to`, whose details are a client's own, at least one, and those that it shares with others. */
+  status(status: string, own: Readonly<Record<string, unknown>>, shared: SharedDetails): Payload;
   /** A publication frame for everybody: it holds nothing that differs per connection. */
   publication(publication: Publication): Payload;
   /** The same publication frame with `replayed: true` and, when it answers a request, `reply_to`. */
@@ -54,15 +67,20 @@ export interface Codec {
   /** Several frames as one message, for clients that negotiated batching. */
   join(frames: readonly Uint8Array[]): Uint8Array;
   /**
-   * Reads a client message: one frame, or the frames of a batch in order. Never throws; never keeps `bytes`.
+   * Reads a client message: one frame, or the frames of a batch in order. Never throws; never keeps its bytes.
    * @param batching whether the client negotiated batches; without, an array is `malformed`.
    */
-  decode(bytes: ArrayBuffer, batching: boolean): Decoded | readonly Decoded[];
+  decode(message: Message, batching: boolean): Decoded | readonly Decoded[];
 }
 
 /** UTF-8 size of a payload in bytes. */
 export function byteLength(payload: Payload): number {
   return typeof payload === 'string' ? Buffer.byteLength(payload) : payload.byteLength;
+}
+
+/** Bytes of UTF-8 as text. */
+export function textOf(bytes: ArrayBuffer): string {
+  return Buffer.from(bytes).toString('utf8');
 }
 
 export function rejected(refusal: Refusal, id?: string): RejectedFrame {

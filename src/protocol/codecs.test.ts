@@ -170,6 +170,27 @@ describe.each(clients)('%s to the client', (_name, { codec, read }) => {
     );
   });
 
+  test('a status of own and shared details is the frame that has all of them, however many there are', () => {
+    const details = (first: string): fc.Arbitrary<Record<string, unknown>> =>
+      fc.dictionary(fc.stringMatching(new RegExp(`^${first}[a-z_]{1,6}$`)), jsonValues, {
+        minKeys: 1,
+        maxKeys: 20,
+        size: '+1',
+        noNullPrototype: true,
+      });
+    fc.assert(
+      fc.property(details('o'), details('s'), (own, common) => {
+        const shared = codec.share(common);
+        const data = { status: 'connected', details: { ...own, ...common } };
+        // Printed once, told twice.
+        for (let time = 0; time < 2; time += 1)
+          expect(read(codec.status('connected', own, shared))).toStrictEqual(
+            read(codec.encode({ type: 'Status', data })),
+          );
+      }),
+    );
+  });
+
   test('an acknowledgement is the Ack frame that it stands for', () => {
     const positions = fc.record({ epoch: fc.stringMatching(/^[\w-]{12}$/), sequence: fc.maxSafeNat() });
     const acks = fc.record({

@@ -244,11 +244,18 @@ export const ERRORS = {
     when: "the topic's log cannot take or give messages now",
     remedy: 'wait retry_after_ms; nothing was stored',
   },
+  database_unavailable: {
+    code: 503,
+    temporary: true,
+    strike: false,
+    when: 'an application needs the database, and that is away, has no connection free, or was too slow',
+    remedy: 'wait retry_after_ms, then send it again; nothing was stored, and topics go on meanwhile',
+  },
   outcome_unknown: {
     code: 503,
     temporary: true,
     strike: false,
-    when: 'the log did not say whether it stored the message',
+    when: 'the log, or the database of an application, did not say whether it stored the message',
     remedy: 'send it again with the same idempotency_key; without a key it may appear twice',
   },
 } as const satisfies Record<string, ErrorEntry>;

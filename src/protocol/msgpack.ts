@@ -1,6 +1,6 @@
 /** The MessagePack codec: same types and keys as JSON. Decoding is strict (msgpack-scan.ts), then left to the library. */
 import { Packr, Unpackr } from 'msgpackr';
-import { rejected, type Codec, type Decoded, type Payload } from './codec.ts';
+import { rejected, type Codec, type Decoded, type Message, type Payload, type SharedDetails } from './codec.ts';
 import { refusal } from './errors.ts';
 import type { ControlFrame } from './frames.ts';
 import { publishes, readFrame, readMessage } from './guard.ts';
@@ -42,6 +42,22 @@ export const msgpack: Codec = {
     return packr.pack(replyTo === undefined ? { type: 'Ack', data } : { type: 'Ack', reply_to: replyTo, data });
   },
 
+  share(details): SharedDetails {
+    const { count, bytes } = members(details);
+    return { count, payload: Buffer.from(bytes) };
+  },
+
+  status(status, own, { count, payload }: SharedDetails): Payload {
+    const head = statusHead(status);
+    const { count: owned, bytes } = members(own);
+    const frame = Buffer.allocUnsafe(head.byteLength + 2 + bytes.byteLength + payload.length);
+    frame.set(head);
+    frame.writeUInt16BE(owned + count, head.byteLength);
+    frame.set(bytes, head.byteLength + 2);
+    frame.set(payload as Uint8Array, head.byteLength + 2 + bytes.byteLength);
+    return frame;
+  },
+
   publication(publication: Publication): Payload {
     return packr.pack(publicationValue(publication));
   },
@@ -76,8 +92,8 @@ export const msgpack: Codec = {
     return joined;
   },
 
-  decode(bytes: ArrayBuffer, batching: boolean): Decoded | readonly Decoded[] {
-    const input = new Uint8Array(bytes);
+  decode(message: Message, batching: boolean): Decoded | readonly Decoded[] {
+    const input = typeof message === 'string' ? Buffer.from(message) : new Uint8Array(message);
     const { problem, payloadStart, payloadEnd } = scan(input);
     if (problem !== null)
       return rejected(
@@ -90,6 +106,28 @@ export const msgpack: Codec = {
     return readLarge(input, payloadStart, payloadEnd) ?? readWhole(input, batching);
   },
 };
+
+const MAP_16 = 0xde;
+const statusHeads = new Map<string, Uint8Array>();
+
+/** Everything in front of the count of the details, which is one of 16 bits. There are few statuses, all our own. */
+function statusHead(status: string): Uint8Array {
+  const known = statusHeads.get(status);
+  if (known !== undefined) return known;
+  const empty = packr.pack({ type: 'Status', data: { status, details: {} } });
+  const head = Buffer.from(empty);
+  head[head.byteLength - 1] = MAP_16;
+  statusHeads.set(status, head);
+  return head;
+}
+
+/** The members of a map without its header. The bytes are only valid until the next call of the library. */
+function members(value: Readonly<Record<string, unknown>>): { readonly count: number; readonly bytes: Uint8Array } {
+  const members = defined(value);
+  const count = Object.keys(members).length;
+  // Maps of up to 15 members have a header of one byte, larger ones one of three.
+  return { count, bytes: packr.pack(members).subarray(count < 16 ? 1 : 3) };
+}
 
 function readWhole(input: Uint8Array, batching: boolean): Decoded | readonly Decoded[] {
   let value: unknown;
@@ -135,6 +173,6 @@ function publicationValue(publication: Publication): Record<string, unknown> {
 }
 
 /** Without members that are undefined: JSON leaves them out by itself, MessagePack would write them. */
-function defined(value: Record<string, unknown>): Record<string, unknown> {
+function defined(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined));
 }

@@ -4,6 +4,7 @@ import type { Command } from '../control/command.ts';
 import type { OrderToSave } from '../control/order-store.ts';
 import { StandingOrders } from '../control/standing-orders.ts';
 import { ControlWorld, REAL_CONTROL, type ControlParts } from './control-world.ts';
+import { expectFound } from '../../test/kit/found-by.ts';
 import { SimulatedOrderStore } from './simulated-order-store.ts';
 import { Violation } from './violation.ts';
 
@@ -19,8 +20,8 @@ async function problemOf(seed: number, parts: ControlParts): Promise<string | nu
   }
 }
 
-test('a thousand seeds: clocks that differ, messages lost and late, a store that is away and emptied', async () => {
-  for (let seed = 1; seed <= 1_000; seed += 1) expect(await problemOf(seed, REAL_CONTROL), `seed ${seed}`).toBeNull();
+test('four hundred seeds: clocks that differ, messages lost and late, a store that is away and emptied', async () => {
+  for (let seed = 1; seed <= 400; seed += 1) expect(await problemOf(seed, REAL_CONTROL), `seed ${seed}`).toBeNull();
 });
 
 describe('planted bugs are found within a thousand seeds', () => {
@@ -76,11 +77,6 @@ describe('planted bugs are found within a thousand seeds', () => {
   };
 
   for (const [name, parts] of Object.entries(bugs)) {
-    test(name, async () => {
-      let found: string | null = null;
-      for (let seed = 1; seed <= 1_000 && found === null; seed += 1)
-        found = await problemOf(seed, { ...REAL_CONTROL, ...parts });
-      expect(found).not.toBeNull();
-    });
+    test(name, () => expectFound((seed) => problemOf(seed, { ...REAL_CONTROL, ...parts })));
   }
 });

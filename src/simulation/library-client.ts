@@ -1,18 +1,18 @@
 /** The client library in a world: its sockets end at the node, its time is virtual, and what it does is checked. */
-import { createHmac } from 'node:crypto';
 import { createClient, type Client } from '../client/client.ts';
-import type { Environment, LifecycleEvent } from '../client/environment.ts';
+import type { Environment, LifecycleEvent, Transport } from '../client/environment.ts';
 import { overHttp } from '../client/sse/index.ts';
-import type { Since } from '../client/subscriptions.ts';
+import type { Since } from '../client/subscription-ports.ts';
 import { directTopic, ME } from '../protocol/topic.ts';
 import { LibraryReader } from './library-reader.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedBroker } from './simulated-broker.ts';
 import { SimulatedHttp } from './simulated-http.ts';
 import { SimulatedSocket, type SocketWatch } from './simulated-socket.ts';
+import { tokenOf } from './simulated-token.ts';
 import { promise, Violation } from './violation.ts';
 import type { VirtualClock } from './virtual-clock.ts';
-import { SECRET, type World } from './world.ts';
+import type { World } from './world.ts';
 
 /** What a test may change to plant a bug. */
 export type Planted = (environment: Environment) => Environment;
@@ -44,12 +44,22 @@ export class LibraryClient implements SocketWatch {
   /** The way around, for a client whose WebSockets never come through. */
   readonly http: SimulatedHttp | null;
 
-  /** @param isBarred no WebSocket comes through */
-  constructor(name: string, seed: number, world: World, clock: VirtualClock, planted: Planted, isBarred = false) {
-    this.http = isBarred ? new SimulatedHttp(world, this) : null;
+  private readonly transport: Transport;
+
+  /** @param transport the only one that comes through */
+  constructor(
+    name: string,
+    seed: number,
+    world: World,
+    clock: VirtualClock,
+    planted: Planted,
+    transport: Transport = 'websocket',
+  ) {
+    this.transport = transport;
+    this.http = transport === 'websocket' ? null : new SimulatedHttp(world, this);
     // Streams follow one another, and requests are sent again.
-    this.hasMoved = isBarred;
-    this.hasErrors = isBarred;
+    this.hasMoved = this.http !== null;
+    this.hasErrors = this.http !== null;
     this.name = name;
     this.world = world;
     this.clock = clock;
@@ -61,7 +71,8 @@ export class LibraryClient implements SocketWatch {
       token: () => this.token(),
       buffer: { maxMessages: random.between(2, 8) },
       environment: planted(this.environment(random)),
-      ...(this.http !== null && { fallback: overHttp({ transports: ['sse'], http: this.http.post }) }),
+      ...(this.http !== null &&
+        transport !== 'websocket' && { fallback: overHttp({ transports: [transport], http: this.http.post }) }),
     });
     this.client.on('violation', (topic) => this.fault('a hole is never unannounced', topic));
     this.client.on('error', ({ reason, message }) => {
@@ -86,6 +97,8 @@ export class LibraryClient implements SocketWatch {
 
   read(topic: string, since: Since): void {
     const { client, name, world } = this;
+    // What others say between two polls is gone, so that such topics are refused.
+    if (this.transport === 'poll' && topic === 'typing.x') return;
     const nodeTopic = topic === ME ? directTopic('', name) : topic;
     const isAlone = (): boolean => since === 'stored' && this.storing.get(topic) === 1;
     // Another reader may be ahead, and commits then.
@@ -120,7 +133,7 @@ export class LibraryClient implements SocketWatch {
     this.unsettled += 1;
     let times = 0;
     const order = this.isStrict ? 'strict' : 'pipelined';
-    this.client.publishes.publish('Broadcast', topic, payload, { order }, (error, receipt) => {
+    this.client.publishes?.publish('Broadcast', topic, payload, { order }, (error, receipt) => {
       times += 1;
       this.unsettled -= 1;
       if (times > 1) this.fault('a publish is settled once', payload);
@@ -250,10 +263,7 @@ export class LibraryClient implements SocketWatch {
 
   private token(): string {
     this.tokens += 1;
-    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-    const claims = { sub: this.name, roles: ['user'], jti: String(this.tokens), ...this.given };
-    const unsigned = `${part({ alg: 'HS256' })}.${part(claims)}`;
-    return `${unsigned}.${createHmac('sha256', SECRET).update(unsigned).digest('base64url')}`;
+    return tokenOf({ sub: this.name, jti: String(this.tokens), ...this.given });
   }
 
   private attempt(work: () => void): void {

@@ -9,6 +9,7 @@ import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { Decisions } from '../service/decisions.ts';
 import type { StoredAt } from '../service/topic-owners.ts';
+import { expectFound } from '../../test/kit/found-by.ts';
 import { violationOf } from './simulate.ts';
 import { drawOwner } from './simulated-owner.ts';
 import { SimulatedTable } from './simulated-table.ts';
@@ -179,19 +180,12 @@ for (const [broker, [parts, steps]] of Object.entries(BROKERS)) {
     for (const [name, { plant, ...broken }] of Object.entries(BUGS)) {
       test(
         name,
-        () => {
+        async () => {
           plant?.();
-          let found: string | null = null;
-          for (let seed = 1; seed <= 1_000 && found === null; seed += 1)
-            found = findingOf(seed, { ...parts, ...broken }, steps);
-          expect(found).not.toBeNull();
+          await expectFound((seed) => violationOf(seed, { ...parts, ...broken }, steps));
         },
         60_000,
       );
     }
   });
-}
-
-function findingOf(seed: number, parts: Parts, steps: number): string | null {
-  return violationOf(seed, parts, steps)?.message ?? null;
 }

@@ -1,18 +1,25 @@
-/** HTTP as the client library sees it, over the node's own streams and frames: nothing arrives in the middle of a call. */
+/** HTTP as the client library sees it, over the node's own streams, polls and frames: nothing arrives in the middle of a call. */
 import { EventParser } from '../client/sse/event-parser.ts';
 import type { HttpEvents, HttpPort } from '../client/sse/index.ts';
 import { arrive } from '../dialects/arrival.ts';
 import { answerFrames } from '../dialects/frames.ts';
+import { answerPoll } from '../dialects/poll.ts';
 import { sseRoutes } from '../dialects/sse.ts';
+import type { Accepted } from '../node/admission.ts';
 import { Feed, type FeedSink, type HttpResponse, type RequestHead } from '../node/route.ts';
 import type { World } from './world.ts';
 
 export interface HttpWatch {
-  /** A frame of the client, as text; a stream counts as a `Subscribe`. */
+  /** A frame of the client, as text; a stream and a poll count as a `Subscribe`. */
   sent(text: string): void;
   /** A frame of the node, or an array of them, before the client sees it. */
   arrives(text: string): void;
 }
+
+const SETTINGS = { maxTopics: 50, maxWaitMs: 25_000 };
+
+/** @returns what says that the client has gone */
+type Answering = (admission: Accepted, done: (response: HttpResponse) => void) => () => void;
 
 export class SimulatedHttp {
   readonly post: HttpPort;
@@ -126,12 +133,19 @@ class Call implements FeedSink {
   }
 
   private dial(): void {
+    const { world, watch } = this;
+    const { node } = world;
     const { url, body } = this.asked;
     const head = this.head();
-    if (url.endsWith('frames')) return this.frames(head);
-    const { topics } = JSON.parse(body) as { readonly topics: unknown };
-    this.watch.sent(JSON.stringify({ type: 'Subscribe', data: { topics } }));
-    sseRoutes(this.world.node, { maxTopics: 50 })[1]?.authorize(head, (verdict) => {
+    const value = JSON.parse(body) as readonly object[] | { readonly topics: unknown };
+    if (Array.isArray(value)) {
+      for (const frame of value as readonly object[]) watch.sent(JSON.stringify(frame));
+      return this.brief('frames', head, (...asked) => answerFrames(node, asked[0], body, asked[1]));
+    }
+    watch.sent(JSON.stringify({ type: 'Subscribe', data: value }));
+    if (url.endsWith('poll'))
+      return this.brief('poll', head, (...asked) => answerPoll(node, asked[0], SETTINGS, body, asked[1]));
+    sseRoutes(node, SETTINGS)[1]?.authorize(head, (verdict) => {
       if ('answer' in verdict) return this.whole(verdict.answer);
       const response = verdict.handle({ ...head, body }) as HttpResponse;
       const { body: feed } = response;
@@ -142,24 +156,23 @@ class Call implements FeedSink {
     });
   }
 
-  private frames(head: RequestHead): void {
+  private brief(over: 'frames' | 'poll', head: RequestHead, answering: Answering): void {
     const { world } = this;
-    for (const frame of JSON.parse(this.asked.body) as readonly unknown[]) this.watch.sent(JSON.stringify(frame));
-    arrive(world.node, 'frames', head, (admission) => {
+    arrive(world.node, over, head, (admission) => {
       if (admission.kind === 'refused') return this.whole(admission.answer);
       world.briefAnswers += 1;
       let isOpen = true;
-      const over = (): void => {
+      const ended = (): void => {
         if (isOpen) world.briefAnswers -= 1;
         isOpen = false;
       };
-      const abandon = answerFrames(world.node, admission, this.asked.body, (response) => {
-        over();
+      const abandon = answering(admission, (response) => {
+        ended();
         this.whole(response);
       });
       if (!isOpen) return;
       this.gone = () => {
-        over();
+        ended();
         abandon();
       };
     });
@@ -168,7 +181,7 @@ class Call implements FeedSink {
   private whole({ status, headers = {}, body }: HttpResponse): void {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     this.inbox.push(() => {
-      if (status === 200) this.watch.arrives(text);
+      if (status === 200) for (const frames of framesOf(text)) this.watch.arrives(frames);
       this.events.answered(status, Number(headers['retry-after'] ?? 0) * 1_000);
       this.events.text(text);
     });
@@ -186,4 +199,13 @@ class Call implements FeedSink {
       address: '127.0.0.1',
     };
   }
+}
+
+/** An answer as the frames that a WebSocket would have brought. */
+function framesOf(text: string): readonly string[] {
+  const answer = JSON.parse(text) as readonly object[] | Readonly<Record<'items' | 'gaps' | 'positions', object>>;
+  if (!('items' in answer)) return [text];
+  const { positions, items, gaps } = answer;
+  const subscribed = { type: 'Status', data: { status: 'subscribed', details: { positions } } };
+  return [subscribed, items, gaps].map((frames) => JSON.stringify(frames));
 }

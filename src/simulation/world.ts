@@ -1,5 +1,4 @@
 /** One small world: a node with the real core, clients that check it, and faults, all drawn from a seed. */
-import { createHmac } from 'node:crypto';
 import { DeadLetters } from '../actor/dead-letters.ts';
 import { Supervisor } from '../actor/supervisor.ts';
 import { Authenticator } from '../auth/authenticator.ts';
@@ -41,6 +40,7 @@ import { SimulatedClient } from './simulated-client.ts';
 import { drawOwner, OWNED, SimulatedOwner } from './simulated-owner.ts';
 import { SimulatedTable } from './simulated-table.ts';
 import { SimulatedLink } from './simulated-link.ts';
+import { SECRET, tokenOf } from './simulated-token.ts';
 import { drawTraced, type Traced } from './traced.ts';
 import { promise, Violation } from './violation.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -66,7 +66,6 @@ export const REAL_PARTS: Parts = {
 
 export const DISTRIBUTED_PARTS: Parts = { ...REAL_PARTS, distributed: (...args) => new DistributedBroker(...args) };
 
-export const SECRET = 'the secret of the simulated world, long enough';
 const LINGER_MS = 20_000;
 /** So short that topics rest within a world's time. */
 const REST_MS = 3_000;
@@ -314,12 +313,9 @@ function untilOf(traced: Traced | null, clock: VirtualClock): number | null {
 }
 
 function handshakeOf(client: SimulatedClient): Handshake {
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const unsigned = `${part({ alg: 'HS256' })}.${part({ sub: client.name, roles: ['user'] })}`;
-  const token = `${unsigned}.${createHmac('sha256', SECRET).update(unsigned).digest('base64url')}`;
   return {
     ...HANDSHAKE,
-    authorization: `Bearer ${token}`,
+    authorization: `Bearer ${tokenOf({ sub: client.name })}`,
     query: `format=${client.format}${client.batching ? '&batch=1' : ''}`,
   };
 }

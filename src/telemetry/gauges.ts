@@ -1,4 +1,5 @@
 /** What is read off a node when metrics are asked for; the table of metrics says what becomes of it. */
+import type { Histogram } from './counters.ts';
 
 /** What is read off the link to the store that nodes share, and off what stands on it. */
 export interface SharedStoreGauges {
@@ -20,6 +21,22 @@ export interface SharedStoreGauges {
   readonly compared: number;
   readonly sessionsWaiting: number;
   readonly sessionsDropped: number;
+}
+
+/** What is read off the database of the applications. */
+export interface DatabaseGauges {
+  /** The driver. */
+  readonly name: string;
+  readonly isUp: boolean;
+  readonly idle: number;
+  readonly busy: number;
+  readonly waiting: number;
+  readonly lost: number;
+  /** By reason. */
+  readonly failures: ReadonlyMap<string, number>;
+  readonly seconds: Histogram;
+  readonly batches: number;
+  readonly batched: number;
 }
 
 /** What is read off a node when metrics are asked for. */
@@ -52,6 +69,8 @@ export interface Gauges {
   readonly presenceMembers: number;
   /** `null` when the node keeps its topics in memory. */
   readonly sharedStore: SharedStoreGauges | null;
+  /** `null` when no application uses one. */
+  readonly database: DatabaseGauges | null;
   readonly deadLetters: number;
   readonly eventLoopLagSeconds: number;
   readonly logLinesLost: number;

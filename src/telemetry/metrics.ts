@@ -3,6 +3,7 @@
  * table. Labels take their values from our own tables only, so the number of series is bounded.
  */
 import type { FrameTally, Tally } from './counters.ts';
+import { DATABASE_METRICS } from './database-metrics.ts';
 import { counter, gauge, histogram, one, type MetricEntry, type Sample } from './metric-entry.ts';
 import { REDIS_METRICS } from './redis-metrics.ts';
 
@@ -183,6 +184,7 @@ export const METRICS: readonly MetricEntry[] = [
   gauge('sessions', 'Sessions remembered in memory.', [], (_, { sessions }) => [one(sessions)]),
 
   ...REDIS_METRICS,
+  ...DATABASE_METRICS,
 
   counter('actor_restarts_total', 'Failures after which an actor went on.', [], ({ actorFailures }) => [
     one(actorFailures),

@@ -33,14 +33,20 @@ const NOT_ASCII = /[^\t -~]/;
  */
 export function textProblem({ values }: Headers): string | null {
   for (const name of NAMES) {
-    const at = values.get(name)?.search(NOT_ASCII) ?? -1;
-    if (at !== -1) return `${name}: expected printable ASCII, got another character at ${at}`;
+    const problem = notAscii(name, values.get(name) ?? '');
+    if (problem !== null) return problem;
   }
   return null;
 }
 
+/** Why the value of a header that names something is refused, or `null`. */
+export function notAscii(name: string, value: string): string | null {
+  const at = value.search(NOT_ASCII);
+  return at === -1 ? null : `${name}: expected printable ASCII, got another character at ${at}`;
+}
+
 /** Whether it is uncertain where such a request ends: then nothing behind it may be read as a request. */
-export function isAmbiguous({ repeated }: Headers): boolean {
+export function isAmbiguous({ repeated }: Pick<Headers, 'repeated'>): boolean {
   return repeated === 'content-length' || repeated === 'transfer-encoding';
 }
 

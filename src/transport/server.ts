@@ -5,23 +5,26 @@ import type {
   TemplatedApp,
   us_listen_socket,
   us_socket_context_t,
+  WebSocketBehavior,
 } from 'uWebSockets.js-compat';
 import { errorFrame } from '../connection/replies.ts';
 import { handshakeProblem, type Handshake } from '../node/handshake.ts';
-import type { Admission } from '../node/admission.ts';
+import type { Admission, Refused } from '../node/admission.ts';
 import type { Node } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { Route } from '../node/route.ts';
+import type { SocketRoute } from '../node/socket-route.ts';
 import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
 import { percentProblem } from '../protocol/text.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
-import { isAmbiguous, readHeaders, textProblem, type Headers } from './headers.ts';
+import { isAmbiguous } from './headers.ts';
 import { registerRoutes } from './http.ts';
 import { asksForHead, respond } from './response.ts';
 import { LateUpgrades } from './late-upgrades.ts';
 import { listenProblem } from './listen-problem.ts';
 import { Socket, type SocketData } from './socket.ts';
+import { UpgradeHead } from './upgrade-head.ts';
 import { uws } from './uws.ts';
 
 export interface ServerOptions {
@@ -34,6 +37,8 @@ export interface ServerOptions {
   readonly clientTimeoutSecs: number;
   /** Whether other processes may listen on the port too (SO_REUSEPORT); each gets a share of the connections. */
   readonly sharesPort: boolean;
+  /** Paths of WebSockets of other protocols. Before the Routes, which answer what is no handshake there. */
+  readonly socketRoutes: readonly SocketRoute[];
 }
 
 export interface Server {
@@ -71,6 +76,7 @@ export function listen(
   const app = uws.App();
   const late = new LateUpgrades();
   registerWebSocket(app, node, options, counters, late, log);
+  for (const route of options.socketRoutes) registerSocketRoute(app, route, options, counters, log);
   registerRoutes(app, routes, counters, log);
   return listenOn(app, options, () => late.end());
 }
@@ -119,12 +125,27 @@ function registerWebSocket(
   log: Log,
 ): void {
   app.ws<SocketData>('/ws', {
+    ...behaviour(options, counters),
+    upgrade: (res, req, context) => upgrade(node, res, req, context, options.compression, late, log),
+  });
+  // Only requests with a key of 24 characters reach the handler above: the rest is told what it lacks.
+  app.any('/ws', (res, req) => {
+    const head = new UpgradeHead(res, req);
+    const refused = req.getMethod() === 'get' ? strayProblem(head) : NOT_GET;
+    if (isAmbiguous(head)) res.close();
+    else
+      respond(res, refusalResponse(refused), { isHead: asksForHead(req), ends: ERRORS[refused.reason].code === 400 });
+  });
+}
+
+/** What all WebSockets have in common. */
+function behaviour(options: ServerOptions, counters: Counters): WebSocketBehavior<SocketData> {
+  return {
     maxPayloadLength: options.maxMessageSize * OVERSIZE_FACTOR,
     maxBackpressure: MAX_BACKPRESSURE,
     compression: options.compression ? uws.SHARED_COMPRESSOR : uws.DISABLED,
     idleTimeout: idleTimeout(options.clientTimeoutSecs),
     sendPingsAutomatically: false,
-    upgrade: (res, req, context) => upgrade(node, res, req, context, options.compression, late, log),
     open: (ws) => ws.getUserData().socket.opened(ws),
     message: (ws, message, isBinary) => {
       const { listener } = ws.getUserData().socket;
@@ -138,15 +159,50 @@ function registerWebSocket(
       counters.nativeDropped += 1;
     },
     close: (ws, code) => ws.getUserData().socket.closed(code),
+  };
+}
+
+/** A path whose handshakes are decided on in their own turn. */
+function registerSocketRoute(
+  app: TemplatedApp,
+  route: SocketRoute,
+  options: ServerOptions,
+  counters: Counters,
+  log: Log,
+): void {
+  app.ws<SocketData>(route.path, {
+    ...behaviour(options, counters),
+    upgrade: (res, req, context) => {
+      res.onAborted(() => {});
+      const socket = new Socket(options.compression);
+      // Caught inside, because the library ends the process when something is thrown into it.
+      try {
+        upgradeAt(route, socket, res, req, context);
+      } catch (error) {
+        log.error('Upgrade failed', { error: error instanceof Error ? error.stack : String(error) });
+        if (socket.isOpen) socket.terminate();
+        else res.close();
+      }
+    },
   });
-  // Only requests with a key of 24 characters reach the handler above: the rest is told what it lacks.
-  app.any('/ws', (res, req) => {
-    const headers = readHeaders(req);
-    const refused = req.getMethod() === 'get' ? strayProblem(copyHandshake(res, req, headers)) : NOT_GET;
-    if (isAmbiguous(headers)) res.close();
-    else
-      respond(res, refusalResponse(refused), { isHead: asksForHead(req), ends: ERRORS[refused.reason].code === 400 });
-  });
+}
+
+function upgradeAt(
+  route: SocketRoute,
+  socket: Socket,
+  res: HttpResponse,
+  req: HttpRequest,
+  context: us_socket_context_t,
+): void {
+  const head = new UpgradeHead(res, req);
+  if (isAmbiguous(head)) return void res.close();
+  const malformed = percentProblem(head.query) ?? head.problem;
+  const problem = malformed === null ? handshakeProblem(head) : refusal('bad_handshake', malformed);
+  if (problem !== null) return respond(res, refusalResponse(problem), { isHead: asksForHead(req), ends: true });
+  const verdict = route.admit(head);
+  if ('answer' in verdict) return respond(res, verdict.answer, { isHead: false, ends: verdict.answer.status === 400 });
+  res.upgrade<SocketData>({ socket }, head.key, '', head.extensions, context);
+  socket.listener = verdict.open(socket);
 }
 
 /**
@@ -168,6 +224,15 @@ function strayProblem(handshake: Handshake): Refusal {
   return handshakeProblem(handshake) ?? lacking;
 }
 
+/** A client that waits for its upgrade. */
+interface Offer {
+  readonly res: HttpResponse;
+  readonly context: us_socket_context_t;
+  readonly head: UpgradeHead;
+  readonly compresses: boolean;
+  readonly log: Log;
+}
+
 function upgrade(
   node: Node,
   res: HttpResponse,
@@ -177,44 +242,63 @@ function upgrade(
   late: LateUpgrades,
   log: Log,
 ): void {
+  const head = new UpgradeHead(res, req);
+  if (isAmbiguous(head)) return void res.close();
+  const problem = percentProblem(head.query) ?? head.problem;
+  if (problem !== null)
+    return respond(res, refusalResponse(refusal('bad_handshake', problem)), { isHead: asksForHead(req), ends: true });
+  const offer = { res, context, head, compresses, log };
+  let isAnswered = false;
+  let answerLate: ((admission: Admission) => void) | null = null;
+  node.admit(head, (admission) => {
+    if (answerLate !== null) return answerLate(admission);
+    isAnswered = true;
+    answer(admission, offer);
+  });
+  // Nothing can be aborted in the request's own turn, so only a client that has to wait is listened to.
+  if (!isAnswered) answerLate = later(offer, late);
+}
+
+/** Keeps what is needed of a client that waits, and gives what answers it. */
+function later(offer: Offer, late: LateUpgrades): (admission: Admission) => void {
+  const { res, head } = offer;
   let aborted = false;
   let abandon: (() => void) | null = null;
   res.onAborted(() => {
     aborted = true;
     abandon?.();
   });
-  const headers = readHeaders(req);
-  if (isAmbiguous(headers)) return void res.close();
-  const problem = percentProblem(req.getQuery() ?? '') ?? textProblem(headers);
-  if (problem !== null)
-    return respond(res, refusalResponse(refusal('bad_handshake', problem)), { isHead: asksForHead(req), ends: true });
-  const handshake = copyHandshake(res, req, headers);
-  const key = handshake.key;
-  const extensions = headers.values.get('sec-websocket-extensions') ?? '';
-  let isOwnTurn = true;
-  node.admit(handshake, (admission) => {
+  head.keep();
+  return (admission) => {
     if (admission.kind === 'accepted') abandon = admission.abandon;
     if (aborted) return abandon?.();
-    if (admission.kind === 'refused' && admission.close === null) {
-      const response = refusalResponse(admission.refusal);
-      // A client whose handshake is none is not worth a connection kept alive.
-      return respond(res, response, { isHead: false, ends: response.status === 400 });
-    }
-    // Caught inside, because the library ends the process when something is thrown into it.
-    const upgraded = (): void => {
+    if (isPlain(admission)) return answer(admission, offer);
+    late.run(res, () => {
       if (aborted) return;
       abandon = null;
-      try {
-        open(admission, new Socket(compresses), res, context, key, extensions);
-      } catch (error) {
-        log.error('Upgrade failed', { error: error instanceof Error ? error.stack : String(error) });
-        if (!aborted) res.close();
-      }
-    };
-    if (isOwnTurn) upgraded();
-    else late.run(res, upgraded);
-  });
-  isOwnTurn = false;
+      answer(admission, offer);
+    });
+  };
+}
+
+/** Whether the answer is one of HTTP. */
+function isPlain(admission: Admission): admission is Refused {
+  return admission.kind === 'refused' && admission.close === null;
+}
+
+function answer(admission: Admission, { res, context, head, compresses, log }: Offer): void {
+  if (isPlain(admission)) {
+    const response = refusalResponse(admission.refusal);
+    // A client whose handshake is none is not worth a connection kept alive.
+    return respond(res, response, { isHead: false, ends: response.status === 400 });
+  }
+  // Caught, because the library ends the process when something is thrown into it.
+  try {
+    open(admission, new Socket(compresses), res, context, head.key, head.extensions);
+  } catch (error) {
+    log.error('Upgrade failed', { error: error instanceof Error ? error.stack : String(error) });
+    res.close();
+  }
 }
 
 /** Upgrades; a refused client is told why inside WebSocket, and closed. */
@@ -235,22 +319,4 @@ function open(
   const { codec } = admission;
   socket.send(codec.encode(errorFrame(admission.refusal)), codec.binary);
   socket.close(admission.close ?? 'bad_request', admission.refusal.message);
-}
-
-function copyHandshake(res: HttpResponse, req: HttpRequest, { values, repeated }: Headers): Handshake {
-  return {
-    upgrade: values.get('upgrade') ?? '',
-    connection: values.get('connection') ?? '',
-    version: values.get('sec-websocket-version') ?? '',
-    key: values.get('sec-websocket-key') ?? '',
-    protocol: values.get('sec-websocket-protocol') ?? '',
-    contentLength: values.get('content-length') ?? '',
-    transferEncoding: values.get('transfer-encoding') ?? '',
-    origin: values.get('origin') ?? '',
-    authorization: values.get('authorization') ?? '',
-    forwardedFor: values.get('x-forwarded-for') ?? '',
-    repeated,
-    query: req.getQuery(),
-    peer: Buffer.from(res.getRemoteAddressAsText()).toString(),
-  };
 }

@@ -3,6 +3,7 @@ import type { WebSocket } from 'uWebSockets.js-compat';
 import type { Transport, TransportListener } from '../connection/transport.ts';
 import { CLOSE_CODES, type CloseReason } from '../protocol/close-codes.ts';
 import type { Payload } from '../protocol/codec.ts';
+import { addressOf } from './upgrade-head.ts';
 
 /** What the library keeps with each WebSocket. */
 export interface SocketData {
@@ -25,6 +26,10 @@ export class Socket implements Transport {
     this.compresses = compresses;
   }
 
+  get isOpen(): boolean {
+    return this.ws !== null;
+  }
+
   opened(ws: WebSocket<SocketData>): void {
     this.ws = ws;
   }
@@ -41,6 +46,10 @@ export class Socket implements Transport {
 
   cork(work: () => void): void {
     this.ws?.cork(work);
+  }
+
+  address(): string {
+    return this.ws === null ? '' : addressOf(this.ws);
   }
 
   buffered(): number {

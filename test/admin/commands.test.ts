@@ -221,6 +221,26 @@ test('every change is an audit line with who, what and until when; a try is told
   ]);
 });
 
+test('newcomers are told the limits and the mode that hold now, in every format, with batches and without', async () => {
+  const { server, admin } = await start();
+  const told = async (): Promise<unknown[]> => {
+    const all: unknown[] = [];
+    for (const format of ['json', 'msgpack'] as const)
+      for (const batching of [false, true]) {
+        const { connected } = await connect(server.port, { format, batching });
+        const { limits, mode, features, node } = connected;
+        expect(features.includes('batching')).toBe(batching);
+        expect(node).toBe('test-node');
+        all.push({ user: limits['user_rps'], connection: limits['connection_rps'], mode });
+      }
+    return all;
+  };
+  const [before] = await told();
+  expect(before).toMatchObject({ mode: 'running' });
+  await admin.put('/admin/config/rate-limits', { user_rps: 9, connection_rps: 7 });
+  expect(await told()).toEqual(Array.from({ length: 4 }, () => ({ user: 9, connection: 7, mode: 'running' })));
+});
+
 describe('tracing', () => {
   test('is switched on at run time, explains what became of a message, and ends by itself', async () => {
     const { server, admin } = await start();

@@ -9,7 +9,7 @@ import {
   type ClientOptions,
   type TokenSource,
 } from '../../src/client/index.ts';
-import { storageOn, type Backend } from '../../src/client/persist/index.ts';
+import { guarded, storageOn, type Backend } from '../../src/client/persist/index.ts';
 import { eventually, within } from '../harness/deadline.ts';
 import { openServer, type TestServer } from '../harness/server.ts';
 import { tokenOf } from '../harness/tokens.ts';
@@ -280,7 +280,7 @@ describe('a storage', () => {
         clear: () => Promise.resolve(),
         [method]: fail,
       };
-      const careful = clientOf(server, 'alice', { storage });
+      const careful = clientOf(server, 'alice', { storage: guarded(storage) });
       const errors = errorsOf(careful);
       const reading = new Reading(careful.topic(T));
       for (const text of ['one', 'two']) await within(careful.topic(T).publish(text), 'the receipt');

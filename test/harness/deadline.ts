@@ -11,17 +11,23 @@ export function within<T>(promise: Promise<T>, what: string, ms = DEADLINE_MS): 
   });
 }
 
+/** Of the time that was waited for so far, between two questions: an answer is late by little, and few questions are asked. */
+const PATIENCE = 0.1;
+const [LEAST_PAUSE_MS, MOST_PAUSE_MS] = [5, 25];
+
 /** Asks again and again until the answer is as wanted: for what tells nobody when it changes. */
 export async function eventually(
   isDone: () => boolean | Promise<boolean>,
   what: string,
   ms = DEADLINE_MS,
 ): Promise<void> {
-  const deadline = performance.now() + ms;
+  const begin = performance.now();
   while (!(await isDone())) {
-    if (performance.now() > deadline) throw new Error(`waited ${ms} ms for ${what}`);
+    const waited = performance.now() - begin;
+    if (waited > ms) throw new Error(`waited ${ms} ms for ${what}`);
+    const pause = Math.min(Math.max(waited * PATIENCE, LEAST_PAUSE_MS), MOST_PAUSE_MS);
     await new Promise((resolve) => {
-      setTimeout(resolve, 5);
+      setTimeout(resolve, pause);
     });
   }
 }

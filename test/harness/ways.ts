@@ -2,6 +2,7 @@
 import { connect } from './client.ts';
 import { within } from './deadline.ts';
 import { openStream } from './event-stream.ts';
+import { connectSocketIo } from './socket-io.ts';
 import type { Data, Frame, Position } from './frames.ts';
 import { tokenOf } from './tokens.ts';
 
@@ -182,4 +183,42 @@ const polling: Way = {
   },
 };
 
-export const WAYS: readonly Way[] = [socket, posted, browser, polling];
+/** What Socket.IO says as an event, as the frame that it was. */
+function frameOf(event: string, fields: Readonly<Record<string, unknown>>): Frame {
+  const type = { message: 'Broadcast', direct: 'DirectMessage' }[event] ?? 'Gap';
+  return { ...fields, type, data: fields as unknown as Data };
+}
+
+/** @param name of the transport, which its client stays with */
+function socketIoWay(name: 'polling' | 'websocket'): Way {
+  return {
+    name: `Socket.IO over ${name}`,
+    open: async (port, user, topics, at) => {
+      const client = await connectSocketIo(port, user, { transports: [name], reconnection: false });
+      const { positions } = await client.ask('subscribe', { topics: entries(topics, at) });
+      return new SocketReader(
+        async () => {
+          const [event, fields] = await client.nextOf(['message', 'direct', 'gap']);
+          return frameOf(event, fields as Record<string, unknown>);
+        },
+        () => {
+          client.cut();
+          return Promise.resolve();
+        },
+        positions as Record<string, Position>,
+      );
+    },
+  };
+}
+
+/** Switches on what the ways need. */
+export const WAYS_ON = { 'socketio.enabled': 'true' };
+
+export const WAYS: readonly Way[] = [
+  socket,
+  posted,
+  browser,
+  polling,
+  socketIoWay('polling'),
+  socketIoWay('websocket'),
+];

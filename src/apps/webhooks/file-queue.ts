@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Clock, Scheduler, Timer } from '../../telemetry/clock.ts';
 import { DeadLetterFile } from './dead-letter-file.ts';
 import type { Batch, DeadLetter, EventQueue, QueueSize, QueueTold } from './event-queue.ts';
-import { FileLock } from './file-lock.ts';
+import { FileLock } from '../../telemetry/file-lock.ts';
 import { QUEUE_FULL, type QueueLimits } from './queue-limits.ts';
 import { SegmentFiles, type Line, type Place } from './segment-files.ts';
 
@@ -50,7 +50,7 @@ export class FileQueue implements EventQueue {
 
   async open(): Promise<void> {
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
-    this.lock = FileLock.take(join(this.directory, 'lock'));
+    this.lock = FileLock.take(join(this.directory, 'lock'), 'give each node a node_name of its own');
     try {
       this.readTo = await this.segments.open();
       await this.graveyard.open();

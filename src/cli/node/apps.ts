@@ -13,6 +13,7 @@ import type { MetricsRegistry } from '../../telemetry/metrics-registry.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
 import { systemRandom as random } from '../../telemetry/system-clock.ts';
 import type { Core } from './core.ts';
+import type { NodeDatabase } from './database.ts';
 
 interface AppsSetup {
   readonly config: Config;
@@ -20,6 +21,7 @@ interface AppsSetup {
   readonly core: Core;
   readonly bus: ControlBus;
   readonly shared: SharedStore | null;
+  readonly database: NodeDatabase | null;
   readonly metrics: MetricsRegistry;
   readonly logs: LogFactory;
   readonly events: AppEvents;
@@ -40,6 +42,7 @@ export async function runApps(setup: AppsSetup): Promise<RunningApps> {
     random,
     bus: setup.bus,
     shared: setup.shared,
+    database: (app) => setup.database?.of(app) ?? null,
     events: setup.events,
     addMetric: (entry) => setup.metrics.add(entry),
     alert: (message, fields) => alerts.raise(message, fields),

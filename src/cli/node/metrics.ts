@@ -6,17 +6,20 @@ import type { LogFactory } from '../../telemetry/pino-log.ts';
 import type { Storage } from '../storage/storage.ts';
 import { build } from './build.ts';
 import type { Core } from './core.ts';
+import type { NodeDatabase } from './database.ts';
 
 export function buildMetrics(
   { node, context }: Core,
   storage: Storage,
   pulse: Pulse,
   logs: LogFactory,
+  database: () => NodeDatabase | null,
 ): MetricsRegistry {
   const labels = { version: build.version, node: build.node_version, uws: build.uws_version };
   return new MetricsRegistry(context.counters, () =>
     readGauges(node, {
       ...storage.usage(),
+      database: database()?.usage() ?? null,
       eventLoopLagSeconds: pulse.lagMs / 1_000,
       logLinesLost: logs.lostLines,
       build: labels,

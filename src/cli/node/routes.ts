@@ -3,6 +3,7 @@ import type { RunningApps } from '../../apps/run.ts';
 import type { Config } from '../../config/schema.ts';
 import type { PollSettings } from '../../dialects/poll.ts';
 import { dialectRoutes } from '../../dialects/routes.ts';
+import type { SocketIo } from '../../dialects/socketio/socketio.ts';
 import { AdminAccess, type AdminRoute } from '../../http/admin-access.ts';
 import { adminCommandRoutes } from '../../http/admin-commands.ts';
 import { onAnyNode } from '../../http/admin-elsewhere.ts';
@@ -26,6 +27,7 @@ import type { Storage } from '../storage/storage.ts';
 import { version } from '../version.ts';
 import { build } from './build.ts';
 import type { Core } from './core.ts';
+import type { NodeDatabase } from './database.ts';
 
 /** @param apps what runs, once it does */
 export function publicRoutes(
@@ -33,10 +35,12 @@ export function publicRoutes(
   { node, mode, origins }: Core,
   storage: Storage,
   apps: () => RunningApps | null,
+  database: () => NodeDatabase | null,
+  socketIo: SocketIo | null,
 ): Route[] {
   const proxies = config.server.trusted_proxies;
   return [
-    ...healthRoutes(node, storage, () => apps()?.health() ?? {}),
+    ...healthRoutes(node, storage, () => apps()?.health() ?? {}, database),
     ...infoRoutes(node, build),
     ...openApiRoutes(version, () => apps()?.routes ?? []),
     ...crossOrigin(
@@ -49,6 +53,7 @@ export function publicRoutes(
       origins,
     ),
     ...crossOrigin(dialectRoutes(node, proxies, streamSettings(config)), origins),
+    ...crossOrigin(socketIo?.routes ?? [], origins, true),
     ...developmentRoutes(config),
   ];
 }

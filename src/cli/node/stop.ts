@@ -6,8 +6,10 @@ import type { Pulse } from '../../node/pulse.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import type { Upkeep } from '../../presence/upkeep.ts';
 import type { PresenceService } from '../../service/presence-service.ts';
+import type { SocketIo } from '../../dialects/socketio/socketio.ts';
 import type { Server } from '../../transport/server.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { NodeDatabase } from './database.ts';
 import { leavePort } from '../workers/leave-port.ts';
 
 export interface StopOptions {
@@ -22,8 +24,10 @@ interface Ending {
   readonly storage: Storage;
   readonly pulse: Pulse;
   readonly upkeep: Upkeep | null;
+  readonly socketIo: SocketIo | null;
   readonly servers: Server;
   readonly apps: RunningApps;
+  readonly database: NodeDatabase | null;
 }
 
 /** For the ends of applications when the connections took all of the time. */
@@ -32,7 +36,7 @@ const SETTLE_STEP_MS = 10;
 
 export async function stopNode(
   { shutdown }: Config,
-  { node, storage, pulse, upkeep, servers, apps }: Ending,
+  { node, storage, pulse, upkeep, socketIo, servers, apps, database }: Ending,
   { graceMs = shutdown.grace_secs * 1_000, listenerFirst = false }: StopOptions = {},
 ): Promise<void> {
   // Alone, the listener stays until the end: clients that come now get 503 with Retry-After, and readiness says why.
@@ -40,9 +44,12 @@ export async function stopNode(
   const spentMs = listenerFirst ? await leavePort(servers, scheduler) : 0;
   await node.drain({ graceMs: graceMs - spentMs, closesPerSecond: shutdown.closes_per_second });
   if (!listenerFirst) servers.close();
+  // Those who were let in nowhere.
+  socketIo?.end();
   pulse.end();
   // While there is something to store in, and other nodes can be told.
   await apps.stop(Math.max(LEAST_MS, graceMs - (clock.elapsed() - startedAt)));
+  await database?.stop();
   upkeep?.stop();
   await settlePresence(node.parts.context.presence);
   await storage.stop();

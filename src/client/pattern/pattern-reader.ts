@@ -4,7 +4,7 @@ import type { ServerData, ServerFrame, SubscribedDetails } from '../../protocol/
 import { draw } from '../back-off.ts';
 import type { Client } from '../client.ts';
 import { isSignalboxError, refused, SignalboxError } from '../errors.ts';
-import { hole, lostHistory, messageOf, type Item } from '../items.ts';
+import { hole, lostHistory, missing, messageOf, type Item } from '../items.ts';
 
 export interface PatternEvents {
   /** Gets the next item when it has settled. */
@@ -16,6 +16,8 @@ export interface PatternEvents {
 
 /** The server names so many topics of a pattern. */
 const MAX_LISTED = 100;
+/** A pattern that does not catch up is asked for again when it has brought nothing for so long. */
+const SILENT_MS = 15_000;
 
 export class PatternReader {
   readonly #client: Client;
@@ -40,6 +42,8 @@ export class PatternReader {
   /** Topics were born while it was away: it asks again, for all of them. */
   #hasBorn = false;
   #refusals = 0;
+  /** Items so far. */
+  #taken = 0;
   #unlisten: () => void = () => {};
   #cancelWait: () => void = () => {};
 
@@ -95,8 +99,7 @@ export class PatternReader {
   /** Nobody is left who takes what comes. */
   #leave(): void {
     if ([...this.#readers].some((reader) => reader.#isOn || reader.#isAsking)) return;
-    if (this.#client.state.status === 'connected')
-      this.#client.request('Unsubscribe', { topics: [this.#pattern] }).catch(() => {});
+    this.#client.leave(this.#pattern);
   }
 
   #ask(connectionId: string | null): void {
@@ -167,7 +170,21 @@ export class PatternReader {
     }
     this.#isComplete ??= Object.keys(positions).length < MAX_LISTED;
     this.#isOn = !this.#hasBorn;
-    if (this.#isOn) this.#goLive();
+    if (!this.#isOn) return;
+    this.#goLive();
+    this.#watch();
+  }
+
+  /** What it missed may be in a log that is lost, and never come. */
+  #watch(): void {
+    const taken = this.#taken;
+    this.#cancelWait();
+    if (this.#isLive) return;
+    this.#cancelWait = this.#client.environment.after(SILENT_MS, () => {
+      if (!this.#isOn) return;
+      if (this.#taken === taken) this.#ask(this.#connectionId);
+      else this.#watch();
+    });
   }
 
   #dropped({ details }: ServerData): void {
@@ -192,13 +209,14 @@ export class PatternReader {
     }
     if (!this.#push(messageOf(topic, frame, this.#client.isMine))) return;
     if (sequence !== undefined) this.#places.set(topic, { epoch, sequence });
+    // One that was just published comes after all that was missed.
+    if (frame.data.replayed !== true) this.#heads.delete(topic);
     this.#reached(topic);
   }
 
   #gap({ topic, cause, epoch, sequence = 0, from, to, count }: ServerData): void {
     const last = this.#places.get(topic)?.sequence ?? 0;
-    if (cause === 'no_history')
-      return void this.#push({ kind: 'gap', topic, cause, count, from: undefined, to: undefined, position: undefined });
+    if (cause === 'no_history') return void this.#push(missing(topic, count));
     if (cause !== 'history_lost' && to <= last) return;
     const lost = cause === 'history_lost';
     const item = lost
@@ -227,6 +245,7 @@ export class PatternReader {
       this.#lag();
       return false;
     }
+    this.#taken += 1;
     this.#queue.push(item);
     void this.#run();
     return true;

@@ -8,6 +8,7 @@ import { IndexedDbBackend, type DatabaseFactory } from './indexed-db-backend.ts'
 import { Keeper, type Backend } from './keeper.ts';
 import { TextBackend, type TextStore } from './text-backend.ts';
 
+export { guarded } from './guarded.ts';
 export type { Backend, Change } from './keeper.ts';
 export type { DatabaseFactory, FileSystem, TextStore };
 

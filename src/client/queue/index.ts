@@ -24,10 +24,13 @@ export interface QueueView {
   retry(key: string): boolean;
   /** Forgets what has failed. */
   clear(): void;
+  /** Resolves when all that wait now are settled, at the latest after so many milliseconds. */
+  settled(longestMs: number): Promise<void>;
 }
 
 export function queueOf(client: Client): QueueView {
   const { publishes } = client;
+  if (publishes === undefined) throw new TypeError('expected a client that publishes');
   const { waiting, failed } = publishes;
   return {
     stats: () => {
@@ -52,5 +55,25 @@ export function queueOf(client: Client): QueueView {
       return true;
     },
     clear: () => publishes.clear(),
+    settled: (longestMs) =>
+      new Promise((resolve) => {
+        const cancel = client.environment.after(longestMs, resolve);
+        let left = 1;
+        const one = (): void => {
+          left -= 1;
+          if (left > 0) return;
+          cancel();
+          resolve();
+        };
+        for (const entry of waiting.values()) {
+          const { settle } = entry;
+          left += 1;
+          entry.settle = (error, receipt) => {
+            settle(error, receipt);
+            one();
+          };
+        }
+        one();
+      }),
   };
 }

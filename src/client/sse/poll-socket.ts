@@ -72,14 +72,15 @@ export class PollSocket extends HttpSocket {
       const position = this.#positions.get(topic);
       return position === undefined ? entry : { topic, ...position };
     });
+    const asked = this.asked.length;
     // A client that has asked for a topic waits for its answer.
-    const body = JSON.stringify({ topics, wait_ms: this.asked.length > 0 ? 0 : WAIT_MS });
+    const body = JSON.stringify({ topics, wait_ms: asked > 0 ? 0 : WAIT_MS });
     this.#cancel = this.place.ask('poll', body, (status, text, retryAfterMs) => {
       this.#cancel = null;
       const answer = status === 200 ? answerOf(text) : undefined;
       if (answer === undefined) return this.refuse(status, text, retryAfterMs);
       try {
-        this.#take(answer);
+        this.#take(answer, asked);
       } catch {
         // JSON, but no answer to a poll.
         this.end(1002);
@@ -87,7 +88,8 @@ export class PollSocket extends HttpSocket {
     });
   }
 
-  #take(answer: Answer): void {
+  /** @param count of those that have asked: what was asked for since, it says nothing of */
+  #take(answer: Answer, count: number): void {
     const { positions, rejected, unavailable, recovery } = answer;
     const news = inOrder(answer);
     const none = unavailable.map(({ topic }) => ({ topic, ...NO_LOG }));
@@ -98,7 +100,7 @@ export class PollSocket extends HttpSocket {
       rejected: [...rejected, ...none],
     };
     for (const [name, position] of Object.entries(positions)) this.#positions.set(name, position);
-    const asked = this.asked.splice(0);
+    const asked = this.asked.splice(0, count);
     const names = new Set(asked.flatMap((each) => each.names));
     for (const each of asked) this.reply(each, details);
     this.dropped(details.rejected.filter(({ topic }) => !names.has(topic) && this.wanted.has(topic)));
@@ -126,9 +128,11 @@ function inOrder({ items, gaps }: Answer): readonly ServerFrame[] {
 /** Where the first message or loss of each topic goes on from. */
 function startsOf(news: readonly ServerFrame[]): Record<string, Position> {
   const starts: Record<string, Position> = {};
-  for (const { data } of news) {
+  for (const { type, data } of news) {
     const before = data.cause === 'history_lost' ? 0 : 1;
-    starts[topicOf(data)] ??= { epoch: data.epoch, sequence: Number(data.from ?? data.sequence) - before };
+    // Of a message `from` is its sender.
+    const first = type === 'Gap' ? (data.from ?? data.sequence) : data.sequence;
+    starts[topicOf(data)] ??= { epoch: data.epoch, sequence: Number(first) - before };
   }
   return starts;
 }

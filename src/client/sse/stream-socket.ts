@@ -155,11 +155,11 @@ export class StreamSocket extends HttpSocket implements StreamEvents {
     const asked = this.asked.splice(0);
     const names = new Set(asked.flatMap((each) => each.names));
     const positions = new Map(this.#current?.positions);
-    for (const name of positions.keys()) if (!this.wanted.has(name)) positions.delete(name);
+    for (const name of positions.keys()) if (!this.wanted.has(name) || names.has(name)) positions.delete(name);
     const topics = [...this.wanted.values()].map((entry) => {
       const topic = nameOf(entry);
       const position = positions.get(topic);
-      return names.has(topic) || position === undefined ? entry : { topic, ...position };
+      return position === undefined ? entry : { topic, ...position };
     });
     return new Stream(this.place, topics.length === 0 ? [ME] : topics, positions, asked, this.#presence.take(), this);
   }

@@ -89,7 +89,9 @@ export class Stream {
     }
     if (data.status === 'subscribed' && replyTo !== undefined) {
       const details = data.details as unknown as SubscribedDetails;
-      for (const [name, position] of Object.entries(details.positions)) this.positions.set(name, position);
+      // Behind a loss it stands once that is announced: the next stream must hear of it too.
+      for (const [name, position] of Object.entries(details.positions))
+        if (details.recovery[name]?.recovered !== false) this.positions.set(name, position);
       return this.#events.subscribed(this, details);
     }
     if (type === 'Error' && data.code >= 4_000) this.closeCode = data.code;

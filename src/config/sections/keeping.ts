@@ -140,4 +140,31 @@ export const KEEPING = {
         .describe('how long an unused topic keeps its epoch and sequence'),
     })
     .describe('The distributed broker. Without a url a node keeps its topics in memory.'),
+
+  database: z
+    .strictObject({
+      url: secret('text').describe(
+        'PostgreSQL 15 or later: postgresql://user:password@host:5432/name?sslmode=verify-full; default: a database in the process of the node',
+      ),
+      folder: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('folder of the database in the process, one per node; default: in memory, gone with the process'),
+      migrate: flag(false).describe(
+        'whether a node makes missing tables when it starts; if not, it waits for signalbox database migrate. A database in the process has its tables always',
+      ),
+      pool_max: count(20, 1, 1_000).describe('connections of a node to PostgreSQL at most'),
+      pool_idle_secs: seconds(30).describe('how long a connection stays open that nobody uses'),
+      pool_waiting: count(1_000).describe('queries and transactions that may wait for a connection; more are refused'),
+      connect_timeout_ms: count(2_000, 10, 60_000).describe(
+        'milliseconds to wait for a connection; then the request is refused with a temporary error',
+      ),
+      statement_timeout_ms: count(10_000, 10, 3_600_000).describe(
+        'milliseconds after which PostgreSQL cancels a statement; migrations take as long as they take',
+      ),
+    })
+    .describe(
+      'The database of applications (docs/database.md). It is opened when an application runs that keeps something in it.',
+    ),
 } as const;

@@ -55,6 +55,21 @@ export const SERVING = {
     })
     .describe('Clients without WebSocket: streams of events, polls.'),
 
+  socketio: z
+    .strictObject({
+      enabled: flag(false).describe('whether clients of Socket.IO are served, at /socket.io/'),
+      transports: z
+        .array(z.enum(['polling', 'websocket']))
+        .min(1)
+        .default(['polling', 'websocket'])
+        .describe('what they may come over; polls of one client must reach one node (docs/socketio.md)'),
+      connect_timeout_secs: seconds(20).describe('seconds in which a session has to be let into a namespace'),
+      recovery_topics: count(16, 0, 100).describe(
+        'topics and patterns of a connection that may be recovered after a break; 0 recovers nothing',
+      ),
+    })
+    .describe('Clients of Socket.IO.'),
+
   actor_system: z
     .strictObject({
       mailbox_capacity: count(1_000).describe('messages that may wait for a connection; the oldest give way'),

@@ -220,3 +220,20 @@ test('an answer that was asked for under an epoch that has ended takes nobody ba
   });
   expect(flow(other.take())).toEqual([]);
 });
+
+test('an answer that waits for another topic says what was lost meanwhile', () => {
+  rig.publish(TOPIC, 3);
+  rig.connect('bob').subscribe(TOPIC);
+  const position = at(TOPIC, 3);
+  rig.broker.holds.add('retain');
+  client.send('Subscribe', { topics: [{ topic: TOPIC, ...position }, 'chat.b'] });
+  rig.settle();
+  rig.forget(TOPIC);
+  rig.broker.letGo();
+  rig.settle();
+  const frames = client.take();
+  expect(flow(frames)).toEqual(['Status subscribed', 'Gap chat.a history_lost 0']);
+  expect(frames[0]?.data).toMatchObject({
+    details: { recovery: { [TOPIC]: { recovered: false, missed: 0, reason: 'history_lost' } } },
+  });
+});

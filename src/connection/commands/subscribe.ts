@@ -347,6 +347,10 @@ class Request implements Joining {
     const { connection } = this;
     if (this.open > 0 || !connection.isOpen) return;
     if (this.frame.ordered === 'granted') grant(connection, this.topics);
+    // A log may have been lost while others were waited for.
+    for (const [name, { gap }] of this.started)
+      if (gap?.cause === 'history_lost' && this.recovery[name]?.recovered === true)
+        this.recovery[name] = { recovered: false, missed: 0, reason: 'history_lost' };
     sessionChanged(connection);
     connection.reply(
       this.frame,

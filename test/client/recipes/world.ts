@@ -1,5 +1,6 @@
 /** What a recipe is run in: a server, the library with short delays, and what the page leaves to its reader. */
 import { onTestFinished } from 'vitest';
+import * as debug from '../../../src/client/debug/index.ts';
 import * as history from '../../../src/client/history/index.ts';
 import * as library from '../../../src/client/index.ts';
 import type { Client, ClientOptions } from '../../../src/client/index.ts';
@@ -106,6 +107,7 @@ export class World {
       },
       {
         'signalbox/client': { ...library, createClient },
+        'signalbox/client/debug': debug,
         'signalbox/client/history': history,
         'signalbox/client/persist': persist,
         'signalbox/client/presence': presence,

@@ -8,8 +8,11 @@ export class FileLock {
     this.path = path;
   }
 
-  /** @throws Error when a process that lives has it */
-  static take(path: string): FileLock {
+  /**
+   * @param advice for an operator whose process is refused
+   * @throws Error when a process that lives has it
+   */
+  static take(path: string, advice: string): FileLock {
     const own = identity(process.pid);
     try {
       writeFileSync(path, own, { flag: 'wx' });
@@ -18,7 +21,7 @@ export class FileLock {
       const holder = readFileSync(path, 'utf8');
       if (isAlive(holder) && (holder !== own || held.has(path)))
         throw new Error(
-          `expected a directory of this process alone, but process ${holder.split(' ')[0]} uses it (${path}): give each node a node_name of its own`,
+          `expected a directory of this process alone, but process ${holder.split(' ')[0]} uses it (${path}): ${advice}`,
           { cause: error },
         );
       writeFileSync(path, own);
