@@ -1,4 +1,4 @@
-/** What is steeper than linear must be called so, and noise must not. */
+/** A cost that is steeper than linear must be called so, and noise must not. */
 import { expect, test } from 'vitest';
 import { growths, type Curve, type Kind } from '../bench/growth/curve.ts';
 

@@ -211,8 +211,7 @@ export class ReadingTurns {
     if (waiting.queue.length > 0) {
       this.waiting.set(connection, waiting);
       this.found = null;
-    }
-    else if (waiting.code !== null) connection.closed(waiting.code);
+    } else if (waiting.code !== null) connection.closed(waiting.code);
   }
 
   /** What is answered to some messages leaves in one write, as it does where they are read when they come. */
