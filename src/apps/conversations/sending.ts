@@ -26,15 +26,15 @@ export interface Sent {
 }
 
 /** Conversations of different lanes are stored at the same time. */
-const LANES = 4;
+const LANES = 2;
 
 interface Row {
   readonly n: number;
   readonly epoch: string;
   readonly sequence: number;
   readonly sentAt: Date;
-  readonly payload: string;
-  readonly isNew: boolean;
+  /** `null`: it is new, so it is what was sent. */
+  readonly payload: string | null;
 }
 
 /** `null` for a sender who is no active member that may write: also where there is no such conversation. */
@@ -46,12 +46,48 @@ export function senderOf(database: Database): GroupCommit<Sending, Sent | null> 
   });
 }
 
+/** The same message twice in a batch is stored once. */
 async function storeAll(database: Database, batch: readonly Sending[]): Promise<readonly (Sent | null)[]> {
+  const firsts = new Map<string, number>();
+  const firstOf = batch.map((it, n) => {
+    if (it.clientId === null) return n;
+    const key = JSON.stringify([it.tenant, it.conversation, it.sender, it.clientId]);
+    const first = firsts.get(key) ?? n;
+    firsts.set(key, first);
+    return first;
+  });
+  const rows = new Map(
+    (
+      await storeDistinct(
+        database,
+        batch.flatMap((it, n) => (firstOf[n] === n ? [{ ...it, n }] : [])),
+      )
+    ).map((row) => [row.n, row]),
+  );
+  return batch.map((_, n) => {
+    const first = firstOf[n] ?? n;
+    const row = rows.get(first);
+    if (row === undefined) return null;
+    const { epoch, sequence, sentAt, payload } = row;
+    return {
+      epoch,
+      sequence,
+      sentAt,
+      payload: payload ?? batch[first]?.payload ?? '',
+      isNew: payload === null && first === n,
+    };
+  });
+}
+
+async function storeDistinct(
+  database: Database,
+  batch: readonly (Sending & { readonly n: number })[],
+): Promise<readonly Row[]> {
   const { sql } = database;
   const { rows } = await sql<Row>`
     with input as (
       select * from unnest(
-        ${batch.map((_, n) => n)}::int[],
+        ${batch.map(({ n }) => n)}::int[],
         ${batch.map((it) => it.tenant)}::text[],
         ${batch.map((it) => it.conversation)}::text[],
         ${batch.map((it) => it.sender)}::text[],
@@ -67,28 +103,27 @@ async function storeAll(database: Database, batch: readonly Sending[]): Promise<
       order by tenant, id
       for update
     ),
-    allowed as (
+    -- offset 0: a member is looked up by its key, whatever the planner thinks of tables that it does not know yet.
+    allowed as materialized (
       select input.*, locked.epoch, locked.head, locked.sent_at
       from input
       join locked using (tenant, conversation)
-      join conversations.members as member
-        on member.tenant = input.tenant and member.conversation = input.conversation and member.user_id = input.sender
-      where member.status = 'active' and member.role <> 'reader'
+      cross join lateral (
+        select from conversations.members as member
+        where member.tenant = input.tenant and member.conversation = input.conversation and member.user_id = input.sender
+          and member.status = 'active' and member.role <> 'reader'
+        offset 0
+      ) as writer
     ),
-    known as (
-      select allowed.n, message.sequence, message.sent_at, message.payload
+    known as materialized (
+      select allowed.n, allowed.epoch, message.sequence, message.sent_at, message.payload
       from allowed
       join conversations.messages as message using (tenant, conversation, sender, client_id)
     ),
-    -- Of the same message twice in a batch the first one.
-    fresh as (
-      select distinct on (tenant, conversation, sender, client_id, case when client_id is null then n end) *
+    numbered as materialized (
+      select allowed.*, head + row_number() over (partition by tenant, conversation order by n) as sequence
       from allowed
-      where not exists (select from known where known.n = allowed.n)
-      order by tenant, conversation, sender, client_id, case when client_id is null then n end, n
-    ),
-    numbered as (
-      select fresh.*, head + row_number() over (partition by tenant, conversation order by n) as sequence from fresh
+      where n not in (select n from known)
     ),
     stored as (
       insert into conversations.messages (tenant, conversation, sequence, sender, client_id, payload, sent_at)
@@ -100,21 +135,8 @@ async function storeAll(database: Database, batch: readonly Sending[]): Promise<
       from (select tenant, conversation, max(sequence) as sequence, max(sent_at) as sent_at from numbered group by 1, 2) as newest
       where conversation.tenant = newest.tenant and conversation.id = newest.conversation
     )
-    select
-      allowed.n,
-      allowed.epoch,
-      coalesce(known.sequence, numbered.sequence) as sequence,
-      coalesce(known.sent_at, numbered.sent_at) as "sentAt",
-      coalesce(known.payload, numbered.payload) as payload,
-      known.n is null and numbered.n = allowed.n as "isNew"
-    from allowed
-    left join known using (n)
-    left join numbered
-      on numbered.tenant = allowed.tenant
-      and numbered.conversation = allowed.conversation
-      and numbered.sender = allowed.sender
-      and (numbered.n = allowed.n or numbered.client_id = allowed.client_id)`.execute(database.tables());
-  const answers: (Sent | null)[] = batch.map(() => null);
-  for (const { n, ...sent } of rows) answers[n] = sent;
-  return answers;
+    select n, epoch, sequence, sent_at as "sentAt", null as payload from numbered
+    union all
+    select n, epoch, sequence, sent_at, payload from known`.execute(database.tables());
+  return rows;
 }

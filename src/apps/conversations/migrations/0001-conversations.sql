@@ -32,8 +32,9 @@ create table members (
   constraint members_status check (status in ('active', 'left', 'removed'))
 );
 
-create index members_of_user on members (tenant, user_id) where status = 'active';
+create index members_of_user on members (tenant, user_id, conversation);
 
+-- Its one writer holds the row of the conversation: a foreign key would look for that once more per message.
 create table messages (
   tenant text not null,
   conversation text not null,
@@ -42,8 +43,7 @@ create table messages (
   client_id text,
   payload text not null,
   sent_at timestamptz not null,
-  primary key (tenant, conversation, sequence),
-  foreign key (tenant, conversation) references conversations on delete cascade
+  primary key (tenant, conversation, sequence)
 );
 
 -- The same message again finds its first place.
