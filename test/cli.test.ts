@@ -75,6 +75,8 @@ describe.concurrent('verbs and flags', () => {
     const { code, out } = await signalbox(['simulate', '--seeds', '1..20']);
     expect(out).toMatch(/^20 schedules of 120 steps in \d+\.\d s: 0 violations\n$/);
     expect(code).toBe(0);
+    const clients = await signalbox(['simulate', '--clients', '--broker', 'redis', '--seeds', '3..5']);
+    expect(clients.out).toMatch(/^3 schedules of 120 steps in \d+\.\d s: 0 violations\n$/);
   });
 });
 

@@ -91,7 +91,8 @@ export async function w1u(plan: Plan): Promise<Section> {
   const entries = available(
     [
       { server: 'raw-cork', label: BASE },
-      { server: 'raw-cork', label: `${BASE}, bytes of JSON`, payloadBytes: bytes.json, rounds: 3 },
+      { server: 'raw-cork', label: `${BASE}, bytes of JSON`, payloadBytes: bytes.json },
+      { server: 'raw-cork', label: `${BASE}, bytes of MessagePack`, payloadBytes: bytes.msgpack, rounds: 3 },
       { server: 'raw-native', label: 'raw native publish' },
       { server: 'floor', label: 'C floor' },
       { server: 'bun', label: 'Bun' },
@@ -116,7 +117,7 @@ export async function w1u(plan: Plan): Promise<Section> {
     tables: [throughputTable(entries, results, BASE)],
     charts: [throughputChart('w1u', 'W1u: deliveries per server CPU-second, 1 in flight', entries, results)],
     targets: ['JSON', 'MessagePack'].flatMap((format) =>
-      [BASE, 'raw native publish'].map((peer) => ({
+      [BASE, `${BASE}, bytes of ${format}`, 'raw native publish'].map((peer) => ({
         text: `W1u, ${format}, × ${peer}`,
         goal: 1,
         compare: '>=' as const,

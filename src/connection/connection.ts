@@ -15,6 +15,7 @@ import {
   type Codec,
   type Decoded,
   type Format,
+  type Message,
   type Payload,
   type RejectedFrame,
 } from '../protocol/codec.ts';
@@ -181,8 +182,11 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
 
   received(bytes: ArrayBuffer, binary: boolean): void {
     if (!this.mayRead(bytes.byteLength)) return;
-    if (ReadingTurns.bounds(this)) this.context.readingTurns.take(this, bytes, binary);
-    else this.read(bytes, binary);
+    const { readingTurns, turnGuard, flusher } = this.context;
+    flusher.corked = turnGuard.framesOf(this) === 1 ? this : null;
+    if (ReadingTurns.bounds(this)) readingTurns.take(this, bytes, binary);
+    else this.read(bytes, binary, bytes.byteLength);
+    flusher.corked = null;
   }
 
   /**
@@ -195,15 +199,16 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     if (made === null) return;
     if ('type' in made) this.accept(made, size);
     else if (ReadingTurns.bounds(this)) this.context.readingTurns.take(this, made, false);
-    else this.read(made, false);
+    else this.read(made, false, made.byteLength);
   }
 
   /** Reads what {@link received} has taken, at once or in a later turn. */
-  read(bytes: ArrayBuffer, binary: boolean): void {
-    const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(bytes, this.batching);
-    if (!isBatch(decoded)) return this.accept(decoded, bytes.byteLength);
+  read(message: Message, binary: boolean, size: number): void {
+    const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(message, this.batching);
+    if (!isBatch(decoded)) return this.accept(decoded, size);
+    this.context.flusher.corked = null;
     for (const [at, frame] of decoded.entries())
-      if (at === 0 || !hogsTurn(this)) this.accept(frame, bytes.byteLength / decoded.length);
+      if (at === 0 || !hogsTurn(this)) this.accept(frame, size / decoded.length);
   }
 
   oversized(size: number): void {

@@ -97,3 +97,16 @@ function isHigh(unit: number): boolean {
 function isLow(unit: number | null): boolean {
   return unit !== null && unit >= 0xdc00 && unit <= 0xdfff;
 }
+
+/** Longer texts are printed by the engine. */
+const SHORT = 64;
+
+/** A text as JSON. Ids and names of a few plain characters are most, and a look at them costs less than a call of the printer. */
+export function quoted(text: string): string {
+  if (text.length > SHORT) return JSON.stringify(text);
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return JSON.stringify(text);
+  }
+  return `"${text}"`;
+}
