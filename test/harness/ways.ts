@@ -126,7 +126,7 @@ const browser: Way = {
       headers: cursor === undefined ? {} : { 'last-event-id': cursor },
     });
     const { positions } = await stream.subscribed();
-    // What has come and was not taken yet is lost with the stream: a browser has taken all that its id says.
+    // Messages that came and were not taken yet are lost with the stream: a browser has taken all that its id says.
     let taken = cursor;
     const reader = new BrowserReader(
       async () => {
