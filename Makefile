@@ -21,7 +21,7 @@ NODE_STAMP   := $(if $(NODE_BIN),$(TC)/node-$(NODE_PIN).stamp,)
 
 PEERS        := bench/peers/node_modules/.stamp
 
-.PHONY: start test unit check install system format docs lock bench bench-micro package chaos clean
+.PHONY: start test unit check check-types check-lint check-rest install system format docs lock bench bench-micro package chaos clean
 
 start: install ## run a development server on port 8081 (PORT=... make start)
 	exec ./signalbox serve --profile development
@@ -33,16 +33,24 @@ test: install system ## the whole suite
 unit: install ## what needs no services: seconds
 	vitest run src --no-isolate --exclude src/broker/redis.test.ts --exclude 'src/simulation/simulate*.test.ts'
 
+# At the same time where nothing is measured. The guard is alone: it compares speeds.
 check: install ## types, lint, format, unused code, generated docs, lock files, size of a production install
+	$(MAKE) --no-print-directory -j 2 check-lint check-types check-rest
+	node bench/guard.ts
+
+check-types:
+	tsc --noEmit
+
+check-lint:
+	oxlint --type-aware
+
+check-rest:
 	node scripts/check-lock.ts
 	node scripts/production-size.ts
 	node scripts/client-size.ts
-	tsc --noEmit
-	oxlint --type-aware
 	oxfmt --check .
-	knip
 	node scripts/docs.ts --check
-	node bench/guard.ts
+	knip
 
 install: $(STAMP) ## what is missing
 

@@ -12,6 +12,7 @@ import { nats } from './generator/wires/nats.ts';
 import { nchan } from './generator/wires/nchan.ts';
 import { rawWire } from './generator/wires/raw.ts';
 import { signalboxEvents, signalboxJson } from './generator/wires/signalbox-json.ts';
+import { signalboxSocketIo } from './generator/wires/signalbox-socketio.ts';
 import { signalboxMsgpack } from './generator/wires/signalbox-msgpack.ts';
 import { socketCluster } from './generator/wires/socketcluster.ts';
 import { socketIo } from './generator/wires/socket-io.ts';
@@ -23,6 +24,7 @@ export type ServerName =
   | 'signalbox-json+batch'
   | 'signalbox-msgpack+batch'
   | 'signalbox-sse'
+  | 'signalbox-socketio'
   | 'raw-cork'
   | 'raw-native'
   | 'floor'
@@ -88,6 +90,11 @@ export const SERVERS: Readonly<Record<ServerName, Server>> = {
     missing: nothingMissing,
   },
   'signalbox-sse': { start: startSignalbox, wire: signalboxEvents, missing: nothingMissing },
+  'signalbox-socketio': {
+    start: (settings) => startSignalbox({ 'socketio.enabled': 'true', ...settings }),
+    wire: signalboxSocketIo,
+    missing: nothingMissing,
+  },
   'raw-cork': { start: () => startNode('raw-uws.ts', 'cork'), wire: () => rawWire, missing: nothingMissing },
   'raw-native': { start: () => startNode('raw-uws.ts', 'native'), wire: () => rawWire, missing: nothingMissing },
   floor: { start: startFloor, wire: () => rawWire, missing: floorMissing },

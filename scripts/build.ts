@@ -25,7 +25,7 @@ for (const file of globSync('**/*.{js,d.ts}', { cwd: dist })) {
   const built = withBuiltNames(text);
   if (built !== text) writeFileSync(join(dist, file), built);
 }
-for (const file of globSync('**/*.{lua,html}', { cwd: join(ROOT, 'src') }))
+for (const file of globSync('**/*.{lua,html,sql}', { cwd: join(ROOT, 'src') }))
   cpSync(join(ROOT, 'src', file), join(dist, file));
 await buildClientScript();
 

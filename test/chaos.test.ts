@@ -4,8 +4,11 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { delimiter, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import { builtLauncher } from './harness/built-server.ts';
+import { COMPILED } from './harness/process.ts';
 
 const PROGRAM = fileURLToPath(new URL('../bench/chaos/main.ts', import.meta.url));
 /** The seed that has six different ones done soonest, none of them so short that nobody notices. */
@@ -17,7 +20,10 @@ const SLICE = [
 ];
 
 test('nothing acknowledged is lost and nothing comes twice while nodes, Redis and links fail', async () => {
-  const chaos = spawn(process.execPath, [PROGRAM, ...SLICE], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const chaos = spawn(process.execPath, [PROGRAM, ...SLICE, `--launcher=${builtLauncher()}`], {
+    env: { ...process.env, ...COMPILED, PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   // It ends everything that it has started.
   onTestFinished(() => void chaos.kill('SIGTERM'));
   let report = '';

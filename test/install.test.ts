@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { lockFaults } from '../scripts/check-lock.ts';
 import { explain } from '../scripts/npm-install.mjs';
+import { COMPILED } from './harness/process.ts';
 import { RegistryStandIn, type FixturePackage } from './harness/registry.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -55,6 +56,7 @@ function run(folder: string, file: string, args: readonly string[]): Promise<End
     npm_config_cache: join(folder, '.npm-cache'),
     npm_config_fetch_retries: '0',
     npm_config_update_notifier: 'false',
+    ...COMPILED,
   };
   return new Promise((resolve) => {
     execFile(file, args, { cwd: folder, env }, (error, out, err) =>

@@ -11,7 +11,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['client'],
   ['actor', 'segments'],
   ['redis'],
-  ['broker', 'router', 'auth', 'limits', 'session', 'control'],
+  ['broker', 'router', 'auth', 'limits', 'session', 'control', 'database'],
   ['presence'],
   ['service'],
   ['connection'],

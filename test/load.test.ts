@@ -116,7 +116,7 @@ describe.concurrent('against a server that keeps its promises', IN_TURN, () => {
   });
 
   test('round trips: every connection publishes and waits', async () => {
-    const { code, report } = await load(server.port, '--echo', '-c', '5', '--window', '2');
+    const { code, report } = await load(server.port, '--echo', '-c', '5', '--window', '2', '--duration', '500ms');
     expect(code).toBe(0);
     const { sent, acknowledged, refused, ack } = report.publishes;
     expect(acknowledged).toBeGreaterThan(100);
@@ -208,6 +208,8 @@ describe.concurrent('HTTP endpoints', IN_TURN, () => {
       'POST',
       '--http-body',
       '{}',
+      '--rate',
+      '100',
       '--duration',
       '1s',
     );

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { version } from '../src/cli/version.ts';
 import { connect } from './harness/client.ts';
 import { InstalledPackage } from './harness/installed-package.ts';
-import { launchServer, runLauncher, runServer, type Outcome, type ServerProcess } from './harness/process.ts';
+import { COMPILED, launchServer, runLauncher, runServer, type Outcome, type ServerProcess } from './harness/process.ts';
 
 const run = promisify(execFile);
 const TSC = fileURLToPath(new URL('../node_modules/.bin/tsc', import.meta.url));
@@ -117,7 +117,10 @@ test('the tools that people check packages with find nothing wrong', async () =>
 
 async function typesOf(tarball: Uint8Array): Promise<CheckResult> {
   const program = fileURLToPath(new URL('harness/package-types.ts', import.meta.url));
-  const running = run(process.execPath, [program], { maxBuffer: 16 * 1024 * 1024 });
+  const running = run(process.execPath, [program], {
+    env: { ...process.env, ...COMPILED },
+    maxBuffer: 16 * 1024 * 1024,
+  });
   running.child.stdin?.end(tarball);
   return JSON.parse((await running).stdout) as CheckResult;
 }
@@ -165,12 +168,13 @@ describe('as a library', () => {
       '/pattern',
       '/presence',
       '/queue',
+      '/reader',
       '/sse',
       '/store',
       '/testing',
     ].map((entry) => `import('signalbox/client${entry}')`);
     const load = write('load.mjs', `console.log((await Promise.all([${entries.join()}])).length);`);
-    expect((await run(process.execPath, [load], { env: installed.environment })).stdout).toBe('12\n');
+    expect((await run(process.execPath, [load], { env: installed.environment })).stdout).toBe('13\n');
     expect(readFileSync(join(installed.root, 'dist/client/signalbox.js'), 'utf8')).toMatch(/^var signalbox=/);
   });
 

@@ -6,6 +6,7 @@ import { eventually } from './harness/deadline.ts';
 import { openStream } from './harness/event-stream.ts';
 import { proxyConfig, startProxy, type ProxyName, type ProxyOptions, type RunningProxy } from './harness/proxy.ts';
 import { startServer, type TestServer } from './harness/server.ts';
+import { connectSocketIo } from './harness/socket-io.ts';
 import { SECRET, tokenOf } from './harness/tokens.ts';
 import { isMissing } from './harness/tools.ts';
 import { poll } from './harness/ways.ts';
@@ -78,6 +79,21 @@ describe.each(KINDS)('$title', (kind) => {
       await server.stop();
       expect((await stream.next('Error')).data.code).toBe(4101);
       await eventually(() => stream.isEnded, 'the end');
+    });
+
+    test('keeps the polls of a client of Socket.IO at its node, and carries its upgrade', async () => {
+      const { proxy, servers } = await setUp(kind, { 'socketio.enabled': 'true' });
+      for (const transports of [['polling'], ['polling', 'websocket']]) {
+        const client = await connectSocketIo(proxy.port, 'ada', { transports, reconnection: false });
+        await client.ask('subscribe', TOPIC);
+        for (let number = 1; number <= 5; number += 1) {
+          await client.ask('publish', { topic: TOPIC, payload: number });
+          expect(await client.messages(1)).toMatchObject([{ payload: number }]);
+        }
+        await eventually(() => client.transport === transports.at(-1), 'the last transport');
+        client.socket.disconnect();
+      }
+      await eventually(() => servers.every(({ connections }) => connections === 0), 'the nodes to notice');
     });
 
     test('a client that goes is noticed', async () => {

@@ -1,5 +1,5 @@
 /** From pairs of slices to one line for each figure: the middle of the paired ratios, and how far they spread. */
-import { VOID_ABOVE } from '../entry.ts';
+import { isVoid as isOneVoid } from '../entry.ts';
 import type { Table } from '../section.ts';
 import { median, quantile, short } from '../statistics.ts';
 import type { Better, Contest, Pair } from './contest.ts';
@@ -78,7 +78,7 @@ export function verdict({ ratio, sure, pairs, faults }: Comparison): string {
 }
 
 function isVoid({ ours, theirs }: Pair): boolean {
-  return Math.max(ours.generatorCpuShare, theirs.generatorCpuShare) > VOID_ABOVE;
+  return isOneVoid(ours) || isOneVoid(theirs);
 }
 
 /** From the order of the ratios alone: half of all lie below the middle, so the count of those below it is a coin's. */

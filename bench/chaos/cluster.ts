@@ -16,8 +16,15 @@ export interface Cluster {
 /** By how much the clocks of the nodes differ from the machine's, and so from that of Redis: inside the leeway of tokens. */
 const CLOCKS_OFF_MS = [0, 7_000, -7_000] as const;
 
-/** @param onLog gets what the nodes log */
-export async function startCluster(count: number, onLog: (node: string, text: string) => void): Promise<Cluster> {
+/**
+ * @param launcher what starts a node; null: that of this checkout
+ * @param onLog gets what the nodes log
+ */
+export async function startCluster(
+  count: number,
+  launcher: string | null,
+  onLog: (node: string, text: string) => void,
+): Promise<Cluster> {
   const network = namespaces(count) ?? loopback(count);
   const ending: (() => Promise<void> | void)[] = [() => network.remove()];
   const stop = async (): Promise<void> => {
@@ -29,7 +36,8 @@ export async function startCluster(count: number, onLog: (node: string, text: st
     const nodes = await Promise.all(
       network.places.map((place, at) => {
         const name = `node-${at}`;
-        return NodeProcess.create(name, place, redis.url, CLOCKS_OFF_MS[at] ?? 0, (text) => onLog(name, text));
+        const setup = { name, place, redisUrl: redis.url, clockOffMs: CLOCKS_OFF_MS[at] ?? 0, launcher };
+        return NodeProcess.create(setup, (text) => onLog(name, text));
       }),
     );
     ending.push(async () => {

@@ -2,7 +2,7 @@
  * The chaos suite: three nodes, Redis with a replica and Sentinel, nginx, publishers, subscribers that go and come, and a
  * schedule of faults that a seed repeats. Everything sent, acknowledged and received is recorded and checked afterwards.
  * Run: node bench/chaos/main.ts [--seconds 600] [--seed 7] [--faults node-kill,redis-failover] [--publishers 4]
- *      [--subscribers 8] [--topics 6] [--rate 100] [--recovery-ms 10000] [--logs]
+ *      [--subscribers 8] [--topics 6] [--rate 100] [--recovery-ms 10000] [--logs] [--launcher FILE]
  * Exit code 1: something did not hold. 2: it could not be found out.
  */
 import { SeededRandom } from '../../src/simulation/seeded-random.ts';
@@ -16,7 +16,7 @@ import { run } from './run.ts';
 import { planFaults } from './schedule.ts';
 
 async function main(options: ChaosOptions): Promise<number> {
-  const cluster = await startCluster(options.nodes, (node, text) => {
+  const cluster = await startCluster(options.nodes, options.launcher, (node, text) => {
     if (options.logs) print(`${node}: ${text.trimEnd()}`);
   });
   try {

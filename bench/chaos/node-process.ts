@@ -34,44 +34,36 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'logging.level': 'warn,redis=info',
 };
 
+export interface NodeSetup {
+  readonly name: string;
+  readonly place: NodePlace;
+  readonly redisUrl: string;
+  /** By how much its clock differs from the machine's. */
+  readonly clockOffMs: number;
+  /** Null: that of this checkout. */
+  readonly launcher: string | null;
+}
+
 export class NodeProcess {
   readonly name: string;
   readonly address: string;
   readonly port: number;
-  private readonly place: NodePlace;
-  private readonly redisUrl: string;
+  private readonly setup: NodeSetup;
   private readonly onLog: (line: string) => void;
   private readonly directory = mkdtempSync(join(tmpdir(), 'signalbox-chaos-'));
-  private readonly clockOffMs: number;
   private program: Program | null = null;
 
-  private constructor(
-    name: string,
-    place: NodePlace,
-    port: number,
-    redisUrl: string,
-    clockOffMs: number,
-    onLog: (line: string) => void,
-  ) {
-    this.name = name;
-    this.clockOffMs = clockOffMs;
-    this.address = place.address;
+  private constructor(setup: NodeSetup, port: number, onLog: (line: string) => void) {
+    this.name = setup.name;
+    this.address = setup.place.address;
     this.port = port;
-    this.place = place;
-    this.redisUrl = redisUrl;
+    this.setup = setup;
     this.onLog = onLog;
     this.stepClock(0);
   }
 
-  /** @param clockOffMs by how much its clock differs from the machine's */
-  static async create(
-    name: string,
-    place: NodePlace,
-    redisUrl: string,
-    clockOffMs: number,
-    onLog: (line: string) => void,
-  ): Promise<NodeProcess> {
-    return new NodeProcess(name, place, place.port ?? (await freePort()), redisUrl, clockOffMs, onLog);
+  static async create(setup: NodeSetup, onLog: (line: string) => void): Promise<NodeProcess> {
+    return new NodeProcess(setup, setup.place.port ?? (await freePort()), onLog);
   }
 
   get url(): string {
@@ -80,15 +72,16 @@ export class NodeProcess {
 
   /** Resolves when it takes clients. */
   async start(): Promise<void> {
-    const settings = { ...SETTINGS, 'redis.url': this.redisUrl, 'server.node_name': this.name };
+    const settings = { ...SETTINGS, 'redis.url': this.setup.redisUrl, 'server.node_name': this.name };
     const assignments = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
     const where = ['--host', this.address, '--port', String(this.port)];
-    const command = [...this.place.prefix, LAUNCHER, 'serve', ...where, ...assignments];
+    const command = [...this.setup.place.prefix, this.setup.launcher ?? LAUNCHER, 'serve', ...where, ...assignments];
     const environment = {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
       JWT_SECRET: BENCH_SECRET,
       NODE_OPTIONS: `--import=${SHIFTED_CLOCK}`,
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       CHAOS_CLOCK: this.clockFile,
     };
     const program = new Program(command, environment, (text) => this.onLog(text));
@@ -109,7 +102,7 @@ export class NodeProcess {
 
   /** Within a tenth of a second, for so long as it is not stepped again. @param ms beside what it is off anyway */
   stepClock(ms: number): void {
-    writeFileSync(this.clockFile, String(this.clockOffMs + ms));
+    writeFileSync(this.clockFile, String(this.setup.clockOffMs + ms));
   }
 
   /** When it will not be started again. */

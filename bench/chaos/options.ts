@@ -17,6 +17,8 @@ export interface ChaosOptions {
   readonly recoveryMs: number;
   /** Whether to print what the nodes log. */
   readonly logs: boolean;
+  /** What starts a node; null: the launcher of this checkout. */
+  readonly launcher: string | null;
 }
 
 /** @throws Error that says which option is wrong */
@@ -33,6 +35,7 @@ export function readOptions(args: readonly string[]): ChaosOptions {
       rate: { type: 'string', default: '100' },
       'recovery-ms': { type: 'string', default: '10000' },
       logs: { type: 'boolean', default: false },
+      launcher: { type: 'string' },
     },
   });
   return {
@@ -46,6 +49,7 @@ export function readOptions(args: readonly string[]): ChaosOptions {
     rate: positive('rate', values.rate),
     recoveryMs: positive('recovery-ms', values['recovery-ms']),
     logs: values.logs,
+    launcher: values.launcher ?? null,
   };
 }
 

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 
+const START_TRIES = 3;
+
 export class RedisProcess {
   readonly port: number;
   private readonly settings: readonly string[];
@@ -20,10 +22,18 @@ export class RedisProcess {
 
   /** @param settings as on the command line; by default nothing is kept on disk */
   static async start(settings: readonly string[] = ['--appendonly', 'no']): Promise<RedisProcess> {
-    const redis = new RedisProcess(await freePort(), settings);
-    redis.spawn();
-    await redis.answering();
-    return redis;
+    for (let left = START_TRIES; ; left -= 1) {
+      const redis = new RedisProcess(await freePort(), settings);
+      redis.spawn();
+      try {
+        await redis.answering();
+        return redis;
+      } catch (error) {
+        await redis.end();
+        // Another process may have taken the port meanwhile.
+        if (left === 1) throw error;
+      }
+    }
   }
 
   get url(): string {
@@ -39,9 +49,11 @@ export class RedisProcess {
     this.child = spawn('redis-server', [...fixed, ...this.settings], { stdio: 'ignore' });
   }
 
-  /** Resolves with the moment (performance.now) at which it answered first. */
+  /** Resolves with the moment (performance.now) at which it answered first. @throws when its process has ended */
   async answering(): Promise<number> {
     for (;;) {
+      if (this.child === null || this.child.exitCode !== null)
+        throw new Error(`expected a Redis on port ${this.port}, but redis-server has ended or cannot be started`);
       const client = new Redis({
         port: this.port,
         retryStrategy: () => null,
@@ -65,7 +77,7 @@ export class RedisProcess {
 
   async kill(): Promise<void> {
     const { child } = this;
-    if (child === null) return;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
     child.kill('SIGKILL');
     await exited;

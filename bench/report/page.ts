@@ -67,11 +67,12 @@ export function charts(reports: Reports): Record<string, () => string> {
   return Object.fromEntries(all.map((each) => [`docs/performance/${each.name}.svg`, () => chart(each)]));
 }
 
-function replaceBetween(page: string, id: string, content: string): string {
+/** @throws when the page has lost a marker */
+export function replaceBetween(page: string, id: string, content: string): string {
   const [begin, end] = [`<!-- bench:${id} -->`, `<!-- /bench:${id} -->`];
   const from = page.indexOf(begin);
   const to = page.indexOf(end);
-  if (from === -1 || to < from) throw new Error(`expected the markers ${begin} and ${end} in docs/performance.md`);
+  if (from === -1 || to < from) throw new Error(`expected the markers ${begin} and ${end} in the page`);
   return `${page.slice(0, from + begin.length)}\n\n${content}\n\n${page.slice(to)}`;
 }
 

@@ -83,9 +83,9 @@ function plain(cell: string): string {
   return cell.replaceAll('*', '');
 }
 
-/** `4.47 M`, `170 k` */
+/** `4.47 M`, `170 k`, `void (170 k)` */
 function amount(text: string): number {
-  const [value = '', unit = ''] = text.split(' ');
+  const [value = '', unit = ''] = text.replace(/^void \((.*)\)$/, '$1').split(' ');
   return Number(value) * (unit === 'M' ? 1_000_000 : unit === 'k' ? 1_000 : 1);
 }
 

@@ -1,5 +1,5 @@
 /** Tables and charts of fan-out measurements. */
-import { VOID_ABOVE, type Entry } from '../entry.ts';
+import { valid, type Entry } from '../entry.ts';
 import type { BarChart, Table } from '../section.ts';
 import { isSignalbox } from '../servers.ts';
 import { median, milliseconds, percent, short } from '../statistics.ts';
@@ -18,7 +18,7 @@ export function perCpuSecond({ perServerCpuSecond }: FanOutResult): number {
 
 /** @param base the label that all are compared with */
 export function throughputTable(entries: readonly Entry[], results: Results, base: string): Table {
-  const reference = median((results.get(base) ?? []).map(perCpuSecond));
+  const reference = median(valid(results.get(base)).map(perCpuSecond));
   return {
     columns: [
       'server',
@@ -32,22 +32,25 @@ export function throughputTable(entries: readonly Entry[], results: Results, bas
       'wrong',
     ],
     rows: entries.flatMap(({ label, server }) => {
-      const runs = results.get(label) ?? [];
-      if (runs.length === 0) return [];
+      const all = results.get(label) ?? [];
+      if (all.length === 0) return [];
+      // Where every round is void the figures are shown, and called so.
+      const isMeasured = valid(all).length > 0;
+      const runs = isMeasured ? valid(all) : all;
       const middle = (figure: (run: FanOutResult) => number): number => median(runs.map(figure));
       const figures = runs.map(perCpuSecond);
       const name = isSignalbox(server) ? `**${label}**` : label;
       return [
         [
           name,
-          `**${short(median(figures))}**`,
+          isMeasured ? `**${short(median(figures))}**` : `void (${short(median(figures))})`,
           `${short(Math.min(...figures))} – ${short(Math.max(...figures))} (${runs.length})`,
-          (median(figures) / reference).toFixed(2),
+          isMeasured && Number.isFinite(reference) ? (median(figures) / reference).toFixed(2) : 'not measured',
           middle((run) => run.deliveriesPerRead).toFixed(1),
           middle((run) => run.bytesPerDelivery).toFixed(0),
           percent(middle((run) => run.serverCpuShare)),
-          generatorShare(runs),
-          String(runs.reduce((sum, { faults }) => sum + faults, 0)),
+          generatorShare(all),
+          String(all.reduce((sum, { faults }) => sum + faults, 0)),
         ],
       ];
     }),
@@ -83,7 +86,7 @@ export function throughputChart(name: string, title: string, entries: readonly E
     name,
     title,
     bars: entries.flatMap(({ label, server }) => {
-      const figures = (results.get(label) ?? []).map(perCpuSecond);
+      const figures = valid(results.get(label)).map(perCpuSecond);
       if (figures.length === 0) return [];
       return [
         {
@@ -100,6 +103,6 @@ export function throughputChart(name: string, title: string, entries: readonly E
 
 function generatorShare(runs: readonly FanOutResult[]): string {
   const shares = runs.map(({ generatorCpuShare }) => generatorCpuShare);
-  const voids = shares.filter((share) => share > VOID_ABOVE).length;
+  const voids = runs.length - valid(runs).length;
   return voids === 0 ? percent(median(shares)) : `${percent(median(shares))}, **${voids} void**`;
 }

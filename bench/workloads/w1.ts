@@ -22,6 +22,7 @@ const OURS: readonly Entry[] = [
   { server: 'signalbox-json+batch', label: 'Signalbox, JSON, batching' },
   { server: 'signalbox-msgpack+batch', label: 'Signalbox, MessagePack, batching' },
   { server: 'signalbox-sse', label: 'Signalbox, server-sent events', rounds: 3 },
+  { server: 'signalbox-socketio', label: 'Signalbox, Socket.IO', rounds: 3 },
 ];
 const BASE = 'raw corked loop';
 const NODE_PEERS = ['ws', 'Socket.IO', 'SocketCluster'];
@@ -90,7 +91,8 @@ export async function w1u(plan: Plan): Promise<Section> {
   const entries = available(
     [
       { server: 'raw-cork', label: BASE },
-      { server: 'raw-cork', label: `${BASE}, bytes of JSON`, payloadBytes: bytes.json, rounds: 3 },
+      { server: 'raw-cork', label: `${BASE}, bytes of JSON`, payloadBytes: bytes.json },
+      { server: 'raw-cork', label: `${BASE}, bytes of MessagePack`, payloadBytes: bytes.msgpack, rounds: 3 },
       { server: 'raw-native', label: 'raw native publish' },
       { server: 'floor', label: 'C floor' },
       { server: 'bun', label: 'Bun' },
@@ -115,7 +117,7 @@ export async function w1u(plan: Plan): Promise<Section> {
     tables: [throughputTable(entries, results, BASE)],
     charts: [throughputChart('w1u', 'W1u: deliveries per server CPU-second, 1 in flight', entries, results)],
     targets: ['JSON', 'MessagePack'].flatMap((format) =>
-      [BASE, 'raw native publish'].map((peer) => ({
+      [BASE, `${BASE}, bytes of ${format}`, 'raw native publish'].map((peer) => ({
         text: `W1u, ${format}, × ${peer}`,
         goal: 1,
         compare: '>=' as const,

@@ -1,6 +1,6 @@
 /** W4: 200 connections, each with one request under way: a publish and its acknowledgement, against a raw echo. */
 import { createHistogram } from 'node:perf_hooks';
-import { alternate, available, ratio, VOID_ABOVE, type Entry } from '../entry.ts';
+import { alternate, available, ratio, valid, type Entry } from '../entry.ts';
 import { clientFrame, OPCODE } from '../generator/publisher.ts';
 import { payloadText } from '../generator/stamp.ts';
 import { Tally } from '../generator/tally.ts';
@@ -55,7 +55,7 @@ export async function w4(plan: Plan): Promise<Section> {
         name: 'w4',
         title: 'W4: round trips per server CPU-second',
         bars: entries.flatMap(({ label, server }) => {
-          const figures = (results.get(label) ?? []).map((run) => run.perServerCpuSecond);
+          const figures = valid(results.get(label)).map((run) => run.perServerCpuSecond);
           if (figures.length === 0) return [];
           return [
             {
@@ -151,7 +151,7 @@ function table(
   entries: readonly Entry[],
   results: ReadonlyMap<string, readonly RoundTripResult[]>,
 ): Section['tables'][0] {
-  const reference = median((results.get(BASE) ?? []).map((run) => run.perServerCpuSecond));
+  const reference = median(valid(results.get(BASE)).map((run) => run.perServerCpuSecond));
   return {
     columns: [
       'server',
@@ -165,22 +165,24 @@ function table(
       'wrong',
     ],
     rows: entries.flatMap(({ label, server }) => {
-      const runs = results.get(label) ?? [];
-      if (runs.length === 0) return [];
+      const all = results.get(label) ?? [];
+      if (all.length === 0) return [];
+      const isMeasured = valid(all).length > 0;
+      const runs = isMeasured ? valid(all) : all;
       const figures = runs.map((run) => run.perServerCpuSecond);
       const middle = (figure: (run: RoundTripResult) => number): number => median(runs.map(figure));
-      const voids = runs.filter((run) => run.generatorCpuShare > VOID_ABOVE).length;
+      const voids = all.length - valid(all).length;
       return [
         [
           isSignalbox(server) ? `**${label}**` : label,
-          `**${short(median(figures))}**`,
+          isMeasured ? `**${short(median(figures))}**` : `void (${short(median(figures))})`,
           `${short(Math.min(...figures))} – ${short(Math.max(...figures))} (${runs.length})`,
-          (median(figures) / reference).toFixed(2),
+          isMeasured && Number.isFinite(reference) ? (median(figures) / reference).toFixed(2) : 'not measured',
           milliseconds(middle((run) => run.p50)),
           milliseconds(middle((run) => run.p99)),
           percent(middle((run) => run.serverCpuShare)),
           `${percent(middle((run) => run.generatorCpuShare))}${voids > 0 ? `, **${voids} void**` : ''}`,
-          String(runs.reduce((sum, { faults }) => sum + faults, 0)),
+          String(all.reduce((sum, { faults }) => sum + faults, 0)),
         ],
       ];
     }),

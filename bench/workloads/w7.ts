@@ -2,7 +2,7 @@
  * W7: rooms of two, of one and of ten. One publication under way in each room, the members in turn; each is acknowledged and
  * received by everybody in the room. All servers stand at once and take slices in turn, so that each round gives one ratio.
  */
-import { available, VOID_ABOVE, type Entry } from '../entry.ts';
+import { available, isVoid, type Entry } from '../entry.ts';
 import type { Plan, Section, Table, Target } from '../section.ts';
 import { isSignalbox } from '../servers.ts';
 import { median, milliseconds, percent, quantile, short } from '../statistics.ts';
@@ -25,9 +25,17 @@ interface Size {
 /** Of one entry: a result for each round, and `null` where the generator was the limit also when it was measured again. */
 type Rounds = ReadonlyMap<string, readonly (RoomsResult | null)[]>;
 
+interface Measured {
+  /** One publication under way in each room. */
+  readonly closedLoop: Rounds;
+  /** As many publications a second from everybody, half of what ours does: the generator is the limit of nobody. */
+  readonly sameRate: Rounds;
+  readonly atHalf: ReadonlyMap<string, RoomsResult>;
+}
+
 const PAYLOAD = 128;
 const SLICE_SECONDS = 0.4;
-const AGAIN = 2;
+const AGAIN = 1;
 const OURS = 'Signalbox, JSON';
 const RAW = 'raw uWebSockets.js, the same frames';
 const ECHO = 'raw uWebSockets.js, bare echo';
@@ -60,7 +68,7 @@ const SIZES: readonly Size[] = [
   {
     members: 1,
     rooms: 200,
-    sittings: 2,
+    sittings: 1,
     entries: [...PEERS, { server: 'raw-cork', label: ECHO, isEcho: true }, ...SIGNALBOX, RAW_AT_OUR_BYTES],
   },
   { members: 10, rooms: 20, sittings: 1, entries: [...PEERS, ...SIGNALBOX, RAW_AT_OUR_BYTES] },
@@ -74,19 +82,19 @@ export async function w7(plan: Plan): Promise<Section> {
     const { members } = size;
     plan.say(`W7: ${size.rooms} rooms of ${members}`);
     const entries = available(size.entries, plan);
-    const rounds = await takeTurns(size, entries, plan);
-    plan.say(`W7: rooms of ${members}, latency at half of that rate`);
-    const atHalf = await atHalfRate(size, entries, rounds, plan);
-    tables.push(table(members, entries, rounds, atHalf));
-    targets.push(...targetsOf(members, rounds, atHalf));
-    figures[`rooms of ${members}`] = { closedLoop: Object.fromEntries(rounds), atHalf: Object.fromEntries(atHalf) };
+    const measured = await takeTurns(size, entries, plan);
+    tables.push(closedLoopTable(members, entries, measured), sameRateTable(members, entries, measured));
+    targets.push(...targetsOf(members, measured));
+    figures[`rooms of ${members}`] = Object.fromEntries(
+      Object.entries(measured).map(([name, found]) => [name, Object.fromEntries(found)]),
+    );
   }
   const redis = await onRedis(plan);
   return {
     id: 'w7',
     title: 'W7: rooms of two, of one and of ten, 200 connections, one publication under way in each room',
     notes: [
-      'Members publish in turn; a publication is complete when it is acknowledged and every member, its sender included, has received it. The payload is 128 B for everybody; in the lines *our bytes* it is longer, so that as many bytes leave the server as leave ours. *Stored before answered* is what Signalbox and JetStream promise; the others answer without storing anything. JetStream’s members listen to the subject itself and not through a consumer, which is its cheapest way. Latency is measured at half of each server’s own rate, from the intended time of sending to the deliveries. There is no Centrifugo here: neither npm nor Debian has its server.',
+      'Members publish in turn; a publication is complete when it is acknowledged and every member, its sender included, has received it. The payload is 128 B for everybody; in the lines *our bytes* it is longer, so that as many bytes leave the server as leave ours. *Stored before answered* is what Signalbox and JetStream promise; the others answer without storing anything. JetStream’s members listen to the subject itself and not through a consumer, which is its cheapest way. The first table of a size is the closed loop, with latency at half of each server’s own rate, from the intended time of sending to the deliveries. In the second everybody gets as many publications a second, half of what ours does in the closed loop: there the generator is never the limit, and nobody gains by batching more. There is no Centrifugo here: neither npm nor Debian has its server.',
     ],
     tables: [...tables, ...redis.tables],
     charts: [],
@@ -96,20 +104,38 @@ export async function w7(plan: Plan): Promise<Section> {
 }
 
 /** Sittings with fresh processes; in each, slices of all of them in turn, the order turned round every time. */
-async function takeTurns(size: Size, entries: readonly RoomsEntry[], plan: Plan): Promise<Rounds> {
-  const rounds = new Map<string, (RoomsResult | null)[]>(entries.map(({ label }) => [label, []]));
+async function takeTurns(size: Size, entries: readonly RoomsEntry[], plan: Plan): Promise<Measured> {
+  const empty = (): Map<string, (RoomsResult | null)[]> => new Map(entries.map(({ label }) => [label, []]));
+  const [closedLoop, sameRate] = [empty(), empty()];
+  const atHalf = new Map<string, RoomsResult>();
+  const seconds = plan.isQuick ? plan.seconds : SLICE_SECONDS;
   for (let sitting = 0; sitting < (plan.isQuick ? 1 : size.sittings); sitting += 1) {
     const standing = await standUp(size, entries, plan);
     try {
+      const own = (await standing.get(OURS)?.closedLoop(seconds))?.perSecond ?? 0;
       for (let round = 0; round < plan.rounds; round += 1) {
         const turn = round % 2 === 0 ? entries : entries.toReversed();
-        for (const { label } of turn) rounds.get(label)?.push(await slice(standing.get(label), label, plan));
+        for (const { label } of turn) {
+          const rooms = standing.get(label);
+          closedLoop.get(label)?.push(await slice(label, plan, rooms, (each) => each.closedLoop(seconds)));
+          if (own > 0)
+            sameRate.get(label)?.push(await slice(label, plan, rooms, (each) => each.atRate(seconds, own / 2)));
+        }
+      }
+      if (sitting > 0) continue;
+      plan.say(`W7: rooms of ${size.members}, latency at half of its own rate`);
+      for (const { label, isAtOurBytes, isEcho } of entries) {
+        if (isAtOurBytes === true || isEcho === true) continue;
+        const half = median(valid(closedLoop, label).map((result) => result.perSecond)) / 2;
+        if (Number.isNaN(half)) continue;
+        const result = await slice(label, plan, standing.get(label), (each) => each.atRate(plan.seconds, half));
+        if (result !== null) atHalf.set(label, result);
       }
     } finally {
       for (const each of standing.values()) await each.close();
     }
   }
-  return rounds;
+  return { closedLoop, sameRate, atHalf };
 }
 
 /** A server that fails is missing from the table, visibly. */
@@ -138,40 +164,19 @@ function longer({ members }: Size, { label }: RoomsEntry, bytes: ReadonlyMap<str
   return ours === undefined || theirs === undefined ? PAYLOAD : Math.round(PAYLOAD + (ours - theirs) / members);
 }
 
-async function slice(rooms: StandingRooms | undefined, label: string, plan: Plan): Promise<RoomsResult | null> {
+async function slice(
+  label: string,
+  plan: Plan,
+  rooms: StandingRooms | undefined,
+  run: (rooms: StandingRooms) => Promise<RoomsResult>,
+): Promise<RoomsResult | null> {
   if (rooms === undefined) return null;
   for (let tries = 0; tries <= AGAIN; tries += 1) {
-    const result = await rooms.closedLoop(plan.isQuick ? plan.seconds : SLICE_SECONDS);
-    const isVoid = result.generatorCpuShare > VOID_ABOVE;
-    plan.say(`  ${label.padEnd(48)} ${describe(result)}${isVoid ? ', void: again' : ''}`);
-    if (!isVoid) return result;
+    const result = await run(rooms);
+    plan.say(`  ${label.padEnd(48)} ${describe(result)}${isVoid(result) ? ', void' : ''}`);
+    if (!isVoid(result)) return result;
   }
   return null;
-}
-
-/** One sitting: all of them at half of what they did in the closed loop. */
-async function atHalfRate(
-  size: Size,
-  entries: readonly RoomsEntry[],
-  rounds: Rounds,
-  plan: Plan,
-): Promise<ReadonlyMap<string, RoomsResult>> {
-  const found = new Map<string, RoomsResult>();
-  const halved = entries.filter(({ isAtOurBytes, isEcho }) => isAtOurBytes !== true && isEcho !== true);
-  for (const { server, label } of halved) {
-    const own = median(valid(rounds, label).map((result) => result.perSecond));
-    if (Number.isNaN(own)) continue;
-    const rooms = await StandingRooms.open(server, { ...size, payloadBytes: PAYLOAD });
-    try {
-      await rooms.closedLoop(plan.warmUpSeconds);
-      const result = await rooms.atRate(plan.isQuick ? plan.seconds : 2 * plan.seconds, own / 2);
-      found.set(label, result);
-      plan.say(`  ${label.padEnd(48)} ${describe(result)}`);
-    } finally {
-      await rooms.close();
-    }
-  }
-  return found;
 }
 
 function valid(rounds: Rounds, label: string): RoomsResult[] {
@@ -193,12 +198,7 @@ function paired(rounds: Rounds, ours: string, theirs: string): { ratio: number; 
   return { ratio: median(ratios), low: quantile(ratios, 0.25), high: quantile(ratios, 0.75) };
 }
 
-function table(
-  members: number,
-  entries: readonly RoomsEntry[],
-  rounds: Rounds,
-  atHalf: ReadonlyMap<string, RoomsResult>,
-): Table {
+function closedLoopTable(members: number, entries: readonly RoomsEntry[], measured: Measured): Table {
   return {
     columns: [
       `rooms of ${members}`,
@@ -213,25 +213,20 @@ function table(
       'p99 ms',
       'wrong',
     ],
-    rows: entries.map(({ label, server }) => {
-      const all = rounds.get(label) ?? [];
-      const results = valid(rounds, label);
-      const name = isSignalbox(server) ? `**${label}**` : label;
-      if (results.length === 0) return [name, all.length === 0 ? '–' : 'void', ...Array.from({ length: 9 }, () => '–')];
+    rows: entries.map((entry) => {
+      const cells = rateCells(measured.closedLoop, entry);
+      const results = valid(measured.closedLoop, entry.label);
+      const half = measured.atHalf.get(entry.label);
       const middle = (figure: (result: RoomsResult) => number): number => median(results.map(figure));
-      const figures = results.map((result) => result.perServerCpuSecond);
-      const over = paired(rounds, OURS, label);
-      const half = atHalf.get(label);
-      const voids = all.length - results.length;
       return [
-        name,
-        `**${short(median(figures))}**`,
-        `${short(quantile(figures, 0.25))} – ${short(quantile(figures, 0.75))} (${results.length}${voids > 0 ? `, ${voids} void` : ''})`,
-        over === null ? 'not measured' : over.ratio.toFixed(2),
-        over === null ? '–' : `${over.low.toFixed(2)} – ${over.high.toFixed(2)}`,
-        middle((result) => result.bytesPerPublication).toFixed(0),
-        percent(middle((result) => result.serverCpuShare)),
-        percent(middle((result) => result.generatorCpuShare)),
+        ...cells,
+        ...(results.length === 0
+          ? ['–', '–', '–']
+          : [
+              middle((result) => result.bytesPerPublication).toFixed(0),
+              percent(middle((result) => result.serverCpuShare)),
+              percent(middle((result) => result.generatorCpuShare)),
+            ]),
         half === undefined ? '–' : milliseconds(half.p50),
         half === undefined ? '–' : milliseconds(half.p99),
         String(results.reduce((sum, { faults }) => sum + faults, half?.faults ?? 0)),
@@ -240,20 +235,73 @@ function table(
   };
 }
 
-function targetsOf(members: number, rounds: Rounds, atHalf: ReadonlyMap<string, RoomsResult>): Target[] {
-  const least = (theirs: string, goal: number): Target => ({
-    text: `W7, rooms of ${members}, JSON × ${theirs}`,
-    goal,
-    compare: '>=',
-    reached: paired(rounds, OURS, theirs)?.ratio ?? null,
-  });
-  if (members === 1) return [least(RAW, 0.75), least(ECHO, 0.55)];
+function sameRateTable(members: number, entries: readonly RoomsEntry[], measured: Measured): Table {
+  return {
+    columns: [
+      `rooms of ${members}, the same rate for all`,
+      'publications per server CPU-s',
+      'middle half',
+      'ours ×',
+      'middle half of the ratio',
+      'publications a second',
+      'p50 ms',
+      'p99 ms',
+      'wrong',
+    ],
+    rows: entries.map((entry) => {
+      const results = valid(measured.sameRate, entry.label);
+      const middle = (figure: (result: RoomsResult) => number): number => median(results.map(figure));
+      // An echo brings no delivery whose latency could be seen.
+      const latency = (value: number): string => (results.length === 0 || entry.isEcho ? '–' : milliseconds(value));
+      return [
+        ...rateCells(measured.sameRate, entry),
+        short(middle((result) => result.perSecond)),
+        latency(middle((result) => result.p50)),
+        latency(middle((result) => result.p99)),
+        String(results.reduce((sum, { faults }) => sum + faults, 0)),
+      ];
+    }),
+  };
+}
+
+/** Name, rate, range, and how many times as much ours does. */
+function rateCells(rounds: Rounds, { label, server }: RoomsEntry): string[] {
+  const all = rounds.get(label) ?? [];
+  const results = valid(rounds, label);
+  const name = isSignalbox(server) ? `**${label}**` : label;
+  if (results.length === 0) return [name, all.length === 0 ? '–' : 'void', '–', 'not measured', '–'];
+  const figures = results.map((result) => result.perServerCpuSecond);
+  const over = paired(rounds, OURS, label);
+  const voids = all.length - results.length;
+  return [
+    name,
+    `**${short(median(figures))}**`,
+    `${short(quantile(figures, 0.25))} – ${short(quantile(figures, 0.75))} (${results.length}${voids > 0 ? `, ${voids} void` : ''})`,
+    over === null ? 'not measured' : over.ratio.toFixed(2),
+    over === null ? '–' : `${over.low.toFixed(2)} – ${over.high.toFixed(2)}`,
+  ];
+}
+
+function targetsOf(members: number, { closedLoop, sameRate, atHalf }: Measured): Target[] {
+  const least = (theirs: string, goal: number): Target[] => {
+    const text = `W7, rooms of ${members}, JSON × ${theirs}`;
+    return [
+      { text, goal, compare: '>=', reached: paired(closedLoop, OURS, theirs)?.ratio ?? null },
+      {
+        text: `${text}, the same rate for both`,
+        goal,
+        compare: '>=',
+        reached: paired(sameRate, OURS, theirs)?.ratio ?? null,
+      },
+    ];
+  };
+  if (members === 1) return [...least(RAW, 0.75), ...least(ECHO, 0.55)];
   if (members !== 2) return [];
   const [ours, theirs] = [atHalf.get(OURS), atHalf.get('Socket.IO')];
   return [
-    least('Socket.IO', 2),
-    least('ws', 1.1),
-    least('NATS JetStream, memory', 1.5),
+    ...least('Socket.IO', 2),
+    ...least('ws', 1.1),
+    ...least('NATS JetStream, memory', 1.5),
     {
       text: 'W7, rooms of 2, p99 at half rate × Socket.IO’s',
       goal: 1,

@@ -7,6 +7,11 @@ export class Ranking {
   /** By count: those who have exactly so many. Index 0 stays empty. */
   private readonly levels: Set<string>[] = [new Set()];
 
+  /** How many those have who have the most. */
+  get most(): number {
+    return this.levels.length - 1;
+  }
+
   count(key: string): number {
     return this.counts.get(key) ?? 0;
   }

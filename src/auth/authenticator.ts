@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
+import { dropOldest } from '../telemetry/drop-oldest.ts';
 import { expired, readClaims, type ClaimRules } from './claims.ts';
 import type { KeySet } from './key-set.ts';
 import { matchKey, noKeyMatches, readToken, type SignedToken } from './signature.ts';
@@ -44,10 +45,9 @@ export class Authenticator {
     this.revocations = options.revocations ?? new Revocations(options.leewaySecs * 1_000);
   }
 
-  /** The principal of a token that was verified before and still is good. */
-  cached(token: string): Principal | undefined {
+  /** The principal of a token that was verified before and still is good, by the token's {@link digestOf digest}. */
+  cached(digest: string): Principal | undefined {
     if (this.awaitsOrders) return undefined;
-    const digest = digestOf(token);
     const principal = this.cache.get(digest);
     if (principal === undefined) return undefined;
     this.cache.delete(digest);
@@ -63,18 +63,24 @@ export class Authenticator {
    * @param reply called before this returns, unless the token names a key that has to be fetched first
    */
   verify(token: string, reply: (answer: Principal | Refusal) => void): void {
-    if (this.awaitsOrders) return reply(refusal('not_admitting', ORDERS_UNREAD, RETRY_MS));
-    const known = this.cached(token);
+    const digest = digestOf(token);
+    const known = this.cached(digest);
     if (known !== undefined) return reply(known);
+    this.verifyUnknown(token, digest, reply);
+  }
+
+  /** Like {@link verify}, for a token that is not {@link cached}. */
+  verifyUnknown(token: string, digest: string, reply: (answer: Principal | Refusal) => void): void {
+    if (this.awaitsOrders) return reply(refusal('not_admitting', ORDERS_UNREAD, RETRY_MS));
     const { keySet } = this.options;
     const read = this.read(token);
     if (isRefusal(read)) return reply(read);
     if (keySet !== undefined && this.match(read) === null && keySet.mayHelp(read.kid)) {
-      return keySet.refresh(() => reply(this.remember(token, this.decide(read))));
+      return keySet.refresh(() => reply(this.remember(digest, this.decide(read))));
     }
     // Keys that are used are kept fresh beside the answer, so that nobody waits for a rotation.
     this.freshen();
-    reply(this.remember(token, this.decide(read)));
+    reply(this.remember(digest, this.decide(read)));
   }
 
   /** Verifies a token with the keys known now, and says which of them it was signed with; nothing is remembered. */
@@ -129,15 +135,15 @@ export class Authenticator {
     return this.problem(principal) ?? { principal, key: signed.key };
   }
 
-  private remember(token: string, verified: Verified | Refusal): Principal | Refusal {
+  private remember(digest: string, verified: Verified | Refusal): Principal | Refusal {
     if (isRefusal(verified)) return verified;
-    this.cache.set(digestOf(token), verified.principal);
-    if (this.cache.size > this.options.cacheSize) this.cache.delete(this.cache.keys().next().value as string);
+    this.cache.set(digest, verified.principal);
+    dropOldest(this.cache, this.options.cacheSize);
     return verified.principal;
   }
 }
 
-/** A character for each byte, because every user who is connected has one in memory. */
-function digestOf(token: string): string {
+/** What a token is known by. A character for each byte, because every user who is connected has one in memory. */
+export function digestOf(token: string): string {
   return hash('sha256', token, 'binary');
 }

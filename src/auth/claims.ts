@@ -58,13 +58,8 @@ function timeProblem(
   { leewaySecs, requireExpiry }: ClaimRules,
   now: number,
 ): Refusal | null {
-  for (const [name, value] of [
-    ['exp', exp],
-    ['nbf', nbf],
-    ['iat', iat],
-  ] as const) {
-    if (value !== undefined && !isTime(value)) return invalid(`${name}: expected a finite number of seconds`);
-  }
+  const strange = isStrange(exp) ? 'exp' : isStrange(nbf) ? 'nbf' : isStrange(iat) ? 'iat' : null;
+  if (strange !== null) return invalid(`${strange}: expected a finite number of seconds`);
   if (exp === undefined && requireExpiry) return invalid('exp: expected an expiry (auth.require_expiry)');
   const seconds = now / 1_000;
   if (exp !== undefined && (exp as number) <= seconds - leewaySecs) return expired();
@@ -73,16 +68,16 @@ function timeProblem(
   return null;
 }
 
-/** Seconds since 1970 that a date can have; more would be Infinity once it is counted in milliseconds. */
-function isTime(value: unknown): boolean {
-  return Number.isFinite(value) && (value as number) <= MAX_SECONDS;
+/** Whether it is there and no time: seconds since 1970 that a date can have; more would be Infinity once it is counted in milliseconds. */
+function isStrange(value: unknown): boolean {
+  return value !== undefined && !(Number.isFinite(value) && (value as number) <= MAX_SECONDS);
 }
 
 function partyProblem({ iss, aud }: Claims, { issuer, audience }: ClaimRules): Refusal | null {
   if (issuer !== undefined && iss !== issuer) return invalid('iss: expected auth.issuer');
+  if (audience === undefined) return null;
   const audiences: unknown[] = Array.isArray(aud) ? aud : [aud];
-  if (audience !== undefined && !audiences.includes(audience)) return invalid('aud: expected auth.audience');
-  return null;
+  return audiences.includes(audience) ? null : invalid('aud: expected auth.audience');
 }
 
 function readTopics(value: unknown): Principal['topics'] | Refusal {

@@ -92,12 +92,10 @@ export class Revocations {
   problem(principal: Principal, now: number): Refusal | null {
     const { tokenId, tenant, user } = principal;
     const issued = this.earliest(principal, now);
-    const entries = [
-      tokenId === undefined ? undefined : this.tokens.get(tokenId),
-      this.users.get(`${tenant}/${user}`),
-      this.everybody,
-    ];
-    const isRevoked = entries.some((entry) => entry !== undefined && entry.until > now && issued <= entry.issuedUntil);
+    const isRevoked =
+      ends(this.everybody, issued, now) ||
+      (this.users.size > 0 && ends(this.users.get(`${tenant}/${user}`), issued, now)) ||
+      (tokenId !== undefined && ends(this.tokens.get(tokenId), issued, now));
     return isRevoked ? refusal('token_revoked', 'the token was revoked') : null;
   }
 
@@ -133,6 +131,11 @@ function view(of: RevocationView['of'], who: string, { issuedUntil, until }: Ent
     issued_until: Number.isFinite(issuedUntil) ? new Date(issuedUntil).toISOString() : null,
     until: new Date(until).toISOString(),
   };
+}
+
+/** Whether the entry is about tokens issued at this time. */
+function ends(entry: Entry | undefined, issued: number, now: number): boolean {
+  return entry !== undefined && entry.until > now && issued <= entry.issuedUntil;
 }
 
 function put(entries: Map<string, Entry>, key: string, entry: Entry): void {

@@ -63,9 +63,10 @@ export class Rights {
     // A pattern reaches into every rule that it overlaps: each of them must agree, up to the one that covers it whole.
     const isPattern = looksLikePattern(name);
     for (const rule of rules) {
-      if (isPattern ? !overlaps(rule.pattern, name) : !covers(rule.pattern, name)) continue;
+      const isWhole = covers(rule.pattern, name);
+      if (!isWhole && !(isPattern && overlaps(rule.pattern, name))) continue;
       const denial = roleDenial(rolesFor(rule, action), principal.roles);
-      if (denial !== null || covers(rule.pattern, name)) return denial;
+      if (denial !== null || isWhole) return denial;
     }
     return roleDenial(rolesFor(fallback, action), principal.roles);
   }

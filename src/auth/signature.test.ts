@@ -7,6 +7,7 @@ import { secretKey, type VerificationKey } from './verification-key.ts';
 
 const OTHER = new TextEncoder().encode('another secret that is long enough for anything here');
 const KEYS: readonly VerificationKey[] = [secretKey('new', SECRET), secretKey('old', OTHER)];
+const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const CLAIMS = { sub: 'ann', exp: 5 };
 
 function verify(token: string, algorithms: readonly string[] = ['HS256', 'HS384', 'HS512']): unknown {
@@ -24,6 +25,23 @@ describe('a good token', () => {
     const token = signToken({ header: { alg }, claims: CLAIMS, hash });
     expect(verify(token)).toEqual({ claims: CLAIMS, key: 'new' });
     expect(verify(token, [alg])).toEqual({ claims: CLAIMS, key: 'new' });
+  });
+
+  test.each([
+    ['HS256', 'sha256'],
+    ['HS384', 'sha384'],
+    ['HS512', 'sha512'],
+  ] as const)('of %s is one by the bytes of its signature, whatever stands in the bits behind them', (alg, hash) => {
+    const token = signToken({ header: { alg }, claims: CLAIMS, hash });
+    const [front, last] = [token.slice(0, -1), token.at(-1) ?? ''];
+    const bytes = (text: string): Buffer => Buffer.from(text.slice(text.lastIndexOf('.') + 1), 'base64url');
+    for (const character of BASE64URL) {
+      const other = `${front}${character}`;
+      const isSame = bytes(other).equals(bytes(token));
+      expect(verify(other)).toEqual(isSame ? { claims: CLAIMS, key: 'new' } : 'token_invalid');
+      expect(verify(`${front}${last}${character}`)).toBe('token_invalid');
+    }
+    expect(verify(front)).toBe('token_invalid');
   });
 
   test('may be signed with any of the keys', () => {

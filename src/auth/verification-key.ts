@@ -2,6 +2,7 @@
 import {
   createHmac,
   createPublicKey,
+  createSecretKey,
   hash,
   timingSafeEqual,
   verify,
@@ -19,8 +20,8 @@ export interface VerificationKey {
   /** Fingerprint of a key of a key set, under its key id; keys of the configuration stay and need none. */
   readonly id?: string;
   readonly algorithms: readonly string[];
-  /** @param algorithm one of {@link algorithms} */
-  readonly matches: (algorithm: string, signed: Buffer, signature: Buffer) => boolean;
+  /** @param algorithm one of {@link algorithms}; @param signed ASCII; @param signature base64url */
+  readonly matches: (algorithm: string, signed: string, signature: string) => boolean;
 }
 
 const HASHES: Readonly<Record<string, string>> = { '256': 'sha256', '384': 'sha384', '512': 'sha512' };
@@ -32,15 +33,35 @@ const MIN_RSA_BITS = 2_048;
 
 /** A shared secret, for HS256, HS384 and HS512 (RFC 7518 section 3.2). */
 export function secretKey(name: string, secret: Uint8Array): VerificationKey {
+  const key = createSecretKey(secret);
   return {
     name,
     kid: undefined,
     algorithms: ['HS256', 'HS384', 'HS512'],
-    matches: (algorithm, signed, signature) => {
-      const expected = createHmac(hashOf(algorithm), secret).update(signed).digest();
-      return expected.byteLength === signature.byteLength && timingSafeEqual(expected, signature);
-    },
+    matches: (algorithm, signed, signature) =>
+      isSame(createHmac(hashOf(algorithm), key).update(signed).digest('base64url'), signature),
   };
+}
+
+/** One for each length of an HMAC in base64url, so that none is made for each token. */
+const texts: readonly (readonly [Buffer, Buffer])[] = [43, 64, 86].map((length) => [
+  Buffer.alloc(length),
+  Buffer.alloc(length),
+]);
+
+/** Compares in a time that tells nothing of where two texts in base64url differ. */
+function isSame(expected: string, signature: string): boolean {
+  const pair = texts.find(([one]) => one.byteLength === expected.length);
+  if (pair === undefined || signature.length !== expected.length) return false;
+  const [one, other] = pair;
+  one.write(expected, 'latin1');
+  other.write(signature, 'latin1');
+  // The last character has bits that no byte has, and an issuer may have set them: then the bytes are compared.
+  return timingSafeEqual(one, other) || timingSafeEqual(bytesOf(expected), bytesOf(signature));
+}
+
+function bytesOf(text: string): Buffer {
+  return Buffer.from(text, 'base64url');
 }
 
 /** @throws when the text is not a public key that tokens can be signed with */
@@ -78,7 +99,7 @@ function publicKey(name: string, kid: string | undefined, key: KeyObject): Verif
     name,
     kid,
     algorithms,
-    matches: (algorithm, signed, signature) => verifyWith(key, algorithm, signed, signature),
+    matches: (algorithm, signed, signature) => verifyWith(key, algorithm, Buffer.from(signed), bytesOf(signature)),
   };
 }
 

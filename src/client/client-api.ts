@@ -5,7 +5,7 @@ import type { ClientEvents } from './client-options.ts';
 import type { ConnectionState } from './connection-state.ts';
 import type { BufferBounds } from './consumer.ts';
 import type { Environment } from './environment.ts';
-import type { PublishQueue } from './publish-queue.ts';
+import type { Publishes } from './publish-ports.ts';
 import type { PublishOptions, Receipt } from './publishing.ts';
 import type { Topic } from './topic.ts';
 
@@ -38,7 +38,7 @@ export interface Client<T = Record<string, unknown>> extends ClientParts {
   resume(): void;
   /** Does not wait for the back-off. */
   retryNow(): void;
-  /** The end. What waits to be published stays in the storage. */
+  /** The end. Messages that wait to be published stay in the storage. */
   close(): Promise<void>;
   /** The end, and nothing is left of the user: no positions, no queue, no token. */
   signOut(): Promise<void>;
@@ -53,7 +53,8 @@ export interface ClientParts {
   /** Functions of theirs that see every frame. */
   readonly taps: Set<(frame: ServerFrame) => void>;
   readonly bounds: BufferBounds;
-  readonly publishes: PublishQueue;
+  /** None of a client that only reads. */
+  readonly publishes: Publishes | undefined;
   /** Whether a key is of this client. */
   readonly isMine: (key: string) => boolean;
   /** Up to where the application has handled each topic. */

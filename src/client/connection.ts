@@ -6,15 +6,15 @@ import type { ConnectedDetails, ServerFrame } from '../protocol/wire.ts';
 import { BackOff, type BackOffOptions } from './back-off.ts';
 import type { ClientCodec } from './codec.ts';
 import { verdictOf, type ConnectionState, type SuspendCause } from './connection-state.ts';
+import { dial, type UrlSource } from './dial.ts';
 import type { Environment } from './environment.ts';
 import { refused, SignalboxError } from './errors.ts';
 import { Link, type LinkEvents } from './link.ts';
 import { Pulse } from './pulse.ts';
-import { askText } from './text-source.ts';
 import type { Tokens } from './tokens.ts';
 
 export interface ConnectionOptions {
-  readonly url: string | (() => string | Promise<string>);
+  readonly url: UrlSource;
   readonly backoff?: BackOffOptions | undefined;
 }
 
@@ -32,8 +32,6 @@ export interface ConnectionListener {
 
 /** A connection that lived so long was a good one. */
 const GOOD_LIFE_MS = 30_000;
-/** From the start of a socket to its first frame. */
-const GREETING_MS = 10_000;
 /** Hidden pages do not come back for ever. */
 const HIDDEN_MS = 300_000;
 
@@ -78,12 +76,7 @@ export class Connection implements LinkEvents {
     });
   }
 
-  /** At the first topic or publish. */
-  start(): void {
-    if (this.state.status === 'idle') this.#connect();
-  }
-
-  /** Whatever it waits for. */
+  /** At the first topic or publish, and whatever it waits for. */
   retryNow(): void {
     const { status } = this.state;
     if (status === 'waiting' || status === 'suspended' || status === 'idle') this.#connect();
@@ -141,11 +134,7 @@ export class Connection implements LinkEvents {
     this.#returnAt = this.#environment.elapsed() + reconnectAfterMs;
     this.#announce(link, true);
     this.#cancelMove();
-    this.#cancelMove = this.#environment.after(reconnectAfterMs, () => this.#replace());
-  }
-
-  better(): void {
-    this.#replace();
+    this.#cancelMove = this.#environment.after(reconnectAfterMs, () => this.better());
   }
 
   /** Everything that the old connection brought is asked for on this one. */
@@ -163,7 +152,7 @@ export class Connection implements LinkEvents {
   }
 
   frame(link: Link, frame: ServerFrame, size: number): void {
-    if (!this.#holds(link)) return;
+    if (!this.holds(link)) return;
     const { data } = frame;
     if (frame.type === 'Status' && data.status === 'connected')
       return this.#greeted(link, data.details as unknown as ConnectedDetails);
@@ -172,7 +161,7 @@ export class Connection implements LinkEvents {
   }
 
   ended(link: Link, code: number): void {
-    if (!this.#holds(link)) return;
+    if (!this.holds(link)) return;
     if (link.greeting !== null && this.#environment.elapsed() - link.greetedAt >= GOOD_LIFE_MS)
       this.#backOff.attempt = 0;
     if (verdictOf(code) === 'renew') this.#tokens.distrust(true);
@@ -183,7 +172,7 @@ export class Connection implements LinkEvents {
       this.#cancelMove();
       if (this.state.status !== 'connected' || !this.state.isDraining) return;
       this.#cancelMove = this.#environment.after(this.#backOff.draw(link.lastError?.retry_after_ms), () =>
-        this.#replace(),
+        this.better(),
       );
       return;
     }
@@ -197,6 +186,15 @@ export class Connection implements LinkEvents {
       this.#listener.moved(this.main);
       this.#announce(this.main, false);
     }
+  }
+
+  holds(link: Link): boolean {
+    return link === this.main || link === this.#spare;
+  }
+
+  missed(link: Link, error: SignalboxError): void {
+    this.#listener.failed(error);
+    this.ended(link, 1006);
   }
 
   #greeted(link: Link, greeting: ConnectedDetails): void {
@@ -247,63 +245,22 @@ export class Connection implements LinkEvents {
 
   #connect(): void {
     this.#cancelRetry();
-    this.main = this.#begin();
+    const link = new Link(this.#codec, this.#environment);
+    this.main = link;
     this.#become({ status: 'connecting', attempt: this.#backOff.attempt });
-    this.#prepare(this.main);
+    this.#dial(link);
   }
 
   /** Beside the one that is still there. */
-  #replace(): void {
+  better(): void {
     if (this.main === null || this.#spare !== null) return;
-    this.#spare = this.#begin();
-    this.#prepare(this.#spare);
+    const link = new Link(this.#codec, this.#environment);
+    this.#spare = link;
+    this.#dial(link);
   }
 
-  #begin(): Link {
-    return new Link(this.#codec, this.#environment);
-  }
-
-  #holds(link: Link): boolean {
-    return link === this.main || link === this.#spare;
-  }
-
-  #prepare(link: Link): void {
-    this.#tokens.forSocket((error, token) => {
-      if (!this.#holds(link)) return;
-      if (error?.reason === 'signed_out') return this.close(error);
-      if (error !== null) {
-        this.#listener.failed(error);
-        return this.ended(link, 1006);
-      }
-      this.#locate(link, token);
-    });
-  }
-
-  #locate(link: Link, token: string | undefined): void {
-    const { url } = this.#options;
-    if (typeof url !== 'function') return this.#dial(link, url, token);
-    const abort = new AbortController();
-    link.cancelDeadline = () => abort.abort();
-    askText(url, this.#environment, GREETING_MS, abort, (text, cause) => {
-      if (text !== undefined) return this.#dial(link, text, token);
-      this.#listener.failed(new SignalboxError('invalid_url', 'the function for the URL failed', { cause }));
-      this.ended(link, 1006);
-    });
-  }
-
-  #dial(link: Link, url: string, token: string | undefined): void {
-    if (!this.#holds(link)) return;
-    link.cancelDeadline();
-    // Refusals as close codes, because a browser sees nothing of an HTTP answer; heartbeats that a script can see.
-    const query = 'refuse=close&heartbeat=frame';
-    try {
-      link.open(`${url}${url.includes('?') ? '&' : '?'}${query}`, token, this);
-    } catch {
-      // The error that was thrown may quote the token.
-      const message = 'expected a URL like wss://example.com/ws, and a token that fits into a subprotocol';
-      return this.close(new SignalboxError('invalid_url', message));
-    }
-    link.cancelDeadline = this.#environment.after(GREETING_MS, () => this.ended(link, 1006));
+  #dial(link: Link): void {
+    dial(link, this.#options.url, this.#tokens, this.#environment, this);
   }
 
   #announce(link: Link, isDraining: boolean): void {

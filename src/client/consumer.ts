@@ -1,7 +1,7 @@
 /** One reader of a topic: a bounded buffer, a handler that gets one item at a time, and where it stands. */
 import type { Position } from '../protocol/position.ts';
 import type { SignalboxError } from './errors.ts';
-import { hole, type Gap, type Item } from './items.ts';
+import { hole, missing, placeBehind, type Gap, type Item } from './items.ts';
 
 /** Gets the next item when it has settled. */
 export type Handler = (item: Item) => unknown;
@@ -84,10 +84,9 @@ export class Consumer {
       if (!isLogged) this.#dropped += 1;
       return !isLogged;
     }
-    if (isLogged) this.position = { epoch: item.epoch, sequence: item.sequence };
-    else if (item.kind === 'gap') this.position = item.position ?? position;
-    else if (item.kind === 'live') this.position ??= item.position ?? null;
-    if (this.#dropped > 0) this.#add(this.#missing(item.topic), 0);
+    this.position = placeBehind(item, position);
+    if (this.#dropped > 0) this.#add(missing(item.topic, this.#dropped), 0);
+    this.#dropped = 0;
     // It may have read ahead of its topic in the log.
     this.#add(
       item.kind === 'live' && item.position !== undefined ? { ...item, position: this.position ?? undefined } : item,
@@ -113,12 +112,6 @@ export class Consumer {
   #add(item: Item, size: number): void {
     this.#buffer.push({ item, size });
     this.#bytes += size;
-  }
-
-  #missing(topic: string): Gap {
-    const count = this.#dropped;
-    this.#dropped = 0;
-    return { kind: 'gap', topic, cause: 'no_history', from: undefined, to: undefined, count, position: undefined };
   }
 
   #run(): void {
@@ -166,9 +159,7 @@ export class Consumer {
   #settled(item: Item): void {
     this.#isBusy = false;
     if (this.isEnded) return;
-    if (item.kind === 'gap') this.done = item.position ?? this.done;
-    else if (item.kind === 'live') this.done ??= item.position ?? null;
-    else if (item.epoch !== '') this.done = { epoch: item.epoch, sequence: item.sequence };
+    this.done = placeBehind(item, this.done);
     this.events.committed(this);
     if (this.isEmpty) this.events.drained(this);
   }

@@ -57,8 +57,10 @@ interface EventSource {
 
 interface Globals extends EventSource {
   readonly document?: EventSource;
-  readonly WebSocket?: new (url: string, protocols: string[]) => SocketPort;
+  readonly WebSocket?: SocketMaker;
 }
+
+type SocketMaker = new (url: string, protocols: string[]) => SocketPort;
 
 /** Browsers, workers, Node, Deno and Bun. */
 export function standardEnvironment(): Environment {
@@ -72,37 +74,35 @@ export function standardEnvironment(): Environment {
     },
     random: () => Math.random(),
     id: randomId,
-    open: (url, protocols) => {
-      if (globals.WebSocket === undefined) throw new Error('expected a global WebSocket: give environment.open');
-      return new globals.WebSocket(url, protocols);
-    },
+    // Without one it throws, which closes the client: give `environment.open`.
+    open: (url, protocols) => new (globals.WebSocket as SocketMaker)(url, protocols),
     lifecycle: (listener) => listenToPage(globals, listener),
   };
 }
 
 function randomId(): string {
   // Missing in React Native without a polyfill; `randomUUID` also in pages without TLS.
-  const bytes = globalThis.crypto?.getRandomValues?.(new Uint32Array(4)) ?? [
-    Math.random() * 2 ** 32,
-    Math.random() * 2 ** 32,
-    Date.now(),
-  ];
-  return Array.from(bytes, (part) => Math.floor(part).toString(36))
+  const parts = new Uint32Array(4);
+  const drawn = globalThis.crypto?.getRandomValues?.(parts) ?? parts.map(() => Math.random() * 2 ** 32);
+  return Array.from(drawn, (part) => part.toString(36))
     .join('')
     .slice(0, 24);
 }
 
+const OF_WINDOW = ['pageshow', 'pagehide', 'online', 'offline'] as const;
+const OF_DOCUMENT = ['freeze', 'resume', 'visibilitychange'] as const;
+
 function listenToPage(globals: Globals, listener: (event: LifecycleEvent) => void): () => void {
   const { document } = globals;
-  const ends: (() => void)[] = [];
-  const listen = (source: EventSource | undefined, name: string, work: () => void): void => {
+  const ends = [...OF_WINDOW, ...OF_DOCUMENT].map((name, at) => {
+    const source = at < OF_WINDOW.length ? globals : document;
+    const work = (): void => {
+      if (name !== 'visibilitychange') listener(name);
+      else listener(document?.visibilityState === 'hidden' ? 'hidden' : 'visible');
+    };
     source?.addEventListener?.(name, work);
-    ends.push(() => source?.removeEventListener?.(name, work));
-  };
-  for (const name of ['pageshow', 'pagehide', 'online', 'offline'] as const)
-    listen(globals, name, () => listener(name));
-  for (const name of ['freeze', 'resume'] as const) listen(document, name, () => listener(name));
-  listen(document, 'visibilitychange', () => listener(document?.visibilityState === 'hidden' ? 'hidden' : 'visible'));
+    return () => source?.removeEventListener?.(name, work);
+  });
   return () => {
     for (const end of ends) end();
   };

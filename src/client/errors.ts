@@ -42,13 +42,17 @@ export class SignalboxError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly details: Readonly<Record<string, unknown>> | undefined;
 
-  constructor(reason: ErrorReason, message: string, facts: ErrorFacts = {}) {
-    super(`${message} (${reason})`, { cause: facts.cause });
+  constructor(
+    reason: ErrorReason,
+    message: string,
+    { code = 0, temporary = false, retryAfterMs, details, cause }: ErrorFacts = {},
+  ) {
+    super(`${message} (${reason})`, { cause });
     this.reason = reason;
-    this.code = facts.code ?? 0;
-    this.temporary = facts.temporary ?? false;
-    this.retryAfterMs = facts.retryAfterMs;
-    this.details = facts.details;
+    this.code = code;
+    this.temporary = temporary;
+    this.retryAfterMs = retryAfterMs;
+    this.details = details;
   }
 }
 
@@ -61,15 +65,14 @@ export function signedOut(message = 'nobody is signed in'): SignalboxError {
   return new SignalboxError('signed_out', message);
 }
 
-/** What the server refused. */
+/** What code of the application did wrong. */
+export function faultOf(reason: ErrorReason, what: string, cause: unknown, temporary = false): SignalboxError {
+  return new SignalboxError(reason, `${what}: ${String(cause)}`, { cause, temporary });
+}
+
+/** What the server refused. Servers before version 0.2 do not say in `rejected` whether it is temporary. */
 export function refused(error: WireError): SignalboxError {
-  const { code, reason, message, details } = error;
-  // Servers before version 0.2 say nothing of it in `rejected`.
-  const temporary = error.temporary ?? (code === 429 || code === 503);
-  return new SignalboxError(reason as ErrorReason, message, {
-    code,
-    temporary,
-    retryAfterMs: error.retry_after_ms,
-    details,
-  });
+  const { code, reason, message, details, retry_after_ms: retryAfterMs } = error;
+  const { temporary = code === 429 || code === 503 } = error;
+  return new SignalboxError(reason as ErrorReason, message, { code, temporary, retryAfterMs, details });
 }

@@ -3,7 +3,7 @@ import type { Position } from '../protocol/position.ts';
 import type { ServerData, SubscribedDetails } from '../protocol/wire.ts';
 import type { Consumer } from './consumer.ts';
 import type { SignalboxError } from './errors.ts';
-import { hole, lostHistory, type Item, type Live } from './items.ts';
+import { hole, lostHistory, missing, type Item, type Live } from './items.ts';
 import type { Link } from './link.ts';
 
 export type SubscriptionState = 'stopped' | 'pending' | 'catchingUp' | 'live' | 'paused' | 'rejected';
@@ -99,8 +99,7 @@ export class Feed {
   gap({ cause, epoch, sequence = 0, from, to, count }: ServerData): Accepted {
     const last = this.last?.sequence ?? 0;
     if (cause === 'no_history') {
-      const unknown = { from: undefined, to: undefined, position: undefined };
-      this.#deliver({ kind: 'gap', topic: this.name, cause, count, ...unknown }, 0);
+      this.#deliver(missing(this.name, count), 0);
       return 'taken';
     }
     if (cause === 'history_lost') {

@@ -10,7 +10,7 @@ export type { SubscriptionState } from './feed.ts';
 export type { Gap, Item, Live, Message } from './items.ts';
 export type { PublishOptions, QueueOptions, Receipt } from './publishing.ts';
 export type { ClientStorage, Saved, StorageHost } from './storage.ts';
-export type { Since } from './subscriptions.ts';
+export type { Since } from './subscription-ports.ts';
 export type { TokenRequest, TokenSource } from './tokens.ts';
 export type { Handlers, ReadOptions, Topic } from './topic.ts';
 export type { Position } from '../protocol/position.ts';

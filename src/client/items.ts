@@ -64,10 +64,34 @@ export function messageOf(topic: string, frame: ServerFrame, isMine: (key: strin
   };
 }
 
+/** Messages that the log had and has no more, or will never have had. */
 export function lostHistory(topic: string, position: Position): Gap {
-  return { kind: 'gap', topic, cause: 'history_lost', from: undefined, to: undefined, count: undefined, position };
+  return gapOf(topic, 'history_lost', position);
+}
+
+/** Of a topic without positions. */
+export function missing(topic: string, count: number): Gap {
+  return gapOf(topic, 'no_history', undefined, undefined, undefined, count);
 }
 
 export function hole(topic: string, cause: Gap['cause'], from: number, to: number, epoch: string): Gap {
-  return { kind: 'gap', topic, cause, from, to, count: to - from + 1, position: { epoch, sequence: to } };
+  return gapOf(topic, cause, { epoch, sequence: to }, from, to, to - from + 1);
+}
+
+function gapOf(
+  topic: string,
+  cause: Gap['cause'],
+  position: Gap['position'],
+  from?: number,
+  to?: number,
+  count?: number,
+): Gap {
+  return { kind: 'gap', topic, cause, from, to, count, position };
+}
+
+/** Where a reader stands behind an item. */
+export function placeBehind(item: Item, before: Position | null): Position | null {
+  if (item.kind === 'live') return before ?? item.position ?? null;
+  if (item.kind === 'gap') return item.position ?? before;
+  return item.epoch === '' ? before : { epoch: item.epoch, sequence: item.sequence };
 }

@@ -105,12 +105,12 @@ export class Link {
     this.heardAt = this.#environment.elapsed();
     try {
       const decoded = this.#codec.decode(data);
-      const size = typeof data === 'string' ? data.length : ((data as ArrayBuffer).byteLength ?? 0);
+      const size = (data as string).length ?? (data as ArrayBuffer).byteLength ?? 0;
       const frames = (Array.isArray(decoded) ? decoded : [decoded]) as readonly ServerFrame[];
       for (const frame of frames) {
         // A frame may end the link.
         if (this.#socket === null) return;
-        if (typeof frame.type !== 'string') throw new TypeError('expected a frame');
+        if (typeof frame.type !== 'string') return events.ended(this, 1002);
         events.frame(this, frame, size / frames.length);
       }
     } catch {

@@ -3,26 +3,15 @@
  * to the client and not to a socket.
  */
 import { MAX_IDEMPOTENCY_KEY_LENGTH } from '../protocol/limits.ts';
-import type { ServerFrame } from '../protocol/wire.ts';
+import type { ConnectedDetails, ServerFrame } from '../protocol/wire.ts';
 import { Allowance } from './allowance.ts';
 import { draw } from './back-off.ts';
-import type { Environment } from './environment.ts';
 import { refused, SignalboxError, type ErrorReason } from './errors.ts';
 import type { Link } from './link.ts';
 import { putNewest } from './oldest.ts';
-import type { PublishOptions, QueueOptions, SavedEntry } from './publishing.ts';
+import type { Publishes, QueuePorts } from './publish-ports.ts';
+import type { PublishOptions, QueueOptions, Receipt, SavedEntry } from './publishing.ts';
 import { entryOf, type Entry, type Settled } from './queue-entry.ts';
-
-interface QueuePorts {
-  readonly environment: Environment;
-  readonly keyPrefix: string;
-  readonly options: QueueOptions | undefined;
-  /** The connection, when it can be written to. */
-  readonly link: () => Link | null;
-  readonly serverTime: () => number;
-  /** An entry is new, was sent for the first time, or is gone. */
-  changed(key: string, saved: SavedEntry | null): void;
-}
 
 /** A repeat must come well before the server has forgotten the key. */
 const WINDOW_MARGIN_MS = 60_000;
@@ -33,14 +22,14 @@ const MAX_FAILED = 100;
 /** Keys of the application's own that are remembered, so that it knows its own messages. */
 const MAX_OWN_KEYS = 1_000;
 
-export class PublishQueue {
+export class PublishQueue implements Publishes {
   readonly waiting = new Map<string, Entry>();
   readonly failed = new Map<string, Entry>();
   bytes = 0;
   readonly #ownKeys = new Map<string, true>();
   readonly #ports: QueuePorts;
   readonly #options: Required<QueueOptions>;
-  readonly #allowance: Allowance;
+  readonly #allowance = new Allowance();
   /** Something waits for its turn. */
   #hasUnsent = false;
   #lastKey = 0;
@@ -52,7 +41,6 @@ export class PublishQueue {
     this.#ports = ports;
     const { maxMessages = 1_000, maxBytes = 1_048_576, maxAgeMs = DAY_MS } = ports.options ?? {};
     this.#options = { maxMessages, maxBytes, maxAgeMs };
-    this.#allowance = new Allowance(ports.environment);
   }
 
   /** `settle` is told exactly once. */
@@ -85,6 +73,24 @@ export class PublishQueue {
     this.pump();
   }
 
+  promise(
+    type: SavedEntry['type'],
+    to: string,
+    value: unknown,
+    options: PublishOptions | undefined,
+    closed: SignalboxError | null,
+  ): Promise<Receipt> {
+    const promise = new Promise<Receipt>((resolve, reject) => {
+      if (closed !== null) return reject(closed);
+      this.publish(type, to, value, options ?? {}, (error, receipt) =>
+        receipt === undefined ? reject(error ?? undefined) : resolve(receipt),
+      );
+    });
+    // A caller that does not wait for it finds the failed entry in the queue; it must not end a program.
+    promise.catch(() => {});
+    return promise;
+  }
+
   /** What another life of this page has left. */
   adopt(queue: readonly SavedEntry[]): void {
     const { serverTime } = this.#ports;
@@ -111,10 +117,10 @@ export class PublishQueue {
     return key.startsWith(this.#ports.keyPrefix) || this.#ownKeys.has(key);
   }
 
-  greeted(maxSize: number, windowMs = WINDOW_MS, perSecond = Infinity, burst = Infinity): void {
+  greeted({ limits, max_message_size: maxSize }: ConnectedDetails): void {
     this.#maxSize = maxSize;
-    this.#windowMs = windowMs - WINDOW_MARGIN_MS;
-    this.#allowance.is(perSecond, burst);
+    this.#windowMs = (limits.idempotency_window_ms ?? WINDOW_MS) - WINDOW_MARGIN_MS;
+    this.#allowance.is(limits.connection_rps ?? Infinity, limits.connection_burst ?? 1);
     this.pump();
   }
 
@@ -133,7 +139,7 @@ export class PublishQueue {
       const { type, to, isStrict, payload } = entry.saved;
       const target = type + to;
       if (link !== null && entry.link === null && !held.has(target) && !(isStrict && busy.has(target))) {
-        const due = Math.max(entry.notBefore, now + this.#allowance.waitMs(payload.length));
+        const due = Math.max(entry.notBefore, this.#allowance.dueAt(payload.length, now));
         if (due > now) next = Math.min(next, due);
         else if (!this.#send(entry, link, now)) continue;
       }
@@ -208,26 +214,21 @@ export class PublishQueue {
 
   #problem(key: string, to: unknown, size: number, options: PublishOptions): SignalboxError | null {
     const { maxMessages, maxBytes } = this.#options;
+    const { deadlineMs, signal, whenOffline } = options;
+    const refuse = (reason: ErrorReason, message: string, temporary = false): SignalboxError =>
+      new SignalboxError(reason, message, { temporary });
     // No text has no length. Half a character comes back as another one.
     const isKey = key.length <= MAX_IDEMPOTENCY_KEY_LENGTH && /^[^\ud800-\udfff]+$/u.test(key);
-    if (!isKey || Number.isNaN(options.deadlineMs))
-      return new SignalboxError(
-        'invalid_field',
-        `expected a key of 1 to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters, and a deadline that is a number`,
-      );
-    if (typeof to !== 'string')
-      return new SignalboxError('invalid_field', `expected a topic or a user, got ${typeof to}`);
-    if (this.waiting.has(key)) return new SignalboxError('idempotency_conflict', `the key ${key} is under way`);
-    if (options.signal?.aborted === true) return new SignalboxError('aborted', ABORTED);
-    if (options.whenOffline === 'reject' && this.#ports.link() === null)
-      return new SignalboxError('offline', 'there is no connection', { temporary: true });
-    if (this.waiting.size >= maxMessages || this.bytes + size > maxBytes)
-      return new SignalboxError(
-        'queue_full',
-        `expected at most ${maxMessages} messages and ${maxBytes} bytes to wait: wait for publishes to settle`,
-        { temporary: true },
-      );
-    return null;
+    if (!isKey || Number.isNaN(deadlineMs))
+      return refuse('invalid_field', `expected a key of 1 to ${MAX_IDEMPOTENCY_KEY_LENGTH} characters and a deadline`);
+    if (typeof to !== 'string') return refuse('invalid_field', `expected a topic or a user, got ${typeof to}`);
+    if (this.waiting.has(key)) return refuse('idempotency_conflict', `the key ${key} is under way`);
+    if (signal?.aborted === true) return refuse('aborted', ABORTED);
+    if (whenOffline === 'reject' && this.#ports.link() === null)
+      return refuse('offline', 'there is no connection', true);
+    return this.waiting.size >= maxMessages || this.bytes + size > maxBytes
+      ? refuse('queue_full', `expected at most ${maxMessages} messages and ${maxBytes} bytes to wait`, true)
+      : null;
   }
 
   #own(key: string): void {
@@ -246,7 +247,7 @@ export class PublishQueue {
     const { saved } = entry;
     entry.link = link;
     entry.sentAt = now;
-    this.#allowance.take(saved.payload.length);
+    this.#allowance.take(saved.payload.length, now);
     if (saved.firstSentAt === null) {
       saved.firstSentAt = this.#ports.serverTime();
       entry.windowEnd = now + this.#windowMs;

@@ -61,11 +61,6 @@ export class Requests {
     else this.#send(id, asked, on);
   }
 
-  /** Topics that the server gives by itself stay. */
-  leave(topic: string, link = this.#link()): void {
-    if (link !== null && !link.given.has(topic)) this.ask('Unsubscribe', { topics: [topic] }, () => {}, link);
-  }
-
   /** Sends what waits for a connection. */
   next(): void {
     const link = this.#link();
@@ -77,6 +72,11 @@ export class Requests {
       isReading ||= isPage;
       this.#send(id, asked, link);
     }
+  }
+
+  /** Topics that the server gives by itself stay. */
+  leave(topic: string, link = this.#link()): void {
+    if (link !== null && !link.given.has(topic)) this.ask('Unsubscribe', { topics: [topic] }, () => {}, link);
   }
 
   answered({ type, data, reply_to: id = '' }: ServerFrame): void {
@@ -106,7 +106,7 @@ export class Requests {
     asked.link = link;
     asked.sentAt = this.#elapsed();
     const problem = link.send({ type, id, data });
-    if (problem !== null) this.#end(id, new SignalboxError(problem, `expected data of ${type} that the server takes`));
+    if (problem !== null) this.#end(id, new SignalboxError(problem, `the data of ${type} cannot be sent`));
   }
 
   #end(id: string, error: SignalboxError | null, details?: unknown): void {

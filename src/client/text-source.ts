@@ -20,7 +20,7 @@ export function askText(
     else done(undefined, cause ?? new TypeError(`expected a text, got ${typeof text}`));
   };
   const fail = (cause: unknown): void => settle(undefined, cause);
-  const late = (): void => fail(new Error(`it has not answered for ${longestMs / 1_000} s`));
+  const late = (): void => fail(new Error(`no answer within ${longestMs} ms`));
   signal.addEventListener('abort', environment.after(longestMs, late));
   try {
     const answer = ask() as string | Promise<string> | null;

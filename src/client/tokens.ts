@@ -1,6 +1,6 @@
 /** Where tokens come from: asked for before a socket and before the one in use ends, one request at a time. */
 import type { Environment } from './environment.ts';
-import { isSignalboxError, SignalboxError } from './errors.ts';
+import { faultOf, isSignalboxError, type SignalboxError } from './errors.ts';
 import { askText } from './text-source.ts';
 
 export interface TokenRequest {
@@ -104,5 +104,5 @@ export class Tokens {
 function failure(cause: unknown): SignalboxError {
   return isSignalboxError(cause) && cause.reason === 'signed_out'
     ? cause
-    : new SignalboxError('token_failed', `the token function failed: ${String(cause)}`, { temporary: true, cause });
+    : faultOf('token_failed', 'the token function failed', cause, true);
 }

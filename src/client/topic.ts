@@ -6,7 +6,7 @@ import type { SubscriptionState } from './feed.ts';
 import type { Gap, Item, Live, Message } from './items.ts';
 import { iterate } from './iterate.ts';
 import type { PublishOptions, Receipt } from './publishing.ts';
-import type { Since } from './subscriptions.ts';
+import type { Since } from './subscription-ports.ts';
 
 export interface ReadOptions {
   /** `stored` when it is not given: where this client left off, else from now on. */
@@ -48,26 +48,30 @@ export interface Reader {
   readonly since: Since | undefined;
 }
 
-/** What a topic needs of its client. */
+/** A topic needs this of its client beside the parts that all entries may have. */
 interface TopicPorts {
-  read(topic: string, reader: Reader): () => void;
-  state(topic: string): SubscriptionState;
-  position(topic: string): Position | undefined;
-  watch(topic: string, listener: () => void): () => void;
-  publish(topic: string, payload: unknown, options: PublishOptions | undefined): Promise<Receipt>;
+  readonly read: (topic: string, reader: Reader) => () => void;
+  readonly state: (topic: string) => SubscriptionState;
+  readonly watch: (topic: string, listener: () => void) => () => void;
+  readonly publish: (
+    type: 'Broadcast',
+    topic: string,
+    payload: unknown,
+    options: PublishOptions | undefined,
+  ) => Promise<Receipt>;
 }
 
-export function makeTopic<P>(name: string, client: Client, ports: TopicPorts): Topic<P> {
+export function makeTopic<P>(name: string, client: Client, { read, state, watch, publish }: TopicPorts): Topic<P> {
   const items = ({ since, signal }: ReadOptions = {}): AsyncIterableIterator<Item<P>> =>
-    iterate<P>(({ handler, ended }) => ports.read(name, { handler, refused: ended, since }), signal);
+    iterate<P>(({ handler, ended }) => read(name, { handler, refused: ended, since }), signal);
   return {
     name,
     client,
     get state() {
-      return ports.state(name);
+      return state(name);
     },
     get position() {
-      return ports.position(name);
+      return client.positions.get(name);
     },
     [Symbol.asyncIterator]: () => items(),
     items,
@@ -78,7 +82,7 @@ export function makeTopic<P>(name: string, client: Client, ports: TopicPorts): T
       const refused = (error: SignalboxError | null): void => {
         if (error !== null) handlers.error?.(error);
       };
-      const stop = ports.read(name, { handler, refused, threw, since });
+      const stop = read(name, { handler, refused, threw, since });
       const end = (): void => {
         signal?.removeEventListener('abort', end);
         stop();
@@ -86,7 +90,7 @@ export function makeTopic<P>(name: string, client: Client, ports: TopicPorts): T
       signal?.addEventListener('abort', end);
       return end;
     },
-    onState: (listener) => ports.watch(name, listener),
-    publish: (payload, options) => ports.publish(name, payload, options),
+    onState: (listener) => watch(name, listener),
+    publish: (payload, options) => publish('Broadcast', name, payload, options),
   };
 }

@@ -222,9 +222,15 @@ const WORKER_SUFFIX = 4;
 const MAX_NAME = 64;
 
 /** Workers are nodes that know nothing of each other: what they share is in Redis, and their parent needs a door of its own. */
-function checkWorkers({ server, redis, admin }: Config): Problem[] {
+function checkWorkers({ server, redis, admin, socketio }: Config): Problem[] {
   if (server.workers === 1) return [];
   const problems: Problem[] = [];
+  if (socketio.enabled && socketio.transports.includes('polling'))
+    problems.push({
+      key: 'socketio.transports',
+      expected: `["websocket"] with server.workers: polls are spread over the workers, and a session is known to one`,
+      got: JSON.stringify(socketio.transports),
+    });
   if (redis.url === undefined)
     problems.push({
       key: 'redis.url',

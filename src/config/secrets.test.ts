@@ -57,8 +57,8 @@ describe('the file of a key', () => {
   test('of 48 bytes of noise is that key and no other', () => {
     const [noise, other] = [Buffer.alloc(48, 0xfe), Buffer.alloc(48, 0xfd)];
     const key = secretKey('jwt_secret', keyOf({ JWT_SECRET_FILE: file(noise) }));
-    const signed = Buffer.from('header.payload');
-    const sign = (secret: Uint8Array): Buffer => createHmac('sha256', secret).update(signed).digest();
+    const signed = 'header.payload';
+    const sign = (secret: Uint8Array): string => createHmac('sha256', secret).update(signed).digest('base64url');
     expect(key.matches('HS256', signed, sign(noise))).toBe(true);
     expect(key.matches('HS256', signed, sign(other))).toBe(false);
     expect(key.matches('HS256', signed, sign(Buffer.from('\u{fffd}'.repeat(48))))).toBe(false);

@@ -15,6 +15,7 @@ import {
   type Codec,
   type Decoded,
   type Format,
+  type Message,
   type Payload,
   type RejectedFrame,
 } from '../protocol/codec.ts';
@@ -180,9 +181,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   // From the socket
 
   received(bytes: ArrayBuffer, binary: boolean): void {
-    if (!this.mayRead(bytes.byteLength)) return;
-    if (ReadingTurns.bounds(this)) this.context.readingTurns.take(this, bytes, binary);
-    else this.read(bytes, binary);
+    if (this.mayRead(bytes.byteLength)) this.take(bytes, binary);
   }
 
   /**
@@ -194,16 +193,16 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     const made = make();
     if (made === null) return;
     if ('type' in made) this.accept(made, size);
-    else if (ReadingTurns.bounds(this)) this.context.readingTurns.take(this, made, false);
-    else this.read(made, false);
+    else this.take(made, false);
   }
 
   /** Reads what {@link received} has taken, at once or in a later turn. */
-  read(bytes: ArrayBuffer, binary: boolean): void {
-    const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(bytes, this.batching);
-    if (!isBatch(decoded)) return this.accept(decoded, bytes.byteLength);
+  read(message: Message, binary: boolean, size: number): void {
+    const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(message, this.batching);
+    if (!isBatch(decoded)) return this.accept(decoded, size);
+    this.context.flusher.corked = null;
     for (const [at, frame] of decoded.entries())
-      if (at === 0 || !hogsTurn(this)) this.accept(frame, bytes.byteLength / decoded.length);
+      if (at === 0 || !hogsTurn(this)) this.accept(frame, size / decoded.length);
   }
 
   oversized(size: number): void {
@@ -450,6 +449,14 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     counters.received.add('invalid', this.codec.index);
     if (unread !== LEFT_UNREAD) this.reject(unread, undefined);
     return false;
+  }
+
+  private take(bytes: ArrayBuffer, binary: boolean): void {
+    const { readingTurns, turnGuard, flusher } = this.context;
+    flusher.corked = turnGuard.framesOf(this) === 1 ? this : null;
+    if (ReadingTurns.bounds(this)) readingTurns.take(this, bytes, binary);
+    else this.read(bytes, binary, bytes.byteLength);
+    flusher.corked = null;
   }
 
   private accept(frame: Decoded, size: number): void {

@@ -6,6 +6,7 @@
  * of the log come after the live ones and are paced, so that those who catch up never cost the others their latency.
  */
 import type { FlushRequests } from '../router/interest.ts';
+import type { RoutedTopic } from '../router/routed-topic.ts';
 import type { Router } from '../router/router.ts';
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
 import type { Backlog } from './backlog.ts';
@@ -46,6 +47,8 @@ export class Flusher implements FlushRequests {
   private ready = new TurnList();
   private readers: Connection[] = [];
   private isArmed = false;
+  /** Whose first message of a turn is handled right now: what it is sent meanwhile leaves in one write. */
+  corked: Connection | null = null;
   /** Publications wait: what else is written meanwhile leaves them where they are. */
   isCoalescing = false;
   /** When the round under way, or the last one, began with publications, by the monotonic clock, in ms. */
@@ -133,6 +136,21 @@ export class Flusher implements FlushRequests {
       enforceBounds(connection);
     } else if (this.more) connection.schedule();
     else if (connection.lagging !== null || connection.missed !== null) connection.scheduleRead();
+  }
+
+  /** Writes what the connection that is {@link corked} has just published to a topic that it follows. */
+  writeCorked(connection: Connection, topic: RoutedTopic): void {
+    if (topic.activeAt > this.sliceStart) this.sliceStart = topic.activeAt;
+    // As if it was listed for a turn already: this is its turn.
+    const wasScheduled = connection.isScheduled;
+    connection.isScheduled = true;
+    try {
+      this.router?.routeNow(topic);
+      writeOut(connection);
+    } finally {
+      connection.isScheduled = wasScheduled;
+    }
+    if (connection.firstWaiting !== null) connection.schedule();
   }
 
   /** Writes all that waits for one connection before the turn ends, as far as its socket takes it. */

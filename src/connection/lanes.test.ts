@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { RoutedTopic } from '../router/routed-topic.ts';
 import { TestRig } from './test-rig.ts';
 import { flow, run, type TestClient } from './test-rig-client.ts';
 
@@ -113,13 +114,39 @@ describe('the control lane', () => {
 describe('the data lane', () => {
   test('writes what is published at the end of the turn, once', () => {
     const rig = new TestRig();
-    const client = rig.connect();
+    const [client, publisher] = [rig.connect('ada'), rig.connect('bob')];
     client.subscribe(TOPIC);
-    const id = client.send('Broadcast', { topic: TOPIC, payload: 1 });
-    expect(client.repliesTo(id)).toHaveLength(1);
+    publisher.send('Broadcast', { topic: TOPIC, payload: 1 });
+    publisher.send('Broadcast', { topic: TOPIC, payload: 2 });
     expect(client.frames.some(({ type }) => type === 'Broadcast')).toBe(false);
     rig.settle();
+    expect(flow(client.take())).toEqual(run(TOPIC, 1, 2));
+  });
+
+  test('a client that follows a small topic is sent its own publication with the answer, the first of a turn', () => {
+    const rig = new TestRig();
+    const [client, other] = [rig.connect('ada'), rig.connect('bob')];
+    for (const each of [client, other]) each.subscribe(TOPIC);
+    client.send('Broadcast', { topic: TOPIC, payload: 1 });
     expect(flow(client.take())).toEqual(['Ack delivered', ...run(TOPIC, 1, 1)]);
+    client.send('Broadcast', { topic: TOPIC, payload: 2 });
+    expect(flow(client.take())).toEqual(['Ack delivered']);
+    expect(flow(other.take())).toEqual([]);
+    rig.settle();
+    expect(flow(client.take())).toEqual(run(TOPIC, 2, 2));
+    expect(flow(other.take())).toEqual(run(TOPIC, 1, 2));
+  });
+
+  test('a client that has something else to be sent first gets its own publication at the end of the turn', () => {
+    const rig = new TestRig();
+    const [client, other] = [rig.connect('ada'), rig.connect('bob')];
+    client.subscribe(TOPIC, 'chat.b');
+    other.send('Broadcast', { topic: 'chat.b', payload: 1 });
+    rig.router.routeNow(client.connection.subscriptions[1]?.topic as RoutedTopic);
+    client.send('Broadcast', { topic: TOPIC, payload: 1 });
+    expect(flow(client.take())).toEqual(['Ack delivered']);
+    rig.settle();
+    expect(flow(client.take()).toSorted()).toEqual([...run('chat.b', 1, 1), ...run(TOPIC, 1, 1)].toSorted());
   });
 
   test('a client that takes batches gets the publications of a turn as one message, others one by one', () => {

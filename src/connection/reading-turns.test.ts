@@ -22,6 +22,8 @@ function busyRig(options: RigOptions = {}): TestRig {
     made.clock.advance(workMs);
     return denial(...args);
   };
+  // Nobody is alone: two have sent something.
+  for (const user of ['first', 'second']) made.connect(user).send('Ping', {});
   return made;
 }
 
@@ -45,11 +47,25 @@ test('a sender has a slice of a turn, and what is beyond waits in order for the 
   expect(answered(client)).toEqual(sent);
 });
 
-test('where operators let a sender spend more at once than may wait, they have chosen throughput: all of it is read', () => {
+test('a sender with a lifted bucket has slices like everybody', () => {
   rig = busyRig({ limits: { connectionRate: { perSecond: 1e9, burst: 1e9 } } });
   const client = rig.connect();
   const sent = publish(client, 200);
+  expect(answered(client).length).toBeLessThanOrEqual(24);
+  rig.settle();
   expect(answered(client)).toEqual(sent);
+});
+
+test('a sender that was alone for two seconds has the whole turn, until somebody else sends something', () => {
+  const [client, other] = [rig.connect(), rig.connect()];
+  client.send('Ping', {});
+  rig.pass(2);
+  const sent = publish(client, 200);
+  expect(answered(client)).toEqual(sent);
+  rig.clock.endTurn();
+  publish(other, 1);
+  expect(publish(client, 200)).toHaveLength(200);
+  expect(answered(client).length).toBeLessThanOrEqual(224);
 });
 
 test('somebody else who has little to say is answered in the turn in which it comes', () => {

@@ -49,7 +49,7 @@ export function schemaOf(app: string): string {
   return app.replaceAll('-', '_');
 }
 
-/** What was applied is not to be changed: the tables elsewhere have the earlier form. */
+/** Tells an applied migration from a changed one: the tables elsewhere have the earlier form. */
 export function checksumOf({ sql }: Migration): string {
   return createHash('sha256').update(sql.replaceAll('\r\n', '\n')).digest('hex');
 }

@@ -28,7 +28,7 @@ interface Waiting {
   readonly timer: Timer;
 }
 
-/** One line for whoever starts it. @throws Error when the package is not installed, the folder is in use or cannot be written */
+/** @throws Error when the package is not installed, the folder is in use or cannot be written */
 export async function openPGlite(options: PGliteOptions, scheduler: Scheduler): Promise<PGliteDriver> {
   const missing = missingPackage(PACKAGE, 'the embedded database (no database.url)');
   if (missing !== null) throw new Error(missing);
@@ -81,7 +81,7 @@ export class PGliteDriver implements DatabaseDriver {
   async stop(): Promise<void> {
     if (this.isStopping) return;
     this.isStopping = true;
-    // Whoever has a session ends first.
+    // The user of the session ends first.
     await this.turn(Infinity, this.options.waitMs).catch(() => {});
     await this.pglite.close();
     this.lock?.release();

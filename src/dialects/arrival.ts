@@ -30,6 +30,26 @@ export function refused(problem: Refusal): HttpResponse {
 }
 
 export function handshakeOf(over: TransportName, head: RequestHead): Handshake {
+  return plainHandshake(over, {
+    origin: head.header('origin') ?? '',
+    authorization: head.header('authorization') ?? '',
+    forwardedFor: head.header('x-forwarded-for') ?? '',
+    query: head.query.toString(),
+    peer: head.address,
+  });
+}
+
+/** What outlives its request: nothing of it but what says who its client is and where it comes from. */
+export function plainHandshake(
+  over: TransportName,
+  {
+    origin,
+    authorization,
+    forwardedFor,
+    query,
+    peer,
+  }: Pick<Handshake, 'origin' | 'authorization' | 'forwardedFor' | 'query' | 'peer'>,
+): Handshake {
   return {
     over,
     upgrade: '',
@@ -39,11 +59,11 @@ export function handshakeOf(over: TransportName, head: RequestHead): Handshake {
     protocol: '',
     contentLength: '',
     transferEncoding: '',
-    origin: head.header('origin') ?? '',
-    authorization: head.header('authorization') ?? '',
-    forwardedFor: head.header('x-forwarded-for') ?? '',
+    origin,
+    authorization,
+    forwardedFor,
     repeated: '',
-    query: head.query.toString(),
-    peer: head.address,
+    query,
+    peer,
   };
 }

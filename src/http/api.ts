@@ -2,6 +2,7 @@
  * The checks of every request to the API for backends before its body is received, in this order: a node that
  * serves, a token, the rates of its user and of the node, the role `service`.
  */
+import { digestOf } from '../auth/authenticator.ts';
 import type { Principal } from '../auth/principal.ts';
 import { clientAddress } from '../node/client-address.ts';
 import { bearerToken } from '../node/handshake.ts';
@@ -101,9 +102,10 @@ export function authenticate(
       reply,
     );
   }
-  const known = parts.authenticator.cached(token);
+  const digest = digestOf(token);
+  const known = parts.authenticator.cached(digest);
   if (known !== undefined) return reply(known);
-  verifyFrom(parts, () => address, token, reply);
+  verifyFrom(parts, () => address, token, digest, reply);
 }
 
 export function roleProblem({ roles }: Principal): Refusal | null {

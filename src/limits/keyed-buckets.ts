@@ -1,4 +1,5 @@
 /** Token buckets by key (an address, say), as many as a bound allows; the longest unused are forgotten first. */
+import { dropOldest } from '../telemetry/drop-oldest.ts';
 import { levelOf, takeTokens, waitFor, type FullAt, type Level, type Rate } from './token-bucket.ts';
 
 export class KeyedBuckets {
@@ -24,7 +25,7 @@ export class KeyedBuckets {
     // Set anew, so that the map's order is the order of use.
     this.states.delete(key);
     this.states.set(key, next);
-    if (this.states.size > this.capacity) this.states.delete(this.states.keys().next().value as string);
+    dropOldest(this.states, this.capacity);
     return true;
   }
 

@@ -1,5 +1,5 @@
 /**
- * The first frame of a connection: who and where the client is, and what holds here. What is told to everybody is printed once
+ * The first frame of a connection: who and where the client is, and what holds here. The part that is the same for everybody is printed once
  * for each format and kept until an operator changes some of it.
  */
 import type { Connection } from '../connection/connection.ts';

@@ -1,5 +1,5 @@
 /** A node: the live set of connections, who may join it, its heartbeat and its end. */
-import type { Authenticator } from '../auth/authenticator.ts';
+import { digestOf, type Authenticator } from '../auth/authenticator.ts';
 import type { Principal } from '../auth/principal.ts';
 import { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
@@ -93,12 +93,13 @@ export class Node {
     const token = findToken(handshake, this.options.queryToken) ?? MISSING_TOKEN;
     // A handshake without a token spends what its address may fail at, and nothing that honest handshakes need.
     if (typeof token !== 'string') return this.refuseStranger(handshake, token, decide);
-    const known = this.parts.authenticator.cached(token);
+    const digest = digestOf(token);
+    const known = this.parts.authenticator.cached(digest);
     if (known !== undefined) return this.ask(handshake, known, decide);
     // Looked at here, because a crowd must not cost signatures; taken by those alone whose token is good.
     const crowded = this.acceptProblem(false);
     if (crowded !== null) return decide(this.refuse(handshake, crowded));
-    this.verify(handshake, token, decide);
+    this.verify(handshake, token, digest, decide);
   }
 
   /** The connection with this session id, if it is still open: a client may ask as often as its tokens last. */
@@ -189,11 +190,12 @@ export class Node {
     return refusal('rate_limited', 'expected fewer new connections of this user', users.arrivalWait(usage, now));
   }
 
-  private verify(handshake: Handshake, token: string, decide: (admission: Admission) => void): void {
+  private verify(handshake: Handshake, token: string, digest: string, decide: (admission: Admission) => void): void {
     verifyFrom(
       this.parts,
       () => this.addressOf(handshake),
       token,
+      digest,
       (answer) => (isRefusal(answer) ? decide(this.refuse(handshake, answer)) : this.ask(handshake, answer, decide)),
     );
   }

@@ -22,9 +22,18 @@ interface VerificationParts extends AttemptParts {
   readonly authenticator: Authenticator;
 }
 
-/** @param address whose failures count: the client's, not that of a trusted proxy */
-export function verifyFrom(parts: VerificationParts, address: Address, token: string, reply: Answer<Principal>): void {
-  attemptFrom(parts, address, (answered) => parts.authenticator.verify(token, answered), reply);
+/**
+ * Verifies a token that is not remembered.
+ * @param address whose failures count: the client's, not that of a trusted proxy
+ */
+export function verifyFrom(
+  parts: VerificationParts,
+  address: Address,
+  token: string,
+  digest: string,
+  reply: Answer<Principal>,
+): void {
+  attemptFrom(parts, address, (answered) => parts.authenticator.verifyUnknown(token, digest, answered), reply);
 }
 
 /** Refuses an attempt without a token. It counts like a bad one: otherwise a client without a token could try without end. */

@@ -6,6 +6,9 @@ import type { Position, Publication } from './position.ts';
 /** One WebSocket message, ready to send. Text formats may stay strings: the socket encodes them. */
 export type Payload = string | Uint8Array;
 
+/** One WebSocket message as it came; of a text format also as the text that it is. */
+export type Message = string | ArrayBuffer;
+
 /** A client frame that cannot be handled, with the id to answer when there is a usable one. */
 export interface RejectedFrame {
   readonly type: 'rejected';
@@ -64,15 +67,20 @@ export interface Codec {
   /** Several frames as one message, for clients that negotiated batching. */
   join(frames: readonly Uint8Array[]): Uint8Array;
   /**
-   * Reads a client message: one frame, or the frames of a batch in order. Never throws; never keeps `bytes`.
+   * Reads a client message: one frame, or the frames of a batch in order. Never throws; never keeps its bytes.
    * @param batching whether the client negotiated batches; without, an array is `malformed`.
    */
-  decode(bytes: ArrayBuffer, batching: boolean): Decoded | readonly Decoded[];
+  decode(message: Message, batching: boolean): Decoded | readonly Decoded[];
 }
 
 /** UTF-8 size of a payload in bytes. */
 export function byteLength(payload: Payload): number {
   return typeof payload === 'string' ? Buffer.byteLength(payload) : payload.byteLength;
+}
+
+/** Bytes of UTF-8 as text. */
+export function textOf(bytes: ArrayBuffer): string {
+  return Buffer.from(bytes).toString('utf8');
 }
 
 export function rejected(refusal: Refusal, id?: string): RejectedFrame {

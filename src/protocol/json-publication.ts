@@ -1,6 +1,7 @@
 /** A publication as a JSON frame: how it is printed, and how logs that keep it as that read it again. */
 import { stringEnd } from './json-slice.ts';
 import type { Publication } from './position.ts';
+import { quoted } from './text.ts';
 import { isDirectTopic, wireName } from './topic.ts';
 
 /** What only the frame says: the rest is known to who keeps it. */
@@ -23,9 +24,9 @@ export const FRAME_END = 2;
  */
 export function publicationText(publication: Publication): string {
   const { topic, position, id, timestamp, payload } = publication;
-  const client = publication.clientId === undefined ? '' : `"client_id":${JSON.stringify(publication.clientId)},`;
+  const client = publication.clientId === undefined ? '' : `"client_id":${quoted(publication.clientId)},`;
   const trace = publication.trace === undefined ? '' : `"trace":${JSON.stringify(publication.trace)},`;
-  const from = JSON.stringify(publication.from);
+  const from = quoted(publication.from);
   const direct = isDirectTopic(topic);
   // Each part that is joined is an object until the text is written, so the frame of nearly all publications is one template.
   if (position !== null && !direct)

@@ -1,6 +1,6 @@
 /** The MessagePack codec: same types and keys as JSON. Decoding is strict (msgpack-scan.ts), then left to the library. */
 import { Packr, Unpackr } from 'msgpackr';
-import { rejected, type Codec, type Decoded, type Payload, type SharedDetails } from './codec.ts';
+import { rejected, type Codec, type Decoded, type Message, type Payload, type SharedDetails } from './codec.ts';
 import { refusal } from './errors.ts';
 import type { ControlFrame } from './frames.ts';
 import { publishes, readFrame, readMessage } from './guard.ts';
@@ -92,8 +92,8 @@ export const msgpack: Codec = {
     return joined;
   },
 
-  decode(bytes: ArrayBuffer, batching: boolean): Decoded | readonly Decoded[] {
-    const input = new Uint8Array(bytes);
+  decode(message: Message, batching: boolean): Decoded | readonly Decoded[] {
+    const input = typeof message === 'string' ? Buffer.from(message) : new Uint8Array(message);
     const { problem, payloadStart, payloadEnd } = scan(input);
     if (problem !== null)
       return rejected(

@@ -27,6 +27,7 @@ export function notUtf8At(bytes: Uint8Array): number {
 
 /** Index of the first escape in JSON text that names half a character (`\ud800` without its other half), or -1. */
 export function loneSurrogateAt(json: string): number {
+  if (!json.includes(BACKSLASH)) return -1;
   const start = json.search(SURROGATE_ESCAPE);
   if (start === -1) return -1;
   // A backslash before it may be one that is escaped itself, so the walk begins in front of the whole run of them.
@@ -95,4 +96,17 @@ function isHigh(unit: number): boolean {
 
 function isLow(unit: number | null): boolean {
   return unit !== null && unit >= 0xdc00 && unit <= 0xdfff;
+}
+
+/** Longer texts are printed by the engine. */
+const SHORT = 64;
+
+/** A text as JSON. Ids and names of a few plain characters are most, and a look at them costs less than a call of the printer. */
+export function quoted(text: string): string {
+  if (text.length > SHORT) return JSON.stringify(text);
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return JSON.stringify(text);
+  }
+  return `"${text}"`;
 }

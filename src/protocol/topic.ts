@@ -64,6 +64,8 @@ export function matches(pattern: string, topic: string): boolean {
 
 /** Whether every topic that `inner` matches is matched by `outer` too: what a right on `outer` grants. */
 export function covers(outer: string, inner: string): boolean {
+  // Each publish asks this of a name: no lists are made of it.
+  if (!looksLikePattern(inner)) return matches(outer, inner);
   const wide = outer.split('.');
   const narrow = inner.split('.');
   for (let at = 0; at < wide.length; at += 1) {

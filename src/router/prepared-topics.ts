@@ -8,24 +8,25 @@ import type { RoutedTopic } from './routed-topic.ts';
 const MAX_PREPARED = 64;
 
 export class PreparedTopics {
-  private readonly topics: RoutedTopic[] = [];
-  /** Place of the one that was prepared first. */
-  private first = 0;
+  /** A ring, which keeps its memory from turn to turn. */
+  private readonly topics: (RoutedTopic | null)[] = Array.from({ length: MAX_PREPARED }, () => null);
+  /** How many were added since they were forgotten last. */
+  private added = 0;
 
   add(topic: RoutedTopic): void {
-    if (this.topics.length < MAX_PREPARED) {
-      this.topics.push(topic);
-      return;
-    }
-    this.topics[this.first]?.forgetPrepared();
-    this.topics[this.first] = topic;
-    this.first = (this.first + 1) % MAX_PREPARED;
+    const at = this.added % MAX_PREPARED;
+    this.topics[at]?.forgetPrepared();
+    this.topics[at] = topic;
+    this.added += 1;
   }
 
   /** Lets go of all frames that were prepared. */
   forget(): void {
-    for (const topic of this.topics) topic.forgetPrepared();
-    this.topics.length = 0;
-    this.first = 0;
+    const held = Math.min(this.added, MAX_PREPARED);
+    for (let at = 0; at < held; at += 1) {
+      this.topics[at]?.forgetPrepared();
+      this.topics[at] = null;
+    }
+    this.added = 0;
   }
 }

@@ -1,6 +1,7 @@
 /** Sessions in the node's memory, as many as bounds allow in all, for each tenant and for each user, each for a while. */
 import { Ranking } from '../actor/ranking.ts';
 import type { Clock } from '../telemetry/clock.ts';
+import { leavingAtOnce } from '../telemetry/drop-oldest.ts';
 import type { Session, SessionStore } from './session-store.ts';
 
 interface Kept {
@@ -14,7 +15,7 @@ export interface SessionBounds {
   readonly perTenant: number;
 }
 
-/** The sessions of a tenant: ids, the oldest first, and who has how many. */
+/** The sessions of a tenant with a name: ids, the oldest first, and who has how many. */
 interface Tenant {
   readonly ids: Set<string>;
   readonly ranking: Ranking;
@@ -56,12 +57,13 @@ export class MemorySessionStore implements SessionStore {
     if (theirs === undefined) this.byUser.set(owner, new Set([session.id]));
     else theirs.add(session.id);
     this.ranking.add(owner);
-    this.tenantOf(session).ids.add(session.id);
-    this.tenantOf(session).ranking.add(owner);
-    if (this.ranking.count(owner) > this.bounds.perUser) this.forgetOldest(owner);
-    const { ids, ranking } = this.tenantOf(session);
-    if (session.tenant !== '' && ids.size > this.bounds.perTenant) this.forgetOfLargest(ranking, ids);
-    if (this.sessions.size > this.capacity) this.forgetOfLargest(this.ranking, this.sessions.keys());
+    const { perUser, perTenant } = this.bounds;
+    const tenant = session.tenant === '' ? null : this.tenantOf(session);
+    tenant?.ids.add(session.id);
+    tenant?.ranking.add(owner);
+    if (this.ranking.count(owner) > perUser) this.forgetOldest(owner);
+    if (tenant !== null && tenant.ids.size > perTenant) this.forgetOfLargest(tenant.ranking, tenant.ids, perTenant);
+    if (this.sessions.size > this.capacity) this.forgetOfLargest(this.ranking, this.sessions.keys(), this.capacity);
   }
 
   load(id: string, reply: (answer: Session | null) => void): void {
@@ -86,13 +88,17 @@ export class MemorySessionStore implements SessionStore {
     return made;
   }
 
-  /** @param ids the oldest first */
-  private forgetOfLargest(ranking: Ranking, ids: Iterable<string>): void {
-    const largest = ranking.first();
-    if (largest !== null && ranking.count(largest) > 1) return this.forgetOldest(largest);
-    // Where nobody has more than one, the oldest of all goes.
-    const [oldest] = ids;
-    if (oldest !== undefined) this.forget(oldest);
+  /** @param ids the oldest first; @param bound that they have gone beyond */
+  private forgetOfLargest(ranking: Ranking, ids: Iterable<string>, bound: number): void {
+    const largest = ranking.most > 1 ? ranking.first() : null;
+    if (largest !== null) return this.forgetOldest(largest);
+    // Where nobody has more than one, the oldest of all go.
+    let left = leavingAtOnce(bound);
+    for (const id of ids) {
+      if (left === 0) return;
+      left -= 1;
+      this.forget(id);
+    }
   }
 
   private forgetOldest(owner: string): void {
@@ -109,10 +115,12 @@ export class MemorySessionStore implements SessionStore {
     theirs?.delete(id);
     if (theirs?.size === 0) this.byUser.delete(owner);
     this.ranking.remove(owner);
-    const tenant = this.tenantOf(kept.session);
-    tenant.ids.delete(id);
-    tenant.ranking.remove(owner);
-    if (tenant.ids.size === 0) this.tenants.delete(kept.session.tenant);
+    const { tenant } = kept.session;
+    if (tenant === '') return;
+    const { ids, ranking } = this.tenantOf(kept.session);
+    ids.delete(id);
+    ranking.remove(owner);
+    if (ids.size === 0) this.tenants.delete(tenant);
   }
 }
 

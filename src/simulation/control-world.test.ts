@@ -4,7 +4,7 @@ import type { Command } from '../control/command.ts';
 import type { OrderToSave } from '../control/order-store.ts';
 import { StandingOrders } from '../control/standing-orders.ts';
 import { ControlWorld, REAL_CONTROL, type ControlParts } from './control-world.ts';
-import { expectFound } from './found-by.ts';
+import { expectFound } from '../../test/kit/found-by.ts';
 import { SimulatedOrderStore } from './simulated-order-store.ts';
 import { Violation } from './violation.ts';
 

@@ -2,7 +2,7 @@
 import { createClient, type Client } from '../client/client.ts';
 import type { Environment, LifecycleEvent, Transport } from '../client/environment.ts';
 import { overHttp } from '../client/sse/index.ts';
-import type { Since } from '../client/subscriptions.ts';
+import type { Since } from '../client/subscription-ports.ts';
 import { directTopic, ME } from '../protocol/topic.ts';
 import { LibraryReader } from './library-reader.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -133,7 +133,7 @@ export class LibraryClient implements SocketWatch {
     this.unsettled += 1;
     let times = 0;
     const order = this.isStrict ? 'strict' : 'pipelined';
-    this.client.publishes.publish('Broadcast', topic, payload, { order }, (error, receipt) => {
+    this.client.publishes?.publish('Broadcast', topic, payload, { order }, (error, receipt) => {
       times += 1;
       this.unsettled -= 1;
       if (times > 1) this.fault('a publish is settled once', payload);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { MemoryPresenceStore } from '../presence/memory.ts';
 import { Presence } from '../presence/presence.ts';
 import { Upkeep } from '../presence/upkeep.ts';
-import { expectFound } from './found-by.ts';
+import { expectFound } from '../../test/kit/found-by.ts';
 import { REAL_PRESENCE, type PresenceWorldParts } from './presence-node.ts';
 import { PresenceWorld } from './presence-world.ts';
 import { Violation } from './violation.ts';

@@ -14,7 +14,7 @@ import { Tokens } from '../client/tokens.ts';
 import { PollAnswer } from '../dialects/poll-answer.ts';
 import type { HttpResponse } from '../node/route.ts';
 import type { Planted } from './library-client.ts';
-import { expectFound } from './found-by.ts';
+import { expectFound } from '../../test/kit/found-by.ts';
 import { simulateClients } from './simulate-clients.ts';
 import { DISTRIBUTED_PARTS, REAL_PARTS, type Parts } from './world.ts';
 

@@ -9,7 +9,7 @@ import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/topic.ts';
 import { Decisions } from '../service/decisions.ts';
 import type { StoredAt } from '../service/topic-owners.ts';
-import { expectFound } from './found-by.ts';
+import { expectFound } from '../../test/kit/found-by.ts';
 import { violationOf } from './simulate.ts';
 import { drawOwner } from './simulated-owner.ts';
 import { SimulatedTable } from './simulated-table.ts';

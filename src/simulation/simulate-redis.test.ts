@@ -6,7 +6,7 @@ import { TopicTail } from '../broker/topic-tail.ts';
 import { AppendQueue } from '../broker/append-queue.ts';
 import { DistributedBroker } from '../broker/distributed.ts';
 import type { LogCall } from '../broker/topic-logs.ts';
-import { expectFound } from './found-by.ts';
+import { expectFound } from '../../test/kit/found-by.ts';
 import { simulateSeed, traceSeed, violationOf } from './simulate.ts';
 import { DISTRIBUTED_PARTS } from './world.ts';
 

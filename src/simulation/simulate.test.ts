@@ -11,7 +11,7 @@ import { NewestByKey } from '../router/newest-by-key.ts';
 import { Router } from '../router/router.ts';
 import { LIVE, type Subscriber, type Subscription } from '../router/subscription.ts';
 import type { End } from '../telemetry/message-trace.ts';
-import { expectFound } from './found-by.ts';
+import { expectFound } from '../../test/kit/found-by.ts';
 import { simulateSeed, traceSeed, violationOf } from './simulate.ts';
 import { drawTraced } from './traced.ts';
 import { REAL_PARTS, type Parts } from './world.ts';

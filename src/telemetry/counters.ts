@@ -45,17 +45,36 @@ class FormatCounts {
  */
 export class FrameTally {
   private readonly tallies: Tally[] = [];
+  /** What came last, so often in a row: most frames are of the type of the frame before, and are not looked up. */
+  private type = '';
+  private format = 0;
+  private repeated = 0;
 
   add(type: string, format: number): void {
-    this.of(format).add(type);
+    if (type !== this.type || format !== this.format) {
+      this.settle();
+      this.type = type;
+      this.format = format;
+    }
+    this.repeated += 1;
   }
 
   of(format: number): Tally {
-    return (this.tallies[format] ??= new Tally());
+    this.settle();
+    return this.tally(format);
   }
 
   get total(): number {
-    return this.tallies.reduce((sum, tally) => sum + tally.total, 0);
+    return this.tallies.reduce((sum, tally) => sum + tally.total, this.repeated);
+  }
+
+  private tally(format: number): Tally {
+    return (this.tallies[format] ??= new Tally());
+  }
+
+  private settle(): void {
+    if (this.repeated > 0) this.tally(this.format).add(this.type, this.repeated);
+    this.repeated = 0;
   }
 }
 

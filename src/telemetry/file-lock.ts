@@ -9,7 +9,7 @@ export class FileLock {
   }
 
   /**
-   * @param advice what whoever is refused should do
+   * @param advice for an operator whose process is refused
    * @throws Error when a process that lives has it
    */
   static take(path: string, advice: string): FileLock {

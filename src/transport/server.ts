@@ -174,11 +174,14 @@ function registerSocketRoute(
     ...behaviour(options, counters),
     upgrade: (res, req, context) => {
       res.onAborted(() => {});
+      const socket = new Socket(options.compression);
+      // Caught inside, because the library ends the process when something is thrown into it.
       try {
-        upgradeAt(route, res, req, context, options.compression);
+        upgradeAt(route, socket, res, req, context);
       } catch (error) {
         log.error('Upgrade failed', { error: error instanceof Error ? error.stack : String(error) });
-        res.close();
+        if (socket.isOpen) socket.terminate();
+        else res.close();
       }
     },
   });
@@ -186,10 +189,10 @@ function registerSocketRoute(
 
 function upgradeAt(
   route: SocketRoute,
+  socket: Socket,
   res: HttpResponse,
   req: HttpRequest,
   context: us_socket_context_t,
-  compresses: boolean,
 ): void {
   const head = new UpgradeHead(res, req);
   if (isAmbiguous(head)) return void res.close();
@@ -198,7 +201,6 @@ function upgradeAt(
   if (problem !== null) return respond(res, refusalResponse(problem), { isHead: asksForHead(req), ends: true });
   const verdict = route.admit(head);
   if ('answer' in verdict) return respond(res, verdict.answer, { isHead: false, ends: verdict.answer.status === 400 });
-  const socket = new Socket(compresses);
   res.upgrade<SocketData>({ socket }, head.key, '', head.extensions, context);
   socket.listener = verdict.open(socket);
 }

@@ -26,6 +26,10 @@ export class Socket implements Transport {
     this.compresses = compresses;
   }
 
+  get isOpen(): boolean {
+    return this.ws !== null;
+  }
+
   opened(ws: WebSocket<SocketData>): void {
     this.ws = ws;
   }

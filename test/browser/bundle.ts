@@ -29,6 +29,10 @@ export async function scriptAt(path: string): Promise<string> {
         'signalbox/client/persist': join(client, 'persist/index.js'),
         'signalbox/client/sse': join(client, 'sse/index.js'),
         'signalbox/client': join(client, 'index.js'),
+        // As it is shipped for browsers.
+        'socket.io-client': fileURLToPath(
+          new URL('../../node_modules/socket.io-client/dist/socket.io.esm.min.js', import.meta.url),
+        ),
         // The built files lie beside node_modules, not below them.
         react: fileURLToPath(new URL('../../node_modules/react', import.meta.url)),
       },

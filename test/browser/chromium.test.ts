@@ -9,6 +9,7 @@ import { pageScenarios } from './page-scenarios.ts';
 import { policyScenarios } from './policy-scenarios.ts';
 import { reactScenarios } from './react-scenarios.ts';
 import { sleepScenarios } from './sleep-scenarios.ts';
+import { socketIoScenarios } from './socketio-scenarios.ts';
 
 afterAll(closeBrowser);
 
@@ -18,6 +19,7 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
   describe('a flood', floodScenarios);
   describe('React', reactScenarios);
   describe('EventSource', eventSourceScenarios);
+  describe('Socket.IO', socketIoScenarios);
   describe('the page of a development server', pageScenarios);
   describe('a page that is put aside', sleepScenarios);
 });

@@ -1,8 +1,13 @@
-/** An application of tests that keeps notes in the database: a module, as apps.modules names it. */
-import type { App, Database, Host } from '../../src/index.ts';
+/** An application that keeps notes in the database: docs/database.md leads through it. */
+import type { App, Database, Host } from 'signalbox';
+
+interface Note {
+  readonly id: number;
+  readonly text: string;
+}
 
 interface Tables {
-  notes: { id: number; text: string };
+  notes: Note;
 }
 
 export const app: App = notesApp('notes');
@@ -18,30 +23,34 @@ export function notesApp(name: string, isNeeded = true): App {
     start: (host) => {
       const { database } = host;
       if (database === null) throw new Error('expected a database');
-      return { frames: { 'X-Note': noteFrame(host, database) }, routes: [countRoute(host, database)] };
+      const notes = database.groupCommit<Note, number>({ write: (batch) => storeAll(database, batch) });
+      const store = host.frame({
+        schema: (z) => z.strictObject({ id: z.int(), text: z.string() }),
+        handle: async (note) => ({ stored: await notes.put(note) }),
+      });
+      return { frames: { 'X-Note': store }, routes: [pageRoute(host, database)], stop: () => notes.settled() };
     },
   };
 }
 
-function noteFrame(host: Host, database: Database): ReturnType<Host['frame']> {
-  return host.frame({
-    schema: (z) => z.strictObject({ id: z.number(), text: z.string() }),
-    handle: async (note) => {
-      await database.tables<Tables>().insertInto('notes').values(note).execute();
-      return { stored: note.id };
-    },
-  });
+/** One statement and one commit for the notes of one turn. */
+async function storeAll(database: Database, notes: readonly Note[]): Promise<number[]> {
+  const ids = notes.map(({ id }) => id);
+  const texts = notes.map(({ text }) => text);
+  const insert = database.sql`insert into notes.notes select * from unnest(${ids}::int8[], ${texts}::text[])`;
+  await insert.execute(database.tables());
+  return ids;
 }
 
-function countRoute(host: Host, database: Database): ReturnType<Host['route']> {
+function pageRoute(host: Host, database: Database): ReturnType<Host['route']> {
   return host.route({
     method: 'GET',
     path: '/api/notes',
     access: 'public',
-    summary: 'Counts notes.',
+    summary: 'The newest notes.',
     handle: async () => {
       const notes = database.tables<Tables>().selectFrom('notes');
-      return { body: await notes.select((it) => it.fn.countAll<number>().as('count')).executeTakeFirstOrThrow() };
+      return { body: { notes: await notes.selectAll().orderBy('id', 'desc').limit(50).execute() } };
     },
   });
 }

@@ -79,8 +79,8 @@ describe('the handshake', () => {
     expect(JSON.parse(text.slice(1))).toEqual({
       sid: expect.stringMatching(/^[\w-]{27}$/) as string,
       upgrades: ['websocket'],
-      pingInterval: 30_000,
-      pingTimeout: 30_000,
+      pingInterval: 25_000,
+      pingTimeout: 35_000,
       maxPayload: 65_536,
     });
   });
@@ -136,6 +136,27 @@ describe('the handshake', () => {
     });
     expect(upgrade.status).toBe(403);
   });
+});
+
+test('strangers of one address leave room for others, and those who are let in make room', async () => {
+  const server = await startServer({ ...ON, 'websocket.max_connections': '32' });
+  const sids: string[] = [];
+  // An eighth of all.
+  for (let count = 0; count < 4; count += 1) sids.push(await open(server));
+  const refused = await call(server, POLL);
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2']);
+  await post(server, sids[0] ?? '', `40${JSON.stringify({ token: await tokenOf('ada') })}`);
+  expect((await call(server, POLL)).status).toBe(200);
+  expect((await call(server, POLL)).status).toBe(503);
+  // And those who end.
+  await post(server, sids[1] ?? '', '1');
+  expect((await call(server, POLL)).status).toBe(200);
+});
+
+test('new sessions have a rate', async () => {
+  const server = await startServer({ ...ON, 'websocket.accepts_per_second': '3' });
+  const answers = await Promise.all(Array.from({ length: 6 }, () => call(server, POLL)));
+  expect(answers.filter(({ status }) => status === 503).length).toBeGreaterThan(0);
 });
 
 describe('a session', () => {
@@ -232,6 +253,12 @@ async function drainPolls(server: TestServer, sid: string): Promise<void> {
   await post(server, sid, '42["nobody"]');
   await call(server, `${POLL}&sid=${sid}`);
 }
+
+test('a client over a WebSocket has its address, as operators see it', async () => {
+  const server = await startServer(ON);
+  await connectSocketIo(server.port, 'ada', { transports: ['websocket'] });
+  expect(server.running.node.connections.map(({ address }) => address)).toEqual(['127.0.0.1']);
+});
 
 describe('the upgrade', () => {
   test('one WebSocket probes at a time, and none for a session that has one', async () => {

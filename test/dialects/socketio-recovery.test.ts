@@ -30,8 +30,8 @@ describe.each(TRANSPORTS)('over %s', (_, options) => {
     const server = await startServer(ON);
     const publisher = await connect(server.port, { user: 'publisher' });
     const client = await connectSocketIo(server.port, 'ada', options);
-    await client.ask('subscribe', ['chat.a', 'chat.b', 'room.*']);
-    const topics = ['chat.a', 'chat.b', 'room.x'];
+    await client.ask('subscribe', ['chat.a', 'chat.b', 'chat.c']);
+    const topics = ['chat.a', 'chat.b', 'chat.c'];
     const publishing = topics.map((topic) => publisher.publishAll(topic, numbers(1, 60)));
     const heard = new Map(topics.map((topic) => [topic, [] as unknown[]]));
     let breaks = 0;
@@ -104,6 +104,22 @@ describe('what is recovered', () => {
     await client.ask('subscribe', ['chat.a', 'chat.b']);
     client.cut();
     expect(await back(client)).toBe(true);
+  });
+
+  test('topics of patterns go on where they were, and recovered is false: others may have begun', async () => {
+    const server = await startServer(ON);
+    const publisher = await connect(server.port, { user: 'publisher' });
+    const client = await connectSocketIo(server.port, 'ada', { ...WEBSOCKET, reconnectionDelay: 300 });
+    await client.ask('subscribe', 'room.*');
+    await publisher.publish('room.x', 1);
+    await client.messages(1);
+    client.cut();
+    await client.next('disconnect');
+    await publisher.publish('room.x', 2);
+    await client.next('connect');
+    expect(client.socket.recovered).toBe(false);
+    await publisher.publish('room.x', 3);
+    expect((await client.messages(2)).map(({ payload }) => payload)).toEqual([2, 3]);
   });
 
   test('a right that is gone is not recovered', async () => {

@@ -1,5 +1,7 @@
 /** Event tables of applications: a namespace of Socket.IO with the events that its clients know (docs/socketio.md). */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { eventOf, OWN_TABLE } from '../../src/dialects/socketio/own-events.ts';
 import type { App, EventTable, Host, Parts } from '../../src/index.ts';
 import { appOf } from '../harness/apps.ts';
 import { connect } from '../harness/client.ts';
@@ -58,6 +60,18 @@ function messaging(more: readonly EventTable[] = []): App {
     };
   });
 }
+
+test('docs/socketio.md has every event of the server, and no other', () => {
+  const page = readFileSync(new URL('../../docs/socketio.md', import.meta.url), 'utf8');
+  const [, section = ''] = page.split('## What a client emits');
+  const rows = (section.split('\n## ')[0] ?? '').matchAll(/^\| ((?:`\w+`(?:, )?)+) \| .* \| (.*) \|$/gm);
+  const named = [...rows].flatMap(([, events = '', frames = '']) => {
+    const types = frames.split(', ').map((type) => type.replaceAll('`', ''));
+    return events.split(', ').map((name, at) => [name.replaceAll('`', ''), types[at]] as const);
+  });
+  expect(named.map(([name]) => [name, eventOf(OWN_TABLE, name)?.type])).toEqual(named);
+  expect(named).toHaveLength(8);
+});
 
 describe('a namespace of an application', () => {
   test('has its own events, both ways, over the same connection actor', async () => {

@@ -4,7 +4,17 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundlePrograms } from './bundled-server.ts';
@@ -14,6 +24,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What decides how the server is built, and what is built. */
 const SOURCES = [
   'src/**/*.{ts,lua,html}',
+  'bin/*.js',
   'scripts/build.ts',
   'test/harness/bu*-server.ts',
   'tsconfig*.json',
@@ -34,6 +45,7 @@ export async function setup(): Promise<void> {
   await bundlePrograms(dist);
   // It finds both from its own place.
   for (const shared of ['config', 'package.json']) symlinkSync(join(ROOT, shared), join(making, shared));
+  cpSync(join(ROOT, 'bin'), join(making, 'bin'), { recursive: true });
   renameSync(making, place);
 }
 

@@ -9,6 +9,11 @@ export function serverCommand(): readonly string[] {
   return ['--max-semi-space-size=4', '--v8-pool-size=1', join(builtFiles(), 'main.js')];
 }
 
+/** Starts it as a program of its own; `node` is looked for on the PATH. */
+export function builtLauncher(): string {
+  return join(builtFiles(), '../bin/signalbox.js');
+}
+
 /** The folder that is `dist` in the package, with its programs bundled. */
 export function builtFiles(): string {
   const directory = process.env[VARIABLE];

@@ -13,7 +13,7 @@ export function within<T>(promise: Promise<T>, what: string, ms = DEADLINE_MS): 
 
 /** Of the time that was waited for so far, between two questions: an answer is late by little, and few questions are asked. */
 const PATIENCE = 0.1;
-const [LEAST_PAUSE_MS, MOST_PAUSE_MS] = [5, 50];
+const [LEAST_PAUSE_MS, MOST_PAUSE_MS] = [5, 25];
 
 /** Asks again and again until the answer is as wanted: for what tells nobody when it changes. */
 export async function eventually(

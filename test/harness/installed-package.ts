@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { COMPILED } from './process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
@@ -47,7 +48,11 @@ export class InstalledPackage {
     await run(process.execPath, [join(ROOT, 'scripts/build.ts')]);
     // Built above, because npm would run it on whatever Node npm has.
     const words = ['pack', '--json', '--offline', '--ignore-scripts', '--pack-destination', made.folder];
-    const { stdout } = await run('npm', words, { cwd: ROOT, maxBuffer: 16 * 1024 * 1024 });
+    const { stdout } = await run('npm', words, {
+      cwd: ROOT,
+      env: { ...process.env, ...COMPILED },
+      maxBuffer: 16 * 1024 * 1024,
+    });
     const [tarball = ''] = /signalbox-[\d.]+\.tgz/.exec(stdout) ?? [];
     mkdirSync(join(made.folder, 'node_modules/.bin'), { recursive: true });
     await run('tar', ['-xzf', tarball, '--one-top-level=node_modules/signalbox', '--strip-components=1'], {

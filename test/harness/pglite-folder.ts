@@ -23,7 +23,7 @@ export async function pgliteFolder(): Promise<string> {
   return folder;
 }
 
-/** Others may be making it too: whoever is done first has made it. */
+/** Others may be making it too: the first that is done has made it. */
 async function makeFirst(): Promise<void> {
   const own = mkdtempSync(`${FIRST}-`);
   const pglite = await PGlite.create(own);

@@ -7,13 +7,11 @@ import { within } from './deadline.ts';
 import { endings } from './end-of-file.ts';
 import { SECRET } from './tokens.ts';
 
+/** Hundreds of processes start the same programs: compiling them anew for each would be a third of their start. */
+export const COMPILED = { NODE_COMPILE_CACHE: join(tmpdir(), 'signalbox-compile-cache') };
+
 /** Only what the launcher needs: the variables of who runs the tests are no part of them. */
-const CLEAN = {
-  PATH: process.env['PATH'],
-  HOME: process.env['HOME'],
-  // Hundreds of processes start the same program: compiling it anew for each would be a third of their start.
-  NODE_COMPILE_CACHE: join(tmpdir(), 'signalbox-compile-cache'),
-};
+const CLEAN = { PATH: process.env['PATH'], HOME: process.env['HOME'], ...COMPILED };
 
 /** Not per test, because tests that only run verbs run at the same time. */
 const children = new Set<ChildProcess>();

@@ -97,15 +97,12 @@ async function prepared(
     .map(({ app, name }) => `${app}/${name}`);
 }
 
-function tellEmbedded({ database, redis }: Config, log: Log): void {
-  if (database.folder === undefined)
+function tellEmbedded(config: Config, log: Log): void {
+  if (config.database.folder === undefined)
     log.warn(
       'Database is in memory: what applications keep is gone with this process; set database.folder or database.url',
       {},
     );
-  if (redis.url !== undefined)
-    log.warn(
-      'Database belongs to this node alone, and others share its Redis: set database.url if there are others',
-      {},
-    );
+  if (config.redis.url !== undefined)
+    log.warn('Database belongs to this node alone: set database.url if other nodes share its topics', {});
 }

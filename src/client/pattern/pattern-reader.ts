@@ -4,7 +4,7 @@ import type { ServerData, ServerFrame, SubscribedDetails } from '../../protocol/
 import { draw } from '../back-off.ts';
 import type { Client } from '../client.ts';
 import { isSignalboxError, refused, SignalboxError } from '../errors.ts';
-import { hole, lostHistory, messageOf, type Item } from '../items.ts';
+import { hole, lostHistory, missing, messageOf, type Item } from '../items.ts';
 
 export interface PatternEvents {
   /** Gets the next item when it has settled. */
@@ -216,8 +216,7 @@ export class PatternReader {
 
   #gap({ topic, cause, epoch, sequence = 0, from, to, count }: ServerData): void {
     const last = this.#places.get(topic)?.sequence ?? 0;
-    if (cause === 'no_history')
-      return void this.#push({ kind: 'gap', topic, cause, count, from: undefined, to: undefined, position: undefined });
+    if (cause === 'no_history') return void this.#push(missing(topic, count));
     if (cause !== 'history_lost' && to <= last) return;
     const lost = cause === 'history_lost';
     const item = lost

@@ -30,6 +30,7 @@ export interface QueueView {
 
 export function queueOf(client: Client): QueueView {
   const { publishes } = client;
+  if (publishes === undefined) throw new TypeError('expected a client that publishes');
   const { waiting, failed } = publishes;
   return {
     stats: () => {

@@ -1,4 +1,5 @@
-import { isRefusal } from '../../protocol/errors.ts';
+import type { Published } from '../../broker/broker.ts';
+import { isRefusal, type Refusal } from '../../protocol/errors.ts';
 import {
   prepare,
   prepareLater,
@@ -7,8 +8,10 @@ import {
   traceTimes,
   type Prepared,
   type PublishFrame,
+  type TraceTimes,
 } from '../../service/publish.ts';
 import type { Connection } from '../connection.ts';
+import { serveOwnPublication } from '../own-publication.ts';
 
 /** `Broadcast` or `DirectMessage` → `Ack` once the message is durable in the log and routed. */
 export function broadcast(connection: Connection, frame: PublishFrame): void {
@@ -39,12 +42,26 @@ function broadcastLater(connection: Connection, frame: PublishFrame): void {
 }
 
 function submit(connection: Connection, frame: PublishFrame, prepared: Prepared): void {
-  const { context, principal } = connection;
-  const times = traceTimes(context, frame);
-  store(context, prepared, (outcome) => {
-    connection.cell.answer(() => {
-      if (isRefusal(outcome)) return connection.refuse(frame, outcome);
-      connection.acknowledge(frame, published(context, principal, frame, prepared, outcome, times));
-    }, frame);
+  const times = traceTimes(connection.context, frame);
+  let isHandling = true;
+  store(connection.context, prepared, (outcome) => {
+    // A log in memory answers at once: the frame is still being handled, and this is the end of that.
+    if (isHandling) return answer(connection, frame, prepared, outcome, times);
+    connection.cell.answer(() => answer(connection, frame, prepared, outcome, times), frame);
   });
+  isHandling = false;
+}
+
+function answer(
+  connection: Connection,
+  frame: PublishFrame,
+  prepared: Prepared,
+  outcome: Published | Refusal,
+  times: TraceTimes,
+): void {
+  if (connection.cell.isStopped) return;
+  if (isRefusal(outcome)) return connection.refuse(frame, outcome);
+  const { context, principal } = connection;
+  connection.acknowledge(frame, published(context, principal, frame, prepared, outcome, times));
+  serveOwnPublication(connection, prepared.topic);
 }

@@ -25,6 +25,13 @@ export interface SessionClient {
   readonly isKnown: boolean;
 }
 
+/** What its keeper is told. */
+interface SessionEvents {
+  /** For the first time. */
+  readonly letIn: () => void;
+  readonly ended: (wasStranger: boolean) => void;
+}
+
 export interface SessionSettings {
   /** In beats of the sessions' own clock. */
   readonly pingBeats: number;
@@ -54,20 +61,22 @@ export class EngineSession {
   private knownBeat = 0;
   private isOver = false;
   private readonly settings: SessionSettings;
-  private readonly ended: () => void;
+  /** It has been let into a namespace. */
+  private wasLetIn = false;
+  private readonly events: SessionEvents;
 
   constructor(
     sid: string,
     handshake: Handshake,
     settings: SessionSettings,
     scheduler: Scheduler,
-    ended: (session: EngineSession) => void,
+    events: SessionEvents,
   ) {
     this.sid = sid;
     this.handshake = handshake;
     this.settings = settings;
     this.polls = new PollCarrier(scheduler);
-    this.ended = () => ended(this);
+    this.events = events;
   }
 
   get isOpen(): boolean {
@@ -93,6 +102,13 @@ export class EngineSession {
 
   buffered(): number {
     return this.socket === null ? this.polls.buffered() : this.socket.buffered();
+  }
+
+  /** Its client has been let into a namespace. */
+  letIn(): void {
+    if (this.wasLetIn || this.isOver) return;
+    this.wasLetIn = true;
+    this.events.letIn();
   }
 
   /** Ends it so that its client comes back by itself. */
@@ -258,6 +274,6 @@ export class EngineSession {
     const { client } = this;
     this.client = null;
     client?.closed(code);
-    this.ended();
+    this.events.ended(!this.wasLetIn);
   }
 }

@@ -9,32 +9,46 @@ import { ME } from '../../protocol/topic.ts';
 import { singleOffset } from './places.ts';
 
 /** Publications that are remembered, and their bytes: as many as one turn has for neighbours. */
-const MOST_FRAMES = 1_024;
-const MOST_BYTES = 4_194_304;
+const MOST_FRAMES = 512;
+const MOST_BYTES = 2_097_152;
 const DATA = '"data":{';
 const TYPE_BROADCAST = '{"type":"Broadcast",';
 const TYPE_DIRECT = '{"type":"DirectMessage",';
+const ID = '{"id":"';
 const TOPIC = '"topic":"';
 const SEQUENCE = '"sequence":';
 const EPOCH = '"epoch":"';
 
 /** A publication as an event. */
 export class EventPacket {
-  /** Without an offset; `null` for what is not sent. */
-  readonly plain: Buffer | null;
   readonly topic: string;
   /** `''` and -1 where the topic keeps no log. */
   readonly epoch: string;
   readonly sequence: number;
-  private readonly open: string;
+  /** What it was made of, for who looks for it again. */
+  readonly frame: Uint8Array;
+  /** The publication that was asked for after it, last time: neighbours ask for the same ones in the same order. */
+  next: EventPacket | null = null;
+  /** All but the last bracket; `null` for what is not sent. */
+  private readonly open: string | null;
+  private bytes: Buffer | null = null;
   private single: Buffer | null = null;
 
-  constructor(open: string | null, topic: string, epoch: string, sequence: number) {
-    this.open = open ?? '';
-    this.plain = open === null ? null : Buffer.from(`${open}]`);
+  constructor(frame: Uint8Array, open: string | null, topic: string, epoch: string, sequence: number) {
+    this.frame = frame;
+    this.open = open;
     this.topic = topic;
     this.epoch = epoch;
     this.sequence = sequence;
+  }
+
+  get isSent(): boolean {
+    return this.open !== null;
+  }
+
+  /** Without an offset. */
+  get plain(): Buffer {
+    return (this.bytes ??= Buffer.from(`${this.open ?? ''}]`));
   }
 
   /** For who has this topic and no other. */
@@ -43,7 +57,7 @@ export class EventPacket {
   }
 
   with(offset: string): string {
-    return `${this.open},${JSON.stringify(offset)}]`;
+    return `${this.open ?? ''},${JSON.stringify(offset)}]`;
   }
 }
 
@@ -53,6 +67,9 @@ export class EventPackets {
   private readonly head: string;
   private readonly known = new Map<Uint8Array, EventPacket>();
   private bytes = 0;
+  private last: EventPacket | null = null;
+  /** The name that was read last: those who have one topic compare it with theirs, which is free for the same object. */
+  private topic = '';
 
   constructor(table: EventTable) {
     this.table = table;
@@ -60,13 +77,12 @@ export class EventPackets {
   }
 
   of(frame: Uint8Array): EventPacket {
-    const known = this.known.get(frame);
-    if (known !== undefined) return known;
-    if (this.known.size >= MOST_FRAMES || this.bytes >= MOST_BYTES) this.forget();
-    const made = this.read(utf8(frame));
-    this.known.set(frame, made);
-    this.bytes += frame.byteLength * 2;
-    return made;
+    const { last } = this;
+    const next = last === null ? null : last.next;
+    const found = next !== null && next.frame === frame ? next : this.find(frame);
+    if (last !== null) last.next = found;
+    this.last = found;
+    return found;
   }
 
   event({ event, args }: ServerEvent, offset: string | null = null): string {
@@ -79,13 +95,25 @@ export class EventPackets {
     return `${this.head}["${event}",${argument}${offset === null ? '' : `,${JSON.stringify(offset)}`}]`;
   }
 
+  private find(frame: Uint8Array): EventPacket {
+    const known = this.known.get(frame);
+    if (known !== undefined) return known;
+    if (this.known.size >= MOST_FRAMES || this.bytes >= MOST_BYTES) this.forget();
+    const made = this.read(frame);
+    this.known.set(frame, made);
+    this.bytes += frame.byteLength * 2;
+    return made;
+  }
+
   private forget(): void {
     this.known.clear();
     this.bytes = 0;
+    this.last = null;
   }
 
-  /** @param text a publication as `protocol/json-publication.ts` prints it, perhaps marked as replayed */
-  read(text: string): EventPacket {
+  /** @param frame a publication as `protocol/json-publication.ts` prints it, perhaps marked as replayed */
+  private read(frame: Uint8Array): EventPacket {
+    const text = utf8(frame);
     const isDirect = text.startsWith(TYPE_DIRECT);
     const dataAt = text.indexOf(DATA) + DATA.length;
     const end = text.lastIndexOf('}');
@@ -95,7 +123,7 @@ export class EventPackets {
     let topic: string = ME;
     if (text.startsWith(TOPIC, at)) {
       const topicEnd = text.indexOf('"', at + TOPIC.length);
-      topic = text.slice(at + TOPIC.length, topicEnd);
+      topic = this.sameTopic(text.slice(at + TOPIC.length, topicEnd));
       at = topicEnd + 2;
     }
     let sequence = -1;
@@ -105,12 +133,17 @@ export class EventPackets {
       sequence = Number(text.slice(at + SEQUENCE.length, comma));
       epoch = text.slice(comma + 1 + EPOCH.length, text.indexOf('"', comma + 1 + EPOCH.length));
     }
-    return new EventPacket(this.openOf(isDirect, topic, flat), topic, epoch, sequence);
+    return new EventPacket(frame, this.openOf(isDirect, topic, flat), topic, epoch, sequence);
+  }
+
+  private sameTopic(topic: string): string {
+    if (topic !== this.topic) this.topic = topic;
+    return this.topic;
   }
 
   /** The event without its last bracket. */
   private openOf(isDirect: boolean, topic: string, flat: string): string | null {
-    const own = `${this.head}["${isDirect ? 'direct' : 'message'}",${flat}`;
+    const own = `${this.head}["${isDirect ? 'direct' : 'message'}",${withoutId(flat)}`;
     const { published } = this.table;
     if (published === undefined) return own;
     try {
@@ -127,6 +160,14 @@ export class EventPackets {
       return own;
     }
   }
+}
+
+/**
+ * Without the message's own id, which stands first: topic, epoch and sequence name it as well, and with the offset an event is
+ * no longer than its frame: a write is measured in the bytes of frames.
+ */
+function withoutId(flat: string): string {
+  return flat.startsWith(ID) ? `{${flat.slice(flat.indexOf('",', ID.length) + 2)}` : flat;
 }
 
 /** What stands between the type of a packet and its content. */

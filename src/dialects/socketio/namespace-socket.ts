@@ -6,6 +6,7 @@ import { rejected, type Payload, type RejectedFrame } from '../../protocol/codec
 import { quote, refusal, type Refusal } from '../../protocol/errors.ts';
 import type { SubscribeEntry, SubscribeFrame } from '../../protocol/frames.ts';
 import type { Position } from '../../protocol/position.ts';
+import { looksLikePattern } from '../../protocol/topic.ts';
 import { subscribing } from '../../node/welcome.ts';
 import type { EventTable } from '../../node/event-table.ts';
 import type { Accepted } from '../../node/admission.ts';
@@ -166,17 +167,16 @@ export class NamespaceSocket implements Transport {
   private publication(frame: Uint8Array): void {
     const { session, packets } = this.setup;
     const packet = packets.of(frame);
-    const { plain } = packet;
     const { places } = this;
-    if (places === null || packet.sequence === -1) {
-      if (plain !== null) session.send(plain);
-      return;
+    if (!packet.isSent) {
+      if (packet.sequence !== -1) places?.moved(packet);
+    } else if (places === null || packet.sequence === -1) session.send(packet.plain);
+    else if (places.movedAlone(packet)) session.send(packet.withOffset);
+    else {
+      places.moved(packet);
+      const offset = places.offset();
+      session.send(offset === null ? packet.plain : packet.with(offset));
     }
-    places.moved(packet.topic, packet.epoch, packet.sequence);
-    if (plain === null) return;
-    if (places.isSingle) return session.send(packet.withOffset);
-    const offset = places.offset();
-    session.send(offset === null ? plain : packet.with(offset));
   }
 
   private control(text: string): void {
@@ -252,7 +252,8 @@ export class NamespaceSocket implements Transport {
   private lost(content: string): void {
     const gap = JSON.parse(content) as { topic: string; epoch?: string; to?: number; sequence?: number };
     const sequence = gap.to ?? gap.sequence;
-    if (gap.epoch !== undefined && sequence !== undefined) this.places?.moved(gap.topic, gap.epoch, sequence);
+    const { topic, epoch } = gap;
+    if (epoch !== undefined && sequence !== undefined) this.places?.moved({ topic, epoch, sequence });
     this.place('gap', content);
   }
 
@@ -268,8 +269,12 @@ export class NamespaceSocket implements Transport {
     this.recovery = null;
     if (recovery === null) return;
     const found = type === 'Status' ? (JSON.parse(content) as Subscribed) : null;
+    // Topics that began while the client was away, and that a pattern matches, are known to nobody.
     const isWhole =
-      found !== null && found.rejected.length === 0 && Object.values(found.recovery).every((it) => it.recovered);
+      found !== null &&
+      found.rejected.length === 0 &&
+      !found.topics.some(looksLikePattern) &&
+      Object.values(found.recovery).every((it) => it.recovered);
     this.letIn(isWhole ? recovery.pid : this.setup.pid);
   }
 

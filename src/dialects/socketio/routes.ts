@@ -6,7 +6,7 @@ import { refusalResponse } from '../../node/refusal-response.ts';
 import type { GuardedRoute, HttpResponse, RequestHead, Verdict } from '../../node/route.ts';
 import type { SocketRoute, SocketVerdict } from '../../node/socket-route.ts';
 import { refusal } from '../../protocol/errors.ts';
-import { handshakeOf } from '../arrival.ts';
+import { handshakeOf, plainHandshake } from '../arrival.ts';
 import { engineError } from './engine-errors.ts';
 import { openPacket } from './engine-packets.ts';
 import type { EngineSession, SessionClient } from './engine-session.ts';
@@ -122,7 +122,7 @@ export class EngineRoutes {
   }
 
   private begin(handshake: Handshake, transport: Transport): TransportListener {
-    const session = this.sessions.open({ ...handshake, over: 'socketio' }, this.clientOf);
+    const session = this.sessions.open(plainHandshake('socketio', handshake), this.clientOf);
     return session.began(transport, this.greeting(session.sid, false));
   }
 

@@ -178,6 +178,7 @@ export class SocketIoClient implements SessionClient {
       ended: () => this.sockets.delete(namespace),
     });
     this.sockets.set(namespace, socket);
+    this.session.letIn();
     socket.open(admission, recoveryOf(auth, recoveryTopics));
   }
 

@@ -14,15 +14,16 @@ export interface SocketIoSettings {
   readonly transports: readonly EngineTransport[];
   readonly recoveryTopics: number;
   readonly connectTimeoutSecs: number;
+  /** The longest that a poll may wait. */
+  readonly maxWaitMs: number;
   readonly maxSessions: number;
+  readonly handshakesPerSecond: number;
   readonly trustedProxies: readonly string[];
 }
 
 export interface SocketIo {
   readonly routes: readonly GuardedRoute[];
   readonly socketRoutes: readonly SocketRoute[];
-  /** Sessions that are open. */
-  readonly size: number;
   /** Takes the tables of applications, before the first client. One for `/` takes the place of the server's own. */
   serve(tables: readonly EventTable[]): void;
   end(): void;
@@ -32,17 +33,21 @@ const UPGRADE_BEATS = 10;
 const BEAT_MS = 1_000;
 
 export function socketIo(node: Node, settings: SocketIoSettings): SocketIo {
-  const { limits, scheduler } = node.parts.context;
-  const pongBeats = Math.max(1, limits.clientTimeoutBeats - limits.heartbeatBeats);
+  const { limits, clock, scheduler } = node.parts.context;
+  // A ping ends a poll, and no poll may take longer than others.
+  const pingBeats = Math.max(1, Math.min(limits.heartbeatBeats, Math.floor(settings.maxWaitMs / BEAT_MS)));
+  const pongBeats = Math.max(1, limits.clientTimeoutBeats - pingBeats);
   const sessions = new EngineSessions(
     {
-      pingBeats: limits.heartbeatBeats,
+      pingBeats,
       pongBeats,
       connectBeats: settings.connectTimeoutSecs,
       upgradeBeats: UPGRADE_BEATS,
       maxSessions: settings.maxSessions,
+      handshakesPerSecond: settings.handshakesPerSecond,
       trustedProxies: settings.trustedProxies,
     },
+    clock,
     scheduler,
   );
   const namespaces = new Map<string, Namespace>();
@@ -55,7 +60,7 @@ export function socketIo(node: Node, settings: SocketIoSettings): SocketIo {
   const engine = new EngineRoutes(
     node,
     sessions,
-    { transports, pingIntervalMs: limits.heartbeatBeats * BEAT_MS, pingTimeoutMs: pongBeats * BEAT_MS },
+    { transports, pingIntervalMs: pingBeats * BEAT_MS, pingTimeoutMs: pongBeats * BEAT_MS },
     (session) => new SocketIoClient(node, session, { namespaces, recoveryTopics }),
   );
   const senderOf: GuardedRoute['senderOf'] = (head) =>
@@ -63,9 +68,6 @@ export function socketIo(node: Node, settings: SocketIoSettings): SocketIo {
   return {
     routes: engine.routes.map((route) => ({ ...route, senderOf })),
     socketRoutes: [engine.socketRoute],
-    get size() {
-      return sessions.size;
-    },
     serve,
     end: () => sessions.end(),
   };

@@ -24,7 +24,7 @@ export const KNOWN_SEEDS: Readonly<Record<string, readonly number[]>> = {
   'publications do not wait while it is asked anew': [42, 61],
   'sequences are used again in the same epoch': [28],
   'the linger goes on although a reader has come back': [4, 18],
-  'the queue is reordered: a later one does not wait': [17, 53],
+  'the queue is reordered: a later one does not wait': [17, 78],
   'the restart budget has no end': [21],
   'the tail keeps messages that are dead': [78],
   'what is a gap is traced as replayed': [110],

@@ -1,0 +1,89 @@
+/** Topics in Redis, two keys and some entries each: what a publish costs the node and Redis, what rest and a start cost. */
+import { Redis } from 'ioredis';
+import { pause } from '../pause.ts';
+import { cpuSecondsAtRest } from '../processes.ts';
+import { atRest } from '../against/rest.ts';
+import { RedisProcess } from '../redis/redis-process.ts';
+import type { Curve, Point } from './curve.ts';
+import { Connection, startNode, untilOutOfTime } from './load.ts';
+import type { Budget } from './run.ts';
+
+/** Of each topic two keys are its own: its stream, and what is known of it. */
+const COUNTS = [500, 5_000, 50_000, 500_000];
+const PUBLISHES = 10_000;
+const IDLE_SECONDS = 4;
+const STRIDE = 7_919;
+
+export async function keys(budget: Budget): Promise<Curve> {
+  const redis = await RedisProcess.start();
+  const asked = new Redis({ port: redis.port, host: '127.0.0.1' });
+  const node = await startNode({ 'redis.url': redis.url });
+  const publisher = await Connection.open(node.port, budget.isSpent);
+  const points: Point[] = [];
+  try {
+    await publisher.publish(PUBLISHES, (at) => `bench.warm-${at % 100}`);
+    const empty = await memory();
+    let made = 0;
+    const measure = async (count: number): Promise<void> => {
+      const from = made;
+      const birth = await spent(() => publisher.publish(count - from, (at) => `bench.t${from + at}`));
+      made = count;
+      const publish = await spent(() => publisher.publish(PUBLISHES, (at) => `bench.t${(at * STRIDE) % count}`));
+      const idle = await spent(() => pause(IDLE_SECONDS));
+      const started = performance.now();
+      const another = await startNode({ 'redis.url': redis.url });
+      const startMs = performance.now() - started;
+      await another.stop();
+      points.push({
+        x: await asked.dbsize(),
+        figures: {
+          'first publish, µs of the node': birth.node / (count - from),
+          'first publish, µs of Redis': birth.redis / (count - from),
+          'another publish, µs of the node': publish.node / PUBLISHES,
+          'another publish, µs of Redis': publish.redis / PUBLISHES,
+          'memory of Redis, MB': ((await memory()) - empty) / 1_048_576,
+          'CPU of a second at rest, ms of the node': idle.node / IDLE_SECONDS / 1_000,
+          'CPU of a second at rest, ms of Redis': idle.redis / IDLE_SECONDS / 1_000,
+          'start of another node, ms': startMs,
+        },
+      });
+      budget.say(points.at(-1));
+    };
+    await untilOutOfTime(async () => {
+      for (const count of budget.upTo(COUNTS)) await measure(count);
+    });
+  } finally {
+    publisher.destroy();
+    asked.disconnect();
+    await node.stop();
+    await redis.end();
+  }
+  return {
+    id: 'keys',
+    title: 'Keys in Redis, two of each topic',
+    of: 'keys',
+    kinds: {
+      'first publish, µs of the node': 'each',
+      'first publish, µs of Redis': 'each',
+      'another publish, µs of the node': 'each',
+      'another publish, µs of Redis': 'each',
+      'memory of Redis, MB': 'total',
+      'CPU of a second at rest, ms of the node': 'total',
+      'CPU of a second at rest, ms of Redis': 'total',
+      'start of another node, ms': 'total',
+    },
+    points,
+  };
+
+  async function memory(): Promise<number> {
+    return Number(/used_memory:(\d+)/.exec(await asked.info('memory'))?.[1]);
+  }
+
+  /** µs of both. */
+  async function spent(run: () => Promise<void>): Promise<{ node: number; redis: number }> {
+    const before = { node: await atRest(node.pid), redis: await atRest(redis.pid) };
+    await run();
+    const after = { node: await atRest(node.pid), redis: cpuSecondsAtRest(redis.pid) };
+    return { node: (after.node - before.node) * 1e6, redis: (after.redis - before.redis) * 1e6 };
+  }
+}

@@ -1,0 +1,94 @@
+/** Ten thousand subscriptions, on connections that have one of them each, or ten, up to all of them. */
+import { pause } from '../pause.ts';
+import { residentBytes } from '../processes.ts';
+import { reached } from '../against/rest.ts';
+import type { Curve, Point } from './curve.ts';
+import { Connection, micros, startNode } from './load.ts';
+import type { Budget } from './run.ts';
+
+const COUNTS = [1, 10, 100, 1_000, 10_000];
+const ALL = 10_000;
+const PUBLISHES = 10_000;
+const OF_ONE_FRAME = 100;
+const OPEN_AT_ONCE = 50;
+const STRIDE = 7_919;
+
+export async function subscriptions(budget: Budget): Promise<Curve> {
+  const points: Point[] = [];
+  for (const each of budget.upTo(COUNTS)) {
+    if (budget.isSpent()) break;
+    points.push(await measure(each));
+    budget.say(points.at(-1));
+  }
+  return {
+    id: 'subscriptions',
+    title: 'Subscriptions of one connection, 10,000 in all',
+    of: 'subscriptions of a connection',
+    kinds: {
+      'subscribe, µs': 'each',
+      'publish with its one delivery, µs': 'each',
+      'memory of a subscription, bytes': 'each',
+      'end of a subscription, µs': 'each',
+    },
+    points,
+  };
+}
+
+async function measure(each: number): Promise<Point> {
+  const node = await startNode();
+  const { pid, port } = node;
+  const publisher = await Connection.open(port);
+  const readers: Connection[] = [];
+  try {
+    // The topics are there before anybody subscribes, and everything is compiled.
+    await publisher.publish(PUBLISHES, (at) => `bench.t${at}`);
+    const warm = await Connection.open(port);
+    for (let at = 0; at < ALL; at += OF_ONE_FRAME) await warm.subscribe(names(at, OF_ONE_FRAME));
+    await publisher.publish(PUBLISHES, (at) => `bench.t${at}`);
+    warm.destroy();
+    while (readers.length < ALL / each)
+      readers.push(
+        ...(await Promise.all(
+          Array.from({ length: Math.min(OPEN_AT_ONCE, ALL / each - readers.length) }, () => Connection.open(port)),
+        )),
+      );
+    await pause(1);
+    const before = residentBytes(pid);
+    const subscribe = await micros(pid, async () => {
+      await Promise.all(readers.map((reader, at) => subscribeAll(reader, at * each, each)));
+    });
+    await pause(1);
+    const memory = residentBytes(pid) - before;
+    const received = (): number => readers.reduce((sum, reader) => sum + reader.received, 0);
+    const publish = await micros(pid, async () => {
+      await publisher.publish(PUBLISHES, (at) => `bench.t${(at * STRIDE) % ALL}`);
+      await reached(received, PUBLISHES);
+    });
+    if (received() !== PUBLISHES) throw new Error(`expected ${PUBLISHES} deliveries, got ${received()}`);
+    const end = await micros(pid, async () => {
+      for (const reader of readers) reader.destroy();
+      await pause(0.2);
+    });
+    return {
+      x: each,
+      figures: {
+        'subscribe, µs': subscribe / ALL,
+        'publish with its one delivery, µs': publish / PUBLISHES,
+        'memory of a subscription, bytes': memory / ALL,
+        'end of a subscription, µs': end / ALL,
+      },
+    };
+  } finally {
+    for (const each of [publisher, ...readers]) each.destroy();
+    await node.stop();
+  }
+}
+
+async function subscribeAll(reader: Connection, from: number, count: number): Promise<void> {
+  for (let at = 0; at < count; at += OF_ONE_FRAME)
+    await reader.subscribe(names(from + at, Math.min(OF_ONE_FRAME, count - at)));
+}
+
+function names(from: number, count: number): string[] {
+  return Array.from({ length: count }, (_, at) => `bench.t${from + at}`);
+}

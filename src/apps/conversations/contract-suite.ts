@@ -1,0 +1,131 @@
+/** What the sending transaction promises, on whichever database. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { ApplicationDatabase } from '../../database/database.ts';
+import { senderOf, type Sending, type Sent } from './sending.ts';
+import { createConversation, markAppended, readPage, unappended } from './store.ts';
+
+const T = '';
+const RANGE = { after: 0, before: Number.MAX_SAFE_INTEGER, limit: 10_000 };
+const numbers = (to: number): number[] => Array.from({ length: to }, (_, at) => at + 1);
+
+/** @param open two users of one database, as two nodes are */
+export function sendingContract(
+  name: string,
+  open: () => Promise<readonly [ApplicationDatabase, ApplicationDatabase]>,
+): void {
+  describe(`the sending transaction: ${name}`, () => {
+    let database: ApplicationDatabase;
+    let other: ApplicationDatabase;
+    beforeAll(async () => {
+      [database, other] = await open();
+    }, 60_000);
+
+    let made = 0;
+    const conversation = async (members = ['ada', 'bob']): Promise<string> => {
+      made += 1;
+      const id = `c${made}`;
+      expect(await createConversation(database, { tenant: T, id, kind: 'group', epoch: `e${made}`, members })).toBe(
+        true,
+      );
+      return id;
+    };
+    const message = (id: string, clientId: string | null, sender = 'ada', text = 'hello'): Sending => ({
+      tenant: T,
+      conversation: id,
+      sender,
+      clientId,
+      payload: JSON.stringify({ text }),
+    });
+    const sequences = (sent: readonly (Sent | null)[]): unknown[] => sent.map((it) => it?.sequence ?? null);
+    const stored = async (id: string): Promise<number[]> =>
+      (await readPage(database, { tenant: T, id }, RANGE))?.messages.map(({ sequence }) => sequence) ?? [];
+
+    test('messages of one turn get the next numbers of their conversations, in order and without holes', async () => {
+      const sender = senderOf(database);
+      const [a, b] = [await conversation(), await conversation()];
+      const sent = await Promise.all([a, b, a, a, b].map((id) => sender.put(message(id, null))));
+      expect(sequences(sent)).toEqual([1, 1, 2, 3, 2]);
+      expect(sequences(await Promise.all([a, b].map((id) => sender.put(message(id, null, 'bob')))))).toEqual([4, 3]);
+      expect(await stored(a)).toEqual([1, 2, 3, 4]);
+      expect((await readPage(database, { tenant: T, id: a }, RANGE))?.head).toBe(4);
+      const times = sent.map((it) => it?.sentAt.getTime() ?? 0);
+      expect(times.every((time) => time > 0)).toBe(true);
+    });
+
+    test('the same message again has its first number and its first text, in the same turn and later, and nobody else has its id', async () => {
+      const sender = senderOf(database);
+      const id = await conversation();
+      const put = (clientId: string, who: string, text: string): Promise<Sent | null> =>
+        sender.put(message(id, clientId, who, text));
+      const first = await Promise.all([put('x', 'ada', 'one'), put('x', 'ada', 'two'), put('x', 'bob', 'three')]);
+      expect(sequences(first)).toEqual([1, 1, 2]);
+      expect(first.map((it) => it?.isNew)).toEqual([true, false, true]);
+      const again = await put('x', 'ada', 'four');
+      expect(again).toMatchObject({ sequence: 1, isNew: false, payload: '{"text":"one"}', epoch: first[0]?.epoch });
+      expect(again?.sentAt).toEqual(first[0]?.sentAt);
+      expect(await stored(id)).toEqual([1, 2]);
+    });
+
+    test('strangers, members who left and conversations that are not there are told the same, and take no number', async () => {
+      const sender = senderOf(database);
+      const id = await conversation(['ada', 'gone']);
+      await database.sql`update conversations.members set status = 'left' where conversation = ${id} and user_id = 'gone'`.execute(
+        database.tables(),
+      );
+      const sent = await Promise.all([
+        sender.put(message(id, null, 'stranger')),
+        sender.put(message('nowhere', null)),
+        sender.put(message(id, null, 'gone')),
+        sender.put({ ...message(id, null), tenant: 'elsewhere' }),
+        sender.put(message(id, null)),
+      ]);
+      expect(sequences(sent)).toEqual([null, null, null, null, 1]);
+    });
+
+    test('two nodes write to the same conversations at the same time, the same messages among them: no hole, nothing twice', async () => {
+      const ids = [await conversation(), await conversation(), await conversation()];
+      const senders = [senderOf(database), senderOf(other)];
+      const rounds = numbers(5).map(async (round) =>
+        Promise.all(
+          senders.flatMap((sender, node) =>
+            numbers(30).map((at) => {
+              // A third is sent to both nodes under one id.
+              const clientId = at % 3 === 0 ? `r${round}-${at}` : `n${node}-r${round}-${at}`;
+              return sender.put(message(ids[at % ids.length] ?? '', clientId));
+            }),
+          ),
+        ),
+      );
+      const sent = (await Promise.all(rounds)).flat();
+      expect(sent.every((it) => it !== null)).toBe(true);
+      const total = 5 * (20 + 20 + 10);
+      const kept = await Promise.all(ids.map(stored));
+      expect(kept.map((list) => list.length).reduce((sum, length) => sum + length)).toBe(total);
+      for (const list of kept) expect(list).toEqual(numbers(list.length));
+      expect(sent.filter((it) => it?.isNew === true)).toHaveLength(total);
+    });
+
+    test('two who make the same conversation make one', async () => {
+      const pair = { tenant: T, id: 'pair', kind: 'private', members: ['ada', 'bob'] } as const;
+      const both = await Promise.all([
+        createConversation(database, { ...pair, epoch: 'first' }),
+        createConversation(other, { ...pair, epoch: 'second' }),
+      ]);
+      expect(both).toEqual(expect.arrayContaining([false, true]));
+    });
+
+    test('what may be missing in the log is found until it is marked, and a mark does not go back', async () => {
+      const id = await conversation();
+      await senderOf(database).put(message(id, null));
+      const found = async (): Promise<unknown> => (await unappended(database, 0, 1_000)).find((it) => it.id === id);
+      const waiting = { tenant: T, id, head: 1, appended: 0 };
+      expect(await found()).toMatchObject(waiting);
+      await markAppended(database, { ...waiting, epoch: '' });
+      expect(await found()).toBe(undefined);
+      await senderOf(database).put(message(id, null));
+      await markAppended(database, { ...waiting, epoch: '', head: 0 });
+      expect(await found()).toMatchObject({ head: 2, appended: 1 });
+      expect((await unappended(database, 60, 1_000)).filter((it) => it.id === id)).toEqual([]);
+    });
+  });
+}

@@ -1,0 +1,126 @@
+/** Conversations and their messages in the tables: what is made, and what is read. */
+import type { Database } from '../../database/database.ts';
+import type { Kind, Tables } from './tables.ts';
+
+export interface NewConversation {
+  readonly tenant: string;
+  readonly id: string;
+  readonly kind: Kind;
+  /** Of the positions of its topic: it stays as long as the conversation. */
+  readonly epoch: string;
+  readonly members: readonly string[];
+}
+
+export interface StoredPage {
+  readonly epoch: string;
+  readonly head: number;
+  /** The oldest sequence that is kept; `head + 1` when none is. */
+  readonly first: number;
+  readonly messages: readonly {
+    readonly sequence: number;
+    readonly sender: string;
+    readonly clientId: string | null;
+    readonly payload: string;
+    readonly sentAt: Date;
+  }[];
+}
+
+export interface Unappended {
+  readonly tenant: string;
+  readonly id: string;
+  readonly epoch: string;
+  readonly head: number;
+  readonly appended: number;
+}
+
+/** Twice is the same: the second call changes nothing. @returns whether it was made now */
+export async function createConversation(database: Database, made: NewConversation): Promise<boolean> {
+  const { tenant, id, kind, epoch } = made;
+  return database.transaction<Tables, boolean>(async (tables) => {
+    const { numInsertedOrUpdatedRows } = await tables
+      .insertInto('conversations')
+      .values({ tenant, id, kind, epoch })
+      .onConflict((of) => of.doNothing())
+      .executeTakeFirstOrThrow();
+    if (numInsertedOrUpdatedRows === 0n) return false;
+    const members = made.members.map((user) => ({ tenant, conversation: id, user_id: user }));
+    if (members.length > 0) await tables.insertInto('members').values(members).execute();
+    return true;
+  });
+}
+
+export async function isMember(database: Database, tenant: string, id: string, user: string): Promise<boolean> {
+  const found = await database
+    .tables<Tables>()
+    .selectFrom('members')
+    .select('status')
+    .where('tenant', '=', tenant)
+    .where('conversation', '=', id)
+    .where('user_id', '=', user)
+    .executeTakeFirst();
+  return found?.status === 'active';
+}
+
+/** Messages with `after < sequence < before`, ascending. `null`: there is no such conversation. */
+export async function readPage(
+  database: Database,
+  { tenant, id }: { readonly tenant: string; readonly id: string },
+  { after, before, limit }: { readonly after: number; readonly before: number; readonly limit: number },
+): Promise<StoredPage | null> {
+  const tables = database.tables<Tables>();
+  const conversation = await tables
+    .selectFrom('conversations')
+    .select(['epoch', 'head'])
+    .select((of) =>
+      of
+        .selectFrom('messages')
+        .select((message) => message.fn.min('sequence').as('first'))
+        .where('tenant', '=', tenant)
+        .where('conversation', '=', id)
+        .as('first'),
+    )
+    .where('tenant', '=', tenant)
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (conversation === undefined) return null;
+  const messages = await tables
+    .selectFrom('messages')
+    .select(['sequence', 'sender', 'client_id as clientId', 'payload', 'sent_at as sentAt'])
+    .where('tenant', '=', tenant)
+    .where('conversation', '=', id)
+    .where('sequence', '>', after)
+    .where('sequence', '<', before)
+    .orderBy('sequence')
+    .limit(limit)
+    .execute();
+  const { epoch, head, first } = conversation;
+  return { epoch, head, first: first ?? head + 1, messages };
+}
+
+/**
+ * Conversations of which the log may lack something, those first that wait longest.
+ * @param ageSecs by the clock of the database: what is younger is being appended by the node that has stored it
+ */
+export async function unappended(database: Database, ageSecs: number, limit: number): Promise<readonly Unappended[]> {
+  return database
+    .tables<Tables>()
+    .selectFrom('conversations')
+    .select(['tenant', 'id', 'epoch', 'head', 'appended'])
+    .whereRef('appended', '<', 'head')
+    .where('changed_at', '<', database.sql<Date>`now() - make_interval(secs => ${ageSecs}::float8)`)
+    .orderBy('changed_at')
+    .limit(limit)
+    .execute();
+}
+
+/** Never back: another node may know more. */
+export async function markAppended(database: Database, { tenant, id, head }: Unappended): Promise<void> {
+  await database
+    .tables<Tables>()
+    .updateTable('conversations')
+    .set({ appended: head })
+    .where('tenant', '=', tenant)
+    .where('id', '=', id)
+    .where('appended', '<', head)
+    .execute();
+}

@@ -1,0 +1,41 @@
+/** A reader as its topic begins it: what its handlers throw is told, and what it cannot begin at is refused. */
+import type { Position } from '../protocol/position.ts';
+import { Consumer, type BufferBounds } from './consumer.ts';
+import { faultOf, SignalboxError } from './errors.ts';
+import type { Since } from './subscription-ports.ts';
+import type { Reader } from './topic.ts';
+
+export interface ConsumerPorts {
+  readonly bounds: BufferBounds;
+  readonly keep: (topic: string, position: Position) => void;
+  readonly drained: (topic: string, consumer: Consumer) => void;
+  readonly failed: (error: SignalboxError) => void;
+  /** Runs what belongs to the application. */
+  readonly call: (work: () => void) => void;
+}
+
+/** @returns `null` when it is refused at once */
+export function openConsumer(
+  topic: string,
+  since: Since,
+  { handler, refused, threw }: Reader,
+  { bounds, keep, drained, failed, call }: ConsumerPorts,
+): Consumer | null {
+  const events = {
+    committed: ({ isStored, done }: Consumer): void => {
+      if (isStored && done !== null) keep(topic, done);
+    },
+    drained: (which: Consumer): void => drained(topic, which),
+    threw: (cause: unknown): void => {
+      const error = faultOf('handler_failed', `a handler of ${topic} threw`, cause);
+      if (threw === undefined) failed(error);
+      else call(() => threw(error));
+    },
+    refused: (error: SignalboxError | null): void => call(() => refused(error)),
+  };
+  if (typeof since === 'object' && !('last' in since) && !(typeof since.epoch === 'string' && since.sequence >= 0)) {
+    events.refused(new SignalboxError('invalid_field', 'expected a position: its epoch and sequence'));
+    return null;
+  }
+  return new Consumer(handler, since === 'stored', bounds, events);
+}

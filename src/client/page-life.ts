@@ -1,0 +1,14 @@
+/** What happens to a page, as its connection takes it. */
+import type { Connection } from './connection.ts';
+import type { LifecycleEvent } from './environment.ts';
+
+export function liveWith(connection: Connection, event: LifecycleEvent, flush: () => void): void {
+  if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
+    flush();
+    connection.hidden();
+    // An open socket keeps a page out of the back-forward cache.
+    if (event === 'pagehide') connection.suspend('bfcache');
+  } else if (event === 'online') connection.online();
+  else if (event === 'offline') connection.probe();
+  else connection.visible(event !== 'visible');
+}
