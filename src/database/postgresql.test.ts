@@ -123,12 +123,16 @@ describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
       others.push(driver);
       return driver.acquire();
     };
-    let refused: unknown = null;
-    while (refused === null)
-      await next().then(
-        (it) => sessions.push(it),
-        (error: unknown) => (refused = error),
-      );
+    const refusal = async (): Promise<unknown> => {
+      for (;;) {
+        try {
+          sessions.push(await next());
+        } catch (error) {
+          return error;
+        }
+      }
+    };
+    const refused = await refusal();
     expect(refused).toMatchObject({ problem: 'exhausted', isTemporary: true, sqlState: '53300' });
     for (const session of sessions) session.release();
     await Promise.all(others.map((driver) => driver.stop()));
