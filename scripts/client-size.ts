@@ -11,12 +11,12 @@ const CLIENT = fileURLToPath(new URL('../src/client', import.meta.url));
  * them so. What an entry shares with the core is counted in both.
  */
 const LIMITS: Readonly<Record<string, number>> = {
-  'index.ts': 12_150,
-  'classic/index.ts': 13_200,
+  'index.ts': 12_070,
+  'classic/index.ts': 13_080,
   'debug/index.ts': 160,
   'history/index.ts': 600,
   'iterators/index.ts': 256,
-  'reader/index.ts': 10_310,
+  'reader/index.ts': 10_240,
   'queue/index.ts': 480,
   'store/index.ts': 600,
   'pattern/index.ts': 2_930,

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { benchmarksPage, charts, newestReports, performancePage } from '../bench/report/page.ts';
+import { scalingPage } from '../bench/report/growth.ts';
 import { configurationPage, defaultToml } from './docs/configuration.ts';
 import { errorsPage } from './docs/errors.ts';
 import { metricsPage } from './docs/metrics.ts';
@@ -19,6 +20,7 @@ export const GENERATED: Readonly<Record<string, () => string>> = {
   'docs/metrics.md': metricsPage,
   'docs/openapi.json': openApiFile,
   'docs/performance.md': () => performancePage(reports),
+  'docs/scaling.md': scalingPage,
   'docs/webhooks.md': webhooksPage,
   ...charts(reports),
 };

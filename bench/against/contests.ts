@@ -41,7 +41,7 @@ export const CONTESTS: readonly Contest[] = [
     title: 'W4: publish and acknowledgement',
     figures: { 'round trips per CPU-s': 'more' },
     pairs: 8,
-    warmUpSlices: 1,
+    warmUpSlices: 2,
     open: openRoundTrips,
   },
   {
@@ -78,7 +78,7 @@ function roomsOf(members: number, rooms: number): Contest {
     title: `W7: ${rooms} rooms of ${members}, JSON`,
     figures: { 'publications per CPU-s': 'more' },
     pairs: 8,
-    warmUpSlices: 1,
+    warmUpSlices: 2,
     open: (checkout) => openRooms(checkout, { members, rooms, payloadBytes: 128 }),
   };
 }
@@ -97,7 +97,7 @@ function fanOut(id: string, title: string, shape: FanOutShape): Contest {
     title,
     figures: { 'deliveries per CPU-s': 'more' },
     pairs: 8,
-    warmUpSlices: 1,
+    warmUpSlices: 2,
     open: (checkout, plan: Plan) => FanOutProbe.open(checkout, plan.isQuick ? quick(shape) : shape),
   };
 }

@@ -26,7 +26,7 @@ export interface Growth {
   readonly isSteep: boolean;
 }
 
-/** The cost of one of many may rise from one point to the next: two measurements of the same differ too. */
+/** So many times as much may one of many cost from one point to the next: two measurements of the same differ too. */
 const STEEP = 1.33;
 
 export function growths({ kinds, points }: Curve): Growth[] {

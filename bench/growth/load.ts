@@ -29,7 +29,8 @@ export function startNode(settings: Settings = {}, core?: number): Promise<Serve
 export class Connection {
   answered = 0;
   received = 0;
-  subscribed = 0;
+  /** Subscriptions made or ended, by frames. */
+  private changed = 0;
   /** The first thing that went wrong. */
   wrong = '';
   private sent = 0;
@@ -75,15 +76,23 @@ export class Connection {
     this.check(this.answered === this.sent, `${this.sent - this.answered} publications were not answered`);
   }
 
-  async subscribe(topics: readonly string[]): Promise<void> {
-    this.socket?.send(JSON.stringify({ type: 'Subscribe', id: 's', data: { topics } }));
-    const goal = this.subscribed + 1;
-    await reached(() => this.subscribed, goal);
-    this.check(this.subscribed >= goal, 'a subscription was not answered');
+  subscribe(topics: readonly string[]): Promise<void> {
+    return this.change('Subscribe', topics);
+  }
+
+  unsubscribe(topics: readonly string[]): Promise<void> {
+    return this.change('Unsubscribe', topics);
   }
 
   destroy(): void {
     this.socket?.destroy();
+  }
+
+  private async change(type: string, topics: readonly string[]): Promise<void> {
+    this.socket?.send(JSON.stringify({ type, id: 's', data: { topics } }));
+    const goal = this.changed + 1;
+    await reached(() => this.changed, goal);
+    this.check(this.changed >= goal, `${type} was not answered`);
   }
 
   private check(isRight: boolean, what: string): void {
@@ -95,12 +104,12 @@ export class Connection {
     if (letter === LETTER.B) this.received += 1;
     else if (letter === LETTER.A) this.answered += 1;
     else if (letter === LETTER.E) this.wrong ||= bytes.toString('utf8', start, end);
-    else if (letter === LETTER.S && bytes.includes('"subscribed"', start, 'latin1')) this.subscribed += 1;
+    else if (letter === LETTER.S && /"(?:un)?subscribed"/.test(bytes.toString('latin1', start, end))) this.changed += 1;
   }
 }
 
 /** The machine was too busy, or the point too large: the curve ends before it. */
-export class OutOfTime extends Error {}
+class OutOfTime extends Error {}
 
 /** Takes points until they are all taken or the time is over. */
 export async function untilOutOfTime(run: () => Promise<void>): Promise<void> {

@@ -7,6 +7,8 @@ const COUNTS = [1, 10, 100, 1_000];
 const KNOWN = 10_000;
 const BIRTHS = 1_000;
 const PUBLISHES = 20_000;
+/** V8 compiles the look at names. */
+const WARM_UP = 100;
 const OF_ONE_FRAME = 100;
 const OF_A_CONNECTION = 100;
 
@@ -26,6 +28,9 @@ export async function patterns(budget: Budget): Promise<Curve> {
   try {
     await publisher.publish(PUBLISHES, () => 'bench.known.none');
     await birth(KNOWN);
+    const warm = await Connection.open(port);
+    await warm.subscribe(Array.from({ length: WARM_UP }, (_, at) => `bench.*.w${at}`));
+    warm.destroy();
     for (const count of budget.upTo(COUNTS)) {
       if (budget.isSpent()) break;
       const more = count - made;

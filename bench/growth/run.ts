@@ -49,7 +49,13 @@ for (const id of chosen) {
   if (found === undefined) throw new Error(`expected --only with some of ${Object.keys(CURVES).join(', ')}; got ${id}`);
   process.stdout.write(`${id}\n`);
   const left = chosen.slice(chosen.indexOf(id)).reduce((sum, each) => sum + (CURVES[each]?.share ?? 0), 0);
-  const curve = await found.run(budget(((end - performance.now()) / 1_000) * (found.share / left)));
+  const taking = found.run(budget(((end - performance.now()) / 1_000) * (found.share / left)));
+  // One curve that fails must not cost the others their figures; it is missing, visibly.
+  const curve = await taking.catch((error: unknown) => {
+    process.stdout.write(`  FAILED: ${String(error)}\n`);
+    return null;
+  });
+  if (curve === null) continue;
   curves.push(curve);
   for (const { figure, exponent, from, to, isSteep } of growths(curve))
     process.stdout.write(

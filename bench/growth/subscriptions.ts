@@ -10,6 +10,8 @@ const COUNTS = [1, 10, 100, 1_000, 10_000];
 const ALL = 10_000;
 const PUBLISHES = 10_000;
 const OF_ONE_FRAME = 100;
+/** So many are left one by one. */
+const LEFT = 1_000;
 const OPEN_AT_ONCE = 50;
 const STRIDE = 7_919;
 
@@ -28,7 +30,8 @@ export async function subscriptions(budget: Budget): Promise<Curve> {
       'subscribe, µs': 'each',
       'publish with its one delivery, µs': 'each',
       'memory of a subscription, bytes': 'each',
-      'end of a subscription, µs': 'each',
+      'unsubscribe, µs': 'each',
+      'end with the connection, µs': 'each',
     },
     points,
   };
@@ -65,6 +68,10 @@ async function measure(each: number): Promise<Point> {
       await reached(received, PUBLISHES);
     });
     if (received() !== PUBLISHES) throw new Error(`expected ${PUBLISHES} deliveries, got ${received()}`);
+    const leave = await micros(pid, async () => {
+      const some = readers.slice(0, Math.ceil(LEFT / each));
+      await Promise.all(some.map((reader, at) => leaveSome(reader, at * each, Math.min(each, LEFT))));
+    });
     const end = await micros(pid, async () => {
       for (const reader of readers) reader.destroy();
       await pause(0.2);
@@ -75,7 +82,8 @@ async function measure(each: number): Promise<Point> {
         'subscribe, µs': subscribe / ALL,
         'publish with its one delivery, µs': publish / PUBLISHES,
         'memory of a subscription, bytes': memory / ALL,
-        'end of a subscription, µs': end / ALL,
+        'unsubscribe, µs': leave / LEFT,
+        'end with the connection, µs': end / ALL,
       },
     };
   } finally {
@@ -87,6 +95,11 @@ async function measure(each: number): Promise<Point> {
 async function subscribeAll(reader: Connection, from: number, count: number): Promise<void> {
   for (let at = 0; at < count; at += OF_ONE_FRAME)
     await reader.subscribe(names(from + at, Math.min(OF_ONE_FRAME, count - at)));
+}
+
+async function leaveSome(reader: Connection, from: number, count: number): Promise<void> {
+  for (let at = 0; at < count; at += OF_ONE_FRAME)
+    await reader.unsubscribe(names(from + at, Math.min(OF_ONE_FRAME, count - at)));
 }
 
 function names(from: number, count: number): string[] {

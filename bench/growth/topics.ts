@@ -11,6 +11,9 @@ const PUBLISHES = 20_000;
 const SAMPLE = 100;
 const EARLIER = 5_000;
 const IDLE_SECONDS = 4;
+/** One after the other: what a turn of the node that takes long does to everybody. */
+const ANSWERS = 400;
+const ANSWER_EVERY_SECONDS = 0.005;
 const MEGABYTE = 1_048_576;
 
 export async function topics(budget: Budget): Promise<Curve> {
@@ -35,6 +38,7 @@ export async function topics(budget: Budget): Promise<Curve> {
       const ticks = cpuSeconds(pid);
       await pause(IDLE_SECONDS);
       const idled = Math.max(cpuSecondsAtRest(pid) - idle, cpuSeconds(pid) - ticks);
+      const slowest = await slowestAnswer(publisher);
       points.push({
         x: count,
         figures: {
@@ -42,6 +46,7 @@ export async function topics(budget: Budget): Promise<Curve> {
           'another publish, µs': publish / PUBLISHES,
           'memory, MB': (residentBytes(pid) - empty) / MEGABYTE,
           'CPU of a second at rest, ms': (idled / IDLE_SECONDS) * 1_000,
+          'slowest answer at rest, ms': slowest,
         },
       });
       budget.say(points.at(-1));
@@ -62,7 +67,19 @@ export async function topics(budget: Budget): Promise<Curve> {
       'another publish, µs': 'each',
       'memory, MB': 'total',
       'CPU of a second at rest, ms': 'total',
+      'slowest answer at rest, ms': 'total',
     },
     points,
   };
+}
+
+async function slowestAnswer(publisher: Connection): Promise<number> {
+  let slowest = 0;
+  for (let at = 0; at < ANSWERS; at += 1) {
+    const started = performance.now();
+    await publisher.publish(1, () => 'bench.t0');
+    slowest = Math.max(slowest, performance.now() - started);
+    await pause(ANSWER_EVERY_SECONDS);
+  }
+  return slowest;
 }

@@ -63,7 +63,7 @@ async function sit(runs: Record<string, Figures[]>, plan: Plan): Promise<void> {
     ...(stream !== null && { [STREAM]: (seconds: number) => rooms(stream, seconds, null) }),
   };
   try {
-    for (const turn of Object.values(turns)) await turn(plan.warmUpSeconds);
+    for (const turn of Object.values(turns)) await turn(2 * plan.warmUpSeconds);
     for (let round = 0; round < plan.rounds; round += 1) {
       const order = Object.entries(turns);
       for (const [label, turn] of round % 2 === 0 ? order : order.toReversed()) {

@@ -9,6 +9,7 @@ import { messageId, type Position } from '../protocol/position.ts';
 import { looksLikePattern, topicDigest, type Topic } from '../protocol/topic.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
+import { dropOldest } from '../telemetry/drop-oldest.ts';
 import { AppendQueue, type AppendLimits } from './append-queue.ts';
 import type {
   Appended,
@@ -265,8 +266,8 @@ export class DistributedBroker implements Broker, TopicLogsListener {
     const known = this.remembered.get(topic);
     if (known !== undefined) return known;
     const settings = { retention: retentionOf(topic, this.options.retention), digest: topicDigest(topic) };
-    if (this.remembered.size >= REMEMBERED_TOPICS) this.remembered.delete(this.remembered.keys().next().value as Topic);
     this.remembered.set(topic, settings);
+    dropOldest(this.remembered, REMEMBERED_TOPICS);
     return settings;
   }
 }

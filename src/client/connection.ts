@@ -69,11 +69,12 @@ export class Connection implements LinkEvents {
     this.#environment = environment;
     this.#listener = listener;
     this.#backOff = new BackOff(() => environment.random(), options.backoff);
-    this.#pulse = new Pulse(environment, {
-      link: () => this.main,
-      woke: () => this.woke(true),
-      dead: (link) => this.ended(link, 1006),
-    });
+    this.#pulse = new Pulse(
+      environment,
+      () => this.main,
+      () => this.woke(true),
+      (link) => this.ended(link, 1006),
+    );
   }
 
   /** At the first topic or publish, and whatever it waits for. */

@@ -9,13 +9,14 @@ import { jsonCodec } from './codec.ts';
 import type { ClientEvents, ClientOptions, Notification } from './client-options.ts';
 import type { ConnectionState } from './connection-state.ts';
 import { Connection } from './connection.ts';
+import type { Consumer } from './consumer.ts';
 import { standardEnvironment, type Environment } from './environment.ts';
 import { faultOf, isSignalboxError, SignalboxError } from './errors.ts';
 import type { SubscriptionState } from './feed.ts';
 import type { Link } from './link.ts';
 import { makeListeners } from './listeners.ts';
 import { putNewest } from './oldest.ts';
-import { openConsumer, type ConsumerPorts } from './open-consumer.ts';
+import { openConsumer } from './open-consumer.ts';
 import type { Publishes, QueuePorts } from './publish-ports.ts';
 import type { PublishOptions, Receipt, SavedEntry } from './publishing.ts';
 import { makeRenewal } from './renewal.ts';
@@ -37,6 +38,7 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
   const id = environment.id();
   const owner = `${id}-`;
   const { maxMessages = 1_000, maxBytes = 1_048_576 } = options.buffer ?? {};
+  const bounds = { maxMessages, maxBytes };
   const positions = new Map<string, Position>();
   /** What takes back the times after which unanswered frames count as unread. */
   const doubts = new Set<() => void>();
@@ -58,11 +60,9 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
     changed: (key, saved) => storage?.entry(key, saved),
   });
   const isMine = (key: string): boolean => publishes?.isMine(key) === true;
-  const renewal = makeRenewal(environment, tokens, requests, {
-    failed,
-    signedOut: (error) => connection.close(error),
-    dropped: (topics, error) => subscriptions.dropped(topics, error),
-  });
+  const end = (error: SignalboxError): void => connection.close(error);
+  const dropped = (topics: readonly string[], error: SignalboxError): void => subscriptions.dropped(topics, error);
+  const renewal = makeRenewal(environment, tokens, requests, failed, end, dropped);
   const subscriptions = new Subscriptions({
     environment,
     requests,
@@ -91,16 +91,10 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
     failed,
   });
 
-  const isSameUser = makeSameUser({
-    positions,
-    keep,
-    forget,
-    changed: (error) => connection.close(error),
-    inherited: (error) => {
-      publishes?.disown();
-      subscriptions.forget();
-      failed(error);
-    },
+  const isSameUser = makeSameUser(positions, keep, forget, end, (error) => {
+    publishes?.disown();
+    subscriptions.forget();
+    failed(error);
   });
 
   /** The greeting comes right behind the handshake; what is sent before it, a refusal does not read. */
@@ -112,7 +106,7 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
   /** @returns why nothing goes on, if nothing does */
   function start(): SignalboxError | null {
     if (unlisten === null && connection.state.status === 'idle') {
-      unlisten = environment.lifecycle((event) => liveWith(connection, event, flush));
+      unlisten = environment.lifecycle((event) => liveWith(connection, event, storage));
       reading = storage?.open({ environment, owner, failed }).then((saved) => {
         reading = undefined;
         for (const [topic, position] of Object.entries(saved.positions)) place(topic, position);
@@ -131,7 +125,7 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
 
   function read(topic: string, reader: Reader): () => void {
     const since = reader.since ?? 'stored';
-    const consumer = openConsumer(topic, since, reader, consumerPorts);
+    const consumer = openConsumer(topic, since, reader, bounds, keep, drained, failed, call);
     if (consumer === null) return () => {};
     let stop = (): void => consumer.end();
     // It may find out at once that it cannot connect.
@@ -200,10 +194,6 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
     doubts.add(cancel);
   }
 
-  function flush(): void {
-    storage?.flush();
-  }
-
   function became(state: ConnectionState): void {
     if (state.status !== 'connected') renewal.stop();
     if (state.status === 'closed') {
@@ -215,7 +205,7 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
       subscriptions.close(error);
       const closed = start();
       if (closed !== null) requests.close(closed);
-      flush();
+      storage?.flush();
     }
     tell('state', state);
   }
@@ -247,9 +237,7 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
     else connection.retryNow();
   }
 
-  const bounds = { maxMessages, maxBytes };
-  const drained: ConsumerPorts['drained'] = (name, consumer) => subscriptions.drained(name, consumer);
-  const consumerPorts: ConsumerPorts = { bounds, keep, drained, failed, call };
+  const drained = (name: string, consumer: Consumer): void => subscriptions.drained(name, consumer);
   const parts: ClientParts = {
     environment,
     shared: new Map(),
@@ -263,8 +251,7 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
     faulty,
   };
   const state = (name: string): SubscriptionState => subscriptions.feed(name)?.state ?? 'stopped';
-  const ports = { read, state, watch: watchers.add, publish };
-  const topic = <P>(name: string): Topic<P> => makeTopic<P>(name, client as Client, ports);
+  const topic = <P>(name: string): Topic<P> => makeTopic<P>(name, client as Client, read, state, watchers.add, publish);
   const client: Client<T> = {
     ...parts,
     get state() {

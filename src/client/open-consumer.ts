@@ -5,21 +5,19 @@ import { faultOf, SignalboxError } from './errors.ts';
 import type { Since } from './subscription-ports.ts';
 import type { Reader } from './topic.ts';
 
-export interface ConsumerPorts {
-  readonly bounds: BufferBounds;
-  readonly keep: (topic: string, position: Position) => void;
-  readonly drained: (topic: string, consumer: Consumer) => void;
-  readonly failed: (error: SignalboxError) => void;
-  /** Runs what belongs to the application. */
-  readonly call: (work: () => void) => void;
-}
-
-/** @returns `null` when it is refused at once */
+/**
+ * @param call runs what belongs to the application
+ * @returns `null` when it is refused at once
+ */
 export function openConsumer(
   topic: string,
   since: Since,
   { handler, refused, threw }: Reader,
-  { bounds, keep, drained, failed, call }: ConsumerPorts,
+  bounds: BufferBounds,
+  keep: (topic: string, position: Position) => void,
+  drained: (topic: string, consumer: Consumer) => void,
+  failed: (error: SignalboxError) => void,
+  call: (work: () => void) => void,
 ): Consumer | null {
   const events = {
     committed: ({ isStored, done }: Consumer): void => {

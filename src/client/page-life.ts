@@ -1,10 +1,11 @@
 /** What happens to a page, as its connection takes it. */
 import type { Connection } from './connection.ts';
 import type { LifecycleEvent } from './environment.ts';
+import type { ClientStorage } from './storage.ts';
 
-export function liveWith(connection: Connection, event: LifecycleEvent, flush: () => void): void {
+export function liveWith(connection: Connection, event: LifecycleEvent, storage: ClientStorage | undefined): void {
   if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
-    flush();
+    storage?.flush();
     connection.hidden();
     // An open socket keeps a page out of the back-forward cache.
     if (event === 'pagehide') connection.suspend('bfcache');

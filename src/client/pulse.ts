@@ -2,12 +2,6 @@
 import type { Environment } from './environment.ts';
 import type { Link } from './link.ts';
 
-interface PulseEvents {
-  link(): Link | null;
-  woke(): void;
-  dead(link: Link): void;
-}
-
 const BEAT_MS = 5_000;
 /** So much time between two beats is not a busy machine but one that slept. */
 const JUMP_MS = 10_000;
@@ -17,15 +11,19 @@ const ANSWER_MS = 4_000;
 
 export class Pulse {
   readonly #environment: Environment;
-  readonly #events: PulseEvents;
+  readonly #link: () => Link | null;
+  readonly #woke: () => void;
+  readonly #dead: (link: Link) => void;
   #heartbeatMs = 0;
   #beatAt = 0;
   #cancelBeat: (() => void) | null = null;
   #cancelProbe: (() => void) | null = null;
 
-  constructor(environment: Environment, events: PulseEvents) {
+  constructor(environment: Environment, link: () => Link | null, woke: () => void, dead: (link: Link) => void) {
     this.#environment = environment;
-    this.#events = events;
+    this.#link = link;
+    this.#woke = woke;
+    this.#dead = dead;
   }
 
   start(heartbeatMs: number): void {
@@ -43,7 +41,7 @@ export class Pulse {
 
   /** Whatever comes is an answer. */
   probe(isLastChance = false): void {
-    const link = this.#events.link();
+    const link = this.#link();
     if (this.#cancelProbe !== null || link === null || link.greeting === null) return;
     const environment = this.#environment;
     const sentAt = environment.elapsed();
@@ -51,10 +49,10 @@ export class Pulse {
     const wait = isLastChance ? 1_000 : ANSWER_MS;
     this.#cancelProbe = environment.after(wait, () => {
       this.#cancelProbe = null;
-      if (link.heardAt >= sentAt || this.#events.link() !== link) return;
+      if (link.heardAt >= sentAt || this.#link() !== link) return;
       // The page was frozen meanwhile, and the answer may lie in the next turn of the event loop.
       if (!isLastChance && environment.elapsed() - sentAt > wait + 1_000) this.probe(true);
-      else this.#events.dead(link);
+      else this.#dead(link);
     });
   }
 
@@ -63,12 +61,12 @@ export class Pulse {
     this.#beatAt = environment.now();
     this.#cancelBeat = environment.after(BEAT_MS, () => {
       const late = environment.now() - this.#beatAt - BEAT_MS;
-      const link = this.#events.link();
+      const link = this.#link();
       this.#cancelBeat = null;
       // It begins again with the next greeting.
       if (link === null) return;
       this.#beat();
-      if (late > JUMP_MS) this.#events.woke();
+      if (late > JUMP_MS) this.#woke();
       else if (environment.elapsed() - link.heardAt > this.#heartbeatMs + GRACE_MS) this.probe();
     });
   }

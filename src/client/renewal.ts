@@ -5,14 +5,6 @@ import type { Link } from './link.ts';
 import type { Requests } from './requests.ts';
 import type { Tokens } from './tokens.ts';
 
-interface RenewalEvents {
-  readonly failed: (error: SignalboxError) => void;
-  /** There is nobody to have a token for. */
-  readonly signedOut: (error: SignalboxError) => void;
-  /** The new token does not allow these topics. */
-  readonly dropped: (topics: readonly string[], error: SignalboxError) => void;
-}
-
 export interface Renewal {
   begin(link: Link): void;
   stop(): void;
@@ -26,11 +18,17 @@ interface Authenticated {
 /** Between two requests for a token that failed. */
 const PAUSE_MS = 10_000;
 
+/**
+ * @param signedOut told when there is nobody to have a token for
+ * @param dropped told which topics the new token does not allow
+ */
 export function makeRenewal(
   environment: Environment,
   tokens: Tokens,
   requests: Requests,
-  { failed, signedOut, dropped }: RenewalEvents,
+  failed: (error: SignalboxError) => void,
+  signedOut: (error: SignalboxError) => void,
+  dropped: (topics: readonly string[], error: SignalboxError) => void,
 ): Renewal {
   let cancel = (): void => {};
   const begin = (link: Link): void => {

@@ -25,5 +25,5 @@ test('what the server has perhaps refused unread ends and may be asked again; wh
   requests.unread(here, 5);
   expect(ends).toEqual(['early outcome_unknown true']);
   requests.lost(here);
-  expect(ends).toEqual(['early outcome_unknown true', 'late outcome_unknown true']);
+  expect(ends).toEqual(['early outcome_unknown true', 'late outcome_unknown false']);
 });

@@ -87,14 +87,14 @@ export class Requests {
 
   lost(link: Link): void {
     for (const asked of this.#asked.values()) if (asked.link === link && asked.type === PAGE) asked.link = null;
-    this.unread(link, Infinity);
+    this.unread(link, Infinity, false);
   }
 
   /** What was asked so long ago and is not answered has perhaps not been read. */
-  unread(link: Link, before: number): void {
+  unread(link: Link, before: number, temporary = true): void {
     for (const [id, { link: on, sentAt }] of this.#asked)
       if (on === link && sentAt <= before)
-        this.#end(id, new SignalboxError('outcome_unknown', 'no answer came', { temporary: true }));
+        this.#end(id, new SignalboxError('outcome_unknown', 'no answer came', { temporary }));
   }
 
   close(error: SignalboxError): void {

@@ -3,39 +3,40 @@ import type { Position } from '../protocol/position.ts';
 import type { ConnectedDetails } from '../protocol/wire.ts';
 import { SignalboxError } from './errors.ts';
 
-interface UserPorts {
-  readonly positions: ReadonlyMap<string, Position>;
-  readonly keep: (topic: string, position: Position) => void;
-  readonly forget: () => Promise<void>;
-  /** It is another one than on the connection before. */
-  readonly changed: (error: SignalboxError) => void;
-  /** The storage was another page's, before somebody else signed in here. */
-  readonly inherited: (error: SignalboxError) => void;
-}
-
 /** The user is kept as the place of a topic that nobody can have, so that every storage has room for it. */
 const USER = '@user';
 
-/** @returns whether a connection may go on with what there is */
-export function makeSameUser(ports: UserPorts): (greeting: ConnectedDetails) => boolean {
+/**
+ * @param forget forgets what there is of the one before
+ * @param changed told when it is another one than on the connection before
+ * @param inherited told when the storage was another page's, before somebody else signed in here
+ * @returns whether a connection may go on with what there is
+ */
+export function makeSameUser(
+  positions: ReadonlyMap<string, Position>,
+  keep: (topic: string, position: Position) => void,
+  forget: () => Promise<void>,
+  changed: (error: SignalboxError) => void,
+  inherited: (error: SignalboxError) => void,
+): (greeting: ConnectedDetails) => boolean {
   let wasGreeted = false;
   return ({ user, tenant = '' }) => {
     // Servers before version 0.2 do not say it.
     if (user === undefined) return true;
     const epoch = `${tenant}/${user}`;
-    const before = ports.positions.get(USER)?.epoch ?? epoch;
+    const before = positions.get(USER)?.epoch ?? epoch;
     const isFirst = !wasGreeted;
     wasGreeted = true;
     if (before !== epoch) {
       const error = new SignalboxError('user_changed', `expected the same user, got ${user}`);
-      void ports.forget();
+      void forget();
       if (!isFirst) {
-        ports.changed(error);
+        changed(error);
         return false;
       }
-      ports.inherited(error);
+      inherited(error);
     }
-    if (isFirst) ports.keep(USER, { epoch, sequence: 0 });
+    if (isFirst) keep(USER, { epoch, sequence: 0 });
     return true;
   };
 }

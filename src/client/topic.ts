@@ -48,20 +48,14 @@ export interface Reader {
   readonly since: Since | undefined;
 }
 
-/** A topic needs this of its client beside the parts that all entries may have. */
-interface TopicPorts {
-  readonly read: (topic: string, reader: Reader) => () => void;
-  readonly state: (topic: string) => SubscriptionState;
-  readonly watch: (topic: string, listener: () => void) => () => void;
-  readonly publish: (
-    type: 'Broadcast',
-    topic: string,
-    payload: unknown,
-    options: PublishOptions | undefined,
-  ) => Promise<Receipt>;
-}
-
-export function makeTopic<P>(name: string, client: Client, { read, state, watch, publish }: TopicPorts): Topic<P> {
+export function makeTopic<P>(
+  name: string,
+  client: Client,
+  read: (topic: string, reader: Reader) => () => void,
+  state: (topic: string) => SubscriptionState,
+  watch: (topic: string, listener: () => void) => () => void,
+  publish: (type: 'Broadcast', topic: string, payload: unknown, options?: PublishOptions) => Promise<Receipt>,
+): Topic<P> {
   const items = ({ since, signal }: ReadOptions = {}): AsyncIterableIterator<Item<P>> =>
     iterate<P>(({ handler, ended }) => read(name, { handler, refused: ended, since }), signal);
   return {

@@ -181,12 +181,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   // From the socket
 
   received(bytes: ArrayBuffer, binary: boolean): void {
-    if (!this.mayRead(bytes.byteLength)) return;
-    const { readingTurns, turnGuard, flusher } = this.context;
-    flusher.corked = turnGuard.framesOf(this) === 1 ? this : null;
-    if (ReadingTurns.bounds(this)) readingTurns.take(this, bytes, binary);
-    else this.read(bytes, binary, bytes.byteLength);
-    flusher.corked = null;
+    if (this.mayRead(bytes.byteLength)) this.take(bytes, binary);
   }
 
   /**
@@ -198,8 +193,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     const made = make();
     if (made === null) return;
     if ('type' in made) this.accept(made, size);
-    else if (ReadingTurns.bounds(this)) this.context.readingTurns.take(this, made, false);
-    else this.read(made, false, made.byteLength);
+    else this.take(made, false);
   }
 
   /** Reads what {@link received} has taken, at once or in a later turn. */
@@ -455,6 +449,14 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     counters.received.add('invalid', this.codec.index);
     if (unread !== LEFT_UNREAD) this.reject(unread, undefined);
     return false;
+  }
+
+  private take(bytes: ArrayBuffer, binary: boolean): void {
+    const { readingTurns, turnGuard, flusher } = this.context;
+    flusher.corked = turnGuard.framesOf(this) === 1 ? this : null;
+    if (ReadingTurns.bounds(this)) readingTurns.take(this, bytes, binary);
+    else this.read(bytes, binary, bytes.byteLength);
+    flusher.corked = null;
   }
 
   private accept(frame: Decoded, size: number): void {

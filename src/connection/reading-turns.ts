@@ -214,7 +214,7 @@ export class ReadingTurns {
     } else if (waiting.code !== null) connection.closed(waiting.code);
   }
 
-  /** The answers to some messages leave in one write, as they do where messages are read when they come. */
+  /** The answers to some messages leave in one write, as they do when messages are read at once. */
   private readCorked(connection: Connection, queue: BoundedQueue<Unread>): void {
     const { transport } = connection;
     if (transport === null) this.readSome(connection, queue);

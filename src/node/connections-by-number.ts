@@ -21,8 +21,10 @@ export class ConnectionsByNumber<C extends Numbered> {
   }
 
   remove(number: number): void {
-    if (this.get(number) === undefined) return;
-    this.entries[this.placeOf(number)] = number;
+    const place = this.placeOf(number);
+    const entry = this.entries[place];
+    if (typeof entry !== 'object' || entry.number !== number) return;
+    this.entries[place] = number;
     this.gone += 1;
     if (this.gone * 2 <= this.entries.length) return;
     this.entries = this.entries.filter((entry) => typeof entry === 'object');

@@ -9,6 +9,7 @@ import { ERRORS, notAllowed, quote, refusal, type Denial, type Refusal } from '.
 import { joinParts } from '../protocol/parts.ts';
 import { looksLikePattern, ME, qualify } from '../protocol/topic.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
+import { leavingAtOnce } from '../telemetry/drop-oldest.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { RightsChange } from './rights-change.ts';
 import { SubjectIndex, type Subject } from './subject-index.ts';
@@ -154,8 +155,9 @@ export class Decisions implements Authorizer {
 
   private remember(key: string, { user, tenant, name }: Subject, problem: Refusal | null, ageMs: number): void {
     if (ageMs <= 0 || (problem !== null && ERRORS[problem.reason].temporary)) return;
-    const before = this.remembered.get(key) ?? (this.isFull ? this.oldest : undefined);
+    const before = this.remembered.get(key);
     if (before !== undefined) this.forget(before);
+    else if (this.isFull) this.forgetOldest();
     const known = { key, user, tenant, name, problem, until: this.clock.elapsed() + ageMs };
     this.remembered.set(key, known);
     this.rememberedAbout.add(known);
@@ -165,8 +167,13 @@ export class Decisions implements Authorizer {
     return this.remembered.size >= this.options.capacity;
   }
 
-  private get oldest(): Remembered | undefined {
-    return this.remembered.values().next().value;
+  private forgetOldest(): void {
+    let left = leavingAtOnce(this.options.capacity);
+    for (const known of this.remembered.values()) {
+      if (left === 0) return;
+      left -= 1;
+      this.forget(known);
+    }
   }
 
   /** Asks one owner, or waits with those who have asked it the same. */

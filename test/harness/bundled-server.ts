@@ -12,7 +12,7 @@ const FOLDER = 'bundled';
 /**
  * With what they need themselves. Others stay outside: they are loaded by few servers, and some look for files beside their own.
  */
-const PACKAGES = new Set([
+const PACKAGES: ReadonlySet<string> = new Set([
   'engine.io-parser',
   'ioredis',
   'jose',
@@ -30,8 +30,7 @@ export async function bundlePrograms(dist: string): Promise<void> {
   const bundle = await rolldown({
     input: Object.fromEntries(PROGRAMS.map((program) => [nameOf(program), join(dist, `${program}.js`)])),
     platform: 'node',
-    external: (name, importer) =>
-      importer?.startsWith(dist) === true && /^[@\w]/.test(name) && !PACKAGES.has(name),
+    external: (name, importer) => importer?.startsWith(dist) === true && /^[@\w]/.test(name) && !PACKAGES.has(name),
     // hdr-histogram-js calls `eval`, which a bundler warns of.
     logLevel: 'silent',
     plugins: [

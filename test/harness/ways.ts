@@ -126,12 +126,18 @@ const browser: Way = {
       headers: cursor === undefined ? {} : { 'last-event-id': cursor },
     });
     const { positions } = await stream.subscribed();
+    // Messages that came and were not taken yet are lost with the stream: a browser has taken all that its id says.
+    let taken = cursor;
     const reader = new BrowserReader(
-      () => stream.waitFor(isNews, 'news'),
+      async () => {
+        const frame = await stream.waitFor(isNews, 'news');
+        taken = frame.lastId;
+        return frame;
+      },
       () => stream.drop(),
       at?.positions ?? positions,
     );
-    reader.cursor = () => stream.lastId;
+    reader.cursor = () => taken ?? stream.lastId;
     return reader;
   },
 };

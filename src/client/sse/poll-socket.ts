@@ -131,7 +131,7 @@ function startsOf(news: readonly ServerFrame[]): Record<string, Position> {
   for (const { type, data } of news) {
     const before = data.cause === 'history_lost' ? 0 : 1;
     // Of a message `from` is its sender.
-    const first = type === 'Gap' ? (data.from ?? data.sequence) : data.sequence;
+    const first = (type === 'Gap' && data.from) || data.sequence;
     starts[topicOf(data)] ??= { epoch: data.epoch, sequence: Number(first) - before };
   }
   return starts;
