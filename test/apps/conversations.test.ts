@@ -1,4 +1,4 @@
-/** Conversations on a node: one numbering in the table and in the log, whoever is killed in between. */
+/** Conversations on a node: one numbering in the table and in the log, also when a node is killed in between. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { app } from '../../src/apps/conversations/app.ts';
 import { senderOf } from '../../src/apps/conversations/sending.ts';

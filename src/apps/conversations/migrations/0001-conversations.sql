@@ -47,4 +47,4 @@ create table messages (
 );
 
 -- The same message again finds its first place.
-create unique index messages_once on messages (tenant, conversation, sender, client_id) where client_id is not null;
+create unique index messages_once on messages (client_id, sender, conversation, tenant) where client_id is not null;
