@@ -28,8 +28,8 @@ export default defineConfig({
   test: {
     reporters: report === undefined ? ['default'] : ['default', 'json'],
     ...(report !== undefined && { outputFile: { json: report } }),
-    // Most files wait for servers, Redis and timers most of the time: two workers a core leave them idle for a tenth of the time.
-    maxWorkers: 4,
+    // Most files wait for servers, Redis and timers most of the time: two workers a core leave them idle for a fifth of the time.
+    maxWorkers: 5,
     sequence: { sequencer: SpreadWaiting },
     projects: [
       // One project: files of two never share a process, and each process loads all that it tests anew.

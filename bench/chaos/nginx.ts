@@ -7,7 +7,7 @@ import { freePort } from './ports.ts';
 import { eventually, Program } from './processes.ts';
 
 const CONFIG = fileURLToPath(new URL('../../deploy/nginx/nginx.conf', import.meta.url));
-const SERVERS = /server server-1:8081(.*)\n.*server server-2:8081.*\n/;
+const SERVERS = /server server-1:8081(.*)\n.*server server-2:8081.*\n/g;
 
 export interface Proxy {
   readonly url: string;
@@ -51,7 +51,7 @@ export async function startNginx(nodes: readonly string[], connections = 512): P
 
 function configFor(port: number, nodes: readonly string[], connections: number, directory: string): string {
   const delivered = readFileSync(CONFIG, 'utf8');
-  const parameters = SERVERS.exec(delivered)?.[1];
+  const parameters = delivered.matchAll(SERVERS).next().value?.[1];
   if (parameters === undefined) throw new Error(`expected two servers in ${CONFIG}`);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (kind) => `${kind}_temp_path ${directory}/${kind};`,
