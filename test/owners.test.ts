@@ -11,7 +11,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   // What waits in mailboxes: of a subscription, a connection and the node.
   'connection/mailbox-sums.ts': ['queuedCount', 'queuedBytes'],
   'connection/waiting-list.ts': ['firstWaiting', 'lastWaiting', 'isWaiting', 'nextWaiting'],
-  'connection/subscriptions.ts': ['subscriptions', 'byTopic', 'patterns', 'isExplicit', 'holds'],
+  'connection/subscriptions.ts': ['subscriptions', 'named', 'byTopic', 'patterns', 'isExplicit', 'holds'],
   'connection/commands/subscribe.ts': ['joining'],
   'connection/recheck.ts': ['rechecks'],
   'connection/catch-up.ts': ['lagging'],

@@ -113,6 +113,8 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   /** The subscriptions by topic, once they are too many to be looked through. */
   byTopic: Map<Topic, Subscription> | null = null;
   patterns: string[] | null = null;
+  /** How many of the subscriptions the client named itself. */
+  named = 0;
 
   // commands/ and recheck.ts
   /** The `Subscribe` under way. */

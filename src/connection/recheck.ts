@@ -15,7 +15,7 @@ import { tellUnsubscribed } from './events.ts';
 import { rejection, statusFrame } from './replies.ts';
 import { serveOut } from './serve-out.ts';
 import { sessionChanged } from './sessions.ts';
-import { activeSubscriptions, endPatterns, endTopic, hold, holdFor, release } from './subscriptions.ts';
+import { activeSubscriptions, endPatterns, endTopics, hold, holdFor, release } from './subscriptions.ts';
 
 type Refused = ReadonlyMap<string, Refusal>;
 
@@ -162,8 +162,12 @@ function namesOf({ subscriptions, patterns }: Connection): string[] {
 function endRefused(connection: Connection, refused: Refused): Map<string, Refusal> {
   const there = new Set(namesOf(connection));
   const ended = new Map([...refused].filter(([name]) => there.has(name)));
-  for (const name of ended.keys()) if (!looksLikePattern(name)) endTopic(connection, name);
-  endPatterns(connection, [...ended.keys()]);
+  const names = [...ended.keys()];
+  endTopics(
+    connection,
+    names.filter((name) => !looksLikePattern(name)),
+  );
+  endPatterns(connection, names);
   if (ended.size > 0) sessionChanged(connection);
   tellUnsubscribed(connection, ended.keys());
   return ended;

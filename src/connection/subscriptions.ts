@@ -26,10 +26,8 @@ const TRIED = 4;
 const indexes = new WeakMap<readonly string[], PatternIndex<true>>();
 
 /** Subscriptions that the client named: topics and patterns, not what patterns matched. */
-export function activeSubscriptions(connection: Connection): number {
-  let count = connection.patterns?.length ?? 0;
-  for (const { isExplicit } of connection.subscriptions) if (isExplicit) count += 1;
-  return count;
+export function activeSubscriptions({ patterns, named }: Connection): number {
+  return named + (patterns?.length ?? 0);
 }
 
 export function findSubscription(connection: Connection, topic: Topic): Subscription | undefined {
@@ -79,36 +77,47 @@ export function endSubscription(connection: Connection, subscription: Subscripti
 }
 
 /**
- * The client does not want the topic for itself any more: a pattern that matches it goes on delivering it.
- * @returns whether it was subscribed to
+ * The client does not want the topics for itself any more: a pattern that matches one goes on delivering it.
+ * @returns those that were subscribed to
  */
-export function endTopic(connection: Connection, name: string): boolean {
-  const subscription = findSubscription(connection, nodeName(connection.principal, name));
-  if (subscription?.isExplicit !== true) return false;
-  disclaim(subscription);
-  ungrant(connection, name);
-  if (!isMatched(connection, subscription)) endSubscription(connection, subscription);
-  return true;
+export function endTopics(connection: Connection, names: readonly string[]): readonly string[] {
+  const left = new Set<Subscription>();
+  const ended = names.filter((name) => {
+    const subscription = findSubscription(connection, nodeName(connection.principal, name));
+    if (subscription?.isExplicit !== true) return false;
+    disclaim(connection, subscription);
+    ungrant(connection, name);
+    if (!isMatched(connection, subscription)) left.add(subscription);
+    return true;
+  });
+  endAll(connection, left);
+  return ended;
 }
 
 /** The client names the topic itself. */
-export function claim(subscription: Subscription): void {
+export function claim(connection: Connection, subscription: Subscription): void {
+  if (subscription.isExplicit) return;
   subscription.isExplicit = true;
+  connection.named += 1;
 }
 
 /** The client names the topic itself no longer: only patterns hold the subscription, if any match. */
-export function disclaim(subscription: Subscription): void {
+export function disclaim(connection: Connection, subscription: Subscription): void {
+  if (!subscription.isExplicit) return;
   subscription.isExplicit = false;
+  connection.named -= 1;
 }
 
 /** Many at once: the list is gone through once. */
 function endAll(connection: Connection, ended: ReadonlySet<Subscription>): void {
+  if (ended.size === 0) return;
   for (const subscription of ended) leave(connection, subscription);
   connection.subscriptions = connection.subscriptions.filter((other) => !ended.has(other));
   for (const subscription of ended) forgetName(connection, subscription);
 }
 
 function leave(connection: Connection, subscription: Subscription): void {
+  disclaim(connection, subscription);
   settleBooks(connection, subscription);
   connection.context.router.leave(subscription);
 }
@@ -128,6 +137,7 @@ export function endSubscriptions(connection: Connection): void {
   for (const pattern of patterns ?? [])
     context.router.leavePattern(qualify(connection.principal.tenant, pattern), connection);
   connection.subscriptions = [];
+  connection.named = 0;
   connection.byTopic = null;
   connection.patterns = null;
   clearWaiting(connection);
@@ -238,7 +248,7 @@ export function dropUnmatched(connection: Connection): void {
   const ended = connection.subscriptions.filter(
     (subscription) => !subscription.isExplicit && !isMatched(connection, subscription),
   );
-  if (ended.length > 0) endAll(connection, new Set(ended));
+  endAll(connection, new Set(ended));
 }
 
 function settleBooks(connection: Connection, subscription: Subscription): void {

@@ -165,9 +165,9 @@ class Request implements Joining {
     if (existing?.isExplicit !== true && this.isFull) return this.reject(entry.topic, this.tooMany());
     this.topics.push(entry.topic);
     if (existing?.isExplicit !== true) this.fresh.add(entry.topic);
-    if (existing === undefined) claim(this.add(entry));
+    if (existing === undefined) claim(connection, this.add(entry));
     else {
-      claim(existing);
+      claim(connection, existing);
       this.joinAgain(existing, entry);
     }
   }
@@ -318,7 +318,7 @@ class Request implements Joining {
   private leaveToPattern(subscription: Subscription): void {
     const { connection } = this;
     if (subscription.state === ENDED) return;
-    disclaim(subscription);
+    disclaim(connection, subscription);
     if (!isMatched(connection, subscription) || !subscription.topic.isReady) endSubscription(connection, subscription);
     else if (subscription.state === JOINING) connection.context.router.startLive(subscription);
   }
