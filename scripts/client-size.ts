@@ -11,8 +11,8 @@ const CLIENT = fileURLToPath(new URL('../src/client', import.meta.url));
  * them so. What an entry shares with the core is counted in both.
  */
 const LIMITS: Readonly<Record<string, number>> = {
-  'index.ts': 12_070,
-  'classic/index.ts': 13_080,
+  'index.ts': 12_090,
+  'classic/index.ts': 13_100,
   'debug/index.ts': 160,
   'history/index.ts': 600,
   'iterators/index.ts': 256,

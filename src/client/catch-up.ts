@@ -65,7 +65,9 @@ export class CatchUp {
   #read(feed: Feed, consumer: Consumer, last: number | null): void {
     consumer.isReading = true;
     const topic = feed.name;
-    const since = consumer.position ?? undefined;
+    const before = consumer.position;
+    // Where nobody had used the topic yet, the beginning of its log is what comes next.
+    const since = before?.epoch ? before : undefined;
     const request =
       last === null
         ? { topic, since, limit: Math.min(PAGE, consumer.capacity) }
@@ -81,7 +83,7 @@ export class CatchUp {
       if (error !== null) return this.#failed(feed, consumer, error);
       const { position } = consumer;
       // The log has nothing more, and the topic has not heard yet that its old log is lost: asked at once, it says the same.
-      if (last === null && position?.epoch === since?.epoch && position?.sequence === since?.sequence)
+      if (last === null && position?.epoch === before?.epoch && position?.sequence === before?.sequence)
         return this.#later(feed, consumer);
       this.#backOff.attempt = 0;
       this.go(feed, consumer);
@@ -113,8 +115,7 @@ export class CatchUp {
     if (messages.length > 0 && at >= position.sequence) return;
     if (position.epoch === '') {
       // Nobody has used the topic yet, so everything that comes is new.
-      consumer.begins = 'earliest';
-      consumer.position = feed.last?.sequence === 0 ? feed.last : null;
+      consumer.position = feed.last?.sequence === 0 ? feed.last : position;
       return;
     }
     if (consumer.position !== null && at < position.sequence && messages.length === 0)

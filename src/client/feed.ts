@@ -50,9 +50,11 @@ export class Feed {
 
   /** An entry of `Subscribe`. */
   entry(): unknown {
-    if (this.last !== null) return { topic: this.name, ...this.last };
-    const isFirst = [...this.consumers].some(({ isJoined, begins }) => isJoined && begins === 'earliest');
-    return isFirst ? { topic: this.name, from: 'earliest' } : this.name;
+    const { last } = this;
+    if (last?.epoch) return { topic: this.name, ...last };
+    if (last || [...this.consumers].some(({ isJoined, begins }) => isJoined && begins === 'earliest'))
+      return { topic: this.name, from: 'earliest' };
+    return this.name;
   }
 
   /** It is away from the wire, until it is asked for again. */
@@ -71,11 +73,18 @@ export class Feed {
     this.link = link;
     this.asked = link;
     this.isEphemeral = position === undefined;
+    const { last } = this;
     // On a topic that is resumed nothing moves: what is missing follows, or a Gap in its place.
-    this.last ??= position ?? null;
+    if (!last?.epoch) {
+      this.last = position ?? null;
+      // Nobody had used the topic, and its log does not begin with the first message any more.
+      if (last && position?.sequence)
+        this.#deliver(hole(this.name, 'trimmed', 1, position.sequence, position.epoch), 0);
+    }
     this.#head = (position?.sequence ?? 0) + (recovery?.missed ?? 0);
     // The Gap that says where it goes on is still to come.
-    this.#awaitsGap = recovery?.recovered === false && !['trimmed', 'no_history'].includes(recovery.reason ?? '');
+    this.#awaitsGap =
+      recovery?.recovered === false && recovery.reason !== 'trimmed' && recovery.reason !== 'no_history';
     if (!isMoved) this.isLive = false;
     this.#goLive();
   }

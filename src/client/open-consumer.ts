@@ -32,7 +32,7 @@ export function openConsumer(
     refused: (error: SignalboxError | null): void => call(() => refused(error)),
   };
   if (typeof since === 'object' && !('last' in since) && !(typeof since.epoch === 'string' && since.sequence >= 0)) {
-    events.refused(new SignalboxError('invalid_field', 'expected a position: its epoch and sequence'));
+    events.refused(new SignalboxError('invalid_field', 'expected epoch and sequence'));
     return null;
   }
   return new Consumer(handler, since === 'stored', bounds, events);

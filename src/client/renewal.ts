@@ -49,7 +49,7 @@ export function makeRenewal(
         }
         const { expires_at: expiresAt, unsubscribed = [] } = (details ?? {}) as Authenticated;
         tokens.accepted(expiresAt);
-        dropped(unsubscribed, new SignalboxError('not_allowed', 'the new token does not allow it', { code: 403 }));
+        dropped(unsubscribed, new SignalboxError('not_allowed', 'the token does not allow it', { code: 403 }));
       };
       requests.ask('Authenticate', { token }, answered, link);
     });

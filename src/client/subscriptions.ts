@@ -117,7 +117,7 @@ export class Subscriptions {
     const rejected = (details['rejected'] ?? []) as SubscribedDetails['rejected'];
     for (const name of topics) link.given.delete(name);
     for (const entry of rejected) this.#refuse(link, this.#feeds.get(entry.topic), refused(entry));
-    if (rejected.length === 0) this.dropped(topics, new SignalboxError('unsubscribed', 'the server has ended it'));
+    if (rejected.length === 0) this.dropped(topics, new SignalboxError('unsubscribed', 'the server ended it'));
   }
 
   /** The server dropped them: the new token does not allow them. */

@@ -99,6 +99,16 @@ describe('readers share a topic', () => {
     expect(server.frames('History').length).toBeLessThan(4);
   });
 
+  test('a topic that nobody had used, and whose log has lost its beginning since, has a gap', async () => {
+    const { client, server, pass } = rig();
+    for (const text of ['1', '2', '3']) server.publish('a', text);
+    server.trim('a', 1);
+    // What the server says of a topic that nobody has used: the place where a reader stands that was told so.
+    const items = collect(client.topic('a'), { since: { epoch: '', sequence: 0 } });
+    await pass(100);
+    expect(items).toEqual(['gap 1..2', '3', 'live']);
+  });
+
   test('a thousand topics are asked for in frames of a hundred', async () => {
     const { client, server, pass } = rig();
     for (let at = 0; at < 1_000; at += 1) collect(client.topic(`t.${at}`));
