@@ -65,6 +65,8 @@ function configFor(port: number, nodes: readonly string[], connections: number, 
     ['access_log /dev/stdout plain;', `access_log ${directory}/access.log plain;`],
     ['listen 80;', `listen 127.0.0.1:${port};`],
     ['listen [::]:80;', ''],
+    // All clients here have one address; they keep to WebSockets, which need not stay at one node.
+    ['hash $remote_addr consistent;', 'least_conn;'],
     [SERVERS, nodes.map((node) => `server ${node}${parameters}\n`).join('')],
     ['http {', `http {\n${temporary.join('\n')}`],
   ];
