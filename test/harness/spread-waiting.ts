@@ -10,6 +10,7 @@ const WAITING: readonly string[] = [
   'redis-control',
   'workers-restarts',
   'load',
+  'floods',
   'proxies-streams',
   'bad-server-http',
   'workers-kernel',
@@ -17,8 +18,13 @@ const WAITING: readonly string[] = [
   'redis-nodes',
   'handshakes',
   'event-stream-slow',
+  'client/reconnect',
+  'faults',
+  'all-nodes',
+  'broker/redis',
   'event-stream-nodes',
   'drain',
+  'close-frame',
 ];
 /** Of the whole, by when the last one of them has begun. */
 const BEGUN_BY = 0.7;

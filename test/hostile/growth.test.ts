@@ -128,7 +128,7 @@ const DIMENSIONS: readonly { name: string; size: number; prepare: Prepare }[] = 
   {
     // So many that a walk over all of them for each costs more than the rest.
     name: 'subscriptions of a connection',
-    size: 16_000,
+    size: 8_000,
     prepare: (size) => {
       const { client } = nodeWith([]);
       const topics = names(size, (at) => `chat.${at}`);
