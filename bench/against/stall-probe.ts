@@ -1,21 +1,11 @@
 /** W5 in slices: 10 of 110 readers stop for some seconds at a fixed rate, and catch up from a deep log. */
-import { Client } from '../generator/client.ts';
-import { Publisher } from '../generator/publisher.ts';
-import { StalledClients } from '../generator/stalled-clients.ts';
-import { Tally } from '../generator/tally.ts';
 import { pause } from '../pause.ts';
-import { SERVERS, startSignalbox } from '../servers.ts';
-import { benchToken } from '../tokens.ts';
-import { openAll } from '../workloads/fan-out.ts';
+import { startSignalbox } from '../servers.ts';
+import { HEALTHY, openStallScene, PER_SECOND, STALLED } from '../workloads/stall-scene.ts';
 import type { Probe, Slice } from './contest.ts';
 import { measured, reached } from './rest.ts';
 
-const TOPIC = 'bench.0';
-const PAYLOAD = 1_024;
-const HEALTHY = 100;
-const STALLED = 10;
-const PER_SECOND = 2_000;
-/** The kernel alone holds two seconds of them. */
+/** The kernel alone holds two seconds of messages. */
 const STALL_SECONDS = 5;
 const CATCH_UP_SECONDS = 3;
 const LOOK_SECONDS = 0.1;
@@ -23,23 +13,8 @@ const LOOKS = 200;
 
 export async function openStall(checkout: string): Promise<Probe> {
   const running = await startSignalbox({ 'topics.history': '65536' }, undefined, checkout);
-  const { pid, port } = running;
-  const wire = SERVERS['signalbox-json'].wire(PAYLOAD);
-  const tally = new Tally();
-  const common = { port, topic: TOPIC, token: await benchToken('bench') };
-  const healthy = await openAll(
-    Array.from({ length: HEALTHY }, () => ({ ...common, wire, tally, role: 'subscriber' })),
-  );
-  const stalled = await StalledClients.open({ ...common, payloadBytes: PAYLOAD, count: STALLED });
-  const client = await Client.open({ ...common, wire, tally: new Tally(), role: 'publisher' });
-  const publisher = new Publisher({
-    client,
-    tally,
-    wire,
-    topics: [TOPIC],
-    subscribersPerTopic: HEALTHY,
-    payloadBytes: PAYLOAD,
-  });
+  const { pid } = running;
+  const { tally, stalled, publisher, close } = await openStallScene(running.port, STALLED);
 
   async function latency(seconds: number): Promise<{ p50: number; p99: number }> {
     tally.latency.reset();
@@ -92,9 +67,7 @@ export async function openStall(checkout: string): Promise<Probe> {
   return {
     slice,
     close: async () => {
-      publisher.stop();
-      stalled.end();
-      for (const each of [client, ...healthy]) each.destroy();
+      close();
       await running.stop();
     },
   };

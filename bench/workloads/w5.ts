@@ -3,18 +3,16 @@
  * then read on; what they get is checked to the end. In pairs with and without the stalled ones, because one run
  * differs from the next by more than the stall does.
  */
-import { Client } from '../generator/client.ts';
-import { Publisher } from '../generator/publisher.ts';
-import { StalledClients } from '../generator/stalled-clients.ts';
-import { Tally } from '../generator/tally.ts';
+import type { StalledClients } from '../generator/stalled-clients.ts';
+import type { Tally } from '../generator/tally.ts';
 import { pause } from '../pause.ts';
 import { cpuSeconds, residentBytes } from '../processes.ts';
 import type { Plan, Section } from '../section.ts';
 import { SERVERS, type Settings } from '../servers.ts';
 import { readCounters } from '../server-counters.ts';
 import { median, milliseconds } from '../statistics.ts';
-import { benchToken } from '../tokens.ts';
-import { arrival, openAll } from './fan-out.ts';
+import { arrival } from './fan-out.ts';
+import { HEALTHY, openStallScene, PER_SECOND, STALLED } from './stall-scene.ts';
 
 interface StallResult {
   readonly stalled: number;
@@ -47,11 +45,6 @@ interface Pair {
   readonly with: StallResult;
 }
 
-const TOPIC = 'bench.0';
-const PAYLOAD = 1_024;
-const HEALTHY = 100;
-const STALLED = 10;
-const PER_SECOND = 2_000;
 const WARM_UP_SECONDS = 1;
 const WARM_UP_STALL_SECONDS = 4;
 const SHALLOW = '1,000 messages';
@@ -133,23 +126,7 @@ async function run(stalledCount: number, settings: Settings, plan: Plan): Promis
   const stallSeconds = Math.round((seconds * 2) / 3);
   const running = await SERVERS['signalbox-json'].start(settings);
   const { pid, port } = running;
-  const wire = SERVERS['signalbox-json'].wire(PAYLOAD);
-  const tally = new Tally();
-  const token = await benchToken('bench');
-  const common = { port, topic: TOPIC, token };
-  const healthy = await openAll(
-    Array.from({ length: HEALTHY }, () => ({ ...common, wire, tally, role: 'subscriber' })),
-  );
-  const stalled = await StalledClients.open({ ...common, payloadBytes: PAYLOAD, count: stalledCount });
-  const client = await Client.open({ ...common, wire, tally: new Tally(), role: 'publisher' });
-  const publisher = new Publisher({
-    client,
-    tally,
-    wire,
-    topics: [TOPIC],
-    subscribersPerTopic: HEALTHY,
-    payloadBytes: PAYLOAD,
-  });
+  const { tally, stalled, publisher, close } = await openStallScene(port, stalledCount);
   try {
     publisher.atRate(PER_SECOND);
     await pause(WARM_UP_SECONDS);
@@ -196,9 +173,7 @@ async function run(stalledCount: number, settings: Settings, plan: Plan): Promis
       unaccounted: counters.unaccounted + counters.nativeDropped,
     };
   } finally {
-    publisher.stop();
-    stalled.end();
-    for (const each of [client, ...healthy]) each.destroy();
+    close();
     await running.stop();
   }
 }
