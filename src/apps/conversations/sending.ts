@@ -119,7 +119,7 @@ async function storeOnce(
     known as materialized (
       select allowed.n, allowed.epoch, message.sequence, message.sent_at, message.payload
       from allowed
-      join conversations.messages as message
+      join conversations.events as message
         on message.client_id = allowed.client_id and message.sender = allowed.sender
         and message.conversation = allowed.conversation and message.tenant || '' = allowed.tenant
     ),
@@ -129,7 +129,7 @@ async function storeOnce(
       where n not in (select n from known)
     ),
     stored as (
-      insert into conversations.messages (tenant, conversation, sequence, sender, client_id, payload, sent_at)
+      insert into conversations.events (tenant, conversation, sequence, sender, client_id, payload, sent_at)
       select tenant, conversation, sequence, sender, client_id, payload, sent_at from numbered
     ),
     counted as (

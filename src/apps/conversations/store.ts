@@ -39,7 +39,7 @@ export async function createConversation(database: Database, made: NewConversati
   return database.transaction<Tables, boolean>(async (tables) => {
     const { numInsertedOrUpdatedRows } = await tables
       .insertInto('conversations')
-      .values({ tenant, id, kind, epoch })
+      .values({ tenant, id, kind, epoch, created_by: made.members[0] ?? '' })
       .onConflict((of) => of.doNothing())
       .executeTakeFirstOrThrow();
     if (numInsertedOrUpdatedRows === 0n) return false;
@@ -73,7 +73,7 @@ export async function readPage(
     .select(['epoch', 'head'])
     .select((of) =>
       of
-        .selectFrom('messages')
+        .selectFrom('events')
         .select((message) => message.fn.min('sequence').as('first'))
         .where('tenant', '=', tenant)
         .where('conversation', '=', id)
@@ -84,7 +84,7 @@ export async function readPage(
     .executeTakeFirst();
   if (conversation === undefined) return null;
   const messages = await tables
-    .selectFrom('messages')
+    .selectFrom('events')
     .select(['sequence', 'sender', 'client_id as clientId', 'payload', 'sent_at as sentAt'])
     .where('tenant', '=', tenant)
     .where('conversation', '=', id)
