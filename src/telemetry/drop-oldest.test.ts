@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { growthOf, LINEAR } from '../../test/harness/growth.ts';
 import { dropOldest } from './drop-oldest.ts';
 
 test('a map keeps to its bound, and the oldest leave first', () => {
@@ -14,19 +13,4 @@ test('a map keeps to its bound, and the oldest leave first', () => {
     }
     expect([...entries.keys()]).toEqual(Array.from({ length: entries.size }, (_, at) => 3_000 - entries.size + at));
   }
-});
-
-test('newcomers to a full map cost what they cost a small one', () => {
-  const growth = growthOf((size) => {
-    const entries = new Map<number, string>();
-    let key = 0;
-    return () => {
-      for (let at = 0; at < size; at += 1) {
-        key += 1;
-        entries.set(key, '');
-        dropOldest(entries, size);
-      }
-    };
-  }, 16_000);
-  expect(growth).toBeLessThanOrEqual(LINEAR);
 });
