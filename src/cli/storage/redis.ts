@@ -95,7 +95,7 @@ export function redisStorage(config: Config, url: string, nodeName: string, logs
       await sessions.flush();
       await broker.stop();
     },
-    sweep: () => {},
+    sweeps: [],
     usage: () => {
       const { topics: followedTopics, bytes: tailBytes, pending, reads, tailReads, follower } = broker.usage();
       const sharedStore: SharedStoreGauges = {
