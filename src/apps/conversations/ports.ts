@@ -8,7 +8,17 @@ import type { Settings } from './settings.ts';
 export interface Ports {
   readonly host: Pick<
     Host,
-    'publish' | 'directMessage' | 'rightsChanged' | 'refuse' | 'isRefusal' | 'clock' | 'scheduler' | 'random' | 'log'
+    | 'publish'
+    | 'directMessage'
+    | 'rightsChanged'
+    | 'subscribe'
+    | 'unsubscribe'
+    | 'refuse'
+    | 'isRefusal'
+    | 'clock'
+    | 'scheduler'
+    | 'random'
+    | 'log'
   >;
   readonly database: Database;
   readonly settings: Settings;

@@ -2,9 +2,11 @@
 import type { z } from 'zod';
 import type { Zod } from '../vocabulary.ts';
 import { memberKeys } from './members/settings.ts';
+import { messageKeys } from './messages/settings.ts';
+import { positionKeys } from './positions/settings.ts';
 
 export type Settings = z.output<ReturnType<typeof settings>>;
 
 export function settings(z: Zod) {
-  return z.strictObject({ ...memberKeys(z) });
+  return z.strictObject({ ...memberKeys(z), ...messageKeys(z), ...positionKeys(z) });
 }
