@@ -2,7 +2,7 @@
 import type { App, HistoryPage, OwnedTopics } from '../app.ts';
 import type { Host } from '../host-api.ts';
 import { memberFrames } from './members/frames.ts';
-import { mayActLiveOf, mayActOf } from './members/rights.ts';
+import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import type { Ports, SpaceMembers } from './ports.ts';
 import { Relay } from './relay.ts';
 import { senderOf } from './sending.ts';
@@ -49,6 +49,7 @@ function ownedTopics(ports: Ports, sender: ReturnType<typeof senderOf>): OwnedTo
   return {
     pattern: TOPICS,
     mayAct: mayActOf(ports),
+    readable: readableOf(ports),
     publishing: async ({ tenant }, { topic, from, idempotencyKey, payload }) => {
       const sent = await sender.put({
         tenant,
