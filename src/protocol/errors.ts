@@ -131,6 +131,13 @@ export const ERRORS = {
     when: 'a History or GetMissedMessages of this connection is still unanswered',
     remedy: 'wait for its Status, then ask again',
   },
+  wrong_state: {
+    code: 409,
+    temporary: false,
+    strike: false,
+    when: 'what was asked for cannot be done in the state that this is in: the members of a private conversation are fixed, a group is full',
+    remedy: 'look at its state, which others may have changed meanwhile; the message says what was expected',
+  },
   payload_too_large: {
     code: 413,
     temporary: false,

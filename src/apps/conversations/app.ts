@@ -1,41 +1,54 @@
-/**
- * Conversations: members, and messages in tables and in the log under one number. Only the sending transaction and the topics
- * stand so far; the application is not among those that a configuration can name.
- */
-import type { Database } from '../../database/database.ts';
+/** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App, HistoryPage, OwnedTopics } from '../app.ts';
 import type { Host } from '../host-api.ts';
+import { memberFrames } from './members/frames.ts';
+import { mayActLiveOf, mayActOf } from './members/rights.ts';
+import type { Ports, SpaceMembers } from './ports.ts';
 import { Relay } from './relay.ts';
 import { senderOf } from './sending.ts';
-import { isMember, readPage } from './store.ts';
-import { conversationOf, TOPICS } from './topic.ts';
+import { settings, type Settings } from './settings.ts';
+import { readPage } from './store.ts';
+import { conversationOf, LIVE_TOPICS, TOPICS } from './topic.ts';
 
-export const app: App = {
-  name: 'conversations',
-  database: { migrations: new URL('./migrations/', import.meta.url) },
-  start: (host) => {
-    const { database } = host;
-    if (database === null) throw new Error('expected a database');
-    const sender = senderOf(database);
-    const relay = new Relay(host, database);
-    return {
-      topics: [ownedTopics(host, database, sender)],
-      stop: async () => {
-        await relay.stop();
-        await sender.settled();
-      },
-    };
-  },
-};
+export interface Options {
+  /** Who takes part in a space; without, those that a backend has added. */
+  readonly spaces?: SpaceMembers;
+}
 
-function ownedTopics(host: Host, database: Database, sender: ReturnType<typeof senderOf>): OwnedTopics {
+/** For a program that knows the members of its spaces; the configuration has {@link app}. */
+export function conversations({ spaces }: Options = {}): App<Settings> {
+  return {
+    name: 'conversations',
+    settings,
+    database: { migrations: new URL('./migrations/', import.meta.url) },
+    start: (host, given) => {
+      const { database } = host;
+      if (database === null) throw new Error('expected a database');
+      const ports: Ports = { host, database, settings: given, spaces: spaces ?? null };
+      const sender = senderOf(database);
+      const relay = new Relay(host, database);
+      return {
+        frames: memberFrames(host, ports),
+        topics: [ownedTopics(ports, sender), { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(ports) }],
+        stop: async () => {
+          await relay.stop();
+          await sender.settled();
+        },
+      };
+    },
+  };
+}
+
+export const app = conversations();
+
+function ownedTopics(ports: Ports, sender: ReturnType<typeof senderOf>): OwnedTopics {
+  const { host, database } = ports;
   // The same words for what is forbidden and what does not exist.
   const unknown = (topic: string): ReturnType<Host['refuse']> =>
     host.refuse('not_found', 'expected a conversation of this user', { details: { topic } });
   return {
     pattern: TOPICS,
-    mayAct: async ({ tenant, user }, _action, topic) =>
-      (await isMember(database, tenant, conversationOf(topic), user)) || unknown(topic),
+    mayAct: mayActOf(ports),
     publishing: async ({ tenant }, { topic, from, idempotencyKey, payload }) => {
       const sent = await sender.put({
         tenant,

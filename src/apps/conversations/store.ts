@@ -49,18 +49,6 @@ export async function createConversation(database: Database, made: NewConversati
   });
 }
 
-export async function isMember(database: Database, tenant: string, id: string, user: string): Promise<boolean> {
-  const found = await database
-    .tables<Tables>()
-    .selectFrom('members')
-    .select('status')
-    .where('tenant', '=', tenant)
-    .where('conversation', '=', id)
-    .where('user_id', '=', user)
-    .executeTakeFirst();
-  return found?.status === 'active';
-}
-
 /** Messages with `after < sequence < before`, ascending. `null`: there is no such conversation. */
 export async function readPage(
   database: Database,

@@ -1,0 +1,1 @@
+/** Conversations on two nodes with one database and one Redis, by frames. */
