@@ -43,6 +43,11 @@ export interface App<Settings = unknown> {
   readonly settings?: (z: Zod) => z.ZodType<Settings>;
   /** It keeps something in the database of the server: then `host.database` is there. docs/database.md */
   readonly database?: UsedDatabase;
+  /**
+   * First segments of paths that its routes may have beside `/api/` and `/apps/<name>/`: `/auth`. None that the server has.
+   * Several applications may have one, but each route is one application's.
+   */
+  readonly places?: readonly `/${string}`[];
   /** Commands of the shell: `./signalbox <app> <verb>`. They run in a process of their own, without `start`. */
   readonly verbs?: readonly Verb<Settings>[];
   /** Called once per node, before the first client. A throw stops the server with the application's name and the reason. */

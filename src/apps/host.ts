@@ -41,6 +41,7 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
     isRefusal: (answer) => typeof answer === 'object' && answer !== null && isRefusal(answer),
     ...messagesOf(name, context, phase),
     ...peopleOf(bus),
+    tokenIssuer: ports.tokenIssuer,
     emit: (event, data) => {
       const size = JSON.stringify(data)?.length ?? 0;
       if (size === 0 || size > MAX_EVENT)
@@ -62,13 +63,22 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
 }
 
 /** What reaches a user on every node. */
-function peopleOf(bus: ControlBus): Pick<Host, 'disconnect' | 'notify' | 'revoke' | 'rightsChanged'> {
+function peopleOf(bus: ControlBus): Pick<Host, 'disconnect' | 'notify' | 'revoke' | 'revokeToken' | 'rightsChanged'> {
   const order = (command: Command): ReturnType<typeof reach> => reach(bus, command);
   return {
     disconnect: async (user, { reconnect = false } = {}) =>
       order(read('disconnect_user', { ...whose(user), reconnect })),
     notify: async (user, event, data) => order(read('notify_user', { ...whose(user), event, data })),
-    revoke: async (user) => order(read('revoke', whose(user))),
+    revoke: async (user, { issuedBefore, forSecs, isClosed } = {}) =>
+      order(
+        read('revoke', {
+          ...whose(user),
+          ...(issuedBefore !== undefined && { issued_before: issuedBefore / 1_000 }),
+          ...(forSecs !== undefined && { ttl_secs: forSecs }),
+          ...(isClosed !== undefined && { closed: isClosed }),
+        }),
+      ),
+    revokeToken: async (jti, forSecs) => order(read('revoke', { jti, ttl_secs: forSecs })),
     rightsChanged: async ({ user, tenant, topic }) => {
       const about = user === undefined ? { tenant: tenant ?? '' } : whose(user);
       return order(read('rights_changed', { ...about, ...(topic !== undefined && { topic }) }));
