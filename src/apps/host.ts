@@ -87,7 +87,8 @@ function peopleOf(bus: ControlBus): Pick<Host, 'disconnect' | 'notify' | 'revoke
 }
 
 function whose(user: User): { readonly user: string; readonly tenant: string } {
-  return typeof user === 'string' ? { user, tenant: '' } : user;
+  // A principal is a user too, with more than commands take.
+  return typeof user === 'string' ? { user, tenant: '' } : { user: user.user, tenant: user.tenant };
 }
 
 /** @throws RangeError when the application gives what cannot be */

@@ -1,5 +1,6 @@
 /** A node with accounts, and what its users do. */
 import { app } from '../../src/apps/accounts/app.ts';
+import { hashPassword } from '../../src/apps/accounts/password-hash.ts';
 import { loadApps } from '../../src/apps/load.ts';
 import { startNode } from '../../src/cli/wiring.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -11,6 +12,8 @@ export const PASSWORD = 'correct horse battery staple';
 
 /** As cheap as the settings let it be. */
 const CHEAP = { scrypt_log2: 14, scrypt_parallel: 1 };
+
+let hashed: Promise<string> | null = null;
 
 export interface Session {
   readonly user: {
@@ -69,7 +72,9 @@ export class AccountsServer {
 
   /** Makes an account. @returns its id */
   async add(name: string, more: Readonly<Record<string, unknown>> = {}, tenant?: string): Promise<string> {
-    const user = { email: `${name}@example.com`, displayName: name, password: PASSWORD, ...more };
+    // One hash for all: each would take as long as a login.
+    hashed ??= hashPassword(PASSWORD, { log2: CHEAP.scrypt_log2, parallel: CHEAP.scrypt_parallel });
+    const user = { email: `${name}@example.com`, displayName: name, passwordHash: await hashed, ...more };
     const answer = await this.serve('POST', '/users', user, tenant);
     if (answer.status !== 200) throw new Error(`expected an account for ${name}, got ${JSON.stringify(answer.body)}`);
     return (answer.body['user'] as { id: string }).id;
