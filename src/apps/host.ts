@@ -42,6 +42,7 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
     isRefusal: (answer) => typeof answer === 'object' && answer !== null && isRefusal(answer),
     ...messagesOf(name, context, phase),
     ...peopleOf(bus),
+    tokenIssuer: ports.tokenIssuer,
     emit: (event, data) => {
       const size = JSON.stringify(data)?.length ?? 0;
       if (size === 0 || size > MAX_EVENT)
@@ -65,7 +66,7 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
 /** What reaches a user on every node. */
 function peopleOf(
   bus: ControlBus,
-): Pick<Host, 'disconnect' | 'notify' | 'subscribe' | 'unsubscribe' | 'revoke' | 'rightsChanged'> {
+): Pick<Host, 'disconnect' | 'notify' | 'subscribe' | 'unsubscribe' | 'revoke' | 'revokeToken' | 'rightsChanged'> {
   const order = (command: Command): ReturnType<typeof reach> => reach(bus, command);
   return {
     disconnect: async (user, { reconnect = false } = {}) =>
@@ -73,7 +74,16 @@ function peopleOf(
     notify: async (user, event, data) => order(read('notify_user', { ...whose(user), event, data })),
     subscribe: async (user, topics) => orderTopics(order, user, topics, true),
     unsubscribe: async (user, topics) => orderTopics(order, user, topics, false),
-    revoke: async (user) => order(read('revoke', whose(user))),
+    revoke: async (user, { issuedBefore, forSecs, isClosed } = {}) =>
+      order(
+        read('revoke', {
+          ...whose(user),
+          ...(issuedBefore !== undefined && { issued_before: issuedBefore / 1_000 }),
+          ...(forSecs !== undefined && { ttl_secs: forSecs }),
+          ...(isClosed !== undefined && { closed: isClosed }),
+        }),
+      ),
+    revokeToken: async (jti, forSecs) => order(read('revoke', { jti, ttl_secs: forSecs })),
     rightsChanged: async ({ user, tenant, topic }) => {
       const about = user === undefined ? { tenant: tenant ?? '' } : whose(user);
       return order(read('rights_changed', { ...about, ...(topic !== undefined && { topic }) }));
@@ -100,7 +110,8 @@ async function orderTopics(
 }
 
 function whose(user: User): { readonly user: string; readonly tenant: string } {
-  return typeof user === 'string' ? { user, tenant: '' } : user;
+  // A principal is a user too, with more than commands take.
+  return typeof user === 'string' ? { user, tenant: '' } : { user: user.user, tenant: user.tenant };
 }
 
 /** @throws RangeError when the application gives what cannot be */
