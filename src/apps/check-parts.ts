@@ -1,6 +1,6 @@
 /** What applications give back, held against one another and against the server: everything that is wrong, at once. */
 import type { Problem } from '../config/problem.ts';
-import { isSupportedPattern, isTopicName, looksLikePattern, overlaps } from '../protocol/topic.ts';
+import { isSupportedPattern, isTopicName, looksLikePattern, overlaps, covers } from '../protocol/topic.ts';
 import { CLIENT_FRAME_TYPES } from '../protocol/frames.ts';
 import type { Hooks, Parts } from './app.ts';
 import { FRAME_TYPE } from './frame-type.ts';
@@ -11,6 +11,8 @@ export interface Given {
   readonly parts: Parts;
   /** First segments of paths that it claims. */
   readonly places?: readonly string[];
+  /** Topics that it never stores. */
+  readonly ephemeral?: readonly string[] | undefined;
 }
 
 interface Taken {
@@ -29,6 +31,7 @@ export function partsProblems(
     ...placeProblems(given, routes),
     ...routeProblems(given, routes),
     ...topicProblems(given),
+    ...ephemeralProblems(given),
     ...tableProblems(given),
   ];
 }
@@ -185,6 +188,19 @@ function topicProblems(given: readonly Given[]): Problem[] {
         got: `${other.pattern} of ${other.app} has topics in common with it`,
       }));
     }),
+  );
+}
+
+/** What an application does not own, it has no say in. */
+function ephemeralProblems(given: readonly Given[]): Problem[] {
+  return given.flatMap(({ app, parts, ephemeral = [] }) =>
+    ephemeral
+      .filter((pattern) => !(parts.topics ?? []).some((owned) => covers(owned.pattern, pattern)))
+      .map((pattern) => ({
+        key: `apps.${app}`,
+        expected: 'ephemeral topics that a pattern of its own topics covers',
+        got: quoted(pattern),
+      })),
   );
 }
 

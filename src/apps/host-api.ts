@@ -57,6 +57,12 @@ export interface Host {
   disconnect(user: User, options?: { readonly reconnect?: boolean }): Promise<Reached>;
   /** A `SystemNotification` to every connection of the user, on every node. */
   notify(user: User, event: string, data: JsonValue): Promise<Reached>;
+  /**
+   * Subscribes every connection of the user to topics, on every node, as if its clients had asked; those that follow them already
+   * notice nothing. Its word is enough: `mayAct` is asked again when rights change.
+   */
+  subscribe(user: User, topics: readonly string[]): Promise<Reached>;
+  unsubscribe(user: User, topics: readonly string[]): Promise<Reached>;
   /** Refuses every token of the user that was issued until now, and closes the connections that came with one, on every node. */
   revoke(user: User, options?: RevokeOptions): Promise<Reached>;
   /** The same for one token, by its id (`jti`). @param forSecs how long it may live yet */

@@ -2,13 +2,14 @@
 import { z } from 'zod';
 import { COMMANDS, type Command, type ControlBus } from '../control/command.ts';
 import { ERRORS, isRefusal, quote, refusal } from '../protocol/errors.ts';
+import { MAX_TOPICS_PER_FRAME } from '../protocol/limits.ts';
 import type { Log } from '../telemetry/log.ts';
 import { MAX_EVENT } from './app-events.ts';
 import { AppMetrics } from './app-metrics.ts';
 import type { AppRoute } from './app-route.ts';
 import type { Calls } from './calls.ts';
 import type { Frame } from './frame.ts';
-import { reach } from '../service/reach.ts';
+import { reach, type Reached } from '../service/reach.ts';
 import type { Host, User } from './host-api.ts';
 import { messagesOf, type Phase } from './host-messages.ts';
 import type { HostPorts } from './host-ports.ts';
@@ -63,12 +64,16 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
 }
 
 /** What reaches a user on every node. */
-function peopleOf(bus: ControlBus): Pick<Host, 'disconnect' | 'notify' | 'revoke' | 'revokeToken' | 'rightsChanged'> {
+function peopleOf(
+  bus: ControlBus,
+): Pick<Host, 'disconnect' | 'notify' | 'subscribe' | 'unsubscribe' | 'revoke' | 'revokeToken' | 'rightsChanged'> {
   const order = (command: Command): ReturnType<typeof reach> => reach(bus, command);
   return {
     disconnect: async (user, { reconnect = false } = {}) =>
       order(read('disconnect_user', { ...whose(user), reconnect })),
     notify: async (user, event, data) => order(read('notify_user', { ...whose(user), event, data })),
+    subscribe: async (user, topics) => orderTopics(order, user, topics, true),
+    unsubscribe: async (user, topics) => orderTopics(order, user, topics, false),
     revoke: async (user, { issuedBefore, forSecs, isClosed } = {}) =>
       order(
         read('revoke', {
@@ -84,6 +89,24 @@ function peopleOf(bus: ControlBus): Pick<Host, 'disconnect' | 'notify' | 'revoke
       return order(read('rights_changed', { ...about, ...(topic !== undefined && { topic }) }));
     },
   };
+}
+
+/** A command holds so many topics as a frame does. */
+async function orderTopics(
+  order: (command: Command) => Promise<Reached>,
+  user: User,
+  topics: readonly string[],
+  subscribed: boolean,
+): Promise<Reached> {
+  let connections = 0;
+  const missed = new Set<string>();
+  for (let at = 0; at < topics.length; at += MAX_TOPICS_PER_FRAME) {
+    const some = topics.slice(at, at + MAX_TOPICS_PER_FRAME);
+    const reached = await order(read('change_subscriptions', { ...whose(user), topics: some, subscribed }));
+    connections = Math.max(connections, reached.connections);
+    for (const node of reached.missed) missed.add(node);
+  }
+  return { connections, missed: [...missed] };
 }
 
 function whose(user: User): { readonly user: string; readonly tenant: string } {

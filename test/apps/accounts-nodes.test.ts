@@ -51,7 +51,9 @@ describe.skipIf(POSTGRESQL === null)('two nodes with accounts', () => {
     // The answer waits until both nodes have confirmed; the frames of the close may come a little later.
     expect((await one.serve('POST', `/users/${id}/revoke`)).status).toBe(200);
     for (const client of theirs) expect((await client.closed).code).toBe(4301);
-    await annotate(`${(performance.now() - started).toFixed(0)} ms from the request to the last close; at most 1 s is promised`);
+    await annotate(
+      `${(performance.now() - started).toFixed(0)} ms from the request to the last close; at most 1 s is promised`,
+    );
     expect(await statuses(ada.token)).toEqual([401, 401]);
     expect(await statuses(bob.token)).toEqual([200, 200]);
     for (const client of others) expect((await client.publish('news', 1)).type).toBe('Ack');
