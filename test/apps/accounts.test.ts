@@ -295,7 +295,9 @@ describe('verbs', () => {
     expect((await run('password zoe@example.com', 'a second password\n')).code).toBe(0);
     await node.login('zoe', 'a second password');
     expect((await run('deactivate zoe@example.com')).lines[0]).toContain('inactive');
-    expect((await run('list')).lines.filter((line) => line.includes('zoe@example.com  user,editor  inactive'))).toHaveLength(1);
+    expect(
+      (await run('list')).lines.filter((line) => line.includes('zoe@example.com  user,editor  inactive')),
+    ).toHaveLength(1);
     expect((await run('activate zoe@example.com')).code).toBe(0);
     expect(await run('revoke nobody@example.com')).toEqual({
       code: 1,
@@ -317,8 +319,12 @@ describe('verbs', () => {
   });
 
   test('on the command line the password comes from standard input, and the token is signed with the secret', async () => {
-    const args = ['accounts', 'add', 'yan@example.com', '--url', node.server.url, '--set', 'apps.accounts.password_min=9'];
-    const { code, out, err } = await signalbox(args, { JWT_SECRET: SECRET }, `${PASSWORD}\n`);
+    const args = ['accounts', 'add', 'yan@example.com', '--url', node.server.url];
+    const { code, out, err } = await signalbox(
+      args,
+      { JWT_SECRET: SECRET, SIGNALBOX_APPS_ACCOUNTS_PASSWORD_MIN: '9' },
+      `${PASSWORD}\n`,
+    );
     expect([code, err]).toEqual([0, '']);
     expect(out).toContain('yan@example.com  user  active  yan');
     await node.login('yan');
