@@ -174,7 +174,9 @@ describe.skipIf(POSTGRESQL === null)('two nodes with conversations', () => {
     );
     for (const [space, feed] of feeds.entries()) {
       const count = said.filter((it) => it.space === space).length;
-      const heard = (await feed.take(count)).map(({ data }) => String((data.payload as { content: string }).content).split(' ')[0]);
+      const heard = (await feed.take(count)).map(
+        ({ data }) => String((data.payload as { content: string }).content).split(' ')[0],
+      );
       expect(new Set(heard)).toEqual(new Set([names[space]]));
       expect((await feed.subscribe(`conversation.${ids[1 - space]}`)).rejected).toMatchObject([
         { reason: 'not_found' },

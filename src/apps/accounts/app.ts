@@ -84,7 +84,7 @@ async function tellWhenReady(ports: {
   let first: Promise<void> = Promise.resolve();
   database.onReady(() => {
     first = tellRevocations(ports).catch((error: unknown) =>
-      host.log.warn('What was revoked before was not told again', { error: String(error) }),
+      host.log.warn('Revocations from before this start are not in force', { error: String(error) }),
     );
   });
   await first;
