@@ -13,10 +13,10 @@ import type { Storage } from './storage.ts';
 /** How long a topic without messages and subscribers keeps its epoch and sequence. */
 const FORGET_TOPIC_MS = 24 * 3_600_000;
 
-export function memoryStorage(config: Config): Storage {
+export function memoryStorage(config: Config, ephemeral: readonly string[]): Storage {
   const { topics, session, presence } = config;
   const options = {
-    retention: retentionRules(config),
+    retention: retentionRules(config, ephemeral),
     maxTopics: topics.max_topics,
     shares: sharesOf(config),
     maxBytes: topics.total_bytes,
