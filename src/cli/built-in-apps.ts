@@ -2,5 +2,6 @@
 import type { BuiltIn } from '../apps/find.ts';
 
 export const BUILT_IN: BuiltIn = {
+  media: () => import('../apps/media/app.ts'),
   webhooks: () => import('../apps/webhooks/app.ts'),
 };
