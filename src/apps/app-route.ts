@@ -38,7 +38,7 @@ export interface RouteResponse {
 export interface RouteDefinition<A extends Access, Body, Query> {
   /** `GET` answers `HEAD` too. */
   readonly method: AppMethod;
-  /** Below `/api/` or `/apps/<name>/`: literal segments and `:name` parts. */
+  /** Below `/api/`, `/apps/<name>/` or one of the application's `places`: literal segments and `:name` parts. */
   readonly path: string;
   readonly access: A;
   /** One line for the OpenAPI document. */

@@ -87,6 +87,20 @@ export const ERRORS = {
     when: 'the token cannot be verified: signature, algorithm, issuer, audience, or a claim of the wrong type',
     remedy: "run ./signalbox token --check <jwt> with the server's secret: it says which check fails",
   },
+  credentials_invalid: {
+    code: 401,
+    temporary: false,
+    strike: false,
+    when: 'a login whose e-mail address or password is wrong: nobody is told which',
+    remedy: 'ask the user again',
+  },
+  account_inactive: {
+    code: 403,
+    temporary: false,
+    strike: false,
+    when: 'the account of the user was deactivated',
+    remedy: 'an operator activates it again: ./signalbox accounts activate',
+  },
   origin_not_allowed: {
     code: 403,
     temporary: false,
@@ -130,6 +144,13 @@ export const ERRORS = {
     strike: false,
     when: 'a History or GetMissedMessages of this connection is still unanswered',
     remedy: 'wait for its Status, then ask again',
+  },
+  wrong_state: {
+    code: 409,
+    temporary: false,
+    strike: false,
+    when: 'what was asked for cannot be done in the state that this is in: the members of a private conversation are fixed, a group is full',
+    remedy: 'look at its state, which others may have changed meanwhile; the message says what was expected',
   },
   payload_too_large: {
     code: 413,

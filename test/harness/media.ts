@@ -110,6 +110,10 @@ export class MediaServer {
     return this.ask('/apps/media/files', { user, body: form });
   }
 
+  tokenOf(user: string): Promise<string> {
+    return tokenOf(user);
+  }
+
   stop(): Promise<void> {
     return this.server.stop();
   }
@@ -119,6 +123,12 @@ export class MediaServer {
 export function png(size: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size).map((_, at) => (at * 7) % 251);
   bytes.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  return bytes;
+}
+
+export function jpeg(size: number): Uint8Array<ArrayBuffer> {
+  const bytes = png(size);
+  bytes.set([0xff, 0xd8, 0xff, 0xe0]);
   return bytes;
 }
 
