@@ -2,6 +2,8 @@
 import type { App, HistoryPage, OwnedTopics } from '../app.ts';
 import type { Host } from '../host-api.ts';
 import { memberFrames } from './members/frames.ts';
+import { Jobs } from './members/jobs.ts';
+import { memberRoutes } from './members/routes.ts';
 import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import type { Ports, SpaceMembers } from './ports.ts';
 import { Relay } from './relay.ts';
@@ -27,11 +29,13 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
       const ports: Ports = { host, database, settings: given, spaces: spaces ?? null };
       const sender = senderOf(database);
       const relay = new Relay(host, database);
+      const jobs = new Jobs(ports);
       return {
         frames: memberFrames(host, ports),
+        routes: memberRoutes(host, ports),
         topics: [ownedTopics(ports, sender), { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(ports) }],
         stop: async () => {
-          await relay.stop();
+          await Promise.all([relay.stop(), jobs.stop()]);
           await sender.settled();
         },
       };
