@@ -3,5 +3,6 @@ import type { BuiltIn } from '../apps/find.ts';
 
 export const BUILT_IN: BuiltIn = {
   conversations: () => import('../apps/conversations/app.ts'),
+  accounts: () => import('../apps/accounts/app.ts'),
   webhooks: () => import('../apps/webhooks/app.ts'),
 };

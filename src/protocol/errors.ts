@@ -87,6 +87,20 @@ export const ERRORS = {
     when: 'the token cannot be verified: signature, algorithm, issuer, audience, or a claim of the wrong type',
     remedy: "run ./signalbox token --check <jwt> with the server's secret: it says which check fails",
   },
+  credentials_invalid: {
+    code: 401,
+    temporary: false,
+    strike: false,
+    when: 'a login whose e-mail address or password is wrong: nobody is told which',
+    remedy: 'ask the user again',
+  },
+  account_inactive: {
+    code: 403,
+    temporary: false,
+    strike: false,
+    when: 'the account of the user was deactivated',
+    remedy: 'an operator activates it again: ./signalbox accounts activate',
+  },
   origin_not_allowed: {
     code: 403,
     temporary: false,

@@ -16,6 +16,7 @@ import type { TopicLogs } from '../broker/topic-logs.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
+import type { Remainder } from '../telemetry/round.ts';
 import { CONFLATED, conflatedPayload } from './conflated-reader.ts';
 import type { Ledger } from './ledger.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -174,7 +175,9 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
     this.faults[Math.floor(((choice - 0.5) / 0.3) * this.faults.length)]?.(detail);
   }
 
-  sweep(): void {}
+  sweep(): Remainder {
+    return 'nothing';
+  }
 
   private linkAt(choice: number): SimulatedLogs {
     const [own, other] = this.links;

@@ -20,6 +20,9 @@ export interface StoredPage {
     readonly sequence: number;
     readonly sender: string;
     readonly clientId: string | null;
+    /** Its number among messages; `null` for another event. */
+    readonly n: number | null;
+    /** Without `n`. */
     readonly payload: string;
     readonly sentAt: Date;
   }[];
@@ -73,7 +76,7 @@ export async function readPage(
   if (conversation === undefined) return null;
   const messages = await tables
     .selectFrom('events')
-    .select(['sequence', 'sender', 'client_id as clientId', 'payload', 'sent_at as sentAt'])
+    .select(['sequence', 'message as n', 'sender', 'client_id as clientId', 'payload', 'sent_at as sentAt'])
     .where('tenant', '=', tenant)
     .where('conversation', '=', id)
     .where('sequence', '>', after)

@@ -73,6 +73,8 @@ interface Event {
   readonly deleted_at: Date | null;
   readonly parent: number | null;
   readonly thread: number | null;
+  /** The message that an edit or a deletion is about. */
+  readonly about: number | null;
 }
 
 interface Reaction {

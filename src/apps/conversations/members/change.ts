@@ -30,11 +30,15 @@ export interface Locked {
 export interface EventDraft {
   readonly payload: Readonly<Record<string, JsonValue>>;
   readonly isMessage?: boolean;
+  /** The message that it changes: what it says goes when that is deleted. */
+  readonly about?: number;
 }
 
 export interface Change<Answer> {
   readonly answer: Answer;
   readonly events?: readonly EventDraft[];
+  /** Events up to here say something else in the table now, so the log gives its own words up. */
+  readonly withdrawn?: number;
   /** Whose rights are others now. */
   readonly rightsOf?: readonly string[];
   /** Who takes part from now on. */
@@ -112,7 +116,7 @@ async function storeEvents(
   await tables
     .insertInto('events')
     .values(
-      stored.map(({ sequence, message, payload }) => ({
+      stored.map(({ sequence, message, payload, about = null }) => ({
         tenant,
         conversation: id,
         sequence,
@@ -120,6 +124,7 @@ async function storeEvents(
         sender: user,
         payload: JSON.stringify(payload),
         sent_at: now,
+        about,
       })),
     )
     .execute();
