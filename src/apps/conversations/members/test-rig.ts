@@ -46,6 +46,7 @@ export function rigOf(
       rights.push(of);
       return reached;
     },
+    withdraw: async () => null,
     subscribe: async () => reached,
     unsubscribe: async () => reached,
   };

@@ -47,6 +47,7 @@ export class PositionsRig {
       },
       directMessage: async () => ({ id: '', position: null, duplicate: false }),
       rightsChanged: async () => nobody,
+      withdraw: async () => null,
       subscribe: async () => nobody,
       unsubscribe: async () => nobody,
     };
