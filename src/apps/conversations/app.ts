@@ -5,6 +5,8 @@ import { mayActLiveOf } from './members/rights.ts';
 import { messageFrames } from './messages/frames.ts';
 import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
+import { positionParts } from './positions/parts.ts';
+import { recountVerb } from './positions/verbs.ts';
 import type { SpaceMembers } from './ports.ts';
 import { Relay } from './relay.ts';
 import { senderOf } from './sending.ts';
@@ -21,6 +23,8 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
   return {
     name: 'conversations',
     settings,
+    ephemeral: [LIVE_TOPICS],
+    verbs: [recountVerb],
     database: { migrations: new URL('./migrations/', import.meta.url) },
     start: (host, given) => {
       const { database } = host;
@@ -35,12 +39,15 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         uploads: NO_UPLOADS,
       };
       const relay = new Relay(host, database);
+      const positions = positionParts(host, ports);
       return {
-        frames: { ...memberFrames(host, ports), ...messageFrames(host, ports) },
+        frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
+        routes: positions.routes,
+        hooks: positions.hooks,
         topics: [messageTopics(ports), { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(ports) }],
         stop: async () => {
           await relay.stop();
-          await sender.settled();
+          await Promise.all([sender.settled(), positions.settled()]);
         },
       };
     },

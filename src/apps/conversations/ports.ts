@@ -12,7 +12,7 @@ export interface Ports {
     | 'directMessage'
     | 'rightsChanged'
     | 'subscribe'
-    | 'unsubscribe'
+    | 'emit'
     | 'refuse'
     | 'isRefusal'
     | 'clock'

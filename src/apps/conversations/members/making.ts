@@ -3,6 +3,7 @@ import type { Refusal } from '../../../protocol/errors.ts';
 import type { JsonValue } from '../../../protocol/frames.ts';
 import { isService, type Actor, type Ports } from '../ports.ts';
 import type { Kind, Role, Tables } from '../tables.ts';
+import { follow } from '../positions/following.ts';
 import { liveTopicOf, topicOf } from '../topic.ts';
 import { audit } from './audit.ts';
 import { changing } from './change.ts';
@@ -197,7 +198,8 @@ async function insert(ports: Ports, { tenant, user }: Actor, made: New): Promise
 }
 
 /** The others, also when they are away: it waits in their inbox. */
-async function tell({ host }: Ports, { tenant, user }: Actor, { id, kind, members }: New): Promise<void> {
+async function tell(ports: Ports, { tenant, user }: Actor, { id, kind, members }: New): Promise<void> {
+  const { host } = ports;
   const payload = { event: 'conversation', conversation: id, kind };
   await Promise.all([
     // Before it was there, its members may have been told that there is none.
@@ -206,6 +208,8 @@ async function tell({ host }: Ports, { tenant, user }: Actor, { id, kind, member
       .filter((member) => member.user !== user)
       .map((member) => host.directMessage({ tenant, user: member.user }, { from: user, payload })),
   ]);
+  const users = members.map((member) => member.user);
+  await follow(ports, tenant, users, id);
 }
 
 /** Also of a change. */

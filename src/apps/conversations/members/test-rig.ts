@@ -46,6 +46,8 @@ export function rigOf(
       rights.push(of);
       return reached;
     },
+    subscribe: async () => reached,
+    emit: () => {},
   };
   return { ports: { host, database, settings: settings(z).parse(given), spaces }, published, told, rights };
 }
