@@ -1,7 +1,8 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
 import { memberFrames } from './members/frames.ts';
-import { mayActLiveOf } from './members/rights.ts';
+import { mayActLiveOf, mayActOf } from './members/rights.ts';
+import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
 import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
@@ -38,13 +39,14 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         sender,
         uploads: NO_UPLOADS,
       };
+      const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database);
       const positions = positionParts(host, ports);
       return {
         frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
         routes: positions.routes,
         hooks: positions.hooks,
-        topics: [messageTopics(ports), { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(ports) }],
+        topics: [messageTopics(ports, mayActOf(rights)), { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) }],
         stop: async () => {
           await relay.stop();
           await Promise.all([sender.settled(), positions.settled()]);
