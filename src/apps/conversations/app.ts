@@ -1,11 +1,12 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
 import { memberFrames } from './members/frames.ts';
-import { mayActLiveOf, mayActOf } from './members/rights.ts';
+import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
 import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
+import { follow } from './positions/following.ts';
 import { positionParts } from './positions/parts.ts';
 import { recountVerb } from './positions/verbs.ts';
 import type { SpaceMembers } from './ports.ts';
@@ -38,6 +39,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         spaces: spaces ?? null,
         sender,
         uploads: NO_UPLOADS,
+        follow: (tenant, users, conversation) => follow(host, tenant, users, conversation),
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database);
@@ -46,7 +48,10 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
         routes: positions.routes,
         hooks: positions.hooks,
-        topics: [messageTopics(ports, mayActOf(rights)), { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) }],
+        topics: [
+          messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),
+          { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) },
+        ],
         stop: async () => {
           await relay.stop();
           await Promise.all([sender.settled(), positions.settled()]);

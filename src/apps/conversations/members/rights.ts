@@ -4,6 +4,7 @@ import type { Ports } from '../ports.ts';
 import { conversationOf } from '../topic.ts';
 import { may } from './roles.ts';
 import type { Standings } from './standings.ts';
+import { unknownConversation } from './standing.ts';
 
 export interface RightsPorts extends Pick<Ports, 'host'> {
   readonly standings: Standings;
@@ -19,6 +20,15 @@ export function mayActOf({ host, standings }: RightsPorts): MayAct {
     if (member?.status !== 'active')
       return host.refuse('not_found', 'expected a conversation of this user', { details: { topic } });
     return action === 'publish' ? may(member, 'send') : true;
+  };
+}
+
+/** What a member may read of the sequenced topic. */
+export function readableOf(ports: RightsPorts): NonNullable<OwnedTopics['readable']> {
+  return async ({ tenant, user }, topic) => {
+    const id = conversationOf(topic);
+    const member = await ports.standings.find(tenant, id, user);
+    return member?.status === 'active' ? member.history_from : unknownConversation(ports, id);
   };
 }
 

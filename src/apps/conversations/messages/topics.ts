@@ -6,10 +6,11 @@ import { published } from './payload.ts';
 import { refuseField, type MessagePorts } from './ports.ts';
 import { store } from './send.ts';
 
-export function messageTopics(ports: MessagePorts, mayAct: NonNullable<OwnedTopics['mayAct']>): OwnedTopics {
+/** @param rights who may do what, and read from where on */
+export function messageTopics(ports: MessagePorts, rights: Pick<OwnedTopics, 'mayAct' | 'readable'>): OwnedTopics {
   return {
     pattern: TOPICS,
-    mayAct,
+    ...rights,
     publishing: async (principal, { topic, idempotencyKey, payload }) => {
       if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
         return refuseField(ports, { field: 'payload', problem: 'expected a message: an object with type and content' });

@@ -48,7 +48,6 @@ export class PositionsRig {
       directMessage: async () => ({ id: '', position: null, duplicate: false }),
       rightsChanged: async () => nobody,
       subscribe: async () => nobody,
-      emit: () => {},
     };
     this.ports = positionPortsOf({ host, database, settings: settings(z).parse({}), spaces: null });
   }
