@@ -9,6 +9,7 @@ export interface Ports {
   readonly host: Pick<
     Host,
     | 'publish'
+    | 'withdraw'
     | 'directMessage'
     | 'rightsChanged'
     | 'subscribe'
