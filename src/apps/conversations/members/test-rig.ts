@@ -48,7 +48,6 @@ export function rigOf(
     },
     withdraw: async () => null,
     subscribe: async () => reached,
-    unsubscribe: async () => reached,
   };
   return { ports: { host, database, settings: settings(z).parse(given), spaces }, published, told, rights };
 }

@@ -49,7 +49,6 @@ export class PositionsRig {
       rightsChanged: async () => nobody,
       withdraw: async () => null,
       subscribe: async () => nobody,
-      unsubscribe: async () => nobody,
     };
     this.ports = positionPortsOf({ host, database, settings: settings(z).parse({}), spaces: null });
   }
