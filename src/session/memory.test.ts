@@ -67,6 +67,17 @@ describe('sessions', () => {
     expect(store.size).toBe(0);
   });
 
+  test('are swept away in several turns when very many expire together, and nobody is given an expired one meanwhile', () => {
+    const clock = new VirtualClock();
+    const store = new MemorySessionStore(1_000, 10_000, clock);
+    for (let at = 0; at < 6_500; at += 1) store.save({ ...session(`s${at}`), user: `user${at}` });
+    clock.advance(1_000);
+    expect([store.sweep(), store.size]).toEqual(['has_time', 4_500]);
+    expect(load(store, 's6499')).toBeNull();
+    expect([store.sweep(), store.size]).toEqual(['has_time', 500]);
+    expect([store.sweep(), store.size]).toEqual(['nothing', 0]);
+  });
+
   test('do not outlive the node', () => {
     expect(new MemorySessionStore(1, 1, new VirtualClock()).outlivesNode).toBe(false);
   });

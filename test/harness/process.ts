@@ -28,9 +28,17 @@ export interface Outcome {
   readonly err: string;
 }
 
-/** Runs a verb to its end, in the built server. */
-export function signalbox(args: readonly string[], environment: Environment = {}): Promise<Outcome> {
-  return inTurn(() => outcomeOf(launch(args, environment), args));
+/** Runs a verb to its end, in the built server. @param input what its standard input holds; without, it is empty */
+export function signalbox(
+  args: readonly string[],
+  environment: Environment = {},
+  input: string | null = null,
+): Promise<Outcome> {
+  return inTurn(() => {
+    const child = launch(args, environment, undefined, undefined, input === null ? 'ignore' : 'pipe');
+    child.stdin?.end(input);
+    return outcomeOf(child, args);
+  });
 }
 
 /** Runs a verb by the launcher, or a way to it, from another directory. */
@@ -226,10 +234,11 @@ function launch(
   environment: Environment,
   launcher?: string,
   directory?: string,
+  input: 'ignore' | 'pipe' = 'ignore',
 ): ChildProcess {
   const env = { ...CLEAN, ...environment };
   const [program, ...first] = launcher === undefined ? [process.execPath, ...serverCommand()] : [launcher];
-  return track(spawn(program, [...first, ...args], { env, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] }));
+  return track(spawn(program, [...first, ...args], { env, cwd: directory, stdio: [input, 'pipe', 'pipe'] }));
 }
 
 function track<Child extends ChildProcess>(child: Child): Child {

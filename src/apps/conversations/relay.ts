@@ -6,6 +6,7 @@ import type { Database } from '../../database/database.ts';
 import type { Timer } from '../../telemetry/clock.ts';
 import type { Host } from '../host-api.ts';
 import { markAppended, readPage, unappended, type Unappended } from './store.ts';
+import { published } from './messages/payload.ts';
 import { topicOf } from './topic.ts';
 
 const EVERY_MS = 1_000;
@@ -65,8 +66,8 @@ export class Relay {
       const page = await readPage(this.database, { tenant, id }, { after, before: head + 1, limit: PAGE });
       const { messages = [] } = page ?? {};
       if (messages.length === 0) return true;
-      for (const { sequence, sender, payload, sentAt } of messages) {
-        const message = { tenant, from: sender, payload: JSON.parse(payload) as never, timestamp: sentAt.getTime() };
+      for (const { sequence, n, sender, payload, sentAt } of messages) {
+        const message = { tenant, from: sender, payload: published(payload, n), timestamp: sentAt.getTime() };
         const answer = await this.host.publish(topic, { ...message, at: { epoch, sequence } });
         if (this.host.isRefusal(answer)) return false;
         after = sequence;

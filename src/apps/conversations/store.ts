@@ -20,6 +20,9 @@ export interface StoredPage {
     readonly sequence: number;
     readonly sender: string;
     readonly clientId: string | null;
+    /** Its number among messages; `null` for another event. */
+    readonly n: number | null;
+    /** Without `n`. */
     readonly payload: string;
     readonly sentAt: Date;
   }[];
@@ -49,18 +52,6 @@ export async function createConversation(database: Database, made: NewConversati
   });
 }
 
-export async function isMember(database: Database, tenant: string, id: string, user: string): Promise<boolean> {
-  const found = await database
-    .tables<Tables>()
-    .selectFrom('members')
-    .select('status')
-    .where('tenant', '=', tenant)
-    .where('conversation', '=', id)
-    .where('user_id', '=', user)
-    .executeTakeFirst();
-  return found?.status === 'active';
-}
-
 /** Messages with `after < sequence < before`, ascending. `null`: there is no such conversation. */
 export async function readPage(
   database: Database,
@@ -85,7 +76,7 @@ export async function readPage(
   if (conversation === undefined) return null;
   const messages = await tables
     .selectFrom('events')
-    .select(['sequence', 'sender', 'client_id as clientId', 'payload', 'sent_at as sentAt'])
+    .select(['sequence', 'message as n', 'sender', 'client_id as clientId', 'payload', 'sent_at as sentAt'])
     .where('tenant', '=', tenant)
     .where('conversation', '=', id)
     .where('sequence', '>', after)

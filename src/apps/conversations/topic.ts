@@ -1,12 +1,20 @@
-/** The topic of a conversation: its messages, in one numbering with the table. */
+/** The topics of a conversation: its events, in one numbering with the table, and what nobody keeps. */
 
 export const TOPICS = 'conversation.*';
+/** Who types, reads and has got what. */
+export const LIVE_TOPICS = 'conversation.*.live';
 const PREFIX = 'conversation.';
+const LIVE = '.live';
 
 export function topicOf(conversation: string): string {
   return `${PREFIX}${conversation}`;
 }
 
+/** Of either topic: ids have no dots. */
 export function conversationOf(topic: string): string {
-  return topic.slice(PREFIX.length);
+  return topic.slice(PREFIX.length, topic.endsWith(LIVE) ? -LIVE.length : undefined);
+}
+
+export function liveTopicOf(conversation: string): string {
+  return `${PREFIX}${conversation}${LIVE}`;
 }

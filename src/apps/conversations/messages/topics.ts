@@ -1,0 +1,44 @@
+/** The sequenced topic of a conversation: publishing to it is sending, and the table has what the log no longer has. */
+import type { HistoryPage, OwnedTopics } from '../../app.ts';
+import { mayActOf, readableOf } from '../members/rights.ts';
+import { readPage } from '../store.ts';
+import { conversationOf, TOPICS } from '../topic.ts';
+import { published } from './payload.ts';
+import { refuseField, type MessagePorts } from './ports.ts';
+import { store } from './send.ts';
+
+export function messageTopics(ports: MessagePorts): OwnedTopics {
+  return {
+    pattern: TOPICS,
+    mayAct: mayActOf(ports),
+    readable: readableOf(ports),
+    publishing: async (principal, { topic, idempotencyKey, payload }) => {
+      if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
+        return refuseField(ports, { field: 'payload', problem: 'expected a message: an object with type and content' });
+      const sent = await store(ports, principal, {
+        conversation: conversationOf(topic),
+        // The id of a frame is unique within its connection alone.
+        clientId: idempotencyKey,
+        body: payload as Readonly<Record<string, unknown>>,
+      });
+      if (ports.host.isRefusal(sent)) return sent;
+      const { epoch, sequence, timestamp, duplicate } = sent;
+      return { at: { epoch, sequence }, timestamp, duplicate, payload: sent.payload };
+    },
+    history: async (topic, { tenant, after, before, limit }): Promise<HistoryPage> => {
+      const page = await readPage(ports.database, { tenant, id: conversationOf(topic) }, { after, before, limit });
+      if (page === null) return { first: 1, messages: [] };
+      const { epoch, head, first } = page;
+      return {
+        first,
+        ...(head > 0 && { head: { epoch, sequence: head } }),
+        messages: page.messages.map(({ sequence, n, sender: from, payload, sentAt }) => ({
+          at: { epoch, sequence },
+          from,
+          payload: published(payload, n),
+          timestamp: sentAt.getTime(),
+        })),
+      };
+    },
+  };
+}

@@ -1,0 +1,48 @@
+/** What the operations of conversations are given, and who asks them. */
+import type { Principal } from '../../auth/principal.ts';
+import type { Database } from '../../database/database.ts';
+import type { Host } from '../host-api.ts';
+import type { MaybePromise } from '../vocabulary.ts';
+import type { Settings } from './settings.ts';
+
+export interface Ports {
+  readonly host: Pick<
+    Host,
+    | 'publish'
+    | 'withdraw'
+    | 'directMessage'
+    | 'rightsChanged'
+    | 'subscribe'
+    | 'unsubscribe'
+    | 'refuse'
+    | 'isRefusal'
+    | 'clock'
+    | 'scheduler'
+    | 'random'
+    | 'log'
+  >;
+  readonly database: Database;
+  readonly settings: Settings;
+  /** `null`: the members of a space are those of the table. */
+  readonly spaces: SpaceMembers | null;
+  /** The connections of these users hear the conversation from now on; without, they ask for it themselves. */
+  readonly follow?: (tenant: string, users: readonly string[], conversation: string) => Promise<void>;
+}
+
+/** Who asks, as the token says. */
+export interface Actor extends Pick<Principal, 'tenant' | 'user' | 'roles'> {
+  /** Of a request over HTTP, for the audit. */
+  readonly address?: string;
+  readonly agent?: string;
+}
+
+/** Who takes part in a space, where a product knows that itself. */
+export interface SpaceMembers {
+  /** Everybody; `null` where there is no such space. */
+  members(tenant: string, space: string): MaybePromise<readonly string[] | null>;
+}
+
+/** A backend: no member, and allowed to act in every conversation of its tenant. Its acts are audited. */
+export function isService({ roles }: Pick<Actor, 'roles'>): boolean {
+  return roles.includes('service');
+}
