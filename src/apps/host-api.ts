@@ -1,4 +1,6 @@
 /** What an application is given: everything that it can do to the server, and ports for what it would import otherwise. */
+import type { Principal } from '../auth/principal.ts';
+import type { Action } from '../auth/rights.ts';
 import type { Published } from '../broker/broker.ts';
 import type { Database } from '../database/database.ts';
 import type { TokenIssuer } from '../auth/issuing.ts';
@@ -37,6 +39,9 @@ export interface Host {
   route<A extends Access, Query = Readonly<Record<string, string>>>(
     definition: RouteDefinition<A, Uint8Array, Query> & { readonly body: 'bytes' },
   ): AppRoute;
+  route<A extends Access, Query = Readonly<Record<string, string>>>(
+    definition: RouteDefinition<A, AsyncIterable<Uint8Array>, Query> & { readonly body: 'stream' },
+  ): AppRoute;
   route<A extends Access, Body = undefined, Query = Readonly<Record<string, string>>>(
     definition: RouteDefinition<A, Body, Query>,
   ): AppRoute;
@@ -50,6 +55,8 @@ export interface Host {
   directMessage(user: User, message: Omit<Outgoing, 'tenant' | 'at'>): Promise<Published | Refusal>;
   /** A page of a topic, ascending unless `reverse`. */
   history(topic: string, request: PageRequest): Promise<Page | Refusal>;
+  /** Whether somebody may act on a topic, as its owner, the rules and the token say. A refusal is for the caller to pass on, or to hide. */
+  mayAct(principal: Principal, action: Action, topic: string): Promise<true | Refusal>;
   /** Where the head of a topic is. */
   position(topic: string, tenant?: string): Promise<Position | Refusal>;
 

@@ -9,6 +9,8 @@ import { AppMetrics } from './app-metrics.ts';
 import type { AppRoute } from './app-route.ts';
 import type { Calls } from './calls.ts';
 import type { Frame } from './frame.ts';
+import { isTopicName } from '../protocol/topic.ts';
+import { invalidTopic } from '../service/names.ts';
 import { reach, type Reached } from '../service/reach.ts';
 import type { Host, User } from './host-api.ts';
 import { messagesOf, type Phase } from './host-messages.ts';
@@ -40,6 +42,11 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
       return { ...refusal(reason, message, retryAfterMs), ...(details !== undefined && { details }) };
     },
     isRefusal: (answer) => typeof answer === 'object' && answer !== null && isRefusal(answer),
+    mayAct: (principal, action, topic) =>
+      new Promise((resolve) => {
+        if (!isTopicName(topic)) return resolve(invalidTopic(topic));
+        context.authorizer.ask(principal, action, topic, (problem) => resolve(problem ?? true));
+      }),
     ...messagesOf(name, context, phase),
     ...peopleOf(bus),
     tokenIssuer: ports.tokenIssuer,

@@ -2,7 +2,7 @@
 import type { BuiltIn } from '../apps/find.ts';
 
 export const BUILT_IN: BuiltIn = {
-  accounts: () => import('../apps/accounts/app.ts'),
   conversations: () => import('../apps/conversations/app.ts'),
+  accounts: () => import('../apps/accounts/app.ts'),
   webhooks: () => import('../apps/webhooks/app.ts'),
 };

@@ -31,7 +31,7 @@ export function applicationRoutes(
     path: route.path,
     senderOf,
     ...(route.maxBody === undefined ? {} : { maxBody: route.maxBody }),
-    ...(route.body === 'bytes' ? { takesBytes: true } : {}),
+    ...(route.body === 'bytes' || route.body === 'stream' ? { takes: route.body } : {}),
     authorize: (head, decide) => {
       const away = servingProblem(parts);
       if (away !== null) return decide({ answer: refused(away) });
@@ -112,7 +112,10 @@ function readQuery({ query }: ApplicationRoute, request: HttpRequest): { readonl
 
 function readBodyOf({ body }: ApplicationRoute, request: HttpRequest): ReturnType<typeof readBody> {
   if (body === 'bytes') return { value: request.bytes ?? new Uint8Array() };
+  if (body === 'stream') return { value: request.stream ?? nothing() };
   if (body !== null) return readBody(request.body, body);
   if (request.body === '') return { value: undefined };
   return { response: refused(refusal('malformed', 'expected no body')) };
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
