@@ -121,7 +121,7 @@ export function loggedIn({ issue, host, settings }: Ports, { user, refreshToken,
 }
 
 /** Refuses the access tokens of a session that has ended, and closes its sockets. */
-export async function revokeSession(
+async function revokeSession(
   { host, sessions, settings }: Ports,
   { tenant, id }: Pick<UserRecord, 'tenant' | 'id'>,
   session: string,
