@@ -116,6 +116,11 @@ export interface OwnedTopics {
   readonly mayAct?: (principal: Principal, action: Action, topic: string) => MaybePromise<boolean | Refusal | Decision>;
   /** The actions that `mayAct` is asked about: on the others the rules and the token decide. Without, all. */
   readonly decides?: readonly Action[];
+  /**
+   * After which sequence a user may read, 0 for all of it: asked, and not remembered, whenever somebody who may subscribe reads
+   * older messages. Without it they read everything. What is before that is not told as lost.
+   */
+  readonly readable?: (principal: Principal, topic: string) => MaybePromise<number | Refusal>;
   /** What becomes of a message before it is stored. `undefined` accepts it as it is. */
   readonly publishing?: (principal: Principal, message: Message) => MaybePromise<PublishingAnswer>;
   /** What is older than the server's log, under the same sequences. */

@@ -8,6 +8,7 @@ import { clientName, isTopicName, looksLikePattern, matches, qualify } from '../
 import { ENDED, JOINING, LAGGING, type Subscription } from '../../router/subscription.ts';
 import { askToRead, subscribeProblem } from '../../service/checks.ts';
 import { nodeName } from '../../service/names.ts';
+import { readAllowed } from '../../service/readable.ts';
 import type { RightsChange } from '../../service/rights-change.ts';
 import { overdraft } from '../charges.ts';
 import type { Connection } from '../connection.ts';
@@ -208,7 +209,7 @@ class Request implements Joining {
   }
 
   private start(subscription: Subscription, entry: Start): void {
-    const { context } = this.connection;
+    const { context, principal } = this.connection;
     const { topic } = subscription;
     if (entry.lost === true && !topic.isEphemeral) return this.startBehindLoss(subscription, entry);
     if (topic.isEphemeral || (entry.position === undefined && entry.from !== 'earliest')) {
@@ -218,7 +219,8 @@ class Request implements Joining {
       return this.settle();
     }
     const { epochNumber } = topic;
-    context.broker.read(topic.name, { after: entry.position ?? 'earliest', limit: 0, maxBytes: 0 }, (answer) => {
+    const request = { after: entry.position ?? 'earliest', limit: 0, maxBytes: 0 } as const;
+    readAllowed(context, principal, topic.name, request, (answer) => {
       this.answered(() => {
         if (isRefusal(answer)) this.fail(subscription, entry, answer);
         else if (subscription.state !== JOINING) this.settle();

@@ -41,6 +41,8 @@ export interface Change<Answer> {
   readonly withdrawn?: number;
   /** Whose rights are others now. */
   readonly rightsOf?: readonly string[];
+  /** Who takes part from now on. */
+  readonly joined?: readonly string[];
   /** What members are told beside, because they do not hear the topic: it waits for them. */
   readonly notices?: readonly { readonly user: string; readonly payload: JsonValue }[];
 }
@@ -138,7 +140,7 @@ async function storeEvents(
 /** What was committed is true, whether or not everybody hears of it at once: a log that is away is filled by the relay. */
 async function announce(ports: Ports, { tenant, user }: Actor, id: string, done: Done<unknown>): Promise<void> {
   const { host } = ports;
-  const { epoch, at, stored, rightsOf = [], notices = [] } = done;
+  const { epoch, at, stored, rightsOf = [], joined = [], notices = [] } = done;
   const topic = topicOf(id);
   // Before anybody hears of it; the relay does it again, for a node that is killed here.
   if (done.withdrawn !== undefined) await host.withdraw(topic, done.withdrawn, tenant);
@@ -163,4 +165,5 @@ async function announce(ports: Ports, { tenant, user }: Actor, id: string, done:
       host.directMessage({ tenant, user: notice.user }, { from: user, payload: notice.payload }),
     ),
   ]);
+  if (joined.length > 0) await ports.follow?.(tenant, joined, id);
 }

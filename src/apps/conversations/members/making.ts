@@ -134,6 +134,7 @@ async function enter(ports: Ports, actor: Actor, id: string): Promise<Opened | R
       answer: null,
       events: [joinEvent([{ user: actor.user, role: 'member', status: 'active' }])],
       rightsOf: [actor.user],
+      joined: [actor.user],
     };
   });
   if (host.isRefusal(entered)) return entered;
@@ -197,7 +198,8 @@ async function insert(ports: Ports, { tenant, user }: Actor, made: New): Promise
 }
 
 /** The others, also when they are away: it waits in their inbox. */
-async function tell({ host }: Ports, { tenant, user }: Actor, { id, kind, members }: New): Promise<void> {
+async function tell(ports: Ports, { tenant, user }: Actor, { id, kind, members }: New): Promise<void> {
+  const { host } = ports;
   const payload = { event: 'conversation', conversation: id, kind };
   await Promise.all([
     // Before it was there, its members may have been told that there is none.
@@ -206,6 +208,11 @@ async function tell({ host }: Ports, { tenant, user }: Actor, { id, kind, member
       .filter((member) => member.user !== user)
       .map((member) => host.directMessage({ tenant, user: member.user }, { from: user, payload })),
   ]);
+  await ports.follow?.(
+    tenant,
+    members.map((member) => member.user),
+    id,
+  );
 }
 
 /** Also of a change. */

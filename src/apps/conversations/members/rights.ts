@@ -4,7 +4,7 @@ import type { Ports } from '../ports.ts';
 import type { Tables } from '../tables.ts';
 import { conversationOf } from '../topic.ts';
 import { may } from './roles.ts';
-import { findMember } from './standing.ts';
+import { findMember, unknownConversation } from './standing.ts';
 
 type MayAct = NonNullable<OwnedTopics['mayAct']>;
 
@@ -16,6 +16,15 @@ export function mayActOf(ports: Pick<Ports, 'host' | 'database'>): MayAct {
     if (member?.status !== 'active')
       return ports.host.refuse('not_found', 'expected a conversation of this user', { details: { topic } });
     return action === 'publish' ? may(member, 'send') : true;
+  };
+}
+
+/** What a member may read of the sequenced topic. */
+export function readableOf(ports: Pick<Ports, 'host' | 'database'>): NonNullable<OwnedTopics['readable']> {
+  return async ({ tenant, user }, topic) => {
+    const id = conversationOf(topic);
+    const member = await findMember(ports.database.tables<Tables>(), { tenant, id, user });
+    return member?.status === 'active' ? member.history_from : unknownConversation(ports, id);
   };
 }
 

@@ -1,6 +1,6 @@
 /** The sequenced topic of a conversation: publishing to it is sending, and the table has what the log no longer has. */
 import type { HistoryPage, OwnedTopics } from '../../app.ts';
-import { mayActOf } from '../members/rights.ts';
+import { mayActOf, readableOf } from '../members/rights.ts';
 import { readPage } from '../store.ts';
 import { conversationOf, TOPICS } from '../topic.ts';
 import { published } from './payload.ts';
@@ -11,6 +11,7 @@ export function messageTopics(ports: MessagePorts): OwnedTopics {
   return {
     pattern: TOPICS,
     mayAct: mayActOf(ports),
+    readable: readableOf(ports),
     publishing: async (principal, { topic, idempotencyKey, payload }) => {
       if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
         return refuseField(ports, { field: 'payload', problem: 'expected a message: an object with type and content' });

@@ -165,7 +165,7 @@ as $$
 declare
   talk record;
   counted record;
-  some bigint;
+  changed bigint;
 begin
   tenant := null; id := null; conversations := 0; members := 0; messages := 0; corrections := 0;
   for talk in
@@ -194,8 +194,8 @@ begin
       update conversations.conversations as given
       set messages = counted.newest, head = greatest(given.head, counted.head)
       where given.tenant = talk.tenant and given.id = talk.id and given.messages = counted.said and given.head = counted.said_head;
-      get diagnostics some = row_count;
-      corrections := corrections + some;
+      get diagnostics changed = row_count;
+      corrections := corrections + changed;
     end if;
     select members + count(*) into members from conversations.members as member
     where member.tenant = talk.tenant and member.conversation = talk.id;
@@ -216,8 +216,8 @@ begin
     ) as right_one
     where member.tenant = talk.tenant and member.conversation = talk.id and member.user_id = right_one.user_id
       and member.read_to = right_one.read_to and member.read_messages <> right_one.number;
-    get diagnostics some = row_count;
-    corrections := corrections + some;
+    get diagnostics changed = row_count;
+    corrections := corrections + changed;
     exit when messages >= events_most;
   end loop;
   return next;

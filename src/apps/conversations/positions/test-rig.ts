@@ -1,0 +1,106 @@
+/** Conversations in tables, and the operations of this room over them, without a server. */
+import { z } from 'zod';
+import { refusal, isRefusal } from '../../../protocol/errors.ts';
+import type { JsonValue } from '../../../protocol/frames.ts';
+import type { ApplicationDatabase } from '../../../database/database.ts';
+import { silentLog } from '../../../telemetry/log.ts';
+import {
+  systemClock as clock,
+  systemRandom as random,
+  systemScheduler as scheduler,
+} from '../../../telemetry/system-clock.ts';
+import type { Outgoing } from '../../host-api.ts';
+import type { Actor, Ports } from '../ports.ts';
+import { senderOf, type Sender } from '../sending.ts';
+import { settings } from '../settings.ts';
+import type { Kind, Tables } from '../tables.ts';
+import { positionPortsOf, type PositionPorts } from './ports.ts';
+
+export interface Told {
+  readonly topic: string;
+  readonly payload: JsonValue;
+}
+
+const nobody = { connections: 0, missed: [] };
+
+/** One node: its own connection to the database. */
+export class PositionsRig {
+  readonly database: ApplicationDatabase;
+  readonly ports: PositionPorts;
+  readonly sender: Sender;
+  /** What was published. */
+  readonly told: Told[] = [];
+
+  constructor(database: ApplicationDatabase) {
+    this.database = database;
+    this.sender = senderOf(database);
+    const host: Ports['host'] = {
+      clock,
+      random,
+      scheduler,
+      log: silentLog,
+      refuse: (reason, message) => refusal(reason, message),
+      isRefusal: (answer) => typeof answer === 'object' && answer !== null && isRefusal(answer),
+      publish: async (topic: string, { payload }: Outgoing) => {
+        this.told.push({ topic, payload });
+        return { id: '', position: null, duplicate: false };
+      },
+      directMessage: async () => ({ id: '', position: null, duplicate: false }),
+      rightsChanged: async () => nobody,
+      subscribe: async () => nobody,
+      unsubscribe: async () => nobody,
+    };
+    this.ports = positionPortsOf({ host, database, settings: settings(z).parse({}), spaces: null });
+  }
+
+  async make(id: string, users: readonly string[], kind: Kind = 'group', tenant = ''): Promise<string> {
+    await this.database.transaction<Tables, void>(async (tables) => {
+      await tables
+        .insertInto('conversations')
+        .values({ tenant, id, kind, epoch: 'e', created_by: users[0] ?? '' })
+        .execute();
+      await tables
+        .insertInto('members')
+        .values(users.map((user) => ({ tenant, conversation: id, user_id: user })))
+        .execute();
+    });
+    return id;
+  }
+
+  /** @returns its sequence */
+  async send(conversation: string, sender: string, content = 'hello'): Promise<number> {
+    const payload = JSON.stringify({ event: 'message', type: 'text', content });
+    const sent = await this.sender.put({ tenant: '', conversation, sender, clientId: null, payload });
+    if (typeof sent === 'string') throw new Error(`expected it to be sent, got ${sent}`);
+    return sent.sequence;
+  }
+
+  /** An event that is no message: a reaction. */
+  async react(conversation: string): Promise<number> {
+    const { sql } = this.database;
+    const { rows } = await sql<{ sequence: number }>`
+      with head as (
+        update conversations.conversations set head = head + 1, changed_at = clock_timestamp()
+        where tenant = '' and id = ${conversation} returning head
+      )
+      insert into conversations.events (tenant, conversation, sequence, sender, payload, sent_at)
+      select '', ${conversation}, head, 'somebody', '{"event":"reaction"}', clock_timestamp() from head returning sequence`.execute(
+      this.database.tables(),
+    );
+    return rows[0]?.sequence ?? 0;
+  }
+
+  /** Of what is unread for somebody, message by message. */
+  async counted(conversation: string, user: string): Promise<number> {
+    const { rows } = await this.database.sql<{ unread: number }>`
+      select count(*) as unread from conversations.events as event
+      join conversations.members as member using (tenant, conversation)
+      where event.tenant = '' and event.conversation = ${conversation} and member.user_id = ${user}
+        and event.message is not null and event.sequence > member.read_to`.execute(this.database.tables());
+    return rows[0]?.unread ?? -1;
+  }
+}
+
+export function actor(user: string, tenant = ''): Actor {
+  return { tenant, user, roles: ['user'] };
+}
