@@ -1,7 +1,9 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
 import { memberFrames } from './members/frames.ts';
+import { Jobs } from './members/jobs.ts';
 import { mayActLiveOf } from './members/rights.ts';
+import { memberRoutes } from './members/routes.ts';
 import { messageFrames } from './messages/frames.ts';
 import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
@@ -35,11 +37,13 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         uploads: NO_UPLOADS,
       };
       const relay = new Relay(host, database);
+      const jobs = new Jobs(ports);
       return {
         frames: { ...memberFrames(host, ports), ...messageFrames(host, ports) },
+        routes: memberRoutes(host, ports),
         topics: [messageTopics(ports), { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(ports) }],
         stop: async () => {
-          await relay.stop();
+          await Promise.all([relay.stop(), jobs.stop()]);
           await sender.settled();
         },
       };

@@ -4,7 +4,7 @@ import type { Ports } from '../ports.ts';
 import type { Tables } from '../tables.ts';
 import { conversationOf } from '../topic.ts';
 import { may } from './roles.ts';
-import { findMember, unknownConversation } from './standing.ts';
+import { find, findMember, unknownConversation } from './standing.ts';
 
 type MayAct = NonNullable<OwnedTopics['mayAct']>;
 
@@ -23,8 +23,10 @@ export function mayActOf(ports: Pick<Ports, 'host' | 'database'>): MayAct {
 export function readableOf(ports: Pick<Ports, 'host' | 'database'>): NonNullable<OwnedTopics['readable']> {
   return async ({ tenant, user }, topic) => {
     const id = conversationOf(topic);
-    const member = await findMember(ports.database.tables<Tables>(), { tenant, id, user });
-    return member?.status === 'active' ? member.history_from : unknownConversation(ports, id);
+    const found = await find(ports.database.tables<Tables>(), { tenant, id, user });
+    if (found?.member?.status !== 'active') return unknownConversation(ports, id);
+    // What retention has deleted is no loss: the history begins behind it.
+    return Math.max(found.member.history_from, found.conversation.first - 1);
   };
 }
 
