@@ -12,7 +12,6 @@ export function messageTopics(ports: MessagePorts): OwnedTopics {
     pattern: TOPICS,
     mayAct: mayActOf(ports),
     readable: readableOf(ports),
-    readable: readableOf(ports),
     publishing: async (principal, { topic, idempotencyKey, payload }) => {
       if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
         return refuseField(ports, { field: 'payload', problem: 'expected a message: an object with type and content' });
