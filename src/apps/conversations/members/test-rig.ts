@@ -32,6 +32,7 @@ export function rigOf(
     scheduler,
     random,
     log: silentLog,
+    withdraw: () => Promise.resolve(null),
     refuse: (reason, message) => refusal(reason, message),
     isRefusal: (answer): answer is Refusal => typeof answer === 'object' && answer !== null && isRefusal(answer),
     publish: async (topic, message) => {

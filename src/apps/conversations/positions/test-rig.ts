@@ -39,6 +39,7 @@ export class PositionsRig {
       random,
       scheduler,
       log: silentLog,
+      withdraw: () => Promise.resolve(null),
       refuse: (reason, message) => refusal(reason, message),
       isRefusal: (answer) => typeof answer === 'object' && answer !== null && isRefusal(answer),
       publish: async (topic: string, { payload }: Outgoing) => {
