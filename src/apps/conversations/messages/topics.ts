@@ -1,17 +1,16 @@
 /** The sequenced topic of a conversation: publishing to it is sending, and the table has what the log no longer has. */
 import type { HistoryPage, OwnedTopics } from '../../app.ts';
-import { mayActOf, readableOf } from '../members/rights.ts';
+import { readableOf } from '../members/rights.ts';
 import { readPage } from '../store.ts';
 import { conversationOf, TOPICS } from '../topic.ts';
 import { published } from './payload.ts';
 import { refuseField, type MessagePorts } from './ports.ts';
 import { store } from './send.ts';
 
-export function messageTopics(ports: MessagePorts): OwnedTopics {
+export function messageTopics(ports: MessagePorts, mayAct: NonNullable<OwnedTopics['mayAct']>): OwnedTopics {
   return {
     pattern: TOPICS,
-    mayAct: mayActOf(ports),
-    readable: readableOf(ports),
+    mayAct,
     readable: readableOf(ports),
     publishing: async (principal, { topic, idempotencyKey, payload }) => {
       if (typeof payload !== 'object' || payload === null || Array.isArray(payload))

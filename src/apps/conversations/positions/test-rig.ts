@@ -48,7 +48,8 @@ export class PositionsRig {
       directMessage: async () => ({ id: '', position: null, duplicate: false }),
       rightsChanged: async () => nobody,
       subscribe: async () => nobody,
-      unsubscribe: async () => nobody,
+      withdraw: async () => null,
+      emit: () => {},
     };
     this.ports = positionPortsOf({ host, database, settings: settings(z).parse({}), spaces: null });
   }
