@@ -13,6 +13,7 @@ export interface Ports {
     | 'directMessage'
     | 'rightsChanged'
     | 'subscribe'
+    | 'unsubscribe'
     | 'refuse'
     | 'isRefusal'
     | 'clock'

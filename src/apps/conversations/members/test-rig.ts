@@ -47,6 +47,8 @@ export function rigOf(
       return reached;
     },
     subscribe: async () => reached,
+    unsubscribe: async () => reached,
+    withdraw: async () => null,
   };
   return { ports: { host, database, settings: settings(z).parse(given), spaces }, published, told, rights };
 }
