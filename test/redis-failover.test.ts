@@ -86,7 +86,6 @@ test('a failover that loses the newest messages: positions below go on, later on
 // is published over those: guarantees.md, "The last message of a topic that only a pattern brings".
 test(
   'a cluster serves topics, patterns, sessions and history from all of its servers',
-  { timeout: 40_000 },
   async () => {
     const servers = await startCluster();
     const url = `redis+cluster://${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;

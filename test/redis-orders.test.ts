@@ -138,7 +138,6 @@ describe('a node that starts', () => {
 
 test(
   'live nodes write back what a Redis that was emptied has lost, without being asked',
-  { timeout: 20_000 },
   async () => {
     const redis = await startRedis();
     const a = await node(redis, 'a');

@@ -9,6 +9,8 @@ import { AppMetrics } from './app-metrics.ts';
 import type { AppRoute } from './app-route.ts';
 import type { Calls } from './calls.ts';
 import type { Frame } from './frame.ts';
+import { isTopicName } from '../protocol/topic.ts';
+import { invalidTopic } from '../service/names.ts';
 import { reach, type Reached } from '../service/reach.ts';
 import type { Host, User } from './host-api.ts';
 import { messagesOf, type Phase } from './host-messages.ts';
@@ -40,8 +42,14 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
       return { ...refusal(reason, message, retryAfterMs), ...(details !== undefined && { details }) };
     },
     isRefusal: (answer) => typeof answer === 'object' && answer !== null && isRefusal(answer),
+    mayAct: (principal, action, topic) =>
+      new Promise((resolve) => {
+        if (!isTopicName(topic)) return resolve(invalidTopic(topic));
+        context.authorizer.ask(principal, action, topic, (problem) => resolve(problem ?? true));
+      }),
     ...messagesOf(name, context, phase),
     ...peopleOf(bus),
+    tokenIssuer: ports.tokenIssuer,
     emit: (event, data) => {
       const size = JSON.stringify(data)?.length ?? 0;
       if (size === 0 || size > MAX_EVENT)
@@ -65,7 +73,7 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
 /** What reaches a user on every node. */
 function peopleOf(
   bus: ControlBus,
-): Pick<Host, 'disconnect' | 'notify' | 'subscribe' | 'unsubscribe' | 'revoke' | 'rightsChanged'> {
+): Pick<Host, 'disconnect' | 'notify' | 'subscribe' | 'unsubscribe' | 'revoke' | 'revokeToken' | 'rightsChanged'> {
   const order = (command: Command): ReturnType<typeof reach> => reach(bus, command);
   return {
     disconnect: async (user, { reconnect = false } = {}) =>
@@ -73,7 +81,16 @@ function peopleOf(
     notify: async (user, event, data) => order(read('notify_user', { ...whose(user), event, data })),
     subscribe: async (user, topics) => orderTopics(order, user, topics, true),
     unsubscribe: async (user, topics) => orderTopics(order, user, topics, false),
-    revoke: async (user) => order(read('revoke', whose(user))),
+    revoke: async (user, { issuedBefore, forSecs, isClosed } = {}) =>
+      order(
+        read('revoke', {
+          ...whose(user),
+          ...(issuedBefore !== undefined && { issued_before: issuedBefore / 1_000 }),
+          ...(forSecs !== undefined && { ttl_secs: forSecs }),
+          ...(isClosed !== undefined && { closed: isClosed }),
+        }),
+      ),
+    revokeToken: async (jti, forSecs) => order(read('revoke', { jti, ttl_secs: forSecs })),
     rightsChanged: async ({ user, tenant, topic }) => {
       const about = user === undefined ? { tenant: tenant ?? '' } : whose(user);
       return order(read('rights_changed', { ...about, ...(topic !== undefined && { topic }) }));
@@ -100,7 +117,8 @@ async function orderTopics(
 }
 
 function whose(user: User): { readonly user: string; readonly tenant: string } {
-  return typeof user === 'string' ? { user, tenant: '' } : user;
+  // A principal is a user too, with more than commands take.
+  return typeof user === 'string' ? { user, tenant: '' } : { user: user.user, tenant: user.tenant };
 }
 
 /** @throws RangeError when the application gives what cannot be */

@@ -18,6 +18,7 @@ import { refusal } from '../protocol/errors.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Segment } from '../segments/segment.ts';
+import type { Remainder } from '../telemetry/round.ts';
 import type { Stored } from './ledger.ts';
 import type { WorldBroker } from './world-broker.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -157,8 +158,8 @@ export class SimulatedBroker implements WorldBroker, BrokerListener {
 
   disturb(): void {}
 
-  sweep(): void {
-    this.inner.sweep();
+  sweep(most: number): Remainder {
+    return this.inner.sweep(most);
   }
 
   private call<T>(run: () => void, reply: Reply<T> | null): void {

@@ -16,6 +16,7 @@ import type { TopicLogs } from '../broker/topic-logs.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
+import type { Remainder } from '../telemetry/round.ts';
 import { CONFLATED, conflatedPayload } from './conflated-reader.ts';
 import type { Ledger } from './ledger.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -35,7 +36,6 @@ const TOPICS = ['chat.a', 'chat.b', 'chat.c', 'typing.x', CONFLATED] as const;
 const TIMERS = 2;
 
 export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
-  readonly timers = TIMERS;
   private healed = false;
   private listener: BrokerListener | null = null;
   private readonly redis: SimulatedRedis;
@@ -86,6 +86,10 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
   set isHealed(isHealed: boolean) {
     this.healed = isHealed;
     for (const link of this.links) link.mend();
+  }
+
+  get timers(): number {
+    return TIMERS + [this.own, this.other].filter(({ isSweeping }) => isSweeping).length;
   }
 
   get pending(): number {
@@ -188,7 +192,9 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
     this.faults[Math.floor(((choice - 0.5) / 0.3) * this.faults.length)]?.(detail);
   }
 
-  sweep(): void {}
+  sweep(): Remainder {
+    return 'nothing';
+  }
 
   private linkAt(choice: number): SimulatedLogs {
     const [own, other] = this.links;

@@ -1,7 +1,9 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
 import { memberFrames } from './members/frames.ts';
+import { Jobs } from './members/jobs.ts';
 import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
+import { memberRoutes } from './members/routes.ts';
 import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
 import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
@@ -44,16 +46,17 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
       const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database);
       const positions = positionParts(host, ports);
+      const jobs = new Jobs(ports);
       return {
         frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
-        routes: positions.routes,
+        routes: [...memberRoutes(host, ports), ...positions.routes],
         hooks: positions.hooks,
         topics: [
           messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),
           { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) },
         ],
         stop: async () => {
-          await relay.stop();
+          await Promise.all([relay.stop(), jobs.stop()]);
           await Promise.all([sender.settled(), positions.settled()]);
         },
       };

@@ -46,10 +46,7 @@ export function memoryStorage(config: Config, ephemeral: readonly string[]): Sto
       await bus.stop();
       await broker.stop();
     },
-    sweep: () => {
-      broker.sweep();
-      sessions.sweep();
-    },
+    sweeps: [() => broker.sweep(), () => sessions.sweep()],
     usage: () => {
       const { topics: logTopics, inboxes, evicted, bytes: logBytes, idempotencyKeys } = broker.usage();
       const counts = { logTopics, logInboxes: inboxes, logTopicsEvicted: evicted };

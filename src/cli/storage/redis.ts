@@ -101,7 +101,7 @@ export function redisStorage(
       await sessions.flush();
       await broker.stop();
     },
-    sweep: () => {},
+    sweeps: [],
     usage: () => {
       const { topics: followedTopics, bytes: tailBytes, pending, reads, tailReads, follower } = broker.usage();
       const sharedStore: SharedStoreGauges = {
