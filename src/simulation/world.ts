@@ -139,6 +139,7 @@ export class World {
               reads: { atOnce: 2, waiting: 1_000 },
               tail,
               silenceMs: 4_000,
+              lookedAtInATurn: SWEPT_IN_A_TURN,
               restMs: REST_MS,
               topicTtlMs: 60_000,
             },

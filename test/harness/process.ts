@@ -73,7 +73,7 @@ function outcomeOf(child: ChildProcess, args: readonly string[]): Promise<Outcom
   const ended = new Promise<Outcome>((resolve) => {
     child.once('close', (code) => resolve({ code, out: out(), err: err() }));
   });
-  return within(ended, `signalbox ${args.join(' ')} to end`, 15_000);
+  return within(ended, `signalbox ${args.join(' ')} to end`, 30_000);
 }
 
 export interface LogLine {
@@ -119,7 +119,7 @@ export class ServerProcess {
   }
 
   /** Resolves with the first match in what was printed so far or will be. */
-  printed(pattern: RegExp, ms = 15_000): Promise<RegExpExecArray> {
+  printed(pattern: RegExp, ms = 30_000): Promise<RegExpExecArray> {
     const found = new Promise<RegExpExecArray>((resolve, reject) => {
       const look = (): void => {
         const match = pattern.exec(this.out());
@@ -146,7 +146,7 @@ export class ServerProcess {
   /** Tells it to end and waits until it has. */
   end(name: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): Promise<number | null> {
     this.signal(name);
-    return within(this.exited, `the server to end after ${name}`, 15_000);
+    return within(this.exited, `the server to end after ${name}`, 30_000);
   }
 
   /** The log so far; throws when a line is not JSON. */
