@@ -52,6 +52,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         routes: [...memberRoutes(host, ports), ...positions.routes],
         hooks: positions.hooks,
         socketio: given.namespaces.map((namespace) => (namespace === '/' ? MARKETPLACE_EVENTS : CHAT_EVENTS)),
+        topics: [
           messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),
           { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) },
         ],
