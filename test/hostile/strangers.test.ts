@@ -1,6 +1,6 @@
 /** What those without a token may use up: budgets of their own address, and nothing that honest clients need. */
 import { connect as connectSocket, type Socket } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { connect } from '../harness/client.ts';
 import { eventually, within } from '../harness/deadline.ts';
 import { handshake, refusalIn } from '../harness/raw.ts';
