@@ -63,7 +63,9 @@ export function messagesContract(
         if (type === 'system') expect(refused(answer)).toBe('not_allowed');
         else expect(told(answer)).toMatchObject({ payload: { event: 'message', type, content: `a ${type}` } });
       }
-      const posted = told(await send(rig.ports, backend, { conversation, body: { type: 'system', content: 'closed' } }));
+      const posted = told(
+        await send(rig.ports, backend, { conversation, body: { type: 'system', content: 'closed' } }),
+      );
       expect(posted.payload).toEqual({ event: 'message', type: 'system', content: 'closed', n: 7 });
       // A backend is no member.
       expect(refused(await send(rig.ports, backend, { conversation, body: { content: 'hi' } }))).toBe('not_found');
@@ -126,7 +128,8 @@ export function messagesContract(
         { user: 'ada', to: 1, n: 1, d: 1 },
         { user: 'bob', to: 4, n: 3, d: 4 },
       ]);
-      const { rows: heads } = await database.sql`select head, messages, last_message as last from conversations.conversations
+      const { rows: heads } =
+        await database.sql`select head, messages, last_message as last from conversations.conversations
         where id = ${conversation}`.execute(database.tables());
       expect(heads).toEqual([{ head: 4, messages: 3, last: 4 }]);
     });
@@ -153,7 +156,9 @@ export function messagesContract(
       const late = await send(rig.ports, bob, { conversation, body: { content: 'x', parent: first.sequence } });
       expect(refused(late)).toEqual(['invalid_field', 'parent']);
       // Strangers are not told whether there is one.
-      expect(refused(await send(rig.ports, eve, { conversation, body: { content: 'x', parent: 1 } }))).toBe('not_found');
+      expect(refused(await send(rig.ports, eve, { conversation, body: { content: 'x', parent: 1 } }))).toBe(
+        'not_found',
+      );
     });
 
     test('D-26: only members are mentioned, each is told once in the own inbox, and nothing of the text is in it', async () => {
@@ -289,7 +294,7 @@ export function messagesContract(
         for (let n = 11; isWriting; n += 1) await say(conversation, `${n}`, {}, n % 2 === 0 ? ada : bob);
       })();
       const back: MessageView[] = [];
-      for (let before: number | undefined; ; ) {
+      for (let before: number | undefined; ;) {
         const page = told(await messagesOf(rig.ports, bob, { conversation, limit: 3, ...(before && { before }) }));
         back.unshift(...page.messages);
         before = page.messages[0]?.sequence;
@@ -359,7 +364,7 @@ export function messagesContract(
       const rooms = await Promise.all(numbers(25).map(() => makeConversation(database, ['walker', 'bob'])));
       await Promise.all(rooms.map((room) => say(room, `needle in ${room}`, {}, walker)));
       const seen: (string | undefined)[] = [];
-      for (let from: string | undefined; ; ) {
+      for (let from: string | undefined; ;) {
         const page = told(await search(rig.ports, walker, { text: 'needle', limit: 100, ...(from && { from }) }));
         seen.push(...page.messages.map(({ content }) => content));
         if (page.next === null) break;
