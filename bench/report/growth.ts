@@ -15,7 +15,7 @@ const PAGE = new URL('../../docs/scaling.md', import.meta.url);
 
 /** docs/scaling.md, which is written by hand, with its tables brought up to date. @throws when it has lost a marker */
 export function scalingPage(directory = RESULTS): string {
-  const reports = readResults<GrowthReport>(directory, 'bench/growth/run.ts');
+  const reports = readResults(directory, 'bench/growth/run.ts') as readonly GrowthReport[];
   const newest = (reports.at(-1) as GrowthReport).conditions;
   let page = replaceBetween(readFileSync(PAGE, 'utf8'), 'growth-conditions', newest);
   for (const { conditions, curves } of reports)
