@@ -1,6 +1,7 @@
 /** The tables of docs/scaling.md, from the newest results of bench/growth. */
 import { readFileSync } from 'node:fs';
 import { growths, type Curve } from '../growth/curve.ts';
+import { KNEES } from '../growth/knees.ts';
 import { short } from '../statistics.ts';
 import { markdown, replaceBetween } from './page.ts';
 import { readResults } from './results.ts';
@@ -45,9 +46,9 @@ function table(curve: Curve): string {
 function knees(curve: Curve): string {
   return growths(curve)
     .filter(({ isSteep }) => isSteep)
-    .map(({ figure, from, to, why }) => {
+    .map(({ figure, from, to }) => {
       const where = `*${figure}* rises from ${from.toLocaleString('en')} to ${to.toLocaleString('en')}`;
-      return `- ${where}: ${why ?? '**not explained**'}`;
+      return `- ${where}: ${KNEES[curve.id]?.[figure] ?? '**not explained yet.**'}`;
     })
     .join('\n');
 }
