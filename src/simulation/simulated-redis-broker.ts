@@ -36,7 +36,6 @@ const TOPICS = ['chat.a', 'chat.b', 'chat.c', 'typing.x', CONFLATED] as const;
 const TIMERS = 2;
 
 export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
-  readonly timers = TIMERS;
   private healed = false;
   private listener: BrokerListener | null = null;
   private readonly redis: SimulatedRedis;
@@ -89,13 +88,23 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
     for (const link of this.links) link.mend();
   }
 
+  get timers(): number {
+    return TIMERS + [this.own, this.other].filter(({ isSweeping }) => isSweeping).length;
+  }
+
   get pending(): number {
     return this.links[0].pending + this.links[1].pending;
   }
 
   async start(listener: BrokerListener): Promise<void> {
     this.listener = listener;
-    void this.other.start({ published: () => {}, epochChanged: () => {}, renumbered: () => {}, forgotten: () => {} });
+    void this.other.start({
+      published: () => {},
+      epochChanged: () => {},
+      renumbered: () => {},
+      withdrawn: () => {},
+      forgotten: () => {},
+    });
     await this.own.start(this);
   }
 
@@ -117,6 +126,10 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
 
   append(topic: Topic, position: Position, timestamp: number, draft: Draft, reply: Reply<Appended>): void {
     this.own.append(topic, position, timestamp, draft, reply);
+  }
+
+  withdraw(topic: Topic, upTo: number, reply: Reply<null>): void {
+    this.own.withdraw(topic, upTo, reply);
   }
 
   useHistory(sourceOf: HistorySourceOf): void {
@@ -141,6 +154,10 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
 
   renumbered(topic: Topic, position: Position, hasHistory: boolean): void {
     this.listener?.renumbered(topic, position, hasHistory);
+  }
+
+  withdrawn(topic: Topic, upTo: number): void {
+    this.listener?.withdrawn(topic, upTo);
   }
 
   forgotten(topic: Topic): void {

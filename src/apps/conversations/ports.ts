@@ -9,10 +9,10 @@ export interface Ports {
   readonly host: Pick<
     Host,
     | 'publish'
+    | 'withdraw'
     | 'directMessage'
     | 'rightsChanged'
     | 'subscribe'
-    | 'unsubscribe'
     | 'refuse'
     | 'isRefusal'
     | 'clock'

@@ -142,6 +142,8 @@ async function announce(ports: Ports, { tenant, user }: Actor, id: string, done:
   const { host } = ports;
   const { epoch, at, stored, rightsOf = [], joined = [], notices = [] } = done;
   const topic = topicOf(id);
+  // Before anybody hears of it; the relay does it again, for a node that is killed here.
+  if (done.withdrawn !== undefined) await host.withdraw(topic, done.withdrawn, tenant);
   for (const { sequence, message, payload } of stored) {
     const publication = {
       tenant,

@@ -32,6 +32,7 @@ export function rigOf(
     scheduler,
     random,
     log: silentLog,
+    withdraw: () => Promise.resolve(null),
     refuse: (reason, message) => refusal(reason, message),
     isRefusal: (answer): answer is Refusal => typeof answer === 'object' && answer !== null && isRefusal(answer),
     publish: async (topic, message) => {
@@ -46,8 +47,8 @@ export function rigOf(
       rights.push(of);
       return reached;
     },
+    withdraw: async () => null,
     subscribe: async () => reached,
-    unsubscribe: async () => reached,
   };
   return { ports: { host, database, settings: settings(z).parse(given), spaces }, published, told, rights };
 }
