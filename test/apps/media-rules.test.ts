@@ -117,7 +117,7 @@ describe('A-30: what arrives is checked where it is stored', () => {
     expect((await media.ask(publicUrl, { user: 'ada' })).bytes.equals(png(500))).toBe(true);
     const racing = (await media.begin('ada')).json.uploadUrl as string;
     const answers = await Promise.all([600, 601, 600, 601].map((size) => media.put(racing, png(size))));
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 409, 409]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 200, 409, 409]);
   });
 
   test('an upload that breaks off leaves nothing, and may come again', async () => {

@@ -98,7 +98,7 @@ export class MediaServer {
     );
     const bytes = Buffer.from(await response.arrayBuffer());
     const isJson = response.headers.get('content-type') === 'application/json';
-    const read = isJson ? (JSON.parse(bytes.toString()) as Answer['json']) : {};
+    const read = isJson ? JSON.parse(bytes.toString()) : {};
     return { status: response.status, headers: response.headers, bytes, json: read };
   }
 

@@ -18,7 +18,7 @@ import { Cleaning } from './cleaning.ts';
 import { DiskStorage } from './disk-storage.ts';
 import { addUpload, claimDigest, keepAvatar, markArrived, takeOrphans } from './store.ts';
 import type { Purpose, Tables } from './tables.ts';
-import { keepUploads, ownUploads, releaseUploads } from './uploads.ts';
+import { claimUploads, keepUploads, ownUploads, releaseUploads } from './uploads.ts';
 
 const { migrations } = readMigrations('media', new URL('./migrations/', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-uploads-'));
@@ -152,6 +152,15 @@ describe.each(DATABASES)('on %s', (name, open) => {
       expect(await store([loose, loose], 2)).toBe(true);
       expect(await ownUploads(other, { ...ADA, conversation: 'c2' }, [loose])).toBeNull();
       expect(await ownUploads(other, ADA, [loose])).toMatchObject([{ conversation: 'c1' }]);
+    });
+
+    test('a message claims them: they are its own from then on, as it names them', async () => {
+      const id = await upload({ conversation: null });
+      expect(await claimUploads(other, ADA, [id])).toEqual([
+        { url: `/apps/media/files/${id}`, name: 'a.png', size: 10, mime: 'image/png' },
+      ]);
+      expect(await claimUploads(other, { ...ADA, conversation: 'c2' }, [id])).toBeNull();
+      expect(await claimUploads(other, ADA, [])).toEqual([]);
     });
 
     test('the bytes that come first are those that it has', async () => {

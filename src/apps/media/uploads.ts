@@ -89,6 +89,27 @@ export async function keepUploads(
   return numUpdatedRows === BigInt(different.size);
 }
 
+/** A file of a message, as its readers see it. */
+export interface ClaimedFile {
+  readonly url: string;
+  readonly name: string;
+  readonly size: number;
+  readonly mime: string;
+}
+
+/** Both of the above, for a message that is stored right after it. */
+export async function claimUploads(
+  database: Database,
+  naming: Naming,
+  named: readonly string[],
+): Promise<readonly ClaimedFile[] | null> {
+  const found = await ownUploads(database, naming, named);
+  if (found === null || found.length === 0) return found === null ? null : [];
+  const ids = found.map(({ id }) => id);
+  if (!(await keepUploads(database.tables(), naming, ids))) return null;
+  return found.map(({ url, name, bytes, type }) => ({ url, name, size: bytes, mime: type }));
+}
+
 /** Lets go of uploads that nothing names any more: their message or their user is gone. They are removed after a time. */
 export async function releaseUploads(tables: SomeTables, tenant: string, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
