@@ -9,7 +9,6 @@ import { messageFrames } from './messages/frames.ts';
 import { claimUploads } from '../media/uploads.ts';
 import type { MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
-import { follow } from './positions/following.ts';
 import { positionParts } from './positions/parts.ts';
 import { recountVerb } from './positions/verbs.ts';
 import type { SpaceMembers } from './ports.ts';
@@ -42,7 +41,6 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         spaces: spaces ?? null,
         sender,
         uploads: { claim: (naming, named) => claimUploads(database, naming, named) },
-        follow: (tenant, users, conversation) => follow(host, tenant, users, conversation),
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database);
