@@ -63,7 +63,8 @@ export class MediaServer {
     this.folder = folder;
   }
 
-  static async open(settings: Readonly<Record<string, string>>): Promise<MediaServer> {
+  /** @param beside what owns conversations */
+  static async open(settings: Readonly<Record<string, string>>, beside: App = talks): Promise<MediaServer> {
     const folder = mkdtempSync(join(tmpdir(), 'signalbox-media-'));
     folders.add(folder);
     const given = {
@@ -72,7 +73,7 @@ export class MediaServer {
       'apps.media.folder': folder,
       ...settings,
     };
-    return new MediaServer(await openServer(given, [app, talks]), folder);
+    return new MediaServer(await openServer(given, [app, beside]), folder);
   }
 
   /** @param url a path, or a whole URL, as they are answered */
