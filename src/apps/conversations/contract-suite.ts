@@ -126,10 +126,10 @@ export function sendingContract(
       const found = async (): Promise<unknown> => (await unappended(database, 0, 1_000)).find((it) => it.id === id);
       const waiting = { tenant: T, id, head: 1, appended: 0 };
       expect(await found()).toMatchObject(waiting);
-      await markAppended(database, { ...waiting, epoch: '' });
+      await markAppended(database, { ...waiting, epoch: '', changed: '' });
       expect(await found()).toBe(undefined);
       await senderOf(database).put(message(id, null));
-      await markAppended(database, { ...waiting, epoch: '', head: 0 });
+      await markAppended(database, { ...waiting, epoch: '', changed: '', head: 0 });
       expect(await found()).toMatchObject({ head: 2, appended: 1 });
       expect((await unappended(database, 60, 1_000)).filter((it) => it.id === id)).toEqual([]);
     });
