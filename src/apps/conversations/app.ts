@@ -2,11 +2,15 @@
 import type { App } from '../app.ts';
 import { memberFrames } from './members/frames.ts';
 import { Jobs } from './members/jobs.ts';
-import { mayActLiveOf } from './members/rights.ts';
+import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import { memberRoutes } from './members/routes.ts';
+import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
 import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
+import { follow } from './positions/following.ts';
+import { positionParts } from './positions/parts.ts';
+import { recountVerb } from './positions/verbs.ts';
 import type { SpaceMembers } from './ports.ts';
 import { Relay } from './relay.ts';
 import { senderOf } from './sending.ts';
@@ -23,6 +27,8 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
   return {
     name: 'conversations',
     settings,
+    ephemeral: [LIVE_TOPICS],
+    verbs: [recountVerb],
     database: { migrations: new URL('./migrations/', import.meta.url) },
     start: (host, given) => {
       const { database } = host;
@@ -35,16 +41,23 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         spaces: spaces ?? null,
         sender,
         uploads: NO_UPLOADS,
+        follow: (tenant, users, conversation) => follow(host, tenant, users, conversation),
       };
+      const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database);
+      const positions = positionParts(host, ports);
       const jobs = new Jobs(ports);
       return {
-        frames: { ...memberFrames(host, ports), ...messageFrames(host, ports) },
-        routes: memberRoutes(host, ports),
-        topics: [messageTopics(ports), { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(ports) }],
+        frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
+        routes: [...memberRoutes(host, ports), ...positions.routes],
+        hooks: positions.hooks,
+        topics: [
+          messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),
+          { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) },
+        ],
         stop: async () => {
           await Promise.all([relay.stop(), jobs.stop()]);
-          await sender.settled();
+          await Promise.all([sender.settled(), positions.settled()]);
         },
       };
     },

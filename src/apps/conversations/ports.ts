@@ -13,7 +13,6 @@ export interface Ports {
     | 'directMessage'
     | 'rightsChanged'
     | 'subscribe'
-    | 'unsubscribe'
     | 'refuse'
     | 'isRefusal'
     | 'clock'

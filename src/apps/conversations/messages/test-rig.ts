@@ -46,7 +46,6 @@ export function rigOf(database: ApplicationDatabase, uploads: Uploads = NO_UPLOA
       return Promise.resolve(null);
     },
     subscribe: () => Promise.resolve({ connections: 0, missed: [] }),
-    unsubscribe: () => Promise.resolve({ connections: 0, missed: [] }),
     rightsChanged: () => Promise.resolve({ connections: 0, missed: [] }),
   };
   const ports = { host, database, settings: settings(z).parse({}), spaces: null, sender: senderOf(database), uploads };
