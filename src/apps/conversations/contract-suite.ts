@@ -1,6 +1,8 @@
 /** What the sending transaction promises, on whichever database. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ApplicationDatabase } from '../../database/database.ts';
+import { rigOf } from './messages/test-rig.ts';
+import { Relay } from './relay.ts';
 import { senderOf, type Sender, type Sending, type Sent, type Unsent } from './sending.ts';
 import { createConversation, markAppended, readPage, unappended } from './store.ts';
 
@@ -118,6 +120,38 @@ export function sendingContract(
         createConversation(other, { ...pair, epoch: 'second' }),
       ]);
       expect(both).toEqual(expect.arrayContaining([false, true]));
+    });
+
+    test('a hundred conversations whose log takes nothing hold up nobody, and are tried less and less often', async () => {
+      await database.sql`insert into conversations.conversations (tenant, id, kind, epoch, created_by, head, changed_at)
+        select 'stuck', 'stuck-' || n, 'group', 'e', 'ada', 1, now() - interval '1 hour' from generate_series(1, 130) as n`.execute(
+        database.tables(),
+      );
+      const id = await conversation();
+      await senderOf(database).put(message(id, null));
+      const { ports } = rigOf(database);
+      const asked: string[] = [];
+      const host = {
+        ...ports.host,
+        scheduler: { ...ports.host.scheduler, every: () => ({ cancel: () => {} }) },
+        position: (topic: string, tenant = '') => {
+          asked.push(topic);
+          const isStuck = tenant === 'stuck';
+          return Promise.resolve(
+            isStuck ? ports.host.refuse('log_unavailable', 'stuck') : { epoch: 'other', sequence: 0 },
+          );
+        },
+      };
+      const relay = new Relay(host, database);
+      await relay.begin();
+      await relay.begin(0);
+      expect((await unappended(database, 0, 1_000)).filter((it) => it.id === id)).toEqual([]);
+      expect(asked.filter((topic) => topic.includes('stuck'))).toHaveLength(130);
+      // Within a pause nobody asks again.
+      await relay.begin(0);
+      expect(asked.filter((topic) => topic.includes('stuck'))).toHaveLength(130);
+      await relay.stop();
+      await database.sql`delete from conversations.conversations where tenant = 'stuck'`.execute(database.tables());
     });
 
     test('what may be missing in the log is found until it is marked, and a mark does not go back', async () => {

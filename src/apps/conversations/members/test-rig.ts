@@ -47,8 +47,8 @@ export function rigOf(
       rights.push(of);
       return reached;
     },
-    withdraw: async () => null,
     subscribe: async () => reached,
+    emit: () => {},
   };
   return { ports: { host, database, settings: settings(z).parse(given), spaces }, published, told, rights };
 }

@@ -48,8 +48,8 @@ export class PositionsRig {
       },
       directMessage: async () => ({ id: '', position: null, duplicate: false }),
       rightsChanged: async () => nobody,
-      withdraw: async () => null,
       subscribe: async () => nobody,
+      emit: () => {},
     };
     this.ports = positionPortsOf({ host, database, settings: settings(z).parse({}), spaces: null });
   }
