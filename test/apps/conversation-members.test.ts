@@ -95,7 +95,8 @@ describe.skipIf(POSTGRESQL === null)('two nodes with conversations', () => {
     const topics = [`conversation.${id}`, `conversation.${id}.live`];
     const theirs = [await open('bob', 0), await open('bob', 1)];
     const eve = await open('eve', 1);
-    for (const client of [ada, eve, ...theirs]) expect((await client.subscribe(...topics)).topics.toSorted()).toEqual(topics);
+    for (const client of [ada, eve, ...theirs])
+      expect((await client.subscribe(...topics)).topics.toSorted()).toEqual(topics);
     await theirs[0]?.subscribe('@me');
     await ask(ada, 'X-ConversationRemoveMember', { conversation: id, user: 'bob' });
     for (const client of theirs) {

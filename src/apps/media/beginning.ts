@@ -86,7 +86,11 @@ export async function completeUpload(
   const { database, storage, host } = ports;
   const row = await findUpload(database, id);
   if (row === null || row.tenant !== principal.tenant || row.owner !== principal.user) return unknownUpload(ports);
-  const answer = (size: number): Awaited<ReturnType<typeof completeUpload>> => ({ url: row.url, size, mimeType: row.type });
+  const answer = (size: number): Awaited<ReturnType<typeof completeUpload>> => ({
+    url: row.url,
+    size,
+    mimeType: row.type,
+  });
   if (row.bytes !== null) return answer(row.bytes);
   const found = await storage.find(objectOf(row));
   if (found === null) return host.refuse('not_found', 'expected an upload whose bytes have come');

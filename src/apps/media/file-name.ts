@@ -17,7 +17,11 @@ export function nameProblem(name: string, type: KnownType): string | null {
 /** A name that came with a file, made fit to be shown: the bytes have said what it is. */
 export function cleanName(name: string, type: KnownType): string {
   const [extension = 'bin'] = extensionsOf(type);
-  const plain = name.replaceAll(UNWANTED, '_').replaceAll(/\.{2,}/g, '.').replace(/^[.\s]+/, '').trim();
+  const plain = name
+    .replaceAll(UNWANTED, '_')
+    .replaceAll(/\.{2,}/g, '.')
+    .replace(/^[.\s]+/, '')
+    .trim();
   const isFit = extensionsOf(type).includes(extensionOf(plain));
   const stem = isFit ? plain.slice(0, plain.lastIndexOf('.')) : plain;
   const ending = isFit ? plain.slice(plain.lastIndexOf('.')) : `.${extension}`;
@@ -26,7 +30,10 @@ export function cleanName(name: string, type: KnownType): string {
 
 /** `inline` for what browsers may show, else a download. */
 export function disposition(name: string, isInline: boolean): string {
-  const escaped = encodeURIComponent(name).replaceAll(/['()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
+  const escaped = encodeURIComponent(name).replaceAll(
+    /['()*]/g,
+    (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
   return `${isInline ? 'inline' : 'attachment'}; filename*=UTF-8''${escaped}`;
 }
 

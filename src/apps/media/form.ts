@@ -9,7 +9,15 @@ import type { Host } from '../host-api.ts';
 import type { Spooled } from './spool.ts';
 import { StorageError } from './storage.ts';
 
-const LIMITS = { files: 1, fields: 8, parts: 9, fieldNameSize: 100, fieldSize: 1_000, headerPairs: 32, headerSize: 8_192 };
+const LIMITS = {
+  files: 1,
+  fields: 8,
+  parts: 9,
+  fieldNameSize: 100,
+  fieldSize: 1_000,
+  headerPairs: 32,
+  headerSize: 8_192,
+};
 
 /** The field that is a file. */
 const FILE = 'file';
@@ -69,7 +77,8 @@ export async function readForm(
 function readerOf(contentType: string): BusboyInstance | null {
   try {
     if (!/^multipart\/form-data\s*;/i.test(contentType)) return null;
-    const isPartAFile = (field?: string, _type?: string, name?: string): boolean => field === FILE || name !== undefined;
+    const isPartAFile = (field?: string, _type?: string, name?: string): boolean =>
+      field === FILE || name !== undefined;
     return new Busboy({ headers: { 'content-type': contentType }, limits: LIMITS, isPartAFile });
   } catch {
     return null;

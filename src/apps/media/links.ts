@@ -48,9 +48,7 @@ export class Links {
     const expected = Buffer.from(signatureOf(await this.key(), method, id, expires));
     const given = Buffer.from(signature);
     return (
-      expected.byteLength === given.byteLength &&
-      timingSafeEqual(expected, given) &&
-      expires * 1_000 > this.clock.now()
+      expected.byteLength === given.byteLength && timingSafeEqual(expected, given) && expires * 1_000 > this.clock.now()
     );
   }
 
@@ -70,7 +68,11 @@ export class Links {
     let row = await stored();
     if (row === undefined) {
       const made = { name: KEY, secret: randomBytes(32).toString('base64') };
-      await tables.insertInto('keys').values(made).onConflict((of) => of.doNothing()).execute();
+      await tables
+        .insertInto('keys')
+        .values(made)
+        .onConflict((of) => of.doNothing())
+        .execute();
       row = await stored();
     }
     return Buffer.from(row?.secret ?? '', 'base64');

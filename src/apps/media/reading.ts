@@ -66,7 +66,11 @@ export async function linksFor(
   );
 }
 
-async function give(ports: MediaPorts, row: UploadRow, { range, ifNoneMatch }: Wanted): Promise<RouteResponse | Refusal> {
+async function give(
+  ports: MediaPorts,
+  row: UploadRow,
+  { range, ifNoneMatch }: Wanted,
+): Promise<RouteResponse | Refusal> {
   const { storage, settings } = ports;
   const { id, type, name, bytes } = row;
   const size = bytes ?? 0;
@@ -101,7 +105,8 @@ async function give(ports: MediaPorts, row: UploadRow, { range, ifNoneMatch }: W
 export function rangeOf(header: string | undefined, size: number): ByteRange | 'none' | null {
   const [, from = '', to = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '') ?? [];
   if (from === '' && to === '') return null;
-  if (from === '') return Number(to) === 0 || size === 0 ? 'none' : { first: Math.max(0, size - Number(to)), last: size - 1 };
+  if (from === '')
+    return Number(to) === 0 || size === 0 ? 'none' : { first: Math.max(0, size - Number(to)), last: size - 1 };
   const first = Number(from);
   if (to !== '' && Number(to) < first) return null;
   return first >= size ? 'none' : { first, last: Math.min(size - 1, to === '' ? size - 1 : Number(to)) };

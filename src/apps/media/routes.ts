@@ -74,7 +74,11 @@ export function routes(host: Host, ports: MediaPorts, watch: StorageWatch): read
       handle: ({ parameters, query, header, body }) =>
         unlessAway(async () => {
           const length = header('content-length');
-          const sent = { type: header('content-type') ?? '', bytes: length === undefined ? null : Number(length), body };
+          const sent = {
+            type: header('content-type') ?? '',
+            bytes: length === undefined ? null : Number(length),
+            body,
+          };
           const taken = await receiveUpload(ports, { id: parameters['id'] ?? '', ...query }, sent);
           if (host.isRefusal(taken)) return taken;
           const { digest, ...answer } = taken;
@@ -127,9 +131,7 @@ export function routes(host: Host, ports: MediaPorts, watch: StorageWatch): read
       body: (z) => z.strictObject({ urls: z.array(z.string().max(2_000)).min(1).max(MAX_LINKS) }),
       answers: (z) => ({
         200: z.object({
-          links: z.array(
-            z.object({ url: z.string(), link: z.string().nullable(), expiresAt: z.string().nullable() }),
-          ),
+          links: z.array(z.object({ url: z.string(), link: z.string().nullable(), expiresAt: z.string().nullable() })),
         }),
       }),
       handle: async ({ principal, body }) => ({ body: { links: await linksFor(ports, principal, body.urls) } }),

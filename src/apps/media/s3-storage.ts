@@ -76,7 +76,11 @@ export class S3Storage implements Storage {
     return new S3Storage(address, spoolFolder, clock, signer);
   }
 
-  async store(object: string, file: string, { type, bytes, digest }: Facts & { readonly digest: string }): Promise<void> {
+  async store(
+    object: string,
+    file: string,
+    { type, bytes, digest }: Facts & { readonly digest: string },
+  ): Promise<void> {
     const headers = {
       'content-type': type,
       'content-length': String(bytes),
@@ -146,8 +150,7 @@ export class S3Storage implements Storage {
       if (response.ok || also.includes(response.status)) return response;
       await response.body?.cancel();
       const isBusy = response.status >= 500 || response.status === 429;
-      if (!isBusy || attempt === ATTEMPTS)
-        throw new StorageError(`S3 answers ${asked.method} with ${response.status}`);
+      if (!isBusy || attempt === ATTEMPTS) throw new StorageError(`S3 answers ${asked.method} with ${response.status}`);
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS * attempt));
     }
   }

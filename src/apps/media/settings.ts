@@ -61,6 +61,9 @@ export function settings(z: Zod) {
     .refine(
       ({ storage, ...given }) =>
         storage === 'disk' || (given.s3_endpoint && given.s3_bucket && given.s3_access_key && given.s3_secret_key),
-      { path: ['s3_endpoint'], message: 's3_endpoint, s3_bucket, s3_access_key and s3_secret_key, because storage = "s3"' },
+      {
+        path: ['s3_endpoint'],
+        message: 's3_endpoint, s3_bucket, s3_access_key and s3_secret_key, because storage = "s3"',
+      },
     );
 }
