@@ -76,8 +76,8 @@ export async function store(ports: MessagePorts, actor: Actor, input: SendInput)
     payload: JSON.stringify(payloadOf(body, references)),
     parent: body.parent ?? null,
     thread: references.thread,
-    hasUploads: references.attachments.length > 0,
-    isService: isOfService,
+    ...(references.attachments.length > 0 && { hasUploads: true }),
+    ...(isOfService && { isService: true }),
   });
   if (typeof sent === 'string') return unsent(ports, conversation, sent);
   const message = asSent(conversation, sent);
@@ -107,7 +107,7 @@ function asSent(conversation: string, { epoch, sequence, n, sentAt, isNew, paylo
     epoch,
     sequence,
     n,
-    timestamp: sentAt.getTime(),
+    timestamp: sentAt,
     duplicate: !isNew,
     payload: published(payload, n),
   };
