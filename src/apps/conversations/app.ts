@@ -1,7 +1,9 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
+import { logLines } from './log-lines.ts';
 import { memberFrames } from './members/frames.ts';
 import { Jobs } from './members/jobs.ts';
+import { repeatRights } from './members/repeat-rights.ts';
 import { mayActLiveOf, mayActOf } from './members/rights.ts';
 import { memberRoutes } from './members/routes.ts';
 import { Standings } from './members/standings.ts';
@@ -42,13 +44,21 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         uploads: NO_UPLOADS,
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
-      const relay = new Relay(host, database);
+      const relay = new Relay(host, database, (conversation) => repeatRights(ports, conversation));
       const jobs = new Jobs(ports);
+      const lines = logLines(host);
       const positions = positionParts(host, ports);
       return {
         frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
         routes: [...memberRoutes(host, ports), ...positions.routes],
-        hooks: positions.hooks,
+        hooks: {
+          ...positions.hooks,
+          ...lines,
+          connected: async (connection) => {
+            lines.connected(connection);
+            await positions.hooks.connected(connection);
+          },
+        },
         topics: [messageTopics(ports, mayActOf(rights)), { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) }],
         stop: async () => {
           await Promise.all([relay.stop(), jobs.stop()]);

@@ -92,7 +92,11 @@ export function recordsContract(
     });
 
     test('A-41: administrators of a tenant see its conversations, page by page, and no others', async () => {
-      const ids = [await group('ada', 'audited'), await group('ada', 'audited'), await group('kim', 'audited')].toSorted();
+      const ids = [
+        await group('ada', 'audited'),
+        await group('ada', 'audited'),
+        await group('kim', 'audited'),
+      ].toSorted();
       await group('ada', 'other');
       const root = { ...admin, tenant: 'audited' };
       const first = good(await adminList(rig.ports, root, { limit: 2 }));
