@@ -90,7 +90,11 @@ export class AppendCalls {
   }
 
   private isKnown({ kind, topic }: LogCall): boolean {
-    return kind === 'ephemeral' || kind === 'withdraw' || (this.indexed.has(topic) && (this.unknown.size === 0 || !this.unknown.has(topic)));
+    return (
+      kind === 'ephemeral' ||
+      kind === 'withdraw' ||
+      (this.indexed.has(topic) && (this.unknown.size === 0 || !this.unknown.has(topic)))
+    );
   }
 
   /**
@@ -217,8 +221,7 @@ export class AppendCalls {
     const channel = this.channelOf(call.topic);
     if (call.kind === 'ephemeral') return this.ephemeralCommand(call, channel);
     const [stream, meta] = this.keysOf(call.topic);
-    if (call.kind === 'withdraw')
-      return ['EVALSHA', this.scripts.withdraw.digest, 2, stream, meta, channel, call.upTo];
+    if (call.kind === 'withdraw') return ['EVALSHA', this.scripts.withdraw.digest, 2, stream, meta, channel, call.upTo];
     const { topic, retention } = call;
     const { messages, bytes, ageMs } = retention;
     const ttl = Math.max(this.options.metaTtlMs, ageMs * 2);

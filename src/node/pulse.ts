@@ -3,7 +3,7 @@ import type { Actor, StopReason } from '../actor/actor.ts';
 import { ActorCell } from '../actor/actor-cell.ts';
 import type { Policy, Supervisor } from '../actor/supervisor.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
-import { Sweeps, type Sweep } from './sweeps.ts';
+import { Sweeps, type Sweep } from '../telemetry/sweeps.ts';
 
 const BEAT_MS = 1_000;
 

@@ -36,7 +36,6 @@ const TOPICS = ['chat.a', 'chat.b', 'chat.c', 'typing.x', CONFLATED] as const;
 const TIMERS = 2;
 
 export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
-  readonly timers = TIMERS;
   private healed = false;
   private listener: BrokerListener | null = null;
   private readonly redis: SimulatedRedis;
@@ -87,6 +86,10 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
   set isHealed(isHealed: boolean) {
     this.healed = isHealed;
     for (const link of this.links) link.mend();
+  }
+
+  get timers(): number {
+    return TIMERS + [this.own, this.other].filter(({ isSweeping }) => isSweeping).length;
   }
 
   get pending(): number {

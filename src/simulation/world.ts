@@ -139,6 +139,7 @@ export class World {
               reads: { atOnce: 2, waiting: 1_000 },
               tail,
               silenceMs: 4_000,
+              lookedAtInATurn: SWEPT_IN_A_TURN,
               restMs: REST_MS,
               topicTtlMs: 60_000,
             },
@@ -214,7 +215,10 @@ export class World {
       supervisor,
       clock,
       clock,
-      { beat: () => this.beat(), sweeps: [() => this.broker.sweep(SWEPT_IN_A_TURN), () => this.router.sweep(SWEPT_IN_A_TURN)] },
+      {
+        beat: () => this.beat(),
+        sweeps: [() => this.broker.sweep(SWEPT_IN_A_TURN), () => this.router.sweep(SWEPT_IN_A_TURN)],
+      },
       () => {},
     );
     this.pulse.start();

@@ -3,7 +3,7 @@ import type { SharedStore } from '../../apps/host-api.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { ControlBus } from '../../control/command.ts';
 import type { NodeViews } from '../../control/views.ts';
-import type { Sweep } from '../../node/sweeps.ts';
+import type { Sweep } from '../../telemetry/sweeps.ts';
 import type { PresenceStore } from '../../presence/presence-store.ts';
 import type { SessionStore } from '../../session/session-store.ts';
 import type { SharedStoreGauges } from '../../telemetry/gauges.ts';

@@ -218,6 +218,8 @@ class Request implements Joining {
         this.recovery[entry.topic] = { recovered: false, missed: 0, reason: 'no_history' };
       return this.settle();
     }
+    if (entry.position !== undefined && topic.hasAllAfter(entry.position, this.connection.codec))
+      return this.resumeFromTail(subscription, entry.topic, entry.position.sequence);
     const { epochNumber } = topic;
     const request = { after: entry.position ?? 'earliest', limit: 0, maxBytes: 0 } as const;
     readAllowed(context, principal, topic.name, request, (answer) => {
@@ -238,6 +240,15 @@ class Request implements Joining {
     subscription.openGap({ cause: 'history_lost', epoch: topic.epoch, sequence: topic.head });
     enqueue(connection, subscription);
     this.recovery[entry.topic] = { recovered: false, missed: 0, reason: 'history_lost' };
+    this.settle();
+  }
+
+  private resumeFromTail(subscription: Subscription, name: string, sequence: number): void {
+    const { connection } = this;
+    const { topic } = subscription;
+    this.recovery[name] = { recovered: true, missed: topic.head - sequence };
+    connection.context.router.startAfter(subscription, sequence);
+    if (subscription.state === LAGGING) connection.lag(subscription);
     this.settle();
   }
 

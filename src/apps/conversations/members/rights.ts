@@ -1,11 +1,10 @@
 /** Who may do what on the topics of conversations. */
 import type { OwnedTopics } from '../../app.ts';
 import type { Ports } from '../ports.ts';
-import type { Tables } from '../tables.ts';
 import { conversationOf } from '../topic.ts';
 import { may } from './roles.ts';
-import { find, unknownConversation } from './standing.ts';
 import type { Standings } from './standings.ts';
+import { unknownConversation } from './standing.ts';
 
 export interface RightsPorts extends Pick<Ports, 'host'> {
   readonly standings: Standings;
@@ -25,13 +24,11 @@ export function mayActOf({ host, standings }: RightsPorts): MayAct {
 }
 
 /** What a member may read of the sequenced topic. */
-export function readableOf(ports: Pick<Ports, 'host' | 'database'>): NonNullable<OwnedTopics['readable']> {
+export function readableOf(ports: RightsPorts): NonNullable<OwnedTopics['readable']> {
   return async ({ tenant, user }, topic) => {
     const id = conversationOf(topic);
-    const found = await find(ports.database.tables<Tables>(), { tenant, id, user });
-    if (found?.member?.status !== 'active') return unknownConversation(ports, id);
-    // What retention has deleted is no loss: the history begins behind it.
-    return Math.max(found.member.history_from, found.conversation.first - 1);
+    const member = await ports.standings.find(tenant, id, user);
+    return member?.status === 'active' ? member.history_from : unknownConversation(ports, id);
   };
 }
 

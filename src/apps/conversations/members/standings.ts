@@ -11,10 +11,13 @@ interface Wanted {
   readonly tenant: string;
   readonly conversation: string;
   readonly user: string;
-  readonly answer: PromiseWithResolvers<Standing | null>;
+  readonly answer: PromiseWithResolvers<MemberStanding | null>;
 }
 
-type Row = Standing & { readonly n: number };
+/** And the sequence after which the member may read. */
+export type MemberStanding = Standing & { readonly history_from: number };
+
+type Row = MemberStanding & { readonly n: number };
 
 /** Of one query. */
 const AT_ONCE = 1_000;
@@ -30,11 +33,11 @@ export class Standings {
   }
 
   /** `null` for whoever never was a member. @throws DatabaseError */
-  find(tenant: string, conversation: string, user: string): Promise<Standing | null> {
+  find(tenant: string, conversation: string, user: string): Promise<MemberStanding | null> {
     const key = joinParts(tenant, conversation, user);
     const known = this.wanted.get(key);
     if (known !== undefined) return known.answer.promise;
-    const answer = Promise.withResolvers<Standing | null>();
+    const answer = Promise.withResolvers<MemberStanding | null>();
     if (this.wanted.size === 0) this.scheduler.endOfTurn(() => this.look());
     this.wanted.set(key, { tenant, conversation, user, answer });
     return answer.promise;

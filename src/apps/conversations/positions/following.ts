@@ -20,7 +20,7 @@ export function topicsOf(conversation: string): readonly string[] {
 
 /** The connections of these users follow the conversation from now on, on every node. */
 export async function follow(
-  { host }: { readonly host: Pick<Host, 'subscribe' | 'emit'> },
+  host: Pick<Host, 'subscribe' | 'emit'>,
   tenant: string,
   users: readonly string[],
   conversation: string,

@@ -39,6 +39,7 @@ export class PositionsRig {
       random,
       scheduler,
       log: silentLog,
+      withdraw: () => Promise.resolve(null),
       refuse: (reason, message) => refusal(reason, message),
       isRefusal: (answer) => typeof answer === 'object' && answer !== null && isRefusal(answer),
       publish: async (topic: string, { payload }: Outgoing) => {
@@ -48,7 +49,6 @@ export class PositionsRig {
       directMessage: async () => ({ id: '', position: null, duplicate: false }),
       rightsChanged: async () => nobody,
       subscribe: async () => nobody,
-      withdraw: async () => null,
       emit: () => {},
     };
     this.ports = positionPortsOf({ host, database, settings: settings(z).parse({}), spaces: null });

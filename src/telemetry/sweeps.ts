@@ -1,6 +1,6 @@
 /** Looks at what may be too old in parts, each in a turn of its own, so that clients are answered between them. */
-import type { Scheduler, Timer } from '../telemetry/clock.ts';
-import type { Remainder } from '../telemetry/round.ts';
+import type { Scheduler, Timer } from './clock.ts';
+import type { Remainder } from './round.ts';
 
 /** Takes one turn's part of a round, which it begins when none is under way. */
 export type Sweep = () => Remainder;

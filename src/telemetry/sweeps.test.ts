@@ -1,7 +1,7 @@
 /** Rounds through very many things take turns of their own, one after the other. */
 import { describe, expect, test } from 'vitest';
 import { VirtualClock } from '../simulation/virtual-clock.ts';
-import type { Remainder } from '../telemetry/round.ts';
+import type { Remainder } from './round.ts';
 import { Sweeps } from './sweeps.ts';
 
 /** Sweeps whose rounds take so many turns; every turn is written down with its time. */
