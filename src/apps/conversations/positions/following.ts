@@ -10,7 +10,7 @@ const RECENT_MS = 30_000;
 /** Orders at the same time. */
 const AT_ONCE = 50;
 /** Users of one event to the nodes. */
-const TOLD_AT_ONCE = 200;
+const TOLD_AT_ONCE = 50;
 const EVENT = 'followed';
 
 /** Both topics of a conversation. */
