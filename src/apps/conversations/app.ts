@@ -19,7 +19,7 @@ import { settings, type Settings } from './settings.ts';
 import { LIVE_TOPICS } from './topic.ts';
 
 export interface Options {
-  /** Who takes part in a space; without, those that a backend has added. */
+  /** The users of a space; without, those that a backend has added. */
   readonly spaces?: SpaceMembers;
 }
 

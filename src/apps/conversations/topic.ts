@@ -1,7 +1,7 @@
 /** The topics of a conversation: its events, in one numbering with the table, and what nobody keeps. */
 
 export const TOPICS = 'conversation.*';
-/** Who types, reads and has got what. */
+/** Typing, and the positions of members. */
 export const LIVE_TOPICS = 'conversation.*.live';
 const PREFIX = 'conversation.';
 const LIVE = '.live';

@@ -12,7 +12,7 @@ interface MembersEvent {
 /** Events of one look; a change of members among more of them is another round's. */
 const EVENTS = 1_000;
 
-/** Of what lies between `appended` and `head`. What was said before is said twice, which changes nothing. */
+/** Of what lies between `appended` and `head`. The word of a node that lives is said twice, which changes nothing. */
 export async function repeatRights(
   { database, host }: Pick<Ports, 'database'> & { readonly host: Pick<Ports['host'], 'rightsChanged'> },
   { tenant, id, appended, head }: Unappended,
