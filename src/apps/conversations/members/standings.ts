@@ -32,7 +32,7 @@ export class Standings {
     this.scheduler = scheduler;
   }
 
-  /** `null` for whoever never was a member. @throws DatabaseError */
+  /** `null` for a user that never was a member. @throws DatabaseError */
   find(tenant: string, conversation: string, user: string): Promise<MemberStanding | null> {
     const key = joinParts(tenant, conversation, user);
     const known = this.wanted.get(key);
