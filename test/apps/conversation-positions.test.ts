@@ -148,6 +148,7 @@ describe.skipIf(POSTGRESQL === null)('positions over two nodes', () => {
     const shell = {
       settings: {} as never,
       words: [],
+      input: () => Promise.resolve(''),
       print: (line: string) => void lines.push(line),
       request: async (method: string, path: string, body?: unknown) => {
         const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };

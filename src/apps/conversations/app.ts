@@ -1,14 +1,15 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
+import { logLines } from './log-lines.ts';
 import { memberFrames } from './members/frames.ts';
 import { Jobs } from './members/jobs.ts';
+import { repeatRights } from './members/repeat-rights.ts';
 import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import { memberRoutes } from './members/routes.ts';
 import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
 import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
-import { follow } from './positions/following.ts';
 import { positionParts } from './positions/parts.ts';
 import { recountVerb } from './positions/verbs.ts';
 import type { SpaceMembers } from './ports.ts';
@@ -41,16 +42,23 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         spaces: spaces ?? null,
         sender,
         uploads: NO_UPLOADS,
-        follow: (tenant, users, conversation) => follow(host, tenant, users, conversation),
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
-      const relay = new Relay(host, database);
-      const positions = positionParts(host, ports);
+      const relay = new Relay(host, database, (conversation) => repeatRights(ports, conversation));
       const jobs = new Jobs(ports);
+      const lines = logLines(host);
+      const positions = positionParts(host, ports);
       return {
         frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
         routes: [...memberRoutes(host, ports), ...positions.routes],
-        hooks: positions.hooks,
+        hooks: {
+          ...positions.hooks,
+          ...lines,
+          connected: async (connection) => {
+            lines.connected(connection);
+            await positions.hooks.connected(connection);
+          },
+        },
         topics: [
           messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),
           { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) },

@@ -22,11 +22,14 @@ export class Relay {
   private readonly database: Database;
   private readonly timer: Timer;
   private round: Promise<void> | null = null;
+  private readonly repeat: (conversation: Unappended) => Promise<void>;
   private isOver = false;
 
-  constructor(host: RelayHost, database: Database) {
+  /** @param repeat says again what else a node may have left unsaid that was killed behind its commit */
+  constructor(host: RelayHost, database: Database, repeat: (conversation: Unappended) => Promise<void>) {
     this.host = host;
     this.database = database;
+    this.repeat = repeat;
     this.timer = host.scheduler.every(EVERY_MS, () => this.begin());
     database.onReady(() => this.begin());
   }
@@ -46,12 +49,14 @@ export class Relay {
     try {
       for (const conversation of await unappended(this.database, AGE_SECS, CONVERSATIONS)) {
         if (this.isOver) return;
-        if (await this.isAppended(conversation)) await markAppended(this.database, conversation);
+        if (!(await this.isAppended(conversation))) continue;
+        await this.repeat(conversation);
+        await markAppended(this.database, conversation);
       }
     } catch (error) {
       // The next round tries again; that the database is away is told by the link.
       if (!this.database.isProblem(error) || !error.isTemporary)
-        this.host.log.error('The relay of conversations failed', { error: String(error) });
+        this.host.log.error('The relay of conversations failed', { area: 'messaging', error: String(error) });
     }
   }
 

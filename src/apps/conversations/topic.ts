@@ -10,6 +10,11 @@ export function topicOf(conversation: string): string {
   return `${PREFIX}${conversation}`;
 }
 
+/** Whether it is the sequenced topic of a conversation. */
+export function isTopicOf(topic: string): boolean {
+  return topic.startsWith(PREFIX) && !topic.endsWith(LIVE);
+}
+
 /** Of either topic: ids have no dots. */
 export function conversationOf(topic: string): string {
   return topic.slice(PREFIX.length, topic.endsWith(LIVE) ? -LIVE.length : undefined);

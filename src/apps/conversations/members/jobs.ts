@@ -33,13 +33,13 @@ export class Jobs {
     const { host, database } = this.ports;
     const isOver = (): boolean => this.isOver;
     try {
-      const events = await deleteOld(this.ports, isOver);
+      const pieces = await deleteOld(this.ports, isOver);
       const users = await blankDeleted(this.ports, isOver);
-      if (events + users > 0) host.log.info('Old messages deleted', { events, users });
+      if (pieces + users > 0) host.log.info('Old messages deleted', { pieces, users });
     } catch (error) {
       // The next round tries again; that the database is away is told by the link.
       if (!database.isProblem(error) || !error.isTemporary)
-        host.log.error('Deleting old messages failed', { error: String(error) });
+        host.log.error('Deleting old messages failed', { area: 'messaging', error: String(error) });
     }
   }
 }

@@ -3,9 +3,10 @@ import type { Refusal } from '../../../protocol/errors.ts';
 import type { JsonValue } from '../../../protocol/frames.ts';
 import type { Actor, Ports } from '../ports.ts';
 import type { Tables } from '../tables.ts';
+import { topicOf } from '../topic.ts';
 import { adminOnly, type StoredEvent } from './admin.ts';
 import { changing } from './change.ts';
-import { joinEvent } from './joining.ts';
+import { gone, isPresent } from './membership.ts';
 import type { MemberRow } from './standing.ts';
 import { memberView, type MemberView } from './view.ts';
 
@@ -118,27 +119,15 @@ async function removeEverywhere(ports: Ports, actor: Actor, { tenant, user }: Pe
       .limit(PAGE)
       .execute();
     if (rows.length === 0) return removed;
-    for (const { conversation } of rows) await removeFrom(ports, actor, { tenant, user }, conversation);
+    for (const { conversation } of rows) await removeFrom(ports, actor, user, conversation);
     removed += rows.length;
   }
 }
 
-function removeFrom(ports: Ports, actor: Actor, { tenant, user }: Person, id: string): Promise<null | Refusal> {
-  return changing(ports, actor, id, async (locked) => {
+function removeFrom(ports: Ports, actor: Actor, user: string, id: string): Promise<object | Refusal> {
+  return changing<object>(ports, actor, id, async (locked) => {
     const member = await locked.member(user);
-    if (member === null || member.status === 'removed' || member.status === 'left') return { answer: null };
-    await locked.tables
-      .updateTable('members')
-      .set({ status: 'removed', history_to: locked.next })
-      .where('tenant', '=', tenant)
-      .where('conversation', '=', id)
-      .where('user_id', '=', user)
-      .execute();
-    return {
-      answer: null,
-      events: [joinEvent([{ user, role: member.role, status: 'removed' }])],
-      rightsOf: [user],
-    };
+    return isPresent(member) ? gone(locked, member, 'removed', []) : { answer: {} };
   });
 }
 
@@ -173,14 +162,18 @@ export async function blankDeleted(ports: Ports, isOver: () => boolean = () => f
 }
 
 /** The places stay, as numbers have no holes: what was said there is gone. */
-async function blank({ database }: Ports, { tenant, user }: Person, id: string, now: Date): Promise<void> {
+async function blank({ database, host }: Ports, { tenant, user }: Person, id: string, now: Date): Promise<void> {
   const { sql } = database;
   for (;;) {
     const { rows } = await sql<{ readonly sequence: number }>`
       update conversations.events as event
       set deleted_at = ${now}::timestamptz, payload = case
-        when event.message is null then jsonb_strip_nulls(jsonb_build_object('event', event.payload::jsonb->'event', 'of', event.payload::jsonb->'of'))
-        else jsonb_build_object('event', 'message', 'type', event.payload::jsonb->'type', 'deleted', true)
+        when event.message is null
+          then jsonb_build_object('event', 'edited', 'of', event.payload::jsonb->'of', 'deleted', true)
+        else jsonb_strip_nulls(jsonb_build_object(
+          'event', 'message', 'type', event.payload::jsonb->'type', 'parent', event.payload::jsonb->'parent',
+          'thread', event.payload::jsonb->'thread', 'deleted', true
+        ))
       end::text
       where event.tenant = ${tenant} and event.conversation = ${id} and event.sequence in (
         select sequence from conversations.events
@@ -189,6 +182,7 @@ async function blank({ database }: Ports, { tenant, user }: Person, id: string, 
         order by sequence limit ${PIECE}
       )
       returning event.sequence`.execute(database.tables());
+    if (rows.length > 0) await host.withdraw(topicOf(id), Math.max(...rows.map(({ sequence }) => sequence)), tenant);
     if (rows.length < PIECE) break;
   }
   await database

@@ -5,6 +5,7 @@
 import type { Transaction } from 'kysely';
 import type { Ports } from '../ports.ts';
 import type { Tables } from '../tables.ts';
+import { topicOf } from '../topic.ts';
 
 const DAY_MS = 86_400_000;
 /** Conversations of one look. */
@@ -17,9 +18,11 @@ interface Place {
   readonly id: string;
 }
 
-type RetentionPorts = Pick<Ports, 'database' | 'settings'> & { readonly host: Pick<Ports['host'], 'clock'> };
+type RetentionPorts = Pick<Ports, 'database' | 'settings'> & {
+  readonly host: Pick<Ports['host'], 'clock' | 'withdraw'>;
+};
 
-/** @returns how many events were deleted */
+/** @returns how many pieces of conversations were deleted */
 export async function deleteOld(ports: RetentionPorts, isOver: () => boolean = () => false): Promise<number> {
   const { retention_days: days } = ports.settings;
   if (days === 0) return 0;
@@ -30,7 +33,11 @@ export async function deleteOld(ports: RetentionPorts, isOver: () => boolean = (
     let some = 0;
     for (const place of places) {
       if (isOver()) return deleted + some;
-      some += await deletePiece(ports, place, cutoff);
+      const first = await deletePiece(ports, place, cutoff);
+      if (first === null) continue;
+      some += 1;
+      // Logs are short, and perhaps not that short.
+      await ports.host.withdraw(topicOf(place.id), first - 1, place.tenant);
     }
     deleted += some;
     // Those that are left are being looked after by another node.
@@ -55,8 +62,9 @@ async function withOld({ database }: RetentionPorts, cutoff: Date): Promise<read
     .execute();
 }
 
-function deletePiece({ database }: RetentionPorts, place: Place, cutoff: Date): Promise<number> {
-  return database.transaction<Tables, number>(async (tables) => {
+/** @returns the first sequence that is kept; `null`: nothing was to be done */
+function deletePiece({ database }: RetentionPorts, place: Place, cutoff: Date): Promise<number | null> {
+  return database.transaction<Tables, number | null>(async (tables) => {
     const locked = await tables
       .selectFrom('conversations')
       .select(['first', 'head'])
@@ -65,9 +73,9 @@ function deletePiece({ database }: RetentionPorts, place: Place, cutoff: Date): 
       .forUpdate()
       .skipLocked()
       .executeTakeFirst();
-    if (locked === undefined) return 0;
+    if (locked === undefined) return null;
     const first = await firstKept(tables, place, { ...locked, cutoff });
-    if (first <= locked.first) return 0;
+    if (first <= locked.first) return null;
     for (const table of ['reactions', 'events'] as const)
       await tables
         .deleteFrom(table)
@@ -81,7 +89,7 @@ function deletePiece({ database }: RetentionPorts, place: Place, cutoff: Date): 
       .where('tenant', '=', place.tenant)
       .where('id', '=', place.id)
       .execute();
-    return first - locked.first;
+    return first;
   });
 }
 

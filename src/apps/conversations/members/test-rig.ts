@@ -46,9 +46,9 @@ export function rigOf(
       rights.push(of);
       return reached;
     },
-    withdraw: async () => null,
     subscribe: async () => reached,
-    unsubscribe: async () => reached,
+    withdraw: async () => null,
+    emit: () => {},
   };
   return { ports: { host, database, settings: settings(z).parse(given), spaces }, published, told, rights };
 }

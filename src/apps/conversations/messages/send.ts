@@ -79,6 +79,7 @@ export async function store(ports: MessagePorts, actor: Actor, input: SendInput)
   });
   if (typeof sent === 'string') return unsent(ports, conversation, sent);
   const message = asSent(conversation, sent);
+  ports.host.log.debug('Message sent', { conversation, sequence: sent.sequence, duplicate: !sent.isNew });
   if (sent.isNew)
     void tellMentioned(ports, { ...message, tenant: actor.tenant, from: actor.user }, mentioned(message.payload));
   return message;

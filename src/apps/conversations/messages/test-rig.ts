@@ -45,8 +45,8 @@ export function rigOf(database: ApplicationDatabase, uploads: Uploads = NO_UPLOA
       withdrawn.push({ topic, upTo });
       return Promise.resolve(null);
     },
+    emit: () => {},
     subscribe: () => Promise.resolve({ connections: 0, missed: [] }),
-    unsubscribe: () => Promise.resolve({ connections: 0, missed: [] }),
     rightsChanged: () => Promise.resolve({ connections: 0, missed: [] }),
   };
   const ports = { host, database, settings: settings(z).parse({}), spaces: null, sender: senderOf(database), uploads };

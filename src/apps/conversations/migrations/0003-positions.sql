@@ -176,7 +176,7 @@ begin
     tenant := talk.tenant; id := talk.id;
     conversations := conversations + 1;
     -- In one statement, so of one moment.
-    select given.messages as said, coalesce(found.newest, given.messages) as newest, coalesce(found.oldest, 1) as oldest, found.total,
+    select given.messages as said, coalesce(found.newest, given.messages) as newest, coalesce(found.oldest, given.messages + 1) as oldest, found.total,
       coalesce(found.head, given.head) as head, given.head as said_head
     into counted
     from conversations.conversations as given

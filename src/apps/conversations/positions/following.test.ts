@@ -26,13 +26,13 @@ function node() {
 test('a client whose user comes into a conversation while it connects follows it when it is there; a minute later nothing is remembered', async () => {
   const { host, subscribed, comes, sleep } = node();
   const ada = { user: { tenant: 't', user: 'ada' }, topics: ['conversation.c', 'conversation.c.live'] };
-  await follow(host, 't', ['ada', 'bob'], 'c');
+  await follow({ host }, 't', ['ada', 'bob'], 'c');
   expect(subscribed.splice(0)).toEqual([ada, { ...ada, user: { tenant: 't', user: 'bob' } }]);
   await comes('ada');
   await comes('eve');
   expect(subscribed.splice(0)).toEqual([ada]);
   sleep(60_000);
-  await follow(host, 't', ['eve'], 'd');
+  await follow({ host }, 't', ['eve'], 'd');
   subscribed.length = 0;
   await comes('ada');
   expect(subscribed).toEqual([]);
@@ -43,7 +43,7 @@ test('all members of a large group are ordered, and told to the nodes in events 
   const users = Array.from({ length: 1_000 }, (_, at) => `user-${at}`.padEnd(64, 'x'));
   const sizes: number[] = [];
   host.on('followed', (data) => sizes.push(JSON.stringify(data).length));
-  await follow(host, 't', users, 'c');
+  await follow({ host }, 't', users, 'c');
   expect(new Set(subscribed.map(({ user }) => JSON.stringify(user))).size).toBe(1_000);
   expect(Math.max(...sizes)).toBeLessThan(65_536);
 });
