@@ -154,9 +154,9 @@ test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s while it starts ends it,
   const { port } = silent.address() as AddressInfo;
   const asked = once(silent, 'connection');
   const server = spawnServer([], { JWT_SECRET: SECRET, REDIS_URL: `redis://127.0.0.1:${port}` });
-  await within(asked, 'the start to come to Redis', 15_000);
+  await within(asked, 'the start to come to Redis');
   server.child.kill(signal);
-  expect(await within(server.exited, 'the end', 15_000)).toBe(0);
+  expect(await within(server.exited, 'the end')).toBe(0);
   expect(server.output).not.toContain('"message":"Serving"');
   silent.close();
 });

@@ -22,15 +22,11 @@ function startNode(url: string, name: string): Promise<TestServer> {
 
 async function publishAtLast(publisher: Connection, payload: unknown): Promise<Frame> {
   let ack: Frame | null = null;
-  await eventually(
-    async () => {
-      const reply = await publisher.publish(TOPIC, payload);
-      if (reply.type === 'Ack') ack = reply;
-      return ack !== null;
-    },
-    'a publish to be taken',
-    15_000,
-  );
+  await eventually(async () => {
+    const reply = await publisher.publish(TOPIC, payload);
+    if (reply.type === 'Ack') ack = reply;
+    return ack !== null;
+  }, 'a publish to be taken');
   return ack as unknown as Frame;
 }
 
@@ -41,7 +37,6 @@ test('a failover that loses the newest messages: positions below go on, later on
   await eventually(
     async () => ((await sentinel.redis.call('SENTINEL', 'REPLICAS', 'main')) as unknown[]).length === 1,
     'the sentinel to know the replica',
-    15_000,
   );
   const url = `redis+sentinel://127.0.0.1:${sentinel.port}/main`;
   const [a, b] = [await startNode(url, 'a'), await startNode(url, 'b')];

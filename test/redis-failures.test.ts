@@ -32,6 +32,8 @@ interface Scene {
 
 async function scene(redis: RedisServer, settings: Readonly<Record<string, string>> = {}): Promise<Scene> {
   const node = await startServer({ ...settingsFor(redis.url), ...settings });
+  // On a busy machine the first attempt may take longer than the time that it is given here.
+  await eventually(() => isReady(node), 'the node to be ready');
   const reader = await connect(node.port, { user: 'reader' });
   await reader.subscribe(TOPIC);
   const publisher = await connect(node.port, { user: 'publisher' });

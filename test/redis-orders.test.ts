@@ -144,7 +144,7 @@ test('live nodes write back what a Redis that was emptied has lost, without bein
   const before = await kept();
   expect(before).toContain('"revoke"');
   await redis.redis.flushall();
-  await eventually(async () => (await kept()) === before, 'the order to be written back', 10_000);
+  await eventually(async () => (await kept()) === before, 'the order to be written back');
 });
 
 describe('with 10,000 revocations, kept by an earlier version', () => {

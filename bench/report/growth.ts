@@ -21,8 +21,8 @@ export function scalingPage(directory = RESULTS): string {
   for (const { conditions, curves } of reports)
     for (const curve of curves) {
       // A curve that was not taken with the newest ones says when it was.
-      const parts = conditions === newest ? [table(curve)] : [conditions, table(curve)];
-      page = replaceBetween(page, `growth-${curve.id}`, parts.join('\n\n'));
+      const parts = [conditions === newest ? '' : conditions, table(curve), knees(curve)];
+      page = replaceBetween(page, `growth-${curve.id}`, parts.filter((part) => part !== '').join('\n\n'));
     }
   return page;
 }
@@ -39,6 +39,17 @@ function table(curve: Curve): string {
   });
   const columns = [curve.of, ...curve.points.map(({ x }) => x.toLocaleString('en')), 'power, at most'];
   return markdown({ columns, rows });
+}
+
+/** Where a row is steeper than linear, and why. */
+function knees(curve: Curve): string {
+  return growths(curve)
+    .filter(({ isSteep }) => isSteep)
+    .map(({ figure, from, to, why }) => {
+      const where = `*${figure}* rises from ${from.toLocaleString('en')} to ${to.toLocaleString('en')}`;
+      return `- ${where}: ${why ?? '**not explained**'}`;
+    })
+    .join('\n');
 }
 
 /** Results are kept as JSON, which has no `NaN`. */

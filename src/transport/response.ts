@@ -32,6 +32,8 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
+const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 304]);
+
 export interface AnswerTo {
   /** The request was `HEAD`: the client reads no body, and takes one for the head of the next answer. */
   readonly isHead: boolean;
@@ -53,7 +55,9 @@ export function respond(
     res.writeStatus(statusLine(status));
     for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
     if (body === null) {
-      res.endWithoutBody();
+      // Of the others a client waits for the end of a body, until it is told that there is none.
+      if (HAS_NO_BODY.has(status)) res.endWithoutBody();
+      else res.endWithoutBody(0, ends);
       return;
     }
     if (headers['content-type'] === undefined) res.writeHeader('content-type', mediaTypeOf(body));

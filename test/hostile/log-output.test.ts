@@ -27,7 +27,7 @@ async function untilServing(port: number): Promise<void> {
       ({ ok }) => ok,
       () => false,
     );
-  await eventually(isUp, 'the server to serve', 15_000);
+  await eventually(isUp, 'the server to serve');
 }
 
 async function lostLines(port: number): Promise<number> {

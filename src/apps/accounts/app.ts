@@ -40,7 +40,7 @@ const PROFILES: OwnedTopics = {
   mayAct: (_principal, action, topic) => action === 'subscribe' && !topic.includes('*'),
 };
 
-export function portsOf(host: Host, database: Database, given: Settings): Ports {
+function portsOf(host: Host, database: Database, given: Settings): Ports {
   const outcomes = host.counter(
     'outcomes_total',
     'Logins, refreshes, logouts and measures, by what became of them.',

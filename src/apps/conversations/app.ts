@@ -10,6 +10,7 @@ import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
 import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
+import { follow } from './positions/following.ts';
 import { positionParts } from './positions/parts.ts';
 import { recountVerb } from './positions/verbs.ts';
 import type { SpaceMembers } from './ports.ts';
@@ -42,12 +43,13 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         spaces: spaces ?? null,
         sender,
         uploads: NO_UPLOADS,
+        follow: (tenant, users, conversation) => follow(host, tenant, users, conversation),
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database, (conversation) => repeatRights(ports, conversation));
+      const positions = positionParts(host, ports);
       const jobs = new Jobs(ports);
       const lines = logLines(host);
-      const positions = positionParts(host, ports);
       return {
         frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
         routes: [...memberRoutes(host, ports), ...positions.routes],

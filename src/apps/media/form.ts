@@ -19,6 +19,9 @@ const LIMITS = {
   headerSize: 8_192,
 };
 
+/** The field that is a file. */
+const FILE = 'file';
+
 export interface Form {
   readonly fields: ReadonlyMap<string, string>;
   readonly file: Spooled;
@@ -73,8 +76,10 @@ export async function readForm(
 
 function readerOf(contentType: string): BusboyInstance | null {
   try {
-    const isForm = /^multipart\/form-data\s*;/i.test(contentType);
-    return isForm ? new Busboy({ headers: { 'content-type': contentType }, limits: LIMITS }) : null;
+    if (!/^multipart\/form-data\s*;/i.test(contentType)) return null;
+    const isPartAFile = (field?: string, _type?: string, name?: string): boolean =>
+      field === FILE || name !== undefined;
+    return new Busboy({ headers: { 'content-type': contentType }, limits: LIMITS, isPartAFile });
   } catch {
     return null;
   }
@@ -93,7 +98,7 @@ function collect(reader: BusboyInstance, takeFile: TakeFile, isRefusal: (answer:
   reader.on('file', (name, stream, fileName, _encoding, declaredType) => {
     // A stream without a listener would end the process with its error.
     stream.on('error', () => {});
-    if (name !== 'file') {
+    if (name !== FILE) {
       other();
       stream.resume();
       return;

@@ -41,7 +41,6 @@ export async function joinRows({ settings }: Ports, locked: Locked, joining: rea
       })),
     )
     .execute();
-  locked.joined.push(...joining.filter(({ status }) => status === 'active').map(({ user }) => user));
 }
 
 /** Also of those who go, or whose role is another. */

@@ -71,6 +71,7 @@ export async function addMembers(
       answer: { added },
       events: [joinEvent(memberships)],
       rightsOf: added,
+      joined: invite ? [] : added,
       notices: added.map((user) => ({ user, payload })),
     };
   });
@@ -142,6 +143,7 @@ export async function setOwn(ports: Ports, actor: Actor, input: OwnInput): Promi
       answer,
       events: [joinEvent([{ user: actor.user, role: me.role, status }])],
       rightsOf: [actor.user],
+      joined: [actor.user],
     };
   });
 }
@@ -178,6 +180,7 @@ export async function refreshSpace(
       answer: { added, removed },
       events: changes.length > 0 ? [joinEvent(changes)] : [],
       rightsOf: [...added, ...removed],
+      joined: added,
     };
   });
 }

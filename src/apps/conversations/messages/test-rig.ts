@@ -45,7 +45,6 @@ export function rigOf(database: ApplicationDatabase, uploads: Uploads = NO_UPLOA
       withdrawn.push({ topic, upTo });
       return Promise.resolve(null);
     },
-    emit: () => {},
     subscribe: () => Promise.resolve({ connections: 0, missed: [] }),
     rightsChanged: () => Promise.resolve({ connections: 0, missed: [] }),
   };

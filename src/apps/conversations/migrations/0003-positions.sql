@@ -236,10 +236,11 @@ begin
   return query
   select given.n::int, member.role, member.status, member.can_send, member.can_upload, member.can_add, member.can_remove,
     -- What retention has deleted is no loss: the history begins behind it.
-    greatest(member.history_from, talk.first - 1)
+    greatest(member.history_from, conversation.first - 1)
   from unnest(tenants, ids, users) with ordinality as given (tenant, conversation, user_id, n)
   join conversations.members as member
     on member.tenant = given.tenant and member.conversation = given.conversation and member.user_id = given.user_id
-  join conversations.conversations as talk on talk.tenant = given.tenant and talk.id = given.conversation;
+  join conversations.conversations as conversation
+    on conversation.tenant = member.tenant and conversation.id = member.conversation;
 end
 $$;
