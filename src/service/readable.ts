@@ -14,6 +14,12 @@ type Context = Pick<ServiceContext, 'broker' | 'owners' | 'scheduler' | 'limits'
 
 const RETRY_MS = 1_000;
 
+/** Whether an owner decides how far back its readers may read: then no shortcut may go past it. */
+export function isBounded({ owners }: Pick<Context, 'owners'>, topic: Topic): boolean {
+  const readable = owners?.of(topic)?.readable;
+  return readable !== undefined && readable !== null;
+}
+
 export function readAllowed(
   context: Context,
   principal: Principal,

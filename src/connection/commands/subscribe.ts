@@ -8,7 +8,7 @@ import { clientName, isTopicName, looksLikePattern, matches, qualify } from '../
 import { ENDED, JOINING, LAGGING, type Subscription } from '../../router/subscription.ts';
 import { askToRead, subscribeProblem } from '../../service/checks.ts';
 import { nodeName } from '../../service/names.ts';
-import { readAllowed } from '../../service/readable.ts';
+import { isBounded, readAllowed } from '../../service/readable.ts';
 import type { RightsChange } from '../../service/rights-change.ts';
 import { overdraft } from '../charges.ts';
 import type { Connection } from '../connection.ts';
@@ -218,7 +218,12 @@ class Request implements Joining {
         this.recovery[entry.topic] = { recovered: false, missed: 0, reason: 'no_history' };
       return this.settle();
     }
-    if (entry.position !== undefined && topic.hasAllAfter(entry.position, this.connection.codec))
+    // The tail knows nothing of how far back this client may read.
+    if (
+      entry.position !== undefined &&
+      topic.hasAllAfter(entry.position, this.connection.codec) &&
+      !isBounded(context, topic.name)
+    )
       return this.resumeFromTail(subscription, entry.topic, entry.position.sequence);
     const { epochNumber } = topic;
     const request = { after: entry.position ?? 'earliest', limit: 0, maxBytes: 0 } as const;

@@ -244,3 +244,21 @@ begin
     on conversation.tenant = member.tenant and conversation.id = member.conversation;
 end
 $$;
+
+-- Where conversations stand, of many at once. What is not there has no row.
+create function find_heads(tenants text[], ids text[]) returns table (n int, epoch text, head bigint, first bigint)
+language plpgsql stable
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+begin
+  return query
+  select given.n::int, talk.epoch, talk.head,
+    coalesce((
+      select min(event.sequence) from conversations.events as event
+      where event.tenant = given.tenant and event.conversation = given.conversation
+    ), talk.head + 1)
+  from unnest(tenants, ids) with ordinality as given (tenant, conversation, n)
+  join conversations.conversations as talk on talk.tenant = given.tenant and talk.id = given.conversation;
+end
+$$;

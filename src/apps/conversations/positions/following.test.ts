@@ -24,7 +24,7 @@ function node() {
       return Promise.resolve({ connections: 0, missed: [] });
     },
   } as unknown as Host;
-  // Whoever came in is still in.
+  // The users that came in are still in.
   const rows: Rows = {
     selectFrom: () => rows,
     select: () => rows,

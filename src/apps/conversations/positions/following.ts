@@ -14,7 +14,7 @@ const TOLD_AT_ONCE = 200;
 const EVENT = 'followed';
 
 /** Both topics of a conversation. */
-export function topicsOf(conversation: string): readonly string[] {
+function topicsOf(conversation: string): readonly string[] {
   return [topicOf(conversation), liveTopicOf(conversation)];
 }
 
@@ -81,7 +81,7 @@ export class Following {
     if (still.length > 0) await host.subscribe({ tenant, user }, still.flatMap(topicsOf));
   }
 
-  /** Whoever came in a moment ago may be out again: to be subscribed needs no right. */
+  /** A user that came in a moment ago may be out again: to be subscribed needs no right. */
   private async stillIn(tenant: string, user: string, conversations: readonly string[]): Promise<readonly string[]> {
     const rows = await this.ports.database
       .tables<Tables>()
