@@ -1,5 +1,7 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
+import { CHAT_EVENTS } from './chat/events.ts';
+import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
 import { logLines } from './log-lines.ts';
 import { memberFrames } from './members/frames.ts';
 import { Jobs } from './members/jobs.ts';
@@ -10,7 +12,6 @@ import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
 import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
-import { follow } from './positions/following.ts';
 import { positionParts } from './positions/parts.ts';
 import { recountVerb } from './positions/verbs.ts';
 import type { SpaceMembers } from './ports.ts';
@@ -43,7 +44,6 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         spaces: spaces ?? null,
         sender,
         uploads: NO_UPLOADS,
-        follow: (tenant, users, conversation) => follow(host, tenant, users, conversation),
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database, (conversation) => repeatRights(ports, conversation));
@@ -61,6 +61,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
             await positions.hooks.connected(connection);
           },
         },
+        socketio: given.namespaces.map((namespace) => (namespace === '/' ? MARKETPLACE_EVENTS : CHAT_EVENTS)),
         topics: [
           messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),
           { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) },

@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ApplicationDatabase } from '../../../database/database.ts';
 import type { Ports } from '../ports.ts';
+import { systemScheduler } from '../../../telemetry/system-clock.ts';
 import { readPage } from '../store.ts';
 import type { Tables } from '../tables.ts';
 import {
@@ -18,8 +19,8 @@ import {
 } from './members.ts';
 import { blankDeleted } from './people.ts';
 import { deleteOld } from './retention.ts';
-import { readableOf } from './rights.ts';
 import { Standings } from './standings.ts';
+import { readableOf } from './rights.ts';
 import { actorOf, good, reasonOf, rigOf, SHOP, type Rig } from './test-rig.ts';
 
 const DAY_MS = 86_400_000;
@@ -127,8 +128,8 @@ export function recordsContract(
       expect([page?.first, page?.head, page?.messages.map(({ sequence }) => sequence)]).toEqual([4, 4, [4]]);
       const shown = good(await getConversation(rig.ports, actorOf('bob'), { conversation: id }));
       expect(shown.conversation).toMatchObject({ first: 4, sequence: 4, messages: 4 });
-      const standings = new Standings(databases[0], rig.ports.host.scheduler);
       const bob = { ...actorOf('bob'), topics: null, tokenId: undefined, issuedAt: 0, expiresAt: Infinity };
+      const standings = new Standings(databases[0], systemScheduler);
       expect(await readableOf({ host: rig.ports.host, standings })(bob, `conversation.${id}`)).toBe(3);
       expect((await readPage(databases[0], { tenant: '', id: young }, range))?.messages).toHaveLength(1);
       // A year later nothing is left, and the numbers go on.

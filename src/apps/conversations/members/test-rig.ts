@@ -48,6 +48,7 @@ export function rigOf(
       return reached;
     },
     subscribe: async () => reached,
+    emit: () => {},
   };
   return { ports: { host, database, settings: settings(z).parse(given), spaces }, published, told, rights };
 }
