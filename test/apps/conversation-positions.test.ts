@@ -150,7 +150,6 @@ describe.skipIf(POSTGRESQL === null)('positions over two nodes', () => {
       words: [],
       input: () => Promise.resolve(''),
       print: (line: string) => void lines.push(line),
-      input: async () => '',
       request: async (method: string, path: string, body?: unknown) => {
         const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
         const answer = await fetch(`${nodes[0].url}${path}`, { method, headers, body: JSON.stringify(body) });

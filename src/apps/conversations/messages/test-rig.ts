@@ -46,6 +46,7 @@ export function rigOf(database: ApplicationDatabase, uploads: Uploads = NO_UPLOA
       return Promise.resolve(null);
     },
     subscribe: () => Promise.resolve({ connections: 0, missed: [] }),
+    emit: () => {},
     rightsChanged: () => Promise.resolve({ connections: 0, missed: [] }),
   };
   const ports = { host, database, settings: settings(z).parse({}), spaces: null, sender: senderOf(database), uploads };
