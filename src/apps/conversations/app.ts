@@ -58,7 +58,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
           ...positions.hooks,
           ...lines,
           connected: async (connection) => {
-            lines.connected(connection);
+            await lines.connected(connection);
             await positions.hooks.connected(connection);
           },
         },

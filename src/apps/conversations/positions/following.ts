@@ -10,11 +10,11 @@ const RECENT_MS = 30_000;
 /** Orders at the same time. */
 const AT_ONCE = 50;
 /** Users of one event to the nodes. */
-const TOLD_AT_ONCE = 50;
+const TOLD_AT_ONCE = 200;
 const EVENT = 'followed';
 
 /** Both topics of a conversation. */
-export function topicsOf(conversation: string): readonly string[] {
+function topicsOf(conversation: string): readonly string[] {
   return [topicOf(conversation), liveTopicOf(conversation)];
 }
 
