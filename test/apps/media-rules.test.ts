@@ -210,7 +210,11 @@ describe('D-33: forms', () => {
       ['one who only reads', 403, () => media.form('rita', blob(pdf(99)), { ...attachment, conversation: 'c1' })],
       ['an avatar that is too large', 413, () => media.form('ada', blob(png(6e6), 'image/png'), { type: 'avatar' })],
       ['no form', 415, () => media.ask('/apps/media/files', { user: 'ada', json: {} })],
-      ['a form without a file', 400, () => media.ask('/apps/media/files', { user: 'ada', body: formOf({ type: 'avatar' }) })],
+      [
+        'a form without a file',
+        400,
+        () => media.ask('/apps/media/files', { user: 'ada', body: formOf({ type: 'avatar' }) }),
+      ],
       ['nobody', 401, () => media.ask('/apps/media/files', { body: formOf({ type: 'avatar' }) })],
     ];
     const before = objects().length;
@@ -245,7 +249,12 @@ describe('D-33: forms', () => {
     const change = fc.record({
       at: fc.nat(good.byteLength),
       remove: fc.nat(60),
-      insert: fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.constantFrom('\r\n', `--${boundary}`, `--${boundary}--`, 'name="file"', '\0').map((text) => new Uint8Array(Buffer.from(text)))),
+      insert: fc.oneof(
+        fc.uint8Array({ maxLength: 40 }),
+        fc
+          .constantFrom('\r\n', `--${boundary}`, `--${boundary}--`, 'name="file"', '\0')
+          .map((text) => new Uint8Array(Buffer.from(text))),
+      ),
     });
     const headers = { 'content-type': `multipart/form-data; boundary=${boundary}` };
     await fc.assert(

@@ -77,12 +77,23 @@ export class MediaServer {
 
   /** @param url a path, or a whole URL, as they are answered */
   async ask(url: string, asked: Asked = {}): Promise<Answer> {
-    const { user, tenant = '', roles = ['user'], json, body = json === undefined ? undefined : JSON.stringify(json) } = asked;
+    const {
+      user,
+      tenant = '',
+      roles = ['user'],
+      json,
+      body = json === undefined ? undefined : JSON.stringify(json),
+    } = asked;
     const method = asked.method ?? (body === undefined ? 'GET' : 'POST');
     const token = user === undefined ? null : await tokenOf(user, { roles, claims: { ...(tenant && { tenant }) } });
     const headers = { ...(token !== null && { authorization: `Bearer ${token}` }), ...asked.headers };
     const response = await within(
-      fetch(new URL(url, this.server.url), { method, headers, redirect: 'manual', ...(body !== undefined && { body }) }),
+      fetch(new URL(url, this.server.url), {
+        method,
+        headers,
+        redirect: 'manual',
+        ...(body !== undefined && { body }),
+      }),
       `${method} ${url}`,
     );
     const bytes = Buffer.from(await response.arrayBuffer());

@@ -1,6 +1,8 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
+import { CHAT_EVENTS } from './chat/events.ts';
 import { logLines } from './log-lines.ts';
+import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
 import { memberFrames } from './members/frames.ts';
 import { Jobs } from './members/jobs.ts';
 import { repeatRights } from './members/repeat-rights.ts';
@@ -59,6 +61,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
             await positions.hooks.connected(connection);
           },
         },
+        socketio: given.namespaces.map((namespace) => (namespace === '/' ? MARKETPLACE_EVENTS : CHAT_EVENTS)),
         topics: [
           messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),
           { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) },
