@@ -57,7 +57,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
           ...positions.hooks,
           ...lines,
           connected: async (connection) => {
-            lines.connected(connection);
+            void lines.connected(connection);
             await positions.hooks.connected(connection);
           },
         },

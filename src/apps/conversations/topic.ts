@@ -12,7 +12,7 @@ export function topicOf(conversation: string): string {
 
 /** Whether it is the sequenced topic of a conversation. */
 export function isTopicOf(topic: string): boolean {
-  return topic.startsWith(PREFIX) && !topic.endsWith(LIVE);
+  return topic.startsWith(TOPIC_PREFIX) && !topic.endsWith(LIVE);
 }
 
 /** Of either topic: ids have no dots. */
