@@ -1,12 +1,15 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
+import { CHAT_EVENTS } from './chat/events.ts';
+import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
 import { memberFrames } from './members/frames.ts';
 import { Jobs } from './members/jobs.ts';
 import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import { memberRoutes } from './members/routes.ts';
 import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
-import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
+import { claimUploads } from '../media/uploads.ts';
+import type { MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
 import { positionParts } from './positions/parts.ts';
 import { recountVerb } from './positions/verbs.ts';
@@ -39,7 +42,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         settings: given,
         spaces: spaces ?? null,
         sender,
-        uploads: NO_UPLOADS,
+        uploads: { claim: (naming, named) => claimUploads(database, naming, named) },
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database);
@@ -49,6 +52,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
         routes: [...memberRoutes(host, ports), ...positions.routes],
         hooks: positions.hooks,
+        socketio: given.namespaces.map((namespace) => (namespace === '/' ? MARKETPLACE_EVENTS : CHAT_EVENTS)),
         topics: [
           messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),
           { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) },
