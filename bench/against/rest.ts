@@ -9,7 +9,7 @@ const RESTFUL_SECONDS = 0.000_5;
 const TRIES = 200;
 const STEP_SECONDS = 0.002;
 /** Without one of what it waits for. */
-const SILENCE_STEPS = 1_000;
+const SILENCE_SECONDS = 2;
 
 /** @returns the processor time that the server has had until it came to rest */
 export async function atRest(pid: number): Promise<number> {
@@ -36,8 +36,8 @@ export async function allAtRest(pids: readonly number[]): Promise<readonly numbe
 }
 
 /** Waits until a count has come so far, as long as it rises. @returns whether it has */
-export async function reached(count: () => number, goal: number): Promise<boolean> {
-  for (let seen = -1, still = 0; count() < goal && still < SILENCE_STEPS;) {
+export async function reached(count: () => number, goal: number, silence = SILENCE_SECONDS): Promise<boolean> {
+  for (let seen = -1, still = 0; count() < goal && still * STEP_SECONDS < silence;) {
     still = seen === count() ? still + 1 : 0;
     seen = count();
     await pause(STEP_SECONDS);

@@ -14,8 +14,6 @@ export interface Curve {
   /** What x counts. */
   readonly of: string;
   readonly kinds: Readonly<Record<string, Kind>>;
-  /** Why a figure may be steeper than linear somewhere: said below the table when it is. */
-  readonly knees?: Readonly<Record<string, string>>;
   readonly points: readonly Point[];
 }
 
@@ -39,14 +37,12 @@ export interface Growth {
   readonly from: number;
   readonly to: number;
   readonly isSteep: boolean;
-  /** Why it is steep, where somebody knows. */
-  readonly why: string | null;
 }
 
 /** The cost of one of many may rise from one point to the next: two measurements of the same differ too. */
 const STEEP = 1.33;
 
-export function growths({ kinds, knees = {}, points }: Curve): Growth[] {
+export function growths({ kinds, points }: Curve): Growth[] {
   return Object.entries(kinds).flatMap(([figure, kind]) => {
     const steps = points.slice(1).flatMap((point, at) => {
       const before = points[at] as Point;
@@ -57,7 +53,6 @@ export function growths({ kinds, knees = {}, points }: Curve): Growth[] {
       return [{ from: before.x, to: point.x, exponent, isSteep: (point.x / before.x) ** (exponent - 1) > STEEP }];
     });
     const steepest = steps.toSorted((a, b) => b.exponent - a.exponent)[0];
-    if (steepest === undefined) return [];
-    return [{ figure, ...steepest, why: steepest.isSteep ? (knees[figure] ?? null) : null }];
+    return steepest === undefined ? [] : [{ figure, ...steepest }];
   });
 }

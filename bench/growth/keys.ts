@@ -28,16 +28,6 @@ export const keys: Measurement = {
     'CPU of a second at rest, ms of Redis': 'total',
     'start of another node, ms': 'total',
   },
-  knees: {
-    'first publish, µs of the node':
-      'the node remembers the settings of 100,000 topics; of those beyond, it looks up retention and digest again.',
-    'first publish, µs of Redis':
-      'hash tables that double are moved entry by entry while they are used, and the keys no longer fit into the caches of the processor.',
-    'another publish, µs of the node':
-      'the publishes go to as many topics as there are, at most 10,000: fewer of one turn are of the same topic, so each call brings fewer messages.',
-    'another publish, µs of Redis':
-      'the publishes go to as many topics as there are, at most 10,000: fewer of one turn are of the same topic, so each call brings fewer messages.',
-  },
   run,
 };
 

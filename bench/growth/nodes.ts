@@ -24,14 +24,6 @@ export const nodes: Measurement = {
     'CPU of a second at rest, ms of a node': 'each',
     'CPU of a second at rest, ms of Redis': 'total',
   },
-  knees: {
-    'publish, µs of its node':
-      'all nodes share one core here, so the publisher’s is woken for smaller batches of answers.',
-    'deliver, µs of another node':
-      'all nodes share one core here: each is woken for smaller batches, and finds the caches of the processor full of the others’ memory.',
-    'CPU of a second at rest, ms of a node': 'a node looks at the views of all others once a second.',
-    'CPU of a second at rest, ms of Redis': 'a node looks at the views of all others once a second.',
-  },
   run,
 };
 

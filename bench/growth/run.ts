@@ -1,7 +1,7 @@
 /**
  * What costs when the work grows: topics, subscriptions, patterns, nodes, keys in Redis. Each curve has a part of the time;
  * a point that is not complete by then is left out, visibly. Results go to bench/results/growth, and from there to docs/scaling.md.
- * Run: taskset -c 1 node bench/growth/run.ts [--only topics,keys] [--seconds 540] [--most 10000] [--dry]
+ * Run: taskset -c 1 node bench/growth/run.ts [--only topics,keys] [--seconds 540] [--least 1000] [--most 10000] [--dry]
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, hostname, release } from 'node:os';
@@ -32,6 +32,7 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string' },
     seconds: { type: 'string', default: '540' },
+    least: { type: 'string', default: '0' },
     most: { type: 'string', default: '1e9' },
     dry: { type: 'boolean', default: false },
   },
@@ -65,7 +66,7 @@ async function taken(curve: Measurement, seconds: number): Promise<readonly Poin
   const until = performance.now() + seconds * 1_000;
   const budget: Budget = {
     isSpent: () => performance.now() > until,
-    upTo: (counts) => counts.filter((count) => count <= Number(values.most)),
+    upTo: (counts) => counts.filter((count) => count >= Number(values.least) && count <= Number(values.most)),
     take: (point) => {
       points.push(point);
       const figures = Object.entries(point.figures).map(([name, value]) => `${name}: ${value.toFixed(2)}`);

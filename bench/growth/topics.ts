@@ -28,15 +28,6 @@ export const topics: Measurement = {
     'CPU of a second at rest, ms': 'total',
     'slowest answer at rest, ms': 'total',
   },
-  knees: {
-    'first publish, µs':
-      'a map of topics that doubles is copied once, and V8 moves what is young while the heap grows; the average over ten times as many topics has both.',
-    'another publish, µs':
-      'the same hundred topics lie farther apart in memory: their entries in maps and their segments are no longer in the caches of the processor.',
-    'CPU of a second at rest, ms':
-      'the rounds through all topics begin to take several turns of a second; they end at 20,000 topics a second, whatever their number.',
-    'slowest answer at rest, ms': 'V8 marks a heap that is ten times as large, in steps between which it answers.',
-  },
   run,
 };
 

@@ -1,6 +1,7 @@
 /** The tables of docs/scaling.md, from the newest results of bench/growth. */
 import { readFileSync } from 'node:fs';
 import { growths, type Curve } from '../growth/curve.ts';
+import { KNEES } from '../growth/knees.ts';
 import { short } from '../statistics.ts';
 import { markdown, replaceBetween } from './page.ts';
 import { readResults } from './results.ts';
@@ -15,7 +16,7 @@ const PAGE = new URL('../../docs/scaling.md', import.meta.url);
 
 /** docs/scaling.md, which is written by hand, with its tables brought up to date. @throws when it has lost a marker */
 export function scalingPage(directory = RESULTS): string {
-  const reports = readResults<GrowthReport>(directory, 'bench/growth/run.ts');
+  const reports = readResults(directory, 'bench/growth/run.ts') as readonly GrowthReport[];
   const newest = (reports.at(-1) as GrowthReport).conditions;
   let page = replaceBetween(readFileSync(PAGE, 'utf8'), 'growth-conditions', newest);
   for (const { conditions, curves } of reports)
@@ -45,9 +46,9 @@ function table(curve: Curve): string {
 function knees(curve: Curve): string {
   return growths(curve)
     .filter(({ isSteep }) => isSteep)
-    .map(({ figure, from, to, why }) => {
+    .map(({ figure, from, to }) => {
       const where = `*${figure}* rises from ${from.toLocaleString('en')} to ${to.toLocaleString('en')}`;
-      return `- ${where}: ${why ?? '**not explained**'}`;
+      return `- ${where}: ${KNEES[curve.id]?.[figure] ?? '**not explained yet.**'}`;
     })
     .join('\n');
 }

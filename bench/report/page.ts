@@ -24,7 +24,7 @@ export type Reports = Readonly<Record<string, Report>>;
 
 /** What was measured last of each workload: `make bench` of one of them alone leaves the others as they were measured before. */
 export function newestReports(directory = RESULTS): Reports {
-  const files = readResults<{ readonly reports: Reports }>(directory, 'make bench');
+  const files = readResults(directory, 'make bench') as readonly { readonly reports: Reports }[];
   const newest = Object.assign({}, ...files.map(({ reports }) => reports)) as Reports;
   return Object.fromEntries(
     WORKLOADS.flatMap((id) => {

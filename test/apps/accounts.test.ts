@@ -9,7 +9,10 @@ import { SECRET, tokenOf } from '../harness/tokens.ts';
 
 let node: AccountsServer;
 beforeAll(async () => {
-  node = await openAccounts({ 'database.folder': await pgliteFolder(), 'rate_limiting.enabled': 'false' });
+  node = await openAccounts(
+    { 'database.folder': await pgliteFolder(), 'rate_limiting.enabled': 'false' },
+    { access_secs: 600 },
+  );
 }, 60_000);
 afterAll(() => node.server.stop());
 
@@ -66,12 +69,14 @@ describe('login', () => {
 });
 
 describe('tokens', () => {
-  test('A-04: GET /auth/verify says whose a token is and until when; expired, of another key and unsigned are 401 with their reason', async () => {
+  test('A-04, L-19: GET /auth/verify says whose a token is and until when; expired, of another key and unsigned are 401 with their reason', async () => {
     const id = await node.add('verified');
     const { token, expiresAt } = await node.login('verified');
     const good = await node.ask('GET', '/auth/verify', { token });
     expect(good.body).toEqual({ valid: true, subject: id, roles: ['user'], expiresAt });
     const [, payload = ''] = token.split('.');
+    const { iat, exp } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { iat: number; exp: number };
+    expect([Math.floor(exp - iat), exp * 1_000]).toEqual([600, Date.parse(expiresAt)]);
     const unsigned = `${Buffer.from('{"alg":"none","typ":"JWT"}').toString('base64url')}.${payload}.`;
     const bad: readonly (readonly [string | undefined, string])[] = [
       [await tokenOf(id, { expiresIn: -3_600 }), 'token_expired'],

@@ -83,11 +83,14 @@ describe.each(STORAGES)('a storage: %s', (_name, open) => {
     expect(await read(await storage.open('default/twice', null))).toEqual(BYTES);
   });
 
-  test.each(['../x', 'a/../b', '/etc/passwd', 'a//b', '.hidden', 'a/%2e%2e', 'a\\b', ''])('no name leaves its place: %j', async (object) => {
-    expect(() => checkedObject(object)).toThrow(RangeError);
-    await expect(storage.store(object, spooled(storage), FACTS)).rejects.toThrow(RangeError);
-    await expect(storage.open(object, null)).rejects.toThrow(RangeError);
-  });
+  test.each(['../x', 'a/../b', '/etc/passwd', 'a//b', '.hidden', 'a/%2e%2e', 'a\\b', ''])(
+    'no name leaves its place: %j',
+    async (object) => {
+      expect(() => checkedObject(object)).toThrow(RangeError);
+      await expect(storage.store(object, spooled(storage), FACTS)).rejects.toThrow(RangeError);
+      await expect(storage.open(object, null)).rejects.toThrow(RangeError);
+    },
+  );
 
   test('a reader that leaves early leaves nothing open', async () => {
     await storage.store('default/left', spooled(storage), FACTS);
@@ -129,10 +132,17 @@ describe('S3', () => {
     const ownPut = new URL(put?.url ?? '');
     const theirPut = await official.presign(
       request('PUT', { ...put?.headers, 'content-length': String(FACTS.bytes) }, {}),
-      { ...options, signableHeaders: new Set(['content-type', 'content-length', 'cache-control', 'if-none-match', 'host']) },
+      {
+        ...options,
+        signableHeaders: new Set(['content-type', 'content-length', 'cache-control', 'if-none-match', 'host']),
+      },
     );
     expect(ownPut.searchParams.get('X-Amz-Signature')).toBe(theirPut.query?.['X-Amz-Signature']);
-    const named = { 'content-type': 'image/png', 'cache-control': 'private', 'content-disposition': "inline; filename*=UTF-8''a%20b.png" };
+    const named = {
+      'content-type': 'image/png',
+      'cache-control': 'private',
+      'content-disposition': "inline; filename*=UTF-8''a%20b.png",
+    };
     const ownGet = new URL((await storage.getLink('default/chat/a:b/1_x.png', named, 300)) ?? '');
     const responses = Object.fromEntries(Object.entries(named).map(([name, value]) => [`response-${name}`, value]));
     const theirGet = await official.presign(request('GET', {}, responses), options);
@@ -144,13 +154,22 @@ describe('S3', () => {
     const storage = await s3Storage();
     const link = await storage.putLink('default/direct', FACTS, 300);
     const put = async (bytes: Buffer, headers: Readonly<Record<string, string>> = {}): Promise<number> =>
-      (await fetch(link?.url ?? '', { method: 'PUT', body: new Uint8Array(bytes), headers: { ...link?.headers, ...headers } })).status;
+      (
+        await fetch(link?.url ?? '', {
+          method: 'PUT',
+          body: new Uint8Array(bytes),
+          headers: { ...link?.headers, ...headers },
+        })
+      ).status;
     expect(await put(BYTES, { 'content-type': 'text/html' })).toBe(403);
     expect(await put(BYTES.subarray(1))).toBe(403);
     expect(await put(Buffer.concat([BYTES, BYTES]))).toBe(403);
     expect(await put(BYTES)).toBe(200);
     expect(await put(BYTES)).toBe(412);
-    expect(s3.objects.get('default/direct')).toMatchObject({ type: 'image/png', cacheControl: expect.stringContaining('immutable') });
+    expect(s3.objects.get('default/direct')).toMatchObject({
+      type: 'image/png',
+      cacheControl: expect.stringContaining('immutable'),
+    });
     s3.now = () => Date.now() + 301_000;
     expect(await put(BYTES)).toBe(403);
     s3.now = Date.now;
@@ -159,7 +178,11 @@ describe('S3', () => {
   test('a link to read says type, name and for how long it may be kept', async () => {
     const storage = await s3Storage();
     await storage.store('default/read', spooled(storage), FACTS);
-    const headers = { 'content-type': 'image/png', 'cache-control': 'private, max-age=9', 'content-disposition': 'inline' };
+    const headers = {
+      'content-type': 'image/png',
+      'cache-control': 'private, max-age=9',
+      'content-disposition': 'inline',
+    };
     const response = await fetch((await storage.getLink('default/read', headers, 60)) ?? '');
     expect([response.status, response.headers.get('cache-control')]).toEqual([200, 'private, max-age=9']);
     expect(Buffer.from(await response.arrayBuffer())).toEqual(BYTES);
@@ -180,13 +203,18 @@ describe('S3', () => {
 
   test('bytes that changed on the way are refused', async () => {
     const storage = await s3Storage();
-    await expect(storage.store('default/bad', spooled(storage, Buffer.alloc(BYTES.byteLength)), FACTS)).rejects.toThrow(StorageError);
+    await expect(storage.store('default/bad', spooled(storage, Buffer.alloc(BYTES.byteLength)), FACTS)).rejects.toThrow(
+      StorageError,
+    );
     expect(s3.objects.has('default/bad')).toBe(false);
   });
 
   test('without s3_direct there are no links to it', async () => {
     const storage = await s3Storage(false);
-    expect([await storage.putLink('default/x', FACTS, 60), await storage.getLink('default/x', {}, 60)]).toEqual([null, null]);
+    expect([await storage.putLink('default/x', FACTS, 60), await storage.getLink('default/x', {}, 60)]).toEqual([
+      null,
+      null,
+    ]);
   });
 });
 

@@ -47,7 +47,12 @@ describe.each(DATABASES)('on %s', (name, settings) => {
 
     test('D-33: a file in a form is answered with its URL, name, size and type', async () => {
       const bytes = pdf(200_000);
-      const answer = await media.form('ada', new Blob([bytes], { type: 'application/pdf' }), { type: 'message_attachment' }, 'résumé 1.pdf');
+      const answer = await media.form(
+        'ada',
+        new Blob([bytes], { type: 'application/pdf' }),
+        { type: 'message_attachment' },
+        'résumé 1.pdf',
+      );
       expect(answer).toMatchObject({
         status: 201,
         json: { filename: 'résumé 1.pdf', size: 200_000, mimeType: 'application/pdf', url: expect.any(String) },

@@ -123,13 +123,19 @@ export class FakeS3 {
     const canonical = [
       request.method,
       decodeURIComponent(url.pathname).split('/').map(escape).join('/'),
-      [...query].map(([name, value]) => `${escape(name)}=${escape(value)}`).sort().join('&'),
+      [...query]
+        .map(([name, value]) => `${escape(name)}=${escape(value)}`)
+        .sort()
+        .join('&'),
       ...signedHeaders.map((name) => `${name}:${String(request.headers[name] ?? '').trim()}`),
       '',
       signedHeaders.join(';'),
       hash,
     ].join('\n');
-    const key = [date.slice(0, 8), this.region, 's3', 'aws4_request'].reduce<string | Buffer>(hmac, `AWS4${this.secretKey}`);
+    const key = [date.slice(0, 8), this.region, 's3', 'aws4_request'].reduce<string | Buffer>(
+      hmac,
+      `AWS4${this.secretKey}`,
+    );
     const expected = hmac(key, ['AWS4-HMAC-SHA256', date, scope, sha256(canonical)].join('\n')).toString('hex');
     return expected === signature ? null : 'SignatureDoesNotMatch';
   }
@@ -155,7 +161,9 @@ function linkParts(query: URLSearchParams): Signed {
 }
 
 function headerParts({ headers }: IncomingMessage): Signed | null {
-  const parts = /^AWS4-HMAC-SHA256 Credential=(.+), SignedHeaders=(.+), Signature=(\w+)$/.exec(headers.authorization ?? '');
+  const parts = /^AWS4-HMAC-SHA256 Credential=(.+), SignedHeaders=(.+), Signature=(\w+)$/.exec(
+    headers.authorization ?? '',
+  );
   if (parts === null) return null;
   const [, credential = '', names = '', signature = ''] = parts;
   return { date: String(headers['x-amz-date']), credential, signedHeaders: names.split(';'), signature, ends: 0 };

@@ -63,7 +63,8 @@ export class MediaServer {
     this.folder = folder;
   }
 
-  static async open(settings: Readonly<Record<string, string>>): Promise<MediaServer> {
+  /** @param beside what owns conversations */
+  static async open(settings: Readonly<Record<string, string>>, beside: App = talks): Promise<MediaServer> {
     const folder = mkdtempSync(join(tmpdir(), 'signalbox-media-'));
     folders.add(folder);
     const given = {
@@ -72,22 +73,33 @@ export class MediaServer {
       'apps.media.folder': folder,
       ...settings,
     };
-    return new MediaServer(await openServer(given, [app, talks]), folder);
+    return new MediaServer(await openServer(given, [app, beside]), folder);
   }
 
   /** @param url a path, or a whole URL, as they are answered */
   async ask(url: string, asked: Asked = {}): Promise<Answer> {
-    const { user, tenant = '', roles = ['user'], json, body = json === undefined ? undefined : JSON.stringify(json) } = asked;
+    const {
+      user,
+      tenant = '',
+      roles = ['user'],
+      json,
+      body = json === undefined ? undefined : JSON.stringify(json),
+    } = asked;
     const method = asked.method ?? (body === undefined ? 'GET' : 'POST');
     const token = user === undefined ? null : await tokenOf(user, { roles, claims: { ...(tenant && { tenant }) } });
     const headers = { ...(token !== null && { authorization: `Bearer ${token}` }), ...asked.headers };
     const response = await within(
-      fetch(new URL(url, this.server.url), { method, headers, redirect: 'manual', ...(body !== undefined && { body }) }),
+      fetch(new URL(url, this.server.url), {
+        method,
+        headers,
+        redirect: 'manual',
+        ...(body !== undefined && { body }),
+      }),
       `${method} ${url}`,
     );
     const bytes = Buffer.from(await response.arrayBuffer());
     const isJson = response.headers.get('content-type') === 'application/json';
-    const read = isJson ? (JSON.parse(bytes.toString()) as Answer['json']) : {};
+    const read = isJson ? JSON.parse(bytes.toString()) : {};
     return { status: response.status, headers: response.headers, bytes, json: read };
   }
 
