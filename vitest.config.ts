@@ -10,8 +10,9 @@ const isRoomsOnly = words.some((word) => word.startsWith('src')) && !words.some(
 /** What all parts of the suite have in common. */
 const common = {
   pool: 'forks',
-  testTimeout: 20_000,
-  hookTimeout: 20_000,
+  // Every wait has a deadline of its own (test/harness/deadline.ts): these are for what has none, on a machine of any speed.
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
   // Files share processes, and what they start ends with them: starting a process for every file took longer than most tests.
   isolate: false,
   // Node runs the source as it is: transforming it cost a fifth of the time, and what is tested is then not what is run.

@@ -4,6 +4,7 @@ import { connect, type Connection } from './harness/client.ts';
 import { eventually } from './harness/deadline.ts';
 import type { Frame } from './harness/frames.ts';
 import { freePort } from './harness/free-port.ts';
+import { ownTimer } from './harness/own-time.ts';
 import { RedisServer, startDurableRedis, startRedis, startReplica } from './harness/redis-server.ts';
 import { startServer, type TestServer } from './harness/server.ts';
 
@@ -31,6 +32,8 @@ interface Scene {
 
 async function scene(redis: RedisServer, settings: Readonly<Record<string, string>> = {}): Promise<Scene> {
   const node = await startServer({ ...settingsFor(redis.url), ...settings });
+  // On a busy machine the first attempt may take longer than the time that it is given here.
+  await eventually(() => isReady(node), 'the node to be ready');
   const reader = await connect(node.port, { user: 'reader' });
   await reader.subscribe(TOPIC);
   const publisher = await connect(node.port, { user: 'publisher' });
@@ -73,19 +76,20 @@ test('killed and started again: publishes are refused at once, connections stay,
   await publisher.publishAll(TOPIC, [1, 2]);
   await redis.kill();
   await eventually(async () => !(await isReady(node)), 'the node to be unready');
-  const started = performance.now();
+  const elapsed = ownTimer();
   const refused = await publisher.publish(TOPIC, 'lost');
-  expect(performance.now() - started).toBeLessThan(100);
+  // Waiting for Redis takes the whole time-out.
+  expect(elapsed()).toBeLessThan(COMMAND_TIMEOUT_MS / 2);
   expect(refused.data).toMatchObject({ code: 503, reason: 'log_unavailable', temporary: true });
   expect((await node.get('/health/live')).status).toBe(200);
   expect(await (await node.get('/health/ready')).json()).toMatchObject({ ready: false, broker_state: 'away' });
   expect((await reader.ask('Ping', {})).type).toBe('Pong');
   await redis.start();
-  const up = performance.now();
+  const sinceUp = ownTimer(redis.pid);
   const { ack } = await publishAtLast(publisher, 3);
   expect(await payloadsUpTo(reader, 3)).toEqual([1, 2, 3]);
   // The target of one second is measured by bench/redis/restart.ts, on a machine that does nothing else.
-  expect(performance.now() - up).toBeLessThan(3_000);
+  expect(sinceUp()).toBeLessThan(3_000);
   expect(ack.data.sequence).toBe(3);
   expect(reader.untaken('Gap')).toEqual([]);
   await eventually(() => isReady(node), 'the node to be ready');
@@ -129,17 +133,18 @@ test('paused: a publish is answered within the command time-out, the breaker ope
   await publisher.publishAll(TOPIC, [1]);
   redis.pause();
   const key = { topic: TOPIC, payload: 'keyed', idempotency_key: 'k' };
-  const started = performance.now();
+  const elapsed = ownTimer();
   const unknown = await publisher.ask('Broadcast', key);
   expect(unknown.data).toMatchObject({ code: 503, reason: 'outcome_unknown', temporary: true });
-  expect(performance.now() - started).toBeLessThan(COMMAND_TIMEOUT_MS * 1.1 + 100);
+  // One of them, and not a second one.
+  expect(elapsed()).toBeLessThan(COMMAND_TIMEOUT_MS * 2);
   await eventually(
     async () => (await publisher.publish(TOPIC, 'no')).data.reason === 'log_unavailable',
     'the breaker to open',
   );
-  const fast = performance.now();
+  const sinceOpen = ownTimer();
   for (let at = 0; at < 50; at += 1) expectRetryable(await publisher.publish(TOPIC, 'no'));
-  expect(performance.now() - fast).toBeLessThan(COMMAND_TIMEOUT_MS * 3);
+  expect(sinceOpen()).toBeLessThan(COMMAND_TIMEOUT_MS * 3);
   expect(await isReady(node)).toBe(false);
   expect(reader.isClosed).toBe(false);
   redis.resume();

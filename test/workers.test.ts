@@ -13,7 +13,7 @@ import { SECRET } from './harness/tokens.ts';
 import { SLOW_MS, startWorkers, type WorkerService } from './harness/workers.ts';
 
 const TOPIC = 'chat.lobby';
-const TEST_MS = 60_000;
+const TEST_MS = 120_000;
 
 let redis: RedisServer;
 beforeAll(async () => {

@@ -44,15 +44,15 @@ export interface App<Settings = unknown> {
   /** It keeps something in the database of the server: then `host.database` is there. docs/database.md */
   readonly database?: UsedDatabase;
   /**
-   * Topics of its own that are never stored, by name or pattern: no positions, no history, and whoever is not there misses what is
-   * said. Said here and not with `topics`, because it holds before the application starts; a rule of [topics] cannot change it.
-   */
-  readonly ephemeral?: readonly string[];
-  /**
    * First segments of paths that its routes may have beside `/api/` and `/apps/<name>/`: `/auth`. None that the server has.
    * Several applications may have one, but each route is one application's.
    */
   readonly places?: readonly `/${string}`[];
+  /**
+   * Topics of its own that are never stored, by name or pattern: no positions, no history, and whoever is not there misses what is
+   * said. Said here and not with `topics`, because it holds before the application starts; a rule of [topics] cannot change it.
+   */
+  readonly ephemeral?: readonly string[];
   /** Commands of the shell: `./signalbox <app> <verb>`. They run in a process of their own, without `start`. */
   readonly verbs?: readonly Verb<Settings>[];
   /** Called once per node, before the first client. A throw stops the server with the application's name and the reason. */

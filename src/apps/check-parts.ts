@@ -9,10 +9,10 @@ export interface Given {
   /** The application. */
   readonly app: string;
   readonly parts: Parts;
-  /** Topics that it never stores. */
-  readonly ephemeral?: readonly string[] | undefined;
   /** First segments of paths that it claims. */
   readonly places?: readonly string[];
+  /** Topics that it never stores. */
+  readonly ephemeral?: readonly string[] | undefined;
 }
 
 interface Taken {

@@ -52,6 +52,11 @@ export interface Host {
 
   /** Stores and delivers a message, at the next sequence or at one of its own. No rights are asked: it is the application's word. */
   publish(topic: string, message: Outgoing): Promise<Published | Refusal>;
+  /**
+   * Messages up to a sequence say something else in the application's own history now: the log gives its words up, on every node,
+   * and readers get the application's, without a gap. Only for topics that it owns. `null`: done.
+   */
+  withdraw(topic: string, upTo: number, tenant?: string): Promise<null | Refusal>;
   directMessage(user: User, message: Omit<Outgoing, 'tenant' | 'at'>): Promise<Published | Refusal>;
   /** A page of a topic, ascending unless `reverse`. */
   history(topic: string, request: PageRequest): Promise<Page | Refusal>;

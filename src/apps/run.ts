@@ -52,8 +52,8 @@ export interface RunningApps {
 interface Running {
   readonly app: string;
   readonly parts: Parts;
-  readonly ephemeral: readonly string[] | undefined;
   readonly places: readonly string[];
+  readonly ephemeral: readonly string[] | undefined;
   readonly calls: Calls;
   readonly log: Log;
 }
@@ -96,7 +96,7 @@ async function start({ app, settings }: LoadedApp, ports: AppPorts, problems: Pr
       app.start(hostOf(calls, log, ports, phase), settings),
     );
     if (typeof parts === 'object' && parts !== null)
-      return { app: app.name, parts, ephemeral: app.ephemeral, places: app.places ?? [], calls, log };
+      return { app: app.name, parts, places: app.places ?? [], ephemeral: app.ephemeral, calls, log };
     problems.push({ key, expected: 'start to give an object with parts', got: String(parts) });
   } catch (error) {
     log.error('Application did not start', { error: error instanceof Error ? error.stack : String(error) });

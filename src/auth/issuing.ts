@@ -4,7 +4,7 @@ import type { ClaimRules } from './claims.ts';
 import type { Principal } from './principal.ts';
 
 /** What a token shall say: the user, with what narrows or widens their rights. */
-export interface NewToken {
+interface NewToken {
   readonly tenant?: string;
   readonly user: string;
   readonly roles: readonly string[];

@@ -149,7 +149,7 @@ function ends(entry: Entry | undefined, issued: number, now: number): boolean {
 function put(entries: Map<string, Entry>, key: string, entry: Entry): void {
   const known = entries.get(key);
   entries.delete(key);
-  // What it is for is what was said last: a closed account that is open again has tokens that were revoked, and no more.
+  // The last word counts: the tokens of an account that is open again were revoked, and no more.
   const isClosed = entry.isClosed === true;
   entries.set(key, known === undefined ? entry : { ...stronger(known, entry), ...(isClosed && { isClosed }) });
   if (entries.size > MAX_ENTRIES) entries.delete(entries.keys().next().value as string);

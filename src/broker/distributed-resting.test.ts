@@ -48,6 +48,7 @@ class Rig {
       published: ({ topic, position }) => void this.told.push(`${topic} ${position?.sequence}`),
       epochChanged: (topic, _epoch, first) => void this.told.push(`${topic} from ${first} another epoch`),
       renumbered: () => {},
+      withdrawn: () => {},
       forgotten: (topic) => void this.told.push(`${topic} forgotten`),
     });
   }

@@ -94,6 +94,7 @@ export class DistributedBroker implements Broker, TopicLogsListener {
         published: (publication) => this.listener?.published(publication),
         epochChanged: (topic, epoch, first) => this.epochChanged(topic, epoch, first),
         renumbered: (topic, position) => this.listener?.renumbered(topic, position, this.sourceOf(topic) !== null),
+        withdrawn: (topic, upTo) => this.listener?.withdrawn(topic, upTo),
         forgotten: (topic) => this.listener?.forgotten(topic),
       },
       newTail: (head) => new TopicTail(this.pool, options.tail, head),
@@ -179,6 +180,10 @@ export class DistributedBroker implements Broker, TopicLogsListener {
     this.queue.appendAt(topic, this.retention(topic), { ...position, timestamp }, layDown(draft), reply);
   }
 
+  withdraw(topic: Topic, upTo: number, reply: Reply<null>): void {
+    this.queue.withdraw(topic, upTo, reply);
+  }
+
   read(name: Topic, request: ReadRequest, reply: Reply<History>): void {
     const { messages, ageMs } = this.retention(name);
     if (messages === 0) return reply(refusal('no_history', 'expected a logged topic, got one with history = 0'));
@@ -193,6 +198,7 @@ export class DistributedBroker implements Broker, TopicLogsListener {
 
   noticed(name: Topic, notice: Notice): void {
     if (notice.kind === 'ephemeral') return this.tellEphemeral(name, pickUp(notice.record));
+    if (notice.kind === 'withdrawn') return this.giveUp(name, notice.upTo);
     const topic = this.interests.topics.get(name) ?? this.interests.found(name);
     if (topic === null || topic === undefined) return;
     const [oldest] = notice.records;
@@ -203,6 +209,9 @@ export class DistributedBroker implements Broker, TopicLogsListener {
   }
 
   reconnected(): void {
+    // What was withdrawn meanwhile is not known: topics whose owners keep everything are read of them.
+    for (const { name, head } of this.interests.topics.values())
+      if (this.sourceOf(name) !== null) this.giveUp(name, head);
     this.interests.renew();
   }
 
@@ -275,6 +284,12 @@ export class DistributedBroker implements Broker, TopicLogsListener {
 
   private tellEphemeral(topic: Topic, content: Omit<Draft, 'idempotencyKey'>): void {
     if (this.interests.has(topic)) this.listener?.published(ephemeralPublication(topic, content, this.clock.now()));
+  }
+
+  /** What this node keeps of a topic up to a sequence. */
+  private giveUp(name: Topic, upTo: number): void {
+    this.interests.topics.get(name)?.tail?.withdraw(upTo);
+    this.listener?.withdrawn(name, upTo);
   }
 
   private retention(topic: Topic): Retention {

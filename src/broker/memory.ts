@@ -177,6 +177,12 @@ export class MemoryBroker implements Broker {
     reply({ status: 'appended' });
   }
 
+  withdraw(name: Topic, upTo: number, reply: Reply<null>): void {
+    this.topics.get(name)?.log.dropBefore(upTo + 1);
+    this.listener?.withdrawn(name, upTo);
+    reply(null);
+  }
+
   read(name: Topic, request: ReadRequest, reply: Reply<History>): void {
     const topic = this.topics.get(name);
     if (topic?.isEphemeral === true)

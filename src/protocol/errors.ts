@@ -156,8 +156,15 @@ export const ERRORS = {
     code: 413,
     temporary: false,
     strike: true,
-    when: 'the message is larger than max_message_size',
+    when: 'the message is larger than max_message_size, or an upload than what is taken there',
     remedy: 'keep messages below max_message_size of the first Status; store large objects elsewhere and send a link',
+  },
+  unsupported_media_type: {
+    code: 415,
+    temporary: false,
+    strike: false,
+    when: 'the bytes of an upload are of a type that is not taken there, or of another than its sender says',
+    remedy: 'send one of the types that the message names; the bytes decide, and not the name of the file',
   },
   pattern_not_supported: {
     code: 422,
@@ -271,6 +278,13 @@ export const ERRORS = {
     strike: false,
     when: 'an application needs the database, and that is away, has no connection free, or was too slow',
     remedy: 'wait retry_after_ms, then send it again; nothing was stored, and topics go on meanwhile',
+  },
+  storage_unavailable: {
+    code: 503,
+    temporary: true,
+    strike: false,
+    when: 'the storage of uploads cannot take or give files now: its disk is full, or its service is away',
+    remedy: 'wait retry_after_ms, then send it again; nothing was stored',
   },
   outcome_unknown: {
     code: 503,

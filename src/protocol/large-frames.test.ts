@@ -196,7 +196,7 @@ test.each<[string, () => unknown, () => unknown]>([
   ],
   ['MessagePack of many maps', () => msgpack.decode(MAPS.buffer, false), () => JSON.stringify(unpackr.unpack(MAPS))],
 ])('a frame of %s is read without its payload being built or printed', (_, read, build) => {
-  // What is around the payload is small. Building and printing it goes over all of it twice.
+  // The text around the payload is short. Building and printing it goes over all of it twice.
   expect(bytesBuilt(build)).toBeGreaterThan(100_000);
   expect(bytesBuilt(read)).toBeLessThan(200);
 });

@@ -141,6 +141,12 @@ export class RoutedTopic {
     for (const tail of this.tails) tail?.log.truncate(head + 1);
   }
 
+  /** Gives up what the tails hold up to a sequence. */
+  withdraw(upTo: number): void {
+    this.forgetPrepared();
+    for (const tail of this.tails) tail?.log.dropBefore(upTo + 1);
+  }
+
   /** Gives all memory back. Nothing of it waits to be routed any more, even if it is still listed for the end of the turn. */
   close(): void {
     this.isDropped = true;

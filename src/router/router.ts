@@ -206,6 +206,13 @@ export class Router {
     if (topic !== undefined) this.moves.renumbered(topic, position, hasHistory);
   }
 
+  withdrawn(name: Topic, upTo: number): void {
+    const topic = this.topics.get(name);
+    if (topic === undefined) return;
+    this.moves.withdraw(topic, upTo);
+    this.pages.forget(topic);
+  }
+
   rests(name: Topic): boolean {
     return this.resting.has(name);
   }

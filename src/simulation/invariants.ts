@@ -16,7 +16,11 @@ export function checkInvariants(world: World): void {
   // could outlive them.
   promise(
     world.clock.pendingTimers ===
-      (world.flusher.isCoalescing ? 2 : 1) + (world.isSweeping ? 1 : 0) + world.broker.timers + questions(world) + world.briefAnswers,
+      (world.flusher.isCoalescing ? 2 : 1) +
+        (world.isSweeping ? 1 : 0) +
+        world.broker.timers +
+        questions(world) +
+        world.briefAnswers,
     'no timer of a dead actor',
     () => `${world.clock.pendingTimers} timers are pending`,
   );

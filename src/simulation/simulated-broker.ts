@@ -94,6 +94,10 @@ export class SimulatedBroker implements WorldBroker, BrokerListener {
     );
   }
 
+  withdraw(topic: Topic, upTo: number, reply: Reply<null>): void {
+    this.call(() => this.inner.withdraw(topic, upTo, (answer) => this.answer(() => reply(answer))), reply);
+  }
+
   useHistory(sourceOf: HistorySourceOf): void {
     this.inner.useHistory(sourceOf);
   }
@@ -116,6 +120,10 @@ export class SimulatedBroker implements WorldBroker, BrokerListener {
 
   renumbered(topic: Topic, position: Position, hasHistory: boolean): void {
     this.notice(topic, () => this.listener?.renumbered(topic, position, hasHistory));
+  }
+
+  withdrawn(topic: Topic, upTo: number): void {
+    this.notice(topic, () => this.listener?.withdrawn(topic, upTo));
   }
 
   forgotten(topic: Topic): void {

@@ -98,7 +98,13 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
 
   async start(listener: BrokerListener): Promise<void> {
     this.listener = listener;
-    void this.other.start({ published: () => {}, epochChanged: () => {}, renumbered: () => {}, forgotten: () => {} });
+    void this.other.start({
+      published: () => {},
+      epochChanged: () => {},
+      renumbered: () => {},
+      withdrawn: () => {},
+      forgotten: () => {},
+    });
     await this.own.start(this);
   }
 
@@ -120,6 +126,10 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
 
   append(topic: Topic, position: Position, timestamp: number, draft: Draft, reply: Reply<Appended>): void {
     this.own.append(topic, position, timestamp, draft, reply);
+  }
+
+  withdraw(topic: Topic, upTo: number, reply: Reply<null>): void {
+    this.own.withdraw(topic, upTo, reply);
   }
 
   useHistory(sourceOf: HistorySourceOf): void {
@@ -144,6 +154,10 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
 
   renumbered(topic: Topic, position: Position, hasHistory: boolean): void {
     this.listener?.renumbered(topic, position, hasHistory);
+  }
+
+  withdrawn(topic: Topic, upTo: number): void {
+    this.listener?.withdrawn(topic, upTo);
   }
 
   forgotten(topic: Topic): void {

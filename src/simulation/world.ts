@@ -215,7 +215,10 @@ export class World {
       supervisor,
       clock,
       clock,
-      { beat: () => this.beat(), sweeps: [() => this.broker.sweep(SWEPT_IN_A_TURN), () => this.router.sweep(SWEPT_IN_A_TURN)] },
+      {
+        beat: () => this.beat(),
+        sweeps: [() => this.broker.sweep(SWEPT_IN_A_TURN), () => this.router.sweep(SWEPT_IN_A_TURN)],
+      },
       () => {},
     );
     this.pulse.start();

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Admin, ADMIN_TOKEN } from '../harness/admin.ts';
 import { connect, dial } from '../harness/client.ts';
 import { eventually, within } from '../harness/deadline.ts';
+import { ownTimer } from '../harness/own-time.ts';
 import { startProcess } from '../harness/process.ts';
 import { handshake, refusalIn } from '../harness/raw.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
@@ -152,11 +153,11 @@ describe('revocation', () => {
     const token = await tokenOf('alice', { claims: { jti: 't-1', iat: issued } });
     const [alice, again] = [await connect(server.port, { token }), await connect(server.port, { token })];
     const bob = await connect(server.port, { user: 'bob' });
-    const started = performance.now();
+    const elapsed = ownTimer();
     const { body } = await admin.post('/admin/tokens/revoke', target());
     expect(body).toMatchObject({ applied: true, connections: 2 });
     for (const client of [alice, again]) expect((await within(client.closed, 'the close')).code).toBe(4301);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(elapsed()).toBeLessThan(1_000);
     const refused = await handshake(server.port, { Authorization: `Bearer ${token}` });
     expect(refusalIn(refused)).toMatchObject({ code: 401, reason: 'token_revoked' });
     expect((await bob.publish(TOPIC, 1)).data).toMatchObject({ status: 'delivered' });
@@ -191,7 +192,7 @@ test('drain answers, then empties the node and ends the process with 0', async (
   expect((await admin.post('/admin/drain', { dry_run: true })).body).toMatchObject({ applied: false, connections: 1 });
   expect((await admin.post('/admin/drain')).body).toMatchObject({ applied: true, connections: 1 });
   expect((await within(alice.closed, 'the close')).code).toBe(4101);
-  expect(await within(server.exited, 'the end', 15_000)).toBe(0);
+  expect(await within(server.exited, 'the end')).toBe(0);
 });
 
 test('every change is an audit line with who, what and until when; a try is told apart', async () => {

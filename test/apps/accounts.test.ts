@@ -1,13 +1,18 @@
 /** Accounts on a node with the database in its process: the routes of the guides, and what is refused. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { verbs } from '../../src/apps/accounts/verbs.ts';
 import { openAccounts, PASSWORD, type AccountsServer, type Answer } from '../harness/accounts.ts';
 import { connect } from '../harness/client.ts';
 import { pgliteFolder } from '../harness/pglite-folder.ts';
-import { tokenOf } from '../harness/tokens.ts';
+import { signalbox } from '../harness/process.ts';
+import { SECRET, tokenOf } from '../harness/tokens.ts';
 
 let node: AccountsServer;
 beforeAll(async () => {
-  node = await openAccounts({ 'database.folder': await pgliteFolder(), 'rate_limiting.enabled': 'false' });
+  node = await openAccounts(
+    { 'database.folder': await pgliteFolder(), 'rate_limiting.enabled': 'false' },
+    { access_secs: 600 },
+  );
 }, 60_000);
 afterAll(() => node.server.stop());
 
@@ -64,12 +69,14 @@ describe('login', () => {
 });
 
 describe('tokens', () => {
-  test('A-04: GET /auth/verify says whose a token is and until when; expired, of another key and unsigned are 401 with their reason', async () => {
+  test('A-04, L-19: GET /auth/verify says whose a token is and until when; expired, of another key and unsigned are 401 with their reason', async () => {
     const id = await node.add('verified');
     const { token, expiresAt } = await node.login('verified');
     const good = await node.ask('GET', '/auth/verify', { token });
     expect(good.body).toEqual({ valid: true, subject: id, roles: ['user'], expiresAt });
     const [, payload = ''] = token.split('.');
+    const { iat, exp } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { iat: number; exp: number };
+    expect([Math.floor(exp - iat), exp * 1_000]).toEqual([600, Date.parse(expiresAt)]);
     const unsigned = `${Buffer.from('{"alg":"none","typ":"JWT"}').toString('base64url')}.${payload}.`;
     const bad: readonly (readonly [string | undefined, string])[] = [
       [await tokenOf(id, { expiresIn: -3_600 }), 'token_expired'],
@@ -264,5 +271,67 @@ describe('accounts', () => {
     });
     const listed = await node.serve('GET', '/users?after=legacy-6&limit=1');
     expect(listed.body).toMatchObject({ users: [{ id: 'legacy-7', roles: ['user'] }], next: 'legacy-7' });
+  });
+});
+
+describe('verbs', () => {
+  /** In this process, against the node. */
+  async function run(words: string, input = ''): Promise<{ readonly code: number; readonly lines: readonly string[] }> {
+    const [name = '', ...rest] = words.split(' ');
+    const lines: string[] = [];
+    const token = await tokenOf('operator', { roles: ['service'] });
+    const code = await verbs
+      .find((verb) => verb.name === name)
+      ?.run({
+        settings: {} as never,
+        words: rest,
+        input: async () => input,
+        print: (line) => void lines.push(line),
+        request: (method, path, body) => node.ask(method, path, { token, ...(body !== undefined && { body }) }),
+      });
+    return { code: code ?? -1, lines };
+  }
+
+  test('an account is added, listed, given a password, deactivated and activated; a wrong word is a line and exit code 1', async () => {
+    const added = await run('add zoe@example.com user,editor Zoe Zed', `${PASSWORD}\nmore\n`);
+    expect(added.code).toBe(0);
+    expect(added.lines[0]).toMatch(/^\S+ {2}zoe@example\.com {2}user,editor {2}active {2}Zoe Zed$/);
+    await node.login('zoe');
+    expect((await run('password zoe@example.com', 'a second password\n')).code).toBe(0);
+    await node.login('zoe', 'a second password');
+    expect((await run('deactivate zoe@example.com')).lines[0]).toContain('inactive');
+    expect(
+      (await run('list')).lines.filter((line) => line.includes('zoe@example.com  user,editor  inactive')),
+    ).toHaveLength(1);
+    expect((await run('activate zoe@example.com')).code).toBe(0);
+    expect(await run('revoke nobody@example.com')).toEqual({
+      code: 1,
+      lines: ['the server answered 404: expected an account of this tenant'],
+    });
+    expect(await run('add zoe@example.com')).toMatchObject({ code: 1 });
+  });
+
+  test('an import reads lines of JSON, and names those that were not made', async () => {
+    const lines = [{ email: 'i1@example.com' }, { email: 'i2@example.com', roles: ['x'] }, { email: 'i1@example.com' }];
+    expect(await run('import', lines.map((line) => JSON.stringify(line)).join('\n'))).toEqual({
+      code: 1,
+      lines: [
+        'i1@example.com: expected an e-mail address and an id that no account has yet',
+        '2 of 3 accounts were made',
+      ],
+    });
+    expect(await run('import', '{"email"')).toEqual({ code: 1, lines: ['line 1: expected JSON'] });
+  });
+
+  test('on the command line the password comes from standard input, and the token is signed with the secret', async () => {
+    const args = ['accounts', 'add', 'yan@example.com', '--url', node.server.url];
+    const { code, out, err } = await signalbox(
+      args,
+      { JWT_SECRET: SECRET, SIGNALBOX_APPS_ACCOUNTS_PASSWORD_MIN: '9' },
+      `${PASSWORD}\n`,
+    );
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toContain('yan@example.com  user  active  yan');
+    await node.login('yan');
   });
 });

@@ -133,7 +133,7 @@ describe('what is recovered', () => {
   });
 });
 
-test('the server is killed: its clients come back by themselves, and miss and repeat nothing of a log in Redis', async () => {
+test('A-03, of Socket.IO: the server is killed: its clients come back by themselves, and miss and repeat nothing of a log in Redis', async () => {
   const redis = await startRedis();
   const port = await freePort();
   const assignments = [

@@ -132,10 +132,7 @@ async function endAndTell(
   const now = host.clock.now();
   const changed = await endEverything(database, { tenant, user: id }, { because: action, ...change }, now);
   if (changed === undefined) return nobody();
-  const { missed } = await host.revoke(
-    { tenant, user: id },
-    { issuedBefore: now, isClosed: change.isActive === false },
-  );
+  const { missed } = await host.revoke({ tenant, user: id }, { issuedBefore: now, isClosed: !changed.is_active });
   if (missed.length > 0) host.log.warn('Not every node has confirmed a revocation', { user: id, missed });
   await writeAudit(database, { tenant, action, actor, user: id, ...caller }, now);
   told(action);

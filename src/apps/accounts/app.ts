@@ -40,7 +40,7 @@ const PROFILES: OwnedTopics = {
   mayAct: (_principal, action, topic) => action === 'subscribe' && !topic.includes('*'),
 };
 
-export function portsOf(host: Host, database: Database, given: Settings): Ports {
+function portsOf(host: Host, database: Database, given: Settings): Ports {
   const outcomes = host.counter(
     'outcomes_total',
     'Logins, refreshes, logouts and measures, by what became of them.',
@@ -84,7 +84,7 @@ async function tellWhenReady(ports: {
   let first: Promise<void> = Promise.resolve();
   database.onReady(() => {
     first = tellRevocations(ports).catch((error: unknown) =>
-      host.log.warn('What was revoked before was not told again', { error: String(error) }),
+      host.log.warn('Revocations from before this start are not in force', { error: String(error) }),
     );
   });
   await first;

@@ -1,4 +1,4 @@
-/** Who did what to which account, from where: for those who ask afterwards. */
+/** Changes of accounts and logins, with the user who made them and the address: for those who ask afterwards. */
 import type { Database } from '../../database/database.ts';
 import type { Tables } from './tables.ts';
 
@@ -25,7 +25,7 @@ export interface Caller {
 interface Entry extends Partial<Caller> {
   readonly tenant: string;
   readonly action: AuditAction;
-  /** Who did it; `null` is not known. */
+  /** The user who did it; `null` is not known. */
   readonly actor: string | null;
   readonly user: string | null;
 }

@@ -64,24 +64,20 @@ export async function refresh(ports: Ports, token: string, caller: Caller): Prom
     return loggedIn(ports, answer);
   }
   told(`refresh_${answer.problem}`);
-  switch (answer.problem) {
-    case 'unknown':
-      return refusal('token_invalid', 'expected a refresh token of this server');
-    case 'expired':
-      return refusal('token_expired', 'the refresh token has expired: log in again');
-    case 'ended':
-      return refusal('token_revoked', 'the session of the refresh token has ended: log in again');
-    case 'inactive':
-      return inactive();
-    case 'reused': {
-      const { user, session } = answer;
-      host.log.warn('A refresh token came again: its session has ended', { user: user.id, session });
-      await revokeSession(ports, user, session);
-      await writeAudit(database, { ...about(user), action: 'refresh_reused', actor: null, ...caller }, now);
-      return refusal('token_revoked', 'the refresh token was used before: its session has ended, log in again');
-    }
-  }
+  if (answer.problem !== 'reused') return LOST[answer.problem]();
+  const { user, session } = answer;
+  host.log.warn('A refresh token came again: its session has ended', { user: user.id, session });
+  await revokeSession(ports, user, session);
+  await writeAudit(database, { ...about(user), action: 'refresh_reused', actor: null, ...caller }, now);
+  return refusal('token_revoked', 'the refresh token was used before: its session has ended, log in again');
 }
+
+const LOST = {
+  unknown: () => refusal('token_invalid', 'expected a refresh token of this server'),
+  expired: () => refusal('token_expired', 'the refresh token has expired: log in again'),
+  ended: () => refusal('token_revoked', 'the session of the refresh token has ended: log in again'),
+  inactive,
+} as const;
 
 /** Ends the session of the access token, with its sockets on all nodes; or every session of the user. */
 export async function logout(
@@ -121,7 +117,7 @@ export function loggedIn({ issue, host, settings }: Ports, { user, refreshToken,
 }
 
 /** Refuses the access tokens of a session that has ended, and closes its sockets. */
-export async function revokeSession(
+async function revokeSession(
   { host, sessions, settings }: Ports,
   { tenant, id }: Pick<UserRecord, 'tenant' | 'id'>,
   session: string,

@@ -33,7 +33,7 @@ export async function updateMe(
   const { id, displayName, avatar, bio, ...own } = ownProfile(changed);
   const payload = { event: 'profile', user: { id, displayName, avatar, bio } };
   const published = await host.publish(profileTopic(id), { tenant, payload });
-  // The table has it: who reads the profile gets it.
+  // The table has it: clients that read the profile get it.
   if (host.isRefusal(published)) host.log.warn('A change of a profile was not told', { reason: published.reason });
   return { id, displayName, avatar, bio, ...own };
 }

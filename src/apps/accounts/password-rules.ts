@@ -39,7 +39,7 @@ const COMMON = new Set([
 /** What was expected, or `null`: it is good. */
 export function passwordProblem(password: string, email: string, min: number): string | null {
   const text = password.normalize('NFKC');
-  const length = [...text].length;
+  const { length } = Array.from(text);
   if (length < min || length > MAX_PASSWORD) return `expected ${min} to ${MAX_PASSWORD} characters, got ${length}`;
   const lower = text.toLowerCase();
   if (new Set(lower).size < MIN_DIFFERENT) return `expected at least ${MIN_DIFFERENT} different characters`;

@@ -61,7 +61,7 @@ export class Passwords {
   private async turn<T>(work: () => Promise<T>): Promise<T | null> {
     if (this.underWay < this.limits.atOnce) this.underWay += 1;
     else if (this.waiting.length >= this.limits.waiting) return null;
-    // Whoever ends hands the place on.
+    // A login that ends hands its place on.
     else await new Promise<void>((resolve) => this.waiting.push(resolve));
     try {
       return await work();

@@ -19,7 +19,7 @@ export interface Ports {
   readonly told: (outcome: string) => void;
 }
 
-/** Who asks, as the server has verified it. */
+/** The user who asks, as the server has verified it. */
 export interface Asker {
   readonly tenant: string;
   readonly user: string;

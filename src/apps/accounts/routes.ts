@@ -102,12 +102,12 @@ function sessionRoutes(host: Host, ports: Ports): AppRoute[] {
   ];
 }
 
-function refreshRoute<Shape extends object>(
+function refreshRoute(
   host: Host,
   ports: Ports,
   path: string,
   shape: (z: Zod) => ReturnType<Zod['object']>,
-  shaped: (given: LoggedIn) => Shape,
+  shaped: (given: LoggedIn) => object,
 ): AppRoute {
   return host.route({
     method: 'POST',

@@ -10,7 +10,7 @@ import { own } from './shapes.ts';
 
 /** Each may need a hash of its own. */
 const IMPORT_MS = 60_000;
-export const MAX_IMPORT = 100;
+const MAX_IMPORT = 100;
 
 export function serviceRoutes(host: Host, ports: Ports): AppRoute[] {
   return [

@@ -1,6 +1,6 @@
 /**
  * Logins and their refresh tokens. A refresh token is good once: it is exchanged for the next one of its family. One that
- * comes again was stolen, or its owner's was: then the whole family ends, whoever has it.
+ * comes again was stolen, or its owner's was: then the whole family ends, for its owner too.
  */
 import { hash, randomBytes, randomUUID } from 'node:crypto';
 import type { Transaction } from 'kysely';

@@ -4,7 +4,11 @@ import type { Host } from '../host-api.ts';
 import type { Settings } from './settings.ts';
 import type { Tables } from './tables.ts';
 
-type Ports = { readonly host: Host; readonly database: Database; readonly settings: Settings };
+interface Ports {
+  readonly host: Host;
+  readonly database: Database;
+  readonly settings: Settings;
+}
 
 const EVERY_MS = 3_600_000;
 const DAY_MS = 86_400_000;
@@ -53,7 +57,14 @@ export function keepTidy(ports: Ports): { stop(): void } {
 }
 
 /** Sessions stay for a day after their end, for those who look what happened; their tokens go with them. */
-export async function tidy({ host, database, settings }: Ports): Promise<void> {
+export async function tidy({
+  host,
+  database,
+  settings,
+}: Pick<Ports, 'database'> & {
+  readonly host: Pick<Host, 'clock'>;
+  readonly settings: Pick<Settings, 'audit_days'>;
+}): Promise<void> {
   const tables = database.tables<Tables>();
   const now = host.clock.now();
   const before = new Date(now - DAY_MS);

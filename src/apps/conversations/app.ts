@@ -1,10 +1,17 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
+import { CHAT_EVENTS } from './chat/events.ts';
+import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
 import { memberFrames } from './members/frames.ts';
-import { mayActLiveOf } from './members/rights.ts';
+import { Jobs } from './members/jobs.ts';
+import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
+import { memberRoutes } from './members/routes.ts';
+import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
 import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
+import { positionParts } from './positions/parts.ts';
+import { recountVerb } from './positions/verbs.ts';
 import type { SpaceMembers } from './ports.ts';
 import { Relay } from './relay.ts';
 import { senderOf } from './sending.ts';
@@ -21,6 +28,8 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
   return {
     name: 'conversations',
     settings,
+    ephemeral: [LIVE_TOPICS],
+    verbs: [recountVerb],
     database: { migrations: new URL('./migrations/', import.meta.url) },
     start: (host, given) => {
       const { database } = host;
@@ -34,13 +43,21 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         sender,
         uploads: NO_UPLOADS,
       };
+      const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database);
+      const positions = positionParts(host, ports);
+      const jobs = new Jobs(ports);
       return {
-        frames: { ...memberFrames(host, ports), ...messageFrames(host, ports) },
-        topics: [messageTopics(ports), { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(ports) }],
+        frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
+        routes: [...memberRoutes(host, ports), ...positions.routes],
+        hooks: positions.hooks,
+        socketio: given.namespaces.map((namespace) => (namespace === '/' ? MARKETPLACE_EVENTS : CHAT_EVENTS)),
+          messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),
+          { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) },
+        ],
         stop: async () => {
-          await relay.stop();
-          await sender.settled();
+          await Promise.all([relay.stop(), jobs.stop()]);
+          await Promise.all([sender.settled(), positions.settled()]);
         },
       };
     },

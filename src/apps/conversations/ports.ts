@@ -9,10 +9,11 @@ export interface Ports {
   readonly host: Pick<
     Host,
     | 'publish'
+    | 'withdraw'
     | 'directMessage'
     | 'rightsChanged'
     | 'subscribe'
-    | 'unsubscribe'
+    | 'emit'
     | 'refuse'
     | 'isRefusal'
     | 'clock'
@@ -24,8 +25,6 @@ export interface Ports {
   readonly settings: Settings;
   /** `null`: the members of a space are those of the table. */
   readonly spaces: SpaceMembers | null;
-  /** The connections of these users hear the conversation from now on; without, they ask for it themselves. */
-  readonly follow?: (tenant: string, users: readonly string[], conversation: string) => Promise<void>;
 }
 
 /** Who asks, as the token says. */

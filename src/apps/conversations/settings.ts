@@ -8,5 +8,13 @@ import { positionKeys } from './positions/settings.ts';
 export type Settings = z.output<ReturnType<typeof settings>>;
 
 export function settings(z: Zod) {
-  return z.strictObject({ ...memberKeys(z), ...messageKeys(z), ...positionKeys(z) });
+  return z.strictObject({
+    ...memberKeys(z),
+    ...messageKeys(z),
+    ...positionKeys(z),
+    namespaces: z
+      .array(z.enum(['/', '/messaging']))
+      .default(['/', '/messaging'])
+      .describe('namespaces of Socket.IO with the events of conversations, where [socketio] is enabled'),
+  });
 }

@@ -98,10 +98,18 @@ interface Audit {
   readonly at: Generated<Date>;
 }
 
+interface DeletedUser {
+  readonly tenant: string;
+  readonly user_id: string;
+  readonly deleted_at: Generated<Date>;
+  readonly blanked_at: Date | null;
+}
+
 export interface Tables {
   readonly conversations: Conversation;
   readonly members: Member;
   readonly events: Event;
   readonly reactions: Reaction;
   readonly audit: Audit;
+  readonly deleted_users: DeletedUser;
 }

@@ -3,18 +3,18 @@
 export const TOPICS = 'conversation.*';
 /** Who types, reads and has got what. */
 export const LIVE_TOPICS = 'conversation.*.live';
-const PREFIX = 'conversation.';
+export const TOPIC_PREFIX = 'conversation.';
 const LIVE = '.live';
 
 export function topicOf(conversation: string): string {
-  return `${PREFIX}${conversation}`;
+  return `${TOPIC_PREFIX}${conversation}`;
 }
 
 /** Of either topic: ids have no dots. */
 export function conversationOf(topic: string): string {
-  return topic.slice(PREFIX.length, topic.endsWith(LIVE) ? -LIVE.length : undefined);
+  return topic.slice(TOPIC_PREFIX.length, topic.endsWith(LIVE) ? -LIVE.length : undefined);
 }
 
 export function liveTopicOf(conversation: string): string {
-  return `${PREFIX}${conversation}${LIVE}`;
+  return `${TOPIC_PREFIX}${conversation}${LIVE}`;
 }

@@ -1,10 +1,10 @@
 /** The tables of the application, as its queries know them (migrations/). */
-import type { Generated } from 'kysely';
+import type { Generated, Selectable } from 'kysely';
 
 /** `image`: by a signed URL; the others by a form. */
 export type Purpose = 'image' | 'message_attachment' | 'avatar';
 
-export interface UploadRow {
+interface UploadTable {
   readonly id: string;
   readonly tenant: string;
   readonly owner: string;
@@ -18,10 +18,14 @@ export interface UploadRow {
   readonly max_bytes: number;
   /** `null` until the bytes are stored and their type was looked at. */
   readonly bytes: number | null;
+  /** SHA-256 in hex; `null` for what went to the storage directly. */
+  readonly digest: string | null;
   readonly created_at: Generated<Date>;
-  /** Since when a message or a profile names it. */
-  readonly kept_at: Date | null;
+  /** Since when no message and no profile names it; `null` while one does. */
+  readonly loose_since: Generated<Date | null>;
 }
+
+export type UploadRow = Selectable<UploadTable>;
 
 interface Key {
   readonly name: string;
@@ -30,7 +34,7 @@ interface Key {
 }
 
 export interface Tables {
-  readonly uploads: UploadRow;
+  readonly uploads: UploadTable;
   readonly keys: Key;
 }
 

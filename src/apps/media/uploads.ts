@@ -77,7 +77,7 @@ export async function keepUploads(
   const { numUpdatedRows } = await tablesOf(tables)
     .updateTable('uploads')
     .set(({ fn, ref, val }) => ({
-      kept_at: fn.coalesce(ref('kept_at'), fn<Date>('now')),
+      loose_since: null,
       conversation: fn.coalesce(ref('conversation'), val(conversation)),
     }))
     .where('tenant', '=', tenant)
@@ -87,6 +87,18 @@ export async function keepUploads(
     .where('id', 'in', [...different])
     .executeTakeFirstOrThrow();
   return numUpdatedRows === BigInt(different.size);
+}
+
+/** Lets go of uploads that nothing names any more: their message or their user is gone. They are removed after a time. */
+export async function releaseUploads(tables: SomeTables, tenant: string, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await tablesOf(tables)
+    .updateTable('uploads')
+    .set(({ fn }) => ({ loose_since: fn<Date>('now') }))
+    .where('tenant', '=', tenant)
+    .where('id', 'in', ids)
+    .where('loose_since', 'is', null)
+    .execute();
 }
 
 /** A query builder of any application: `database.tables()`, or what a transaction is given. */

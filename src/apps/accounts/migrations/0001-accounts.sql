@@ -68,9 +68,9 @@ create table audit (
   at timestamptz not null,
   tenant text not null,
   action text not null,
-  -- Who did it; null: somebody who is not known.
+  -- The user who did it; null: not known.
   actor text,
-  -- Whom it was about.
+  -- The account that it was about.
   user_id text,
   address text,
   agent text

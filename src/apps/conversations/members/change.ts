@@ -9,6 +9,7 @@ import type { JsonValue } from '../../../protocol/frames.ts';
 import type { Actor, Ports } from '../ports.ts';
 import type { Tables } from '../tables.ts';
 import { liveTopicOf, topicOf } from '../topic.ts';
+import { follow } from '../positions/following.ts';
 import { findMember, unknownConversation, type ConversationRow, type MemberRow } from './standing.ts';
 
 /** Users whose rights are asked anew by name; for more of them those of all on the topic are. */
@@ -25,6 +26,8 @@ export interface Locked {
   /** Of who asks; `null` for a backend. */
   readonly me: MemberRow | null;
   readonly member: (user: string) => Promise<MemberRow | null>;
+  /** Who has come in by this change: their connections follow the conversation when it is committed. */
+  readonly joined: string[];
 }
 
 export interface EventDraft {
@@ -41,8 +44,6 @@ export interface Change<Answer> {
   readonly withdrawn?: number;
   /** Whose rights are others now. */
   readonly rightsOf?: readonly string[];
-  /** Who takes part from now on. */
-  readonly joined?: readonly string[];
   /** What members are told beside, because they do not hear the topic: it waits for them. */
   readonly notices?: readonly { readonly user: string; readonly payload: JsonValue }[];
 }
@@ -56,6 +57,7 @@ interface Done<Answer> extends Change<Answer> {
   readonly epoch: string;
   readonly at: Date;
   readonly stored: readonly Stored[];
+  readonly joined: readonly string[];
 }
 
 export async function changing<Answer>(
@@ -70,7 +72,7 @@ export async function changing<Answer>(
     const change = await work(locked);
     if (ports.host.isRefusal(change)) return change;
     const stored = await storeEvents(locked, actor, change.events ?? []);
-    return { ...change, epoch: locked.conversation.epoch, at: locked.now, stored };
+    return { ...change, epoch: locked.conversation.epoch, at: locked.now, stored, joined: locked.joined };
   });
   if (ports.host.isRefusal(done)) return done;
   await announce(ports, actor, id, done);
@@ -94,7 +96,7 @@ async function lock(
   if (row === undefined) return null;
   const { now, ...conversation } = row;
   const member = (whose: string): Promise<MemberRow | null> => findMember(tables, { tenant, id, user: whose });
-  return { tables, conversation, now, next: conversation.head + 1, me: await member(user), member };
+  return { tables, conversation, now, next: conversation.head + 1, me: await member(user), member, joined: [] };
 }
 
 async function storeEvents(
@@ -140,8 +142,10 @@ async function storeEvents(
 /** What was committed is true, whether or not everybody hears of it at once: a log that is away is filled by the relay. */
 async function announce(ports: Ports, { tenant, user }: Actor, id: string, done: Done<unknown>): Promise<void> {
   const { host } = ports;
-  const { epoch, at, stored, rightsOf = [], joined = [], notices = [] } = done;
+  const { epoch, at, stored, joined, rightsOf = [], notices = [] } = done;
   const topic = topicOf(id);
+  // Before anybody hears of it; the relay does it again, for a node that is killed here.
+  if (done.withdrawn !== undefined) await host.withdraw(topic, done.withdrawn, tenant);
   for (const { sequence, message, payload } of stored) {
     const publication = {
       tenant,
@@ -163,5 +167,6 @@ async function announce(ports: Ports, { tenant, user }: Actor, id: string, done:
       host.directMessage({ tenant, user: notice.user }, { from: user, payload: notice.payload }),
     ),
   ]);
-  if (joined.length > 0) await ports.follow?.(tenant, joined, id);
+  // Behind the change of rights: a connection that was told no a moment ago may follow now.
+  await follow(ports.host, tenant, joined, id);
 }

@@ -3,6 +3,7 @@ import type { Refusal } from '../../../protocol/errors.ts';
 import type { JsonValue } from '../../../protocol/frames.ts';
 import { isService, type Actor, type Ports } from '../ports.ts';
 import type { Kind, Role, Tables } from '../tables.ts';
+import { follow } from '../positions/following.ts';
 import { liveTopicOf, topicOf } from '../topic.ts';
 import { audit } from './audit.ts';
 import { changing } from './change.ts';
@@ -134,7 +135,6 @@ async function enter(ports: Ports, actor: Actor, id: string): Promise<Opened | R
       answer: null,
       events: [joinEvent([{ user: actor.user, role: 'member', status: 'active' }])],
       rightsOf: [actor.user],
-      joined: [actor.user],
     };
   });
   if (host.isRefusal(entered)) return entered;
@@ -208,11 +208,8 @@ async function tell(ports: Ports, { tenant, user }: Actor, { id, kind, members }
       .filter((member) => member.user !== user)
       .map((member) => host.directMessage({ tenant, user: member.user }, { from: user, payload })),
   ]);
-  await ports.follow?.(
-    tenant,
-    members.map((member) => member.user),
-    id,
-  );
+  const users = members.map((member) => member.user);
+  await follow(ports.host, tenant, users, id);
 }
 
 /** Also of a change. */

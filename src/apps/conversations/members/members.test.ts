@@ -11,6 +11,7 @@ import { PostgresqlDriver } from '../../../database/postgresql-driver.ts';
 import { openDatabaseOf, type TestDatabase } from '../../../database/test-rig.ts';
 import { systemScheduler as scheduler } from '../../../telemetry/system-clock.ts';
 import { membersContract } from './contract-suite.ts';
+import { recordsContract } from './records-suite.ts';
 
 const { migrations } = readMigrations('conversations', new URL('../migrations/', import.meta.url));
 const opened: TestDatabase[] = [];
@@ -24,18 +25,28 @@ async function open(driver: DatabaseDriver): Promise<ApplicationDatabase> {
   return test.database;
 }
 
-membersContract('PGlite', async () => {
+let pglite: ReturnType<typeof openTwice> | null = null;
+let postgresql: ReturnType<typeof openTwice> | null = null;
+
+async function openTwice(driverOf: () => DatabaseDriver): Promise<readonly [ApplicationDatabase, ApplicationDatabase]> {
+  return [await open(driverOf()), await open(driverOf())];
+}
+
+async function onPGlite(): ReturnType<typeof openTwice> {
   const driver = await openPGlite({ folder: await pgliteFolder(), waitMs: 5_000, maxWaiting: 1_000 }, scheduler);
-  const database = await open(driver);
-  return [database, await open(driver)];
-});
+  return openTwice(() => driver);
+}
+
+async function onPostgresql(): ReturnType<typeof openTwice> {
+  const server = await startPostgresql();
+  const limits = { max: 5, idleMs: 30_000, connectTimeoutMs: 5_000, statementTimeoutMs: 10_000, maxWaiting: 1_000 };
+  const address = parsePostgresqlUrl(server.url());
+  return openTwice(() => new PostgresqlDriver({ address, applicationName: 'test', ...limits }));
+}
+
+for (const contract of [membersContract, recordsContract]) contract('PGlite', () => (pglite ??= onPGlite()));
 
 describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
-  membersContract('PostgreSQL', async () => {
-    const server = await startPostgresql();
-    const limits = { max: 5, idleMs: 30_000, connectTimeoutMs: 5_000, statementTimeoutMs: 10_000, maxWaiting: 1_000 };
-    const driverOf = (): DatabaseDriver =>
-      new PostgresqlDriver({ address: parsePostgresqlUrl(server.url()), applicationName: 'test', ...limits });
-    return [await open(driverOf()), await open(driverOf())];
-  });
+  for (const contract of [membersContract, recordsContract])
+    contract('PostgreSQL', () => (postgresql ??= onPostgresql()));
 });

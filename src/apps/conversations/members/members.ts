@@ -18,4 +18,6 @@ export {
   type AddInput,
   type SetInput,
 } from './membership.ts';
+export { adminAudit, adminEvents, adminExport, adminGet, adminList, adminOnly, type StoredEvent } from './admin.ts';
+export { deleteUser, exportUser, type ExportLine } from './people.ts';
 export { archive, getConversation, postSystem, updateConversation, type Shown, type UpdateInput } from './state.ts';

@@ -71,7 +71,6 @@ export async function addMembers(
       answer: { added },
       events: [joinEvent(memberships)],
       rightsOf: added,
-      joined: invite ? [] : added,
       notices: added.map((user) => ({ user, payload })),
     };
   });
@@ -143,7 +142,6 @@ export async function setOwn(ports: Ports, actor: Actor, input: OwnInput): Promi
       answer,
       events: [joinEvent([{ user: actor.user, role: me.role, status }])],
       rightsOf: [actor.user],
-      joined: [actor.user],
     };
   });
 }
@@ -180,12 +178,11 @@ export async function refreshSpace(
       answer: { added, removed },
       events: changes.length > 0 ? [joinEvent(changes)] : [],
       rightsOf: [...added, ...removed],
-      joined: added,
     };
   });
 }
 
-function isPresent(member: MemberRow | null): member is MemberRow {
+export function isPresent(member: MemberRow | null): member is MemberRow {
   return member?.status === 'active' || member?.status === 'pending';
 }
 
@@ -221,7 +218,7 @@ async function presentUsers({ tables, conversation: { tenant, id } }: Locked): P
 }
 
 /** The last word that this member may read is that of the own departure. A group does not stay without an owner. */
-async function gone(
+export async function gone(
   locked: Locked,
   member: MemberRow,
   status: 'left' | 'removed',
@@ -247,6 +244,7 @@ async function appointHeir(locked: Locked, user: string): Promise<readonly strin
     .where('conversation', '=', id)
     .where('status', '=', 'active')
     .where('user_id', '<>', user)
+    .orderBy('user_id')
     .execute();
   if (rows.some(({ role }) => role === 'owner')) return [];
   const [heir] = rows.toSorted(

@@ -32,6 +32,7 @@ export function rigOf(
     scheduler,
     random,
     log: silentLog,
+    withdraw: () => Promise.resolve(null),
     refuse: (reason, message) => refusal(reason, message),
     isRefusal: (answer): answer is Refusal => typeof answer === 'object' && answer !== null && isRefusal(answer),
     publish: async (topic, message) => {
@@ -47,7 +48,7 @@ export function rigOf(
       return reached;
     },
     subscribe: async () => reached,
-    unsubscribe: async () => reached,
+    emit: () => {},
   };
   return { ports: { host, database, settings: settings(z).parse(given), spaces }, published, told, rights };
 }

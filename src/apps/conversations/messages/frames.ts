@@ -29,12 +29,28 @@ export function messageFrames(host: Host, ports: MessagePorts): NonNullable<Part
   return {
     // What the message says is looked at by the operation, which names the field.
     'X-ConversationSend': frame(
-      (z) => z.looseObject({ conversation: id(z), clientId: z.string().optional() }),
-      async (actor, { conversation, clientId, ...body }) => {
-        const sent = await send(ports, actor, { conversation, clientId, body });
+      (z) =>
+        z.looseObject({
+          conversation: id(z),
+          clientId: z.string().optional(),
+          // The answer holds what was stored: the same message again may have said something else.
+          withMessage: z.boolean().optional(),
+          withLabel: z.boolean().optional(),
+        }),
+      async (actor, { conversation, clientId, withMessage = false, withLabel = false, ...body }) => {
+        const sent = await send(ports, actor, { conversation, clientId, body, withLabel });
         if (host.isRefusal(sent)) return sent;
         const { epoch, sequence, n, timestamp, duplicate } = sent;
-        return { id: messageIdOf(conversation, sequence), conversation, epoch, sequence, n, timestamp, duplicate };
+        const answer = {
+          id: messageIdOf(conversation, sequence),
+          conversation,
+          epoch,
+          sequence,
+          n,
+          timestamp,
+          duplicate,
+        };
+        return withMessage ? { ...answer, from: actor.user, message: sent.payload } : answer;
       },
     ),
     'X-ConversationEdit': frame(

@@ -14,6 +14,8 @@ export interface MessagePayload {
   readonly parent?: number;
   readonly thread?: number;
   readonly metadata?: Readonly<Record<string, JsonValue>>;
+  /** What the product calls the sender: customer, artist. */
+  readonly label?: string;
   readonly edited?: true;
   readonly deleted?: true;
 }

@@ -45,19 +45,21 @@ export async function remove(
     const place = { ...(parent !== undefined && { parent }), ...(thread !== undefined && { thread }) };
     const tombstone: MessagePayload = { event: 'message', type, ...place, deleted: true };
     await rewrite(locked, of, { payload: JSON.stringify(tombstone), deleted_at: now });
-    await emptyEdits(locked, of);
+    const newest = await emptyEdits(locked, of);
     const payload = { event: 'deleted', of };
-    return { answer: { ...answer, sequence: next }, events: [{ payload, about: of }], withdrawn: next - 1 };
+    return { answer: { ...answer, sequence: next }, events: [{ payload, about: of }], withdrawn: newest };
   });
 }
 
-async function emptyEdits({ tables, conversation: { tenant, id } }: Locked, of: number): Promise<void> {
-  await tables
+/** @returns the newest sequence that said something of the message */
+async function emptyEdits({ tables, conversation: { tenant, id } }: Locked, of: number): Promise<number> {
+  const edits = await tables
     .updateTable('events')
     .set({ payload: JSON.stringify({ event: 'edited', of, deleted: true }) })
     .where('tenant', '=', tenant)
     .where('conversation', '=', id)
     .where('about', '=', of)
+    .returning('sequence')
     .execute();
   await tables
     .deleteFrom('reactions')
@@ -65,4 +67,5 @@ async function emptyEdits({ tables, conversation: { tenant, id } }: Locked, of: 
     .where('conversation', '=', id)
     .where('sequence', '=', of)
     .execute();
+  return Math.max(of, ...edits.map(({ sequence }) => sequence));
 }

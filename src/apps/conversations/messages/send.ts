@@ -2,7 +2,8 @@
 import type { Refusal } from '../../../protocol/errors.ts';
 import type { JsonValue } from '../../../protocol/frames.ts';
 import { isService, type Actor } from '../ports.ts';
-import { unknownConversation } from '../members/standing.ts';
+import { findMember, unknownConversation } from '../members/standing.ts';
+import type { Tables } from '../tables.ts';
 import type { Sent, Unsent } from '../sending.ts';
 import { topicOf } from '../topic.ts';
 import { isBad, readBody, type Body } from './body.ts';
@@ -17,6 +18,8 @@ export interface SendInput {
   readonly clientId?: string | undefined;
   /** `type`, `content`, `attachments`, `mentions`, `parent` and `metadata`, as they came. */
   readonly body: Readonly<Record<string, unknown>>;
+  /** Whether the message says what the product calls its sender, which has to be looked up. */
+  readonly withLabel?: boolean;
 }
 
 export interface SentMessage {
@@ -56,7 +59,7 @@ export async function send(ports: MessagePorts, actor: Actor, input: SendInput):
 
 /** Stored and not in the log yet: the caller appends it. */
 export async function store(ports: MessagePorts, actor: Actor, input: SendInput): Promise<SentMessage | Refusal> {
-  const { conversation, clientId } = input;
+  const { conversation, clientId, withLabel = false } = input;
   const body = readBody(input.body, ports.settings);
   if (isBad(body)) return refuseField(ports, body);
   if (clientId !== undefined && (clientId === '' || clientId.length > MAX_CLIENT_ID || clientId.includes('\0')))
@@ -71,7 +74,10 @@ export async function store(ports: MessagePorts, actor: Actor, input: SendInput)
     conversation,
     sender: actor.user,
     clientId: clientId ?? null,
-    payload: JSON.stringify(payloadOf(body, references)),
+    payload: JSON.stringify({
+      ...payloadOf(body, references),
+      ...(withLabel && (await labelOf(ports, actor, conversation))),
+    }),
     parent: body.parent ?? null,
     thread: references.thread,
     hasUploads: references.attachments.length > 0,
@@ -82,6 +88,16 @@ export async function store(ports: MessagePorts, actor: Actor, input: SendInput)
   if (sent.isNew)
     void tellMentioned(ports, { ...message, tenant: actor.tenant, from: actor.user }, mentioned(message.payload));
   return message;
+}
+
+async function labelOf(
+  { database }: MessagePorts,
+  { tenant, user }: Actor,
+  id: string,
+): Promise<Pick<MessagePayload, 'label'>> {
+  const member = await findMember(database.tables<Tables>(), { tenant, id, user });
+  const label = member?.label ?? null;
+  return label === null ? {} : { label };
 }
 
 function payloadOf(body: Body, { attachments, thread }: References): MessagePayload {

@@ -1,17 +1,16 @@
 /** The sequenced topic of a conversation: publishing to it is sending, and the table has what the log no longer has. */
 import type { HistoryPage, OwnedTopics } from '../../app.ts';
-import { mayActOf, readableOf } from '../members/rights.ts';
 import { readPage } from '../store.ts';
 import { conversationOf, TOPICS } from '../topic.ts';
 import { published } from './payload.ts';
 import { refuseField, type MessagePorts } from './ports.ts';
 import { store } from './send.ts';
 
-export function messageTopics(ports: MessagePorts): OwnedTopics {
+/** @param rights who may do what, and read from where on */
+export function messageTopics(ports: MessagePorts, rights: Pick<OwnedTopics, 'mayAct' | 'readable'>): OwnedTopics {
   return {
     pattern: TOPICS,
-    mayAct: mayActOf(ports),
-    readable: readableOf(ports),
+    ...rights,
     publishing: async (principal, { topic, idempotencyKey, payload }) => {
       if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
         return refuseField(ports, { field: 'payload', problem: 'expected a message: an object with type and content' });

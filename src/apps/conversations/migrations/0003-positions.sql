@@ -223,3 +223,23 @@ begin
   return next;
 end
 $$;
+
+-- What decides over rights, of many members at once. Whoever is no member has no row.
+create function find_standings(tenants text[], ids text[], users text[]) returns table (
+  n int, role text, status text, can_send bool, can_upload bool, can_add bool, can_remove bool, history_from bigint
+)
+language plpgsql stable
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+begin
+  return query
+  select given.n::int, member.role, member.status, member.can_send, member.can_upload, member.can_add, member.can_remove,
+    -- What retention has deleted is no loss: the history begins behind it.
+    greatest(member.history_from, talk.first - 1)
+  from unnest(tenants, ids, users) with ordinality as given (tenant, conversation, user_id, n)
+  join conversations.members as member
+    on member.tenant = given.tenant and member.conversation = given.conversation and member.user_id = given.user_id
+  join conversations.conversations as talk on talk.tenant = given.tenant and talk.id = given.conversation;
+end
+$$;

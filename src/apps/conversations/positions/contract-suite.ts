@@ -33,8 +33,8 @@ export function positionsContract(
       other = new PositionsRig(second);
     }, 60_000);
     beforeEach(() => {
-      rig.told.length = 0;
-      other.told.length = 0;
+      rig.told();
+      other.told();
     });
     const make = (users = ['ada', 'bob'], kind: 'private' | 'group' = 'group'): Promise<string> => {
       made += 1;
@@ -57,7 +57,7 @@ export function positionsContract(
       const live = { topic: `conversation.${id}.live`, payload: { event: 'read', user: 'bob', to: 3 } };
       const moved = { conversation: id, readTo: 3, unread: 2, hasMoved: true };
       expect(await markRead(rig.ports, actor('bob'), { conversation: id, to: 3 })).toEqual(moved);
-      expect(rig.told).toEqual([live]);
+      expect(rig.told()).toEqual([live]);
       expect(await markRead(other.ports, actor('bob'), { conversation: id, to: 3 })).toEqual({
         ...moved,
         hasMoved: false,
@@ -66,14 +66,14 @@ export function positionsContract(
         ...moved,
         hasMoved: false,
       });
-      expect([rig.told.length, other.told.length]).toEqual([1, 0]);
+      expect([...rig.told(), ...other.told()]).toEqual([]);
       // Ten at once, over both nodes: one of them moves it.
       const ten = await Promise.all(
         numbers(10).map((at) => markRead((at % 2 === 0 ? rig : other).ports, actor('bob'), { conversation: id })),
       );
       expect(ten.filter((it) => !isRefusal(it) && it.hasMoved)).toHaveLength(1);
       expect(ten.every((it) => !isRefusal(it) && it.unread === 0 && it.readTo === 5)).toBe(true);
-      expect(rig.told.length + other.told.length).toBe(2);
+      expect([...rig.told(), ...other.told()]).toHaveLength(1);
     });
 
     test('a place beyond the newest message means that one, and one between two messages the earlier one', async () => {
@@ -115,7 +115,7 @@ export function positionsContract(
       expect(await markDelivered(rig.ports, actor('bob'), { conversation: id, to: 3 })).toMatchObject({
         hasMoved: false,
       });
-      expect(rig.told.map(({ payload }) => payload)).toEqual([
+      expect(rig.told().map(({ payload }) => payload)).toEqual([
         { event: 'delivered', user: 'bob', to: 2 },
         { event: 'read', user: 'bob', to: 3 },
       ]);
@@ -146,7 +146,7 @@ export function positionsContract(
         expect(answers.map((it) => (isRefusal(it) ? it.reason : 'an answer'))).toEqual(answers.map(() => 'not_found'));
         expect((await listOf(who.user)).filter((it) => it.id === id && who.user !== 'ada')).toEqual([]);
       }
-      expect(rig.told).toEqual([]);
+      expect(rig.told()).toEqual([]);
     });
 
     test('A-22, D-16: whatever is sent, read and put away at random over two nodes, what is unread is what counting says', async () => {

@@ -9,7 +9,7 @@ const RECENT_MS = 30_000;
 /** Orders at the same time. */
 const AT_ONCE = 50;
 /** Users of one event to the nodes. */
-const TOLD_AT_ONCE = 200;
+const TOLD_AT_ONCE = 50;
 const EVENT = 'followed';
 
 /** Both topics of a conversation. */
@@ -19,7 +19,7 @@ export function topicsOf(conversation: string): readonly string[] {
 
 /** The connections of these users follow the conversation from now on, on every node. */
 export async function follow(
-  { host }: { readonly host: Pick<Host, 'subscribe' | 'emit'> },
+  host: Pick<Host, 'subscribe' | 'emit'>,
   tenant: string,
   users: readonly string[],
   conversation: string,

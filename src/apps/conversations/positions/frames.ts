@@ -10,7 +10,7 @@ import type { PositionPorts } from './ports.ts';
 import { setTyping } from './typing.ts';
 
 /** Ids are ours: UUIDs, or what a backend has given. */
-const idOf = (z: Zod) => z.string().min(1).max(128);
+const idOf = (z: Zod) => z.string().regex(/^[A-Za-z0-9_:-]{1,128}$/, 'expected the id of a conversation');
 const placeOf = (z: Zod) => z.strictObject({ conversation: idOf(z), to: z.int().min(0).optional() });
 
 export function positionFrames(host: Pick<Host, 'frame'>, ports: PositionPorts): NonNullable<Parts['frames']> {

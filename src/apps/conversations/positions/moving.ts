@@ -1,4 +1,5 @@
 /** Positions in the table: what comes in one turn is one call and one commit. */
+import { joinParts } from '../../../protocol/parts.ts';
 import type { Database } from '../../../database/database.ts';
 import type { GroupCommit } from '../../../database/group-commit.ts';
 
@@ -36,12 +37,39 @@ export function moverOf(database: Database): Mover {
   return database.groupCommit<Move, Moved | null>({
     maxItems: MAX_ITEMS,
     write: async (batch) => {
-      const rows = await move(database, batch, false);
       const answers: (Moved | null)[] = [];
-      for (const [at, item] of batch.entries()) answers.push(await settled(database, item, rows[at]));
+      for (const wave of wavesOf(batch)) {
+        const rows = await move(
+          database,
+          wave.map(({ item }) => item),
+          false,
+        );
+        for (const [n, { item, at }] of wave.entries()) answers[at] = await settled(database, item, rows[n]);
+      }
       return answers;
     },
   });
+}
+
+interface Placed {
+  readonly item: Move;
+  readonly at: number;
+}
+
+/**
+ * Each member once in a call. A row that a transaction changes a second time is held against its foreign key again, for which
+ * it waits for the conversation's lock, while it has rows that the holder of that lock may be waiting for.
+ */
+function wavesOf(batch: readonly Move[]): readonly (readonly Placed[])[] {
+  const waves: Placed[][] = [];
+  const seen = new Map<string, number>();
+  for (const [at, item] of batch.entries()) {
+    const key = joinParts(item.tenant, item.conversation, item.user);
+    const wave = seen.get(key) ?? 0;
+    seen.set(key, wave + 1);
+    (waves[wave] ??= []).push({ item, at });
+  }
+  return waves;
 }
 
 /** A row that somebody else has is waited for alone, when nothing is held that others may wait for. */

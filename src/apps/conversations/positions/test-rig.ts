@@ -1,18 +1,9 @@
 /** Conversations in tables, and the operations of this room over them, without a server. */
-import { z } from 'zod';
-import { refusal, isRefusal } from '../../../protocol/errors.ts';
 import type { JsonValue } from '../../../protocol/frames.ts';
 import type { ApplicationDatabase } from '../../../database/database.ts';
-import { silentLog } from '../../../telemetry/log.ts';
-import {
-  systemClock as clock,
-  systemRandom as random,
-  systemScheduler as scheduler,
-} from '../../../telemetry/system-clock.ts';
-import type { Outgoing } from '../../host-api.ts';
-import type { Actor, Ports } from '../ports.ts';
+import { rigOf, type Rig } from '../members/test-rig.ts';
+import type { Actor } from '../ports.ts';
 import { senderOf, type Sender } from '../sending.ts';
-import { settings } from '../settings.ts';
 import type { Kind, Tables } from '../tables.ts';
 import { positionPortsOf, type PositionPorts } from './ports.ts';
 
@@ -21,36 +12,23 @@ export interface Told {
   readonly payload: JsonValue;
 }
 
-const nobody = { connections: 0, missed: [] };
-
 /** One node: its own connection to the database. */
 export class PositionsRig {
   readonly database: ApplicationDatabase;
   readonly ports: PositionPorts;
   readonly sender: Sender;
-  /** What was published. */
-  readonly told: Told[] = [];
+  private readonly rig: Rig;
 
   constructor(database: ApplicationDatabase) {
     this.database = database;
     this.sender = senderOf(database);
-    const host: Ports['host'] = {
-      clock,
-      random,
-      scheduler,
-      log: silentLog,
-      refuse: (reason, message) => refusal(reason, message),
-      isRefusal: (answer) => typeof answer === 'object' && answer !== null && isRefusal(answer),
-      publish: async (topic: string, { payload }: Outgoing) => {
-        this.told.push({ topic, payload });
-        return { id: '', position: null, duplicate: false };
-      },
-      directMessage: async () => ({ id: '', position: null, duplicate: false }),
-      rightsChanged: async () => nobody,
-      subscribe: async () => nobody,
-      unsubscribe: async () => nobody,
-    };
-    this.ports = positionPortsOf({ host, database, settings: settings(z).parse({}), spaces: null });
+    this.rig = rigOf(database);
+    this.ports = positionPortsOf(this.rig.ports);
+  }
+
+  /** What was published, and forgotten then. */
+  told(): readonly Told[] {
+    return this.rig.published.splice(0).map(({ topic, message }) => ({ topic, payload: message.payload }));
   }
 
   async make(id: string, users: readonly string[], kind: Kind = 'group', tenant = ''): Promise<string> {

@@ -1,9 +1,10 @@
 /** `./signalbox conversations recount`. */
 import type { Verb } from '../../verb.ts';
+import type { Settings } from '../settings.ts';
 import type { Recounted } from './recount.ts';
 import { RECOUNT_PATH } from './recount-route.ts';
 
-export const recountVerb: Verb<never> = {
+export const recountVerb: Verb<Settings> = {
   name: 'recount',
   summary: 'holds what is unread against the messages, and mends what differs; the answer is no if anything did',
   run: async ({ request, print }) => {

@@ -16,15 +16,17 @@ create table uploads (
   max_bytes bigint not null,
   -- Null until the bytes are stored and their type was looked at.
   bytes bigint,
+  -- SHA-256 in hex; null for what went to the storage directly.
+  digest text,
   created_at timestamptz not null default now(),
-  -- Since when a message or a profile names it.
-  kept_at timestamptz,
+  -- Since when no message and no profile names it; null while one does.
+  loose_since timestamptz default now(),
   constraint uploads_purpose check (purpose in ('image', 'message_attachment', 'avatar')),
   constraint uploads_bytes check (bytes is null or bytes between 0 and max_bytes)
 );
 
 create unique index uploads_by_url on uploads (tenant, url);
-create index uploads_unkept on uploads (created_at) where kept_at is null;
+create index uploads_loose on uploads (loose_since) where loose_since is not null;
 create index uploads_avatars on uploads (tenant, owner) where purpose = 'avatar';
 
 -- Signs links, the same on all nodes.
