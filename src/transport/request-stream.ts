@@ -1,5 +1,5 @@
 /**
- * A body that is read while it arrives. What has arrived and nobody has read is bounded: then the network waits. It is one
+ * A body that is read while it arrives. Bytes that have arrived and that nobody has read are bounded: then the network waits. It is one
  * buffer and not a list of chunks: pieces of one byte are read together.
  */
 import type { HttpResponse } from 'uWebSockets.js-compat';
@@ -80,7 +80,7 @@ export class IncomingStream implements AsyncIterableIterator<Uint8Array, undefin
     return Promise.resolve({ done: true, value: undefined });
   }
 
-  /** The request is answered: what still comes is dropped, and whoever reads on is told. */
+  /** The request is answered: bytes that still come are dropped, and a reader that reads on is told. */
   answered(): void {
     this.end(ANSWERED);
     this.resume();
@@ -92,7 +92,7 @@ export class IncomingStream implements AsyncIterableIterator<Uint8Array, undefin
     this.end(GONE);
   }
 
-  /** What was read to its end has nothing to tell. */
+  /** A body that was read to its end has nothing to tell. */
   private end(problem: Refusal): void {
     if (this.isWhole && this.filled === 0) this.giveBack();
     else this.drop(problem);

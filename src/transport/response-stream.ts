@@ -1,6 +1,6 @@
 /**
  * An answer that comes in pieces: each is asked for when the client has taken the one before, and never piles up here. With
- * a `content-length` the client knows how much comes, and an answer that is not as long ends with its connection.
+ * a `content-length` the client knows how much comes, and an answer that is shorter ends with its connection.
  */
 import type { HttpResponse as UwsResponse } from 'uWebSockets.js-compat';
 import type { Log } from '../telemetry/log.ts';

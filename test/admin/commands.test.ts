@@ -67,7 +67,7 @@ test('disable-new keeps who is here and refuses who comes, until enable-new', as
 test('rate limits change at once, for open connections too, and revert after their ttl', async () => {
   const { server, admin } = await start();
   const alice = await connect(server.port);
-  const { body } = await admin.put('/admin/config/rate-limits', { connection_rps: 1, ttl_secs: 1 });
+  const { body } = await admin.put('/admin/config/rate-limits', { connection_rps: 1, ttl_secs: 2 });
   expect(body).toMatchObject({ applied: true, connections: 1 });
   const { limits } = server.running.node.parts.context;
   expect(limits.connectionRate).toEqual({ perSecond: 1, burst: 2 });

@@ -117,7 +117,7 @@ describe('A-30: what arrives is checked where it is stored', () => {
     expect((await media.ask(publicUrl, { user: 'ada' })).bytes.equals(png(500))).toBe(true);
     const racing = (await media.begin('ada')).json.uploadUrl as string;
     const answers = await Promise.all([600, 601, 600, 601].map((size) => media.put(racing, png(size))));
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 409, 409]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 200, 409, 409]);
   });
 
   test('an upload that breaks off leaves nothing, and may come again', async () => {
@@ -149,14 +149,14 @@ describe('C-11: who sees an upload', () => {
 
   test('links are for those who see it, and need no token', async () => {
     const { publicUrl } = await sentImage();
-    const links = async (user: string): Promise<any> =>
-      (await media.ask('/apps/media/links', { user, json: { urls: [publicUrl, 'https://elsewhere.example/x'] } })).json;
+    const links = (user: string) =>
+      media.ask('/apps/media/links', { user, json: { urls: [publicUrl, 'https://elsewhere.example/x'] } });
     const none = { link: null, expiresAt: null };
-    expect((await links('eve')).links).toEqual([
+    expect((await links('eve')).json.links).toEqual([
       { url: publicUrl, ...none },
       { url: 'https://elsewhere.example/x', ...none },
     ]);
-    const [own, elsewhere] = (await links('ada')).links;
+    const [own, elsewhere] = (await links('ada')).json.links;
     expect(elsewhere.link).toBeNull();
     expect((await media.ask(own.link)).bytes.equals(png(1_000))).toBe(true);
     expect((await media.put(own.link, png(1_000))).status).toBe(403);

@@ -9,6 +9,13 @@ import { openServer, type TestServer } from '../harness/server.ts';
 
 const MAX = 4_000_000;
 
+/** Bytes that `/apps/sink/sized/…` says it gives. */
+const SIZED = 3_000_000;
+
+async function* pieces(total: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < total; at += 100_000) yield new Uint8Array(Math.min(100_000, total - at)).fill(at / 100_000);
+}
+
 /** What the handlers have seen. */
 const seen: string[] = [];
 /** Lets the handler of `/apps/sink/slow` read on. */
@@ -48,6 +55,16 @@ function sink(host: Host): ReturnType<App['start']> {
       route('digest', digest),
       route('brief', digest, 400),
       route('refuse', async () => ({ size: -1 })),
+      host.route({
+        method: 'GET',
+        path: '/apps/sink/sized/:given',
+        access: 'public',
+        summary: 'Gives pieces of a length that it says.',
+        handle: ({ parameters }) => ({
+          headers: { 'content-length': String(SIZED) },
+          body: pieces(Number(parameters['given'])),
+        }),
+      }),
       route('first', async (body) => {
         for await (const piece of body) return { size: piece.byteLength };
         return { size: 0 };
@@ -193,4 +210,29 @@ test('a reader that does not read makes its client wait: what is unread stays in
 test('a hundred at the same time are all taken', async () => {
   const bodies = Array.from({ length: 100 }, () => new Uint8Array(randomBytes(150_000)));
   await Promise.all(bodies.map(expectTaken));
+});
+
+test('an answer in pieces says how long it is, and one that is shorter ends with its connection', async () => {
+  const sized = (given: number): Promise<Response> => fetch(`${server.url}/apps/sink/sized/${given}`);
+  const whole = await sized(SIZED);
+  expect(whole.headers.get('content-length')).toBe(String(SIZED));
+  const bytes = new Uint8Array(await whole.arrayBuffer());
+  expect([bytes.byteLength, bytes[0], bytes[1_234_567], bytes.at(-1)]).toEqual([SIZED, 0, 12, 29]);
+  for (const given of [SIZED - 1, 0])
+    await expect(sized(given).then((response) => within(response.arrayBuffer(), 'the end'))).rejects.toThrow('terminated');
+  const head = await fetch(`${server.url}/apps/sink/sized/1`, { method: 'HEAD' });
+  expect([head.status, head.headers.get('content-length')]).toEqual([200, String(SIZED)]);
+});
+
+test('a client that reads slowly gets all of a long answer', async () => {
+  const socket = connectSocket(server.port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  socket.write(`GET /apps/sink/sized/${SIZED} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  let received = 0;
+  socket.on('data', ({ byteLength }) => {
+    received += byteLength;
+    socket.pause();
+    setImmediate(() => socket.resume());
+  });
+  await eventually(() => received > SIZED, 'all of it');
 });

@@ -16,7 +16,7 @@ const FLOOR_MS = 25;
 const SAMPLES = 50;
 const PAUSE_MS = 2;
 /** The attackers' own thread uses the processors too: it holds if it held once. */
-const TRIES = 4;
+const TRIES = 8;
 /** For a test of one attack. */
 export const PATIENCE_MS = 60_000;
 

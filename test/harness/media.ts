@@ -63,7 +63,8 @@ export class MediaServer {
     this.folder = folder;
   }
 
-  static async open(settings: Readonly<Record<string, string>>): Promise<MediaServer> {
+  /** @param beside what owns conversations */
+  static async open(settings: Readonly<Record<string, string>>, beside: App = talks): Promise<MediaServer> {
     const folder = mkdtempSync(join(tmpdir(), 'signalbox-media-'));
     folders.add(folder);
     const given = {
@@ -72,7 +73,7 @@ export class MediaServer {
       'apps.media.folder': folder,
       ...settings,
     };
-    return new MediaServer(await openServer(given, [app, talks]), folder);
+    return new MediaServer(await openServer(given, [app, beside]), folder);
   }
 
   /** @param url a path, or a whole URL, as they are answered */
@@ -98,7 +99,7 @@ export class MediaServer {
     );
     const bytes = Buffer.from(await response.arrayBuffer());
     const isJson = response.headers.get('content-type') === 'application/json';
-    const read = isJson ? (JSON.parse(bytes.toString()) as Answer['json']) : {};
+    const read = isJson ? JSON.parse(bytes.toString()) : {};
     return { status: response.status, headers: response.headers, bytes, json: read };
   }
 

@@ -49,7 +49,7 @@ function nodeWith(topics: readonly string[]): { rig: TestRig; client: TestClient
 const DIMENSIONS: readonly { name: string; size: number; prepare: Prepare }[] = [
   {
     name: 'topics of the node, under a hundred patterns that match none of them',
-    size: 600,
+    size: 400,
     prepare: (size) => {
       const { client } = nodeWith(names(size, (at) => `chat.${at}.a`));
       const patterns = names(100, (at) => `chat.*.z${at}`);
@@ -154,7 +154,7 @@ const DIMENSIONS: readonly { name: string; size: number; prepare: Prepare }[] = 
   },
   {
     name: 'positions at which a pattern resumes',
-    size: 600,
+    size: 400,
     prepare: (size) => {
       const { client } = nodeWith([]);
       const topics = [{ topic: 'chat.*', positions: positions(names(size, (at) => `chat.${at}`)) }];

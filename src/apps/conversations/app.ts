@@ -8,7 +8,8 @@ import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import { memberRoutes } from './members/routes.ts';
 import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
-import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
+import { claimUploads } from '../media/uploads.ts';
+import type { MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
 import { positionParts } from './positions/parts.ts';
 import { recountVerb } from './positions/verbs.ts';
@@ -41,7 +42,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         settings: given,
         spaces: spaces ?? null,
         sender,
-        uploads: NO_UPLOADS,
+        uploads: { claim: (naming, named) => claimUploads(database, naming, named) },
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database);
@@ -52,6 +53,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         routes: [...memberRoutes(host, ports), ...positions.routes],
         hooks: positions.hooks,
         socketio: given.namespaces.map((namespace) => (namespace === '/' ? MARKETPLACE_EVENTS : CHAT_EVENTS)),
+        topics: [
           messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),
           { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) },
         ],

@@ -1,6 +1,8 @@
 /** What the sending transaction promises, on whichever database. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ApplicationDatabase } from '../../database/database.ts';
+import { rigOf } from './messages/test-rig.ts';
+import { Relay } from './relay.ts';
 import { senderOf, type Sender, type Sending, type Sent, type Unsent } from './sending.ts';
 import { createConversation, markAppended, readPage, unappended } from './store.ts';
 
@@ -55,7 +57,7 @@ export function sendingContract(
       expect(sequences(await Promise.all([a, b].map((id) => sender.put(message(id, null, 'bob')))))).toEqual([4, 3]);
       expect(await stored(a)).toEqual([1, 2, 3, 4]);
       expect((await readPage(database, { tenant: T, id: a }, RANGE))?.head).toBe(4);
-      const times = sent.map((it) => it.sentAt.getTime());
+      const times = sent.map((it) => it.sentAt);
       expect(times.every((time) => time > 0)).toBe(true);
     });
 
@@ -120,16 +122,48 @@ export function sendingContract(
       expect(both).toEqual(expect.arrayContaining([false, true]));
     });
 
+    test('a hundred conversations whose log takes nothing hold up nobody, and are tried less and less often', async () => {
+      await database.sql`insert into conversations.conversations (tenant, id, kind, epoch, created_by, head, changed_at)
+        select 'stuck', 'stuck-' || n, 'group', 'e', 'ada', 1, now() - interval '1 hour' from generate_series(1, 130) as n`.execute(
+        database.tables(),
+      );
+      const id = await conversation();
+      await senderOf(database).put(message(id, null));
+      const { ports } = rigOf(database);
+      const asked: string[] = [];
+      const host = {
+        ...ports.host,
+        scheduler: { ...ports.host.scheduler, every: () => ({ cancel: () => {} }) },
+        position: (topic: string, tenant = '') => {
+          asked.push(topic);
+          const isStuck = tenant === 'stuck';
+          return Promise.resolve(
+            isStuck ? ports.host.refuse('log_unavailable', 'stuck') : { epoch: 'other', sequence: 0 },
+          );
+        },
+      };
+      const relay = new Relay(host, database);
+      await relay.begin();
+      await relay.begin(0);
+      expect((await unappended(database, 0, 1_000)).filter((it) => it.id === id)).toEqual([]);
+      expect(asked.filter((topic) => topic.includes('stuck'))).toHaveLength(130);
+      // Within a pause nobody asks again.
+      await relay.begin(0);
+      expect(asked.filter((topic) => topic.includes('stuck'))).toHaveLength(130);
+      await relay.stop();
+      await database.sql`delete from conversations.conversations where tenant = 'stuck'`.execute(database.tables());
+    });
+
     test('what may be missing in the log is found until it is marked, and a mark does not go back', async () => {
       const id = await conversation();
       await senderOf(database).put(message(id, null));
       const found = async (): Promise<unknown> => (await unappended(database, 0, 1_000)).find((it) => it.id === id);
       const waiting = { tenant: T, id, head: 1, appended: 0 };
       expect(await found()).toMatchObject(waiting);
-      await markAppended(database, { ...waiting, epoch: '' });
+      await markAppended(database, { ...waiting, epoch: '', changed: '' });
       expect(await found()).toBe(undefined);
       await senderOf(database).put(message(id, null));
-      await markAppended(database, { ...waiting, epoch: '', head: 0 });
+      await markAppended(database, { ...waiting, epoch: '', changed: '', head: 0 });
       expect(await found()).toMatchObject({ head: 2, appended: 1 });
       expect((await unappended(database, 60, 1_000)).filter((it) => it.id === id)).toEqual([]);
     });

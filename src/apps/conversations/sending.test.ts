@@ -1,5 +1,5 @@
 /** Sending, and all else that is done with messages, on both databases. */
-import { afterAll, describe } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { pgliteFolder } from '../../../test/harness/pglite-folder.ts';
 import { POSTGRESQL, startPostgresql } from '../../../test/harness/postgresql-server.ts';
 import { parsePostgresqlUrl } from '../../config/postgresql-url.ts';
@@ -12,6 +12,8 @@ import type { DatabaseDriver } from '../../database/driver.ts';
 import { systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import { sendingContract } from './contract-suite.ts';
 import { messagesContract } from './messages/contract-suite.ts';
+import { messagesOf, rowsQuery } from './messages/page.ts';
+import { actorOf, makeConversation, rigOf } from './messages/test-rig.ts';
 
 const { migrations } = readMigrations('conversations', new URL('./migrations/', import.meta.url));
 const opened: TestDatabase[] = [];
@@ -54,4 +56,25 @@ messagesContract('PGlite', twoOnPglite);
 describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
   sendingContract('PostgreSQL', twoOnPostgresql);
   messagesContract('PostgreSQL', twoOnPostgresql);
+
+  test('A-18, D-35: of a conversation of 100,000 messages a page reads its own rows alone, by the index and without a sort', async () => {
+    const [database] = await twoOnPostgresql();
+    const id = await makeConversation(database);
+    await database.sql`insert into conversations.events (tenant, conversation, sequence, message, sender, payload, sent_at)
+      select '', ${id}, n, n, 'ada', '{"event":"message","type":"text","content":"' || n || '"}', now()
+      from generate_series(1, 100000) as n`.execute(database.tables());
+    await database.sql`update conversations.conversations set head = 100000, messages = 100000 where id = ${id}`.execute(
+      database.tables(),
+    );
+    const range = { after: 0, to: Number.MAX_SAFE_INTEGER };
+    for (const place of [{}, { before: 50_000 }, { after: 50_000 }, { before: 100 }]) {
+      const query = rowsQuery(database, '', { conversation: id, ...place }, range).limit(51);
+      const plan = JSON.stringify(await query.explain('text', database.sql`analyze, timing off`));
+      expect(plan).toMatch(/Index Scan (?:Backward )?using events_pkey/);
+      expect(plan).not.toMatch(/Sort|Seq Scan|Bitmap/);
+      expect(plan).toMatch(/Index Scan [^"]*actual rows=51 /);
+    }
+    const answer = await messagesOf(rigOf(database).ports, actorOf('ada'), { conversation: id });
+    expect(answer).toMatchObject({ hasMore: true, total: 100_000, messages: { length: 50, 49: { n: 100_000 } } });
+  });
 });

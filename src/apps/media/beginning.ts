@@ -77,7 +77,7 @@ async function begun(ports: MediaPorts, upload: NewUpload, bytes: number | undef
   };
 }
 
-/** What went to the storage directly is looked at before anything may name it. Twice is the same. */
+/** Bytes that went to the storage directly are looked at before anything may name them. Twice is the same. */
 export async function completeUpload(
   ports: MediaPorts,
   principal: Principal,

@@ -11,7 +11,7 @@ interface FileType {
 
 const OFFICE = 'application/vnd.openxmlformats-officedocument';
 
-export const FILE_TYPES = {
+const FILE_TYPES = {
   'image/jpeg': { extensions: ['jpg', 'jpeg'], aliases: ['image/jpg'], isShown: true },
   'image/png': { extensions: ['png'], isShown: true },
   'image/webp': { extensions: ['webp'], isShown: true },

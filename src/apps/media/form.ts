@@ -93,7 +93,7 @@ function collect(reader: BusboyInstance, takeFile: TakeFile, isRefusal: (answer:
   for (const limit of ['partsLimit', 'filesLimit', 'fieldsLimit'] as const) reader.on(limit, other);
   reader.on('field', (name, value, isNameCut, isValueCut) => {
     if (isNameCut || isValueCut) other();
-    else parts.fields.set(String(name), value);
+    else parts.fields.set(name, value);
   });
   reader.on('file', (name, stream, fileName, _encoding, declaredType) => {
     // A stream without a listener would end the process with its error.
@@ -105,7 +105,7 @@ function collect(reader: BusboyInstance, takeFile: TakeFile, isRefusal: (answer:
     }
     const taken = takeFile(stream);
     parts.file = { stream, name: fileName ?? '', declaredType, taken };
-    // What is refused needs no more bytes.
+    // A file that is refused needs no more bytes.
     taken.then(
       (answer) => {
         if (isRefusal(answer)) reader.destroy();

@@ -1,4 +1,4 @@
-/** Links of our own that end: whoever has one may hand over, or read, one upload, until then. */
+/** Links of our own that end: a client that has one may hand over, or read, one upload until then. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Database } from '../../database/database.ts';
 import type { Clock } from '../../telemetry/clock.ts';

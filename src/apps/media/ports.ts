@@ -45,7 +45,7 @@ export async function conversationProblem(
   const may = await host.mayAct(principal, action, topic);
   if (may === true) return null;
   if (ERRORS[may.reason].temporary) return may;
-  // Who may read it knows that it is there, and is told the truth.
+  // A user who may read it knows that it is there, and is told the truth.
   if (action === 'publish' && (await host.mayAct(principal, 'subscribe', topic)) === true)
     return host.refuse('not_allowed', 'expected a user who may write in this conversation');
   return unknown;

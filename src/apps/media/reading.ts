@@ -102,7 +102,7 @@ async function give(
 }
 
 /** One range of bytes; several, and what is none, are answered with the whole (RFC 9110 section 14.2). */
-export function rangeOf(header: string | undefined, size: number): ByteRange | 'none' | null {
+function rangeOf(header: string | undefined, size: number): ByteRange | 'none' | null {
   const [, from = '', to = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '') ?? [];
   if (from === '' && to === '') return null;
   if (from === '')

@@ -1,4 +1,4 @@
-/** The bytes of an upload by a URL of ours. Whoever has the URL may send them: it names one upload, and ends. */
+/** The bytes of an upload by a URL of ours. A client that has the URL may send them: it names one upload, and ends. */
 import { rm } from 'node:fs/promises';
 import type { Refusal } from '../../protocol/errors.ts';
 import { tooLarge, wrongType } from './beginning.ts';

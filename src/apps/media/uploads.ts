@@ -63,7 +63,7 @@ export async function ownUploads(
 
 /**
  * Keeps uploads for good, as a part of what names them: until then they are removed after a time. They belong to the
- * conversation from now on, and whoever may read that may read them.
+ * conversation from now on, and users who may read that may read them.
  * @param tables of the transaction that stores the message or the profile
  * @returns whether all of them are the user's own and of no other conversation; if not, the transaction must not be committed
  */
@@ -76,9 +76,9 @@ export async function keepUploads(
   if (different.size === 0) return true;
   const { numUpdatedRows } = await tablesOf(tables)
     .updateTable('uploads')
-    .set(({ fn, ref, val }) => ({
+    .set((of) => ({
       loose_since: null,
-      conversation: fn.coalesce(ref('conversation'), val(conversation)),
+      conversation: of.fn.coalesce(of.ref('conversation'), of.val(conversation)),
     }))
     .where('tenant', '=', tenant)
     .where('owner', '=', user)
@@ -87,6 +87,27 @@ export async function keepUploads(
     .where('id', 'in', [...different])
     .executeTakeFirstOrThrow();
   return numUpdatedRows === BigInt(different.size);
+}
+
+/** A file of a message, as its readers see it. */
+export interface ClaimedFile {
+  readonly url: string;
+  readonly name: string;
+  readonly size: number;
+  readonly mime: string;
+}
+
+/** Both of the above, for a message that is stored right after it. */
+export async function claimUploads(
+  database: Database,
+  naming: Naming,
+  named: readonly string[],
+): Promise<readonly ClaimedFile[] | null> {
+  const found = await ownUploads(database, naming, named);
+  if (found === null || found.length === 0) return found === null ? null : [];
+  const ids = found.map(({ id }) => id);
+  if (!(await keepUploads(database.tables(), naming, ids))) return null;
+  return found.map(({ url, name, bytes, type }) => ({ url, name, size: bytes, mime: type }));
 }
 
 /** Lets go of uploads that nothing names any more: their message or their user is gone. They are removed after a time. */

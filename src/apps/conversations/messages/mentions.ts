@@ -1,5 +1,6 @@
 /** Members that a message mentions: they are told in their own inboxes, where it waits for them. */
 import type { JsonValue } from '../../../protocol/frames.ts';
+import type { Host } from '../../host-api.ts';
 import type { Ports } from '../ports.ts';
 import type { Tables } from '../tables.ts';
 import { messageIdOf } from './payload.ts';
@@ -39,7 +40,7 @@ export function mentioned(payload: JsonValue): readonly string[] {
 
 /** Nothing of what the message says is in it: a message that is deleted leaves nothing behind. Twice is once. */
 export async function tellMentioned(
-  { host }: Pick<Ports, 'host'>,
+  { host }: { readonly host: Pick<Host, 'directMessage' | 'isRefusal' | 'log'> },
   { tenant, conversation, sequence, from }: Mentioning,
   users: readonly string[],
 ): Promise<void> {

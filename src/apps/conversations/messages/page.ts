@@ -54,11 +54,25 @@ export async function messagesOf(ports: Ports, actor: Actor, input: PageInput): 
 async function readRows(
   database: Database,
   tenant: string,
-  { conversation, after, before, limit = LIMIT.usual, thread, withoutDeleted = false }: PageInput,
+  input: PageInput,
   range: ReadableRange,
 ): Promise<{ readonly rows: readonly EventRow[]; readonly hasMore: boolean }> {
-  const most = Math.min(limit, LIMIT.most);
-  const isForward = after !== undefined;
+  const most = Math.min(input.limit ?? LIMIT.usual, LIMIT.most);
+  // One more tells whether there are more.
+  const found = await rowsQuery(database, tenant, input, range)
+    .limit(most + 1)
+    .execute();
+  const rows = found.slice(0, most);
+  return { rows: input.after === undefined ? rows.toReversed() : rows, hasMore: found.length > most };
+}
+
+/** In the order of reading, by the index that keeps events in order. */
+export function rowsQuery(
+  database: Database,
+  tenant: string,
+  { conversation, after, before, thread, withoutDeleted = false }: PageInput,
+  range: ReadableRange,
+) {
   let query = database
     .tables<Tables>()
     .selectFrom('events')
@@ -71,13 +85,7 @@ async function readRows(
   if (withoutDeleted) query = query.where('deleted_at', 'is', null);
   if (thread !== undefined)
     query = query.where((is) => is.or([is('thread', '=', thread), is('sequence', '=', thread)]));
-  // One more tells whether there are more.
-  const found = await query
-    .orderBy('sequence', isForward ? 'asc' : 'desc')
-    .limit(most + 1)
-    .execute();
-  const rows = found.slice(0, most);
-  return { rows: isForward ? rows : rows.toReversed(), hasMore: found.length > most };
+  return query.orderBy('sequence', after === undefined ? 'desc' : 'asc');
 }
 
 /** By the numbers of messages, not by counting. */

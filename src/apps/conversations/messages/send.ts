@@ -36,6 +36,8 @@ export interface SentMessage {
 }
 
 const MAX_CLIENT_ID = 128;
+/** So long the log knows what was told. */
+const TOLD_AGAIN_MS = 240_000;
 
 /** Stored, delivered and confirmed. A log that does not take it now gets it from the relay: it is in the table. */
 export async function send(ports: MessagePorts, actor: Actor, input: SendInput): Promise<SentMessage | Refusal> {
@@ -80,12 +82,13 @@ export async function store(ports: MessagePorts, actor: Actor, input: SendInput)
     }),
     parent: body.parent ?? null,
     thread: references.thread,
-    hasUploads: references.attachments.length > 0,
-    isService: isOfService,
+    ...(references.attachments.length > 0 && { hasUploads: true }),
+    ...(isOfService && { isService: true }),
   });
   if (typeof sent === 'string') return unsent(ports, conversation, sent);
   const message = asSent(conversation, sent);
-  if (sent.isNew)
+  // Sent again at once, nobody knows whether its first node lived long enough to tell them; twice is once.
+  if (sent.isNew || message.timestamp > ports.host.clock.now() - TOLD_AGAIN_MS)
     void tellMentioned(ports, { ...message, tenant: actor.tenant, from: actor.user }, mentioned(message.payload));
   return message;
 }
@@ -120,7 +123,7 @@ function asSent(conversation: string, { epoch, sequence, n, sentAt, isNew, paylo
     epoch,
     sequence,
     n,
-    timestamp: sentAt.getTime(),
+    timestamp: sentAt,
     duplicate: !isNew,
     payload: published(payload, n),
   };
