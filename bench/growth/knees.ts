@@ -20,10 +20,8 @@ export const KNEES: Readonly<Record<string, Readonly<Record<string, string>>>> =
       'all nodes share one core here, so the publisher’s node is woken for smaller batches of answers.',
     'deliver, µs of another node':
       'all nodes share one core here: each is woken for smaller batches, and finds the caches of the processor full of what the others use.',
-    'CPU of a second at rest, ms of a node':
-      'every few seconds a node looks which of the others are alive.',
-    'CPU of a second at rest, ms of Redis':
-      'every few seconds each node looks which of the others are alive.',
+    'CPU of a second at rest, ms of a node': 'every few seconds a node looks which of the others are alive.',
+    'CPU of a second at rest, ms of Redis': 'every few seconds each node looks which of the others are alive.',
   },
   keys: {
     'first publish, µs of Redis':
