@@ -110,8 +110,11 @@ export interface Broker {
 }
 
 export interface BrokerListener {
-  /** @param segment where a log of this process keeps the publication's JSON frame under its sequence: tails then share it */
-  published(publication: Publication, segment?: Segment | null): void;
+  /**
+   * @param segment where a log of this process keeps the publication's JSON frame under its sequence: tails then share it
+   * @param arrivedAt when it came to this process, by the monotonic clock, in ms; without, now
+   */
+  published(publication: Publication, segment?: Segment | null, arrivedAt?: number): void;
   /** The topic goes on under another epoch whose first sequence is `first`; later ones of the old epoch are gone. */
   epochChanged(topic: Topic, epoch: string, first: number): void;
   /**

@@ -1,15 +1,16 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
 import { CHAT_EVENTS } from './chat/events.ts';
+import { logLines } from './log-lines.ts';
 import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
 import { memberFrames } from './members/frames.ts';
 import { Jobs } from './members/jobs.ts';
+import { repeatRights } from './members/repeat-rights.ts';
 import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import { memberRoutes } from './members/routes.ts';
 import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
-import { claimUploads } from '../media/uploads.ts';
-import type { MessagePorts } from './messages/ports.ts';
+import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
 import { positionParts } from './positions/parts.ts';
 import { recountVerb } from './positions/verbs.ts';
@@ -20,7 +21,7 @@ import { settings, type Settings } from './settings.ts';
 import { LIVE_TOPICS } from './topic.ts';
 
 export interface Options {
-  /** Who takes part in a space; without, those that a backend has added. */
+  /** The users of a space; without, those that a backend has added. */
   readonly spaces?: SpaceMembers;
 }
 
@@ -42,16 +43,24 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         settings: given,
         spaces: spaces ?? null,
         sender,
-        uploads: { claim: (naming, named) => claimUploads(database, naming, named) },
+        uploads: NO_UPLOADS,
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
-      const relay = new Relay(host, database);
+      const relay = new Relay(host, database, (conversation) => repeatRights(ports, conversation));
       const positions = positionParts(host, ports);
       const jobs = new Jobs(ports);
+      const lines = logLines(host);
       return {
         frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
         routes: [...memberRoutes(host, ports), ...positions.routes],
-        hooks: positions.hooks,
+        hooks: {
+          ...positions.hooks,
+          ...lines,
+          connected: async (connection) => {
+            void lines.connected(connection);
+            await positions.hooks.connected(connection);
+          },
+        },
         socketio: given.namespaces.map((namespace) => (namespace === '/' ? MARKETPLACE_EVENTS : CHAT_EVENTS)),
         topics: [
           messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),

@@ -21,7 +21,7 @@ export interface ListInput {
   readonly archived?: boolean | undefined;
 }
 
-export interface LastMessage {
+interface LastMessage {
   /** `<conversation>.<sequence>`. */
   readonly id: string;
   readonly sequence: number;

@@ -29,7 +29,7 @@ export interface DeliveredPosition {
   readonly hasMoved: boolean;
 }
 
-export interface MemberPosition {
+interface MemberPosition {
   readonly user: string;
   readonly readTo: number;
   readonly deliveredTo: number;
@@ -44,7 +44,7 @@ export interface PositionsPage {
 /** Members in one answer. */
 const PAGE = 200;
 
-/** What was read was delivered, too. */
+/** Reading is delivery, too. */
 export async function markRead(
   ports: PositionPorts,
   actor: Actor,
