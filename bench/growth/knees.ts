@@ -11,6 +11,10 @@ export const KNEES: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'slowest answer at rest, ms':
       'V8 collects the heap that was filled just before, in steps; the larger it is, the longer the steps are.',
   },
+  subscriptions: {
+    'memory of a subscription, bytes':
+      'it is the difference of what the process has before and after, and V8 gives memory back in between: of some megabytes that says little.',
+  },
   patterns: {
     'subscribe to a pattern, µs':
       'a pattern looks at all names that its literal segments leave over, and each of the thousand looks at more topics than the one before: those that were born meanwhile.',
