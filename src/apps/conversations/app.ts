@@ -1,8 +1,8 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
 import { CHAT_EVENTS } from './chat/events.ts';
-import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
 import { logLines } from './log-lines.ts';
+import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
 import { memberFrames } from './members/frames.ts';
 import { Jobs } from './members/jobs.ts';
 import { repeatRights } from './members/repeat-rights.ts';
@@ -10,8 +10,7 @@ import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import { memberRoutes } from './members/routes.ts';
 import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
-import { claimUploads } from '../media/uploads.ts';
-import type { MessagePorts } from './messages/ports.ts';
+import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
 import { positionParts } from './positions/parts.ts';
 import { recountVerb } from './positions/verbs.ts';
@@ -44,7 +43,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         settings: given,
         spaces: spaces ?? null,
         sender,
-        uploads: { claim: (naming, named) => claimUploads(database, naming, named) },
+        uploads: NO_UPLOADS,
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database, (conversation) => repeatRights(ports, conversation));
@@ -58,7 +57,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
           ...positions.hooks,
           ...lines,
           connected: async (connection) => {
-            await lines.connected(connection);
+            void lines.connected(connection);
             await positions.hooks.connected(connection);
           },
         },

@@ -47,7 +47,6 @@ export function rigOf(database: ApplicationDatabase, uploads: Uploads = NO_UPLOA
     },
     emit: () => {},
     subscribe: () => Promise.resolve({ connections: 0, missed: [] }),
-    emit: () => {},
     rightsChanged: () => Promise.resolve({ connections: 0, missed: [] }),
   };
   const ports = { host, database, settings: settings(z).parse({}), spaces: null, sender: senderOf(database), uploads };
