@@ -10,8 +10,9 @@ const isRoomsOnly = words.some((word) => word.startsWith('src')) && !words.some(
 /** What all parts of the suite have in common. */
 const common = {
   pool: 'forks',
-  testTimeout: 20_000,
-  hookTimeout: 20_000,
+  // Every wait has a deadline of its own (test/harness/deadline.ts): these are for what has none, on a machine of any speed.
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
   // Files share processes, and what they start ends with them: starting a process for every file took longer than most tests.
   isolate: false,
   // Node runs the source as it is: transforming it cost a fifth of the time, and what is tested is then not what is run.
@@ -21,8 +22,11 @@ const common = {
   ...(!isRoomsOnly && { globalSetup: 'test/harness/build-server.ts' }),
 } as const;
 
-/** Tests that compare how long others wait: what runs beside them would be what they measure. */
-const TIMED = ['test/hostile/neighbours*.test.ts', 'test/apps/rights-changed.test.ts'];
+/** Tests that count the steps of the source: the counters must be there before the source is. */
+const COUNTED = ['{src,test/hostile}/**/*growth.test.ts'];
+
+/** Tests that compare times: what runs beside them would be what they measure. */
+const TIMED = ['test/hostile/linear.test.ts', 'test/hostile/neighbours*.test.ts', 'test/apps/rights-changed.test.ts'];
 
 export default defineConfig({
   test: {
@@ -33,7 +37,15 @@ export default defineConfig({
     sequence: { sequencer: SpreadWaiting },
     projects: [
       // One project: files of two never share a process, and each process loads all that it tests anew.
-      { test: { ...common, name: 'all', include: ['{src,test}/**/*.test.ts'], exclude: TIMED } },
+      { test: { ...common, name: 'all', include: ['{src,test}/**/*.test.ts'], exclude: [...COUNTED, ...TIMED] } },
+      {
+        test: {
+          ...common,
+          name: 'counted',
+          include: COUNTED,
+          setupFiles: [common.setupFiles, 'test/harness/counted.ts'],
+        },
+      },
       { test: { ...common, name: 'timed', include: TIMED, maxWorkers: 1, sequence: { groupOrder: 1 } } },
     ],
   },

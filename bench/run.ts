@@ -13,7 +13,7 @@ import { uwsVersion } from '../src/transport/uws.ts';
 import { writeStale } from '../scripts/docs.ts';
 import { against } from './against/run.ts';
 import { comparisonTable } from './against/ratios.ts';
-import { markdown, type Report, type Reports } from './report/page.ts';
+import { markdown, WORKLOADS, type Report, type Reports } from './report/page.ts';
 import type { Plan, Section } from './section.ts';
 import { linearity } from './workloads/linearity.ts';
 import { w1, w1u } from './workloads/w1.ts';
@@ -24,7 +24,7 @@ import { w5 } from './workloads/w5.ts';
 import { w6 } from './workloads/w6.ts';
 import { w7 } from './workloads/w7.ts';
 
-const WORKLOADS: Readonly<Record<string, (plan: Plan) => Promise<Section>>> = {
+const RUN: Readonly<Record<(typeof WORKLOADS)[number], (plan: Plan) => Promise<Section>>> = {
   w1,
   w1u,
   w2,
@@ -62,12 +62,11 @@ const plan: Plan = {
   servers: values.servers?.split(',') ?? null,
   say: (text) => process.stdout.write(`${text}\n`),
 };
-const chosen = values.only?.split(',') ?? Object.keys(WORKLOADS);
-const unknown = chosen.filter((name) => WORKLOADS[name] === undefined);
+const asked = values.only?.split(',') ?? WORKLOADS;
+const chosen = WORKLOADS.filter((name) => asked.includes(name));
+const unknown = asked.filter((name) => !WORKLOADS.some((each) => each === name));
 if (unknown.length > 0) {
-  process.stderr.write(
-    `expected --only with some of ${Object.keys(WORKLOADS).join(', ')}; got ${unknown.join(', ')}\n`,
-  );
+  process.stderr.write(`expected --only with some of ${WORKLOADS.join(', ')}; got ${unknown.join(', ')}\n`);
   process.exit(2);
 }
 
@@ -80,8 +79,8 @@ if (values.against !== undefined) {
 }
 const measured: Record<string, Report> = {};
 for (const name of chosen) {
-  const section = await WORKLOADS[name]?.(plan);
-  if (section !== undefined) measured[name] = { conditions: conditions(name), section };
+  const section = await RUN[name](plan);
+  measured[name] = { conditions: conditions(name), section };
 }
 for (const { section } of Object.values(measured)) {
   for (const { text, goal, compare, reached } of section.targets)
@@ -107,9 +106,7 @@ function publish(reports: Reports): void {
   const file = `${directory}${new Date().toISOString().slice(0, 10)}-${hostname()}.json`;
   const earlier = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { reports?: Reports }) : {};
   const found = { ...earlier.reports, ...reports };
-  const all = Object.fromEntries(
-    Object.keys(WORKLOADS).flatMap((id) => (found[id] === undefined ? [] : [[id, found[id]]])),
-  );
+  const all = Object.fromEntries(WORKLOADS.flatMap((id) => (found[id] === undefined ? [] : [[id, found[id]]])));
   writeFileSync(file, `${JSON.stringify({ written: new Date().toISOString(), reports: all }, null, 1)}\n`);
   writeStale();
 }

@@ -2,9 +2,9 @@ import { SignJWT } from 'jose';
 
 export const BENCH_SECRET = 'a secret for benchmarks only, 32 bytes or more';
 
-/** A token of a user that may do everything that users may. */
-export function benchToken(user: string): Promise<string> {
-  return new SignJWT({ roles: ['user'] })
+/** A token of a user that may do everything that users may, or another role. */
+export function benchToken(user: string, roles: readonly string[] = ['user']): Promise<string> {
+  return new SignJWT({ roles })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(user)
     .setIssuedAt()

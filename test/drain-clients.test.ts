@@ -93,7 +93,7 @@ test.skipIf(isMissing('nginx'))(
       return client;
     };
     const readers = Array.from({ length: READERS }, (_, at) => new Reader(open(`reader-${at}`), at % ROOMS));
-    await eventually(() => readers.every(({ isLive }) => isLive), 'every reader to be live', 15_000);
+    await eventually(() => readers.every(({ isLive }) => isLive), 'every reader to be live');
     const moving = readers.filter(({ node }) => node === 'ending');
     const others = readers.filter(({ node }) => node === 'staying');
     // The one with the fewest connections gets the next.
@@ -110,7 +110,7 @@ test.skipIf(isMissing('nginx'))(
     onTestFinished(() => clearInterval(publishing));
     await eventually(() => readers.every(({ got }) => got.length >= 2), 'the first messages');
     for (const reader of readers) reader.silence();
-    await within(ending.stop(), 'the node to end', 15_000);
+    await within(ending.stop(), 'the node to end');
     await pause(3 * INTERVAL_MS);
     const moved = moving.map((reader) => reader.silence());
     const stayed = others.map((reader) => reader.silence());

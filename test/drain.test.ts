@@ -61,8 +61,6 @@ describe('with 200 clients', () => {
 
     const codes = await within(ended, 'the end of every connection');
     expect(new Set(codes.map(({ code }) => code))).toEqual(new Set([4101]));
-    const times = codes.map(({ at }) => at).sort((a, b) => a - b);
-    expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThan(1_000);
 
     const waits = clients.map((client) => {
       const told = client.frames.filter(({ data }) => data.status === 'draining');
@@ -72,6 +70,8 @@ describe('with 200 clients', () => {
     });
     expect(Math.min(...waits)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...waits)).toBeLessThanOrEqual(2_000);
+    // Nobody is closed before that, as the test below shows; how far apart they are then is a matter of the machine.
+    expect(Math.max(...waits) - Math.min(...waits)).toBeGreaterThan(1_000);
     expect(new Set(waits).size).toBeGreaterThan(100);
     for (const client of clients)
       expect(client.untaken('Broadcast').map(({ data }) => data.payload)).toEqual(acks.map((_, at) => at));
@@ -90,13 +90,15 @@ describe('with 200 clients', () => {
       const news = Promise.withResolvers<number>();
       client.onFrame = ({ data }) => {
         const { reconnect_after_ms: wait } = (data.details ?? {}) as { reconnect_after_ms?: number };
-        if (wait !== undefined) news.resolve(performance.now() + wait);
+        if (wait !== undefined) news.resolve(wait);
       };
       return news.promise;
     });
     const ended = endings(clients);
+    // The news cannot be older. When it came is no measure: a busy machine reads it late, and the server counts from its own.
+    const signalled = performance.now();
     server.signal('SIGTERM');
-    const moments = await within(Promise.all(told), 'the news of the drain');
+    const moments = (await within(Promise.all(told), 'the news of the drain')).map((wait) => signalled + wait);
     const ends = (await within(ended, 'the end of every connection')).map(({ at }) => at);
     expect(ends.filter((at, client) => at < (moments[client] ?? Infinity))).toEqual([]);
     // In the order of the moments, each about the same margin later. Steps are of 50 ms, and this machine is busy.
@@ -152,9 +154,9 @@ test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s while it starts ends it,
   const { port } = silent.address() as AddressInfo;
   const asked = once(silent, 'connection');
   const server = spawnServer([], { JWT_SECRET: SECRET, REDIS_URL: `redis://127.0.0.1:${port}` });
-  await within(asked, 'the start to come to Redis', 15_000);
+  await within(asked, 'the start to come to Redis');
   server.child.kill(signal);
-  expect(await within(server.exited, 'the end', 15_000)).toBe(0);
+  expect(await within(server.exited, 'the end')).toBe(0);
   expect(server.output).not.toContain('"message":"Serving"');
   silent.close();
 });

@@ -54,7 +54,7 @@ test('who reads on in time is given everything, in order, from the log', async (
   expect(await scene.server.metric('signalbox_delivery_unaccounted')).toBe(0);
 });
 
-test('who does not read is cut off, and goes on exactly where it was', { timeout: 40_000 }, async () => {
+test('who does not read is cut off, and goes on exactly where it was', async () => {
   const scene = await stage();
   const last = await publishUnread(scene);
   const { server, reader } = scene;

@@ -121,7 +121,8 @@ describe('a stream', () => {
   });
 
   test('warns of the end of its token, ends with it, and the token opens no other', async () => {
-    const server = await startServer({ 'auth.leeway_secs': '0' });
+    // A beat every 2 ms: for two seconds and a stream's whole life would be over first.
+    const server = await startServer({ 'auth.leeway_secs': '0', 'streams.max_secs': '86400' });
     const token = await tokenOf('alice', { expiresIn: 2 });
     const stream = await openStream(server.port, { token, query: { topics: TOPIC } });
     const warning = await beatUntil(server, stream.next('AuthStatus'));

@@ -113,7 +113,7 @@ test('the tools that people check packages with find nothing wrong', async () =>
   );
   expect(wanted).toEqual([]);
   expect(Object.keys(analysis.entrypoints).length).toBeGreaterThan(5);
-}, 30_000);
+});
 
 async function typesOf(tarball: Uint8Array): Promise<CheckResult> {
   const program = fileURLToPath(new URL('harness/package-types.ts', import.meta.url));
@@ -135,7 +135,7 @@ describe('as a library', () => {
 
   test('the example of docs/library.md runs, and nothing keeps its process alive', async () => {
     const example = write('example.mts', EXAMPLE);
-    const { stdout } = await run(process.execPath, [example], { timeout: 10_000, env: installed.environment });
+    const { stdout } = await run(process.execPath, [example], { timeout: 30_000, env: installed.environment });
     expect(stdout).toMatch(/^200 at ws:\/\/127\.0\.0\.1:\d+\/ws$/m);
   });
 
@@ -145,7 +145,7 @@ describe('as a library', () => {
     const lines = FIRST_LINES.replace("'wss://example.com/ws'", 'process.env.WS_URL');
     const program = write('client.mjs', `${UNTIL_HEARD}\n${lines}\nawait heard;\nawait client.close();\n`);
     const environment = { ...installed.environment, WS_URL: `ws://127.0.0.1:${server.port}/ws`, TOKEN: token.trim() };
-    const { stdout } = await run(process.execPath, [program], { timeout: 10_000, env: environment });
+    const { stdout } = await run(process.execPath, [program], { timeout: 30_000, env: environment });
     expect(stdout).toBe('alice: hello\n');
     expect(await server.end()).toBe(0);
   });

@@ -3,6 +3,7 @@ import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { join, matchesGlob } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { BUILT_IN } from '../src/cli/built-in-apps.ts';
 import { VERBS } from '../src/cli/verbs.ts';
 import { KEYS } from '../src/config/keys.ts';
 import { SECTIONS } from '../src/config/schema.ts';
@@ -25,7 +26,7 @@ function read(page: string): string {
 }
 
 /** Applications that pages name: they have keys, variables and metrics of their own, which their own tests hold. */
-const APPS = ['webhooks', 'poll'];
+const APPS = [...Object.keys(BUILT_IN), 'poll'];
 
 const FILES = globSync('{*,{src,test,bench,docs,deploy,k8s,scripts,config,bin,examples}/**}', {
   cwd: ROOT,

@@ -222,7 +222,7 @@ describe('frames', () => {
   });
 
   test('are paid for: a user over its rate is told frame by frame', async () => {
-    const server = await startServer({ 'rate_limiting.user_rps': '1', 'rate_limiting.user_burst': '3' });
+    const server = await startServer({ 'rate_limiting.user_rps': '0.01', 'rate_limiting.user_burst': '3' });
     const answers = await framesTo(
       server,
       Array.from({ length: 6 }, (_, at) => publish(String(at), at)),

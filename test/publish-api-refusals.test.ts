@@ -210,7 +210,7 @@ describe('a node that does not take it now', () => {
 describe('rates', () => {
   const SLOW = { 'rate_limiting.user_rps': '0.01', 'rate_limiting.user_burst': '12' };
 
-  test('every answer says what is left; what is beyond is 429 with Retry-After', async () => {
+  test('A-26: every answer says what is left; what is beyond is 429 with Retry-After', async () => {
     const server = await startServer(SLOW);
     const backend = await Backend.on(server);
     const before = Math.floor(Date.now() / 1_000);
@@ -255,7 +255,7 @@ describe('rates', () => {
     expect(rateOf(await third.post('['.repeat(1_000_000))).remaining).toBe(0);
   });
 
-  test('are shared with the connections of the same user, and with nobody else', async () => {
+  test('A-26: are shared with the connections of the same user, and with nobody else', async () => {
     const server = await startServer(SLOW);
     const client = await connect(server.port, { user: 'shop', roles: ['service'] });
     for (let at = 0; at < 12; at += 1) expect((await client.publish(TOPIC, at)).type).toBe('Ack');

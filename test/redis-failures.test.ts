@@ -4,18 +4,20 @@ import { connect, type Connection } from './harness/client.ts';
 import { eventually } from './harness/deadline.ts';
 import type { Frame } from './harness/frames.ts';
 import { freePort } from './harness/free-port.ts';
+import { ownTimer } from './harness/own-time.ts';
 import { RedisServer, startDurableRedis, startRedis, startReplica } from './harness/redis-server.ts';
 import { startServer, type TestServer } from './harness/server.ts';
 
 const TOPIC = 'chat.lobby';
-const COMMAND_TIMEOUT_MS = 400;
+/** Much longer than a busy machine takes for a command, or tests would see what they did not cause. */
+const COMMAND_TIMEOUT_MS = 1_000;
 const BREAKER_OPEN_MS = 200;
 
 function settingsFor(url: string): Record<string, string> {
   return {
     'redis.url': url,
     'redis.command_timeout_ms': String(COMMAND_TIMEOUT_MS),
-    'redis.connect_timeout_ms': '500',
+    'redis.connect_timeout_ms': '1000',
     'redis.breaker_failures': '3',
     'redis.breaker_open_ms': String(BREAKER_OPEN_MS),
     'redis.retry_max_ms': '100',
@@ -29,8 +31,15 @@ interface Scene {
   readonly publisher: Connection;
 }
 
+/** On a busy machine the first attempt to reach Redis may take longer than the time that it is given here. */
+async function startReady(settings: Readonly<Record<string, string>>): Promise<TestServer> {
+  const node = await startServer(settings);
+  await eventually(() => isReady(node), 'the node to be ready');
+  return node;
+}
+
 async function scene(redis: RedisServer, settings: Readonly<Record<string, string>> = {}): Promise<Scene> {
-  const node = await startServer({ ...settingsFor(redis.url), ...settings });
+  const node = await startReady({ ...settingsFor(redis.url), ...settings });
   const reader = await connect(node.port, { user: 'reader' });
   await reader.subscribe(TOPIC);
   const publisher = await connect(node.port, { user: 'publisher' });
@@ -73,19 +82,20 @@ test('killed and started again: publishes are refused at once, connections stay,
   await publisher.publishAll(TOPIC, [1, 2]);
   await redis.kill();
   await eventually(async () => !(await isReady(node)), 'the node to be unready');
-  const started = performance.now();
+  const elapsed = ownTimer();
   const refused = await publisher.publish(TOPIC, 'lost');
-  expect(performance.now() - started).toBeLessThan(100);
+  // Waiting for Redis takes the whole time-out.
+  expect(elapsed()).toBeLessThan(COMMAND_TIMEOUT_MS / 2);
   expect(refused.data).toMatchObject({ code: 503, reason: 'log_unavailable', temporary: true });
   expect((await node.get('/health/live')).status).toBe(200);
   expect(await (await node.get('/health/ready')).json()).toMatchObject({ ready: false, broker_state: 'away' });
   expect((await reader.ask('Ping', {})).type).toBe('Pong');
   await redis.start();
-  const up = performance.now();
+  const sinceUp = ownTimer(redis.pid);
   const { ack } = await publishAtLast(publisher, 3);
   expect(await payloadsUpTo(reader, 3)).toEqual([1, 2, 3]);
   // The target of one second is measured by bench/redis/restart.ts, on a machine that does nothing else.
-  expect(performance.now() - up).toBeLessThan(3_000);
+  expect(sinceUp()).toBeLessThan(3_000);
   expect(ack.data.sequence).toBe(3);
   expect(reader.untaken('Gap')).toEqual([]);
   await eventually(() => isReady(node), 'the node to be ready');
@@ -93,7 +103,7 @@ test('killed and started again: publishes are refused at once, connections stay,
 
 test('ephemeral topics go on within the node while Redis is away', async () => {
   const redis = await startRedis();
-  const node = await startServer({ ...settingsFor(redis.url), 'topics.history': '0' });
+  const node = await startReady({ ...settingsFor(redis.url), 'topics.history': '0' });
   const reader = await connect(node.port, { user: 'reader' });
   await reader.subscribe('typing.a');
   await redis.kill();
@@ -129,17 +139,18 @@ test('paused: a publish is answered within the command time-out, the breaker ope
   await publisher.publishAll(TOPIC, [1]);
   redis.pause();
   const key = { topic: TOPIC, payload: 'keyed', idempotency_key: 'k' };
-  const started = performance.now();
+  const elapsed = ownTimer();
   const unknown = await publisher.ask('Broadcast', key);
   expect(unknown.data).toMatchObject({ code: 503, reason: 'outcome_unknown', temporary: true });
-  expect(performance.now() - started).toBeLessThan(COMMAND_TIMEOUT_MS * 1.1 + 100);
+  // One of them, and not a second one.
+  expect(elapsed()).toBeLessThan(COMMAND_TIMEOUT_MS * 2);
   await eventually(
     async () => (await publisher.publish(TOPIC, 'no')).data.reason === 'log_unavailable',
     'the breaker to open',
   );
-  const fast = performance.now();
+  const sinceOpen = ownTimer();
   for (let at = 0; at < 50; at += 1) expectRetryable(await publisher.publish(TOPIC, 'no'));
-  expect(performance.now() - fast).toBeLessThan(COMMAND_TIMEOUT_MS * 3);
+  expect(sinceOpen()).toBeLessThan(COMMAND_TIMEOUT_MS * 3);
   expect(await isReady(node)).toBe(false);
   expect(reader.isClosed).toBe(false);
   redis.resume();
@@ -215,7 +226,7 @@ test('publications that were lost on the way are read from the log', async () =>
   const { node, reader, publisher } = await scene(redis);
   await publisher.publishAll(TOPIC, [1]);
   // Another node publishes while this one cannot hear.
-  const other = await startServer(settingsFor(redis.url));
+  const other = await startReady(settingsFor(redis.url));
   const elsewhere = await connect(other.port, { user: 'elsewhere' });
   for (let round = 0; round < 5; round += 1) {
     await Promise.all([

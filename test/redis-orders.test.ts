@@ -136,20 +136,16 @@ describe('a node that starts', () => {
   });
 });
 
-test(
-  'live nodes write back what a Redis that was emptied has lost, without being asked',
-  { timeout: 20_000 },
-  async () => {
-    const redis = await startRedis();
-    const a = await node(redis, 'a');
-    await new Admin(a.port).post('/admin/tokens/revoke', { user: 'alice' });
-    const kept = async (): Promise<string | null> => redis.redis.hget('signalbox:orders:{all}', 'revoke user /alice');
-    const before = await kept();
-    expect(before).toContain('"revoke"');
-    await redis.redis.flushall();
-    await eventually(async () => (await kept()) === before, 'the order to be written back', 10_000);
-  },
-);
+test('live nodes write back what a Redis that was emptied has lost, without being asked', async () => {
+  const redis = await startRedis();
+  const a = await node(redis, 'a');
+  await new Admin(a.port).post('/admin/tokens/revoke', { user: 'alice' });
+  const kept = async (): Promise<string | null> => redis.redis.hget('signalbox:orders:{all}', 'revoke user /alice');
+  const before = await kept();
+  expect(before).toContain('"revoke"');
+  await redis.redis.flushall();
+  await eventually(async () => (await kept()) === before, 'the order to be written back');
+});
 
 describe('with 10,000 revocations, kept by an earlier version', () => {
   const COUNT = 10_000;

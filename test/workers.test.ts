@@ -13,7 +13,7 @@ import { SECRET } from './harness/tokens.ts';
 import { SLOW_MS, startWorkers, type WorkerService } from './harness/workers.ts';
 
 const TOPIC = 'chat.lobby';
-const TEST_MS = 60_000;
+const TEST_MS = 120_000;
 
 let redis: RedisServer;
 beforeAll(async () => {
@@ -138,12 +138,13 @@ describe('the configuration', () => {
     return err;
   };
 
-  test('needs Redis, a port for the parent, and room in the name for a number', async () => {
-    const all = await problems(`server.node_name=${'n'.repeat(61)}`);
+  test('needs Redis, a port for the parent, room in the name for a number, and no polls of Socket.IO', async () => {
+    const all = await problems(`server.node_name=${'n'.repeat(61)}`, 'socketio.enabled=true');
+    expect(all).toContain('socketio.transports: expected ["websocket"] with server.workers');
     expect(all).toContain('redis.url: expected a Redis for the 3 workers (server.workers)');
     expect(all).toContain('admin.port: expected a port beside server.port: the parent of the workers');
     expect(all).toContain('server.node_name: expected at most 60 characters');
-    expect(all).toContain('the configuration has 3 problems');
+    expect(all).toContain('the configuration has 4 problems');
   });
 
   test('a port that is taken is named, also by workers that would share it', async () => {

@@ -9,7 +9,7 @@ const RESTFUL_SECONDS = 0.000_5;
 const TRIES = 200;
 const STEP_SECONDS = 0.002;
 /** Without one of what it waits for. */
-const SILENCE_STEPS = 1_000;
+const SILENCE_SECONDS = 2;
 
 /** @returns the processor time that the server has had until it came to rest */
 export async function atRest(pid: number): Promise<number> {
@@ -23,13 +23,26 @@ export async function atRest(pid: number): Promise<number> {
   return before;
 }
 
-/** Waits until a count has come so far, as long as it rises. */
-export async function reached(count: () => number, goal: number): Promise<void> {
-  for (let seen = -1, still = 0; count() < goal && still < SILENCE_STEPS;) {
+/** Several processes that work for each other: waits until all of them have come to rest in the same moment, at most as long as {@link atRest}. */
+export async function allAtRest(pids: readonly number[]): Promise<readonly number[]> {
+  let before = pids.map(cpuSecondsAtRest);
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    await pause(LOOK_SECONDS);
+    const now = pids.map(cpuSecondsAtRest);
+    if (now.every((seconds, at) => seconds - (before[at] ?? 0) < RESTFUL_SECONDS)) return before;
+    before = now;
+  }
+  return before;
+}
+
+/** Waits until a count has come so far, as long as it rises. @returns whether it has */
+export async function reached(count: () => number, goal: number, silence = SILENCE_SECONDS): Promise<boolean> {
+  for (let seen = -1, still = 0; count() < goal && still * STEP_SECONDS < silence;) {
     still = seen === count() ? still + 1 : 0;
     seen = count();
     await pause(STEP_SECONDS);
   }
+  return count() >= goal;
 }
 
 /** Work from rest to rest: what it cost the server, and how busy this process was with it. */

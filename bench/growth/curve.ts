@@ -17,6 +17,19 @@ export interface Curve {
   readonly points: readonly Point[];
 }
 
+/** What is measured, and how. */
+export interface Measurement extends Omit<Curve, 'points'> {
+  readonly run: (budget: Budget) => Promise<void>;
+}
+
+export interface Budget {
+  readonly isSpent: () => boolean;
+  /** The points to be taken. */
+  readonly upTo: (counts: readonly number[]) => readonly number[];
+  /** A point is complete. */
+  readonly take: (point: Point) => void;
+}
+
 export interface Growth {
   readonly figure: string;
   /** By how much the whole cost grows when x grows: 1 is linear, 0 is none. Of the steepest step. */

@@ -1,27 +1,43 @@
 /** Topics in Redis, two keys and some entries each: what a publish costs the node and Redis, what rest and a start cost. */
 import { Redis } from 'ioredis';
 import { pause } from '../pause.ts';
-import { cpuSecondsAtRest } from '../processes.ts';
-import { atRest } from '../against/rest.ts';
+import { allAtRest } from '../against/rest.ts';
 import { RedisProcess } from '../redis/redis-process.ts';
-import type { Curve, Point } from './curve.ts';
-import { Connection, startNode, untilOutOfTime } from './load.ts';
-import type { Budget } from './run.ts';
+import type { Budget, Measurement } from './curve.ts';
+import { Connection, startNode } from './load.ts';
 
 /** Of each topic two keys are its own: its stream, and what is known of it. */
 const COUNTS = [500, 5_000, 50_000, 500_000];
 const PUBLISHES = 10_000;
+/** V8 compiles the way of a first publish too. */
+const WARM_UP = 2_000;
 const IDLE_SECONDS = 4;
 const STRIDE = 7_919;
 
-export async function keys(budget: Budget): Promise<Curve> {
+export const keys: Measurement = {
+  id: 'keys',
+  title: 'Keys in Redis, two of each topic',
+  of: 'keys',
+  kinds: {
+    'first publish, µs of the node': 'each',
+    'first publish, µs of Redis': 'each',
+    'another publish, µs of the node': 'each',
+    'another publish, µs of Redis': 'each',
+    'memory of Redis, MB': 'total',
+    'CPU of a second at rest, ms of the node': 'total',
+    'CPU of a second at rest, ms of Redis': 'total',
+    'start of another node, ms': 'total',
+  },
+  run,
+};
+
+async function run(budget: Budget): Promise<void> {
   const redis = await RedisProcess.start();
   const asked = new Redis({ port: redis.port, host: '127.0.0.1' });
   const node = await startNode({ 'redis.url': redis.url });
   const publisher = await Connection.open(node.port, budget.isSpent);
-  const points: Point[] = [];
   try {
-    await publisher.publish(PUBLISHES, (at) => `bench.warm-${at % 100}`);
+    await publisher.publish(PUBLISHES, (at) => `bench.warm-${at % WARM_UP}`);
     const empty = await memory();
     let made = 0;
     const measure = async (count: number): Promise<void> => {
@@ -34,7 +50,7 @@ export async function keys(budget: Budget): Promise<Curve> {
       const another = await startNode({ 'redis.url': redis.url });
       const startMs = performance.now() - started;
       await another.stop();
-      points.push({
+      budget.take({
         x: await asked.dbsize(),
         figures: {
           'first publish, µs of the node': birth.node / (count - from),
@@ -47,33 +63,14 @@ export async function keys(budget: Budget): Promise<Curve> {
           'start of another node, ms': startMs,
         },
       });
-      budget.say(points.at(-1));
     };
-    await untilOutOfTime(async () => {
-      for (const count of budget.upTo(COUNTS)) await measure(count);
-    });
+    for (const count of budget.upTo(COUNTS)) await measure(count);
   } finally {
     publisher.destroy();
     asked.disconnect();
     await node.stop();
     await redis.end();
   }
-  return {
-    id: 'keys',
-    title: 'Keys in Redis, two of each topic',
-    of: 'keys',
-    kinds: {
-      'first publish, µs of the node': 'each',
-      'first publish, µs of Redis': 'each',
-      'another publish, µs of the node': 'each',
-      'another publish, µs of Redis': 'each',
-      'memory of Redis, MB': 'total',
-      'CPU of a second at rest, ms of the node': 'total',
-      'CPU of a second at rest, ms of Redis': 'total',
-      'start of another node, ms': 'total',
-    },
-    points,
-  };
 
   async function memory(): Promise<number> {
     return Number(/used_memory:(\d+)/.exec(await asked.info('memory'))?.[1]);
@@ -81,9 +78,11 @@ export async function keys(budget: Budget): Promise<Curve> {
 
   /** µs of both. */
   async function spent(run: () => Promise<void>): Promise<{ node: number; redis: number }> {
-    const before = { node: await atRest(node.pid), redis: await atRest(redis.pid) };
+    const pids = [node.pid, redis.pid];
+    const before = await allAtRest(pids);
     await run();
-    const after = { node: await atRest(node.pid), redis: cpuSecondsAtRest(redis.pid) };
-    return { node: (after.node - before.node) * 1e6, redis: (after.redis - before.redis) * 1e6 };
+    const after = await allAtRest(pids);
+    const [ofNode = 0, ofRedis = 0] = after.map((seconds, at) => (seconds - (before[at] ?? 0)) * 1e6);
+    return { node: ofNode, redis: ofRedis };
   }
 }

@@ -1,7 +1,6 @@
 /** Patterns on one node that begin alike and match different topics: what a topic's birth and a publish cost beside them. */
-import type { Curve, Point } from './curve.ts';
+import type { Budget, Measurement } from './curve.ts';
 import { Connection, micros, startNode } from './load.ts';
-import type { Budget } from './run.ts';
 
 const COUNTS = [1, 10, 100, 1_000];
 const KNOWN = 10_000;
@@ -12,12 +11,24 @@ const WARM_UP = 100;
 const OF_ONE_FRAME = 100;
 const OF_A_CONNECTION = 100;
 
-export async function patterns(budget: Budget): Promise<Curve> {
+export const patterns: Measurement = {
+  id: 'patterns',
+  title: 'Patterns on one node, all with the same first segment',
+  of: 'patterns',
+  kinds: {
+    'subscribe to a pattern, µs': 'each',
+    // Each pattern that begins alike may be asked, so this may grow as they do.
+    'first publish to a topic, µs': 'total',
+    'another publish, µs': 'each',
+  },
+  run,
+};
+
+async function run(budget: Budget): Promise<void> {
   const node = await startNode();
   const { pid, port } = node;
-  const publisher = await Connection.open(port);
+  const publisher = await Connection.open(port, budget.isSpent);
   const readers: Connection[] = [];
-  const points: Point[] = [];
   let [made, born] = [0, 0];
   const birth = (count: number): Promise<void> => {
     const from = born;
@@ -48,7 +59,7 @@ export async function patterns(budget: Budget): Promise<Curve> {
       });
       const births = await micros(pid, () => birth(BIRTHS));
       const publish = await micros(pid, () => publisher.publish(PUBLISHES, () => 'bench.known.none'));
-      points.push({
+      budget.take({
         x: count,
         figures: {
           'subscribe to a pattern, µs': subscribe / more,
@@ -56,22 +67,9 @@ export async function patterns(budget: Budget): Promise<Curve> {
           'another publish, µs': publish / PUBLISHES,
         },
       });
-      budget.say(points.at(-1));
     }
   } finally {
     for (const each of [publisher, ...readers]) each.destroy();
     await node.stop();
   }
-  return {
-    id: 'patterns',
-    title: 'Patterns on one node, all with the same first segment',
-    of: 'patterns',
-    kinds: {
-      'subscribe to a pattern, µs': 'each',
-      // Each pattern that begins alike may be asked, so this may grow as they do.
-      'first publish to a topic, µs': 'total',
-      'another publish, µs': 'each',
-    },
-    points,
-  };
 }

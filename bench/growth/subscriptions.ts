@@ -2,9 +2,8 @@
 import { pause } from '../pause.ts';
 import { residentBytes } from '../processes.ts';
 import { reached } from '../against/rest.ts';
-import type { Curve, Point } from './curve.ts';
+import type { Budget, Measurement, Point } from './curve.ts';
 import { Connection, micros, startNode } from './load.ts';
-import type { Budget } from './run.ts';
 
 const COUNTS = [1, 10, 100, 1_000, 10_000];
 const ALL = 10_000;
@@ -15,32 +14,31 @@ const LEFT = 1_000;
 const OPEN_AT_ONCE = 50;
 const STRIDE = 7_919;
 
-export async function subscriptions(budget: Budget): Promise<Curve> {
-  const points: Point[] = [];
+export const subscriptions: Measurement = {
+  id: 'subscriptions',
+  title: 'Subscriptions of one connection, 10,000 in all',
+  of: 'subscriptions of a connection',
+  kinds: {
+    'subscribe, µs': 'each',
+    'publish with its one delivery, µs': 'each',
+    'memory of a subscription, bytes': 'each',
+    'unsubscribe, µs': 'each',
+    'end with the connection, µs': 'each',
+  },
+  run,
+};
+
+async function run(budget: Budget): Promise<void> {
   for (const each of budget.upTo(COUNTS)) {
     if (budget.isSpent()) break;
-    points.push(await measure(each));
-    budget.say(points.at(-1));
+    budget.take(await measure(each, budget));
   }
-  return {
-    id: 'subscriptions',
-    title: 'Subscriptions of one connection, 10,000 in all',
-    of: 'subscriptions of a connection',
-    kinds: {
-      'subscribe, µs': 'each',
-      'publish with its one delivery, µs': 'each',
-      'memory of a subscription, bytes': 'each',
-      'unsubscribe, µs': 'each',
-      'end with the connection, µs': 'each',
-    },
-    points,
-  };
 }
 
-async function measure(each: number): Promise<Point> {
+async function measure(each: number, { isSpent }: Budget): Promise<Point> {
   const node = await startNode();
   const { pid, port } = node;
-  const publisher = await Connection.open(port);
+  const publisher = await Connection.open(port, isSpent);
   const readers: Connection[] = [];
   try {
     // The topics are there before anybody subscribes, and everything is compiled.

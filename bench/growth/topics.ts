@@ -1,12 +1,13 @@
 /** Topics of one node in memory: what each keeps, what it costs while nothing happens in it, and what a publish costs. */
 import { cpuSeconds, cpuSecondsAtRest, residentBytes } from '../processes.ts';
 import { pause } from '../pause.ts';
-import type { Curve, Point } from './curve.ts';
-import { Connection, micros, startNode, untilOutOfTime } from './load.ts';
-import type { Budget } from './run.ts';
+import type { Budget, Measurement } from './curve.ts';
+import { Connection, micros, startNode } from './load.ts';
 
 const COUNTS = [100, 1_000, 10_000, 100_000, 1_000_000];
 const PUBLISHES = 20_000;
+/** V8 compiles the way of a first publish too. */
+const WARM_UP = 5_000;
 /** So many topics, spread over all, get the publishes that are measured, and some before: what is new in a log grows. */
 const SAMPLE = 100;
 const EARLIER = 5_000;
@@ -16,14 +17,27 @@ const ANSWERS = 400;
 const ANSWER_EVERY_SECONDS = 0.005;
 const MEGABYTE = 1_048_576;
 
-export async function topics(budget: Budget): Promise<Curve> {
+export const topics: Measurement = {
+  id: 'topics',
+  title: 'Topics of one node, in memory',
+  of: 'topics',
+  kinds: {
+    'first publish, µs': 'each',
+    'another publish, µs': 'each',
+    'memory, MB': 'total',
+    'CPU of a second at rest, ms': 'total',
+    'slowest answer at rest, ms': 'total',
+  },
+  run,
+};
+
+async function run(budget: Budget): Promise<void> {
   const node = await startNode();
   const { pid, port } = node;
   const publisher = await Connection.open(port, budget.isSpent);
-  const points: Point[] = [];
   try {
     // V8 compiles the way of a publish before it is measured.
-    await publisher.publish(PUBLISHES, (at) => `bench.warm-${at % 100}`);
+    await publisher.publish(PUBLISHES, (at) => `bench.warm-${at % WARM_UP}`);
     await pause(1);
     const empty = residentBytes(pid);
     let made = 0;
@@ -39,7 +53,7 @@ export async function topics(budget: Budget): Promise<Curve> {
       await pause(IDLE_SECONDS);
       const idled = Math.max(cpuSecondsAtRest(pid) - idle, cpuSeconds(pid) - ticks);
       const slowest = await slowestAnswer(publisher);
-      points.push({
+      budget.take({
         x: count,
         figures: {
           'first publish, µs': birth / (count - from),
@@ -49,28 +63,12 @@ export async function topics(budget: Budget): Promise<Curve> {
           'slowest answer at rest, ms': slowest,
         },
       });
-      budget.say(points.at(-1));
     };
-    await untilOutOfTime(async () => {
-      for (const count of budget.upTo(COUNTS)) await measure(count);
-    });
+    for (const count of budget.upTo(COUNTS)) await measure(count);
   } finally {
     publisher.destroy();
     await node.stop();
   }
-  return {
-    id: 'topics',
-    title: 'Topics of one node, in memory',
-    of: 'topics',
-    kinds: {
-      'first publish, µs': 'each',
-      'another publish, µs': 'each',
-      'memory, MB': 'total',
-      'CPU of a second at rest, ms': 'total',
-      'slowest answer at rest, ms': 'total',
-    },
-    points,
-  };
 }
 
 async function slowestAnswer(publisher: Connection): Promise<number> {

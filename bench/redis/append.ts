@@ -55,7 +55,13 @@ const broker = new DistributedBroker(
   systemClock,
   systemScheduler,
 );
-await broker.start({ published: () => {}, epochChanged: () => {}, renumbered: () => {}, forgotten: () => {} });
+await broker.start({
+  published: () => {},
+  epochChanged: () => {},
+  renumbered: () => {},
+  withdrawn: () => {},
+  forgotten: () => {},
+});
 const bare = new Redis({ port: redis.port, host: '127.0.0.1' });
 const { append } = readTopicScripts();
 await bare.script('LOAD', append.source);

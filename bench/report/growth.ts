@@ -1,8 +1,10 @@
 /** The tables of docs/scaling.md, from the newest results of bench/growth. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { growths, type Curve } from '../growth/curve.ts';
+import { KNEES } from '../growth/knees.ts';
 import { short } from '../statistics.ts';
 import { markdown, replaceBetween } from './page.ts';
+import { readResults } from './results.ts';
 
 export interface GrowthReport {
   readonly conditions: string;
@@ -13,22 +15,17 @@ const RESULTS = new URL('../results/growth/', import.meta.url);
 const PAGE = new URL('../../docs/scaling.md', import.meta.url);
 
 /** docs/scaling.md, which is written by hand, with its tables brought up to date. @throws when it has lost a marker */
-export function scalingPage(): string {
-  const { conditions, curves } = newest();
-  const page = readFileSync(PAGE, 'utf8');
-  const withConditions = replaceBetween(page, 'growth-conditions', conditions);
-  return curves.reduce((text, curve) => replaceBetween(text, `growth-${curve.id}`, table(curve)), withConditions);
-}
-
-function newest(): GrowthReport {
-  const name = existsSync(RESULTS)
-    ? readdirSync(RESULTS)
-        .filter((each) => each.endsWith('.json'))
-        .toSorted()
-        .at(-1)
-    : undefined;
-  if (name === undefined) throw new Error('expected a file in bench/results/growth: bench/growth/run.ts writes one');
-  return JSON.parse(readFileSync(new URL(name, RESULTS), 'utf8')) as GrowthReport;
+export function scalingPage(directory = RESULTS): string {
+  const reports = readResults(directory, 'bench/growth/run.ts') as readonly GrowthReport[];
+  const newest = (reports.at(-1) as GrowthReport).conditions;
+  let page = replaceBetween(readFileSync(PAGE, 'utf8'), 'growth-conditions', newest);
+  for (const { conditions, curves } of reports)
+    for (const curve of curves) {
+      // A curve that was not taken with the newest ones says when it was.
+      const parts = [conditions === newest ? '' : conditions, table(curve), knees(curve)];
+      page = replaceBetween(page, `growth-${curve.id}`, parts.filter((part) => part !== '').join('\n\n'));
+    }
+  return page;
 }
 
 function table(curve: Curve): string {
@@ -43,6 +40,17 @@ function table(curve: Curve): string {
   });
   const columns = [curve.of, ...curve.points.map(({ x }) => x.toLocaleString('en')), 'power, at most'];
   return markdown({ columns, rows });
+}
+
+/** Where a row is steeper than linear, and why. */
+function knees(curve: Curve): string {
+  return growths(curve)
+    .filter(({ isSteep }) => isSteep)
+    .map(({ figure, from, to }) => {
+      const where = `*${figure}* rises from ${from.toLocaleString('en')} to ${to.toLocaleString('en')}`;
+      return `- ${where}: ${KNEES[curve.id]?.[figure] ?? '**not explained yet.**'}`;
+    })
+    .join('\n');
 }
 
 /** Results are kept as JSON, which has no `NaN`. */

@@ -1,6 +1,7 @@
 /** What was measured as pages: docs/benchmarks.md with every figure, and the parts of docs/performance.md between its markers. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Section, Table, Target } from '../section.ts';
+import { readResults } from './results.ts';
 import { coresTable, reachedTable } from './summary.ts';
 import { chart } from './svg.ts';
 
@@ -8,7 +9,10 @@ const RESULTS = new URL('../results/', import.meta.url);
 const METHOD = new URL('method.md', import.meta.url);
 const SUMMARY = new URL('../../docs/performance.md', import.meta.url);
 const NOTE =
-  '<!-- generated from the newest file of bench/results by `make docs`; the text is in bench/report/method.md -->';
+  '<!-- generated from the newest figures of bench/results by `make docs`; the text is in bench/report/method.md -->';
+
+/** In the order of the page. */
+export const WORKLOADS = ['w1', 'w1u', 'w2', 'w3', 'w4', 'w5', 'w6', 'w7', 'linearity'] as const;
 
 export interface Report {
   /** Date, machine, versions, the length of the flush's slice: one line beside every section. */
@@ -18,14 +22,16 @@ export interface Report {
 
 export type Reports = Readonly<Record<string, Report>>;
 
-/** What was measured last: the names of the files begin with the date. */
-export function newestReports(): Reports {
-  const newest = readdirSync(RESULTS)
-    .filter((name) => name.endsWith('.json'))
-    .toSorted()
-    .at(-1);
-  if (newest === undefined) throw new Error('expected a file of results in bench/results: make bench writes one');
-  return (JSON.parse(readFileSync(new URL(newest, RESULTS), 'utf8')) as { readonly reports: Reports }).reports;
+/** What was measured last of each workload: `make bench` of one of them alone leaves the others as they were measured before. */
+export function newestReports(directory = RESULTS): Reports {
+  const files = readResults(directory, 'make bench') as readonly { readonly reports: Reports }[];
+  const newest = Object.assign({}, ...files.map(({ reports }) => reports)) as Reports;
+  return Object.fromEntries(
+    WORKLOADS.flatMap((id) => {
+      const report = newest[id];
+      return report === undefined ? [] : [[id, report] as const];
+    }),
+  );
 }
 
 /** docs/benchmarks.md. */

@@ -38,13 +38,16 @@ export interface RouteResponse {
 export interface RouteDefinition<A extends Access, Body, Query> {
   /** `GET` answers `HEAD` too. */
   readonly method: AppMethod;
-  /** Below `/api/` or `/apps/<name>/`: literal segments and `:name` parts. */
+  /** Below `/api/`, `/apps/<name>/` or one of the application's `places`: literal segments and `:name` parts. */
   readonly path: string;
   readonly access: A;
   /** One line for the OpenAPI document. */
   readonly summary: string;
-  /** Of the JSON body; `'bytes'` hands over a `Uint8Array` unread; without, there is no body. */
-  readonly body?: ((z: Zod) => z.ZodType<Body>) | 'bytes';
+  /**
+   * Of the JSON body. `'bytes'` hands over a `Uint8Array` unread. `'stream'` hands over an async iterable of pieces while they
+   * arrive: who does not read on makes the client wait. Without, there is no body.
+   */
+  readonly body?: ((z: Zod) => z.ZodType<Body>) | 'bytes' | 'stream';
   /** Of the query, whose values are strings. */
   readonly query?: (z: Zod) => z.ZodType<Query>;
   /** Of the JSON in good answers, by status, for the OpenAPI document. */
@@ -53,7 +56,10 @@ export interface RouteDefinition<A extends Access, Body, Query> {
   readonly maxBody?: number;
   /** Tokens of the rate limits of the user that a request costs; without, 1. Strangers are charged by address. */
   readonly cost?: number;
-  /** Milliseconds for the answer, of a stream for its first piece; without, `apps.deadline_ms`. */
+  /**
+   * Milliseconds for the answer, of a stream for its first piece; without, `apps.deadline_ms`. A body that is read while it
+   * arrives arrives within them.
+   */
   readonly deadlineMs?: number;
   /** Whether web pages of `security.allowed_origins` may call it; without, they may. */
   readonly crossOrigin?: boolean;

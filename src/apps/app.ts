@@ -43,6 +43,16 @@ export interface App<Settings = unknown> {
   readonly settings?: (z: Zod) => z.ZodType<Settings>;
   /** It keeps something in the database of the server: then `host.database` is there. docs/database.md */
   readonly database?: UsedDatabase;
+  /**
+   * First segments of paths that its routes may have beside `/api/` and `/apps/<name>/`: `/auth`. None that the server has.
+   * Several applications may have one, but each route is one application's.
+   */
+  readonly places?: readonly `/${string}`[];
+  /**
+   * Topics of its own that are never stored, by name or pattern: no positions, no history, and a client that is not there misses
+   * them. Said here and not with `topics`, because it holds before the application starts; a rule of [topics] cannot change it.
+   */
+  readonly ephemeral?: readonly string[];
   /** Commands of the shell: `./signalbox <app> <verb>`. They run in a process of their own, without `start`. */
   readonly verbs?: readonly Verb<Settings>[];
   /** Called once per node, before the first client. A throw stops the server with the application's name and the reason. */
@@ -111,6 +121,11 @@ export interface OwnedTopics {
   readonly mayAct?: (principal: Principal, action: Action, topic: string) => MaybePromise<boolean | Refusal | Decision>;
   /** The actions that `mayAct` is asked about: on the others the rules and the token decide. Without, all. */
   readonly decides?: readonly Action[];
+  /**
+   * After which sequence a user may read, 0 for all of it: asked, and not remembered, whenever somebody who may subscribe reads
+   * older messages. Without it they read everything. What is before that is not told as lost.
+   */
+  readonly readable?: (principal: Principal, topic: string) => MaybePromise<number | Refusal>;
   /** What becomes of a message before it is stored. `undefined` accepts it as it is. */
   readonly publishing?: (principal: Principal, message: Message) => MaybePromise<PublishingAnswer>;
   /** What is older than the server's log, under the same sequences. */

@@ -4,6 +4,7 @@
  */
 import type { DeadLetters } from '../actor/dead-letters.ts';
 import { DatabaseError } from '../database/database-error.ts';
+import { BodyError } from '../node/body-error.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Counters } from '../telemetry/counters.ts';
@@ -147,11 +148,12 @@ export class Calls {
   }
 }
 
-/** Somebody waits for the answer, who may try again: that the database is away is no fault of the application. */
+/** Somebody waits for the answer, who may try again: that the database is away, or a body breaks off, is no fault of the application. */
 const ASKED: ReadonlySet<Part> = new Set(['frame', 'route', 'decision', 'publishing', 'history', 'connecting']);
 const DATABASE_RETRY_MS = 1_000;
 
 function unavailable({ part }: Called, error: unknown): Refusal | null {
+  if (error instanceof BodyError) return error.refusal;
   if (!(error instanceof DatabaseError) || !error.isTemporary || !ASKED.has(part)) return null;
   if (error.problem === 'unknown')
     return refusal('outcome_unknown', 'the database did not say whether it was stored', DATABASE_RETRY_MS);

@@ -1,6 +1,6 @@
 /** What applications give back, held against one another and against the server: everything that is wrong, at once. */
 import type { Problem } from '../config/problem.ts';
-import { isSupportedPattern, isTopicName, looksLikePattern, overlaps } from '../protocol/topic.ts';
+import { isSupportedPattern, isTopicName, looksLikePattern, overlaps, covers } from '../protocol/topic.ts';
 import { CLIENT_FRAME_TYPES } from '../protocol/frames.ts';
 import type { Hooks, Parts } from './app.ts';
 import { FRAME_TYPE } from './frame-type.ts';
@@ -9,6 +9,10 @@ export interface Given {
   /** The application. */
   readonly app: string;
   readonly parts: Parts;
+  /** First segments of paths that it claims. */
+  readonly places?: readonly string[];
+  /** Topics that it never stores. */
+  readonly ephemeral?: readonly string[] | undefined;
 }
 
 interface Taken {
@@ -24,8 +28,10 @@ export function partsProblems(
   return [
     ...memberProblems(given),
     ...frameProblems(given),
+    ...placeProblems(given, routes),
     ...routeProblems(given, routes),
     ...topicProblems(given),
+    ...ephemeralProblems(given),
     ...tableProblems(given),
   ];
 }
@@ -94,10 +100,10 @@ function routeProblems(
 ): Problem[] {
   const taken = new Map<string, Taken>();
   for (const { method, path } of own) taken.set(shapeOf(method, path), { by: 'the server', what: path });
-  return given.flatMap(({ app, parts }) =>
+  return given.flatMap(({ app, parts, places = [] }) =>
     (parts.routes ?? []).flatMap(({ method, path, access }) => {
       const key = `apps.${app}`;
-      const wrong = pathProblem(app, method, path, access);
+      const wrong = pathProblem([...places, '/api', `/apps/${app}`], method, path, access);
       if (wrong !== null) return [{ key, ...wrong }];
       const shape = shapeOf(method, path);
       const other = taken.get(shape);
@@ -109,15 +115,57 @@ function routeProblems(
   );
 }
 
-function pathProblem(app: string, method: string, path: string, access: string): Omit<Problem, 'key'> | null {
+/** What the server may answer itself, also where its configuration or another version switches it on. */
+const SERVED = [
+  'admin',
+  'api',
+  'apps',
+  'frames',
+  'health',
+  'info',
+  'metrics',
+  'metrics.json',
+  'openapi.json',
+  'poll',
+  'signalbox',
+  'signalbox.js',
+  'socket.io',
+  'sse',
+  'ws',
+];
+
+function placeProblems(given: readonly Given[], own: readonly { readonly path: string }[]): Problem[] {
+  const served = new Set([...SERVED, ...own.map(({ path }) => path.split('/')[1] ?? '')]);
+  return given.flatMap(({ app, places = [] }) =>
+    places.flatMap((place) => {
+      const key = `apps.${app}`;
+      if (typeof place !== 'string' || !/^\/[\w~-][\w.~-]*$/.test(place))
+        return [{ key, expected: 'places of / and one literal segment', got: quoted(place) }];
+      return served.has(place.slice(1))
+        ? [{ key, expected: 'places that the server does not have itself', got: quoted(place) }]
+        : [];
+    }),
+  );
+}
+
+function pathProblem(
+  places: readonly string[],
+  method: string,
+  path: string,
+  access: string,
+): Omit<Problem, 'key'> | null {
   if (!['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].includes(method))
     return { expected: `route ${path} with GET, POST, PUT, PATCH or DELETE`, got: quoted(method) };
   if (!['public', 'user', 'service'].includes(access))
     return { expected: `route ${method} ${path} with the access public, user or service`, got: quoted(access) };
-  const isPlace = path.startsWith('/api/') || path.startsWith(`/apps/${app}/`);
+  const isPlace = places.some((place) => path.startsWith(`${place}/`) || (path === place && !OWN_PLACE.test(place)));
   if (isPlace && /^(?:\/(?:[\w.~-]+|:[A-Za-z]\w*))+$/.test(path)) return null;
-  return { expected: `routes below /api/ or /apps/${app}/, of literal segments and :name parts`, got: quoted(path) };
+  const below = places.map((place) => `${place}/`).join(' or ');
+  return { expected: `routes below ${below}, of literal segments and :name parts`, got: quoted(path) };
 }
+
+/** Those of every application: a route is below them. */
+const OWN_PLACE = /^\/api$|^\/apps\//;
 
 /** Two paths that the same request would reach. */
 function shapeOf(method: string, path: string): string {
@@ -140,6 +188,19 @@ function topicProblems(given: readonly Given[]): Problem[] {
         got: `${other.pattern} of ${other.app} has topics in common with it`,
       }));
     }),
+  );
+}
+
+/** What an application does not own, it has no say in. */
+function ephemeralProblems(given: readonly Given[]): Problem[] {
+  return given.flatMap(({ app, parts, ephemeral = [] }) =>
+    ephemeral
+      .filter((pattern) => !(parts.topics ?? []).some((owned) => covers(owned.pattern, pattern)))
+      .map((pattern) => ({
+        key: `apps.${app}`,
+        expected: 'ephemeral topics that a pattern of its own topics covers',
+        got: quoted(pattern),
+      })),
   );
 }
 

@@ -1,6 +1,9 @@
 /** What an application is given: everything that it can do to the server, and ports for what it would import otherwise. */
+import type { Principal } from '../auth/principal.ts';
+import type { Action } from '../auth/rights.ts';
 import type { Published } from '../broker/broker.ts';
 import type { Database } from '../database/database.ts';
+import type { TokenIssuer } from '../auth/issuing.ts';
 import type { Reason, Refusal } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
@@ -10,6 +13,8 @@ import type { Log } from '../telemetry/log.ts';
 import type { StoredMessage, Zod } from './vocabulary.ts';
 import type { Access, AppRoute, RouteDefinition } from './app-route.ts';
 import type { Frame, FrameDefinition } from './frame.ts';
+
+export type { TokenIssuer };
 
 export interface Host {
   /** The application's own name. */
@@ -34,6 +39,9 @@ export interface Host {
   route<A extends Access, Query = Readonly<Record<string, string>>>(
     definition: RouteDefinition<A, Uint8Array, Query> & { readonly body: 'bytes' },
   ): AppRoute;
+  route<A extends Access, Query = Readonly<Record<string, string>>>(
+    definition: RouteDefinition<A, AsyncIterable<Uint8Array>, Query> & { readonly body: 'stream' },
+  ): AppRoute;
   route<A extends Access, Body = undefined, Query = Readonly<Record<string, string>>>(
     definition: RouteDefinition<A, Body, Query>,
   ): AppRoute;
@@ -44,9 +52,16 @@ export interface Host {
 
   /** Stores and delivers a message, at the next sequence or at one of its own. No rights are asked: it is the application's word. */
   publish(topic: string, message: Outgoing): Promise<Published | Refusal>;
+  /**
+   * Messages up to a sequence say something else in the application's own history now: the log gives its words up, on every node,
+   * and readers get the application's, without a gap. Only for topics that it owns. `null`: done.
+   */
+  withdraw(topic: string, upTo: number, tenant?: string): Promise<null | Refusal>;
   directMessage(user: User, message: Omit<Outgoing, 'tenant' | 'at'>): Promise<Published | Refusal>;
   /** A page of a topic, ascending unless `reverse`. */
   history(topic: string, request: PageRequest): Promise<Page | Refusal>;
+  /** Whether somebody may act on a topic, as its owner, the rules and the token say. A refusal is for the caller to pass on, or to hide. */
+  mayAct(principal: Principal, action: Action, topic: string): Promise<true | Refusal>;
   /** Where the head of a topic is. */
   position(topic: string, tenant?: string): Promise<Position | Refusal>;
 
@@ -54,8 +69,22 @@ export interface Host {
   disconnect(user: User, options?: { readonly reconnect?: boolean }): Promise<Reached>;
   /** A `SystemNotification` to every connection of the user, on every node. */
   notify(user: User, event: string, data: JsonValue): Promise<Reached>;
+  /**
+   * Subscribes every connection of the user to topics, on every node, as if its clients had asked; those that follow them already
+   * notice nothing. Its word is enough: `mayAct` is asked again when rights change.
+   */
+  subscribe(user: User, topics: readonly string[]): Promise<Reached>;
+  unsubscribe(user: User, topics: readonly string[]): Promise<Reached>;
   /** Refuses every token of the user that was issued until now, and closes the connections that came with one, on every node. */
-  revoke(user: User): Promise<Reached>;
+  revoke(user: User, options?: RevokeOptions): Promise<Reached>;
+  /** The same for one token, by its id (`jti`). @param forSecs how long it may live yet */
+  revokeToken(id: string, forSecs: number): Promise<Reached>;
+  /**
+   * Makes tokens that this server accepts: signed with its secret, or with a private key of which it has the public one.
+   * @param privateKey PEM (PKCS #8); without, the secret of the server
+   * @throws when the server would not accept them
+   */
+  tokenIssuer(privateKey?: string): TokenIssuer;
   /** Decisions have changed: of one user, on one topic or pattern, or all of a tenant. Ends memory and live subscriptions on every node. */
   rightsChanged(whose: RightsOf): Promise<Reached>;
 
@@ -96,6 +125,15 @@ export interface SharedStore {
 
 /** A user id of the default tenant, or of a tenant. */
 export type User = string | { readonly tenant: string; readonly user: string };
+
+export interface RevokeOptions {
+  /** Milliseconds since 1970: tokens issued until then; without, until now. */
+  readonly issuedBefore?: number;
+  /** How long it is remembered: as long as the longest tokens live; without, 30 days. */
+  readonly forSecs?: number;
+  /** The account is closed: these tokens get `403 account_inactive` instead of `401 token_revoked`. */
+  readonly isClosed?: boolean;
+}
 
 export interface RightsOf {
   /** Without, the default tenant, or that of `user`. */

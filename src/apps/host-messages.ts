@@ -13,7 +13,7 @@ import type { Host, Outgoing, Page } from './host-api.ts';
 import type { HostPorts } from './host-ports.ts';
 
 type Context = HostPorts['context'];
-type Messages = Pick<Host, 'publish' | 'directMessage' | 'history' | 'position'>;
+type Messages = Pick<Host, 'publish' | 'withdraw' | 'directMessage' | 'history' | 'position'>;
 
 /** Whether the application has said yet which topics it owns. */
 export interface Phase {
@@ -28,6 +28,12 @@ export function messagesOf(app: string, context: Context, phase: Phase): Message
       if (typeof topic !== 'string') return topic;
       const draft = draftOf(app, context, message);
       return isRefusal(draft) ? draft : store(place, topic, draft, message);
+    },
+    withdraw: async (name, upTo, tenant) => {
+      const topic = topicOf(name, tenant);
+      if (typeof topic !== 'string') return topic;
+      const problem = writeProblem(context) ?? ownProblem(place, topic);
+      return problem ?? new Promise((resolve) => context.broker.withdraw(topic, upTo, resolve));
     },
     directMessage: async (user, message) => {
       const { tenant, user: to } = typeof user === 'string' ? { tenant: '', user } : user;
@@ -67,7 +73,7 @@ function store(
   draft: Draft,
   { at, timestamp }: Pick<Outgoing, 'at' | 'timestamp'>,
 ): Promise<Published | Refusal> {
-  const { broker, owners, router, clock } = context;
+  const { broker, router, clock } = context;
   const times = router.tracing.isOn ? router.tracing.validated(draft) : null;
   return new Promise((resolve) => {
     const stored = (outcome: Published | Refusal): void => {
@@ -75,9 +81,8 @@ function store(
       resolve(outcome);
     };
     if (at === undefined) return broker.publish(topic, draft, stored);
-    const owner = phase.isStarting ? unknownOwner(app) : (owners?.of(topic) ?? null);
-    if (owner?.app !== app)
-      return resolve(refusal('not_allowed', `expected a topic that this application owns, got ${quote(topic)}`));
+    const owner = ownerOf({ app, context, phase }, topic);
+    if (owner?.app !== app) return resolve(notOwned(topic));
     appendStored(
       broker,
       topic,
@@ -86,6 +91,18 @@ function store(
       stored,
     );
   });
+}
+
+function ownerOf({ app, context, phase }: Place, topic: Topic): TopicOwner | null {
+  return phase.isStarting ? unknownOwner(app) : (context.owners?.of(topic) ?? null);
+}
+
+function ownProblem(place: Place, topic: Topic): Refusal | null {
+  return ownerOf(place, topic)?.app === place.app ? null : notOwned(topic);
+}
+
+function notOwned(topic: Topic): Refusal {
+  return refusal('not_allowed', `expected a topic that this application owns, got ${quote(topic)}`);
 }
 
 /** While it starts, an application is believed: it puts back what the log has lost before anybody comes. */

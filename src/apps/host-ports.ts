@@ -1,4 +1,5 @@
 /** What the hosts of all applications of a node are made of. */
+import type { TokenIssuer } from '../auth/issuing.ts';
 import type { ControlBus } from '../control/command.ts';
 import type { Database } from '../database/database.ts';
 import type { ServiceContext } from '../service/context.ts';
@@ -17,6 +18,8 @@ export interface HostPorts {
   /** By the name of an application. */
   readonly database: (app: string) => Database | null;
   readonly events: AppEvents;
+  /** @throws when the server would not accept its tokens */
+  readonly tokenIssuer: (privateKey?: string) => TokenIssuer;
   /** @throws when there is a metric of this name */
   readonly addMetric: (entry: MetricEntry) => void;
   readonly alert: (message: string, fields: Readonly<Record<string, unknown>>) => void;

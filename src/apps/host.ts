@@ -2,13 +2,16 @@
 import { z } from 'zod';
 import { COMMANDS, type Command, type ControlBus } from '../control/command.ts';
 import { ERRORS, isRefusal, quote, refusal } from '../protocol/errors.ts';
+import { MAX_TOPICS_PER_FRAME } from '../protocol/limits.ts';
 import type { Log } from '../telemetry/log.ts';
 import { MAX_EVENT } from './app-events.ts';
 import { AppMetrics } from './app-metrics.ts';
 import type { AppRoute } from './app-route.ts';
 import type { Calls } from './calls.ts';
 import type { Frame } from './frame.ts';
-import { reach } from '../service/reach.ts';
+import { isTopicName } from '../protocol/topic.ts';
+import { invalidTopic } from '../service/names.ts';
+import { reach, type Reached } from '../service/reach.ts';
 import type { Host, User } from './host-api.ts';
 import { messagesOf, type Phase } from './host-messages.ts';
 import type { HostPorts } from './host-ports.ts';
@@ -39,8 +42,14 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
       return { ...refusal(reason, message, retryAfterMs), ...(details !== undefined && { details }) };
     },
     isRefusal: (answer) => typeof answer === 'object' && answer !== null && isRefusal(answer),
+    mayAct: (principal, action, topic) =>
+      new Promise((resolve) => {
+        if (!isTopicName(topic)) return resolve(invalidTopic(topic));
+        context.authorizer.ask(principal, action, topic, (problem) => resolve(problem ?? true));
+      }),
     ...messagesOf(name, context, phase),
     ...peopleOf(bus),
+    tokenIssuer: ports.tokenIssuer,
     emit: (event, data) => {
       const size = JSON.stringify(data)?.length ?? 0;
       if (size === 0 || size > MAX_EVENT)
@@ -62,13 +71,26 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
 }
 
 /** What reaches a user on every node. */
-function peopleOf(bus: ControlBus): Pick<Host, 'disconnect' | 'notify' | 'revoke' | 'rightsChanged'> {
+function peopleOf(
+  bus: ControlBus,
+): Pick<Host, 'disconnect' | 'notify' | 'subscribe' | 'unsubscribe' | 'revoke' | 'revokeToken' | 'rightsChanged'> {
   const order = (command: Command): ReturnType<typeof reach> => reach(bus, command);
   return {
     disconnect: async (user, { reconnect = false } = {}) =>
       order(read('disconnect_user', { ...whose(user), reconnect })),
     notify: async (user, event, data) => order(read('notify_user', { ...whose(user), event, data })),
-    revoke: async (user) => order(read('revoke', whose(user))),
+    subscribe: async (user, topics) => orderTopics(order, user, topics, true),
+    unsubscribe: async (user, topics) => orderTopics(order, user, topics, false),
+    revoke: async (user, { issuedBefore, forSecs, isClosed } = {}) =>
+      order(
+        read('revoke', {
+          ...whose(user),
+          ...(issuedBefore !== undefined && { issued_before: issuedBefore / 1_000 }),
+          ...(forSecs !== undefined && { ttl_secs: forSecs }),
+          ...(isClosed !== undefined && { closed: isClosed }),
+        }),
+      ),
+    revokeToken: async (jti, forSecs) => order(read('revoke', { jti, ttl_secs: forSecs })),
     rightsChanged: async ({ user, tenant, topic }) => {
       const about = user === undefined ? { tenant: tenant ?? '' } : whose(user);
       return order(read('rights_changed', { ...about, ...(topic !== undefined && { topic }) }));
@@ -76,8 +98,27 @@ function peopleOf(bus: ControlBus): Pick<Host, 'disconnect' | 'notify' | 'revoke
   };
 }
 
+/** A command holds so many topics as a frame does. */
+async function orderTopics(
+  order: (command: Command) => Promise<Reached>,
+  user: User,
+  topics: readonly string[],
+  subscribed: boolean,
+): Promise<Reached> {
+  let connections = 0;
+  const missed = new Set<string>();
+  for (let at = 0; at < topics.length; at += MAX_TOPICS_PER_FRAME) {
+    const some = topics.slice(at, at + MAX_TOPICS_PER_FRAME);
+    const reached = await order(read('change_subscriptions', { ...whose(user), topics: some, subscribed }));
+    connections = Math.max(connections, reached.connections);
+    for (const node of reached.missed) missed.add(node);
+  }
+  return { connections, missed: [...missed] };
+}
+
 function whose(user: User): { readonly user: string; readonly tenant: string } {
-  return typeof user === 'string' ? { user, tenant: '' } : user;
+  // A principal is a user too, with more than commands take.
+  return typeof user === 'string' ? { user, tenant: '' } : { user: user.user, tenant: user.tenant };
 }
 
 /** @throws RangeError when the application gives what cannot be */

@@ -58,7 +58,7 @@ export class Owners implements TopicOwners {
 }
 
 export function topicOwner(topics: OwnedTopics, calls: Calls, deadlineMs: number): TopicOwner {
-  const { pattern, mayAct, decides, publishing, history } = topics;
+  const { pattern, mayAct, decides, readable, publishing, history } = topics;
   return {
     app: calls.app,
     mayAct:
@@ -73,6 +73,15 @@ export function topicOwner(topics: OwnedTopics, calls: Calls, deadlineMs: number
             );
           },
     decides,
+    readable:
+      readable === undefined
+        ? null
+        : (principal, name, reply) =>
+            calls.run(
+              { part: 'decision', name: pattern, deadlineMs: null },
+              () => readable(principal, name),
+              (answer) => reply(readableOf(answer, calls, pattern)),
+            ),
     publishing:
       publishing === undefined
         ? null
@@ -119,6 +128,19 @@ function decisionOf(answer: boolean | Refusal, calls: Calls, pattern: string, na
       new TypeError(`expected true, false or a refusal as the answer of mayAct, got ${quote(answer)}`),
     );
   // A fault is no decision: it is not to be remembered.
+  return refusal('rights_unavailable', `expected ${calls.app} to decide on this topic, and it failed`, RETRY_MS);
+}
+
+/** A fault is no decision, and nothing is read. */
+function readableOf(answer: number | Refusal, calls: Calls, pattern: string): number | Refusal {
+  if (typeof answer === 'number' && Number.isSafeInteger(answer) && answer >= 0) return answer;
+  const isKnown = typeof answer === 'object' && answer !== null && isRefusal(answer);
+  if (isKnown && answer.reason !== 'quarantined') return answer;
+  if (!isKnown)
+    calls.failed(
+      { part: 'decision', name: pattern, deadlineMs: null },
+      new TypeError(`expected a sequence or a refusal as the answer of readable, got ${quote(answer)}`),
+    );
   return refusal('rights_unavailable', `expected ${calls.app} to decide on this topic, and it failed`, RETRY_MS);
 }
 

@@ -52,6 +52,8 @@ export interface RunningApps {
 interface Running {
   readonly app: string;
   readonly parts: Parts;
+  readonly places: readonly string[];
+  readonly ephemeral: readonly string[] | undefined;
   readonly calls: Calls;
   readonly log: Log;
 }
@@ -93,7 +95,8 @@ async function start({ app, settings }: LoadedApp, ports: AppPorts, problems: Pr
     const parts: unknown = await within(scheduler, START_MS, async () =>
       app.start(hostOf(calls, log, ports, phase), settings),
     );
-    if (typeof parts === 'object' && parts !== null) return { app: app.name, parts, calls, log };
+    if (typeof parts === 'object' && parts !== null)
+      return { app: app.name, parts, places: app.places ?? [], ephemeral: app.ephemeral, calls, log };
     problems.push({ key, expected: 'start to give an object with parts', got: String(parts) });
   } catch (error) {
     log.error('Application did not start', { error: error instanceof Error ? error.stack : String(error) });

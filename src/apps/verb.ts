@@ -8,6 +8,8 @@ export interface Shell<Settings> {
   readonly words: readonly string[];
   /** A line on standard output. */
   readonly print: (line: string) => void;
+  /** All of standard input, as text: what shall not stand on a command line, as passwords. */
+  readonly input: () => Promise<string>;
   /** Asks the running server: a path of this application's own routes, with the token of `--token` or SIGNALBOX_TOKEN. */
   readonly request: (
     method: string,

@@ -75,7 +75,7 @@ describe('the cache', () => {
     expect(desk.verify(token)).toBe(first);
   });
 
-  test('holds a token until its expiry plus the leeway, to the millisecond', () => {
+  test('D-05: holds a token until its expiry plus the leeway, to the millisecond', () => {
     const desk = new Desk();
     const token = desk.token(100);
     const principal = desk.verify(token);
@@ -102,7 +102,7 @@ describe('the cache', () => {
     expect(desk.verify(token)).toMatchObject({ user: 'ann' });
   });
 
-  test('does not take a token for another', () => {
+  test('D-05: does not take a token for another', () => {
     const desk = new Desk();
     const [ann, bob] = [desk.token(), desk.token(3_600, { sub: 'bob' })];
     desk.verify(ann);

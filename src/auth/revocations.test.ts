@@ -41,6 +41,21 @@ describe('a revocation', () => {
     expect(isRevoked(revocations, { tenant: 'other' })).toBe(false);
   });
 
+  test('L-21: of a closed account says so until its time is over; of one that is open again the old tokens are revoked', () => {
+    const revocations = new Revocations();
+    const reason = (fields: Partial<Principal> = {}, now = NOW + 1): string | undefined =>
+      revocations.problem(principal(fields), now)?.reason;
+    revocations.add({ tenant: '', issuedBefore: NOW / 1_000 }, NOW, LATER);
+    revocations.add({ user: 'ann', tenant: '', isClosed: true }, NOW, LATER);
+    expect([reason(), reason({ user: 'bob' }), reason({ issuedAt: NOW + 1 })]).toEqual([
+      'account_inactive',
+      'token_revoked',
+      undefined,
+    ]);
+    revocations.add({ user: 'ann', tenant: '' }, NOW + 5, LATER);
+    expect([reason({}, NOW + 6), reason({ issuedAt: NOW + 6 }, NOW + 6)]).toEqual(['token_revoked', undefined]);
+  });
+
   test('of everything before a time ends tokens of all users and tenants', () => {
     const revocations = new Revocations();
     revocations.add({ tenant: '', issuedBefore: NOW / 1_000 }, NOW, LATER);

@@ -16,6 +16,8 @@ export interface Revocation {
   readonly tenant: string;
   /** Seconds since 1970. */
   readonly issuedBefore?: number | undefined;
+  /** Of a user: the account is closed, which is said instead. */
+  readonly isClosed?: boolean | undefined;
 }
 
 /** An entry as operators see it. */
@@ -33,6 +35,7 @@ interface Entry {
   readonly issuedUntil: number;
   /** When the entry ends, in ms since 1970. */
   readonly until: number;
+  readonly isClosed?: boolean;
 }
 
 /** What `auth.leeway_secs` is when nobody says otherwise. */
@@ -68,10 +71,11 @@ export class Revocations {
   }
 
   /** @param until when the entry ends; @param now both in ms since 1970 */
-  add({ jti, user, tenant, issuedBefore }: Revocation, now: number, until: number): void {
+  add({ jti, user, tenant, issuedBefore, isClosed = false }: Revocation, now: number, until: number): void {
     const before = issuedBefore === undefined ? now : issuedBefore * 1_000;
     if (jti !== undefined) put(this.tokens, jti, { issuedUntil: Infinity, until });
-    else if (user !== undefined) put(this.users, `${tenant}/${user}`, { issuedUntil: before, until });
+    else if (user !== undefined)
+      put(this.users, `${tenant}/${user}`, { issuedUntil: before, until, ...(isClosed && { isClosed }) });
     else this.everybody = stronger(this.everybody, { issuedUntil: before, until });
   }
 
@@ -92,9 +96,13 @@ export class Revocations {
   problem(principal: Principal, now: number): Refusal | null {
     const { tokenId, tenant, user } = principal;
     const issued = this.earliest(principal, now);
+    const ofUser = this.users.size > 0 ? this.users.get(`${tenant}/${user}`) : undefined;
+    const isTheirs = ends(ofUser, issued, now);
+    if (isTheirs && ofUser?.isClosed === true)
+      return refusal('account_inactive', 'the account of the user was deactivated');
     const isRevoked =
+      isTheirs ||
       ends(this.everybody, issued, now) ||
-      (this.users.size > 0 && ends(this.users.get(`${tenant}/${user}`), issued, now)) ||
       (tokenId !== undefined && ends(this.tokens.get(tokenId), issued, now));
     return isRevoked ? refusal('token_revoked', 'the token was revoked') : null;
   }
@@ -141,7 +149,9 @@ function ends(entry: Entry | undefined, issued: number, now: number): boolean {
 function put(entries: Map<string, Entry>, key: string, entry: Entry): void {
   const known = entries.get(key);
   entries.delete(key);
-  entries.set(key, known === undefined ? entry : stronger(known, entry));
+  // The last word counts: the tokens of an account that is open again were revoked, and no more.
+  const isClosed = entry.isClosed === true;
+  entries.set(key, known === undefined ? entry : { ...stronger(known, entry), ...(isClosed && { isClosed }) });
   if (entries.size > MAX_ENTRIES) entries.delete(entries.keys().next().value as string);
 }
 

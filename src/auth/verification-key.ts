@@ -1,8 +1,6 @@
 /** Keys that tokens may be signed with. A key knows its algorithms: what a token's header asks for can only choose among them. */
 import {
-  createHmac,
   createPublicKey,
-  createSecretKey,
   hash,
   timingSafeEqual,
   verify,
@@ -11,6 +9,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { quote } from '../protocol/errors.ts';
+import { Hmac, type HashName } from './hmac.ts';
 
 export interface VerificationKey {
   /** What operators call it: `jwt_secret`, `public_key`, `jwks_url`. */
@@ -24,7 +23,7 @@ export interface VerificationKey {
   readonly matches: (algorithm: string, signed: string, signature: string) => boolean;
 }
 
-const HASHES: Readonly<Record<string, string>> = { '256': 'sha256', '384': 'sha384', '512': 'sha512' };
+const HASHES: Readonly<Record<string, HashName>> = { '256': 'sha256', '384': 'sha384', '512': 'sha512' };
 const RSA = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
 /** RFC 7518 section 3.4: each ECDSA algorithm has its curve. */
 const BY_CURVE: Readonly<Record<string, string>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' };
@@ -33,13 +32,16 @@ const MIN_RSA_BITS = 2_048;
 
 /** A shared secret, for HS256, HS384 and HS512 (RFC 7518 section 3.2). */
 export function secretKey(name: string, secret: Uint8Array): VerificationKey {
-  const key = createSecretKey(secret);
+  const hmacs = {
+    sha256: new Hmac('sha256', secret),
+    sha384: new Hmac('sha384', secret),
+    sha512: new Hmac('sha512', secret),
+  };
   return {
     name,
     kid: undefined,
     algorithms: ['HS256', 'HS384', 'HS512'],
-    matches: (algorithm, signed, signature) =>
-      isSame(createHmac(hashOf(algorithm), key).update(signed).digest('base64url'), signature),
+    matches: (algorithm, signed, signature) => isSame(hmacs[hashOf(algorithm)].of(signed), signature),
   };
 }
 
@@ -128,6 +130,6 @@ function verifyWith(key: KeyObject, algorithm: string, signed: Buffer, signature
   );
 }
 
-function hashOf(algorithm: string): string {
+function hashOf(algorithm: string): HashName {
   return HASHES[algorithm.slice(-3)] ?? 'sha256';
 }

@@ -100,6 +100,12 @@ export class AppendQueue {
     this.push({ kind: 'ephemeral', topic, record, once, reply: (answer) => this.settle(record, () => reply(answer)) });
   }
 
+  withdraw(topic: Topic, upTo: number, reply: Reply<null>): void {
+    const refused = this.take('');
+    if (refused !== null) return reply(refused);
+    this.push({ kind: 'withdraw', topic, upTo, reply: (answer) => this.settle('', () => reply(answer)) });
+  }
+
   /** Nothing waits in line for the store to come back: what cannot be sent now is refused now. */
   private take(record: string): Refusal | null {
     const { store, isAvailable } = this.logs;

@@ -99,6 +99,11 @@ export interface Broker {
    * @param timestamp the owner's, in ms since 1970; where it runs back, the one before it holds
    */
   append(topic: Topic, position: Position, timestamp: number, draft: Draft, reply: Reply<Appended>): void;
+  /**
+   * The owner of a topic keeps something else at places up to here: the log and what nodes keep of it give their words up, and
+   * readers get the owner's. Nobody is told of a gap. Twice is once.
+   */
+  withdraw(topic: Topic, upTo: number, reply: Reply<null>): void;
   /** Tells where the owner of a topic keeps what the log no longer has: `read` then reads on there. */
   useHistory(sourceOf: HistorySourceOf): void;
   read(topic: Topic, request: ReadRequest, reply: Reply<History>): void;
@@ -117,6 +122,8 @@ export interface BrokerListener {
    * @param hasHistory the owner keeps all of its messages: subscribers that had none of a new topic go on from the first
    */
   renumbered(topic: Topic, position: Position, hasHistory: boolean): void;
+  /** What the topic's owner has written up to this sequence is another text now: what is kept of it here is given up. */
+  withdrawn(topic: Topic, upTo: number): void;
   /** The topic is no more, and nothing of it was lost: if it comes again, it begins anew under another epoch. */
   forgotten(topic: Topic): void;
 }

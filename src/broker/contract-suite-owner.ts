@@ -106,6 +106,29 @@ export function ownerContract(open: Open): void {
       expect(probe.events.filter(({ kind }) => kind === 'renumbered')).toHaveLength(1);
     });
 
+    test('what the owner withdraws is in no log and no tail any more, and everything else goes on', async () => {
+      const probe = await open();
+      await probe.retain('owned.a');
+      for (const n of count(100, 105)) await probe.append('owned.a', at(n), String(n));
+      await probe.toldOf('owned.a', 6);
+      await probe.withdraw('owned.a', 102);
+      await probe.withdraw('owned.a', 102);
+      for (const after of [at(99), at(101), 'earliest'] as const) {
+        const { publications, first, top, lost } = await probe.read('owned.a', { after });
+        expect([sequencesOf(publications), first, top, lost]).toEqual([[103, 104, 105], 103, 105, null]);
+      }
+      expect(probe.events.find(({ kind }) => kind === 'withdrawn')).toMatchObject({ topic: 'owned.a', upTo: 102 });
+      // Appended again as it was, it stays where it is kept now.
+      expect(await probe.append('owned.a', at(102), '102')).toEqual({ status: 'duplicate' });
+      await probe.withdraw('owned.a', 105);
+      expect((await probe.read('owned.a', { after: at(99) })).publications).toEqual([]);
+      expect(await probe.append('owned.a', at(106), '106')).toEqual({ status: 'appended' });
+      expect(sequencesOf((await probe.read('owned.a', { after: at(99) })).publications)).toEqual([106]);
+      await probe.toldOf('owned.a', 7);
+      expect(probe.events.filter(({ kind }) => kind === 'renumbered')).toHaveLength(1);
+      await probe.withdraw('owned.nowhere', 5);
+    });
+
     test("a message id holds the owner's time and sequence", async () => {
       const probe = await open();
       const time = probe.under.now() - 5_000;

@@ -11,6 +11,7 @@ export type Told =
   | { readonly kind: 'published'; readonly topic: Topic; readonly publication: Publication }
   | { readonly kind: 'epochChanged'; readonly topic: Topic; readonly position: Position }
   | { readonly kind: 'renumbered'; readonly topic: Topic; readonly position: Position }
+  | { readonly kind: 'withdrawn'; readonly topic: Topic; readonly upTo: number }
   | { readonly kind: 'forgotten'; readonly topic: Topic };
 
 /** Opens a broker for one test; it is closed after it. */
@@ -92,6 +93,12 @@ export class Probe implements BrokerListener {
     return this.ask<Appended>((reply) => this.under.broker.append(topic, position, timestamp, message, reply));
   }
 
+  async withdraw(topic: Topic, upTo: number): Promise<void> {
+    await this.ask<{ readonly done: true }>((reply) =>
+      this.under.broker.withdraw(topic, upTo, (answer) => reply(answer ?? { done: true })),
+    );
+  }
+
   /** By default everything that the log holds. */
   read(topic: Topic, request: Partial<ReadRequest> = {}): Promise<History> {
     return this.ask<History>((reply) => this.under.broker.read(topic, { ...EVERYTHING, ...request }, reply));
@@ -124,6 +131,10 @@ export class Probe implements BrokerListener {
 
   epochChanged(topic: Topic, epoch: string, first: number): void {
     this.record({ kind: 'epochChanged', topic, position: { epoch, sequence: first } });
+  }
+
+  withdrawn(topic: Topic, upTo: number): void {
+    this.record({ kind: 'withdrawn', topic, upTo });
   }
 
   renumbered(topic: Topic, position: Position): void {

@@ -48,6 +48,7 @@ class Rig {
       published: ({ topic, position }) => void this.told.push(`${topic} ${position?.sequence}`),
       epochChanged: (topic, _epoch, first) => void this.told.push(`${topic} from ${first} another epoch`),
       renumbered: () => {},
+      withdrawn: () => {},
       forgotten: (topic) => void this.told.push(`${topic} forgotten`),
     });
   }
@@ -195,4 +196,22 @@ test('nothing is remembered for a pattern that is gone', () => {
   const rig = rested();
   rig.broker.release('chat.*');
   expect(rig.resting).toEqual([0, 0]);
+});
+
+test('very many topics that were silent are compared in several turns', () => {
+  const rig = new Rig();
+  for (let at = 0; at < 5_000; at += 1) rig.broker.retain(`chat.t${at}`, () => {});
+  rig.settle();
+  rig.clock.advance(SILENCE_MS - 1_000);
+  rig.settle();
+  rig.heads = 0;
+  const turns: number[] = [];
+  rig.clock.advance(1_000);
+  turns.push(rig.heads);
+  for (let turn = 0; turn < 2; turn += 1) {
+    rig.clock.advance(100);
+    turns.push(rig.heads);
+  }
+  expect(turns).toEqual([2_000, 4_000, 5_000]);
+  expect(rig.broker.isSweeping).toBe(false);
 });

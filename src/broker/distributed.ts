@@ -10,6 +10,8 @@ import { looksLikePattern, topicDigest, type Topic } from '../protocol/topic.ts'
 import { SegmentPool } from '../segments/segment-pool.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
 import { dropOldest } from '../telemetry/drop-oldest.ts';
+import { ONE_TURN, Round, type Remainder } from '../telemetry/round.ts';
+import { Sweeps } from '../telemetry/sweeps.ts';
 import { AppendQueue, type AppendLimits } from './append-queue.ts';
 import type {
   Appended,
@@ -45,6 +47,8 @@ export interface DistributedBrokerOptions {
   readonly restMs: number;
   /** How long the store keeps what it knows of a topic after its last message. */
   readonly topicTtlMs: number;
+  /** Followed topics that are looked at in one turn; without, as many as there is time for. */
+  readonly lookedAtInATurn?: number;
 }
 
 interface TopicSettings {
@@ -71,6 +75,8 @@ export class DistributedBroker implements Broker, TopicLogsListener {
   private readonly remembered = new Map<Topic, TopicSettings>();
   private sourceOf: HistorySourceOf = () => null;
   private ticking: Timer | null = null;
+  private readonly round = new Round<FollowedTopic>();
+  private readonly sweeps: Sweeps;
 
   constructor(options: DistributedBrokerOptions, logs: TopicLogs, clock: Clock, scheduler: Scheduler) {
     this.options = options;
@@ -88,6 +94,7 @@ export class DistributedBroker implements Broker, TopicLogsListener {
         published: (publication) => this.listener?.published(publication),
         epochChanged: (topic, epoch, first) => this.epochChanged(topic, epoch, first),
         renumbered: (topic, position) => this.listener?.renumbered(topic, position, this.sourceOf(topic) !== null),
+        withdrawn: (topic, upTo) => this.listener?.withdrawn(topic, upTo),
         forgotten: (topic) => this.listener?.forgotten(topic),
       },
       newTail: (head) => new TopicTail(this.pool, options.tail, head),
@@ -107,19 +114,26 @@ export class DistributedBroker implements Broker, TopicLogsListener {
       },
       forgotten: (topic) => this.listener?.forgotten(topic),
     });
+    this.sweeps = new Sweeps(scheduler, [() => this.compareSilent()], () => this.sweeps.goOn());
     this.reader = new LogReader(this.reads, clock, options.tail, (topic) => {
       if (!topic.isGone) this.follower.compare([topic]);
     });
   }
 
+  /** Whether a look at the followed topics goes on in another turn. */
+  get isSweeping(): boolean {
+    return this.sweeps.isWaiting;
+  }
+
   async start(listener: BrokerListener): Promise<void> {
     this.listener = listener;
-    this.ticking = this.scheduler.every(TICK_MS, () => this.compareSilent());
+    this.ticking = this.scheduler.every(TICK_MS, () => this.sweeps.beat());
     await this.logs.start(this);
   }
 
   async stop(): Promise<void> {
     this.ticking?.cancel();
+    this.sweeps.end();
     this.listener = null;
     await this.logs.stop();
   }
@@ -166,6 +180,10 @@ export class DistributedBroker implements Broker, TopicLogsListener {
     this.queue.appendAt(topic, this.retention(topic), { ...position, timestamp }, layDown(draft), reply);
   }
 
+  withdraw(topic: Topic, upTo: number, reply: Reply<null>): void {
+    this.queue.withdraw(topic, upTo, reply);
+  }
+
   read(name: Topic, request: ReadRequest, reply: Reply<History>): void {
     const { messages, ageMs } = this.retention(name);
     if (messages === 0) return reply(refusal('no_history', 'expected a logged topic, got one with history = 0'));
@@ -180,6 +198,7 @@ export class DistributedBroker implements Broker, TopicLogsListener {
 
   noticed(name: Topic, notice: Notice): void {
     if (notice.kind === 'ephemeral') return this.tellEphemeral(name, pickUp(notice.record));
+    if (notice.kind === 'withdrawn') return this.giveUp(name, notice.upTo);
     const topic = this.interests.topics.get(name) ?? this.interests.found(name);
     if (topic === null || topic === undefined) return;
     const [oldest] = notice.records;
@@ -190,11 +209,14 @@ export class DistributedBroker implements Broker, TopicLogsListener {
   }
 
   reconnected(): void {
+    // What was withdrawn meanwhile is not known: topics whose owners keep everything are read of them.
+    for (const { name, head } of this.interests.topics.values())
+      if (this.sourceOf(name) !== null) this.giveUp(name, head);
     this.interests.renew();
   }
 
   available(): void {
-    this.follower.compare(this.known());
+    this.follower.compare([...this.interests.topics.values()].filter(isSettled));
     this.interests.resting.compare();
   }
 
@@ -219,15 +241,22 @@ export class DistributedBroker implements Broker, TopicLogsListener {
     };
   }
 
-  private compareSilent(): void {
-    if (!this.logs.isAvailable) return;
+  /** Compares topics of which nothing was heard for long with their logs, and lets go of silent ones; as many as one turn has time for. */
+  private compareSilent(): Remainder {
+    if (!this.logs.isAvailable) return 'nothing';
+    const { interests } = this;
     const silentSince = this.clock.elapsed() - this.options.silenceMs;
-    this.follower.compare(this.known().filter(({ isStale, heardAt }) => isStale || heardAt <= silentSince));
-    this.interests.rest();
-  }
-
-  private known(): FollowedTopic[] {
-    return [...this.interests.topics.values()].filter(({ isKnown, isBusy }) => isKnown && !isBusy);
+    if (this.round.isOver) this.round.begin(interests.topics.values(), interests.topics.size);
+    const silent: FollowedTopic[] = [];
+    this.round.next(this.options.lookedAtInATurn ?? ONE_TURN, (topic) => {
+      const { isStale, heardAt } = topic;
+      if (isSettled(topic) && (isStale || heardAt <= silentSince)) silent.push(topic);
+      else interests.restIfDue(topic);
+    });
+    this.follower.compare(silent);
+    if (!this.round.isOver) return 'has_time';
+    interests.resting.compareIfDue();
+    return 'nothing';
   }
 
   /** Within the node at once, whatever the store does; the other nodes hear of it by a notice. */
@@ -257,6 +286,12 @@ export class DistributedBroker implements Broker, TopicLogsListener {
     if (this.interests.has(topic)) this.listener?.published(ephemeralPublication(topic, content, this.clock.now()));
   }
 
+  /** What this node keeps of a topic up to a sequence. */
+  private giveUp(name: Topic, upTo: number): void {
+    this.interests.topics.get(name)?.tail?.withdraw(upTo);
+    this.listener?.withdrawn(name, upTo);
+  }
+
   private retention(topic: Topic): Retention {
     return this.settings(topic).retention;
   }
@@ -270,6 +305,11 @@ export class DistributedBroker implements Broker, TopicLogsListener {
     dropOldest(this.remembered, REMEMBERED_TOPICS);
     return settings;
   }
+}
+
+/** Whether it is known where the topic stands, and nothing is being asked about it. */
+function isSettled({ isKnown, isBusy }: FollowedTopic): boolean {
+  return isKnown && !isBusy;
 }
 
 function onceOf({ idempotencyKey, from, payload }: Draft): NewRecord['once'] {

@@ -57,3 +57,14 @@ test('a full window takes no new key, keeps the old ones, and takes new ones whe
   window.remember('c', '1', first, 1_000);
   expect(window.size).toBe(2);
 });
+
+test('of very many expired keys some go at each use, and none of them counts', () => {
+  const window = new IdempotencyWindow(WINDOW_MS, 10_000);
+  for (let at = 0; at < 1_000; at += 1) window.remember(`k${at}`, '1', first, 0);
+  expect(window.find('k999', '2', WINDOW_MS)).toBeNull();
+  expect(window.size).toBe(899);
+  window.remember('k999', '2', first, WINDOW_MS);
+  for (let uses = 0; uses < 9; uses += 1) expect(window.find('k998', '1', WINDOW_MS)).toBeNull();
+  expect(window.size).toBe(1);
+  expect(window.find('k999', '2', WINDOW_MS)).toMatchObject({ duplicate: true });
+});

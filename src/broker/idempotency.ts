@@ -9,6 +9,9 @@ interface Use {
   readonly expires: number;
 }
 
+/** Expired keys that go at one use of a key. More than one, so that they become fewer while new ones come. */
+const SWEPT_AT_ONCE = 100;
+
 export class IdempotencyWindow {
   // Every key lives equally long, so insertion order is order of expiry.
   private readonly uses = new Map<string, Use>();
@@ -31,7 +34,10 @@ export class IdempotencyWindow {
   find(scope: string, payload: string, now: number): Published | 'conflict' | 'full' | null {
     this.sweep(now);
     const use = this.uses.get(scope);
-    if (use === undefined) return this.uses.size < this.capacity ? null : 'full';
+    const isUsed = use !== undefined && use.expires > now;
+    // Where an expired use of the key stands, the next one would not be among the newest.
+    if (use !== undefined && !isUsed) this.uses.delete(scope);
+    if (!isUsed) return this.uses.size < this.capacity ? null : 'full';
     return use.digest === digest(payload) ? { ...use.published, duplicate: true } : 'conflict';
   }
 
@@ -39,9 +45,12 @@ export class IdempotencyWindow {
     this.uses.set(scope, { digest: digest(payload), published, expires: now + this.windowMs });
   }
 
+  /** A node that was quiet for long does not forget a million keys in one turn. */
   private sweep(now: number): void {
+    let left = SWEPT_AT_ONCE;
     for (const [scope, use] of this.uses) {
-      if (use.expires > now) return;
+      if (use.expires > now || left === 0) return;
+      left -= 1;
       this.uses.delete(scope);
     }
   }

@@ -112,14 +112,11 @@ export class Interests {
     this.resting.leave(pattern, (topic) => this.matchesAny(topic));
   }
 
-  /** Lets go of topics that only patterns bring and that are silent. Call it about once a second, while the logs answer. */
-  rest(): void {
-    for (const topic of this.topics.values()) {
-      if (!this.resting.isDue(topic)) continue;
-      this.resting.add(topic);
-      this.forget(topic);
-    }
-    this.resting.compareIfDue();
+  /** Lets go of a topic that only patterns bring and that is silent. Ask about all once a second, while the logs answer. */
+  restIfDue(topic: FollowedTopic): void {
+    if (!this.resting.isDue(topic)) return;
+    this.resting.add(topic);
+    this.forget(topic);
   }
 
   /** A topic of which a notice came although it was not followed: a pattern brings it, or nobody wants it any more. */

@@ -8,6 +8,7 @@ import { TopicIndex } from '../protocol/topic-index.ts';
 import { isDirectTopic, looksLikePattern, tenantOf, type Topic } from '../protocol/topic.ts';
 import { SegmentPool } from '../segments/segment-pool.ts';
 import type { Clock, Random } from '../telemetry/clock.ts';
+import { ONE_TURN, type Remainder } from '../telemetry/round.ts';
 import type {
   Appended,
   Broker,
@@ -23,6 +24,7 @@ import type {
 import { beganAnew, readThrough, retainedAt } from './history-source.ts';
 import { IdempotencyWindow } from './idempotency.ts';
 import type { InboxSenders } from './inbox-senders.ts';
+import { LogSweep } from './log-sweep.ts';
 import { MemoryTopic } from './memory-topic.ts';
 import { retentionOf, type RetentionRules } from './retention.ts';
 import { boundNames, inboxFull, noRoom, topicBounds, type BrokerShares } from './topic-bounds.ts';
@@ -56,6 +58,7 @@ export class MemoryBroker implements Broker {
   private sourceOf: HistorySourceOf = () => null;
   private readonly keys: IdempotencyWindow;
   private readonly pool: SegmentPool;
+  private readonly logs: LogSweep;
   private readonly named: TopicShares;
   private readonly inboxes: TopicShares;
   private readonly options: MemoryBrokerOptions;
@@ -68,6 +71,7 @@ export class MemoryBroker implements Broker {
     this.random = random;
     this.keys = new IdempotencyWindow(options.idempotencyWindowMs, options.idempotencyKeys);
     this.pool = new SegmentPool(options.maxBytes / 8);
+    this.logs = new LogSweep(this.topics, this.pool, options.maxBytes);
     this.named = this.sharesOf(options.maxTopics, 'topics.max_topics');
     this.inboxes = this.sharesOf(options.shares?.inboxes ?? options.maxTopics, 'topics.max_inboxes');
   }
@@ -173,6 +177,12 @@ export class MemoryBroker implements Broker {
     reply({ status: 'appended' });
   }
 
+  withdraw(name: Topic, upTo: number, reply: Reply<null>): void {
+    this.topics.get(name)?.log.dropBefore(upTo + 1);
+    this.listener?.withdrawn(name, upTo);
+    reply(null);
+  }
+
   read(name: Topic, request: ReadRequest, reply: Reply<History>): void {
     const topic = this.topics.get(name);
     if (topic?.isEphemeral === true)
@@ -194,18 +204,20 @@ export class MemoryBroker implements Broker {
     else beganAnew(source, name, this.listener, topic.epoch);
   }
 
-  /** Drops what is too old, too much or unused. Call it about once a second. */
-  sweep(): void {
+  /**
+   * Drops what is too old, too much or unused, of as many topics as one turn has time for. Call it about once a second, and soon
+   * again while something remains. Readers notice no delay: they are given nothing that is too old.
+   * @param most topics of one turn
+   */
+  sweep(most = ONE_TURN): Remainder {
     const now = this.clock.now();
-    const elapsed = this.clock.elapsed();
-    for (const topic of this.topics.values()) {
+    const unusedSince = this.clock.elapsed() - this.options.forgetAfterMs;
+    return this.logs.part(most, (topic) => {
       topic.expire(now);
-      const idle =
-        topic.retained === 0 && topic.log.length === 0 && elapsed - topic.usedAt > this.options.forgetAfterMs;
-      if (!idle) continue;
-      this.drop(topic);
-    }
-    if (this.pool.inUse > this.options.maxBytes) this.shortenLargest();
+      const isUnused = topic.retained === 0 && topic.log.length === 0 && topic.usedAt < unusedSince;
+      if (isUnused) this.drop(topic);
+      return isUnused;
+    });
   }
 
   /** Topics, messages and bytes held. */
@@ -291,14 +303,6 @@ export class MemoryBroker implements Broker {
     };
     const looked = this.index.visit(pattern, look, MAX_LOOKED);
     return { position: null, matched: found, isPartial: looked > MAX_LOOKED };
-  }
-
-  private shortenLargest(): void {
-    const bySize = [...this.topics.values()].sort((a, b) => b.log.bytes - a.log.bytes);
-    for (const { log } of bySize) {
-      if (this.pool.inUse <= this.options.maxBytes * 0.9) return;
-      log.trim(Math.ceil(log.length / 2), Infinity);
-    }
   }
 }
 

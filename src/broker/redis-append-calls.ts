@@ -90,7 +90,11 @@ export class AppendCalls {
   }
 
   private isKnown({ kind, topic }: LogCall): boolean {
-    return kind === 'ephemeral' || (this.indexed.has(topic) && (this.unknown.size === 0 || !this.unknown.has(topic)));
+    return (
+      kind === 'ephemeral' ||
+      kind === 'withdraw' ||
+      (this.indexed.has(topic) && (this.unknown.size === 0 || !this.unknown.has(topic)))
+    );
   }
 
   /**
@@ -140,6 +144,7 @@ export class AppendCalls {
       if (this.unknown.size > 0) this.unknown.appended(call.topic);
       this.stored(call, result as (string | number)[], doubt);
     } else if (call.kind === 'owner') call.reply(doubt ?? readAppended(result as string[]));
+    else if (call.kind === 'withdraw') call.reply(null);
     else if (result === 'duplicate' || result === 'conflict') call.reply({ outcome: result });
     else call.reply({ outcome: 'published' });
   }
@@ -202,7 +207,7 @@ export class AppendCalls {
   private indexCommands(calls: readonly LogCall[]): Command[] {
     const commands: Command[] = [];
     for (const { kind, topic } of calls) {
-      if (kind === 'ephemeral' || this.indexed.has(topic)) continue;
+      if (kind === 'ephemeral' || kind === 'withdraw' || this.indexed.has(topic)) continue;
       if (this.indexed.size >= REMEMBERED_TOPICS) this.indexed.clear();
       this.indexed.add(topic);
       const key = this.indexKey(topic, this.period());
@@ -215,8 +220,9 @@ export class AppendCalls {
   private commandOf(call: LogCall, candidate: string, makers: Makers | null): Command {
     const channel = this.channelOf(call.topic);
     if (call.kind === 'ephemeral') return this.ephemeralCommand(call, channel);
+    const [stream, meta] = this.keysOf(call.topic);
+    if (call.kind === 'withdraw') return ['EVALSHA', this.scripts.withdraw.digest, 2, stream, meta, channel, call.upTo];
     const { topic, retention } = call;
-    const [stream, meta] = this.keysOf(topic);
     const { messages, bytes, ageMs } = retention;
     const ttl = Math.max(this.options.metaTtlMs, ageMs * 2);
     if (call.kind === 'owner') {

@@ -1,9 +1,10 @@
-/** The text of messages between nodes: what append.lua and owner.lua publish, and ephemeral publications. */
-import type { EphemeralNotice, LogNotice, StoredRecord } from './topic-logs.ts';
+/** The text of messages between nodes: what append.lua, owner.lua and withdraw.lua publish, and ephemeral publications. */
+import type { EphemeralNotice, LogNotice, StoredRecord, WithdrawnNotice } from './topic-logs.ts';
 
 const NEWLINE = 10;
 const LOGGED = 'L';
 const EPHEMERAL = 'E';
+const WITHDRAWN = 'W';
 
 /** The sender of an ephemeral message, so that the sender leaves it out, and a number, so that it is told once. */
 export interface Origin {
@@ -11,7 +12,7 @@ export interface Origin {
   readonly number: number;
 }
 
-export type WireNotice = LogNotice | (EphemeralNotice & { readonly origin: Origin });
+export type WireNotice = LogNotice | WithdrawnNotice | (EphemeralNotice & { readonly origin: Origin });
 
 export function ephemeralText({ node, number }: Origin, record: string): string {
   return `${EPHEMERAL} ${node} ${number}\n${record}`;
@@ -23,6 +24,7 @@ export function readNotice(bytes: Buffer): WireNotice | null {
   const fields = bytes.toString('latin1', 0, Math.max(end, 0)).split(' ');
   const [kind, ...rest] = fields;
   if (kind === LOGGED) return readLogged(rest, bytes, end + 1);
+  if (kind === WITHDRAWN) return { kind: 'withdrawn', upTo: Number(rest[0]) };
   if (kind !== EPHEMERAL) return null;
   const [node = '', number = ''] = rest;
   return { kind: 'ephemeral', origin: { node, number: Number(number) }, record: bytes.toString('utf8', end + 1) };

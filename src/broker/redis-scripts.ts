@@ -4,6 +4,7 @@ import { readScript, type Script } from '../redis/script.ts';
 export interface TopicScripts {
   readonly append: Script;
   readonly owner: Script;
+  readonly withdraw: Script;
   readonly head: Script;
   readonly read: Script;
   readonly once: Script;
@@ -16,6 +17,7 @@ export function readTopicScripts(): TopicScripts {
   return {
     append: readScript(true, file('topic'), file('inbox'), file('append')),
     owner: readScript(true, file('topic'), file('owner')),
+    withdraw: readScript(true, file('topic'), file('withdraw')),
     // These three write only when they must, so that they also answer while nothing can be written.
     head: readScript(false, file('topic'), file('head')),
     read: readScript(false, file('topic'), file('read')),

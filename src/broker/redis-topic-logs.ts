@@ -200,7 +200,7 @@ export class RedisTopicLogs implements TopicLogs {
   private received(name: string, bytes: Buffer): void {
     const notice = readNotice(bytes);
     if (notice === null || this.listener === null) return;
-    if (notice.kind === 'logged') return this.listener.noticed(name, notice);
+    if (notice.kind !== 'ephemeral') return this.listener.noticed(name, notice);
     const { origin, record } = notice;
     // A topic and a prefix of it bring the same message twice, one directly after the other.
     const isSecond =

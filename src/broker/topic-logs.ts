@@ -85,6 +85,12 @@ export type LogCall =
       readonly reply: Reply<Appended>;
     }
   | {
+      readonly kind: 'withdraw';
+      readonly topic: Topic;
+      readonly upTo: number;
+      readonly reply: Reply<null>;
+    }
+  | {
       readonly kind: 'ephemeral';
       readonly topic: Topic;
       readonly record: string;
@@ -110,7 +116,13 @@ export interface EphemeralNotice {
   readonly record: string;
 }
 
-export type Notice = LogNotice | EphemeralNotice;
+/** The log has given up what it had up to here. */
+export interface WithdrawnNotice {
+  readonly kind: 'withdrawn';
+  readonly upTo: number;
+}
+
+export type Notice = LogNotice | EphemeralNotice | WithdrawnNotice;
 
 export interface TopicLogsListener {
   noticed(topic: Topic, notice: Notice): void;

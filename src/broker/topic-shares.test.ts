@@ -25,6 +25,7 @@ class Rig {
       published: () => {},
       epochChanged: () => {},
       renumbered: () => {},
+      withdrawn: () => {},
       forgotten: (topic) => void this.forgotten.push(topic),
     });
   }

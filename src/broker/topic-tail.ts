@@ -18,6 +18,8 @@ export class TopicTail {
   /** Nothing older is in the log either. */
   isWhole: boolean;
   private log: SegmentLog;
+  /** A page of the log that was on its way may hold what has been given up. */
+  private withdrawnTo = 0;
   private readonly pool: SegmentPool;
   private readonly limits: TailLimits;
 
@@ -48,7 +50,8 @@ export class TopicTail {
    * Puts older messages before those that are held. They must end where the tail begins.
    * @param isWhole the log has nothing older
    */
-  prepend(older: readonly StoredRecord[], isWhole: boolean): void {
+  prepend(read: readonly StoredRecord[], isWhole: boolean): void {
+    const older = read.filter(({ sequence }) => sequence > this.withdrawnTo);
     const [oldest] = older;
     if (oldest === undefined) return;
     const present = this.log;
@@ -60,7 +63,15 @@ export class TopicTail {
     this.log = joined;
     const { first } = joined;
     joined.trim(this.limits.messages, this.limits.bytes);
-    this.isWhole = isWhole && joined.first === first;
+    this.isWhole = isWhole && older.length === read.length && joined.first === first;
+  }
+
+  /** Gives up what it has up to a sequence. */
+  withdraw(upTo: number): void {
+    this.withdrawnTo = Math.max(this.withdrawnTo, upTo);
+    if (upTo < this.log.first) return;
+    this.log.dropBefore(upTo + 1);
+    this.isWhole = false;
   }
 
   reset(head: number): void {

@@ -1,4 +1,5 @@
 /** `signalbox <app> <verb> …`: verbs of applications, in a process of their own beside the server. */
+import { text } from 'node:stream/consumers';
 import type { Verb } from '../apps/app.ts';
 import { loadApps } from '../apps/load.ts';
 import type { LoadedApp } from '../apps/loaded.ts';
@@ -86,6 +87,7 @@ async function run({ config, hasSecret, loaded, verbs }: Known, args: Arguments)
     settings: loaded.settings,
     words,
     print: (line) => void process.stdout.write(`${line}\n`),
+    input: () => text(process.stdin),
     request: async (method, path, body) => {
       const token = args.text('token') ?? (await sign(config, hasSecret));
       return ask(args, token, method, path, body);
@@ -112,8 +114,7 @@ async function ask(
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
     throw new Error(`expected a server at ${url.origin}, got: ${cause} (--url says where it is)`, { cause: error });
   });
-  const text = await response.text();
-  return { status: response.status, body: textOrJson(text) };
+  return { status: response.status, body: textOrJson(await response.text()) };
 }
 
 async function sign({ auth }: Config, hasSecret: boolean): Promise<string> {
@@ -127,10 +128,10 @@ async function sign({ auth }: Config, hasSecret: boolean): Promise<string> {
   return jwt.setIssuedAt().setExpirationTime('5m').sign(secretBytes(auth.jwt_secret));
 }
 
-function textOrJson(text: string): unknown {
+function textOrJson(answer: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(answer) as unknown;
   } catch {
-    return text;
+    return answer;
   }
 }

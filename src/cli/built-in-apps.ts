@@ -2,5 +2,8 @@
 import type { BuiltIn } from '../apps/find.ts';
 
 export const BUILT_IN: BuiltIn = {
+  accounts: () => import('../apps/accounts/app.ts'),
+  conversations: () => import('../apps/conversations/app.ts'),
+  media: () => import('../apps/media/app.ts'),
   webhooks: () => import('../apps/webhooks/app.ts'),
 };

@@ -59,7 +59,8 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const { config, onEnd, apps = [], isWorker = false } = setup;
   const name = nodeName(config);
   const logs = new LogFactory(parseLevels(config.logging.level), config.logging.format, { node: name });
-  const storage = await buildStorage(config, name, logs);
+  const ephemeral = apps.flatMap(({ app }) => app.ephemeral ?? []);
+  const storage = await buildStorage(config, name, logs, ephemeral);
   const { bus, views } = storage;
   const frameHandlers = new Map<string, FrameHandler>();
   const core = buildCore({ config, name, logs, storage, frameHandlers });

@@ -102,7 +102,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   // subscriptions.ts
   subscriptions: Subscription[] = [];
   /** The subscriptions by topic, once they are too many to be looked through. */
-  byTopic: Map<Topic, Subscription> | null = null;
+  byTopic: Map<Topic, number> | null = null;
   patterns: string[] | null = null;
   /** How many of the subscriptions the client named itself. */
   named = 0;

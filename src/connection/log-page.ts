@@ -7,6 +7,7 @@ import type { Refusal } from '../protocol/errors.ts';
 import type { ClientFrame } from '../protocol/frames.ts';
 import type { Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
+import { readAllowed } from '../service/readable.ts';
 import type { PreparedRange } from '../router/prepared-ranges.ts';
 import type { Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
@@ -20,13 +21,17 @@ export function askForPage(
   frame: ClientFrame | null,
   arrived: (page: History | Refusal) => void,
 ): void {
-  connection.isReading = true;
-  connection.context.broker.read(topic, request, (page) => {
+  const { context, principal } = connection;
+  const answered = (page: History | Refusal): void => {
     connection.cell.answer(() => {
       connection.isReading = false;
       arrived(page);
     }, frame);
-  });
+  };
+  connection.isReading = true;
+  // A subscription stands where its owner has let it begin.
+  if (frame === null) context.broker.read(topic, request, answered);
+  else readAllowed(context, principal, topic, request, answered);
 }
 
 /** Whether a page that has arrived can be written. If not, reading goes on when the socket has drained. */

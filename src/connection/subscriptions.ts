@@ -20,6 +20,8 @@ import { clearWaiting, enqueue } from './waiting-list.ts';
 
 /** So many subscriptions are looked through; with more, a map of them is made. */
 const LOOKED_THROUGH = 16;
+/** Fewer than this share of the subscriptions are taken out one by one: going through all of them would cost more. */
+const FEW = 8;
 /** So many patterns are tried one by one. */
 const TRIED = 4;
 /** The patterns of a connection by their segments. A list of patterns is never changed, only replaced. */
@@ -33,8 +35,9 @@ export function activeSubscriptions({ patterns, named }: Connection): number {
 export function findSubscription(connection: Connection, topic: Topic): Subscription | undefined {
   const { subscriptions } = connection;
   if (subscriptions.length <= LOOKED_THROUGH) return subscriptions.find((found) => found.topic.name === topic);
-  connection.byTopic ??= new Map(subscriptions.map((found) => [found.topic.name, found]));
-  return connection.byTopic.get(topic);
+  connection.byTopic ??= new Map(subscriptions.map((found, place) => [found.topic.name, place]));
+  const place = connection.byTopic.get(topic);
+  return place === undefined ? undefined : subscriptions[place];
 }
 
 /** The subscription also where a pattern of the connection has it of a topic that rests: then it rests no longer. */
@@ -65,15 +68,12 @@ export function isMatchedName({ patterns, principal }: Connection, topic: Topic)
 export function addSubscription(connection: Connection, subscription: Subscription): void {
   if (connection.subscriptions.length === 0) connection.subscriptions = [subscription];
   else connection.subscriptions.push(subscription);
-  connection.byTopic?.set(subscription.topic.name, subscription);
+  connection.byTopic?.set(subscription.topic.name, connection.subscriptions.length - 1);
 }
 
 /** Ends a subscription: what is queued is purged, nothing of the topic arrives any more. */
 export function endSubscription(connection: Connection, subscription: Subscription): void {
-  leave(connection, subscription);
-  const at = connection.subscriptions.indexOf(subscription);
-  if (at !== -1) connection.subscriptions.splice(at, 1);
-  forgetName(connection, subscription);
+  endAll(connection, new Set([subscription]));
 }
 
 /**
@@ -108,23 +108,35 @@ export function disclaim(connection: Connection, subscription: Subscription): vo
   connection.named -= 1;
 }
 
-/** Many at once: the list is gone through once. */
+/** Many at once: the list is gone through once; of a long list few are taken out one by one. */
 function endAll(connection: Connection, ended: ReadonlySet<Subscription>): void {
   if (ended.size === 0) return;
   for (const subscription of ended) leave(connection, subscription);
-  connection.subscriptions = connection.subscriptions.filter((other) => !ended.has(other));
-  for (const subscription of ended) forgetName(connection, subscription);
+  const { byTopic, subscriptions } = connection;
+  if (byTopic !== null && ended.size * FEW < subscriptions.length) {
+    for (const subscription of ended) takeOut(subscriptions, byTopic, subscription);
+    return;
+  }
+  connection.subscriptions = subscriptions.filter((other) => !ended.has(other));
+  connection.byTopic = null;
+}
+
+/** Swap-remove: the last subscription takes the place of the one that goes. */
+function takeOut(subscriptions: Subscription[], byTopic: Map<Topic, number>, subscription: Subscription): void {
+  const { name } = subscription.topic;
+  const place = byTopic.get(name);
+  if (place === undefined || subscriptions[place] !== subscription) return;
+  byTopic.delete(name);
+  const last = subscriptions.pop() as Subscription;
+  if (last === subscription) return;
+  subscriptions[place] = last;
+  byTopic.set(last.topic.name, place);
 }
 
 function leave(connection: Connection, subscription: Subscription): void {
   disclaim(connection, subscription);
   settleBooks(connection, subscription);
   connection.context.router.leave(subscription);
-}
-
-function forgetName({ byTopic }: Connection, subscription: Subscription): void {
-  const { name } = subscription.topic;
-  if (byTopic?.get(name) === subscription) byTopic.delete(name);
 }
 
 /** Ends everything, when the connection does. */

@@ -42,6 +42,7 @@ export class HeldBroker implements Broker {
       },
       epochChanged: (topic, epoch, first) => listener.epochChanged(topic, epoch, first),
       renumbered: (topic, position, hasHistory) => listener.renumbered(topic, position, hasHistory),
+      withdrawn: (topic, upTo) => listener.withdrawn(topic, upTo),
       forgotten: (topic) => listener.forgotten(topic),
     });
   }
@@ -64,6 +65,10 @@ export class HeldBroker implements Broker {
 
   append(topic: Topic, position: Position, timestamp: number, draft: Draft, reply: Reply<Appended>): void {
     this.call('append', reply, (late) => this.inner.append(topic, position, timestamp, draft, late));
+  }
+
+  withdraw(topic: Topic, upTo: number, reply: Reply<null>): void {
+    this.inner.withdraw(topic, upTo, reply);
   }
 
   useHistory(sourceOf: HistorySourceOf): void {

@@ -235,6 +235,7 @@ export class TestRig {
     this.router = this.context.router;
     this.backlog = this.context.backlog;
     this.sweep = () => {
+      this.router.beat();
       memory.sweep();
       this.router.sweep();
     };

@@ -78,6 +78,10 @@ export const COMMANDS = {
       user: user.optional().describe('all tokens of a user issued until now, or until issued_before'),
       tenant,
       issued_before: z.number().positive().optional().describe('seconds since 1970; alone: the tokens of everybody'),
+      closed: z
+        .boolean()
+        .optional()
+        .describe('with user: true refuses these tokens with 403 account_inactive, instead of 401 token_revoked'),
       ttl_secs: z
         .int()
         .min(1)

@@ -112,6 +112,28 @@ describe('the link', () => {
   });
 });
 
+test('tables that are missing and tables that cannot be made are two troubles, each told once, and both end by themselves', async () => {
+  let found: readonly string[] | DatabaseError = ['notes 0001'];
+  const told: string[] = [];
+  const log = { ...silentLog, error: (message: string) => void told.push(message) };
+  const prepare = async (): Promise<readonly string[]> => {
+    if (found instanceof DatabaseError) throw found;
+    return found;
+  };
+  const link = new DatabaseLink(new SimulatedDatabase(new Shelf(), clock), { ...ports, log, prepare });
+  await link.start();
+  await pass(5_000);
+  expect(link.trouble).toBe('unmigrated');
+  found = new DatabaseError('refused', 'permission denied for database chat (42501)');
+  await pass(5_000);
+  expect(link.trouble).toBe('unmigratable');
+  expect(told).toEqual([expect.stringContaining('lacks migrations'), 'Database cannot be migrated']);
+  found = [];
+  await pass(5_000);
+  expect(link.trouble).toBe(null);
+  await link.stop();
+});
+
 describe('the group commit', () => {
   let shelf: Shelf;
   let database: SimulatedDatabase;

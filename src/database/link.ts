@@ -10,8 +10,11 @@ import type { DatabaseDriver, Rows, Session } from './driver.ts';
 import { unfitness } from './fitness.ts';
 import { DatabaseStatistics } from './statistics.ts';
 
-/** `unfit`: it is not PostgreSQL 15 in UTF-8. `unmigrated`: tables of applications are missing. */
-export type DatabaseTrouble = 'starting' | 'away' | 'unfit' | 'unmigrated';
+/**
+ * `unfit`: it is not PostgreSQL 15 in UTF-8. `unmigrated`: tables of applications are missing. `unmigratable`: a migration, or
+ * looking what there is of them, fails and will fail again, as without the right to make tables.
+ */
+export type DatabaseTrouble = 'starting' | 'away' | 'unfit' | 'unmigrated' | 'unmigratable';
 
 export interface LinkPorts {
   readonly clock: Clock;
@@ -120,17 +123,17 @@ export class DatabaseLink {
   }
 
   private async prepared(session: Session): Promise<DatabaseTrouble | null> {
-    const isNew = this.state !== 'unmigrated';
     try {
       const missing = await this.ports.prepare(session);
       if (missing.length === 0) return null;
       const cure = 'run signalbox database migrate, or set database.migrate';
-      if (isNew) this.ports.log.error(`Database lacks migrations: ${cure}`, { missing });
+      if (this.state !== 'unmigrated') this.ports.log.error(`Database lacks migrations: ${cure}`, { missing });
+      return 'unmigrated';
     } catch (error) {
       if (!(error instanceof DatabaseError) || error.isTemporary) throw error;
-      if (isNew) this.ports.log.error('Database cannot be migrated', { error: error.message });
+      if (this.state !== 'unmigratable') this.ports.log.error('Database cannot be migrated', { error: error.message });
+      return 'unmigratable';
     }
-    return 'unmigrated';
   }
 
   private became(state: DatabaseTrouble | null, error: unknown): void {

@@ -12,7 +12,7 @@ import { writeProblem } from '../service/checks.ts';
 import { chargeUser } from '../service/rates.ts';
 import { addressOf, authenticate, refused, roleProblem, servingProblem, withHeaders } from './api.ts';
 import { readBody } from './json-body.ts';
-import { addressRate, userRate } from './rate-headers.ts';
+import { addressRate, strangerRate, userRate } from './rate-headers.ts';
 
 /** Addresses of strangers that are remembered for their rate. */
 const STRANGERS = 100_000;
@@ -31,7 +31,7 @@ export function applicationRoutes(
     path: route.path,
     senderOf,
     ...(route.maxBody === undefined ? {} : { maxBody: route.maxBody }),
-    ...(route.body === 'bytes' ? { takesBytes: true } : {}),
+    ...(route.body === 'bytes' || route.body === 'stream' ? { takes: route.body } : {}),
     authorize: (head, decide) => {
       const away = servingProblem(parts);
       if (away !== null) return decide({ answer: refused(away) });
@@ -52,17 +52,22 @@ function admitStranger(parts: NodeParts, strangers: KeyedBuckets, route: Applica
   const { context } = parts;
   const { limits, clock, users, counters } = context;
   const network = networkOf(address);
+  // Nothing of the answer is this caller's own, so caches may keep what the application lets them.
+  const answered = (response: HttpResponse): HttpResponse => ({
+    ...response,
+    headers: { ...strangerRate(context, strangers, address), ...response.headers },
+  });
   const now = clock.elapsed();
   const cost = Math.min(route.cost, users.rate.burst);
   if (limits.limitRates && !strangers.take(network, cost, now)) {
     counters.rateLimited.add('address');
     const wait = strangers.wait(network, cost, now);
     const message = `expected at most ${users.rate.perSecond} tokens per second for this address`;
-    return { answer: refused(refusal('rate_limited', message, wait)) };
+    return { answer: answered(refused(refusal('rate_limited', message, wait))) };
   }
   const problem = route.writes ? writeProblem(context) : null;
-  if (problem !== null) return { answer: refused(problem) };
-  return { handle: (request) => answer(route, request, null, address) };
+  if (problem !== null) return { answer: answered(refused(problem)) };
+  return { handle: async (request) => answered(await answer(route, request, null, address)) };
 }
 
 function admit(parts: NodeParts, route: ApplicationRoute, principal: Principal, address: string): Verdict {
@@ -107,7 +112,10 @@ function readQuery({ query }: ApplicationRoute, request: HttpRequest): { readonl
 
 function readBodyOf({ body }: ApplicationRoute, request: HttpRequest): ReturnType<typeof readBody> {
   if (body === 'bytes') return { value: request.bytes ?? new Uint8Array() };
+  if (body === 'stream') return { value: request.stream ?? nothing() };
   if (body !== null) return readBody(request.body, body);
   if (request.body === '') return { value: undefined };
   return { response: refused(refusal('malformed', 'expected no body')) };
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -2,6 +2,7 @@
  * How much of its rate a caller has left: `X-RateLimit-Limit` tokens of a full bucket, `-Remaining` tokens that are
  * there, `-Reset` when the bucket is full again, in seconds since 1970.
  */
+import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import type { Level } from '../limits/token-bucket.ts';
 import type { UserUsage } from '../limits/user-limits.ts';
 import { networkOf } from '../node/client-address.ts';
@@ -24,6 +25,12 @@ export function userRate({ clock, users, nodeBucket, limits }: ServiceContext, u
 /** Of the bucket of failed tokens from an address, for callers that are not known yet. */
 export function addressRate({ failures, context }: NodeParts, address: string): RateHeaders {
   return headersOf(failures.level(networkOf(address), context.clock.elapsed()), context.clock);
+}
+
+/** Of the bucket of strangers from an address, who call what is open to everybody. */
+export function strangerRate({ clock, limits }: ServiceContext, strangers: KeyedBuckets, address: string): RateHeaders {
+  if (!limits.limitRates) return {};
+  return headersOf(strangers.level(networkOf(address), clock.elapsed()), clock);
 }
 
 function headersOf({ limit, remaining, fullInMs }: Level, clock: Clock): RateHeaders {

@@ -35,6 +35,7 @@ const CLOSE_BY_REASON: Partial<Record<Reason, CloseReason>> = {
   token_invalid: 'token_revoked',
   token_revoked: 'token_revoked',
   token_missing: 'token_revoked',
+  account_inactive: 'forbidden',
   not_allowed: 'forbidden',
   origin_not_allowed: 'forbidden',
   connection_limit: 'over_capacity',

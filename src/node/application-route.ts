@@ -14,8 +14,8 @@ export interface ApplicationRoute {
   readonly path: string;
   readonly access: Access;
   readonly summary: string;
-  /** Of a JSON body; `bytes` as they came; `null` takes none. */
-  readonly body: z.ZodType | 'bytes' | null;
+  /** Of a JSON body; `bytes` as they came; `stream` while they come; `null` takes none. */
+  readonly body: z.ZodType | 'bytes' | 'stream' | null;
   readonly query: z.ZodType | null;
   /** What good answers hold, by status. */
   readonly answers: Readonly<Record<number, z.ZodType>>;

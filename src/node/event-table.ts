@@ -11,7 +11,12 @@ import type { Refusal } from '../protocol/errors.ts';
 export interface ServerEvent {
   readonly event: string;
   readonly args: readonly JsonValue[];
+  /** Of a publication: who is not sent it. */
+  readonly except?: Excepted;
 }
+
+/** All clients of a user, or the one that has taken this id for its own ({@link ClientEvent.data}). */
+export type Excepted = { readonly user: string } | { readonly clientId: string };
 
 /** The answer to an event, as its acknowledgement hands it over. */
 export type EventAnswer = { readonly ok: boolean } & Readonly<Record<string, JsonValue>>;
@@ -20,8 +25,11 @@ export type EventAnswer = { readonly ok: boolean } & Readonly<Record<string, Jso
 export interface ClientEvent {
   /** The type of a frame: of an application (`X-…`), or of the server (docs/protocol.md). */
   readonly type: string;
-  /** `data` of the frame. Without, it is the first argument. A throw refuses the event. */
-  readonly data?: (args: readonly JsonValue[]) => JsonValue | Refusal | undefined;
+  /**
+   * `data` of the frame. Without, it is the first argument. A throw refuses the event.
+   * @param own an id by which the client knows its own publication again ({@link ServerEvent.except}): the one that is given, or one that nobody has
+   */
+  readonly data?: (args: readonly JsonValue[], own: (clientId?: string) => string) => JsonValue | Refusal | undefined;
   /** What the client is sent when the frame is answered, beside the acknowledgement that it may have asked for. */
   readonly answered?: (answer: EventAnswer, args: readonly JsonValue[]) => ServerEvent | null;
 }
@@ -37,8 +45,19 @@ export interface PublishedEvent {
   readonly id?: string;
   readonly timestamp: number;
   readonly from: string;
+  /** That of its sender, where it has one. */
+  readonly client_id?: string;
   readonly payload: JsonValue;
   readonly replayed: boolean;
+}
+
+/** Who has been let in. */
+export interface Newcomer {
+  readonly principal: Principal;
+  /** `socket.id` of the client. */
+  readonly socket: string;
+  /** Milliseconds from its request until now. */
+  readonly tookMs: number;
 }
 
 export interface EventTable {
@@ -49,10 +68,12 @@ export interface EventTable {
   /** Whether clients have the server's own events too: `subscribe`, `publish` and so on. Without, they have not. */
   readonly withServerEvents?: boolean;
   /**
-   * What a publication is called: asked once for all of its readers. `null`: it is not sent. Without, it is a `message`
-   * or a `direct`. A throw is that, too.
+   * What a publication is called: asked once for all of its readers. `null`: it is not sent. `undefined`, or without this member: it
+   * is a `message` or a `direct`. A throw is that, too.
    */
-  readonly published?: (publication: PublishedEvent) => ServerEvent | null;
+  readonly published?: (publication: PublishedEvent) => ServerEvent | null | undefined;
   /** Why a client may not come in, as the text of its `connect_error`, or `null`. A throw lets nobody in. */
   readonly connecting?: (auth: Readonly<Record<string, unknown>>, principal: Principal) => string | null;
+  /** What a client is sent when it has been let in, before anything else of the table. A throw sends nothing. */
+  readonly welcome?: (newcomer: Newcomer) => ServerEvent | null;
 }

@@ -194,10 +194,10 @@ const PLANS: Plans = {
     };
   },
 
-  revoke: (self, { jti, user, tenant, issued_before: issuedBefore, ttl_secs: seconds }) => {
+  revoke: (self, { jti, user, tenant, issued_before: issuedBefore, closed: isClosed, ttl_secs: seconds }) => {
     const { authenticator } = self.parts;
     const now = self.node.parts.context.clock.now();
-    const revocation = { jti, user, tenant, issuedBefore };
+    const revocation = { jti, user, tenant, issuedBefore, isClosed };
     const touched = self.open().filter(({ principal }) => authenticator.revocations.covers(revocation, principal, now));
     return {
       connections: touched.length,

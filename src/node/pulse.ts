@@ -3,39 +3,54 @@ import type { Actor, StopReason } from '../actor/actor.ts';
 import { ActorCell } from '../actor/actor-cell.ts';
 import type { Policy, Supervisor } from '../actor/supervisor.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
+import { Sweeps, type Sweep } from '../telemetry/sweeps.ts';
 
 const BEAT_MS = 1_000;
 
 const POLICY: Policy = {
-  inbox: { capacity: 1, bytes: 1 },
+  inbox: { capacity: 2, bytes: 1 },
   maxFailures: 10,
   windowMs: 60_000,
   backoff: { minMs: 100, maxMs: 10_000 },
   atLimit: 'escalate',
 };
 
-export class Pulse implements Actor<'beat'> {
+type Beat = 'beat' | 'sweep';
+
+/** What a node does once a second, and in the turns after it. */
+export interface PulseWork {
+  beat(): void;
+  readonly sweeps: readonly Sweep[];
+}
+
+export class Pulse implements Actor<Beat> {
   readonly id = 'pulse';
   /** How late the last beat was, in ms: what the event loop was blocked for. */
   lagMs = 0;
   private expectedAt = 0;
   private timer: Timer | null = null;
-  private readonly cell: ActorCell<'beat'>;
+  private readonly cell: ActorCell<Beat>;
   private readonly clock: Clock;
   private readonly scheduler: Scheduler;
-  private readonly work: () => void;
+  private readonly work: PulseWork;
+  private readonly sweeps: Sweeps;
   private readonly escalate: () => void;
 
   /**
-   * @param work what is done every beat
    * @param escalate called when the work failed so often that the node cannot go on
    */
-  constructor(supervisor: Supervisor, clock: Clock, scheduler: Scheduler, work: () => void, escalate: () => void) {
+  constructor(supervisor: Supervisor, clock: Clock, scheduler: Scheduler, work: PulseWork, escalate: () => void) {
     this.clock = clock;
     this.scheduler = scheduler;
     this.work = work;
     this.escalate = escalate;
-    this.cell = new ActorCell<'beat'>({ supervisor, policy: POLICY }, () => this);
+    this.cell = new ActorCell<Beat>({ supervisor, policy: POLICY }, () => this);
+    this.sweeps = new Sweeps(scheduler, work.sweeps, () => this.cell.tell('sweep', 0));
+  }
+
+  /** Whether a round goes on in another turn. */
+  get isSweeping(): boolean {
+    return this.sweeps.isWaiting;
   }
 
   start(): void {
@@ -46,13 +61,16 @@ export class Pulse implements Actor<'beat'> {
   end(): void {
     this.timer?.cancel();
     this.timer = null;
+    this.sweeps.end();
   }
 
-  receive(): void {
+  receive(message: Beat): void {
+    if (message === 'sweep') return this.sweeps.goOn();
     const now = this.clock.elapsed();
     this.lagMs = Math.max(0, now - this.expectedAt);
     this.expectedAt = now + BEAT_MS;
-    this.work();
+    this.work.beat();
+    this.sweeps.beat();
   }
 
   failed(): void {}
@@ -62,7 +80,7 @@ export class Pulse implements Actor<'beat'> {
     if (reason === 'failure_limit') this.escalate();
   }
 
-  describe(): string {
-    return 'beat';
+  describe(message: Beat): string {
+    return message;
   }
 }

@@ -14,6 +14,8 @@ export interface HttpRequest {
   readonly body: string;
   /** The whole body as it came, for routes that take bytes; their `body` is empty. */
   readonly bytes?: Uint8Array;
+  /** The body while it arrives, for routes that take a stream; without, there is none. It throws a `BodyError` where it breaks off. */
+  readonly stream?: AsyncIterable<Uint8Array>;
   /** Address of the peer: a proxy's, where there is one. */
   readonly address: string;
 }
@@ -54,7 +56,7 @@ export function allowHeader(methods: readonly Method[]): string {
 }
 
 /** What is known of a request before its body. */
-export type RequestHead = Omit<HttpRequest, 'body' | 'bytes'>;
+export type RequestHead = Omit<HttpRequest, 'body' | 'bytes' | 'stream'>;
 
 export type Handler = (request: HttpRequest) => Promise<HttpResponse> | HttpResponse;
 
@@ -73,8 +75,8 @@ interface Endpoint {
   readonly path: string;
   /** Bytes of a body; without, 1 MiB. */
   readonly maxBody?: number;
-  /** The body is handed over as bytes, whatever they are; without, as text in UTF-8. */
-  readonly takesBytes?: boolean;
+  /** The body is handed over as bytes, whatever they are, or while it arrives; without, as text in UTF-8. */
+  readonly takes?: 'bytes' | 'stream';
   /** Headers of every answer, also of those that the transport gives itself: a body that is too large, a handler that throws. */
   headers?(request: Pick<HttpRequest, 'header'>): Readonly<Record<string, string>>;
   /** Whose share of what arrives a body takes; without, the peer's. */

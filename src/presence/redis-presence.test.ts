@@ -41,7 +41,7 @@ async function storeInRedis(mode: CountMode): Promise<PresenceStoreUnderTest> {
     topicTtlMs: 3_600_000,
   };
   const broker = new DistributedBroker(options, logs, systemClock, systemScheduler);
-  const unheard = { published() {}, epochChanged() {}, renumbered() {}, forgotten() {} };
+  const unheard = { published() {}, epochChanged() {}, renumbered() {}, withdrawn() {}, forgotten() {} };
   await broker.start(unheard);
   return { store, log: (topic) => payloadsOf(broker, presenceTopic(topic)), dispose: () => broker.stop() };
 }

@@ -87,6 +87,20 @@ export const ERRORS = {
     when: 'the token cannot be verified: signature, algorithm, issuer, audience, or a claim of the wrong type',
     remedy: "run ./signalbox token --check <jwt> with the server's secret: it says which check fails",
   },
+  credentials_invalid: {
+    code: 401,
+    temporary: false,
+    strike: false,
+    when: 'a login whose e-mail address or password is wrong: nobody is told which',
+    remedy: 'ask the user again',
+  },
+  account_inactive: {
+    code: 403,
+    temporary: false,
+    strike: false,
+    when: 'the account of the user was deactivated',
+    remedy: 'an operator activates it again: ./signalbox accounts activate',
+  },
   origin_not_allowed: {
     code: 403,
     temporary: false,
@@ -131,12 +145,26 @@ export const ERRORS = {
     when: 'a History or GetMissedMessages of this connection is still unanswered',
     remedy: 'wait for its Status, then ask again',
   },
+  wrong_state: {
+    code: 409,
+    temporary: false,
+    strike: false,
+    when: 'what was asked for cannot be done in the state that this is in: the members of a private conversation are fixed, a group is full',
+    remedy: 'look at its state, which others may have changed meanwhile; the message says what was expected',
+  },
   payload_too_large: {
     code: 413,
     temporary: false,
     strike: true,
-    when: 'the message is larger than max_message_size',
+    when: 'the message is larger than max_message_size, or an upload than what is taken there',
     remedy: 'keep messages below max_message_size of the first Status; store large objects elsewhere and send a link',
+  },
+  unsupported_media_type: {
+    code: 415,
+    temporary: false,
+    strike: false,
+    when: 'the bytes of an upload are of a type that is not taken there, or of another than its sender says',
+    remedy: 'send one of the types that the message names; the bytes decide, and not the name of the file',
   },
   pattern_not_supported: {
     code: 422,
@@ -250,6 +278,13 @@ export const ERRORS = {
     strike: false,
     when: 'an application needs the database, and that is away, has no connection free, or was too slow',
     remedy: 'wait retry_after_ms, then send it again; nothing was stored, and topics go on meanwhile',
+  },
+  storage_unavailable: {
+    code: 503,
+    temporary: true,
+    strike: false,
+    when: 'the storage of uploads cannot take or give files now: its disk is full, or its service is away',
+    remedy: 'wait retry_after_ms, then send it again; nothing was stored',
   },
   outcome_unknown: {
     code: 503,

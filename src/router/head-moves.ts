@@ -85,6 +85,16 @@ export class HeadMoves {
     topic.hasLost = false;
   }
 
+  /** What is kept up to a sequence is given up: whoever waits for some of it reads it where it is kept now. */
+  withdraw(topic: RoutedTopic, upTo: number): void {
+    this.fanOut.route(topic);
+    for (const subscription of topic.subscriptions) {
+      const isWaiting = subscription.state === LIVE && subscription.queued > 0 && subscription.written < upTo;
+      if (isWaiting) subscription.owner.fellBehind(subscription);
+    }
+    topic.withdraw(upTo);
+  }
+
   /** The head is there: subscribers that are behind go on from the log. */
   private reach(topic: RoutedTopic, sequence: number): void {
     if (sequence > topic.head) this.jump(topic, sequence);

@@ -48,6 +48,11 @@ export class PageCache {
     this.oldest = (this.oldest + 1) % MAX_PAGES;
   }
 
+  forget(topic: RoutedTopic): void {
+    this.entries = this.entries.filter((entry) => entry.topic !== topic);
+    this.oldest = 0;
+  }
+
   /** Forgets what nobody has asked for since the last time. Call it about once a second. */
   sweep(): void {
     this.entries = this.entries.filter(({ isUsed }) => isUsed);

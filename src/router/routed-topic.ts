@@ -1,7 +1,7 @@
 /** A topic as one node serves it: who listens, and its tail, encoded once per format. */
 import type { Codec } from '../protocol/codec.ts';
 import { CODECS } from '../protocol/codecs.ts';
-import type { Publication } from '../protocol/position.ts';
+import type { Position, Publication } from '../protocol/position.ts';
 import { clientName, type Topic } from '../protocol/topic.ts';
 import type { SegmentPool } from '../segments/segment-pool.ts';
 import type { Segment } from '../segments/segment.ts';
@@ -73,6 +73,11 @@ export class RoutedTopic {
   /** The oldest sequence that the tail of a format holds; `head + 1` when it holds none. */
   tailFirst({ index }: Codec): number {
     return this.tails[index]?.log.first ?? this.head + 1;
+  }
+
+  /** Whether the node has everything that follows a position: then the log need not be asked about it. */
+  hasAllAfter({ epoch, sequence }: Position, codec: Codec): boolean {
+    return epoch === this.epoch && sequence <= this.head && sequence + 1 >= this.tailFirst(codec);
   }
 
   /** Begins a tail for a format when the first subscriber that needs it comes. */
@@ -147,6 +152,12 @@ export class RoutedTopic {
   cutAt(head: number): void {
     this.moveTo(head);
     for (const tail of this.tails) tail?.log.truncate(head + 1);
+  }
+
+  /** Gives up what the tails hold up to a sequence. */
+  withdraw(upTo: number): void {
+    this.forgetPrepared();
+    for (const tail of this.tails) tail?.log.dropBefore(upTo + 1);
   }
 
   /** Gives all memory back. Nothing of it waits to be routed any more, even if it is still listed for the end of the turn. */

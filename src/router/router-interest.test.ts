@@ -236,6 +236,20 @@ describe('topics that nobody listens to', () => {
     expect(rig.interest.released).toEqual(['chat.a']);
   });
 
+  test('are looked through in several turns when there are very many', () => {
+    const rig = new RouterRig({ maxTopics: 5_000 });
+    const ada = new TestSubscriber();
+    const subscriptions = Array.from({ length: 5_000 }, (_, at) => rig.subscribe(`chat.t${at}`, ada));
+    for (const subscription of subscriptions) rig.router.leave(subscription);
+    rig.clock.advance(LINGER_MS);
+    const turns = Array.from({ length: 3 }, () => [rig.router.sweep(), rig.router.usage().topics]);
+    expect(turns).toEqual([
+      ['has_time', 3_000],
+      ['has_time', 1_000],
+      ['nothing', 0],
+    ]);
+  });
+
   test('are opened anew at the head of then', () => {
     const rig = new RouterRig();
     rig.router.leave(rig.subscribe('chat.a', new TestSubscriber()));

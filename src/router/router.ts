@@ -9,6 +9,7 @@ import { SegmentPool } from '../segments/segment-pool.ts';
 import type { Segment } from '../segments/segment.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
+import { ONE_TURN, Round, type Remainder } from '../telemetry/round.ts';
 import type { TraceLimits } from '../telemetry/message-trace.ts';
 import { EarlyNews } from './early-news.ts';
 import { FanOut } from './fan-out.ts';
@@ -51,6 +52,9 @@ export class Router {
   private readonly fanOut: FanOut;
   private readonly moves: HeadMoves;
   private readonly prepared = new PreparedTopics();
+  private readonly round = new Round<RoutedTopic>();
+  /** Subscriptions that ended since the last beat, because their topics rest. */
+  private ended = 0;
   private readonly pool: SegmentPool;
   /** By all topics that are conflated. */
   private readonly conflated: Held = { bytes: 0 };
@@ -201,6 +205,13 @@ export class Router {
     if (topic !== undefined) this.moves.renumbered(topic, position, hasHistory);
   }
 
+  withdrawn(name: Topic, upTo: number): void {
+    const topic = this.topics.get(name);
+    if (topic === undefined) return;
+    this.moves.withdraw(topic, upTo);
+    this.pages.forget(topic);
+  }
+
   rests(name: Topic): boolean {
     return this.resting.has(name);
   }
@@ -235,21 +246,25 @@ export class Router {
     this.prepared.forget();
   }
 
-  /** Drops the topics that nobody has listened to for a while. Call it about once a second. */
-  sweep(): void {
+  /** Call it about once a second. */
+  beat(): void {
     this.tracing.expire();
     this.pages.sweep();
+    this.ended = 0;
+  }
+
+  /**
+   * Drops the topics that nobody has listened to for a while, of as many as one turn has time for. Call it about once a
+   * second, and soon again while something remains.
+   * @param most topics of one turn
+   */
+  sweep(most = ONE_TURN): Remainder {
     const now = this.clock.elapsed();
     const deadline = now - this.options.lingerMs;
     const silentSince = now - this.options.restMs;
-    let ended = 0;
-    for (const topic of this.topics.all()) {
-      if (this.retained.awaits(topic)) continue;
-      if (topic.idleSince !== -1) {
-        if (topic.idleSince <= deadline) this.drop(topic);
-      } else if (topic.activeAt <= silentSince && ended < ENDED_AT_ONCE && this.patterns.matchesAny(topic.name))
-        ended += this.resting.rest(topic, (silent) => this.drop(silent));
-    }
+    if (this.round.isOver) this.round.begin(this.topics.all(), this.topics.size);
+    this.round.next(most, (topic) => this.sweepTopic(topic, deadline, silentSince));
+    return this.round.isOver ? 'nothing' : 'has_time';
   }
 
   /** For metrics and audits. */
@@ -259,6 +274,14 @@ export class Router {
 
   openTopics(): Iterable<RoutedTopic> {
     return this.topics.all();
+  }
+
+  private sweepTopic(topic: RoutedTopic, deadline: number, silentSince: number): void {
+    if (this.retained.awaits(topic)) return;
+    if (topic.idleSince !== -1) {
+      if (topic.idleSince <= deadline) this.drop(topic);
+    } else if (topic.activeAt <= silentSince && this.ended < ENDED_AT_ONCE && this.patterns.matchesAny(topic.name))
+      this.ended += this.resting.rest(topic, (silent) => this.drop(silent));
   }
 
   /** Whether the broker tells of it, or is asked to. */

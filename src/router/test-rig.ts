@@ -135,6 +135,7 @@ export class TestInterest implements Interest {
 export interface RigOptions {
   readonly tail?: Partial<TailLimits>;
   readonly trace?: TraceLimits;
+  readonly maxTopics?: number;
 }
 
 export class RouterRig {
@@ -145,11 +146,11 @@ export class RouterRig {
   /** How often the router asked to be flushed in the middle of a turn. */
   flushedAtOnce = 0;
 
-  constructor({ tail = {}, trace }: RigOptions = {}) {
+  constructor({ tail = {}, trace, maxTopics = 1_000 }: RigOptions = {}) {
     this.broker = new MemoryBroker(
       {
         retention: { rules: [{ ...PLENTY, pattern: 'typing.**', messages: 0 }], fallback: PLENTY, direct: PLENTY },
-        maxTopics: 1_000,
+        maxTopics,
         maxBytes: 10_000_000,
         idempotencyWindowMs: 1_000,
         idempotencyKeys: 10,

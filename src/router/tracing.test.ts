@@ -110,10 +110,10 @@ describe('switching', () => {
     tracing.enable('chat.a', rig.clock.now() + 2_000);
     tracing.enable('chat.b', null);
     rig.clock.advance(1_999);
-    rig.router.sweep();
+    rig.router.beat();
     expect(tracing.list()).toHaveLength(2);
     rig.clock.advance(1);
-    rig.router.sweep();
+    rig.router.beat();
     expect(tracing.list()).toEqual([{ pattern: 'chat.b', since: rig.clock.now() - 2_000, until: null }]);
   });
 

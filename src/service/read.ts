@@ -7,6 +7,7 @@ import { PAGE_BYTES } from '../protocol/limits.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import type { ServiceContext } from './context.ts';
 import { nodeName } from './names.ts';
+import { readAllowed } from './readable.ts';
 
 interface PageDetails {
   readonly topic: string;
@@ -24,24 +25,25 @@ export interface HistoryPage {
 
 /** Reads a page. The caller has made sure that the principal may. */
 export function readPage(
-  { broker }: ServiceContext,
+  context: ServiceContext,
   principal: Principal,
   frame: HistoryFrame,
   reply: Reply<HistoryPage>,
 ): void {
-  broker.read(nodeName(principal, frame.topic), pageRequest(frame), (answer) =>
+  readAllowed(context, principal, nodeName(principal, frame.topic), pageRequest(frame), (answer) =>
     reply(isRefusal(answer) ? answer : { details: pageDetails(frame, answer), publications: answer.publications }),
   );
 }
 
 /** Where a topic's head is, and the oldest sequence that can be read. The caller has made sure that the principal may. */
 export function readPosition(
-  { broker }: ServiceContext,
+  context: ServiceContext,
   principal: Principal,
   topic: string,
   reply: Reply<{ readonly position: Position; readonly first: number }>,
 ): void {
-  broker.read(nodeName(principal, topic), { after: 'earliest', limit: 0, maxBytes: 0 }, (answer) => {
+  const request = { after: 'earliest', limit: 0, maxBytes: 0 } as const;
+  readAllowed(context, principal, nodeName(principal, topic), request, (answer) => {
     if (isRefusal(answer)) return reply(answer);
     const { epoch, top, first } = answer;
     reply({ position: { epoch, sequence: top }, first });

@@ -34,6 +34,14 @@ export interface TopicOwner {
   readonly mayAct: ((principal: Principal, action: Action, name: string, reply: DecisionReply) => void) | null;
   /** The actions that it decides on: on the others the token's rules decide. Without, all. */
   readonly decides?: readonly Action[] | undefined;
+  /**
+   * After which sequence the principal may read the topic, 0 for all of it: asked where older messages are read. Without,
+   * users that may subscribe read all of it.
+   */
+  readonly readable?:
+    | ((principal: Principal, name: string, reply: (after: number | Refusal) => void) => void)
+    | null
+    | undefined;
   /** Sees every message before it is published, and may change, store or refuse it; `null`: straight to the broker. */
   readonly publishing:
     | ((principal: Principal, name: string, draft: Draft, reply: (answer: Draft | StoredAt | Refusal) => void) => void)

@@ -2,6 +2,7 @@
 import { Ranking } from '../actor/ranking.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { leavingAtOnce } from '../telemetry/drop-oldest.ts';
+import { ONE_TURN, type Remainder } from '../telemetry/round.ts';
 import type { Session, SessionStore } from './session-store.ts';
 
 interface Kept {
@@ -68,16 +69,21 @@ export class MemorySessionStore implements SessionStore {
 
   load(id: string, reply: (answer: Session | null) => void): void {
     this.sweep();
-    reply(this.sessions.get(id)?.session ?? null);
+    const kept = this.sessions.get(id);
+    reply(kept === undefined || kept.expires <= this.clock.elapsed() ? null : kept.session);
   }
 
-  /** Forgets the expired. */
-  sweep(): void {
+  /** Forgets the expired, as many as one turn has time for. */
+  sweep(): Remainder {
     const now = this.clock.elapsed();
+    let left = ONE_TURN;
     for (const [id, { expires }] of this.sessions) {
-      if (expires > now) return;
+      if (expires > now) return 'nothing';
+      if (left === 0) return 'has_time';
+      left -= 1;
       this.forget(id);
     }
+    return 'nothing';
   }
 
   private tenantOf({ tenant }: Session): Tenant {

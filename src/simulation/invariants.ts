@@ -12,11 +12,15 @@ export function checkInvariants(world: World): void {
   checkBooks(world);
   checkRouting(world);
   checkSupervision(world);
-  // The node's pulse, its questions to owners, requests with frames and, while publications wait, its flush: connections have no timers that
+  // The node's pulse, the rest of its rounds, its questions to owners, requests with frames and, while publications wait, its flush: connections have no timers that
   // could outlive them.
   promise(
     world.clock.pendingTimers ===
-      (world.flusher.isCoalescing ? 2 : 1) + world.broker.timers + questions(world) + world.briefAnswers,
+      (world.flusher.isCoalescing ? 2 : 1) +
+        (world.isSweeping ? 1 : 0) +
+        world.broker.timers +
+        questions(world) +
+        world.briefAnswers,
     'no timer of a dead actor',
     () => `${world.clock.pendingTimers} timers are pending`,
   );

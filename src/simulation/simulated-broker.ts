@@ -18,6 +18,7 @@ import { refusal } from '../protocol/errors.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Segment } from '../segments/segment.ts';
+import type { Remainder } from '../telemetry/round.ts';
 import type { Stored } from './ledger.ts';
 import type { WorldBroker } from './world-broker.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -93,6 +94,10 @@ export class SimulatedBroker implements WorldBroker, BrokerListener {
     );
   }
 
+  withdraw(topic: Topic, upTo: number, reply: Reply<null>): void {
+    this.call(() => this.inner.withdraw(topic, upTo, (answer) => this.answer(() => reply(answer))), reply);
+  }
+
   useHistory(sourceOf: HistorySourceOf): void {
     this.inner.useHistory(sourceOf);
   }
@@ -115,6 +120,10 @@ export class SimulatedBroker implements WorldBroker, BrokerListener {
 
   renumbered(topic: Topic, position: Position, hasHistory: boolean): void {
     this.notice(topic, () => this.listener?.renumbered(topic, position, hasHistory));
+  }
+
+  withdrawn(topic: Topic, upTo: number): void {
+    this.notice(topic, () => this.listener?.withdrawn(topic, upTo));
   }
 
   forgotten(topic: Topic): void {
@@ -149,8 +158,8 @@ export class SimulatedBroker implements WorldBroker, BrokerListener {
 
   disturb(): void {}
 
-  sweep(): void {
-    this.inner.sweep();
+  sweep(most: number): Remainder {
+    return this.inner.sweep(most);
   }
 
   private call<T>(run: () => void, reply: Reply<T> | null): void {

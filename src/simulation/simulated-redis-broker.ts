@@ -16,6 +16,7 @@ import type { TopicLogs } from '../broker/topic-logs.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
+import type { Remainder } from '../telemetry/round.ts';
 import { CONFLATED, conflatedPayload } from './conflated-reader.ts';
 import type { Ledger } from './ledger.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -35,7 +36,6 @@ const TOPICS = ['chat.a', 'chat.b', 'chat.c', 'typing.x', CONFLATED] as const;
 const TIMERS = 2;
 
 export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
-  readonly timers = TIMERS;
   private healed = false;
   private listener: BrokerListener | null = null;
   private readonly redis: SimulatedRedis;
@@ -88,13 +88,23 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
     for (const link of this.links) link.mend();
   }
 
+  get timers(): number {
+    return TIMERS + [this.own, this.other].filter(({ isSweeping }) => isSweeping).length;
+  }
+
   get pending(): number {
     return this.links[0].pending + this.links[1].pending;
   }
 
   async start(listener: BrokerListener): Promise<void> {
     this.listener = listener;
-    void this.other.start({ published: () => {}, epochChanged: () => {}, renumbered: () => {}, forgotten: () => {} });
+    void this.other.start({
+      published: () => {},
+      epochChanged: () => {},
+      renumbered: () => {},
+      withdrawn: () => {},
+      forgotten: () => {},
+    });
     await this.own.start(this);
   }
 
@@ -116,6 +126,10 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
 
   append(topic: Topic, position: Position, timestamp: number, draft: Draft, reply: Reply<Appended>): void {
     this.own.append(topic, position, timestamp, draft, reply);
+  }
+
+  withdraw(topic: Topic, upTo: number, reply: Reply<null>): void {
+    this.own.withdraw(topic, upTo, reply);
   }
 
   useHistory(sourceOf: HistorySourceOf): void {
@@ -140,6 +154,10 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
 
   renumbered(topic: Topic, position: Position, hasHistory: boolean): void {
     this.listener?.renumbered(topic, position, hasHistory);
+  }
+
+  withdrawn(topic: Topic, upTo: number): void {
+    this.listener?.withdrawn(topic, upTo);
   }
 
   forgotten(topic: Topic): void {
@@ -174,7 +192,9 @@ export class SimulatedRedisBroker implements WorldBroker, BrokerListener {
     this.faults[Math.floor(((choice - 0.5) / 0.3) * this.faults.length)]?.(detail);
   }
 
-  sweep(): void {}
+  sweep(): Remainder {
+    return 'nothing';
+  }
 
   private linkAt(choice: number): SimulatedLogs {
     const [own, other] = this.links;

@@ -106,6 +106,12 @@ export class SimulatedRedis {
       const appended = this.appendAt(call);
       return () => call.reply(appended);
     }
+    if (call.kind === 'withdraw') {
+      const state = this.data.topics.get(call.topic);
+      if (state !== undefined) state.records = state.records.filter(({ sequence }) => sequence > call.upTo);
+      this.publish(call.topic, { kind: 'withdrawn', upTo: call.upTo }, null);
+      return () => call.reply(null);
+    }
     const use = call.once === null ? undefined : this.data.once.get(`${call.topic} ${call.once.key}`);
     if (use === undefined) {
       if (call.once !== null)

@@ -1,6 +1,7 @@
 /** A broker of a world: a broker whose work, answers and notices the schedule sets off one by one. */
 import type { Broker } from '../broker/broker.ts';
 import type { Topic } from '../protocol/topic.ts';
+import type { Remainder } from '../telemetry/round.ts';
 
 export interface WorldBroker extends Broker {
   /** No faults any more. */
@@ -19,5 +20,6 @@ export interface WorldBroker extends Broker {
   forget(topic: Topic): void;
   /** Something of its own goes wrong. @param payload for a message that somebody else publishes */
   disturb(choice: number, detail: number, payload: () => string): void;
-  sweep(): void;
+  /** @param most topics of one turn */
+  sweep(most: number): Remainder;
 }

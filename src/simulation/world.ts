@@ -69,6 +69,8 @@ export const DISTRIBUTED_PARTS: Parts = { ...REAL_PARTS, distributed: (...args) 
 const LINGER_MS = 20_000;
 /** So short that topics rest within a world's time. */
 const REST_MS = 3_000;
+/** So few that rounds through a world's topics take several turns. */
+const SWEPT_IN_A_TURN = 2;
 const CONFLATION: Conflation = {
   keyOf: (topic) => (topic === CONFLATED ? CONFLATION_FIELD : undefined),
   limits: { messages: 1_000, bytes: 100_000, totalBytes: 100_000 },
@@ -137,6 +139,7 @@ export class World {
               reads: { atOnce: 2, waiting: 1_000 },
               tail,
               silenceMs: 4_000,
+              lookedAtInATurn: SWEPT_IN_A_TURN,
               restMs: REST_MS,
               topicTtlMs: 60_000,
             },
@@ -212,7 +215,10 @@ export class World {
       supervisor,
       clock,
       clock,
-      () => this.beat(),
+      {
+        beat: () => this.beat(),
+        sweeps: [() => this.broker.sweep(SWEPT_IN_A_TURN), () => this.router.sweep(SWEPT_IN_A_TURN)],
+      },
       () => {},
     );
     this.pulse.start();
@@ -280,6 +286,11 @@ export class World {
     };
   }
 
+  /** Whether a round through the node's topics goes on in another turn. */
+  get isSweeping(): boolean {
+    return this.pulse.isSweeping;
+  }
+
   /** The connection that serves a client now. */
   connectionOf(client: SimulatedClient): Connection | undefined {
     return this.node.connections.find(({ transport }) => transport === client.link);
@@ -297,8 +308,7 @@ export class World {
 
   private beat(): void {
     this.node.beat();
-    this.broker.sweep();
-    this.router.sweep();
+    this.router.beat();
   }
 
   private failed(actor: string, error: string): void {

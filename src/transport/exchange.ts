@@ -1,5 +1,6 @@
 /** One request and its answer: who may send a body is decided first, then the body is read, then a handler answers. */
 import type { HttpResponse as UwsResponse } from 'uWebSockets.js-compat';
+import { BodyError } from '../node/body-error.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import {
   authorize,
@@ -15,6 +16,7 @@ import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import { BodyBudget, IncomingBody, type Body } from './request-body.ts';
+import { IncomingStream } from './request-stream.ts';
 import { respond, statusLine } from './response.ts';
 import { ResponseFeed } from './response-feed.ts';
 import { isStream, ResponseStream } from './response-stream.ts';
@@ -28,11 +30,14 @@ const MAX_BODIES = 67_108_864;
  * the others, so that tokens that name keys that there are not keep nobody's upload out whose key is known.
  */
 const MAX_WAITING = 16_777_216;
+/** Bytes of all bodies that are read while they arrive: what came and was not read yet. One network has half of it. */
+const MAX_STREAMS = 67_108_864;
 
 /** What the requests of a listener share. */
 export class BodyBudgets {
   readonly admitted = new BodyBudget(MAX_BODIES);
   readonly waiting = new BodyBudget(MAX_WAITING);
+  readonly streams = new BodyBudget(MAX_STREAMS);
 }
 
 /** Where requests go, and what they are counted and logged in. */
@@ -60,7 +65,7 @@ export class Exchange {
   private readonly around: Surroundings;
   private readonly maxBytes: number;
   private admitted: Admitted | null = null;
-  private body: IncomingBody | null = null;
+  private body: IncomingBody | IncomingStream | null = null;
   /** The answer, when it comes in pieces. */
   private stream: ResponseStream | null = null;
   private isPaused = false;
@@ -91,17 +96,21 @@ export class Exchange {
     });
     this.authorize();
     if (this.isOver || !this.readsBody) return;
-    const waiting = this.shareOf(this.around.bodies.waiting);
-    this.body = new IncomingBody(
-      res,
-      { maxBytes: this.maxBytes, isText: this.received.route.takesBytes !== true },
-      waiting,
-      (body) => this.arrived(body),
-    );
+    this.body = this.incoming();
     if (this.admitted !== null) return this.admit(this.body);
     // Bytes that are in the library's buffer already still come; the rest waits in the network.
     this.isPaused = true;
     res.pause();
+  }
+
+  private incoming(): IncomingBody | IncomingStream {
+    const { res, route } = this.received;
+    const { maxBytes } = this;
+    const waiting = this.shareOf(this.around.bodies.waiting, maxBytes);
+    if (route.takes === 'stream') return new IncomingStream(res, { maxBytes }, waiting);
+    return new IncomingBody(res, { maxBytes, isText: route.takes === undefined }, waiting, (body) =>
+      this.arrived(body),
+    );
   }
 
   private authorize(): void {
@@ -121,12 +130,15 @@ export class Exchange {
       return this.send(verdict.answer);
     }
     this.admitted = verdict;
-    if (!this.readsBody) return this.run('');
+    if (!this.readsBody) return this.run({ body: '' });
     if (this.body !== null) this.admit(this.body);
   }
 
-  private admit(body: IncomingBody): void {
-    body.admit(this.shareOf(this.around.bodies.admitted));
+  private admit(body: IncomingBody | IncomingStream): void {
+    const { admitted, streams } = this.around.bodies;
+    if (body instanceof IncomingBody) return body.admit(this.shareOf(admitted, this.maxBytes));
+    body.admit(this.shareOf(streams, MAX_STREAMS / 2));
+    this.run({ body: '', stream: body });
   }
 
   private arrived(body: Body): void {
@@ -135,13 +147,13 @@ export class Exchange {
     if ('problem' in body) {
       this.admitted?.abandon?.();
       this.send(refusalResponse(this.bodyRefusal(body)));
-    } else if ('bytes' in body) this.run('', body.bytes);
-    else this.run(body.text);
+    } else if ('bytes' in body) this.run({ body: '', bytes: body.bytes });
+    else this.run({ body: body.text });
   }
 
-  private run(body: string, bytes?: Uint8Array): void {
+  private run(body: Pick<HttpRequest, 'body' | 'bytes' | 'stream'>): void {
     const { head, res, route } = this.received;
-    this.answer({ ...head, body, ...(bytes !== undefined && { bytes }) })
+    this.answer({ ...head, ...body })
       .then((response) => this.send(response))
       .catch((error: unknown) => {
         this.around.log.error('HTTP answer failed', { path: route.path, error: String(error) });
@@ -159,6 +171,7 @@ export class Exchange {
   }
 
   private failed(error: unknown): HttpResponse {
+    if (error instanceof BodyError) return refusalResponse(error.refusal);
     const { path } = this.received.route;
     const shown = error instanceof Error ? error.stack : String(error);
     this.around.log.error('HTTP handler failed', { path, error: shown });
@@ -173,6 +186,7 @@ export class Exchange {
     const { route, res, head, isHead } = this.received;
     const always = route.headers?.(head) ?? {};
     this.isOver = true;
+    if (this.body instanceof IncomingStream) this.body.answered();
     count(this.around.counters, route.path, response);
     const headers = { ...always, ...response.headers };
     if (response.body instanceof Feed)
@@ -195,9 +209,9 @@ export class Exchange {
     this.received.res.resume();
   }
 
-  private shareOf(budget: BodyBudget): ReturnType<BodyBudget['shareOf']> {
+  private shareOf(budget: BodyBudget, atLeast: number): ReturnType<BodyBudget['shareOf']> {
     const { route, head } = this.received;
-    return budget.shareOf(() => route.senderOf?.(head) ?? head.address, this.maxBytes);
+    return budget.shareOf(() => route.senderOf?.(head) ?? head.address, atLeast);
   }
 
   private bodyRefusal(body: Extract<Body, { problem: string }>): Refusal {

@@ -8,6 +8,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   201: 'Created',
   202: 'Accepted',
   204: 'No Content',
+  206: 'Partial Content',
   207: 'Multi-Status',
   301: 'Moved Permanently',
   302: 'Found',
@@ -23,12 +24,15 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   412: 'Precondition Failed',
   413: 'Payload Too Large',
   415: 'Unsupported Media Type',
+  416: 'Range Not Satisfiable',
   422: 'Unprocessable Entity',
   426: 'Upgrade Required',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 };
+
+const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 304]);
 
 export interface AnswerTo {
   /** The request was `HEAD`: the client reads no body, and takes one for the head of the next answer. */
@@ -51,7 +55,9 @@ export function respond(
     res.writeStatus(statusLine(status));
     for (const [name, value] of Object.entries(headers)) res.writeHeader(name, value);
     if (body === null) {
-      res.endWithoutBody();
+      // Of the others a client waits for the end of a body, until it is told that there is none.
+      if (HAS_NO_BODY.has(status)) res.endWithoutBody();
+      else res.endWithoutBody(0, ends);
       return;
     }
     if (headers['content-type'] === undefined) res.writeHeader('content-type', mediaTypeOf(body));

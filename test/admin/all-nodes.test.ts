@@ -107,7 +107,7 @@ describe('lists', () => {
 });
 
 describe('a node that does not answer', () => {
-  test('is named, and the answer is not taken for the whole', { timeout: 30_000 }, async () => {
+  test('is named, and the answer is not taken for the whole', async () => {
     const [a, b] = await withStoppedNode();
     const bob = await connect(a.port, { user: 'bob' });
     await bob.subscribe(TOPIC);
@@ -122,7 +122,7 @@ describe('a node that does not answer', () => {
     await eventually(async () => (await run(a, 'connections')).code === 0, 'b to answer');
   });
 
-  test('because Redis is away is said too', { timeout: 30_000 }, async () => {
+  test('because Redis is away is said too', async () => {
     const own = await startRedis();
     const settings = { ...service(), 'redis.url': own.url, 'server.node_name': 'a' };
     const a = await startServer(settings);

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Admin, ADMIN_TOKEN } from '../harness/admin.ts';
 import { connect, dial } from '../harness/client.ts';
 import { eventually, within } from '../harness/deadline.ts';
+import { ownTimer } from '../harness/own-time.ts';
 import { startProcess } from '../harness/process.ts';
 import { handshake, refusalIn } from '../harness/raw.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
@@ -66,7 +67,7 @@ test('disable-new keeps who is here and refuses who comes, until enable-new', as
 test('rate limits change at once, for open connections too, and revert after their ttl', async () => {
   const { server, admin } = await start();
   const alice = await connect(server.port);
-  const { body } = await admin.put('/admin/config/rate-limits', { connection_rps: 1, ttl_secs: 1 });
+  const { body } = await admin.put('/admin/config/rate-limits', { connection_rps: 1, ttl_secs: 2 });
   expect(body).toMatchObject({ applied: true, connections: 1 });
   const { limits } = server.running.node.parts.context;
   expect(limits.connectionRate).toEqual({ perSecond: 1, burst: 2 });
@@ -152,11 +153,11 @@ describe('revocation', () => {
     const token = await tokenOf('alice', { claims: { jti: 't-1', iat: issued } });
     const [alice, again] = [await connect(server.port, { token }), await connect(server.port, { token })];
     const bob = await connect(server.port, { user: 'bob' });
-    const started = performance.now();
+    const elapsed = ownTimer();
     const { body } = await admin.post('/admin/tokens/revoke', target());
     expect(body).toMatchObject({ applied: true, connections: 2 });
     for (const client of [alice, again]) expect((await within(client.closed, 'the close')).code).toBe(4301);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(elapsed()).toBeLessThan(1_000);
     const refused = await handshake(server.port, { Authorization: `Bearer ${token}` });
     expect(refusalIn(refused)).toMatchObject({ code: 401, reason: 'token_revoked' });
     expect((await bob.publish(TOPIC, 1)).data).toMatchObject({ status: 'delivered' });
@@ -191,7 +192,7 @@ test('drain answers, then empties the node and ends the process with 0', async (
   expect((await admin.post('/admin/drain', { dry_run: true })).body).toMatchObject({ applied: false, connections: 1 });
   expect((await admin.post('/admin/drain')).body).toMatchObject({ applied: true, connections: 1 });
   expect((await within(alice.closed, 'the close')).code).toBe(4101);
-  expect(await within(server.exited, 'the end', 15_000)).toBe(0);
+  expect(await within(server.exited, 'the end')).toBe(0);
 });
 
 test('every change is an audit line with who, what and until when; a try is told apart', async () => {

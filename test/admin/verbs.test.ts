@@ -116,7 +116,7 @@ test('a wrong token, no token and no server end with 1 or 2 and say why', async 
   expect([nobody.code, nobody.err]).toEqual([1, expect.stringContaining('expected a server at http://127.0.0.1:9')]);
 });
 
-test('nodes, trace and drain', { timeout: 40_000 }, async () => {
+test('nodes, trace and drain', async () => {
   const ended = Promise.withResolvers<string>();
   const server = await startServer({ 'admin.token': ADMIN_TOKEN }, [], (reason) => ended.resolve(reason));
   const alice = await connect(server.port);

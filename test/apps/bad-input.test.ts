@@ -130,7 +130,7 @@ describe('at start', () => {
       "export const app = { name: 'thrower', start: () => { throw new Error('no disk'); } };",
     );
     const server = spawnServer(['--set', `apps.modules=${path}`], { JWT_SECRET: SECRET });
-    expect(await within(server.exited, 'the end', 15_000)).toBe(1);
+    expect(await within(server.exited, 'the end')).toBe(1);
     expect(server.errors).toContain('apps.thrower: expected an application that starts, got Error: no disk');
     const nothing = appOf('nothing', () => undefined as unknown as Parts);
     expect(await problemsOf({}, [nothing])).toContain('apps.nothing: expected start to give an object with parts');

@@ -134,7 +134,7 @@ describe('routes', () => {
   });
 
   test('strangers have a rate by address', async () => {
-    await start({ 'rate_limiting.user_rps': '1', 'rate_limiting.user_burst': '3' });
+    await start({ 'rate_limiting.user_rps': '0.01', 'rate_limiting.user_burst': '3' });
     const answers: number[] = [];
     for (let time = 0; time < 5; time += 1) answers.push((await call('GET', '/api/files/none')).status);
     expect(answers.slice(0, 3)).toEqual([404, 404, 404]);

@@ -53,7 +53,10 @@ export function sleepScenarios(): void {
     await publishTo(bob, 0, 5);
     await tab.until('record.payloads.length === 5');
     await tab.hide();
+    await tab.ask("{ isFrozen = false; document.addEventListener('freeze', () => { isFrozen = true; }); }");
     await tab.send('Page.setWebLifecycleState', { state: 'frozen' });
+    // The command is answered before the page is: it would still take a message.
+    await eventually(async () => tab.ask<boolean>('isFrozen'), 'the page to be frozen');
     await publishTo(bob, 5, 10);
     doorway.cut();
     await eventually(() => connectionsOf(server, 'alice') === 0, 'the connection to be gone');

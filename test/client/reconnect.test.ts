@@ -58,7 +58,7 @@ describe('two nodes of one service', () => {
       });
     }
     await Promise.all(receipts);
-    await within(stopped, 'the old node to end', 15_000);
+    await within(stopped, 'the old node to end');
     await Promise.all(readings.map((reading) => reading.count(sent)));
     const expected = Array.from({ length: sent }, (_, at) => at);
     for (const { payloads, kinds } of readings) {
@@ -95,7 +95,7 @@ describe('two nodes of one service', () => {
         });
       }
       await Promise.all(receipts);
-      await within(stopped, 'the old node to end', 15_000);
+      await within(stopped, 'the old node to end');
       await reading.count(sent);
       expect(reading.payloads).toEqual(Array.from({ length: sent }, (_, at) => at));
       expect(reading.kinds).not.toContain('gap');

@@ -115,7 +115,7 @@ describe('the handshake', () => {
     expect(await within(wire.closed, 'the refusal')).toBe(1006);
   });
 
-  test('of a foreign page is refused, of an own one answered so that the page can read it', async () => {
+  test('A-05: of a foreign page is refused, of an own one answered so that the page can read it', async () => {
     const server = await startServer({ ...ON, 'security.allowed_origins': '["https://app.example.com"]' });
     const from = (origin: string, method = 'GET'): Promise<Answer> =>
       call(server, POLL, { method, headers: { origin } });

@@ -57,11 +57,9 @@ describe('what is recovered', () => {
     const client = await connectSocketIo(server.port, 'ada', WEBSOCKET);
     await client.ask('subscribe', ['chat.a', 'chat.b', 'chat.c']);
     await client.ask('unsubscribe', 'chat.b');
-    client.socket.io.reconnectionDelay(300);
-    client.cut();
-    await client.next('disconnect');
+    await client.cutOff();
     for (const topic of ['chat.b', 'chat.c']) await publisher.publish(topic, topic);
-    await client.next('connect');
+    await client.comeBack();
     expect(client.socket.recovered).toBe(true);
     expect(await client.messages(1)).toMatchObject([{ topic: 'chat.c', sequence: 1, replayed: true }]);
     const connection = server.running.node.connections.find(({ principal }) => principal.user === 'ada');
@@ -75,11 +73,9 @@ describe('what is recovered', () => {
     await client.ask('subscribe', 'chat.a');
     await publisher.publish('chat.a', 1);
     await client.messages(1);
-    client.socket.io.reconnectionDelay(300);
-    client.cut();
-    await client.next('disconnect');
+    await client.cutOff();
     await publisher.publishAll('chat.a', numbers(2, 40));
-    await client.next('connect');
+    await client.comeBack();
     expect(client.socket.recovered).toBe(false);
     const [gap] = (await client.next('gap')) as [{ from: number; to: number }];
     expect(gap).toMatchObject({ topic: 'chat.a', from: 2, cause: 'trimmed' });
@@ -109,14 +105,13 @@ describe('what is recovered', () => {
   test('topics of patterns go on where they were, and recovered is false: others may have begun', async () => {
     const server = await startServer(ON);
     const publisher = await connect(server.port, { user: 'publisher' });
-    const client = await connectSocketIo(server.port, 'ada', { ...WEBSOCKET, reconnectionDelay: 300 });
+    const client = await connectSocketIo(server.port, 'ada', WEBSOCKET);
     await client.ask('subscribe', 'room.*');
     await publisher.publish('room.x', 1);
     await client.messages(1);
-    client.cut();
-    await client.next('disconnect');
+    await client.cutOff();
     await publisher.publish('room.x', 2);
-    await client.next('connect');
+    await client.comeBack();
     expect(client.socket.recovered).toBe(false);
     await publisher.publish('room.x', 3);
     expect((await client.messages(2)).map(({ payload }) => payload)).toEqual([2, 3]);
@@ -133,7 +128,7 @@ describe('what is recovered', () => {
   });
 });
 
-test('the server is killed: its clients come back by themselves, and miss and repeat nothing of a log in Redis', async () => {
+test('A-03, of Socket.IO: the server is killed: its clients come back by themselves, and miss and repeat nothing of a log in Redis', async () => {
   const redis = await startRedis();
   const port = await freePort();
   const assignments = [

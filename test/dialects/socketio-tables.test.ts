@@ -96,15 +96,14 @@ describe('a namespace of an application', () => {
     const server = await startServer(ON, [messaging()]);
     const raw = await connect(server.port, { user: 'bob' });
     const auth = { token: await tokenOf('ada') };
-    const ada = socketIo(server.port, { auth, transports: ['websocket'], reconnectionDelay: 300 }, '/messaging');
+    const ada = socketIo(server.port, { auth, transports: ['websocket'] }, '/messaging');
     await ada.next('connect');
     await ada.ask('join_conversation', { conversationId: 'c1' });
     await raw.publish('chat.c1', 1);
     await ada.next('message:new');
-    ada.cut();
-    await ada.next('disconnect');
+    await ada.cutOff();
     await raw.publish('chat.c1', 2);
-    await ada.next('connect');
+    await ada.comeBack();
     expect(ada.socket.recovered).toBe(true);
     expect((await ada.next('message:new'))[0]).toMatchObject({ content: 2 });
   });

@@ -21,7 +21,7 @@ async function errorOf(client: SocketIoClient): Promise<{ message: string; data:
 }
 
 describe.each(TRANSPORTS)('over %s', (_, options) => {
-  test('subscribes, publishes with an acknowledgement, and hears what others publish', async () => {
+  test('A-01, of the default namespace: subscribes, publishes with an acknowledgement, and hears what others publish', async () => {
     const server = await startServer(ON);
     const ada = await connectSocketIo(server.port, 'ada', options);
     const raw = await connect(server.port, { user: 'bob' });

@@ -1,5 +1,4 @@
 /** One user at the edge of the limits, in a thread of its own, beside a victim who publishes: what the victim notices is measured. */
-import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { expect } from 'vitest';
 import type { Campaign } from './campaign.ts';
@@ -7,6 +6,7 @@ import { connect, type Connection } from './client.ts';
 import { within } from './deadline.ts';
 import { endings } from './end-of-file.ts';
 import type { Neighbour } from './neighbour.ts';
+import { ownTimer } from './own-time.ts';
 import { handshakeText, OPCODE, rawFrame } from './raw-socket.ts';
 
 /** At most so many times what it is in peace, */
@@ -16,7 +16,7 @@ const FLOOR_MS = 25;
 const SAMPLES = 50;
 const PAUSE_MS = 2;
 /** The attackers' own thread uses the processors too: it holds if it held once. */
-const TRIES = 4;
+const TRIES = 8;
 /** For a test of one attack. */
 export const PATIENCE_MS = 60_000;
 
@@ -106,21 +106,10 @@ async function publish(victims: readonly Victim[], count: number): Promise<numbe
 
 /** @returns ms until a publish is acknowledged, less those in which the server or this process wanted a processor and had none */
 async function acknowledged({ client, server }: Victim): Promise<number> {
-  const started = performance.now();
-  const before = withoutProcessor(server) + withoutProcessor(process.pid);
+  const elapsed = ownTimer(server);
   const { type } = await client.publish('victim.a', 'steady');
   expect(type).toBe('Ack');
-  const waited = withoutProcessor(server) + withoutProcessor(process.pid) - before;
-  return Math.max(0, performance.now() - started - waited);
-}
-
-/** Milliseconds that a process's first thread has waited for a processor so far (Linux: `/proc/pid/task/tid/schedstat`). */
-function withoutProcessor(pid: number): number {
-  try {
-    return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6;
-  } catch {
-    return 0;
-  }
+  return elapsed();
 }
 
 function worst(latencies: readonly number[]): number {

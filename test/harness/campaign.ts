@@ -8,6 +8,7 @@ import { expect } from 'vitest';
 import { connect, type Connection } from './client.ts';
 import { eventually, within } from './deadline.ts';
 import type { Frame } from './frames.ts';
+import { ownTimer } from './own-time.ts';
 import { startProcess, startScript, type Environment, type ServerProcess } from './process.ts';
 import { SECRET } from './tokens.ts';
 
@@ -90,7 +91,7 @@ export class Campaign {
 
   /** Runs an attack beside a witness, and then looks at what it left. */
   async besideWitness(attack: () => Promise<void>, { isTimed = true } = {}): Promise<void> {
-    const witness = await Bystanders.join(this.port);
+    const witness = await Bystanders.join(this.port, this.server.child.pid ?? 0);
     const before = await witness.publish(SAMPLES_BEFORE);
     const memory = this.residentBytes();
     const going = witness.goOn();
@@ -162,23 +163,26 @@ class Bystanders {
   private readonly publisher: Connection;
   private readonly listener: Connection;
   private readonly topic: string;
+  /** Process of the node. */
+  private readonly server: number;
   private published = 0;
 
-  private constructor(publisher: Connection, listener: Connection, topic: string) {
+  private constructor(publisher: Connection, listener: Connection, topic: string, server: number) {
+    this.server = server;
     this.publisher = publisher;
     this.listener = listener;
     this.topic = topic;
   }
 
-  static async join(port: number): Promise<Bystanders> {
+  static async join(port: number, server: number): Promise<Bystanders> {
     const publisher = await connect(port, { user: 'publisher' });
     const listener = await connect(port, { user: 'listener', format: 'msgpack' });
     const topic = `chat.witness-${publisher.connected.connection_id.split('-').at(-1)}`;
     await listener.subscribe(topic);
-    return new Bystanders(publisher, listener, topic);
+    return new Bystanders(publisher, listener, topic, server);
   }
 
-  /** Milliseconds from each publish to its arrival. */
+  /** Own milliseconds from each publish to its arrival. */
   async publish(count: number): Promise<number[]> {
     const latencies: number[] = [];
     while (latencies.length < count) latencies.push(await this.once());
@@ -214,11 +218,11 @@ class Bystanders {
   }
 
   private async once(): Promise<number> {
-    const started = performance.now();
+    const elapsed = ownTimer(this.server);
     this.publisher.send('Broadcast', { topic: this.topic, payload: 'steady' });
     this.published += 1;
     await this.listener.next('Broadcast');
-    const latency = performance.now() - started;
+    const latency = elapsed();
     await new Promise((resolve) => {
       setTimeout(resolve, PAUSE_MS);
     });

@@ -67,9 +67,9 @@ export class Client {
     this.wire = openWire(library, options, {
       opened: opening.resolve,
       message: (data) => this.received(data),
-      closed: (code, reason) => {
+      closed: (code, reason, problem) => {
         this.end = { code, reason };
-        const error = new Error(`the connection closed with ${code} ${reason}`);
+        const error = new Error(`the connection closed with ${code} ${problem ?? reason}`);
         opening.reject(error);
         closing.resolve(this.end);
         for (const waiter of this.waiters.splice(0)) waiter.failed(error);

@@ -1,4 +1,7 @@
-/** How the time of a piece of work grows when its input doubles: about 2 when it is linear, 4 when it is quadratic. */
+/**
+ * How the time of a piece of work grows when its input doubles: about 2 when it is linear, 4 when it is quadratic. For what can
+ * only be timed, such as an expression; what runs code of the source is counted (steps.ts), which no other process changes.
+ */
 
 /** What a doubled input may cost at most. */
 export const LINEAR = 2.5;
@@ -8,36 +11,35 @@ const SAMPLE_MS = 0.2;
 const MAX_RUNS = 4_000;
 const WARM_UP = 3;
 const ROUNDS = 5;
-const TRIES = 6;
+const TRIES = 12;
+/** Doublings from the smaller size to the larger one: the more, the less it matters that one of them outgrows a cache. */
+const DOUBLINGS = 3;
 
 /** A piece of work with its input prepared for a size. */
 export type Prepare = (size: number) => () => void;
 
-/**
- * @returns the time for `size` in times of that for half of it: the mean of two doublings, because one of them may be the
- * one at which memory outgrows a cache or a collection
- */
+/** @returns the time for `size` in times of that for half of it: the mean of several doublings */
 export function growthOf(prepare: Prepare, size: number): number {
-  const [quarter, whole] = [prepare(Math.floor(size / 4)), prepare(size)];
+  const [part, whole] = [prepare(Math.floor(size / 2 ** DOUBLINGS)), prepare(size)];
   // Compiled by then, and with the memory that they need.
-  timeOf(quarter, WARM_UP);
+  timeOf(part, WARM_UP);
   timeOf(whole, WARM_UP);
-  const runs = Math.min(MAX_RUNS, Math.max(1, Math.ceil(SAMPLE_MS / Math.max(timeOf(quarter, 3) / 3, 1e-6))));
+  const runs = Math.min(MAX_RUNS, Math.max(1, Math.ceil(SAMPLE_MS / Math.max(timeOf(part, 3) / 3, 1e-6))));
   let least = Infinity;
   for (let at = 0; at < TRIES && least > LINEAR; at += 1)
-    least = Math.min(least, Math.sqrt(ratioOf(quarter, whole, runs)));
+    least = Math.min(least, ratioOf(part, whole, runs) ** (1 / DOUBLINGS));
   return least;
 }
 
 /** Of the medians of alternating rounds, or of the shortest ones: what others do to the caches, and a collection, only add. */
-function ratioOf(quarter: () => void, whole: () => void, runs: number): number {
-  const quarters: number[] = [];
+function ratioOf(part: () => void, whole: () => void, runs: number): number {
+  const parts: number[] = [];
   const wholes: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    quarters.push(timeOf(quarter, runs));
+    parts.push(timeOf(part, runs));
     wholes.push(timeOf(whole, runs));
   }
-  return Math.min(median(wholes) / median(quarters), Math.min(...wholes) / Math.min(...quarters));
+  return Math.min(median(wholes) / median(parts), Math.min(...wholes) / Math.min(...parts));
 }
 
 function median(values: readonly number[]): number {

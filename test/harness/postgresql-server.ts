@@ -1,7 +1,7 @@
 /** A real PostgreSQL of the test's own: on a free port, as its own user, ended by its own id at the latest with the test file. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -20,15 +20,23 @@ endings.add(() => {
   running.clear();
 });
 
+/** Files in PEM. */
+export interface Tls {
+  readonly key: string;
+  readonly certificate: string;
+}
+
 export class PostgresqlServer {
   readonly port: number;
+  private readonly tls: Tls | null;
   private readonly settings: readonly string[];
   private readonly directory = mkdtempSync(join(tmpdir(), 'signalbox-postgresql-'));
   private child: ChildProcess | null = null;
   private databases = 0;
 
-  constructor(port: number, settings: readonly string[]) {
+  constructor(port: number, settings: readonly string[], tls: Tls | null) {
     this.port = port;
+    this.tls = tls;
     this.settings = settings;
     running.add(this);
   }
@@ -65,6 +73,7 @@ export class PostgresqlServer {
       'fsync=off',
       `unix_socket_directories=${this.directory}`,
       ...this.settings,
+      ...this.tlsSettings(),
     ];
     const words = ['-D', join(this.directory, 'data'), '-p', String(this.port), ...options.flatMap((it) => ['-c', it])];
     const child = spawn(`${POSTGRESQL}/postgres`, words, { uid, gid, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
@@ -128,6 +137,24 @@ export class PostgresqlServer {
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   }
 
+  private tlsSettings(): string[] {
+    if (this.tls === null) return [];
+    const { uid, gid } = owner();
+    const own = (name: string, from: string): string => {
+      const file = join(this.directory, name);
+      copyFileSync(from, file);
+      // It refuses a key that others may read.
+      chownSync(file, uid, gid);
+      chmodSync(file, 0o600);
+      return file;
+    };
+    return [
+      'ssl=on',
+      `ssl_key_file=${own('server.key', this.tls.key)}`,
+      `ssl_cert_file=${own('server.pem', this.tls.certificate)}`,
+    ];
+  }
+
   private async isAnswering(): Promise<boolean> {
     try {
       await this.query('select 1');
@@ -139,8 +166,11 @@ export class PostgresqlServer {
 }
 
 /** @param settings more of them, as `name=value` */
-export async function startPostgresql(settings: readonly string[] = []): Promise<PostgresqlServer> {
-  return new PostgresqlServer(await freePort(), settings).start();
+export async function startPostgresql(
+  settings: readonly string[] = [],
+  tls: Tls | null = null,
+): Promise<PostgresqlServer> {
+  return new PostgresqlServer(await freePort(), settings, tls).start();
 }
 
 /** It refuses to run as root: then it runs as the user that its package has made. */

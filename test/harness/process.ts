@@ -28,9 +28,17 @@ export interface Outcome {
   readonly err: string;
 }
 
-/** Runs a verb to its end, in the built server. */
-export function signalbox(args: readonly string[], environment: Environment = {}): Promise<Outcome> {
-  return inTurn(() => outcomeOf(launch(args, environment), args));
+/** Runs a verb to its end, in the built server. @param input what its standard input holds; without, it is empty */
+export function signalbox(
+  args: readonly string[],
+  environment: Environment = {},
+  input: string | null = null,
+): Promise<Outcome> {
+  return inTurn(() => {
+    const child = launch(args, environment, undefined, undefined, input === null ? 'ignore' : 'pipe');
+    child.stdin?.end(input);
+    return outcomeOf(child, args);
+  });
 }
 
 /** Runs a verb by the launcher, or a way to it, from another directory. */
@@ -65,7 +73,7 @@ function outcomeOf(child: ChildProcess, args: readonly string[]): Promise<Outcom
   const ended = new Promise<Outcome>((resolve) => {
     child.once('close', (code) => resolve({ code, out: out(), err: err() }));
   });
-  return within(ended, `signalbox ${args.join(' ')} to end`, 15_000);
+  return within(ended, `signalbox ${args.join(' ')} to end`, 30_000);
 }
 
 export interface LogLine {
@@ -111,7 +119,7 @@ export class ServerProcess {
   }
 
   /** Resolves with the first match in what was printed so far or will be. */
-  printed(pattern: RegExp, ms = 15_000): Promise<RegExpExecArray> {
+  printed(pattern: RegExp, ms = 30_000): Promise<RegExpExecArray> {
     const found = new Promise<RegExpExecArray>((resolve, reject) => {
       const look = (): void => {
         const match = pattern.exec(this.out());
@@ -138,7 +146,7 @@ export class ServerProcess {
   /** Tells it to end and waits until it has. */
   end(name: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): Promise<number | null> {
     this.signal(name);
-    return within(this.exited, `the server to end after ${name}`, 15_000);
+    return within(this.exited, `the server to end after ${name}`, 30_000);
   }
 
   /** The log so far; throws when a line is not JSON. */
@@ -226,10 +234,11 @@ function launch(
   environment: Environment,
   launcher?: string,
   directory?: string,
+  input: 'ignore' | 'pipe' = 'ignore',
 ): ChildProcess {
   const env = { ...CLEAN, ...environment };
   const [program, ...first] = launcher === undefined ? [process.execPath, ...serverCommand()] : [launcher];
-  return track(spawn(program, [...first, ...args], { env, cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] }));
+  return track(spawn(program, [...first, ...args], { env, cwd: directory, stdio: [input, 'pipe', 'pipe'] }));
 }
 
 function track<Child extends ChildProcess>(child: Child): Child {

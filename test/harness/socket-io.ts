@@ -82,6 +82,20 @@ export class SocketIoClient {
     else transport.ws.terminate();
   }
 
+  /** Cuts it off for as long as the test wants: what happens until {@link comeBack} happens while it is away. */
+  async cutOff(): Promise<void> {
+    this.socket.io.reconnection(false);
+    this.cut();
+    await this.next('disconnect');
+  }
+
+  /** As the library comes back by itself. */
+  async comeBack(): Promise<void> {
+    this.socket.io.reconnection(true);
+    this.socket.connect();
+    await this.next('connect');
+  }
+
   private note(event: string, args: readonly unknown[]): void {
     this.heard.push([event, ...args]);
     for (const look of this.looks) look();

@@ -13,7 +13,7 @@ const KEY = Buffer.from('a key for tests only, 32 bytes !!');
 export const WEBHOOK_SECRET = `whsec_${KEY.toString('base64')}`;
 const TOLERANCE_SECS = 300;
 /** For events to come, after retries perhaps and on a busy machine. */
-const TOLD_MS = 15_000;
+const TOLD_MS = 30_000;
 
 export interface Call {
   readonly type: string;

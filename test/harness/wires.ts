@@ -6,7 +6,8 @@ export type Library = 'ws' | 'platform';
 export interface WireEvents {
   opened(subprotocol: string): void;
   message(data: string | Uint8Array): void;
-  closed(code: number, reason: string): void;
+  /** @param problem what the library says of a handshake that failed */
+  closed(code: number, reason: string, problem?: string): void;
 }
 
 export interface Wire {
@@ -34,9 +35,10 @@ function openWs({ url, protocols, headers = {}, autoPong = true }: WireOptions, 
   socket.on('message', (data: Buffer, isBinary: boolean) =>
     events.message(isBinary ? new Uint8Array(data) : data.toString()),
   );
-  socket.on('close', (code: number, reason: Buffer) => events.closed(code, reason.toString()));
+  let problem: string | undefined;
+  socket.on('close', (code: number, reason: Buffer) => events.closed(code, reason.toString(), problem));
   // A refused handshake ends in 'close' as well, with 1006.
-  socket.on('error', () => {});
+  socket.on('error', ({ message }) => (problem = message));
   return {
     send: (data) => socket.send(data),
     close: (code) => socket.close(code),

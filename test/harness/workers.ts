@@ -5,7 +5,7 @@ import { startProcess, type ServerProcess } from './process.ts';
 import type { RedisServer } from './redis-server.ts';
 
 /** Starting processes takes its time on a machine that has other things to do. */
-export const SLOW_MS = 15_000;
+export const SLOW_MS = 40_000;
 let lastPrefix = 0;
 
 interface WorkerReport {

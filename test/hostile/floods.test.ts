@@ -149,7 +149,8 @@ test('pings of a client that does not read the pongs are ended before these fill
         setTimeout(resolve, 10);
       });
     }
-    expect(isEnded()).toBe(true);
+    // A busy server is behind with reading them.
+    await eventually(isEnded, 'the server to end the flood of pings');
     socket.destroy();
   });
   expect(campaign.residentBytes() - before).toBeLessThan(64 * 1_048_576);
@@ -239,7 +240,7 @@ test('empty fragments without end: the node outlives them and serves again at on
     },
     { isTimed: false },
   );
-}, 30_000);
+});
 
 test('afterwards', async () => {
   await campaign.expectUnharmed();

@@ -14,6 +14,7 @@ import { DEFAULT_CODEC } from '../../src/protocol/codecs.ts';
 import { sliceElements, sliceField, sliceMember } from '../../src/protocol/json-slice.ts';
 import { scanProblem } from '../../src/protocol/msgpack-scan.ts';
 import { covers, isSupportedPattern, isTopicName, matches, overlaps } from '../../src/protocol/topic.ts';
+import { loneSurrogateAt } from '../../src/protocol/text.ts';
 import { tracePattern } from '../../src/protocol/trace-pattern.ts';
 import { boundedFields, boundedMessage } from '../../src/telemetry/log-bounds.ts';
 import { growthOf, LINEAR, timeOf, type Prepare } from '../harness/growth.ts';
@@ -251,6 +252,11 @@ const WORK: readonly { name: string; size: number; work: Prepare }[] = [
   },
   { name: 'a Broadcast, spaces', size: MESSAGE, work: text((size) => frame(' '.repeat(size)), json) },
   { name: 'a Broadcast, brackets', size: MESSAGE, work: text((size) => frame(`[${'[],'.repeat(size / 3)}[]]`), json) },
+  {
+    name: 'lone surrogates, backslashes',
+    size: MESSAGE,
+    work: text((size) => `"${String.raw`\ud83d\ude00`}${'\\\\'.repeat(size / 2)}"`, loneSurrogateAt),
+  },
   { name: 'nesting without end', size: MESSAGE, work: text((size) => frame('['.repeat(size)), json) },
   {
     name: 'many equal keys',

@@ -6,16 +6,12 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { connect, type Connection } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
+import { freePort } from '../harness/free-port.ts';
 import { spawnWithOutput, startProcess, type LogLine, type ServerProcess } from '../harness/process.ts';
 import { SECRET } from '../harness/tokens.ts';
 
 const ENVIRONMENT = { JWT_SECRET: SECRET, LOG_LEVEL: 'trace' };
 const OPEN = ['topics.subscribe=user', 'topics.publish=user', 'shutdown.grace_secs=2'].flatMap((set) => ['--set', set]);
-
-/** Beneath the ports that the kernel gives to clients: nothing tells the test which one was taken. */
-function freePort(): number {
-  return 20_000 + Math.floor(Math.random() * 12_000);
-}
 
 function serveInto(output: number, port: number): ServerProcess {
   return spawnWithOutput(['serve', '--host', '127.0.0.1', '--port', String(port), ...OPEN], ENVIRONMENT, output);
@@ -27,7 +23,7 @@ async function untilServing(port: number): Promise<void> {
       ({ ok }) => ok,
       () => false,
     );
-  await eventually(isUp, 'the server to serve', 15_000);
+  await eventually(isUp, 'the server to serve');
 }
 
 async function lostLines(port: number): Promise<number> {
@@ -46,7 +42,7 @@ async function makeNoise(client: Connection, lines: number): Promise<void> {
 test.skipIf(!existsSync('/dev/full'))(
   'a full disk',
   async () => {
-    const port = freePort();
+    const port = await freePort();
     const output = openSync('/dev/full', 'w');
     const server = serveInto(output, port);
     closeSync(output);
@@ -87,7 +83,7 @@ test('a log reader that hangs: the node serves on, and tells how many lines it c
   // For reading and writing, so that opening it waits for nobody.
   const pipe = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
   const end = openSync(path, constants.O_WRONLY);
-  const port = freePort();
+  const port = await freePort();
   const server = serveInto(end, port);
   closeSync(end);
   await untilServing(port);
@@ -113,7 +109,7 @@ test('a log reader that hangs: the node serves on, and tells how many lines it c
   const parsed = lines.map((line) => JSON.parse(line) as LogLine & { lost?: number });
   expect(parsed.find(({ message }) => message.startsWith('Log lines were lost'))?.lost).toBeGreaterThan(0);
   expect(parsed.at(-1)?.message).toBe('Stopped');
-}, 40_000);
+});
 
 function readAvailable(pipe: number, buffer: Buffer): string {
   let text = '';

@@ -1,69 +1,78 @@
-/**
- * Conversations: members, and messages in tables and in the log under one number. Only the sending transaction and the topics
- * stand so far; the application is not among those that a configuration can name.
- */
-import type { Database } from '../../database/database.ts';
-import type { App, HistoryPage, OwnedTopics } from '../app.ts';
-import type { Host } from '../host-api.ts';
+/** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
+import type { App } from '../app.ts';
+import { CHAT_EVENTS } from './chat/events.ts';
+import { logLines } from './log-lines.ts';
+import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
+import { memberFrames } from './members/frames.ts';
+import { Jobs } from './members/jobs.ts';
+import { repeatRights } from './members/repeat-rights.ts';
+import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
+import { memberRoutes } from './members/routes.ts';
+import { Standings } from './members/standings.ts';
+import { messageFrames } from './messages/frames.ts';
+import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
+import { messageTopics } from './messages/topics.ts';
+import { positionParts } from './positions/parts.ts';
+import { recountVerb } from './positions/verbs.ts';
+import type { SpaceMembers } from './ports.ts';
 import { Relay } from './relay.ts';
 import { senderOf } from './sending.ts';
-import { isMember, readPage } from './store.ts';
-import { conversationOf, TOPICS } from './topic.ts';
+import { settings, type Settings } from './settings.ts';
+import { LIVE_TOPICS } from './topic.ts';
 
-export const app: App = {
-  name: 'conversations',
-  database: { migrations: new URL('./migrations/', import.meta.url) },
-  start: (host) => {
-    const { database } = host;
-    if (database === null) throw new Error('expected a database');
-    const sender = senderOf(database);
-    const relay = new Relay(host, database);
-    return {
-      topics: [ownedTopics(host, database, sender)],
-      stop: async () => {
-        await relay.stop();
-        await sender.settled();
-      },
-    };
-  },
-};
+export interface Options {
+  /** The users of a space; without, those that a backend has added. */
+  readonly spaces?: SpaceMembers;
+}
 
-function ownedTopics(host: Host, database: Database, sender: ReturnType<typeof senderOf>): OwnedTopics {
-  // The same words for what is forbidden and what does not exist.
-  const unknown = (topic: string): ReturnType<Host['refuse']> =>
-    host.refuse('not_found', 'expected a conversation of this user', { details: { topic } });
+/** For a program that knows the members of its spaces; the configuration has {@link app}. */
+export function conversations({ spaces }: Options = {}): App<Settings> {
   return {
-    pattern: TOPICS,
-    mayAct: async ({ tenant, user }, _action, topic) =>
-      (await isMember(database, tenant, conversationOf(topic), user)) || unknown(topic),
-    publishing: async ({ tenant }, { topic, from, idempotencyKey, payload }) => {
-      const sent = await sender.put({
-        tenant,
-        conversation: conversationOf(topic),
-        sender: from,
-        // The id of a frame is unique within its connection alone.
-        clientId: idempotencyKey ?? null,
-        payload: JSON.stringify(payload),
-      });
-      if (sent === null) return unknown(topic);
-      const { epoch, sequence, sentAt, isNew } = sent;
-      const stored = { at: { epoch, sequence }, timestamp: sentAt.getTime(), duplicate: !isNew };
-      return isNew ? stored : { ...stored, payload: JSON.parse(sent.payload) as typeof payload };
-    },
-    history: async (topic, { tenant, after, before, limit }): Promise<HistoryPage> => {
-      const page = await readPage(database, { tenant, id: conversationOf(topic) }, { after, before, limit });
-      if (page === null) return { first: 1, messages: [] };
-      const { epoch, head, first } = page;
+    name: 'conversations',
+    settings,
+    ephemeral: [LIVE_TOPICS],
+    verbs: [recountVerb],
+    database: { migrations: new URL('./migrations/', import.meta.url) },
+    start: (host, given) => {
+      const { database } = host;
+      if (database === null) throw new Error('expected a database');
+      const sender = senderOf(database);
+      const ports: MessagePorts = {
+        host,
+        database,
+        settings: given,
+        spaces: spaces ?? null,
+        sender,
+        uploads: NO_UPLOADS,
+      };
+      const rights = { host, standings: new Standings(database, host.scheduler) };
+      const relay = new Relay(host, database, (conversation) => repeatRights(ports, conversation));
+      const positions = positionParts(host, ports);
+      const jobs = new Jobs(ports);
+      const lines = logLines(host);
       return {
-        first,
-        ...(head > 0 && { head: { epoch, sequence: head } }),
-        messages: page.messages.map(({ sequence, sender: from, payload, sentAt }) => ({
-          at: { epoch, sequence },
-          from,
-          payload: JSON.parse(payload) as HistoryPage['messages'][number]['payload'],
-          timestamp: sentAt.getTime(),
-        })),
+        frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
+        routes: [...memberRoutes(host, ports), ...positions.routes],
+        hooks: {
+          ...positions.hooks,
+          ...lines,
+          connected: async (connection) => {
+            void lines.connected(connection);
+            await positions.hooks.connected(connection);
+          },
+        },
+        socketio: given.namespaces.map((namespace) => (namespace === '/' ? MARKETPLACE_EVENTS : CHAT_EVENTS)),
+        topics: [
+          messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),
+          { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) },
+        ],
+        stop: async () => {
+          await Promise.all([relay.stop(), jobs.stop()]);
+          await Promise.all([sender.settled(), positions.settled()]);
+        },
       };
     },
   };
 }
+
+export const app = conversations();

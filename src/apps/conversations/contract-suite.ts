@@ -1,7 +1,9 @@
 /** What the sending transaction promises, on whichever database. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ApplicationDatabase } from '../../database/database.ts';
-import { senderOf, type Sending, type Sent } from './sending.ts';
+import { rigOf } from './messages/test-rig.ts';
+import { Relay } from './relay.ts';
+import { senderOf, type Sender, type Sending, type Sent, type Unsent } from './sending.ts';
 import { createConversation, markAppended, readPage, unappended } from './store.ts';
 
 const T = '';
@@ -36,33 +38,40 @@ export function sendingContract(
       clientId,
       payload: JSON.stringify({ text }),
     });
-    const sequences = (sent: readonly (Sent | null)[]): unknown[] => sent.map((it) => it?.sequence ?? null);
+    const sequences = (sent: readonly (Sent | Unsent)[]): unknown[] =>
+      sent.map((it) => (typeof it === 'string' ? it : it.sequence));
+    const put = async (sender: Sender, sending: Sending): Promise<Sent> => {
+      const sent = await sender.put(sending);
+      if (typeof sent === 'string') throw new Error(`expected it to be stored, got ${sent}`);
+      return sent;
+    };
     const stored = async (id: string): Promise<number[]> =>
       (await readPage(database, { tenant: T, id }, RANGE))?.messages.map(({ sequence }) => sequence) ?? [];
 
     test('messages of one turn get the next numbers of their conversations, in order and without holes', async () => {
       const sender = senderOf(database);
       const [a, b] = [await conversation(), await conversation()];
-      const sent = await Promise.all([a, b, a, a, b].map((id) => sender.put(message(id, null))));
+      const sent = await Promise.all([a, b, a, a, b].map((id) => put(sender, message(id, null))));
+      expect(sent.map(({ n }) => n)).toEqual([1, 1, 2, 3, 2]);
       expect(sequences(sent)).toEqual([1, 1, 2, 3, 2]);
       expect(sequences(await Promise.all([a, b].map((id) => sender.put(message(id, null, 'bob')))))).toEqual([4, 3]);
       expect(await stored(a)).toEqual([1, 2, 3, 4]);
       expect((await readPage(database, { tenant: T, id: a }, RANGE))?.head).toBe(4);
-      const times = sent.map((it) => it?.sentAt.getTime() ?? 0);
+      const times = sent.map((it) => it.sentAt);
       expect(times.every((time) => time > 0)).toBe(true);
     });
 
     test('the same message again has its first number and its first text, in the same turn and later, and nobody else has its id', async () => {
       const sender = senderOf(database);
       const id = await conversation();
-      const put = (clientId: string, who: string, text: string): Promise<Sent | null> =>
-        sender.put(message(id, clientId, who, text));
-      const first = await Promise.all([put('x', 'ada', 'one'), put('x', 'ada', 'two'), put('x', 'bob', 'three')]);
+      const say = (clientId: string, who: string, text: string): Promise<Sent> =>
+        put(sender, message(id, clientId, who, text));
+      const first = await Promise.all([say('x', 'ada', 'one'), say('x', 'ada', 'two'), say('x', 'bob', 'three')]);
       expect(sequences(first)).toEqual([1, 1, 2]);
-      expect(first.map((it) => it?.isNew)).toEqual([true, false, true]);
-      const again = await put('x', 'ada', 'four');
+      expect(first.map((it) => it.isNew)).toEqual([true, false, true]);
+      const again = await say('x', 'ada', 'four');
       expect(again).toMatchObject({ sequence: 1, isNew: false, payload: '{"text":"one"}', epoch: first[0]?.epoch });
-      expect(again?.sentAt).toEqual(first[0]?.sentAt);
+      expect(again.sentAt).toEqual(first[0]?.sentAt);
       expect(await stored(id)).toEqual([1, 2]);
     });
 
@@ -79,7 +88,7 @@ export function sendingContract(
         sender.put({ ...message(id, null), tenant: 'elsewhere' }),
         sender.put(message(id, null)),
       ]);
-      expect(sequences(sent)).toEqual([null, null, null, null, 1]);
+      expect(sequences(sent)).toEqual(['not_found', 'not_found', 'not_found', 'not_found', 1]);
     });
 
     test('two nodes write to the same conversations at the same time, the same messages among them: no hole, nothing twice', async () => {
@@ -91,18 +100,17 @@ export function sendingContract(
             numbers(30).map((at) => {
               // A third is sent to both nodes under one id.
               const clientId = at % 3 === 0 ? `r${round}-${at}` : `n${node}-r${round}-${at}`;
-              return sender.put(message(ids[at % ids.length] ?? '', clientId));
+              return put(sender, message(ids[at % ids.length] ?? '', clientId));
             }),
           ),
         ),
       );
       const sent = (await Promise.all(rounds)).flat();
-      expect(sent.every((it) => it !== null)).toBe(true);
       const total = 5 * (20 + 20 + 10);
       const kept = await Promise.all(ids.map(stored));
       expect(kept.map((list) => list.length).reduce((sum, length) => sum + length)).toBe(total);
       for (const list of kept) expect(list).toEqual(numbers(list.length));
-      expect(sent.filter((it) => it?.isNew === true)).toHaveLength(total);
+      expect(sent.filter(({ isNew }) => isNew)).toHaveLength(total);
     });
 
     test('two who make the same conversation make one', async () => {
@@ -114,16 +122,48 @@ export function sendingContract(
       expect(both).toEqual(expect.arrayContaining([false, true]));
     });
 
+    test('a hundred conversations whose log takes nothing hold up nobody, and are tried less and less often', async () => {
+      await database.sql`insert into conversations.conversations (tenant, id, kind, epoch, created_by, head, changed_at)
+        select 'stuck', 'stuck-' || n, 'group', 'e', 'ada', 1, now() - interval '1 hour' from generate_series(1, 130) as n`.execute(
+        database.tables(),
+      );
+      const id = await conversation();
+      await senderOf(database).put(message(id, null));
+      const { ports } = rigOf(database);
+      const asked: string[] = [];
+      const host = {
+        ...ports.host,
+        scheduler: { ...ports.host.scheduler, every: () => ({ cancel: () => {} }) },
+        position: (topic: string, tenant = '') => {
+          asked.push(topic);
+          const isStuck = tenant === 'stuck';
+          return Promise.resolve(
+            isStuck ? ports.host.refuse('log_unavailable', 'stuck') : { epoch: 'other', sequence: 0 },
+          );
+        },
+      };
+      const relay = new Relay(host, database, async () => {});
+      await relay.begin();
+      await relay.begin(0);
+      expect((await unappended(database, 0, 1_000)).filter((it) => it.id === id)).toEqual([]);
+      expect(asked.filter((topic) => topic.includes('stuck'))).toHaveLength(130);
+      // Within a pause nobody asks again.
+      await relay.begin(0);
+      expect(asked.filter((topic) => topic.includes('stuck'))).toHaveLength(130);
+      await relay.stop();
+      await database.sql`delete from conversations.conversations where tenant = 'stuck'`.execute(database.tables());
+    });
+
     test('what may be missing in the log is found until it is marked, and a mark does not go back', async () => {
       const id = await conversation();
       await senderOf(database).put(message(id, null));
       const found = async (): Promise<unknown> => (await unappended(database, 0, 1_000)).find((it) => it.id === id);
       const waiting = { tenant: T, id, head: 1, appended: 0 };
       expect(await found()).toMatchObject(waiting);
-      await markAppended(database, { ...waiting, epoch: '' });
+      await markAppended(database, { ...waiting, epoch: '', changed: '' });
       expect(await found()).toBe(undefined);
       await senderOf(database).put(message(id, null));
-      await markAppended(database, { ...waiting, epoch: '', head: 0 });
+      await markAppended(database, { ...waiting, epoch: '', changed: '', head: 0 });
       expect(await found()).toMatchObject({ head: 2, appended: 1 });
       expect((await unappended(database, 60, 1_000)).filter((it) => it.id === id)).toEqual([]);
     });

@@ -1,10 +1,12 @@
 /**
- * The sending transaction. Messages that arrive in one turn are one statement and one commit: it locks their conversations, in
- * one order so that two nodes do not wait for each other, gives each message the next number of its conversation, and keeps
- * it. A message that is there, by its sender and the id of its sender, keeps its first number.
+ * The sending transaction. Messages that arrive in one turn are one call and one commit: it locks their conversations, in one
+ * order so that two nodes do not wait for each other, gives each message the next numbers of its conversation, keeps it, and
+ * moves its sender's read position (migrations/0002-messages.sql). A message that is there, by its sender and the id of its
+ * sender, keeps its first place.
  */
 import type { Database } from '../../database/database.ts';
 import type { GroupCommit } from '../../database/group-commit.ts';
+import { joinParts } from '../../protocol/parts.ts';
 
 export interface Sending {
   readonly tenant: string;
@@ -12,34 +14,49 @@ export interface Sending {
   readonly sender: string;
   /** The sender's own id; without, every message is a new one. */
   readonly clientId: string | null;
-  /** JSON text. */
+  /** JSON text, without `n`. */
   readonly payload: string;
+  /** The message that it answers, and the first of its thread. */
+  readonly parent?: number | null;
+  readonly thread?: number | null;
+  /** It needs the right to upload, too. */
+  readonly hasUploads?: boolean;
+  /** Comes from a backend, which is no member. */
+  readonly isService?: boolean;
 }
 
 export interface Sent {
   readonly epoch: string;
   readonly sequence: number;
-  readonly sentAt: Date;
-  /** As it was stored the first time. */
+  /** Its number among messages. */
+  readonly n: number;
+  /** Milliseconds since 1970, by the clock of the database. */
+  readonly sentAt: number;
+  /** As it is stored, without `n`. */
   readonly payload: string;
   readonly isNew: boolean;
 }
 
+/** Of a conversation of others and of none: `not_found`. `wrong_state`: it is closed. */
+export type Unsent = 'not_found' | 'not_allowed' | 'wrong_state';
+export type Sender = GroupCommit<Sending, Sent | Unsent>;
+
 /** Two lanes make batches half as large, which cost more than the wait for a commit: 11,159 messages a second instead of 22,307. */
 const LANES = 1;
 
-interface Row {
-  readonly n: number;
-  readonly epoch: string;
-  readonly sequence: number;
-  readonly sentAt: Date;
-  /** `null`: it is new, so it is what was sent. */
-  readonly payload: string | null;
-}
+/** What the function answers; the text is that of a message that is known. */
+type Row = readonly [
+  n: number,
+  outcome: 'new' | 'known' | Unsent,
+  epoch: string,
+  sequence: number,
+  message: number,
+  sentAt: number,
+  payload: string | null,
+];
 
-/** `null` for a sender who is no active member that may write: also where there is no such conversation. */
-export function senderOf(database: Database): GroupCommit<Sending, Sent | null> {
-  return database.groupCommit<Sending, Sent | null>({
+export function senderOf(database: Database): Sender {
+  return database.groupCommit<Sending, Sent | Unsent>({
     lanes: LANES,
     laneOf: ({ tenant, conversation }) => `${tenant}/${conversation}`,
     write: (batch) => storeAll(database, batch),
@@ -47,99 +64,49 @@ export function senderOf(database: Database): GroupCommit<Sending, Sent | null> 
 }
 
 /** The same message twice in a batch is stored once. */
-async function storeAll(database: Database, batch: readonly Sending[]): Promise<readonly (Sent | null)[]> {
+async function storeAll(database: Database, batch: readonly Sending[]): Promise<readonly (Sent | Unsent)[]> {
   const firsts = new Map<string, number>();
-  const firstOf = batch.map((it, n) => {
-    if (it.clientId === null) return n;
-    const key = JSON.stringify([it.tenant, it.conversation, it.sender, it.clientId]);
-    const first = firsts.get(key) ?? n;
-    firsts.set(key, first);
-    return first;
+  const unique: Sending[] = [];
+  const places = batch.map((it) => {
+    if (it.clientId === null) return unique.push(it) - 1;
+    const key = joinParts(it.tenant, it.conversation, it.sender, it.clientId);
+    const first = firsts.get(key);
+    if (first !== undefined) return first;
+    firsts.set(key, unique.length);
+    return unique.push(it) - 1;
   });
-  const rows = new Map(
-    (
-      await storeOnce(
-        database,
-        batch.flatMap((it, n) => (firstOf[n] === n ? [{ ...it, n }] : [])),
-      )
-    ).map((row) => [row.n, row]),
-  );
-  return batch.map((_, n) => {
-    const first = firstOf[n] ?? n;
-    const row = rows.get(first);
-    if (row === undefined) return null;
-    const { epoch, sequence, sentAt, payload } = row;
-    return {
-      epoch,
-      sequence,
-      sentAt,
-      payload: payload ?? batch[first]?.payload ?? '',
-      isNew: payload === null && first === n,
-    };
+  const rows: Row[] = [];
+  for (const row of await storeOnce(database, unique)) rows[row[0] - 1] = row;
+  const told = new Set<number>();
+  return batch.map((it, at) => {
+    const place = places[at] ?? 0;
+    const row = rows[place];
+    if (row === undefined) throw new Error(`expected an answer for each of ${unique.length} messages`);
+    const [, outcome, epoch, sequence, n, sentAt, text] = row;
+    if (outcome !== 'new' && outcome !== 'known') return outcome;
+    const isNew = outcome === 'new' && !told.has(place);
+    told.add(place);
+    return { epoch, sequence, n, sentAt, payload: text ?? unique[place]?.payload ?? it.payload, isNew };
   });
 }
 
-async function storeOnce(
-  database: Database,
-  batch: readonly (Sending & { readonly n: number })[],
-): Promise<readonly Row[]> {
-  const { sql } = database;
-  const { rows } = await sql<Row>`
-    with input as (
-      select * from unnest(
-        ${batch.map(({ n }) => n)}::int[],
-        ${batch.map((it) => it.tenant)}::text[],
-        ${batch.map((it) => it.conversation)}::text[],
-        ${batch.map((it) => it.sender)}::text[],
-        ${batch.map((it) => it.clientId)}::text[],
-        ${batch.map((it) => it.payload)}::text[]
-      ) as given (n, tenant, conversation, sender, client_id, payload)
-    ),
-    -- The newest head, even where this statement had to wait for another node's.
-    locked as materialized (
-      select id as conversation, tenant, epoch, head, greatest(clock_timestamp(), changed_at) as sent_at
-      from conversations.conversations
-      where (tenant, id) in (select tenant, conversation from input)
-      order by tenant, id
-      for update
-    ),
-    -- offset 0: a member is looked up by its key, whatever the planner thinks of tables that it does not know yet.
-    allowed as materialized (
-      select input.*, locked.epoch, locked.head, locked.sent_at
-      from input
-      join locked using (tenant, conversation)
-      cross join lateral (
-        select from conversations.members as member
-        where member.tenant = input.tenant and member.conversation = input.conversation and member.user_id = input.sender
-          and member.status = 'active' and member.role <> 'reader'
-        offset 0
-      ) as writer
-    ),
-    -- The tenant as an expression keeps the primary key out, by which a planner without statistics reads whole conversations.
-    known as materialized (
-      select allowed.n, allowed.epoch, message.sequence, message.sent_at, message.payload
-      from allowed
-      join conversations.events as message
-        on message.client_id = allowed.client_id and message.sender = allowed.sender
-        and message.conversation = allowed.conversation and message.tenant || '' = allowed.tenant
-    ),
-    numbered as materialized (
-      select allowed.*, head + row_number() over (partition by tenant, conversation order by n) as sequence
-      from allowed
-      where n not in (select n from known)
-    ),
-    stored as (
-      insert into conversations.events (tenant, conversation, sequence, sender, client_id, payload, sent_at)
-      select tenant, conversation, sequence, sender, client_id, payload, sent_at from numbered
-    ),
-    counted as (
-      update conversations.conversations as conversation
-      set head = newest.sequence, changed_at = newest.sent_at
-      from (select tenant, conversation, max(sequence) as sequence, max(sent_at) as sent_at from numbered group by 1, 2) as newest
-      where conversation.tenant = newest.tenant and conversation.id = newest.conversation
-    )
-    select n, epoch, sequence, sent_at as "sentAt", null as payload from numbered
-    union all
-    select n, epoch, sequence, sent_at, payload from known`.execute(database.tables());
-  return rows;
+async function storeOnce(database: Database, batch: readonly Sending[]): Promise<readonly Row[]> {
+  const { rows } = await database.sql<{ readonly answers: string }>`select conversations.send(
+    ${batch.map((it) => it.tenant)}::text[],
+    ${batch.map((it) => it.conversation)}::text[],
+    ${batch.map((it) => it.sender)}::text[],
+    ${batch.map((it) => it.clientId)}::text[],
+    ${batch.map((it) => it.payload)}::text[],
+    ${someOf(batch, ({ parent }) => parent ?? null)}::int8[],
+    ${someOf(batch, ({ thread }) => thread ?? null)}::int8[],
+    ${someOf(batch, ({ hasUploads }) => hasUploads ?? null)}::bool[],
+    ${someOf(batch, ({ isService }) => isService ?? null)}::bool[]
+  ) as answers`.execute(database.tables());
+  return JSON.parse(rows[0]?.answers ?? '[]') as readonly Row[];
+}
+
+/** What few messages have costs nothing where none has it. */
+function someOf<T>(batch: readonly Sending[], read: (sending: Sending) => T | null): readonly (T | null)[] | null {
+  const values = batch.map(read);
+  return values.every((value) => value === null) ? null : values;
 }

@@ -20,6 +20,9 @@ export interface StoredPage {
     readonly sequence: number;
     readonly sender: string;
     readonly clientId: string | null;
+    /** Its number among messages; `null` for another event. */
+    readonly n: number | null;
+    /** Without `n`. */
     readonly payload: string;
     readonly sentAt: Date;
   }[];
@@ -31,6 +34,8 @@ export interface Unappended {
   readonly epoch: string;
   readonly head: number;
   readonly appended: number;
+  /** As the database prints it: to the microsecond. */
+  readonly changed: string;
 }
 
 /** Twice is the same: the second call changes nothing. @returns whether it was made now */
@@ -47,18 +52,6 @@ export async function createConversation(database: Database, made: NewConversati
     if (members.length > 0) await tables.insertInto('members').values(members).execute();
     return true;
   });
-}
-
-export async function isMember(database: Database, tenant: string, id: string, user: string): Promise<boolean> {
-  const found = await database
-    .tables<Tables>()
-    .selectFrom('members')
-    .select('status')
-    .where('tenant', '=', tenant)
-    .where('conversation', '=', id)
-    .where('user_id', '=', user)
-    .executeTakeFirst();
-  return found?.status === 'active';
 }
 
 /** Messages with `after < sequence < before`, ascending. `null`: there is no such conversation. */
@@ -85,7 +78,7 @@ export async function readPage(
   if (conversation === undefined) return null;
   const messages = await tables
     .selectFrom('events')
-    .select(['sequence', 'sender', 'client_id as clientId', 'payload', 'sent_at as sentAt'])
+    .select(['sequence', 'message as n', 'sender', 'client_id as clientId', 'payload', 'sent_at as sentAt'])
     .where('tenant', '=', tenant)
     .where('conversation', '=', id)
     .where('sequence', '>', after)
@@ -100,17 +93,44 @@ export async function readPage(
 /**
  * Conversations of which the log may lack something, those first that wait longest.
  * @param ageSecs by the clock of the database: what is younger is being appended by the node that has stored it
+ * @param last the page begins behind it
  */
-export async function unappended(database: Database, ageSecs: number, limit: number): Promise<readonly Unappended[]> {
-  return database
+export async function unappended(
+  database: Database,
+  ageSecs: number,
+  limit: number,
+  last: Unappended | null = null,
+): Promise<readonly Unappended[]> {
+  const { sql } = database;
+  let query = database
     .tables<Tables>()
     .selectFrom('conversations')
     .select(['tenant', 'id', 'epoch', 'head', 'appended'])
+    .select(sql<string>`changed_at::text`.as('changed'))
     .whereRef('appended', '<', 'head')
-    .where('changed_at', '<', database.sql<Date>`now() - make_interval(secs => ${ageSecs}::float8)`)
-    .orderBy('changed_at')
-    .limit(limit)
-    .execute();
+    .where('changed_at', '<', sql<Date>`now() - make_interval(secs => ${ageSecs}::float8)`);
+  if (last !== null)
+    query = query.where(
+      sql<boolean>`(changed_at, tenant, id) > (${last.changed}::timestamptz, ${last.tenant}, ${last.id})`,
+    );
+  return query.orderBy('changed_at').orderBy('tenant').orderBy('id').limit(limit).execute();
+}
+
+/** The newest sequence that says something else since an edit or a deletion that may not have reached the log; 0: none does. */
+export async function changedUpTo(database: Database, { tenant, id, head, appended }: Unappended): Promise<number> {
+  const { rows } = await database.sql<{ readonly upto: number | null }>`
+    select max(said.sequence) as upto
+    from conversations.events as change
+    cross join lateral (
+      select change.about as sequence
+      union all
+      select edit.sequence from conversations.events as edit
+      where edit.tenant = change.tenant and edit.conversation = change.conversation and edit.about = change.about
+        and edit.sequence < change.sequence
+    ) as said
+    where change.tenant = ${tenant} and change.conversation = ${id} and change.about is not null
+      and change.sequence > ${appended} and change.sequence <= ${head}`.execute(database.tables());
+  return rows[0]?.upto ?? 0;
 }
 
 /** Never back: another node may know more. */

@@ -15,7 +15,7 @@ interface Conversation {
   readonly status: Generated<Status>;
   readonly name: string | null;
   readonly description: string | null;
-  /** JSON text of whoever made it, not looked into. */
+  /** JSON text of the user or backend that made it, not looked into. */
   readonly metadata: string | null;
   readonly created_by: string;
   /** Sequence of the newest event. */
@@ -73,6 +73,8 @@ interface Event {
   readonly deleted_at: Date | null;
   readonly parent: number | null;
   readonly thread: number | null;
+  /** The message that an edit or a deletion is about. */
+  readonly about: number | null;
 }
 
 interface Reaction {
@@ -96,10 +98,18 @@ interface Audit {
   readonly at: Generated<Date>;
 }
 
+interface DeletedUser {
+  readonly tenant: string;
+  readonly user_id: string;
+  readonly deleted_at: Generated<Date>;
+  readonly blanked_at: Date | null;
+}
+
 export interface Tables {
   readonly conversations: Conversation;
   readonly members: Member;
   readonly events: Event;
   readonly reactions: Reaction;
   readonly audit: Audit;
+  readonly deleted_users: DeletedUser;
 }

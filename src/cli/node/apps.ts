@@ -12,6 +12,7 @@ import { Alerts } from '../../telemetry/alerts.ts';
 import type { MetricsRegistry } from '../../telemetry/metrics-registry.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
 import { systemRandom as random } from '../../telemetry/system-clock.ts';
+import { tokenIssuer } from './token-issuer.ts';
 import type { Core } from './core.ts';
 import type { NodeDatabase } from './database.ts';
 
@@ -44,6 +45,7 @@ export async function runApps(setup: AppsSetup): Promise<RunningApps> {
     shared: setup.shared,
     database: (app) => setup.database?.of(app) ?? null,
     events: setup.events,
+    tokenIssuer: (privateKey) => tokenIssuer(config, core.authenticator, privateKey),
     addMetric: (entry) => setup.metrics.add(entry),
     alert: (message, fields) => alerts.raise(message, fields),
     counters: context.counters,

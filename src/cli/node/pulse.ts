@@ -18,10 +18,10 @@ export function buildPulse(
   const beat = (): void => {
     node.beat();
     operations.beat();
-    storage.sweep();
-    router.sweep();
+    router.beat();
     presence?.presence.sweep();
     if (mode.beat % SWEEP_USERS_BEATS === 0) users.sweep(clock.elapsed());
   };
-  return new Pulse(supervisor, clock, scheduler, beat, failed);
+  const sweeps = [...storage.sweeps, () => router.sweep()];
+  return new Pulse(supervisor, clock, scheduler, { beat, sweeps }, failed);
 }

@@ -7,8 +7,13 @@ import type { LogFactory } from '../../telemetry/pino-log.ts';
 import { memoryStorage } from './memory.ts';
 import type { Storage } from './storage.ts';
 
-export async function buildStorage(config: Config, nodeName: string, logs: LogFactory): Promise<Storage> {
-  if (config.redis.url === undefined) return memoryStorage(config);
+export async function buildStorage(
+  config: Config,
+  nodeName: string,
+  logs: LogFactory,
+  ephemeral: readonly string[],
+): Promise<Storage> {
+  if (config.redis.url === undefined) return memoryStorage(config, ephemeral);
   const { redisStorage } = await import('./redis.ts');
-  return redisStorage(config, config.redis.url, nodeName, logs);
+  return redisStorage(config, config.redis.url, nodeName, logs, ephemeral);
 }

@@ -13,10 +13,10 @@ import type { Storage } from './storage.ts';
 /** How long a topic without messages and subscribers keeps its epoch and sequence. */
 const FORGET_TOPIC_MS = 24 * 3_600_000;
 
-export function memoryStorage(config: Config): Storage {
+export function memoryStorage(config: Config, ephemeral: readonly string[]): Storage {
   const { topics, session, presence } = config;
   const options = {
-    retention: retentionRules(config),
+    retention: retentionRules(config, ephemeral),
     maxTopics: topics.max_topics,
     shares: sharesOf(config),
     maxBytes: topics.total_bytes,
@@ -46,10 +46,7 @@ export function memoryStorage(config: Config): Storage {
       await bus.stop();
       await broker.stop();
     },
-    sweep: () => {
-      broker.sweep();
-      sessions.sweep();
-    },
+    sweeps: [() => broker.sweep(), () => sessions.sweep()],
     usage: () => {
       const { topics: logTopics, inboxes, evicted, bytes: logBytes, idempotencyKeys } = broker.usage();
       const counts = { logTopics, logInboxes: inboxes, logTopicsEvicted: evicted };

@@ -26,7 +26,13 @@ import type { Storage } from './storage.ts';
 const WAITING_READS = 100_000;
 
 /** @param nodeName shown by `CLIENT LIST` of Redis */
-export function redisStorage(config: Config, url: string, nodeName: string, logs: LogFactory): Storage {
+export function redisStorage(
+  config: Config,
+  url: string,
+  nodeName: string,
+  logs: LogFactory,
+  ephemeral: readonly string[],
+): Storage {
   const { topics, session, redis, actor_system: actors } = config;
   const link = buildLink(config, url, nodeName, logs);
   const wait = redis.wait_replicas === 0 ? null : { replicas: redis.wait_replicas, timeoutMs: redis.wait_timeout_ms };
@@ -43,7 +49,7 @@ export function redisStorage(config: Config, url: string, nodeName: string, logs
   );
   const broker = new DistributedBroker(
     {
-      retention: retentionRules(config),
+      retention: retentionRules(config, ephemeral),
       append: { pendingMessages: redis.pending_messages, pendingBytes: redis.pending_bytes },
       reads: { atOnce: redis.reads_at_once, waiting: WAITING_READS },
       tail: {
@@ -95,7 +101,7 @@ export function redisStorage(config: Config, url: string, nodeName: string, logs
       await sessions.flush();
       await broker.stop();
     },
-    sweep: () => {},
+    sweeps: [],
     usage: () => {
       const { topics: followedTopics, bytes: tailBytes, pending, reads, tailReads, follower } = broker.usage();
       const sharedStore: SharedStoreGauges = {

@@ -3,6 +3,7 @@ import type { SharedStore } from '../../apps/host-api.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { ControlBus } from '../../control/command.ts';
 import type { NodeViews } from '../../control/views.ts';
+import type { Sweep } from '../../telemetry/sweeps.ts';
 import type { PresenceStore } from '../../presence/presence-store.ts';
 import type { SessionStore } from '../../session/session-store.ts';
 import type { SharedStoreGauges } from '../../telemetry/gauges.ts';
@@ -24,8 +25,8 @@ export interface Storage {
   trouble(): 'away' | 'unfit' | 'full' | null;
   /** Leaves the other nodes, writes what is still to be written, then lets go of what others share. */
   stop(): Promise<void>;
-  /** Call it about once a second. */
-  sweep(): void;
+  /** What looks for things that are too old. */
+  readonly sweeps: readonly Sweep[];
   usage(): {
     readonly logTopics: number;
     readonly logInboxes: number;

@@ -1,13 +1,15 @@
 /** What outlives the page: positions, the queue; and what becomes of a storage that fails. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import * as fs from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { createClient, type Client } from '../client.ts';
 import type { ClientStorage } from '../storage.ts';
 import { collect } from '../test-rig.ts';
 import { TestServer } from '../testing/index.ts';
+import type { FileSystem } from './file-backend.ts';
 import { fileOf, localStorageOf, storageOn, type TextStore } from './index.ts';
 import { queueOf } from '../queue/index.ts';
 
@@ -61,13 +63,32 @@ function texts(): () => ClientStorage {
   return () => localStorageOf('alice', store);
 }
 
-/** Files answer when they like, so time stands still until the work is done. */
+/** Work on files that is under way: they answer when they like. */
+let underWay = 0;
+
+function watched<Args extends unknown[], Result>(work: (...args: Args) => Promise<Result>) {
+  return async (...args: Args): Promise<Result> => {
+    underWay += 1;
+    try {
+      return await work(...args);
+    } finally {
+      underWay -= 1;
+    }
+  };
+}
+
+const fs: FileSystem = {
+  readFile: watched(readFile as FileSystem['readFile']),
+  writeFile: watched(writeFile as FileSystem['writeFile']),
+  rename: watched(rename as FileSystem['rename']),
+  rm: watched(rm as FileSystem['rm']),
+};
+
+/** Time stands still until the work on files is done, and what begins with its end. */
 async function rest(server: TestServer, ms: number): Promise<void> {
   for (let step = 0; step < 10; step += 1) {
     await server.clock.advance(ms / 10);
-    await new Promise((resolve) => {
-      setTimeout(resolve, 5);
-    });
+    for (let idle = 0; idle < 3; idle = underWay === 0 ? idle + 1 : 0) await nextTurn();
   }
 }
 

@@ -27,6 +27,51 @@ function resume(topic: string, position: object): { recovery: unknown; start: un
   };
 }
 
+describe('the log is asked about a position', () => {
+  /** Resumes there, while another client has followed the topic since its third message. */
+  function readsFor(position: Position): number {
+    const before = rig.broker.calls.read;
+    client.send('Subscribe', { topics: [{ topic: TOPIC, ...position }] });
+    rig.settle();
+    return rig.broker.calls.read - before;
+  }
+
+  beforeEach(() => {
+    rig.publish(TOPIC, 3);
+    rig.connect('bob').subscribe(TOPIC);
+    rig.publish(TOPIC, 4);
+  });
+
+  test('not when the node has all that follows it', () => {
+    expect(readsFor(at(TOPIC, 3))).toBe(0);
+    expect(flow(client.take())).toEqual(['Status subscribed', ...run(TOPIC, 4, 7, 'replayed')]);
+    expect(rig.unaccounted()).toBe(0);
+  });
+
+  test('not at the head, also of a topic that nobody has followed', () => {
+    expect(readsFor(at(TOPIC, 7))).toBe(0);
+    rig.publish('chat.b', 2);
+    const before = rig.broker.calls.read;
+    expect(resume('chat.b', at('chat.b', 2))).toEqual({
+      recovery: { recovered: true, missed: 0 },
+      start: at('chat.b', 2),
+    });
+    expect(rig.broker.calls.read).toBe(before);
+  });
+
+  test('when what follows it is not all here, when it is beyond the head, and when it is of another epoch', () => {
+    const { epoch } = at(TOPIC, 0);
+    expect(readsFor({ epoch, sequence: 2 })).toBeGreaterThan(0);
+    expect(readsFor({ epoch, sequence: 8 })).toBeGreaterThan(0);
+    expect(readsFor({ epoch: 'another', sequence: 5 })).toBeGreaterThan(0);
+  });
+
+  test('when the tail of the client’s format was never kept', () => {
+    client = rig.connect('eve', { format: 'msgpack' });
+    expect(readsFor(at(TOPIC, 5))).toBeGreaterThan(0);
+  });
+});
+
 describe('a resume with a position', () => {
   test('replays what was missed, marked, after the answer, and goes on live', () => {
     rig.publish(TOPIC, 5);
@@ -209,14 +254,14 @@ test('an answer that was asked for under an epoch that has ended takes nobody ba
   other.take();
   rig.broker.holds.add('read');
   const { epoch } = rig.position(TOPIC);
-  client.send('Subscribe', { topics: [{ topic: TOPIC, epoch, sequence: 3 }] });
+  client.send('Subscribe', { topics: [{ topic: TOPIC, epoch, sequence: 2 }] });
   rig.router.epochChanged(TOPIC, 'new', 4);
-  rig.broker.pretends = (history) => ({ ...history, epoch: 'new', epochFirst: 4 });
+  rig.broker.pretends = (history) => ({ ...history, epoch: 'new', epochFirst: 4, after: 2, lost: null });
   rig.broker.letGo();
   rig.settle();
   expect([...rig.router.openTopics()].map((topic) => topic.epoch)).toEqual(['new']);
-  expect(client.take().at(-1)?.data).toMatchObject({
-    details: { positions: { [TOPIC]: { epoch: 'new', sequence: 3 } } },
+  expect(client.take()[0]?.data).toMatchObject({
+    details: { positions: { [TOPIC]: { epoch: 'new', sequence: 2 } } },
   });
   expect(flow(other.take())).toEqual([]);
 });

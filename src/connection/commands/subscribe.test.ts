@@ -197,7 +197,9 @@ describe('Subscribe again', () => {
     rig.publish(TOPIC, 3);
     client.take();
     rig.broker.holds.add('read');
-    client.send('Subscribe', { topics: [{ topic: TOPIC, ...at(TOPIC, 1) }, 'chat.b'] });
+    client.send('Subscribe', {
+      topics: [{ topic: TOPIC, ...at(TOPIC, 1) }, 'chat.b', { topic: 'chat.c', from: 'earliest' }],
+    });
     rig.publish(TOPIC, 2);
     rig.publish('chat.b');
     expect(client.take()).toEqual([]);

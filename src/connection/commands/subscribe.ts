@@ -8,6 +8,7 @@ import { clientName, isTopicName, looksLikePattern, matches, qualify } from '../
 import { ENDED, JOINING, LAGGING, type Subscription } from '../../router/subscription.ts';
 import { askToRead, subscribeProblem } from '../../service/checks.ts';
 import { nodeName } from '../../service/names.ts';
+import { isReadWhole, readAllowed } from '../../service/readable.ts';
 import type { RightsChange } from '../../service/rights-change.ts';
 import { overdraft } from '../charges.ts';
 import type { Connection } from '../connection.ts';
@@ -217,7 +218,7 @@ class Request implements Joining {
   }
 
   private start(subscription: Subscription, entry: Start): void {
-    const { context } = this.connection;
+    const { context, principal } = this.connection;
     const { topic } = subscription;
     if (entry.lost === true && !topic.isEphemeral) return this.startBehindLoss(subscription, entry);
     if (topic.isEphemeral || (entry.position === undefined && entry.from !== 'earliest')) {
@@ -226,8 +227,12 @@ class Request implements Joining {
         this.recovery[entry.topic] = { recovered: false, missed: 0, reason: 'no_history' };
       return this.settle();
     }
+    const isHeld = entry.position !== undefined && topic.hasAllAfter(entry.position, this.connection.codec);
+    if (entry.position !== undefined && isHeld && isReadWhole(context, topic.name))
+      return this.resumeFromTail(subscription, entry.topic, entry.position.sequence);
     const { epochNumber } = topic;
-    context.broker.read(topic.name, { after: entry.position ?? 'earliest', limit: 0, maxBytes: 0 }, (answer) => {
+    const request = { after: entry.position ?? 'earliest', limit: 0, maxBytes: 0 } as const;
+    readAllowed(context, principal, topic.name, request, (answer) => {
       this.answered(() => {
         if (isRefusal(answer)) this.fail(subscription, entry, answer);
         else if (subscription.state !== JOINING) this.settle();
@@ -245,6 +250,15 @@ class Request implements Joining {
     subscription.openGap({ cause: 'history_lost', epoch: topic.epoch, sequence: topic.head });
     enqueue(connection, subscription);
     this.recovery[entry.topic] = { recovered: false, missed: 0, reason: 'history_lost' };
+    this.settle();
+  }
+
+  private resumeFromTail(subscription: Subscription, name: string, sequence: number): void {
+    const { connection } = this;
+    const { topic } = subscription;
+    this.recovery[name] = { recovered: true, missed: topic.head - sequence };
+    connection.context.router.startAfter(subscription, sequence);
+    if (subscription.state === LAGGING) connection.lag(subscription);
     this.settle();
   }
 

@@ -7,6 +7,7 @@ const TEXTS: Partial<Record<Reason, string>> = {
   token_invalid: 'Invalid token',
   token_expired: 'Token expired',
   token_revoked: 'Session invalidated',
+  account_inactive: 'Session invalidated',
 };
 
 /** `message` and `data` of a `connect_error`. */

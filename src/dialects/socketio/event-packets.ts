@@ -3,7 +3,7 @@
  * frames of a tail are the same objects for everybody who stands at the same place.
  */
 import { typeOf } from '../event-text.ts';
-import type { EventTable, PublishedEvent, ServerEvent } from '../../node/event-table.ts';
+import type { EventTable, Excepted, PublishedEvent, ServerEvent } from '../../node/event-table.ts';
 import { utf8 } from '../../protocol/json-publication.ts';
 import { ME } from '../../protocol/topic.ts';
 import { singleOffset } from './places.ts';
@@ -19,14 +19,28 @@ const TOPIC = '"topic":"';
 const SEQUENCE = '"sequence":';
 const EPOCH = '"epoch":"';
 
+interface Opened {
+  /** The event without its last bracket; `null` for what is not sent. */
+  readonly text: string | null;
+  readonly except: Excepted | null;
+}
+
+/** `epoch` is `''` and `sequence` -1 where the topic keeps no log. */
+interface Placed {
+  readonly topic: string;
+  readonly epoch: string;
+  readonly sequence: number;
+}
+
 /** A publication as an event. */
 export class EventPacket {
   readonly topic: string;
-  /** `''` and -1 where the topic keeps no log. */
   readonly epoch: string;
   readonly sequence: number;
   /** What it was made of, for who looks for it again. */
   readonly frame: Uint8Array;
+  /** Who is not sent it; `null` when everybody is. */
+  readonly except: Excepted | null;
   /** The publication that was asked for after it, last time: neighbours ask for the same ones in the same order. */
   next: EventPacket | null = null;
   /** All but the last bracket; `null` for what is not sent. */
@@ -34,9 +48,10 @@ export class EventPacket {
   private bytes: Buffer | null = null;
   private single: Buffer | null = null;
 
-  constructor(frame: Uint8Array, open: string | null, topic: string, epoch: string, sequence: number) {
+  constructor(frame: Uint8Array, opened: Opened, { topic, epoch, sequence }: Placed) {
     this.frame = frame;
-    this.open = open;
+    this.open = opened.text;
+    this.except = opened.except;
     this.topic = topic;
     this.epoch = epoch;
     this.sequence = sequence;
@@ -133,7 +148,7 @@ export class EventPackets {
       sequence = Number(text.slice(at + SEQUENCE.length, comma));
       epoch = text.slice(comma + 1 + EPOCH.length, text.indexOf('"', comma + 1 + EPOCH.length));
     }
-    return new EventPacket(frame, this.openOf(isDirect, topic, flat), topic, epoch, sequence);
+    return new EventPacket(frame, this.openOf(isDirect, topic, flat), { topic, epoch, sequence });
   }
 
   private sameTopic(topic: string): string {
@@ -141,9 +156,8 @@ export class EventPackets {
     return this.topic;
   }
 
-  /** The event without its last bracket. */
-  private openOf(isDirect: boolean, topic: string, flat: string): string | null {
-    const own = `${this.head}["${isDirect ? 'direct' : 'message'}",${withoutId(flat)}`;
+  private openOf(isDirect: boolean, topic: string, flat: string): Opened {
+    const own = { text: `${this.head}["${isDirect ? 'direct' : 'message'}",${withoutId(flat)}`, except: null };
     const { published } = this.table;
     if (published === undefined) return own;
     try {
@@ -155,7 +169,9 @@ export class EventPackets {
         from: read.from ?? (read as { from_user?: string }).from_user ?? '',
         replayed: 'replayed' in read && read.replayed,
       });
-      return named === null ? null : this.event(named).slice(0, -1);
+      if (named === undefined) return own;
+      if (named === null) return { text: null, except: null };
+      return { text: this.event(named).slice(0, -1), except: named.except ?? null };
     } catch {
       return own;
     }

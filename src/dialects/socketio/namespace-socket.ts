@@ -8,7 +8,7 @@ import type { SubscribeEntry, SubscribeFrame } from '../../protocol/frames.ts';
 import type { Position } from '../../protocol/position.ts';
 import { looksLikePattern } from '../../protocol/topic.ts';
 import { subscribing } from '../../node/welcome.ts';
-import type { EventTable } from '../../node/event-table.ts';
+import type { EventTable, Excepted, Newcomer, ServerEvent } from '../../node/event-table.ts';
 import type { Accepted } from '../../node/admission.ts';
 import { outcomeOf, readAnswer, withMember, type Answer } from './answers.ts';
 import type { EngineSession } from './engine-session.ts';
@@ -43,6 +43,8 @@ export interface NamespaceSetup {
   readonly packets: EventPackets;
   /** A name for this connection's offsets; `null` when there is no recovery. */
   readonly pid: string | null;
+  /** When the client asked to come in, by the clock of deadlines. */
+  readonly askedAt: number;
   /** Topics that an offset may name. */
   readonly mostPlaces: number;
   /** It has ended. */
@@ -156,7 +158,7 @@ export class NamespaceSocket implements Transport {
     const event = eventOf(this.setup.table, name);
     if (event === undefined)
       return this.refused(refusal('unknown_type', `expected an event of this namespace, got ${quote(name)}`), ack);
-    const made = this.requests.frameOf(event, emitted);
+    const made = this.requests.frameOf(event, emitted, this.connection?.id ?? '');
     return typeof made === 'string' ? encoder.encode(made).buffer : this.refused(made, ack);
   }
 
@@ -168,7 +170,7 @@ export class NamespaceSocket implements Transport {
     const { session, packets } = this.setup;
     const packet = packets.of(frame);
     const { places } = this;
-    if (!packet.isSent) {
+    if (!packet.isSent || (packet.except !== null && this.isExcepted(packet.except))) {
       if (packet.sequence !== -1) places?.moved(packet);
     } else if (places === null || packet.sequence === -1) session.send(packet.plain);
     else if (places.movedAlone(packet)) session.send(packet.withOffset);
@@ -177,6 +179,10 @@ export class NamespaceSocket implements Transport {
       const offset = places.offset();
       session.send(offset === null ? packet.plain : packet.with(offset));
     }
+  }
+
+  private isExcepted(except: Excepted): boolean {
+    return 'user' in except ? except.user === this.connection?.principal.user : this.requests.isOwn(except.clientId);
   }
 
   private control(text: string): void {
@@ -290,6 +296,23 @@ export class NamespaceSocket implements Transport {
     const { connection_id: sid } = JSON.parse(greeting) as { connection_id: string };
     setup.session.send(`40${this.prefix}${JSON.stringify(pid === null ? { sid } : { sid, pid })}`);
     this.emit('status', withMember('status', '"connected"', greeting));
+    this.welcome(sid);
+  }
+
+  private welcome(socket: string): void {
+    const { connection, setup } = this;
+    if (connection === null) return;
+    const { principal, context } = connection;
+    const named = welcomeOf(setup.table, { principal, socket, tookMs: context.clock.elapsed() - setup.askedAt });
+    if (named !== null) setup.session.send(setup.packets.event(named));
+  }
+}
+
+function welcomeOf({ welcome }: EventTable, newcomer: Newcomer): ServerEvent | null {
+  try {
+    return welcome?.(newcomer) ?? null;
+  } catch {
+    return null;
   }
 }
 

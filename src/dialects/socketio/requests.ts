@@ -22,13 +22,17 @@ export interface Emitted {
 /** Events of one connection that wait for their answers; its inbox holds fewer. */
 const MOST = 8_192;
 
+/** Ids of its own publications that a client is not sent: those of an application's events that are under way. */
+const MOST_OWN = 1_024;
+
 export class Requests {
+  private readonly own = new Set<string>();
   private readonly waiting = new Map<string, Request>();
   private lastNumber = 0;
 
-  /** @returns the text of a frame, or why there is none */
-  frameOf(event: ClientEvent, { args, texts, ack }: Emitted): string | Refusal {
-    const data = dataOf(event, args, texts);
+  /** @param unique a name that no other connection has. @returns the text of a frame, or why there is none */
+  frameOf(event: ClientEvent, { args, texts, ack }: Emitted, unique: string): string | Refusal {
+    const data = dataOf(event, args, texts, (clientId) => this.asOwn(clientId, unique));
     if (typeof data === 'object') return data;
     const own = ownId(args[0]);
     if (own !== undefined && this.waiting.has(own))
@@ -49,6 +53,11 @@ export class Requests {
     return id;
   }
 
+  /** Whether the client has said that this is the id of a publication of its own. */
+  isOwn(clientId: string): boolean {
+    return this.own.has(clientId);
+  }
+
   /** The request that waits for the answer to this frame; it waits no longer. */
   answered(id: string): Request | undefined {
     const request = this.waiting.get(id);
@@ -60,6 +69,15 @@ export class Requests {
   private wait(id: string, request: Request): void {
     this.waiting.set(id, request);
     if (this.waiting.size > MOST) this.waiting.delete(this.waiting.keys().next().value as string);
+  }
+
+  /** The oldest of too many are forgotten: their sender is sent them, too. */
+  private asOwn(clientId: string | undefined, unique: string): string {
+    this.lastNumber += 1;
+    const id = clientId ?? `${unique}.${this.lastNumber}`;
+    this.own.add(id);
+    if (this.own.size > MOST_OWN) this.own.delete(this.own.values().next().value as string);
+    return id;
   }
 
   private newId(ack: number | undefined): string {
@@ -85,10 +103,11 @@ function dataOf(
   event: ClientEvent,
   args: readonly JsonValue[],
   texts: readonly string[],
+  own: (clientId?: string) => string,
 ): string | Refusal | undefined {
   if (event.data === undefined) return texts[0];
   try {
-    const made = event.data(args);
+    const made = event.data(args, own);
     if (typeof made === 'object' && made !== null && isRefusal(made)) return made;
     return made === undefined ? undefined : JSON.stringify(made);
   } catch {

@@ -148,18 +148,19 @@ export class SocketIoClient implements SessionClient {
       return this.refused(namespace, refusal('connection_limit', `expected at most ${MAX_NAMESPACES} namespaces`));
     const auth = (data ?? {}) as Readonly<Record<string, unknown>>;
     this.asking.add(namespace);
+    const askedAt = this.node.parts.context.clock.elapsed();
     this.node.admit(handshakeOf(this.session.handshake, auth['token']), (admission) => {
       this.asking.delete(namespace);
       if (this.isOver) return admission.kind === 'accepted' ? admission.abandon() : undefined;
       if (admission.kind === 'refused') return this.refused(namespace, admission.refusal);
-      this.admitted(known, admission, auth);
+      this.admitted(known, admission, { auth, askedAt });
     });
   }
 
   private admitted(
     known: Namespace,
     admission: Extract<Admission, { kind: 'accepted' }>,
-    auth: Readonly<Record<string, unknown>>,
+    { auth, askedAt }: { readonly auth: Readonly<Record<string, unknown>>; readonly askedAt: number },
   ): void {
     const { table, packets } = known;
     const { namespace } = table;
@@ -174,6 +175,7 @@ export class SocketIoClient implements SessionClient {
       table,
       packets,
       pid: recoveryTopics === 0 ? null : this.node.parts.context.random.id(),
+      askedAt,
       mostPlaces: recoveryTopics,
       ended: () => this.sockets.delete(namespace),
     });

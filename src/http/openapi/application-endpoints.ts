@@ -32,8 +32,8 @@ export function describeRoute(route: ApplicationRoute): Endpoint {
   };
 }
 
-function contentOf(body: z.ZodType | 'bytes'): Content {
-  return body === 'bytes' ? { byMediaType: { 'application/octet-stream': z.string() } } : body;
+function contentOf(body: z.ZodType | 'bytes' | 'stream'): Content {
+  return body === 'bytes' || body === 'stream' ? { byMediaType: { 'application/octet-stream': z.string() } } : body;
 }
 
 /** `poll_get_api_polls_by_poll`: no other route has the same method and path. */

@@ -1,0 +1,167 @@
+/** The namespace `/messaging` of Socket.IO, with the events of a complete chat (guide 003): a table over the frames of the application. */
+import type { JsonValue } from '../../../protocol/frames.ts';
+import type { ClientEvent, EventAnswer, EventTable, PublishedEvent, ServerEvent } from '../../app.ts';
+import { messageOf, present } from '../facade-message.ts';
+import { placeOf } from '../message-id.ts';
+import { messageIdOf } from '../messages/payload.ts';
+import type { LiveEvent } from '../positions/live.ts';
+import { conversationOf, liveTopicOf, topicOf } from '../topic.ts';
+import { answeredMessage, errorOf, idIn, pageOf, recordOf, textIn } from '../event-arguments.ts';
+import { bodyOf, chatMessage } from './message.ts';
+
+export const CHAT_EVENTS: EventTable = {
+  namespace: '/messaging',
+  events: {
+    join_conversation: membership('Subscribe', 'conversation_joined'),
+    leave_conversation: membership('Unsubscribe', 'conversation_left'),
+    send_message: {
+      type: 'X-ConversationSend',
+      data: ([given], own) => {
+        const conversation = idIn(given);
+        const body = bodyOf(conversation, recordOf(given));
+        return { ...body, conversation, clientId: own(textIn(given, 'optimisticId')), withMessage: true };
+      },
+      answered: (answer, [given]) => {
+        const optimisticId = textIn(given, 'optimisticId') ?? null;
+        if (!answer.ok) return { event: 'message_error', args: [{ optimisticId, success: false, ...errorOf(answer) }] };
+        const message = chatMessage(answeredMessage(answer));
+        return { event: 'message_sent', args: [{ optimisticId, message, success: true }] };
+      },
+    },
+    typing: typing(true),
+    stop_typing: typing(false),
+    mark_as_read: {
+      type: 'X-ConversationRead',
+      data: ([given]) => {
+        const messageId = textIn(given, 'messageId');
+        const to = messageId === undefined ? undefined : placeOf(messageId)?.sequence;
+        return present({ conversation: idIn(given), to });
+      },
+      answered: failed,
+    },
+    get_messages: {
+      type: 'X-ConversationMessages',
+      data: ([given]) => pageOf(given),
+      answered: (answer, [given]) => {
+        if (!answer.ok) return failed(answer);
+        const messages = answer['messages'] as unknown as Parameters<typeof chatMessage>[0][];
+        const page = { messages: messages.map((message) => chatMessage(message)), hasMore: answer['hasMore'] ?? false };
+        return { event: 'messages_loaded', args: [{ conversationId: idIn(given), ...page }] };
+      },
+    },
+    edit_message: {
+      type: 'X-ConversationEdit',
+      data: ([given]) => ({ ...placed(given), content: recordOf(given)['content'] ?? null }),
+      answered: failed,
+    },
+    delete_message: { type: 'X-ConversationDelete', data: ([given]) => placed(given), answered: failed },
+    add_reaction: reaction(false),
+    remove_reaction: reaction(true),
+    // As clients of later versions of the same product have them.
+    typing_start: typing(true),
+    typing_stop: typing(false),
+    mark_messages_read: {
+      type: 'X-ConversationRead',
+      data: ([given]) => ({ conversation: idIn(given) }),
+      answered: failed,
+    },
+  },
+  connecting: ({ userId }, { user }) =>
+    userId === undefined || userId === user ? null : 'User does not match the token',
+  welcome: ({ principal, socket, tookMs }) => ({
+    event: 'connection_success',
+    args: [{ userId: principal.user, socketId: socket, connectionTime: Math.round(tookMs) }],
+  }),
+  published: (publication) => {
+    const { type, topic, payload, from } = publication;
+    if (type === 'DirectMessage') return { event: 'notification', args: [{ from, ...recordOf(payload) }] };
+    if (topic === topicOf(conversationOf(topic))) return told(publication);
+    return live(conversationOf(topic), payload as unknown as LiveEvent);
+  },
+};
+
+/** `null` for a conversation that is no longer followed: it is nobody's fault. */
+function failed(answer: EventAnswer): ServerEvent | null {
+  return answer.ok ? null : { event: 'error', args: [errorOf(answer)] };
+}
+
+function membership(type: 'Subscribe' | 'Unsubscribe', event: string): ClientEvent {
+  return {
+    type,
+    data: ([given]) => ({ topics: [topicOf(idIn(given)), liveTopicOf(idIn(given))] }),
+    answered: (answer, [given]) => {
+      const rejected = (answer['rejected'] ?? []) as readonly JsonValue[];
+      const conversationId = idIn(given);
+      return answer.ok && rejected.length === 0
+        ? { event, args: [{ conversationId }] }
+        : {
+            event: 'error',
+            args: [{ conversationId, message: 'Access denied to this conversation', code: 'not_found' }],
+          };
+    },
+  };
+}
+
+function typing(isTyping: boolean): ClientEvent {
+  return {
+    type: 'X-ConversationTyping',
+    data: ([given]) => ({ conversation: idIn(given), isTyping }),
+    answered: failed,
+  };
+}
+
+function reaction(isRemoved: boolean): ClientEvent {
+  return {
+    type: 'X-ConversationReact',
+    data: ([given]) => ({ ...placed(given), emoji: recordOf(given)['emoji'] ?? null, isRemoved }),
+    answered: failed,
+  };
+}
+
+/** A message by its id. An id that is none is that of no message of no conversation. */
+function placed(given: JsonValue | undefined): { readonly conversation: string; readonly sequence: number } {
+  return placeOf(textIn(given, 'messageId') ?? '') ?? { conversation: 'none', sequence: 1 };
+}
+
+function told(publication: PublishedEvent): ServerEvent {
+  const { topic, from, payload, client_id: clientId } = publication;
+  const conversationId = conversationOf(topic);
+  const message = messageOf(publication);
+  if (message !== null)
+    return {
+      event: 'new_message',
+      args: [{ message: chatMessage(message), conversationId }],
+      ...(clientId !== undefined && { except: { clientId } }),
+    };
+  const { event, of, ...rest } = recordOf(payload);
+  const messageId = typeof of === 'number' ? messageIdOf(conversationId, of) : undefined;
+  const named = EVENTS[String(event)] ?? 'conversation_updated';
+  return { event: named, args: [present({ conversationId, messageId, userId: from, ...rest })] };
+}
+
+const EVENTS: Readonly<Record<string, string>> = {
+  edited: 'message_edited',
+  deleted: 'message_deleted',
+  reaction: 'message_reaction',
+  members: 'members_changed',
+};
+
+function live(conversationId: string, event: LiveEvent): ServerEvent {
+  const { user } = event;
+  const except = { user };
+  const who = { conversationId, userId: user };
+  switch (event.event) {
+    case 'typing':
+      return { event: event.isTyping ? 'typing' : 'stop_typing', args: [{ ...who, isTyping: event.isTyping }], except };
+    case 'read':
+      return { event: 'message_read', args: [{ ...who, messageId: messageIdOf(conversationId, event.to) }], except };
+    case 'delivered':
+      return {
+        event: 'message_delivered',
+        args: [{ ...who, messageId: messageIdOf(conversationId, event.to) }],
+        except,
+      };
+    default:
+      return { event: event.event, args: [who], except };
+  }
+}

@@ -1,0 +1,50 @@
+/** Looks and acts of users that are no members, and refusals. */
+import type { Kysely, Selectable } from 'kysely';
+import type { JsonValue } from '../../../protocol/frames.ts';
+import type { Actor, Ports } from '../ports.ts';
+import type { Tables } from '../tables.ts';
+import type { Locked } from './change.ts';
+
+interface Entry {
+  readonly isAllowed?: boolean;
+  readonly details?: Readonly<Record<string, JsonValue>>;
+}
+
+/** Awaited before anything is shown: what was seen is written down, or it is not seen. */
+export async function audit(
+  { database }: Pick<Ports, 'database'>,
+  actor: Actor,
+  action: string,
+  conversation: string | null,
+  { isAllowed = true, details }: Entry = {},
+): Promise<void> {
+  await write(database.tables<Tables>(), actor, {
+    action,
+    conversation,
+    is_allowed: isAllowed,
+    details: details === undefined ? null : JSON.stringify(details),
+  });
+}
+
+/** In the transaction of a change: what did not happen is not written down. */
+export async function auditWithin(
+  { tables, conversation }: Pick<Locked, 'tables' | 'conversation'>,
+  actor: Actor,
+  action: string,
+): Promise<void> {
+  await write(tables, actor, { action, conversation: conversation.id, is_allowed: true, details: null });
+}
+
+const MAX_AGENT = 200;
+
+async function write(
+  tables: Kysely<Tables>,
+  { tenant, user, address, agent }: Actor,
+  entry: Pick<Selectable<Tables['audit']>, 'action' | 'conversation' | 'is_allowed' | 'details'>,
+): Promise<void> {
+  const who = { tenant, actor: user, address: address ?? null, agent: agent?.slice(0, MAX_AGENT) ?? null };
+  await tables
+    .insertInto('audit')
+    .values({ ...who, ...entry })
+    .execute();
+}

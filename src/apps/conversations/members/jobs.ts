@@ -1,0 +1,45 @@
+/** What is done from time to time, on every node: two that do it at once do no harm. */
+import type { Timer } from '../../../telemetry/clock.ts';
+import type { Ports } from '../ports.ts';
+import { blankDeleted } from './people.ts';
+import { deleteOld } from './retention.ts';
+
+const EVERY_MS = 3_600_000;
+
+export class Jobs {
+  private readonly ports: Ports;
+  private readonly timer: Timer;
+  private round: Promise<void> | null = null;
+  private isOver = false;
+
+  constructor(ports: Ports) {
+    this.ports = ports;
+    this.timer = ports.host.scheduler.every(EVERY_MS, () => this.begin());
+    ports.database.onReady(() => this.begin());
+  }
+
+  async stop(): Promise<void> {
+    this.isOver = true;
+    this.timer.cancel();
+    await this.round;
+  }
+
+  private begin(): void {
+    if (this.isOver || !this.ports.database.isReady) return;
+    this.round ??= this.run().finally(() => (this.round = null));
+  }
+
+  private async run(): Promise<void> {
+    const { host, database } = this.ports;
+    const isOver = (): boolean => this.isOver;
+    try {
+      const pieces = await deleteOld(this.ports, isOver);
+      const users = await blankDeleted(this.ports, isOver);
+      if (pieces + users > 0) host.log.info('Old messages deleted', { pieces, users });
+    } catch (error) {
+      // The next round tries again; that the database is away is told by the link.
+      if (!database.isProblem(error) || !error.isTemporary)
+        host.log.error('Deleting old messages failed', { area: 'messaging', error: String(error) });
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/** What this room gives the application. */
+import type { Parts } from '../../app.ts';
+import type { Host } from '../../host-api.ts';
+import type { Ports } from '../ports.ts';
+import { Following } from './following.ts';
+import { positionFrames } from './frames.ts';
+import { positionPortsOf } from './ports.ts';
+import { recountRoute } from './recount-route.ts';
+
+export interface PositionParts {
+  readonly frames: NonNullable<Parts['frames']>;
+  readonly routes: NonNullable<Parts['routes']>;
+  readonly hooks: Required<Pick<NonNullable<Parts['hooks']>, 'connecting' | 'connected'>>;
+  /** Resolves when every position that was given is stored. */
+  readonly settled: () => Promise<void>;
+}
+
+export function positionParts(host: Host, ports: Ports): PositionParts {
+  const own = positionPortsOf(ports);
+  const following = new Following({ host, database: ports.database, settings: ports.settings });
+  return {
+    frames: positionFrames(host, own),
+    routes: [recountRoute(host, own)],
+    hooks: {
+      connecting: (facts) => following.connecting(facts),
+      connected: (facts) => following.connected(facts),
+    },
+    settled: () => own.mover.settled(),
+  };
+}

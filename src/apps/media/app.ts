@@ -1,0 +1,42 @@
+/** Uploads: images and files that messages and profiles name, on a disk or in S3 (docs/media.md). */
+import type { App } from '../app.ts';
+import type { Host } from '../host-api.ts';
+import { Cleaning } from './cleaning.ts';
+import { DiskStorage } from './disk-storage.ts';
+import { Links } from './links.ts';
+import { routes } from './routes.ts';
+import { settings, type Settings } from './settings.ts';
+import { StorageWatch } from './storage-watch.ts';
+import type { Storage } from './storage.ts';
+
+export const app: App<Settings> = {
+  name: 'media',
+  settings,
+  database: { migrations: new URL('./migrations/', import.meta.url) },
+  start: async (host, given) => {
+    const { database, clock } = host;
+    if (database === null) throw new Error('expected a database');
+    const storage = await openStorage(given, host);
+    const links = new Links(database, clock, given.public_url ?? '');
+    const ports = { host, database, storage, links, settings: given };
+    const watch = new StorageWatch(storage, host);
+    await watch.look();
+    const cleaning = new Cleaning(ports);
+    host.gauge('orphans_removed', 'Uploads that nothing named and that were removed.', () => cleaning.removed);
+    host.gauge('storage_failures', 'Times that the storage could not do something.', () => watch.failures);
+    return {
+      routes: routes(host, ports, watch),
+      health: () => watch.health(),
+      stop: async () => {
+        watch.stop();
+        await cleaning.stop();
+      },
+    };
+  },
+};
+
+async function openStorage(given: Settings, host: Host): Promise<Storage> {
+  if (given.storage === 'disk') return DiskStorage.open(given.folder);
+  const { S3Storage } = await import('./s3-storage.ts');
+  return S3Storage.open(given, host);
+}
