@@ -1,4 +1,4 @@
-/** How a client's message becomes frames for its actor: counted, charged for, given its turn, read. What cannot be read is answered here. */
+/** How a client's message becomes frames for its actor: counted, charged for, given its turn, read. Messages that cannot be read are answered here. */
 import type { Decoded, Message, RejectedFrame } from '../protocol/codec.ts';
 import { codecOfKind } from '../protocol/codecs.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
