@@ -122,7 +122,7 @@ export interface BrokerListener {
    * @param hasHistory the owner keeps all of its messages: subscribers that had none of a new topic go on from the first
    */
   renumbered(topic: Topic, position: Position, hasHistory: boolean): void;
-  /** What the topic's owner has written up to this sequence is another text now: what is kept of it here is given up. */
+  /** The topic's owner keeps another text up to this sequence: copies that this node holds are given up. */
   withdrawn(topic: Topic, upTo: number): void;
   /** The topic is no more, and nothing of it was lost: if it comes again, it begins anew under another epoch. */
   forgotten(topic: Topic): void;

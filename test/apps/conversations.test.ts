@@ -16,7 +16,8 @@ import { openServer, startServer, type TestServer } from '../harness/server.ts';
 
 const EPOCH = 'talk';
 const said = (content: unknown): { content: string } => ({ content: String(content) });
-const contentOf = ({ data }: { data: { payload?: unknown } }): unknown => (data.payload as { content?: unknown }).content;
+const contentOf = ({ data }: { data: { payload?: unknown } }): unknown =>
+  (data.payload as { content?: unknown }).content;
 const numbers = (to: number): number[] => Array.from({ length: to }, (_, at) => at + 1);
 
 describe.skipIf(POSTGRESQL === null)('a node with conversations', () => {
@@ -93,7 +94,13 @@ describe.skipIf(POSTGRESQL === null)('a node with conversations', () => {
     await bob.subscribe(topic);
     await ada.publish(topic, said(1));
     // This is all that a node has done that ends here.
-    const put = { tenant: '', conversation: 'killed', sender: 'ada', clientId: 'two', payload: '{"event":"message","type":"text","content":"2"}' };
+    const put = {
+      tenant: '',
+      conversation: 'killed',
+      sender: 'ada',
+      clientId: 'two',
+      payload: '{"event":"message","type":"text","content":"2"}',
+    };
     await senderOf(database).put(put);
     const seen = await bob.take(2);
     expect(seen.map((frame) => [frame.data.sequence, contentOf(frame)])).toEqual([
@@ -120,7 +127,7 @@ describe.skipIf(POSTGRESQL === null)('a node with conversations', () => {
     expect((await bob.take(1)).map((frame) => frame.data.sequence)).toEqual([31]);
   });
 
-  test('D-28, of the replay: whoever resumes before a deleted message gets its place, empty, every other one, and no gap', async () => {
+  test('D-28, of the replay: a client that resumes before a deleted message gets its place, empty, every other one, and no gap', async () => {
     const topic = await make('redacted');
     const conversation = 'redacted';
     const [ada, bob] = [await connect(server.port, { user: 'ada' }), await connect(server.port, { user: 'bob' })];
@@ -159,7 +166,7 @@ describe.skipIf(POSTGRESQL === null)('a node with conversations', () => {
       [3, undefined],
     ]);
     expect([...bob.frames, ...late.frames].filter(({ type }) => type === 'Gap')).toEqual([]);
-    // What follows comes to both without a seam.
+    // Later messages come to both without a seam.
     await ask('Send', { content: 'after' });
     for (const client of [bob, late]) expect((await client.take(1)).map(contentOf)).toEqual(['after']);
   });
@@ -199,7 +206,7 @@ describe.skipIf(POSTGRESQL === null)('a node with conversations', () => {
         await client.ask('X-ConversationSend', { conversation: 'strict', ...body }),
         await client.publish(topic, body),
       ])
-        expect([reply.data['reason'], reply.data['code'], String(reply.data['message']).split(': ')[0]]).toEqual([
+        expect([reply.data['reason'], reply.data['code'], reply.data['message'].split(': ')[0]]).toEqual([
           'invalid_field',
           400,
           field,
@@ -210,6 +217,8 @@ describe.skipIf(POSTGRESQL === null)('a node with conversations', () => {
     await ada.ask('X-ConversationSend', { conversation: 'strict', content: html });
     expect((await ada.take(1)).map(contentOf)).toEqual([html]);
     const { data } = await ada.ask('X-ConversationMessages', { conversation: 'strict' });
-    expect((data['details'] as { messages: { content: string }[] }).messages.map(({ content }) => content)).toEqual([html]);
+    expect((data['details'] as { messages: { content: string }[] }).messages.map(({ content }) => content)).toEqual([
+      html,
+    ]);
   });
 });

@@ -292,8 +292,10 @@ export function messagesContract(
       const writing = (async () => {
         for (const n of numbers(15)) await say(conversation, `${10 + n}`, {}, n % 2 === 0 ? ada : bob);
       })();
+      // A turn lets others have the one session of a database in the process.
+      const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
       const back: MessageView[] = [];
-      for (let before: number | undefined, hasMore = true; hasMore;) {
+      for (let before: number | undefined, hasMore = true; hasMore; await turn()) {
         const page = told(await messagesOf(rig.ports, bob, { conversation, limit: 3, ...(before && { before }) }));
         back.unshift(...page.messages);
         ({ hasMore } = page);
@@ -305,9 +307,9 @@ export function messagesContract(
         on.push(...told(page).messages);
         return told(page).hasMore;
       };
-      while (await readOn());
+      for (let hasMore = true; hasMore; hasMore = await readOn()) await turn();
       await writing;
-      while (await readOn());
+      for (let hasMore = true; hasMore; hasMore = await readOn()) await turn();
       expect(on).toHaveLength(25);
       expect(back.map(({ n }) => n)).toEqual(numbers(back.length));
       expect(on.map(({ content }) => content)).toEqual(numbers(on.length).map(String));
@@ -374,7 +376,8 @@ export function messagesContract(
         if (page.next === null) break;
         from = page.next;
       }
-      expect(seen.toSorted()).toEqual(rooms.map((room) => `needle in ${room}`).toSorted());
+      expect(new Set(seen)).toEqual(new Set(rooms.map((room) => `needle in ${room}`)));
+      expect(seen).toHaveLength(rooms.length);
     });
   });
 }
