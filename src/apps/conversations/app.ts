@@ -1,7 +1,9 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
 import { CHAT_EVENTS } from './chat/events.ts';
+import { chatRoutes } from './chat/rest.ts';
 import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
+import { marketplaceRoutes } from './marketplace/rest.ts';
 import { memberFrames } from './members/frames.ts';
 import { Jobs } from './members/jobs.ts';
 import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
@@ -9,9 +11,10 @@ import { memberRoutes } from './members/routes.ts';
 import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
 import { claimUploads } from '../media/uploads.ts';
-import type { MessagePorts } from './messages/ports.ts';
+import type { FacadePorts } from './facade-ports.ts';
 import { messageTopics } from './messages/topics.ts';
 import { positionParts } from './positions/parts.ts';
+import { moverOf } from './positions/moving.ts';
 import { recountVerb } from './positions/verbs.ts';
 import type { SpaceMembers } from './ports.ts';
 import { Relay } from './relay.ts';
@@ -29,6 +32,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
   return {
     name: 'conversations',
     settings,
+    places: ['/conversations', '/messaging'],
     ephemeral: [LIVE_TOPICS],
     verbs: [recountVerb],
     database: { migrations: new URL('./migrations/', import.meta.url) },
@@ -36,12 +40,13 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
       const { database } = host;
       if (database === null) throw new Error('expected a database');
       const sender = senderOf(database);
-      const ports: MessagePorts = {
+      const ports: FacadePorts = {
         host,
         database,
         settings: given,
         spaces: spaces ?? null,
         sender,
+        mover: moverOf(database),
         uploads: { claim: (naming, named) => claimUploads(database, naming, named) },
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
@@ -50,7 +55,12 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
       const jobs = new Jobs(ports);
       return {
         frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
-        routes: [...memberRoutes(host, ports), ...positions.routes],
+        routes: [
+          ...memberRoutes(host, ports),
+          ...positions.routes,
+          ...(given.rest.includes('marketplace') ? marketplaceRoutes(host, ports) : []),
+          ...(given.rest.includes('chat') ? chatRoutes(host, ports) : []),
+        ],
         hooks: positions.hooks,
         socketio: given.namespaces.map((namespace) => (namespace === '/' ? MARKETPLACE_EVENTS : CHAT_EVENTS)),
         topics: [

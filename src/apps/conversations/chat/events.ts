@@ -8,6 +8,7 @@ import type { LiveEvent } from '../positions/live.ts';
 import { conversationOf, liveTopicOf, topicOf } from '../topic.ts';
 import { answeredMessage, errorOf, idIn, pageOf, recordOf, textIn } from '../event-arguments.ts';
 import { bodyOf, chatMessage } from './message.ts';
+import { statusAmong } from './status.ts';
 
 export const CHAT_EVENTS: EventTable = {
   namespace: '/messaging',
@@ -41,12 +42,17 @@ export const CHAT_EVENTS: EventTable = {
     },
     get_messages: {
       type: 'X-ConversationMessages',
-      data: ([given]) => pageOf(given),
+      data: ([given]) => ({ ...pageOf(given), withoutDeleted: true, withPositions: true }),
       answered: (answer, [given]) => {
         if (!answer.ok) return failed(answer);
         const messages = answer['messages'] as unknown as Parameters<typeof chatMessage>[0][];
-        const page = { messages: messages.map((message) => chatMessage(message)), hasMore: answer['hasMore'] ?? false };
-        return { event: 'messages_loaded', args: [{ conversationId: idIn(given), ...page }] };
+        const positions = answer['positions'] as unknown as Parameters<typeof statusAmong>[1];
+        const shown = messages.map((message) => chatMessage(message, statusAmong(message, positions)));
+        const { hasMore = false, total: totalCount = null } = answer;
+        return {
+          event: 'messages_loaded',
+          args: [{ conversationId: idIn(given), messages: shown, hasMore, totalCount }],
+        };
       },
     },
     edit_message: {
