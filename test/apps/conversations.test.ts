@@ -16,7 +16,8 @@ import { openServer, startServer, type TestServer } from '../harness/server.ts';
 
 const EPOCH = 'talk';
 const said = (content: unknown): { content: string } => ({ content: String(content) });
-const contentOf = ({ data }: { data: { payload?: unknown } }): unknown => (data.payload as { content?: unknown }).content;
+const contentOf = ({ data }: { data: { payload?: unknown } }): unknown =>
+  (data.payload as { content?: unknown }).content;
 const numbers = (to: number): number[] => Array.from({ length: to }, (_, at) => at + 1);
 
 describe.skipIf(POSTGRESQL === null)('a node with conversations', () => {
@@ -93,7 +94,13 @@ describe.skipIf(POSTGRESQL === null)('a node with conversations', () => {
     await bob.subscribe(topic);
     await ada.publish(topic, said(1));
     // This is all that a node has done that ends here.
-    const put = { tenant: '', conversation: 'killed', sender: 'ada', clientId: 'two', payload: '{"event":"message","type":"text","content":"2"}' };
+    const put = {
+      tenant: '',
+      conversation: 'killed',
+      sender: 'ada',
+      clientId: 'two',
+      payload: '{"event":"message","type":"text","content":"2"}',
+    };
     await senderOf(database).put(put);
     const seen = await bob.take(2);
     expect(seen.map((frame) => [frame.data.sequence, contentOf(frame)])).toEqual([
@@ -210,6 +217,8 @@ describe.skipIf(POSTGRESQL === null)('a node with conversations', () => {
     await ada.ask('X-ConversationSend', { conversation: 'strict', content: html });
     expect((await ada.take(1)).map(contentOf)).toEqual([html]);
     const { data } = await ada.ask('X-ConversationMessages', { conversation: 'strict' });
-    expect((data['details'] as { messages: { content: string }[] }).messages.map(({ content }) => content)).toEqual([html]);
+    expect((data['details'] as { messages: { content: string }[] }).messages.map(({ content }) => content)).toEqual([
+      html,
+    ]);
   });
 });

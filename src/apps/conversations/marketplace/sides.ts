@@ -27,19 +27,19 @@ export const NO_SIDES: Sides = { customer: null, artist: null };
 
 /** @param ids of conversations that whoever asks may see; those of more than two have no sides */
 export async function sidesOf(
-  { sql, tables }: Database,
+  database: Database,
   tenant: string,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, Sides>> {
   if (ids.length === 0) return new Map();
-  const { rows } = await sql<Row>`
+  const { rows } = await database.sql<Row>`
     select member.conversation, member.user_id as "user", member.label, greatest(talk.messages - member.read_messages, 0) as unread,
       member.archived_at as "archivedAt", talk.created_by as by,
       member.archived_at is not null and member.archived_at >= talk.last_message_at as "isArchived"
     from unnest(${ids}::text[]) as given (id)
     join conversations.conversations as talk on talk.tenant = ${tenant} and talk.id = given.id and talk.kind = 'private'
     join conversations.members as member on member.tenant = ${tenant} and member.conversation = given.id`.execute(
-    tables<Tables>(),
+    database.tables<Tables>(),
   );
   const found = new Map<string, Row[]>();
   for (const row of rows) found.set(row.conversation, [...(found.get(row.conversation) ?? []), row]);
