@@ -10,6 +10,9 @@ import type { Actor } from './ports.ts';
 export type UserRequest<Body, Query> = RouteRequest<'user', Body, Query>;
 export type Definition<Body, Query> = Omit<RouteDefinition<'user', Body, Query>, 'access' | 'handle'>;
 
+/** Texts are kept as they were sent: no browser takes an answer for a page. */
+const INERT = { 'x-content-type-options': 'nosniff' };
+
 /** Any token: the operation refuses those who may not. @param answer the whole response, or a refusal */
 export function operationRoute<Body = undefined, Query = Readonly<Record<string, string>>>(
   host: Host,
@@ -19,7 +22,10 @@ export function operationRoute<Body = undefined, Query = Readonly<Record<string,
   return host.route<'user', Body, Query>({
     ...definition,
     access: 'user',
-    handle: (request) => answer(actorOf(request), request),
+    handle: async (request) => {
+      const response = await answer(actorOf(request), request);
+      return host.isRefusal(response) ? response : { ...response, headers: { ...INERT, ...response.headers } };
+    },
   });
 }
 
