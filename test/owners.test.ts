@@ -22,6 +22,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   'connection/outbox.ts': ['control'],
   'connection/flusher.ts': ['isScheduled', 'isScheduledToRead'],
   'connection/charges.ts': ['fullAt', 'conduct'],
+  'service/publish.ts': ['lastTarget'],
   'connection/commands/commands.ts': ['freePingBeat'],
   'connection/liveness.ts': ['wasWarned'],
   'connection/ping-times.ts': ['pingedAt'],

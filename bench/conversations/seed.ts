@@ -18,7 +18,7 @@ export async function open(url: string): Promise<Client> {
   return client;
 }
 
-/** Members are spread evenly: each user has `conversations * members / users` of them. What they have read is anything. */
+/** Members are spread evenly: each user has `conversations * members / users` of them. Their read positions are anything. */
 export async function seed(client: Client, { prefix, conversations, members, messages, users }: Crowd): Promise<void> {
   await client.query(
     `insert into conversations (tenant, id, kind, epoch, created_by, head, messages, appended, last_message, last_message_at)

@@ -11,6 +11,10 @@ export const KNEES: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'slowest answer at rest, ms':
       'V8 collects the heap that was filled just before, in steps; the larger it is, the longer the steps are.',
   },
+  subscriptions: {
+    'memory of a subscription, bytes':
+      'it is the difference of what the process has before and after, and V8 gives memory back in between: of some megabytes that says little.',
+  },
   patterns: {
     'subscribe to a pattern, µs':
       'a pattern looks at all names that its literal segments leave over, and each of the thousand looks at more topics than the one before: those that were born meanwhile.',
@@ -20,10 +24,8 @@ export const KNEES: Readonly<Record<string, Readonly<Record<string, string>>>> =
       'all nodes share one core here, so the publisher’s node is woken for smaller batches of answers.',
     'deliver, µs of another node':
       'all nodes share one core here: each is woken for smaller batches, and finds the caches of the processor full of what the others use.',
-    'CPU of a second at rest, ms of a node':
-      'every few seconds a node looks which of the others are alive.',
-    'CPU of a second at rest, ms of Redis':
-      'every few seconds each node looks which of the others are alive.',
+    'CPU of a second at rest, ms of a node': 'every few seconds a node looks which of the others are alive.',
+    'CPU of a second at rest, ms of Redis': 'every few seconds each node looks which of the others are alive.',
   },
   keys: {
     'first publish, µs of Redis':

@@ -46,6 +46,7 @@ async function measure(each: number, { isSpent }: Budget): Promise<Point> {
     const warm = await Connection.open(port);
     for (let at = 0; at < ALL; at += OF_ONE_FRAME) await warm.subscribe(names(at, OF_ONE_FRAME));
     await publisher.publish(PUBLISHES, (at) => `bench.t${at}`);
+    for (let at = 0; at < ALL; at += OF_ONE_FRAME) await warm.unsubscribe(names(at, OF_ONE_FRAME));
     warm.destroy();
     while (readers.length < ALL / each)
       readers.push(

@@ -49,8 +49,8 @@ export interface App<Settings = unknown> {
    */
   readonly places?: readonly `/${string}`[];
   /**
-   * Topics of its own that are never stored, by name or pattern: no positions, no history, and whoever is not there misses what is
-   * said. Said here and not with `topics`, because it holds before the application starts; a rule of [topics] cannot change it.
+   * Topics of its own that are never stored, by name or pattern: no positions, no history, and a client that is not there misses
+   * them. Said here and not with `topics`, because it holds before the application starts; a rule of [topics] cannot change it.
    */
   readonly ephemeral?: readonly string[];
   /** Commands of the shell: `./signalbox <app> <verb>`. They run in a process of their own, without `start`. */

@@ -21,10 +21,13 @@ test('the examples of RFC 4231', () => {
 });
 
 test.each(NAMES)('%s: what createHmac says, for keys and texts of all lengths, one after the other', (name) => {
-  const texts = fc.array(fc.string({ unit: fc.constantFrom(...'abcXYZ019-_.'), maxLength: 5_000, size: 'max' }), {
-    minLength: 1,
-    maxLength: 4,
-  });
+  const texts = fc.array(
+    fc.string({ unit: fc.constantFrom('a', 'Z', '0', '-', '_', '.'), maxLength: 5_000, size: 'max' }),
+    {
+      minLength: 1,
+      maxLength: 4,
+    },
+  );
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300, size: 'max' }), texts, (key, list) => {
       const hmac = new Hmac(name, key);

@@ -110,8 +110,11 @@ export interface Broker {
 }
 
 export interface BrokerListener {
-  /** @param segment where a log of this process keeps the publication's JSON frame under its sequence: tails then share it */
-  published(publication: Publication, segment?: Segment | null): void;
+  /**
+   * @param segment where a log of this process keeps the publication's JSON frame under its sequence: tails then share it
+   * @param arrivedAt when it came to this process, by the monotonic clock, in ms; without, now
+   */
+  published(publication: Publication, segment?: Segment | null, arrivedAt?: number): void;
   /** The topic goes on under another epoch whose first sequence is `first`; later ones of the old epoch are gone. */
   epochChanged(topic: Topic, epoch: string, first: number): void;
   /**
@@ -119,7 +122,7 @@ export interface BrokerListener {
    * @param hasHistory the owner keeps all of its messages: subscribers that had none of a new topic go on from the first
    */
   renumbered(topic: Topic, position: Position, hasHistory: boolean): void;
-  /** What the topic's owner has written up to this sequence is another text now: what is kept of it here is given up. */
+  /** The topic's owner keeps another text up to this sequence: copies that this node holds are given up. */
   withdrawn(topic: Topic, upTo: number): void;
   /** The topic is no more, and nothing of it was lost: if it comes again, it begins anew under another epoch. */
   forgotten(topic: Topic): void;

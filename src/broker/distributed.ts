@@ -209,7 +209,7 @@ export class DistributedBroker implements Broker, TopicLogsListener {
   }
 
   reconnected(): void {
-    // What was withdrawn meanwhile is not known: topics whose owners keep everything are read of them.
+    // Nobody knows which messages were withdrawn meanwhile: topics whose owners keep everything are read of them.
     for (const { name, head } of this.interests.topics.values())
       if (this.sourceOf(name) !== null) this.giveUp(name, head);
     this.interests.renew();

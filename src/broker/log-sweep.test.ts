@@ -12,7 +12,7 @@ const RETENTION = { messages: 1_000, ageMs: AGE_MS, bytes: 10_000_000 };
 interface Rig {
   readonly clock: VirtualClock;
   readonly broker: MemoryBroker;
-  publish(topic: string, payload?: string): void;
+  readonly publish: (topic: string, payload?: string) => void;
 }
 
 function rig(maxBytes = 1e9): Rig {

@@ -121,7 +121,7 @@ export class MemoryBroker implements Broker {
 
   publish(name: Topic, draft: Draft, reply: Reply<Published>): void {
     const topic = this.open(name, draft.from);
-    if (isRefusal(topic)) return reply(topic);
+    if (!(topic instanceof MemoryTopic)) return reply(topic);
     const { idempotencyKey } = draft;
     const scope = idempotencyKey === undefined ? null : joinParts(name, draft.from, idempotencyKey);
     if (scope !== null) {
@@ -228,7 +228,7 @@ export class MemoryBroker implements Broker {
   }
 
   private tell(topic: MemoryTopic, publication: Publication): void {
-    this.listener?.published(publication, publication.position === null ? null : topic.log.newest);
+    this.listener?.published(publication, publication.position === null ? null : topic.log.newest, topic.usedAt);
   }
 
   private adopt(topic: MemoryTopic, position: Position): void {

@@ -90,7 +90,7 @@ export function chargeFrame(connection: Connection, cost: number): Refusal | nul
   const next = takeTokens(connection.fullAt, limits.connectionRate, cost, now);
   if (next !== -1) {
     connection.fullAt = next;
-    return told(connection, chargeUser(context, usage, cost), now);
+    return told(connection, chargeUser(context, usage, cost, now), now);
   }
   countRefused(connection);
   counters.rateLimited.add('connection');

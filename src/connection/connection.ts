@@ -25,6 +25,7 @@ import type { ClientFrame, ControlFrame } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { RoutedTopic } from '../router/routed-topic.ts';
+import type { Sender } from '../service/publish.ts';
 import { LAGGING, type Subscriber, type Subscription } from '../router/subscription.ts';
 import {
   chargeFrame,
@@ -49,6 +50,7 @@ import { fallBehind, isFull, makeRoom, overflow } from './overflow.ts';
 import type { Recheck } from './recheck.ts';
 import { notePending } from './pending.ts';
 import { ReadingTurns } from './reading-turns.ts';
+import { gather, writeControl } from './outbox.ts';
 import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
 import { endSubscription, endSubscriptions, matchedSubscription, type Joining } from './subscriptions.ts';
@@ -124,6 +126,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   /** Positions that the client acknowledged, for the session. */
   acknowledged: Map<string, Position> | null = null;
   freePingBeat = -1;
+  lastTarget: Sender['lastTarget'] = null;
 
   // ping-times.ts and sessions.ts
   /** When the ping was sent that is not answered yet, or that none is. */
@@ -377,12 +380,16 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     this.sendPayload(payload);
   }
 
-  /** Like {@link reply}, for the answer to a publish. */
-  acknowledge(frame: ClientFrame, ack: Acknowledgement): void {
+  /**
+   * Like {@link reply}, for the answer to a publish.
+   * @param isLate none of the client's messages is being handled: what else it is sent in this turn leaves in the same write
+   */
+  acknowledge(frame: ClientFrame, ack: Acknowledgement, isLate: boolean): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
     this.context.counters.controlSent.add('Ack', this.codec.index);
-    this.sendPayload(this.codec.acknowledgement(ack));
+    const payload = this.codec.acknowledgement(ack);
+    if (!isLate || !gather(this, payload)) this.sendPayload(payload);
   }
 
   refuse(frame: ClientFrame, refused: Refusal): void {
@@ -405,7 +412,12 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
       transport.send(payload, this.codec.binary);
       return;
     }
-    const { controlCapacity, controlBytes } = context.limits;
+    this.sendInTurn(payload);
+  }
+
+  /** Puts a control frame into its lane, which is written at the end of the turn, or when the socket has room. */
+  sendInTurn(payload: Payload): void {
+    const { controlCapacity, controlBytes } = this.context.limits;
     this.control ??= new BoundedQueue<Payload>({ capacity: controlCapacity, bytes: controlBytes });
     if (!this.control.offer(payload, byteLength(payload)))
       this.close('control_overflow', 'replies pile up: read faster');
@@ -415,6 +427,8 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   /** Closes with a code; nothing is delivered any more. The socket's own `closed` follows. */
   close(reason: CloseReason, text: string): void {
     if (!this.step('CLOSE')) return;
+    // Answers that wait for the end of the turn were given before.
+    if (!this.isBlocked) writeControl(this);
     this.seenBeat = this.context.node.beat;
     this.logEnd('Closing connection', CLOSE_CODES[reason].code, reason);
     this.release(reason === 'banned' || reason === 'forbidden' || reason === 'token_revoked');

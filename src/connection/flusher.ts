@@ -63,6 +63,7 @@ export class Flusher implements FlushRequests {
   private readonly write = (): void => {
     if (this.writing !== null) this.more = writeOut(this.writing);
   };
+  private readonly endTurn = (): void => this.run();
   private router: Router | null = null;
   private backlog: Backlog | null = null;
   private readonly options: FlusherOptions;
@@ -173,7 +174,7 @@ export class Flusher implements FlushRequests {
   private arm(): void {
     if (this.isArmed) return;
     this.isArmed = true;
-    this.scheduler.endOfTurn(() => this.run());
+    this.scheduler.endOfTurn(this.endTurn);
   }
 
   private run(isPressed = false): void {

@@ -1,5 +1,6 @@
 /** Writes what waits for a connection: first the control lane, then ranges of tails, while the socket has room. */
 import { PAGE_BYTES } from '../protocol/limits.ts';
+import type { Payload } from '../protocol/codec.ts';
 import type { PreparedRange, WriteShape } from '../router/prepared-ranges.ts';
 import { LIVE, type Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
@@ -9,6 +10,8 @@ import { gapFrame } from './replies.ts';
 import { CORK_BYTES } from './transport.ts';
 import { dequeue, rotate } from './waiting-list.ts';
 
+/** Answers that are written together at most: far fewer than the control lane holds. */
+const GATHERED = 16;
 /** One batch: its bytes are bounded like a page. */
 const BATCH: WriteShape = { isBatch: true, messages: 1_024, bytes: PAGE_BYTES };
 const MAX_SINGLES = 96;
@@ -53,6 +56,26 @@ export function writeOut(connection: Connection): boolean {
   return isMore;
 }
 
+/**
+ * Writes a publication of this turn past the queue to the only subscriber of its topic, who has all that came before it.
+ * To be called inside a cork.
+ * @returns whether it did
+ */
+export function writeToOnly(connection: Connection, subscription: Subscription): boolean {
+  const { topic } = subscription;
+  const { codec, context, transport } = connection;
+  if (subscription.written !== topic.routedHead || subscription.gap !== null) return false;
+  const frame = topic.takeOnly(codec);
+  if (frame === null) return false;
+  context.counters.publishToWrite.observe(0);
+  context.counters.sentBytes += frame.byteLength;
+  context.counters.publicationsSent.add(codec.index, 1);
+  // The books first: a socket that breaks while it is written to ends the subscription before the send returns.
+  subscription.wrote(topic.head);
+  transport?.send(frame, codec.binary);
+  return true;
+}
+
 /** Writes an announcement, out of the way of nothing: its place in the topic's order is now. */
 export function writeGap(connection: Connection, subscription: Subscription): void {
   const gap = subscription.takeGap();
@@ -82,13 +105,32 @@ export function sendRange(connection: Connection, range: PreparedRange): void {
   }
 }
 
+/**
+ * Has an answer wait for the end of the turn, when the socket has nothing to send: with the answers and publications that come
+ * meanwhile it is one write.
+ * @returns false when it is to be sent like all others: the lane is for what the socket has no room for
+ */
+export function gather(connection: Connection, payload: Payload): boolean {
+  const { transport, context } = connection;
+  if (transport === null || connection.lifecycle === 'closing') return false;
+  if (connection.control === null) {
+    if (connection.isBlocked || transport.buffered() > 0) return false;
+  } else if (connection.control.length >= Math.min(GATHERED, context.limits.controlCapacity / 2)) {
+    context.flusher.flush(connection);
+  }
+  connection.sendInTurn(payload);
+  return true;
+}
+
 /** Writes the control lane, which goes before everything else that is written. */
 export function writeControl(connection: Connection): void {
   const { control, codec } = connection;
   if (control === null) return;
   // Asked for anew each time: a socket can break while it is written to.
-  for (let payload = control.take(); payload !== undefined; payload = control.take())
+  for (let payload = control.take(); payload !== undefined; payload = control.take()) {
+    connection.context.counters.sentBytes += payload.length;
     connection.transport?.send(payload, codec.binary);
+  }
   connection.control = null;
 }
 

@@ -7,6 +7,7 @@
 import type { Topic } from '../protocol/topic.ts';
 import { LIVE } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
+import { writeToOnly } from './outbox.ts';
 import { findSubscription } from './subscriptions.ts';
 
 /** Counting a publication into mailboxes before the end of the turn costs each subscriber's share once more. */
@@ -24,5 +25,5 @@ export function serveOwnPublication(connection: Connection, name: Topic): void {
   if (subscription === undefined || subscription.state !== LIVE || subscription.holds > 0) return;
   const { topic } = subscription;
   if (!topic.isDirty || topic.subscriptions.length > MAX_SUBSCRIPTIONS || flusher.isCoalescing) return;
-  flusher.writeCorked(connection, topic);
+  if (topic.subscriptions.length > 1 || !writeToOnly(connection, subscription)) flusher.writeCorked(connection, topic);
 }

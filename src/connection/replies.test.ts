@@ -105,6 +105,7 @@ describe('a frame with an id gets exactly one reply', () => {
     const subscribe = client.send('Subscribe', { topics: ['chat.x', 'chat.y', { topic: TOPIC, ...POSITION }] });
     rig.broker.letGo();
     await settled();
+    rig.settle();
     expect(summary(subscribe)).toEqual(['Status subscribed']);
     for (const { id, expected } of sent) {
       const replies = summary(id);

@@ -49,7 +49,7 @@ export function prepareItem(
   { parts: { context }, principal }: Call,
   frame: PublishFrame,
 ): Prepared | Refusal | Promise<Prepared | Refusal> {
-  const prepared = prepare(context, principal, frame);
+  const prepared = prepare(context, { principal, lastTarget: null }, frame);
   if (prepared !== undefined) return prepared;
   return new Promise((resolve) => {
     prepareLater(context, principal, frame, () => false, resolve);

@@ -85,7 +85,7 @@ export class HeadMoves {
     topic.hasLost = false;
   }
 
-  /** What is kept up to a sequence is given up: whoever waits for some of it reads it where it is kept now. */
+  /** The tails give up their messages up to a sequence: subscribers that wait for some of them read the log. */
   withdraw(topic: RoutedTopic, upTo: number): void {
     this.fanOut.route(topic);
     for (const subscription of topic.subscriptions) {

@@ -115,6 +115,19 @@ export class RoutedTopic {
   }
 
   /**
+   * The publication that waits to be counted into mailboxes, when it is a single one and nobody traces it: it counts as routed
+   * then, and is the caller's to write. A view into the tail.
+   */
+  takeOnly({ index }: Codec): Uint8Array | null {
+    const log = this.tails[index]?.log;
+    if (this.trace !== null || this.head !== this.routedHead + 1 || log?.next !== this.head + 1) return null;
+    const frame = log.record(this.head);
+    this.settle();
+    this.routedCount += 1;
+    return frame;
+  }
+
+  /**
    * Adds the publication that follows the head.
    * @param segment where a log keeps its frame, which a tail of the same format then shares
    */
@@ -201,9 +214,14 @@ export class RoutedTopic {
     this.onPrepared(this);
   }
 
+  private settle(): void {
+    this.routedHead = this.head;
+    for (const tail of this.tails) tail?.allRouted();
+  }
+
   private moveTo(head: number): void {
     this.head = head;
-    this.allRouted();
+    this.settle();
     this.forgetPrepared();
   }
 

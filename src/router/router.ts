@@ -165,7 +165,7 @@ export class Router {
     return found;
   }
 
-  published(publication: Publication, segment: Segment | null = null): void {
+  published(publication: Publication, segment: Segment | null = null, arrivedAt = this.clock.elapsed()): void {
     const known = this.find(publication.topic);
     if (known !== undefined && !known.isReady && this.retained.awaits(known))
       return this.early.published(known, publication);
@@ -176,7 +176,6 @@ export class Router {
       this.fanOut.route(topic);
       this.flush.atOnce();
     }
-    const started = this.clock.elapsed();
     const { position } = publication;
     if (position === null) topic.isEphemeral = true;
     else {
@@ -184,14 +183,14 @@ export class Router {
       if (position.sequence <= topic.head) return;
       if (position.sequence > topic.head + 1) this.moves.jump(topic, position.sequence - 1);
     }
-    topic.add(publication, started, segment);
+    topic.add(publication, arrivedAt, segment);
     topic.trace?.routed(publication, topic.subscriptions.length);
     this.fanOut.add(topic);
     if (this.log.isEnabled('debug')) {
       this.log.debug('Message routed', {
         message_id: publication.id,
         target_count: topic.subscriptions.length,
-        duration_ms: this.clock.elapsed() - started,
+        duration_ms: this.clock.elapsed() - arrivedAt,
       });
     }
   }

@@ -18,6 +18,19 @@ import type { StoredAt, TopicOwner } from './topic-owners.ts';
 
 export type PublishFrame = BroadcastFrame | DirectMessageFrame;
 
+/** Where a principal may publish, as long as no application owns topics: by the rules and its token alone, which do not change. */
+interface Target {
+  readonly principal: Principal;
+  readonly name: string;
+  readonly topic: Topic;
+}
+
+/** Who publishes, and where it did last: most publish to one topic again and again, and ask for the same right each time. */
+export interface Sender {
+  readonly principal: Principal;
+  lastTarget: Target | null;
+}
+
 /** A message that its sender may publish, and where. */
 export interface Prepared {
   readonly topic: Topic;
@@ -27,18 +40,38 @@ export interface Prepared {
 }
 
 /** What goes to the broker, or why the sender may not publish it now; `undefined`: somebody has to be asked. */
-export function prepare(
-  context: ServiceContext,
-  principal: Principal,
-  frame: PublishFrame,
-): Prepared | Refusal | undefined {
+export function prepare(context: ServiceContext, sender: Sender, frame: PublishFrame): Prepared | Refusal | undefined {
+  const { principal } = sender;
+  const again = againTo(sender, frame);
+  if (again !== null && context.owners === null && !context.node.isReadOnly)
+    return { topic: again, draft: draftOf(principal, frame), stored: null };
   const problem = rightsProblem(context, principal, frame);
   if (problem === undefined) return undefined;
   const refused = problem ?? writeProblem(context);
   if (refused !== null) return refused;
+  if (context.owners === null && frame.type === 'Broadcast') return remembering(sender, frame);
   const topic = topicOf(principal, frame);
   if (context.owners !== null && publisherOf(context, topic) !== null) return undefined;
   return { topic, draft: draftOf(principal, frame), stored: null };
+}
+
+function remembering(sender: Sender, frame: BroadcastFrame): Prepared {
+  const { principal } = sender;
+  const name = ownText(frame.topic);
+  const topic = qualify(principal.tenant, name);
+  sender.lastTarget = { principal, name, topic };
+  return { topic, draft: draftOf(principal, frame), stored: null };
+}
+
+/** The same text in memory of its own: a part of a longer one keeps all of that alive. */
+function ownText(part: string): string {
+  return ` ${part}`.slice(1);
+}
+
+/** The topic where the sender has published last, when the frame is for the same one. */
+function againTo({ principal, lastTarget }: Sender, frame: PublishFrame): Topic | null {
+  if (lastTarget === null || frame.type !== 'Broadcast') return null;
+  return lastTarget.name === frame.topic && lastTarget.principal === principal ? lastTarget.topic : null;
 }
 
 /**

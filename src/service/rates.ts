@@ -14,10 +14,14 @@ export const ALL_NODES_COST = 5;
 const BYTES_PER_TOKEN = 8_192;
 
 /** Charges a user and the node. Returns why not, when a bucket is empty. */
-export function chargeUser(context: ServiceContext, usage: UserUsage, cost: number): Refusal | null {
-  const { limits, users, nodeBucket, clock, counters } = context;
+export function chargeUser(
+  context: ServiceContext,
+  usage: UserUsage,
+  cost: number,
+  now = context.clock.elapsed(),
+): Refusal | null {
+  const { limits, users, nodeBucket, counters } = context;
   if (!limits.limitRates) return null;
-  const now = clock.elapsed();
   if (!users.take(usage, cost, now)) {
     counters.rateLimited.add('user');
     return rateLimited('user', users.rate.perSecond, users.wait(usage, cost, now));

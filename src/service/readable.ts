@@ -14,6 +14,11 @@ type Context = Pick<ServiceContext, 'broker' | 'owners' | 'scheduler' | 'limits'
 
 const RETRY_MS = 1_000;
 
+/** Whether everybody who may subscribe may read all of the topic: nobody has to be asked. */
+export function isReadWhole({ owners }: Pick<Context, 'owners'>, topic: Topic): boolean {
+  return owners === null || (owners.of(topic)?.readable ?? null) === null;
+}
+
 export function readAllowed(
   context: Context,
   principal: Principal,
@@ -47,7 +52,14 @@ function readAfter(
     const bounded = standing.after >= least ? request : { ...request, after: { epoch, sequence: least } };
     broker.read(topic, bounded, (answer) =>
       reply(
-        isRefusal(answer) ? answer : { ...answer, lost: answer.lost ?? lost, first: Math.max(answer.first, least + 1) },
+        isRefusal(answer)
+          ? answer
+          : {
+              ...answer,
+              lost: answer.lost ?? lost,
+              first: Math.max(answer.first, least + 1),
+              publications: answer.publications.filter(({ position }) => (position?.sequence ?? 0) > after),
+            },
       ),
     );
   });

@@ -35,8 +35,8 @@ export interface TopicOwner {
   /** The actions that it decides on: on the others the token's rules decide. Without, all. */
   readonly decides?: readonly Action[] | undefined;
   /**
-   * After which sequence the principal may read the topic, 0 for all of it: asked where older messages are read. Without, whoever
-   * may subscribe reads all of it.
+   * After which sequence the principal may read the topic, 0 for all of it: asked where older messages are read. Without,
+   * users that may subscribe read all of it.
    */
   readonly readable?:
     | ((principal: Principal, name: string, reply: (after: number | Refusal) => void) => void)

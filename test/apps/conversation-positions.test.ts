@@ -148,12 +148,12 @@ describe.skipIf(POSTGRESQL === null)('positions over two nodes', () => {
     const shell = {
       settings: {} as never,
       words: [],
+      input: () => Promise.resolve(''),
       print: (line: string) => void lines.push(line),
-      input: async () => '',
       request: async (method: string, path: string, body?: unknown) => {
         const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
         const answer = await fetch(`${nodes[0].url}${path}`, { method, headers, body: JSON.stringify(body) });
-        return { status: answer.status, body: (await answer.json()) as unknown };
+        return { status: answer.status, body: await answer.json() };
       },
     };
     expect(await recountVerb.run(shell)).toBe(0);

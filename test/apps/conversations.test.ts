@@ -127,7 +127,7 @@ describe.skipIf(POSTGRESQL === null)('a node with conversations', () => {
     expect((await bob.take(1)).map((frame) => frame.data.sequence)).toEqual([31]);
   });
 
-  test('D-28, of the replay: whoever resumes before a deleted message gets its place, empty, every other one, and no gap', async () => {
+  test('D-28, of the replay: a client that resumes before a deleted message gets its place, empty, every other one, and no gap', async () => {
     const topic = await make('redacted');
     const conversation = 'redacted';
     const [ada, bob] = [await connect(server.port, { user: 'ada' }), await connect(server.port, { user: 'bob' })];
@@ -166,7 +166,7 @@ describe.skipIf(POSTGRESQL === null)('a node with conversations', () => {
       [3, undefined],
     ]);
     expect([...bob.frames, ...late.frames].filter(({ type }) => type === 'Gap')).toEqual([]);
-    // What follows comes to both without a seam.
+    // Later messages come to both without a seam.
     await ask('Send', { content: 'after' });
     for (const client of [bob, late]) expect((await client.take(1)).map(contentOf)).toEqual(['after']);
   });
@@ -206,7 +206,7 @@ describe.skipIf(POSTGRESQL === null)('a node with conversations', () => {
         await client.ask('X-ConversationSend', { conversation: 'strict', ...body }),
         await client.publish(topic, body),
       ])
-        expect([reply.data['reason'], reply.data['code'], String(reply.data['message']).split(': ')[0]]).toEqual([
+        expect([reply.data['reason'], reply.data['code'], reply.data['message'].split(': ')[0]]).toEqual([
           'invalid_field',
           400,
           field,

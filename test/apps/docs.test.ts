@@ -5,7 +5,9 @@ import { describe, expect, test } from 'vitest';
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const PAGE = read('docs/applications.md');
 /** Where the blocks come from. */
-const SOURCES = ['examples/poll/poll.ts', 'test/apps/own-numbering.test.ts'].map(read);
+const SOURCES = ['examples/poll/poll.ts', 'test/apps/own-numbering.test.ts', 'test/apps/streamed-bodies.test.ts'].map(
+  read,
+);
 
 /** Members of an interface, as they are written at its first level. */
 function membersOf(file: string, name: string): string[] {

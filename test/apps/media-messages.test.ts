@@ -1,7 +1,6 @@
 /** Uploads that messages of conversations name, on two nodes that share a database and a folder. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { app as conversations } from '../../src/apps/conversations/app.ts';
-import type { App } from '../../src/index.ts';
 import { connect } from '../harness/client.ts';
 import { MediaServer, png } from '../harness/media.ts';
 import { POSTGRESQL, startPostgresql, type PostgresqlServer } from '../harness/postgresql-server.ts';
@@ -13,8 +12,8 @@ describe.skipIf(POSTGRESQL === null)('two nodes', () => {
   beforeAll(async () => {
     postgresql = await startPostgresql();
     const shared = { 'database.url': await postgresql.database() };
-    one = await MediaServer.open(shared, conversations as App);
-    two = await MediaServer.open({ ...shared, 'apps.media.folder': one.folder }, conversations as App);
+    one = await MediaServer.open(shared, conversations);
+    two = await MediaServer.open({ ...shared, 'apps.media.folder': one.folder }, conversations);
   });
   afterAll(async () => {
     await Promise.all([one.stop(), two.stop()]);

@@ -1,15 +1,17 @@
 /** What a storage does, on the disk and in S3: one suite for both. And what the signatures for S3 are held against. */
 import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { S3RequestPresigner } from '@aws-sdk/s3-request-presigner';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { DiskStorage } from '../../src/apps/media/disk-storage.ts';
+import { DiskStorage, guarded } from '../../src/apps/media/disk-storage.ts';
 import { S3Storage } from '../../src/apps/media/s3-storage.ts';
 import { settings } from '../../src/apps/media/settings.ts';
+import { spool } from '../../src/apps/media/spool.ts';
 import { checkedObject, StorageError, type Storage } from '../../src/apps/media/storage.ts';
+import { refusal } from '../../src/protocol/errors.ts';
 import { systemClock } from '../../src/telemetry/system-clock.ts';
 import { FakeS3 } from '../fakes/s3.ts';
 import { freePort } from '../harness/free-port.ts';
@@ -30,6 +32,7 @@ function s3Storage(isDirect = true, more: Readonly<Record<string, unknown>> = {}
   return S3Storage.open(settings(z).parse(section), { clock: { ...systemClock, now: () => s3.now() } });
 }
 
+const LARGE = refusal('payload_too_large', 'too large');
 const BYTES = Buffer.from(Array.from({ length: 100_000 }, (_, at) => at % 251));
 const FACTS = { type: 'image/png', bytes: BYTES.byteLength, digest: createHash('sha256').update(BYTES).digest('hex') };
 let files = 0;
@@ -104,6 +107,24 @@ describe.each(STORAGES)('a storage: %s', (_name, open) => {
   test('answers its probe', async () => {
     await storage.probe();
   });
+});
+
+test('a disk that is full, and one that is broken, are told apart, and no path is told', async () => {
+  const fails = (code: string) => (): Promise<never> =>
+    Promise.reject(Object.assign(new Error(`${code}: write '/secret/place'`), { code }));
+  await expect(guarded(fails('ENOSPC'))).rejects.toEqual(new StorageError('the disk is full'));
+  await expect(guarded(fails('EIO'))).rejects.toEqual(new StorageError('the disk answers EIO'));
+});
+
+test('a file that cannot be written to its end leaves nothing, and is a failure of the storage', async () => {
+  const { spoolFolder } = await DiskStorage.open(join(folder, 'full'));
+  const body = async function* (): AsyncGenerator<Uint8Array> {
+    yield BYTES;
+    throw new StorageError('the disk is full');
+  };
+  const rules = { folder: spoolFolder, name: 'x', maxBytes: 1e6, typeProblem: () => null, tooLarge: () => LARGE };
+  await expect(spool(body(), rules)).rejects.toThrow('the disk is full');
+  expect(readdirSync(spoolFolder)).toEqual([]);
 });
 
 describe('S3', () => {

@@ -318,6 +318,11 @@ describe('the host', () => {
       'the end of a subscription',
     );
     expect(left.data.details).toMatchObject({ topics: ['room.a'] });
+    const token = { tenant: '', roles: ['user'], topics: null, tokenId: undefined, issuedAt: 0, expiresAt: Infinity };
+    const asked = (user: string, topic: string) => host.mayAct({ ...token, user }, 'subscribe', topic);
+    expect(await asked('ada', 'room.a')).toBe(true);
+    expect(await asked('bob', 'room.a')).toMatchObject({ reason: 'not_allowed' });
+    expect(await asked('ada', 'no topic')).toMatchObject({ reason: 'invalid_topic' });
     await ada.publish('room.a', 1);
     expect((await ada.next('Broadcast')).data.payload).toBe(1);
 

@@ -5,6 +5,7 @@
 import { expect, test } from 'vitest';
 import { TestRig } from '../../src/connection/test-rig.ts';
 import type { TestClient } from '../../src/connection/test-rig-client.ts';
+import { scanProblem } from '../../src/protocol/msgpack-scan.ts';
 import { LINEAR, type Prepare } from '../harness/growth.ts';
 import { stepGrowthOf } from '../harness/steps.ts';
 
@@ -180,6 +181,14 @@ const DIMENSIONS: readonly { name: string; size: number; prepare: Prepare }[] = 
     },
   },
 ];
+
+test('the counters see the loops of the source', () => {
+  const growth = stepGrowthOf((size) => {
+    const message = Uint8Array.from([0xdc, size >> 8, size & 0xff, ...new Uint8Array(size).fill(0x80)]);
+    return () => void scanProblem(message);
+  }, 1_000);
+  expect(growth).toBeGreaterThan(1.9);
+});
 
 test.each(DIMENSIONS)('$name: twice as many take at most 2.5 times the steps', ({ prepare, size }) => {
   expect(stepGrowthOf(prepare, size)).toBeLessThanOrEqual(LINEAR);

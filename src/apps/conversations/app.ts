@@ -2,10 +2,12 @@
 import type { App } from '../app.ts';
 import { CHAT_EVENTS } from './chat/events.ts';
 import { chatRoutes } from './chat/rest.ts';
+import { logLines } from './log-lines.ts';
 import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
 import { marketplaceRoutes } from './marketplace/rest.ts';
 import { memberFrames } from './members/frames.ts';
 import { Jobs } from './members/jobs.ts';
+import { repeatRights } from './members/repeat-rights.ts';
 import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import { memberRoutes } from './members/routes.ts';
 import { Standings } from './members/standings.ts';
@@ -23,7 +25,7 @@ import { settings, type Settings } from './settings.ts';
 import { LIVE_TOPICS } from './topic.ts';
 
 export interface Options {
-  /** Who takes part in a space; without, those that a backend has added. */
+  /** The users of a space; without, those that a backend has added. */
   readonly spaces?: SpaceMembers;
 }
 
@@ -50,9 +52,10 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         uploads: { claim: (naming, named) => claimUploads(database, naming, named) },
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
-      const relay = new Relay(host, database);
+      const relay = new Relay(host, database, (conversation) => repeatRights(ports, conversation));
       const positions = positionParts(host, ports);
       const jobs = new Jobs(ports);
+      const lines = logLines(host);
       return {
         frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
         routes: [
@@ -61,7 +64,14 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
           ...(given.rest.includes('marketplace') ? marketplaceRoutes(host, ports) : []),
           ...(given.rest.includes('chat') ? chatRoutes(host, ports) : []),
         ],
-        hooks: positions.hooks,
+        hooks: {
+          ...positions.hooks,
+          ...lines,
+          connected: async (connection) => {
+            void lines.connected(connection);
+            await positions.hooks.connected(connection);
+          },
+        },
         socketio: given.namespaces.map((namespace) => (namespace === '/' ? MARKETPLACE_EVENTS : CHAT_EVENTS)),
         topics: [
           messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),

@@ -70,14 +70,3 @@ export function countOf(z: Zod, least = 0) {
 export function nothing(z: Zod) {
   return z.looseObject({});
 }
-
-/** A refusal with the names that its clients know: operations name the fields of their own. */
-export function renamed(refusal: Refusal, names: Readonly<Record<string, string>>): Refusal {
-  const { message, details } = refusal;
-  const [, field = '', rest = ''] = /^(\w+)((?:\.\d+)?: .*)$/s.exec(message) ?? [];
-  const name = Object.hasOwn(names, field) ? names[field] : undefined;
-  if (name === undefined) return refusal;
-  const place = details?.['field'];
-  const named = typeof place === 'string' ? { ...details, field: place.replace(field, name) } : details;
-  return { ...refusal, message: name + rest, ...(named !== undefined && { details: named }) };
-}

@@ -27,14 +27,14 @@ export interface Ports {
   readonly spaces: SpaceMembers | null;
 }
 
-/** Who asks, as the token says. */
+/** The user that asks, as the token says. */
 export interface Actor extends Pick<Principal, 'tenant' | 'user' | 'roles'> {
   /** Of a request over HTTP, for the audit. */
   readonly address?: string;
   readonly agent?: string;
 }
 
-/** Who takes part in a space, where a product knows that itself. */
+/** The users of a space, where a product knows them itself. */
 export interface SpaceMembers {
   /** Everybody; `null` where there is no such space. */
   members(tenant: string, space: string): MaybePromise<readonly string[] | null>;

@@ -38,10 +38,13 @@ export class Relay {
   private readonly timer: Timer;
   private readonly paused = new Map<string, Pause>();
   private round: Promise<void> | null = null;
+  private readonly repeat: (conversation: Unappended) => Promise<void>;
   private isOver = false;
 
-  constructor(host: RelayHost, database: Database) {
+  /** @param repeat says again what else a node may have left unsaid that was killed behind its commit */
+  constructor(host: RelayHost, database: Database, repeat: (conversation: Unappended) => Promise<void>) {
     this.host = host;
+    this.repeat = repeat;
     this.database = database;
     this.timer = host.scheduler.every(EVERY_MS, () => void this.begin());
     database.onReady(() => void this.begin());
@@ -72,7 +75,7 @@ export class Relay {
     } catch (error) {
       // The next round tries again; that the database is away is told by the link.
       if (!this.database.isProblem(error) || !error.isTemporary)
-        this.host.log.error('The relay of conversations failed', { error: String(error) });
+        this.host.log.error('The relay of conversations failed', { area: 'messaging', error: String(error) });
     }
   }
 
@@ -94,6 +97,7 @@ export class Relay {
     if (pause !== undefined && pause.until > now) return;
     if (await this.isDone(conversation)) {
       this.paused.delete(key);
+      await this.repeat(conversation);
       return markAppended(this.database, conversation);
     }
     const ms = Math.min((pause?.ms ?? PAUSE_MS.first / 2) * 2, PAUSE_MS.most);

@@ -15,7 +15,7 @@ interface Conversation {
   readonly status: Generated<Status>;
   readonly name: string | null;
   readonly description: string | null;
-  /** JSON text of whoever made it, not looked into. */
+  /** JSON text of the user or backend that made it, not looked into. */
   readonly metadata: string | null;
   readonly created_by: string;
   /** Sequence of the newest event. */

@@ -20,11 +20,11 @@ export const app: App<Settings> = {
     const storage = await openStorage(given, host);
     const links = new Links(database, clock, given.public_url ?? '');
     const ports = { host, database, storage, links, settings: given };
-    const watch = new StorageWatch(storage, host);
+    const failures = host.counter('storage_failures_total', 'Times that the storage could not do something.');
+    const removed = host.counter('orphans_removed_total', 'Uploads that nothing named and that were removed.');
+    const watch = new StorageWatch(storage, host, failures);
     await watch.look();
-    const cleaning = new Cleaning(ports);
-    host.gauge('orphans_removed', 'Uploads that nothing named and that were removed.', () => cleaning.removed);
-    host.gauge('storage_failures', 'Times that the storage could not do something.', () => watch.failures);
+    const cleaning = new Cleaning(ports, removed);
     return {
       routes: routes(host, ports, watch),
       health: () => watch.health(),

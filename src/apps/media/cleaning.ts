@@ -2,7 +2,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Timer } from '../../telemetry/clock.ts';
-import type { Host } from '../host-api.ts';
+import type { Counter, Host } from '../host-api.ts';
 import { objectOf, type MediaPorts } from './ports.ts';
 import { StorageError } from './storage.ts';
 import { forgetUploads, takeOrphans } from './store.ts';
@@ -16,15 +16,15 @@ type CleaningPorts = Pick<MediaPorts, 'database' | 'storage' | 'settings'> & {
 };
 
 export class Cleaning {
-  /** Uploads that were removed. */
-  removed = 0;
   private readonly ports: CleaningPorts;
+  private readonly removed: Counter;
   private readonly timer: Timer;
   private round: Promise<void> | null = null;
   private isOver = false;
 
-  constructor(ports: CleaningPorts) {
+  constructor(ports: CleaningPorts, removed: Counter) {
     this.ports = ports;
+    this.removed = removed;
     this.timer = ports.host.scheduler.every(ports.settings.clean_secs * 1_000, () => void this.run());
     ports.database.onReady(() => void this.run());
   }
@@ -53,7 +53,7 @@ export class Cleaning {
           database,
           orphans.map(({ id }) => id),
         );
-        this.removed += orphans.length;
+        this.removed.add(orphans.length);
         if (orphans.length < BATCH || this.isOver) break;
       }
       await this.sweepSpool();

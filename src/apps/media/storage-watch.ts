@@ -1,21 +1,21 @@
 /** Whether the storage does what it should: for health, for a line in the log when that changes, and for a metric. */
 import type { Timer } from '../../telemetry/clock.ts';
 import type { Health } from '../app.ts';
-import type { Host } from '../host-api.ts';
+import type { Counter, Host } from '../host-api.ts';
 import { StorageError, type Storage } from './storage.ts';
 
 const EVERY_MS = 15_000;
 
 export class StorageWatch {
-  /** Times that the storage could not do something. */
-  failures = 0;
   private readonly storage: Pick<Storage, 'probe'>;
   private readonly log: Host['log'];
+  private readonly failures: Counter;
   private readonly timer: Timer;
   private trouble: string | null = null;
 
-  constructor(storage: Pick<Storage, 'probe'>, { scheduler, log }: Pick<Host, 'scheduler' | 'log'>) {
+  constructor(storage: Pick<Storage, 'probe'>, { scheduler, log }: Pick<Host, 'scheduler' | 'log'>, failures: Counter) {
     this.storage = storage;
+    this.failures = failures;
     this.log = log;
     this.timer = scheduler.every(EVERY_MS, () => void this.look());
   }
@@ -27,7 +27,7 @@ export class StorageWatch {
   }
 
   failed({ message }: StorageError): void {
-    this.failures += 1;
+    this.failures.add();
     if (this.trouble === null) this.log.error('The storage of uploads is away', { reason: message });
     this.trouble = message;
   }

@@ -105,6 +105,7 @@ describe('Broadcast', () => {
     rig.settle();
     expect(client.repliesTo(id)).toEqual([]);
     rig.broker.letGo();
+    rig.settle();
     expect(client.repliesTo(id)).toMatchObject([{ type: 'Ack' }]);
   });
 

@@ -8,7 +8,7 @@ import { clientName, isTopicName, looksLikePattern, matches, qualify } from '../
 import { ENDED, JOINING, LAGGING, type Subscription } from '../../router/subscription.ts';
 import { askToRead, subscribeProblem } from '../../service/checks.ts';
 import { nodeName } from '../../service/names.ts';
-import { readAllowed } from '../../service/readable.ts';
+import { isReadWhole, readAllowed } from '../../service/readable.ts';
 import type { RightsChange } from '../../service/rights-change.ts';
 import { overdraft } from '../charges.ts';
 import type { Connection } from '../connection.ts';
@@ -61,6 +61,8 @@ class Request implements Joining {
   /** Answers still to come; one more while the entries are gone through. */
   private open = 1;
   private isAbandoned = false;
+  /** Answers that come now are taken now: the request is for one topic, and nothing else of it is under way. */
+  private isAtOnce = false;
   private readonly topics: string[] = [];
   /** Those of them that were not subscribed to before. */
   private readonly fresh = new Set<string>();
@@ -69,7 +71,7 @@ class Request implements Joining {
   private readonly added: Subscription[] = [];
   private readonly addedPatterns: string[] = [];
   /** What was live and is to start anew, with the epoch's number then. */
-  private readonly restarted = new Map<Subscription, number>();
+  private restarted: Map<Subscription, number> | null = null;
   private readonly recovery: Record<string, Recovery> = {};
   private readonly rejected: Rejection[] = [];
 
@@ -81,18 +83,22 @@ class Request implements Joining {
   begin(): void {
     this.connection.cell.suspend();
     this.connection.joining = this;
-    notePending(this.connection);
+    const [first] = this.frame.topics;
+    this.isAtOnce = this.frame.topics.length === 1 && first !== undefined && !looksLikePattern(first.topic);
     this.goOn(0);
+    this.isAtOnce = false;
+    if (this.connection.joining === this) notePending(this.connection);
   }
 
   /** In slices: a pattern may have to look at all topics of the node, and others want their turn between two of them. */
   private goOn(from: number): void {
     const { clock, scheduler } = this.connection.context;
-    const deadline = clock.elapsed() + SLICE_MS;
-    for (const [at, entry] of this.frame.topics.entries()) {
-      if (at < from) continue;
+    const { topics } = this.frame;
+    const deadline = topics.length === 1 ? 0 : clock.elapsed() + SLICE_MS;
+    for (let at = from; at < topics.length; at += 1) {
       if (at > from && clock.elapsed() >= deadline)
         return scheduler.endOfTurn(() => this.answered(() => this.goOn(at)));
+      const entry = topics[at] as SubscribeEntry;
       const refused = this.problemOf(entry);
       if (refused === undefined) this.ask(entry);
       else this.decided(entry, refused);
@@ -129,7 +135,7 @@ class Request implements Joining {
     if (frame !== this.frame) return;
     this.isAbandoned = true;
     for (const subscription of this.added) endSubscription(this.connection, subscription);
-    for (const [subscription, epochNumber] of this.restarted) this.restore(subscription, epochNumber);
+    for (const [subscription, epochNumber] of this.restarted ?? []) this.restore(subscription, epochNumber);
     endPatterns(this.connection, this.addedPatterns);
     this.end();
   }
@@ -166,20 +172,22 @@ class Request implements Joining {
     if (existing?.isExplicit !== true && this.isFull) return this.reject(entry.topic, this.tooMany());
     this.topics.push(entry.topic);
     if (existing?.isExplicit !== true) this.fresh.add(entry.topic);
-    if (existing === undefined) claim(connection, this.add(entry));
-    else {
+    if (existing === undefined) {
+      const added = this.add(entry.topic);
+      claim(connection, added);
+      this.whenKept(added, entry);
+    } else {
       claim(connection, existing);
       this.joinAgain(existing, entry);
     }
   }
 
-  private add(entry: Start): Subscription {
+  private add(topic: string): Subscription {
     const { connection } = this;
-    const subscription = connection.context.router.join(nodeName(connection.principal, entry.topic), connection);
+    const subscription = connection.context.router.join(nodeName(connection.principal, topic), connection);
     addSubscription(connection, subscription);
     this.added.push(subscription);
     hold(connection, subscription);
-    this.whenKept(subscription, entry);
     return subscription;
   }
 
@@ -189,6 +197,7 @@ class Request implements Joining {
     if (isRestarted && subscription.state !== JOINING) {
       purge(this.connection, subscription, 'restarted');
       subscription.rejoin();
+      this.restarted ??= new Map();
       this.restarted.set(subscription, subscription.topic.epochNumber);
     }
     hold(this.connection, subscription);
@@ -218,7 +227,8 @@ class Request implements Joining {
         this.recovery[entry.topic] = { recovered: false, missed: 0, reason: 'no_history' };
       return this.settle();
     }
-    if (entry.position !== undefined && topic.hasAllAfter(entry.position, this.connection.codec))
+    const isHeld = entry.position !== undefined && topic.hasAllAfter(entry.position, this.connection.codec);
+    if (entry.position !== undefined && isHeld && isReadWhole(context, topic.name))
       return this.resumeFromTail(subscription, entry.topic, entry.position.sequence);
     const { epochNumber } = topic;
     const request = { after: entry.position ?? 'earliest', limit: 0, maxBytes: 0 } as const;
@@ -310,7 +320,7 @@ class Request implements Joining {
       );
     }
     const existing = awakeSubscription(connection, nodeName(connection.principal, topic));
-    if (existing === undefined) this.add({ topic, position, pattern });
+    if (existing === undefined) this.whenKept(this.add(topic), { topic, position, pattern });
     else this.joinAgain(existing, { topic, position, pattern });
   }
 
@@ -350,6 +360,10 @@ class Request implements Joining {
 
   /** Goes on when a port has answered, unless the request has failed meanwhile. */
   private answered(work: () => void): void {
+    if (this.isAtOnce) {
+      if (!this.isAbandoned) work();
+      return;
+    }
     this.connection.cell.answer(() => {
       if (!this.isAbandoned) work();
     }, this.frame);
@@ -375,10 +389,11 @@ class Request implements Joining {
         rejected: this.rejected,
       }),
     );
-    tellSubscribed(
-      connection,
-      this.topics.filter((name) => this.fresh.has(name)),
-    );
+    if (connection.context.events !== null)
+      tellSubscribed(
+        connection,
+        this.topics.filter((name) => this.fresh.has(name)),
+      );
     this.end();
   }
 
@@ -393,21 +408,26 @@ class Request implements Joining {
 
   /** Where every topic of this request stands: the next publication is the one after. */
   private positions(): Record<string, Position> {
-    const { connection } = this;
     const positions: Record<string, Position> = {};
     for (const [name, { topic, written, state }] of this.started) {
       if (!topic.isEphemeral && state !== ENDED) positions[name] = { epoch: topic.epoch, sequence: written };
     }
+    if (this.topics.some(looksLikePattern)) this.addMatched(positions);
+    return positions;
+  }
+
+  /** Where topics stand that the patterns of this request have. */
+  private addMatched(positions: Record<string, Position>): void {
+    const { connection } = this;
     const patterns = new PatternIndex<true>();
     for (const pattern of this.topics.filter(looksLikePattern))
       patterns.set(qualify(connection.principal.tenant, pattern), true);
     let listed = 0;
     for (const { topic, written } of connection.subscriptions) {
-      if (listed >= MAX_PATTERN_POSITIONS || patterns.size === 0) break;
+      if (listed >= MAX_PATTERN_POSITIONS) break;
       if (topic.isEphemeral || !patterns.matchesAny(topic.name)) continue;
       positions[clientName(topic.name)] ??= { epoch: topic.epoch, sequence: written };
       listed += 1;
     }
-    return positions;
   }
 }

@@ -3,13 +3,12 @@ import type { AppRoute, Zod } from '../../app.ts';
 import type { Host } from '../../host-api.ts';
 import type { Refusal } from '../../../protocol/errors.ts';
 import type { FacadePorts } from '../facade-ports.ts';
+import { CHAT_NAMES, renamed } from '../field-names.ts';
 import { createGroup, getConversation, openPrivate, openSpace, type Opened } from '../members/members.ts';
-import { conversationIn, countOf, operationRoute, renamed, textOf } from '../operation-route.ts';
+import { conversationIn, countOf, operationRoute, textOf } from '../operation-route.ts';
 import { isService, type Actor } from '../ports.ts';
 import { countConversations, listConversations } from '../positions/list.ts';
 import { listedConversation, shownConversation } from './conversation.ts';
-
-const NAMES = { with: 'participantIds', user: 'participantIds', members: 'participantIds' };
 
 export function conversationRoutes(host: Host, ports: FacadePorts): AppRoute[] {
   return [
@@ -55,7 +54,7 @@ export function conversationRoutes(host: Host, ports: FacadePorts): AppRoute[] {
       },
       async (actor, { body }) => {
         const opened = await open(ports, actor, body);
-        if (host.isRefusal(opened)) return renamed(opened, NAMES);
+        if (host.isRefusal(opened)) return renamed(opened, { ...CHAT_NAMES, user: 'participantIds' });
         const shown = await getConversation(ports, actor, { conversation: opened.conversation.id });
         const found = shownConversation(host.isRefusal(shown) ? opened : shown);
         return { status: opened.isNew ? 201 : 200, body: { conversation: found } };

@@ -1,6 +1,7 @@
 /** The namespace `/messaging` of Socket.IO, with the events of a complete chat (guide 003): a table over the frames of the application. */
 import type { JsonValue } from '../../../protocol/frames.ts';
 import type { ClientEvent, EventAnswer, EventTable, PublishedEvent, ServerEvent } from '../../app.ts';
+import { CHAT_NAMES } from '../field-names.ts';
 import { messageOf, present } from '../facade-message.ts';
 import { placeOf } from '../message-id.ts';
 import { messageIdOf } from '../messages/payload.ts';
@@ -24,7 +25,8 @@ export const CHAT_EVENTS: EventTable = {
       },
       answered: (answer, [given]) => {
         const optimisticId = textIn(given, 'optimisticId') ?? null;
-        if (!answer.ok) return { event: 'message_error', args: [{ optimisticId, success: false, ...errorOf(answer) }] };
+        if (!answer.ok)
+          return { event: 'message_error', args: [{ optimisticId, success: false, ...errorOf(answer, CHAT_NAMES) }] };
         const message = chatMessage(answeredMessage(answer));
         return { event: 'message_sent', args: [{ optimisticId, message, success: true }] };
       },
@@ -88,7 +90,7 @@ export const CHAT_EVENTS: EventTable = {
 
 /** `null` for a conversation that is no longer followed: it is nobody's fault. */
 function failed(answer: EventAnswer): ServerEvent | null {
-  return answer.ok ? null : { event: 'error', args: [errorOf(answer)] };
+  return answer.ok ? null : { event: 'error', args: [errorOf(answer, CHAT_NAMES)] };
 }
 
 function membership(type: 'Subscribe' | 'Unsubscribe', event: string): ClientEvent {

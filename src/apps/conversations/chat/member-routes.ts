@@ -2,12 +2,12 @@
 import type { AppRoute } from '../../app.ts';
 import type { Host } from '../../host-api.ts';
 import type { FacadePorts } from '../facade-ports.ts';
+import { CHAT_NAMES, renamed } from '../field-names.ts';
 import { addMembers, leave, removeMember } from '../members/members.ts';
-import { conversationIn, operationRoute, renamed, textOf } from '../operation-route.ts';
+import { conversationIn, operationRoute, textOf } from '../operation-route.ts';
 import type { Role } from '../tables.ts';
 
 const MAX_USERS = 100;
-const NAMES = { user: 'userId', users: 'userIds' };
 
 export function memberRoutes(host: Host, ports: FacadePorts): AppRoute[] {
   return [
@@ -28,7 +28,7 @@ export function memberRoutes(host: Host, ports: FacadePorts): AppRoute[] {
         const { userIds: users, role } = request.body;
         const as = role?.toLowerCase() as Role | undefined;
         const done = await addMembers(ports, actor, { conversation: conversationIn(request), users, role: as });
-        return host.isRefusal(done) ? renamed(done, NAMES) : { body: { success: true, added: done.added } };
+        return host.isRefusal(done) ? renamed(done, CHAT_NAMES) : { body: { success: true, added: done.added } };
       },
     ),
     operationRoute(
@@ -45,7 +45,7 @@ export function memberRoutes(host: Host, ports: FacadePorts): AppRoute[] {
         const done = await (user === actor.user
           ? leave(ports, actor, { conversation })
           : removeMember(ports, actor, { conversation, user: user.replaceAll('\0', '') }));
-        return host.isRefusal(done) ? renamed(done, NAMES) : { body: { success: true } };
+        return host.isRefusal(done) ? renamed(done, CHAT_NAMES) : { body: { success: true } };
       },
     ),
   ];

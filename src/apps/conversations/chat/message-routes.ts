@@ -5,6 +5,7 @@ import type { Host } from '../../host-api.ts';
 import type { Refusal } from '../../../protocol/errors.ts';
 import { present, sentMessage } from '../facade-message.ts';
 import type { FacadePorts } from '../facade-ports.ts';
+import { CHAT_NAMES, renamed } from '../field-names.ts';
 import { placeOf, type MessagePlace } from '../message-id.ts';
 import { edit } from '../messages/edit.ts';
 import { messagesOf, type PageInput } from '../messages/page.ts';
@@ -12,7 +13,7 @@ import { refuseField } from '../messages/ports.ts';
 import { remove } from '../messages/remove.ts';
 import { search } from '../messages/search.ts';
 import { send } from '../messages/send.ts';
-import { conversationIn, countOf, messageIn, nothing, operationRoute, renamed, textOf } from '../operation-route.ts';
+import { conversationIn, countOf, messageIn, nothing, operationRoute, textOf } from '../operation-route.ts';
 import type { Actor } from '../ports.ts';
 import { knownPositions, markRead } from '../positions/positions.ts';
 import { bodyOf, chatMessage, type ChatMessage } from './message.ts';
@@ -20,12 +21,6 @@ import { reactionRoutes } from './reaction-routes.ts';
 import { statusAmong } from './status.ts';
 
 const PATH = '/conversations/:id/messages';
-const NAMES = {
-  parent: 'parentMessageId',
-  client_id: 'optimisticId',
-  mentions: 'metadata.mentions',
-  text: 'q',
-} as const;
 
 export function messageRoutes(host: Host, ports: FacadePorts): AppRoute[] {
   return [...pageRoutes(host, ports), ...changeRoutes(host, ports), ...reactionRoutes(host, ports)];
@@ -79,7 +74,7 @@ function pageRoutes(host: Host, ports: FacadePorts): AppRoute[] {
       },
       async (actor, { query: { q, conversationId, limit, from } }) => {
         const found = await search(ports, actor, { text: q, conversation: conversationId, limit, from });
-        if (host.isRefusal(found)) return renamed(found, NAMES);
+        if (host.isRefusal(found)) return renamed(found, CHAT_NAMES);
         return { body: { messages: found.messages.map((it) => chatMessage(it)), next: found.next } };
       },
     ),
@@ -102,7 +97,7 @@ function changeRoutes(host: Host, ports: FacadePorts): AppRoute[] {
         const conversation = conversationIn(request);
         const { optimisticId: clientId, ...given } = request.body;
         const sent = await send(ports, actor, { conversation, clientId, body: bodyOf(conversation, present(given)) });
-        if (host.isRefusal(sent)) return renamed(sent, NAMES);
+        if (host.isRefusal(sent)) return renamed(sent, CHAT_NAMES);
         return { status: sent.duplicate ? 200 : 201, body: { message: chatMessage(sentMessage(actor, sent)) } };
       },
     ),

@@ -3,23 +3,15 @@ import type { RouteResponse } from '../../app-route.ts';
 import type { Zod } from '../../app.ts';
 import type { Refusal } from '../../../protocol/errors.ts';
 import type { FacadePorts } from '../facade-ports.ts';
+import { MARKETPLACE_NAMES, renamed } from '../field-names.ts';
 import { refuseField } from '../messages/ports.ts';
-import { renamed } from '../operation-route.ts';
-
-const NAMES = {
-  type: 'messageType',
-  attachments: 'images',
-  metadata: 'bookingId',
-  client_id: 'clientId',
-  with: 'artistId',
-} as const;
 
 export function success(data: unknown, pagination?: object, status = 200): RouteResponse {
   return { status, body: { success: true, data, ...(pagination !== undefined && { pagination }) } };
 }
 
 export function refusedAs(refusal: Refusal): Refusal {
-  return renamed(refusal, NAMES);
+  return renamed(refusal, MARKETPLACE_NAMES);
 }
 
 export function badField(ports: FacadePorts, field: string, problem: string): Refusal {

@@ -46,7 +46,7 @@ export interface AuditRow {
 
 const MAX_PAGE = 200;
 
-/** One row for each call: whoever may not is refused, and that is written down, too. */
+/** One row for each call: a caller that may not is refused, and that is written down, too. */
 export async function adminOnly(
   ports: Ports,
   actor: Actor,
@@ -146,7 +146,7 @@ async function* pages(ports: Ports, tenant: string, id: string, first: EventsPag
   }
 }
 
-/** The newest first. Who reads the audit is written down as well. */
+/** The newest first. Reading the audit is written down as well. */
 export async function adminAudit(
   ports: Ports,
   actor: Actor,

@@ -1,4 +1,4 @@
-/** Who saw or did what without being a member, and who was refused. */
+/** Looks and acts of users that are no members, and refusals. */
 import type { Kysely, Selectable } from 'kysely';
 import type { JsonValue } from '../../../protocol/frames.ts';
 import type { Actor, Ports } from '../ports.ts';

@@ -26,7 +26,7 @@ export interface Locked {
   /** Of who asks; `null` for a backend. */
   readonly me: MemberRow | null;
   readonly member: (user: string) => Promise<MemberRow | null>;
-  /** Who has come in by this change: their connections follow the conversation when it is committed. */
+  /** The users that have come in by this change: their connections follow the conversation when it is committed. */
   readonly joined: string[];
 }
 
@@ -139,7 +139,7 @@ async function storeEvents(
   return stored;
 }
 
-/** What was committed is true, whether or not everybody hears of it at once: a log that is away is filled by the relay. */
+/** The committed change is true, whether or not everybody hears of it at once: a log that is away is filled by the relay. */
 async function announce(ports: Ports, { tenant, user }: Actor, id: string, done: Done<unknown>): Promise<void> {
   const { host } = ports;
   const { epoch, at, stored, joined, rightsOf = [], notices = [] } = done;

@@ -39,7 +39,7 @@ export class Jobs {
     } catch (error) {
       // The next round tries again; that the database is away is told by the link.
       if (!database.isProblem(error) || !error.isTemporary)
-        host.log.error('Deleting old messages failed', { error: String(error) });
+        host.log.error('Deleting old messages failed', { area: 'messaging', error: String(error) });
     }
   }
 }

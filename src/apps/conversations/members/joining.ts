@@ -9,7 +9,7 @@ export interface Membership {
   readonly status: MemberStatus;
 }
 
-/** Whoever comes back has the numbers of a newcomer: what was said meanwhile is as the rule says. */
+/** A user that comes back has the numbers of a newcomer, as the rule says for everything before. */
 export async function joinRows({ settings }: Ports, locked: Locked, joining: readonly Membership[]): Promise<void> {
   const { tables, conversation, now } = locked;
   const { tenant, id, kind, head, messages } = conversation;
@@ -41,6 +41,7 @@ export async function joinRows({ settings }: Ports, locked: Locked, joining: rea
       })),
     )
     .execute();
+  locked.joined.push(...joining.filter(({ status }) => status === 'active').map(({ user }) => user));
 }
 
 /** Also of those who go, or whose role is another. */

@@ -1,4 +1,4 @@
-/** Conversations begin: a pair and a space have one each, whoever asks first, on whichever node; a group is a new one. */
+/** Conversations begin: a pair and a space have one each, whichever user asks first on whichever node; a group is a new one. */
 import type { Refusal } from '../../../protocol/errors.ts';
 import type { JsonValue } from '../../../protocol/frames.ts';
 import { isService, type Actor, type Ports } from '../ports.ts';
@@ -93,7 +93,7 @@ export async function createGroup(ports: Ports, actor: Actor, input: GroupInput)
   return make(ports, actor, { ...input, id: groupId(host.random), kind: 'group', members });
 }
 
-/** Gets the conversation of a space, or makes it; whoever takes part in the space and is not in it yet joins. */
+/** Gets the conversation of a space, or makes it; a user of the space that is not in it yet joins. */
 export async function openSpace(ports: Ports, actor: Actor, input: SpaceInput): Promise<Opened | Refusal> {
   const { host, settings } = ports;
   const id = spaceId(actor.tenant, input.space);
@@ -115,7 +115,7 @@ export async function openSpace(ports: Ports, actor: Actor, input: SpaceInput): 
   return host.isRefusal(made) && !isService(actor) ? enter(ports, actor, id) : made;
 }
 
-/** Who takes part, as the product says, or as the backend does; `null`: nobody may know of it. */
+/** The users of it, as the product says, or as the backend does; `null`: nobody may know of it. */
 async function spaceUsers(ports: Ports, actor: Actor, input: SpaceInput): Promise<readonly string[] | null> {
   if (ports.spaces !== null) {
     const users = await ports.spaces.members(actor.tenant, input.space);

@@ -100,7 +100,7 @@ export async function leave(ports: Ports, actor: Actor, { conversation: id }: { 
   });
 }
 
-/** Role and flags of another member. Who makes somebody the owner is an admin from then on. */
+/** Role and flags of another member. An owner that makes somebody else the owner is an admin from then on. */
 export async function setMember(ports: Ports, actor: Actor, input: SetInput): Promise<MemberView | Refusal> {
   return changing<MemberView>(ports, actor, input.conversation, async (locked) => {
     const refused = await mayChange(ports, actor, locked, 'appoint');

@@ -1,5 +1,5 @@
 /**
- * What is older than `retention_days` is deleted, and the conversation begins behind it: its numbers stay. A piece of one
+ * Events that are older than `retention_days` are deleted, and the conversation begins behind it: its numbers stay. A piece of one
  * conversation is one transaction under its lock, and two nodes that do it at the same time pass each other's over.
  */
 import type { Transaction } from 'kysely';

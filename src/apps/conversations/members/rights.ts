@@ -1,4 +1,4 @@
-/** Who may do what on the topics of conversations. */
+/** Rights of members on the topics of conversations. */
 import type { OwnedTopics } from '../../app.ts';
 import type { Ports } from '../ports.ts';
 import { conversationOf } from '../topic.ts';

@@ -46,7 +46,7 @@ test('D-22: flags override roles in both directions, and lift neither readers no
           ]);
 });
 
-test('D-22: whoever may not send sends no files', () => {
+test('D-22: a member that may not send sends no files', () => {
   const muted = { role: 'admin', status: 'active', ...NO_FLAGS, can_send: false, can_upload: true } as const;
   expect([may(muted, 'send'), may(muted, 'upload')]).toEqual([false, false]);
 });

@@ -1,4 +1,4 @@
-/** Who may do what in a conversation: role × status × flags. */
+/** Rights in a conversation: role × status × flags. */
 import type { MemberStatus, Role } from '../tables.ts';
 
 export type Ability = 'read' | 'send' | 'upload' | 'add' | 'remove' | 'rename' | 'appoint' | 'moderate';
@@ -28,7 +28,7 @@ const NEEDED: Readonly<Record<Ability, Role>> = {
   appoint: 'admin',
 };
 
-/** A flag lifts or lowers what the role says; but readers stay readers, and only who is active does anything. */
+/** A flag lifts or lowers what the role says; but readers stay readers, and only active members do anything. */
 export function may(member: Standing, ability: Ability): boolean {
   if (member.status !== 'active') return false;
   if (member.role === 'reader') return ability === 'read';
@@ -37,7 +37,7 @@ export function may(member: Standing, ability: Ability): boolean {
 
 function flagOf(member: Standing, ability: Ability): boolean | null {
   if (ability === 'send') return member.can_send;
-  // Who may not send sends no files either.
+  // A member that may not send sends no files either.
   if (ability === 'upload') return member.can_send === false ? false : member.can_upload;
   if (ability === 'add') return member.can_add;
   return ability === 'remove' ? member.can_remove : null;

@@ -96,7 +96,7 @@ export function memberRoutes(host: Host, ports: Ports): AppRoute[] {
       {
         method: 'GET',
         path: `${PREFIX}/audit`,
-        summary: 'Who saw or did what without being a member, the newest first',
+        summary: 'Looks and acts of users that are no members, the newest first',
         query: (z) => z.strictObject({ before: countOf(z), limit: countOf(z) }),
       },
       (actor, { query }) => adminAudit(ports, actor, query),

@@ -44,7 +44,7 @@ export async function findMember(
   return row ?? null;
 }
 
-/** Whoever has left or was removed reads on up to there. `null`: nothing, as for a stranger or somebody who is invited. */
+/** A member that has left or was removed reads on up to there. `null`: nothing, as for a stranger or somebody who is invited. */
 export function readableBy(member: MemberRow | null): ReadableRange | null {
   if (member === null || member.status === 'pending') return null;
   return { after: member.history_from, to: member.history_to ?? Number.MAX_SAFE_INTEGER };

@@ -28,7 +28,7 @@ export function messageFrames(host: Host, ports: MessagePorts): NonNullable<Part
       handle: (data, { principal }) => operation(principal, data) as Promise<FrameAnswer>,
     });
   return {
-    // What the message says is looked at by the operation, which names the field.
+    // The operation looks at the fields of the message, and names the one that is wrong.
     'X-ConversationSend': frame(
       (z) =>
         z.looseObject({

@@ -24,7 +24,7 @@ export interface Deleted {
   readonly sequence: number | null;
 }
 
-/** By its sender, by whoever moderates the conversation, or by a backend. */
+/** By its sender, by a moderator of the conversation, or by a backend. */
 export async function remove(
   ports: MessagePorts,
   actor: Actor,

@@ -87,6 +87,7 @@ export async function store(ports: MessagePorts, actor: Actor, input: SendInput)
   });
   if (typeof sent === 'string') return unsent(ports, conversation, sent);
   const message = asSent(conversation, sent);
+  ports.host.log.debug('Message sent', { conversation, sequence: sent.sequence, duplicate: !sent.isNew });
   // Sent again at once, nobody knows whether its first node lived long enough to tell them; twice is once.
   if (sent.isNew || message.timestamp > ports.host.clock.now() - TOLD_AGAIN_MS)
     void tellMentioned(ports, { ...message, tenant: actor.tenant, from: actor.user }, mentioned(message.payload));

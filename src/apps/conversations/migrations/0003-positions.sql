@@ -176,7 +176,7 @@ begin
     tenant := talk.tenant; id := talk.id;
     conversations := conversations + 1;
     -- In one statement, so of one moment.
-    select given.messages as said, coalesce(found.newest, given.messages) as newest, coalesce(found.oldest, 1) as oldest, found.total,
+    select given.messages as said, coalesce(found.newest, given.messages) as newest, coalesce(found.oldest, given.messages + 1) as oldest, found.total,
       coalesce(found.head, given.head) as head, given.head as said_head
     into counted
     from conversations.conversations as given
@@ -236,10 +236,29 @@ begin
   return query
   select given.n::int, member.role, member.status, member.can_send, member.can_upload, member.can_add, member.can_remove,
     -- What retention has deleted is no loss: the history begins behind it.
-    greatest(member.history_from, talk.first - 1)
+    greatest(member.history_from, conversation.first - 1)
   from unnest(tenants, ids, users) with ordinality as given (tenant, conversation, user_id, n)
   join conversations.members as member
     on member.tenant = given.tenant and member.conversation = given.conversation and member.user_id = given.user_id
+  join conversations.conversations as conversation
+    on conversation.tenant = member.tenant and conversation.id = member.conversation;
+end
+$$;
+
+-- Where conversations stand, of many at once. What is not there has no row.
+create function find_heads(tenants text[], ids text[]) returns table (n int, epoch text, head bigint, first bigint)
+language plpgsql stable
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+begin
+  return query
+  select given.n::int, talk.epoch, talk.head,
+    coalesce((
+      select min(event.sequence) from conversations.events as event
+      where event.tenant = given.tenant and event.conversation = given.conversation
+    ), talk.head + 1)
+  from unnest(tenants, ids) with ordinality as given (tenant, conversation, n)
   join conversations.conversations as talk on talk.tenant = given.tenant and talk.id = given.conversation;
 end
 $$;

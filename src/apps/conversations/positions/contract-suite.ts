@@ -10,9 +10,9 @@ import { actor, PositionsRig } from './test-rig.ts';
 import { setTyping } from './typing.ts';
 import { randomly } from './contract-suite-random.ts';
 
-export function good<T extends object>(answer: T | Refusal): T {
+function good<T extends object>(answer: T | Refusal): T {
   if (isRefusal(answer)) throw new Error(`expected an answer, got ${answer.reason}: ${answer.message}`);
-  return answer as T;
+  return answer;
 }
 
 const numbers = (to: number): number[] => Array.from({ length: to }, (_, at) => at + 1);
@@ -167,7 +167,7 @@ export function positionsContract(
         const page = good(await listConversations(rig.ports, actor(user), { limit: 50, after }));
         seen.push(...page.conversations);
         after = page.next ?? undefined;
-        // What was seen already moves to the front, and nothing comes twice.
+        // A conversation that was seen already moves to the front, and nothing comes twice.
         await rig.send(ids.at(-1) ?? '', 'bob');
       } while (after !== undefined);
       expect(seen.map(({ id }) => id)).toEqual(ids.toReversed());
@@ -260,6 +260,10 @@ export function positionsContract(
       await sql`update conversations.conversations set messages = 2 where id = ${id}`.execute(rig.database.tables());
       expect([await whole(), await whole()]).toEqual([1, 0]);
       expect(await recount(rig.database, 'nonsense')).toBe(null);
+      // Retention has deleted all of it: what was read stays read, and what was not stays unread.
+      await sql`delete from conversations.events where conversation = ${id}`.execute(rig.database.tables());
+      expect(await whole()).toBe(0);
+      expect((await listOf('bob')).find((it) => it.id === id)).toMatchObject({ unread: 1, lastMessage: null });
     });
 
     test('no operation reads a table whole', async () => {

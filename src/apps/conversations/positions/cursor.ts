@@ -1,4 +1,4 @@
-/** Where a page ends: opaque to whoever gets it, and gives it back. */
+/** Where a page ends: opaque to the clients that get it, and give it back. */
 
 const MAX_LENGTH = 600;
 

@@ -17,7 +17,15 @@ function node() {
       return Promise.resolve({ connections: 0, missed: [] });
     },
   } as unknown as Host;
-  const following = new Following({ host, database: {} as never, settings: {} as never });
+  // Everybody is still in `c`.
+  const query = {
+    selectFrom: () => query,
+    select: () => query,
+    where: () => query,
+    execute: () => [{ conversation: 'c' }],
+  };
+  const database = { tables: () => query } as never;
+  const following = new Following({ host, database, settings: {} as never });
   const comes = (user: string): Promise<void> =>
     following.connected({ principal: { tenant: 't', user } } as Parameters<Following['connected']>[0]);
   return { host, subscribed, comes, sleep: (ms: number) => (elapsed += ms) };

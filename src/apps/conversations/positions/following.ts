@@ -2,6 +2,7 @@
 import type { ConnectingFacts, ConnectionFacts, Welcome } from '../../../service/connection-events.ts';
 import type { Host } from '../../host-api.ts';
 import type { Ports } from '../ports.ts';
+import type { Tables } from '../tables.ts';
 import { liveTopicOf, topicOf } from '../topic.ts';
 
 /** Longer than a client may wait between the question and the answer. */
@@ -9,11 +10,11 @@ const RECENT_MS = 30_000;
 /** Orders at the same time. */
 const AT_ONCE = 50;
 /** Users of one event to the nodes. */
-const TOLD_AT_ONCE = 50;
+const TOLD_AT_ONCE = 200;
 const EVENT = 'followed';
 
 /** Both topics of a conversation. */
-export function topicsOf(conversation: string): readonly string[] {
+function topicsOf(conversation: string): readonly string[] {
   return [topicOf(conversation), liveTopicOf(conversation)];
 }
 
@@ -72,10 +73,26 @@ export class Following {
     const conversations = this.recent.get(keyOf(tenant, user));
     if (conversations === undefined) return;
     this.sweep();
-    await host.subscribe(
-      { tenant, user },
-      conversations.flatMap(({ conversation }) => topicsOf(conversation)),
+    const still = await this.stillIn(
+      tenant,
+      user,
+      conversations.map(({ conversation }) => conversation),
     );
+    if (still.length > 0) await host.subscribe({ tenant, user }, still.flatMap(topicsOf));
+  }
+
+  /** A user that came in a moment ago may be out again: to be subscribed needs no right. */
+  private async stillIn(tenant: string, user: string, conversations: readonly string[]): Promise<readonly string[]> {
+    const rows = await this.ports.database
+      .tables<Tables>()
+      .selectFrom('members')
+      .select('conversation')
+      .where('tenant', '=', tenant)
+      .where('user_id', '=', user)
+      .where('conversation', 'in', conversations)
+      .where('status', '=', 'active')
+      .execute();
+    return rows.map(({ conversation }) => conversation);
   }
 
   private followed({ tenant, users, conversation }: { tenant: string; users: string[]; conversation: string }): void {

@@ -9,7 +9,7 @@ export type LiveEvent =
   | { readonly event: 'typing'; readonly user: string; readonly isTyping: false }
   | { readonly event: 'user_online' | 'user_offline'; readonly user: string };
 
-/** Whoever misses it reads the position in the next list: that it could not be told refuses nothing. */
+/** A client that misses it reads the position in the next list: that it could not be told refuses nothing. */
 export async function tellLive(
   { host }: Pick<Ports, 'host'>,
   { tenant, user }: Pick<Actor, 'tenant' | 'user'>,

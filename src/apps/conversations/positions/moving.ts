@@ -3,7 +3,7 @@ import { joinParts } from '../../../protocol/parts.ts';
 import type { Database } from '../../../database/database.ts';
 import type { GroupCommit } from '../../../database/group-commit.ts';
 
-export interface Move {
+interface Move {
   readonly tenant: string;
   readonly conversation: string;
   readonly user: string;
@@ -12,14 +12,14 @@ export interface Move {
   readonly isRead: boolean;
 }
 
-export interface Moved {
+interface Moved {
   readonly hasMoved: boolean;
   readonly readTo: number;
   readonly deliveredTo: number;
   readonly unread: number;
 }
 
-/** `null` for whoever is no active member: also where there is no such conversation. */
+/** `null` for a user who is no active member: also where there is no such conversation. */
 export type Mover = GroupCommit<Move, Moved | null>;
 
 interface Row {

@@ -1,4 +1,4 @@
-/** What the operations on positions are given beside what all have. */
+/** Ports of the operations on positions, beside those that all have. */
 import type { Ports } from '../ports.ts';
 import { moverOf, type Mover } from './moving.ts';
 

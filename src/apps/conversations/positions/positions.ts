@@ -44,7 +44,7 @@ export interface PositionsPage {
 /** Members in one answer. */
 const PAGE = 200;
 
-/** What was read was delivered, too. */
+/** Reading is delivery, too. */
 export async function markRead(
   ports: PositionPorts,
   actor: Actor,

@@ -1,5 +1,5 @@
 /**
- * Who types. Nothing is kept: whoever says it says until when, and looks at the clock no more often than that. So nobody types
+ * Members that type. Nothing is kept: a member that types is told until when, and says so again before. So nobody types
  * for ever whose process has ended, and no node has to find that out.
  */
 import type { Refusal } from '../../../protocol/errors.ts';

@@ -1,10 +1,10 @@
-/** Who types, as a member sees it. */
+/** The members that type, as another one sees them. */
 import { expect, test } from 'vitest';
 import { Typists } from './typists.ts';
 
 const typing = (user: string, until: number) => ({ event: 'typing', user, isTyping: true, until }) as const;
 
-test('A-11: whoever said that they type and was never heard of again is shown until then and no longer, whatever the clock of the client says', () => {
+test('A-11: a member who said that it types and was never heard of again is shown until then and no longer, whatever the clock of the client says', () => {
   const typists = new Typists('me');
   // The client's clock is an hour behind.
   expect(typists.heard(typing('ada', 3_606_000), 3_600_000, 0)).toBe(true);

@@ -1,4 +1,4 @@
-/** Who types in a conversation, as one of its members sees it: never the member, and nobody longer than was said. */
+/** The members that type in a conversation, as another one sees them: never the member, and nobody longer than was said. */
 import type { LiveEvent } from './live.ts';
 
 export class Typists {
