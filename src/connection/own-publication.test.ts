@@ -1,4 +1,4 @@
-/** What a client is sent for its own publication leaves together, and the books of what went past the queues are right. */
+/** The frames that a client is sent for its own publication leave together, and the books of what went past the queues are right. */
 import { expect, test } from 'vitest';
 import { TestRig } from './test-rig.ts';
 import { flow, type TestClient } from './test-rig-client.ts';

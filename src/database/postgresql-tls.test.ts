@@ -62,7 +62,7 @@ describe.skipIf(POSTGRESQL === null)('sslmode', () => {
   }
   const by = (authority: string): string => `sslrootcert=${join(folder, `${authority}.pem`)}`;
 
-  test('disable is not encrypted; require is, whoever the server is', async () => {
+  test('disable is not encrypted; require is, with a server of any certificate', async () => {
     expect(await connectedTo(encrypted, '127.0.0.1', 'sslmode=disable')).toBe(false);
     expect(await connectedTo(encrypted, '127.0.0.1', 'sslmode=require')).toBe(true);
   });
