@@ -3,6 +3,8 @@ import type { Refusal } from '../../../protocol/errors.ts';
 import type { JsonValue } from '../../../protocol/frames.ts';
 import { isService, type Actor, type Ports } from '../ports.ts';
 import type { Status, Tables } from '../tables.ts';
+import { isBad, readBody } from '../messages/body.ts';
+import { refuseField } from '../messages/ports.ts';
 import { auditWithin } from './audit.ts';
 import { changing, type EventDraft, type Locked } from './change.ts';
 import { textProblem, type Metadata } from './making.ts';
@@ -76,6 +78,8 @@ export async function postSystem(
   { conversation: id, content, status, metadata }: SystemInput,
 ): Promise<{ readonly message: string; readonly sequence: number } | Refusal> {
   if (!isService(actor)) return unknownConversation(ports, id);
+  const body = readBody({ type: 'system', content, ...(metadata !== undefined && { metadata }) }, ports.settings);
+  if (isBad(body)) return refuseField(ports, body);
   return changing(ports, actor, id, async (locked) => {
     const message: Record<string, JsonValue> = { event: 'message', type: 'system', content };
     const events: EventDraft[] = [
