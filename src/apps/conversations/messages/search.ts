@@ -64,8 +64,8 @@ async function searchOne(
   actor: Actor,
   { text, conversation, from, limit }: SearchInput & { readonly conversation: string; readonly limit: number },
 ): Promise<SearchPage | Refusal> {
-  const before = from === undefined ? Infinity : Number(from);
-  if (Number.isNaN(before)) return refuseField(ports, { field: 'from', problem: 'expected next of the answer before' });
+  const before = from === undefined ? Infinity : sequenceOf(from);
+  if (before === null) return refuseField(ports, { field: 'from', problem: 'expected next of the answer before' });
   const may = await readable(ports, actor, conversation, 'messages.search');
   if (ports.host.isRefusal(may)) return may;
   const { after, to } = may.range;
@@ -92,8 +92,13 @@ async function searchAll(
   return { messages: await viewsOf(ports.database, actor, rows), next };
 }
 
+/** `null` for what no search has answered. */
+function sequenceOf(from: string): number | null {
+  return /^\d{1,16}$/.test(from) && Number.isSafeInteger(Number(from)) ? Number(from) : null;
+}
+
 function placeOf(from: string): { readonly at: Date; readonly conversation: string } | null {
-  const [, time, conversation = ''] = /^(\d{1,15})\.(.{1,100})$/.exec(from) ?? [];
+  const [, time, conversation = ''] = /^(\d{1,13})\.([A-Za-z0-9_:-]{1,128})$/.exec(from) ?? [];
   return time === undefined ? null : { at: new Date(Number(time)), conversation };
 }
 
@@ -139,7 +144,7 @@ async function look(
         ${stretches.map((it) => it.to)}::int8[]
       ) with ordinality as stretch (conversation, after, upto, n)
       cross join lateral (
-        select conversation, sequence, message, sender, payload, sent_at, edited_at, deleted_at
+        select conversation, sequence, message, sender, client_id, payload, sent_at, edited_at, deleted_at
         from conversations.events as event
         where event.tenant = ${tenant} and event.conversation = stretch.conversation
           and event.sequence > stretch.after and event.sequence <= stretch.upto
