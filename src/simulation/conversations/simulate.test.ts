@@ -74,7 +74,7 @@ suite('planted bugs are found', () => {
     'two messages get one number': () => {
       plantInSending(async (_, run) => {
         const { rows, count } = await run();
-        const [first, ...others] = JSON.parse(String(rows[0]?.['answers'] ?? '[]')) as unknown[][];
+        const [first, ...others] = JSON.parse((rows[0]?.['answers'] ?? '[]') as string) as unknown[][];
         const same = others.map((row) => row.map((value, at) => (at === 3 ? first?.[3] : value)));
         return { rows: [{ answers: JSON.stringify(first === undefined ? [] : [first, ...same]) }], count };
       });
