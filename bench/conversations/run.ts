@@ -1,7 +1,7 @@
 /**
  * What conversations cost beside their messages. Parts: `connect`: clients that follow 100 conversations from the moment they
- * connect. `memory`: what an idle connection of a member takes. `list`: the first page of a list. `recount`: what is unread, held
- * against a million messages. Run: node bench/conversations/run.ts postgresql://user@host/database [connect,memory,list,recount]
+ * connect. `page`: the newest page of a conversation of 100,000 messages. `memory`: what an idle connection of a member takes. `list`: the first page of a list. `recount`: what is unread, held
+ * against a million messages. Run: node bench/conversations/run.ts postgresql://user@host/database [connect,page,memory,list,recount]
  */
 import { LeanSocket } from '../../src/load/lean-socket.ts';
 import { residentBytes } from '../processes.ts';
@@ -10,10 +10,12 @@ import { startSignalbox } from '../servers.ts';
 import { userTokens, benchToken } from '../tokens.ts';
 import { open, seed } from './seed.ts';
 
-const [, , url = '', parts = 'connect,memory,list,recount'] = process.argv;
+const [, , url = '', parts = 'connect,page,memory,list,recount'] = process.argv;
 const CONNECTS = 500;
 const AT_ONCE = 5;
 const IDLE = 3_000;
+const PAGES = 500;
+const LONG = 100_000;
 const SETTLED_SECS = 4;
 
 const settings = {
@@ -80,6 +82,32 @@ const all: Readonly<Record<string, () => Promise<void>>> = {
       for (const socket of sockets) socket.destroy();
       await pause(1);
     }
+  },
+  page: async () => {
+    await seed(client, { prefix: 'long', conversations: 1, members: 2, messages: LONG, users: 2 });
+    const [token = ''] = await userTokens(1, 'long');
+    const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws?token=${token}`);
+    const data = { conversation: 'long-0' };
+    const times: number[] = [];
+    let started = 0;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const ask = (): void => {
+      started = performance.now();
+      socket.send(JSON.stringify({ type: 'X-ConversationMessages', id: String(times.length), data }));
+    };
+    socket.addEventListener('open', ask);
+    socket.addEventListener('close', () => reject(new Error('the connection was closed')));
+    socket.addEventListener('message', (event) => {
+      const frame = JSON.parse(String(event.data)) as { readonly type: string; readonly reply_to?: string };
+      if (frame.reply_to !== String(times.length)) return;
+      if (frame.type !== 'Status') return reject(new Error(String(event.data)));
+      times.push(performance.now() - started);
+      if (times.length < PAGES) ask();
+      else resolve();
+    });
+    await promise;
+    socket.close();
+    say(`the newest page of a conversation of ${LONG} messages: ${quantiles(times.toSorted((a, b) => a - b))}`);
   },
   memory: async () => {
     for (const each of [0, 1, 10]) {

@@ -55,7 +55,7 @@ export interface Witness {
 }
 
 /** A topic of no application, which flows whatever the database does. */
-export const LIVE = 'typing.x';
+const LIVE = 'typing.x';
 
 export class ConversationsClient {
   readonly name: string;

@@ -12,7 +12,7 @@ type Work = (world: ConversationsWorld, a: number, b: number) => void | Promise<
 
 const BURST = 6;
 
-export const OPERATIONS = {
+const OPERATIONS = {
   send: (world, a, b) => {
     const client = clientAt(world, a);
     client.send(conversationOf(client.topics, b));

@@ -12,7 +12,7 @@ export interface Ran {
   readonly killed: number;
 }
 
-export const STEPS = 250;
+const STEPS = 250;
 const CHECKED_EVERY = 25;
 const HEALING_ROUNDS = 150;
 const ROUND_MS = 500;
