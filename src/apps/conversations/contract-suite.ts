@@ -134,6 +134,8 @@ export function sendingContract(
       const host = {
         ...ports.host,
         scheduler: { ...ports.host.scheduler, every: () => ({ cancel: () => {} }) },
+        // It stands: a busy machine would take longer than a pause for all of them.
+        clock: { now: () => 0, elapsed: () => 0 },
         position: (topic: string, tenant = '') => {
           asked.push(topic);
           const isStuck = tenant === 'stuck';
