@@ -1,5 +1,6 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
+import { claimUploads } from '../media/uploads.ts';
 import { CHAT_EVENTS } from './chat/events.ts';
 import { logLines } from './log-lines.ts';
 import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
@@ -10,7 +11,7 @@ import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import { memberRoutes } from './members/routes.ts';
 import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
-import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
+import type { MessagePorts } from './messages/ports.ts';
 import { messageTopics } from './messages/topics.ts';
 import { positionParts } from './positions/parts.ts';
 import { recountVerb } from './positions/verbs.ts';
@@ -43,7 +44,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         settings: given,
         spaces: spaces ?? null,
         sender,
-        uploads: NO_UPLOADS,
+        uploads: { claim: (naming, named) => claimUploads(database, naming, named) },
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database, (conversation) => repeatRights(ports, conversation));
