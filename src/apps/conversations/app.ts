@@ -5,7 +5,7 @@ import { logLines } from './log-lines.ts';
 import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
 import { memberFrames } from './members/frames.ts';
 import { Jobs } from './members/jobs.ts';
-import { repeatRights } from './members/repeat-rights.ts';
+import { repeats } from './members/repeats.ts';
 import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import { memberRoutes } from './members/routes.ts';
 import { Standings } from './members/standings.ts';
@@ -46,7 +46,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         uploads: NO_UPLOADS,
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
-      const relay = new Relay(host, database, (conversation) => repeatRights(ports, conversation));
+      const relay = new Relay(host, database, repeats(ports));
       const positions = positionParts(host, ports);
       const jobs = new Jobs(ports);
       const lines = logLines(host);
