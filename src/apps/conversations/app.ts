@@ -68,7 +68,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         ],
         stop: async () => {
           await Promise.all([relay.stop(), jobs.stop()]);
-          await Promise.all([sender.settled(), positions.settled()]);
+          await Promise.all([sender.settled(), positions.stop()]);
         },
       };
     },

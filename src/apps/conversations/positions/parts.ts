@@ -6,18 +6,20 @@ import { Following } from './following.ts';
 import { positionFrames } from './frames.ts';
 import { positionPortsOf } from './ports.ts';
 import { recountRoute } from './recount-route.ts';
+import { TypingEnds } from './typing-ends.ts';
 
 export interface PositionParts {
   readonly frames: NonNullable<Parts['frames']>;
   readonly routes: NonNullable<Parts['routes']>;
   readonly hooks: Required<Pick<NonNullable<Parts['hooks']>, 'connecting' | 'connected'>>;
   /** Resolves when every position that was given is stored. */
-  readonly settled: () => Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 export function positionParts(host: Host, ports: Ports): PositionParts {
   const own = positionPortsOf(ports);
   const following = new Following({ host, database: ports.database, settings: ports.settings });
+  const ends = new TypingEnds(host);
   return {
     frames: positionFrames(host, own),
     routes: [recountRoute(host, own)],
@@ -25,6 +27,9 @@ export function positionParts(host: Host, ports: Ports): PositionParts {
       connecting: (facts) => following.connecting(facts),
       connected: (facts) => following.connected(facts),
     },
-    settled: () => own.mover.settled(),
+    stop: () => {
+      ends.stop();
+      return own.mover.settled();
+    },
   };
 }
