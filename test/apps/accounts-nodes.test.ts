@@ -56,9 +56,7 @@ describe.skipIf(POSTGRESQL === null)('two nodes with accounts', () => {
     // The answer waits until both nodes have confirmed; the frames of the close may come a little later.
     expect((await one.serve('POST', `/users/${id}/revoke`)).status).toBe(200);
     for (const client of theirs) expect((await client.closed).code).toBe(4301);
-    await annotate(
-      `${(performance.now() - started).toFixed(0)} ms from the request to the last close`,
-    );
+    await annotate(`${(performance.now() - started).toFixed(0)} ms from the request to the last close`);
     expect(await statuses(ada.token)).toEqual([401, 401]);
     expect(await statuses(bob.token)).toEqual([200, 200]);
     for (const client of others) expect((await client.publish('news', 1)).type).toBe('Ack');

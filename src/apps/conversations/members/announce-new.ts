@@ -14,7 +14,11 @@ export async function announceNew(
   const payload = { event: 'conversation', conversation: id, kind };
   const others = users.filter((other) => other !== user);
   const [isTold] = await Promise.all([
-    tellNotices({ host }, { tenant, from: user, key: id }, others.map((other) => ({ user: other, payload }))),
+    tellNotices(
+      { host },
+      { tenant, from: user, key: id },
+      others.map((other) => ({ user: other, payload })),
+    ),
     // Before it was there, its members may have been told that there is none.
     ...[topicOf(id), liveTopicOf(id)].map((topic) => host.rightsChanged({ tenant, topic })),
   ]);

@@ -159,7 +159,10 @@ async function make(ports: Ports, actor: Actor, made: New): Promise<Opened | Ref
   const isNew = await insert(ports, actor, made);
   if (isNew) {
     host.log.info('Conversation created', { conversation: made.id, kind: made.kind });
-    await Promise.all([announceNew(ports, actor, { ...made, users: made.members.map((member) => member.user) }), isService(actor) && audit(ports, actor, 'create', made.id)]);
+    await Promise.all([
+      announceNew(ports, actor, { ...made, users: made.members.map((member) => member.user) }),
+      isService(actor) && audit(ports, actor, 'create', made.id),
+    ]);
   }
   const there = await existing(ports, actor, made.id);
   return there === null || host.isRefusal(there) ? (there ?? unknownConversation(ports, made.id)) : { ...there, isNew };
