@@ -41,7 +41,7 @@ function nodes(count: number): { clock: VirtualClock; all: readonly Node[]; told
         return { id: '', position: null, duplicate };
       },
       emit: (_event, data) => {
-        if (isAlive) for (const handler of [...handlers.values()]) handler(data, { node });
+        if (isAlive) for (const handler of handlers.values()) handler(data, { node });
       },
       on: (_event, handler) => void handlers.set(node, handler),
     };
@@ -62,7 +62,7 @@ function type({ host }: Node): void {
 
 const STOPPED = { event: 'typing', user: 'ada', isTyping: false };
 
-test('D-13: whoever says nothing more has stopped when the time is over, and members are told once', async () => {
+test('D-13: a member that says nothing more has stopped when the time is over, and members are told once', async () => {
   const { clock, all, told, keys } = nodes(3);
   const [home] = all;
   if (home === undefined) throw new Error('no node');

@@ -30,7 +30,7 @@ interface Heard {
   readonly tenant: string;
   readonly user: string;
   readonly conversation: string;
-  /** `null`: it has stopped, and whoever wants to know was told. */
+  /** `null`: it has stopped, and the members were told. */
   readonly until: number | null;
   /** How long from now: clocks of nodes need not agree. */
   readonly forMs: number;
