@@ -266,7 +266,7 @@ test('D-27: a reaction counts once for each user, is in the page, and is taken b
   expect((await post('pam', path, { emoji: '' })).json.error.message).toMatch(/^emoji: /);
 });
 
-test('D-19: members come and go; those of a pair do not, and whoever is not there any more sees no new messages', async () => {
+test('D-19: members come and go; those of a pair do not, and members that are not there any more see no new messages', async () => {
   const { json } = await post('quo', '/conversations', { type: 'GROUP', participantIds: ['ria', 'sam'] });
   const { id } = json.conversation;
   expect((await post('quo', `/conversations/${id}/members`, { userIds: ['tom'], role: 'READER' })).json).toEqual({

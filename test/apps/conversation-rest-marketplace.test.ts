@@ -173,7 +173,7 @@ test('A-17, A-19: reading all zeroes the own side, the total is the sum of the c
     data: { conversationId: one, unreadCount: 0 },
   });
   expect(await total('hal')).toEqual({ success: true, data: { unreadCount: 0, conversations: 0 } });
-  // The other side is as it was. Whoever answers has read what was there.
+  // The other side is as it was. A member that answers has read what was there.
   expect(await total('ida')).toEqual({ success: true, data: { unreadCount: 1, conversations: 1 } });
   expect(await readTimes('ida', two)).toEqual([
     ['hal', false],

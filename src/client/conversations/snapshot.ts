@@ -1,4 +1,4 @@
-/** What a page shows of a conversation, made of what is known. Messages that have not changed are the same objects. */
+/** A conversation as a page shows it, made of what is known. Messages that have not changed are the same objects. */
 import type { SignalboxError } from '../errors.ts';
 import { receiptsOf, statusOf, type MessageStatus, type Positions, type Receipts } from './positions.ts';
 import type { Pending, Placed, Timeline } from './timeline.ts';
