@@ -11,7 +11,7 @@ import type { Refusal } from '../protocol/errors.ts';
 export interface ServerEvent {
   readonly event: string;
   readonly args: readonly JsonValue[];
-  /** Of a publication: who is not sent it. */
+  /** Of a publication: the clients that are not sent it. */
   readonly except?: Excepted;
 }
 
@@ -30,7 +30,7 @@ export interface ClientEvent {
    * @param own an id by which the client knows its own publication again ({@link ServerEvent.except}): the one that is given, or one that nobody has
    */
   readonly data?: (args: readonly JsonValue[], own: (clientId?: string) => string) => JsonValue | Refusal | undefined;
-  /** What the client is sent when the frame is answered, beside the acknowledgement that it may have asked for. */
+  /** What the client is sent when the frame is answered, beside the acknowledgement that it may have asked for; in place of `error`. */
   readonly answered?: (answer: EventAnswer, args: readonly JsonValue[]) => ServerEvent | null;
 }
 
@@ -51,7 +51,7 @@ export interface PublishedEvent {
   readonly replayed: boolean;
 }
 
-/** Who has been let in. */
+/** A client that has been let in. */
 export interface Newcomer {
   readonly principal: Principal;
   /** `socket.id` of the client. */

@@ -71,7 +71,7 @@ async function settled(client: SocketIoClient): Promise<void> {
 }
 
 describe('a marketplace (guide 000), in the namespace /', () => {
-  test('A-06: a member joins by the bare id; a stranger, and whoever asks for what there is not, hears one error, and nothing later', async () => {
+  test('A-06: a member joins by the bare id; a stranger hears one error, the same as for no conversation, and nothing later', async () => {
     const id = await pair('ada', 'bob');
     const [bob, eve] = [await open('bob'), await open('eve')];
     bob.socket.emit('join:conversation', id);

@@ -26,7 +26,6 @@ export {
   postSystem,
   resolveDispute,
   updateConversation,
-  type Posted,
   type Shown,
   type UpdateInput,
 } from './state.ts';
