@@ -30,7 +30,7 @@ export interface ClientEvent {
    * @param own an id by which the client knows its own publication again ({@link ServerEvent.except}): the one that is given, or one that nobody has
    */
   readonly data?: (args: readonly JsonValue[], own: (clientId?: string) => string) => JsonValue | Refusal | undefined;
-  /** What the client is sent when the frame is answered, beside the acknowledgement that it may have asked for; in place of `error`. */
+  /** What the client is sent when the frame is answered, beside the acknowledgement that it may have asked for. */
   readonly answered?: (answer: EventAnswer, args: readonly JsonValue[]) => ServerEvent | null;
 }
 
@@ -51,7 +51,7 @@ export interface PublishedEvent {
   readonly replayed: boolean;
 }
 
-/** A client that has been let in. */
+/** The principal that has been let in. */
 export interface Newcomer {
   readonly principal: Principal;
   /** `socket.id` of the client. */

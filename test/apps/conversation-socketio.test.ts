@@ -37,13 +37,13 @@ async function open(user: string, namespace = '/', options: SocketIoOptions = {}
   return client;
 }
 
-async function request(
-  user: string,
-  method: string,
-  path: string,
-  body?: unknown,
-): Promise<{ status: number; json: any }> {
-  // oxlint-disable-line typescript/no-explicit-any -- answers of all routes
+interface Answer {
+  readonly status: number;
+  // oxlint-disable-next-line typescript/no-explicit-any -- answers of all routes
+  readonly json: any;
+}
+
+async function request(user: string, method: string, path: string, body?: unknown): Promise<Answer> {
   const authorization = `Bearer ${await tokenOf(user)}`;
   const response = await fetch(`${server.url}${path}`, {
     method,

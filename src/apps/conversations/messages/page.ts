@@ -7,7 +7,7 @@ import type { Tables } from '../tables.ts';
 import { placeProblem } from './body.ts';
 import { refuseField } from './ports.ts';
 import { readable } from './reading.ts';
-import { COLUMNS, viewsOf, type EventRow, type MessageView } from './view.ts';
+import { COLUMNS, viewsAt, type EventRow, type MessageView } from './view.ts';
 
 export interface PageInput {
   readonly conversation: string;
@@ -31,6 +31,8 @@ export interface MessagePage {
   readonly hasMore: boolean;
   /** Messages that the reader may read, deleted ones included; of a thread that is `null`. */
   readonly total: number | null;
+  /** The newest event whose reaction is counted in here: later ones come on the topic. */
+  readonly sequence: number;
 }
 
 const LIMIT = { usual: 50, most: 100 };
@@ -47,11 +49,11 @@ export async function messagesOf(ports: Ports, actor: Actor, input: PageInput): 
   if (ports.host.isRefusal(may)) return may;
   const { conversation, range } = may;
   const { rows, hasMore } = await readRows(ports.database, actor.tenant, input, range);
-  const [messages, total] = await Promise.all([
-    viewsOf(ports.database, actor, rows),
+  const [{ views, head }, total] = await Promise.all([
+    viewsAt(ports.database, actor, rows),
     input.thread === undefined ? countOf(ports.database, conversation, range) : null,
   ]);
-  return { messages, hasMore, total };
+  return { messages: views, hasMore, total, sequence: head(conversation.id) ?? conversation.head };
 }
 
 async function readRows(
