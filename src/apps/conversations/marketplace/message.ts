@@ -46,6 +46,6 @@ export function bodyOf(given: JsonValue | undefined): Readonly<Record<string, Js
 }
 
 /** Clients of this guide show texts as they are: no mark-up gets as far as them. A tag holds no other, so the time is linear. */
-function withoutTags(text: string): string {
+export function withoutTags(text: string): string {
   return text.replaceAll(/<\/?[A-Za-z!][^<>]*>/g, '');
 }
