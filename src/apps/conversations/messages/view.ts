@@ -71,11 +71,6 @@ export async function viewsAt(
   };
 }
 
-/** An answer as JSON: what is not there has no key. */
-export function asJson(view: MessageView): Readonly<Record<string, JsonValue>> {
-  return view as unknown as Readonly<Record<string, JsonValue>>;
-}
-
 function viewOf(row: EventRow, user: string, reactions: readonly Reaction[] = []): MessageView {
   const { event: _, ...payload } = readMessage(row.payload);
   return {
