@@ -4,6 +4,8 @@ import type { JsonValue } from '../../../protocol/frames.ts';
 import { isService, type Actor, type Ports } from '../ports.ts';
 import type { Status, Tables } from '../tables.ts';
 import { adminOnly } from './admin.ts';
+import { isBad, readBody } from '../messages/body.ts';
+import { refuseField } from '../messages/ports.ts';
 import { auditWithin } from './audit.ts';
 import { changing, type EventDraft, type Locked } from './change.ts';
 import { textProblem, type Metadata } from './making.ts';
@@ -102,6 +104,8 @@ async function post(
   actor: Actor,
   { conversation: id, content, status, metadata }: SystemInput,
 ): Promise<Posted | Refusal> {
+  const body = readBody({ type: 'system', content, ...(metadata !== undefined && { metadata }) }, ports.settings);
+  if (isBad(body)) return refuseField(ports, body);
   return changing<Posted>(ports, actor, id, async (locked) => {
     const message: Record<string, JsonValue> = { event: 'message', type: 'system', content };
     const events: EventDraft[] = [
