@@ -1,5 +1,4 @@
 /** Messages as readers of pages get them: what is true now, not what was said first. */
-import type { JsonValue } from '../../../protocol/frames.ts';
 import type { Database } from '../../../database/database.ts';
 import { messageIdOf, readMessage, type MessagePayload } from './payload.ts';
 
