@@ -25,7 +25,7 @@ interface Row {
 
 export const NO_SIDES: Sides = { customer: null, artist: null };
 
-/** @param ids of conversations that the user may see; those of more than two have no sides */
+/** @param ids of conversations that the caller may see; those of more than two have no sides */
 export async function sidesOf(
   database: Database,
   tenant: string,
