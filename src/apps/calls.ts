@@ -9,6 +9,7 @@ import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
+import { NOT_A_TEXT, refuseUnkept } from './unkept-text.ts';
 import type { MaybePromise } from './vocabulary.ts';
 
 /** The parts of an application that are called, as metrics and log lines name them. */
@@ -43,6 +44,8 @@ export interface Called {
   readonly deadlineMs: number | null;
   /** The message as operators may see it, without what it carried. */
   readonly message?: string | undefined;
+  /** What its caller has given, by field: looked at where it cannot be kept. */
+  readonly given?: readonly unknown[];
   /** Of somebody who may leave before the deadline: then its signal is that of the call. */
   readonly ending?: AbortController;
 }
@@ -148,13 +151,15 @@ export class Calls {
   }
 }
 
-/** Somebody waits for the answer, who may try again: that the database is away, or a body breaks off, is no fault of the application. */
+/** Somebody waits for the answer: that the database is away, a body breaks off or a text has a NUL is no fault of the application. */
 const ASKED: ReadonlySet<Part> = new Set(['frame', 'route', 'decision', 'publishing', 'history', 'connecting']);
 const DATABASE_RETRY_MS = 1_000;
 
-function unavailable({ part }: Called, error: unknown): Refusal | null {
+function unavailable({ part, given }: Called, error: unknown): Refusal | null {
   if (error instanceof BodyError) return error.refusal;
-  if (!(error instanceof DatabaseError) || !error.isTemporary || !ASKED.has(part)) return null;
+  if (!(error instanceof DatabaseError) || !ASKED.has(part)) return null;
+  if (error.sqlState === NOT_A_TEXT) return refuseUnkept(given ?? []);
+  if (!error.isTemporary) return null;
   if (error.problem === 'unknown')
     return refusal('outcome_unknown', 'the database did not say whether it was stored', DATABASE_RETRY_MS);
   return refusal('database_unavailable', `the database could not do it now: ${error.problem}`, DATABASE_RETRY_MS);

@@ -20,7 +20,7 @@ export function frameHandler(type: string, frame: Frame, calls: Calls, deadlineM
     const read = schema.safeParse(received.data);
     if (!read.success) return schemaRefusal(read.error, 'data');
     const message = `${connection.id} ${describeFrame(received)}`;
-    const answer = await calls.ask({ ...called, message, ending }, (signal) =>
+    const answer = await calls.ask({ ...called, message, ending, given: [{ data: received.data }] }, (signal) =>
       frame.handle(read.data, callerOf(connection, received, signal)),
     );
     try {

@@ -33,7 +33,11 @@ async function answer(
   calls: Calls,
   called: Called,
 ): Promise<HttpResponse | Refusal> {
-  const answered = await calls.ask<RouteResponse | Refusal>(called, (signal) => route.handle({ ...request, signal }));
+  const { parameters, query, body } = request;
+  const given = [parameters, query, body];
+  const answered = await calls.ask<RouteResponse | Refusal>({ ...called, given }, (signal) =>
+    route.handle({ ...request, signal }),
+  );
   try {
     return isAnswer(answered) && !isRefusal(answered) ? responseOf(answered) : answered;
   } catch (error) {

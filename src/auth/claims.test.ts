@@ -22,9 +22,12 @@ describe('the user', () => {
     expect(read({ sub: 'x'.repeat(128) })).toMatchObject({ user: 'x'.repeat(128) });
   });
 
-  test.each([[undefined], [''], [5], [true], [['ann']], [{ id: 'ann' }], ['x'.repeat(129)]])('is not %j', (sub) => {
-    expect(read({ sub })).toEqual(refused('sub'));
-  });
+  test.each([[undefined], [''], [5], [true], [['ann']], [{ id: 'ann' }], ['x'.repeat(129)], ['a\0'], ['a\ud800']])(
+    'is not %j',
+    (sub) => {
+      expect(read({ sub })).toEqual(refused('sub'));
+    },
+  );
 });
 
 describe('times', () => {

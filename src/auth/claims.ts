@@ -26,6 +26,9 @@ export function readClaims(claims: Claims, rules: ClaimRules, now: number): Prin
   if (typeof user !== 'string' || user.length === 0 || user.length > MAX_USER_LENGTH) {
     return invalid(`sub or user_id: expected 1 to ${MAX_USER_LENGTH} characters`);
   }
+  // Tables keep neither, and would take two users for one.
+  if (user.includes('\0') || !user.isWellFormed())
+    return invalid('sub or user_id: expected no NUL and no halves of characters');
   const problem = timeProblem(claims, rules, now) ?? partyProblem(claims, rules);
   if (problem !== null) return problem;
   const { roles = [], tenant = '', jti, iat, exp } = claims;

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { HttpResponse } from '../node/route.ts';
 import { refusal } from '../protocol/errors.ts';
+import { MAX_DEPTH } from '../protocol/limits.ts';
 import { surrogateProblem } from '../protocol/text.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import { schemaRefusal } from '../node/schema-refusal.ts';
@@ -14,8 +15,16 @@ export function readBody<T extends z.ZodType>(body: string, schema: T): Answer<z
   if (half !== null) return { response: refusalResponse(refusal('invalid_field', `body: ${half}`)) };
   const parsed = parseBody(body);
   if ('response' in parsed) return parsed;
+  if (isDeeper(parsed.value, MAX_DEPTH))
+    return { response: refusalResponse(refusal('invalid_field', `body: expected at most ${MAX_DEPTH} levels`)) };
   const result = schema.safeParse(parsed.value);
   return result.success ? { value: result.data } : { response: refusalResponse(schemaRefusal(result.error, 'body')) };
+}
+
+/** Schemas and encoders go down into a value by calling themselves: deeper than this they would run out of stack. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
 
 /** The value that a body is, whatever it is; what strings in it hold is still to be looked at. */

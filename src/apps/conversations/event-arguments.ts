@@ -2,6 +2,7 @@
 import type { JsonValue } from '../../protocol/frames.ts';
 import type { EventAnswer } from '../app.ts';
 import { present, type FacadeMessage } from './facade-message.ts';
+import { renamedText } from './field-names.ts';
 import { placeOf } from './message-id.ts';
 
 type Given = JsonValue | undefined;
@@ -17,20 +18,23 @@ export function textIn(given: Given, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The conversation: the argument itself, or its `conversationId`. What is no text is a conversation that there is not. */
+/** The conversation: the argument itself, or its `conversationId`. Anything but a text names a conversation that does not exist. */
 export function idIn(given: Given): string {
   const id = typeof given === 'string' ? given : textIn(given, 'conversationId');
   return id === undefined || id === '' ? 'none' : id;
 }
 
-export function errorOf(answer: EventAnswer): {
+export function errorOf(
+  answer: EventAnswer,
+  names: Readonly<Record<string, string>>,
+): {
   readonly message: string;
   readonly error: string;
   readonly code: string;
 } {
   const error = recordOf(answer['error']);
-  const message = String(error['message']);
-  return { message, error: message, code: String(error['reason']) };
+  const message = renamedText(textIn(error, 'message') ?? '', names);
+  return { message, error: message, code: textIn(error, 'reason') ?? '' };
 }
 
 /** The answer to `X-ConversationSend` with its message. */

@@ -20,7 +20,8 @@ export async function audit(
 ): Promise<void> {
   await write(database.tables<Tables>(), actor, {
     action,
-    conversation,
+    // Of a path that anybody may ask for.
+    conversation: conversation?.slice(0, MAX_CONVERSATION) ?? null,
     is_allowed: isAllowed,
     details: details === undefined ? null : JSON.stringify(details),
   });
@@ -36,6 +37,7 @@ export async function auditWithin(
 }
 
 const MAX_AGENT = 200;
+const MAX_CONVERSATION = 128;
 
 async function write(
   tables: Kysely<Tables>,

@@ -1,13 +1,10 @@
 /** What frames on conversations and their members carry. */
 import type { Zod } from '../../vocabulary.ts';
+import { conversationId } from '../conversation-id.ts';
 
 /** Users in one frame. */
 const MAX_USERS = 100;
 const MAX_TEXT = 10_000;
-
-function id(z: Zod) {
-  return z.string().min(1).max(100);
-}
 
 function user(z: Zod) {
   return z.string().min(1).max(256);
@@ -22,20 +19,20 @@ function metadata(z: Zod) {
 }
 
 export function conversation(z: Zod) {
-  return z.strictObject({ conversation: id(z) });
+  return z.strictObject({ conversation: conversationId(z) });
 }
 
 export function member(z: Zod) {
-  return z.strictObject({ conversation: id(z), user: user(z) });
+  return z.strictObject({ conversation: conversationId(z), user: user(z) });
 }
 
 /** Members behind `after`. */
 export function page(z: Zod) {
-  return z.strictObject({ conversation: id(z), after: user(z).optional() });
+  return z.strictObject({ conversation: conversationId(z), after: user(z).optional() });
 }
 
 export function archived(z: Zod) {
-  return z.strictObject({ conversation: id(z), isArchived: z.boolean().default(true) });
+  return z.strictObject({ conversation: conversationId(z), isArchived: z.boolean().default(true) });
 }
 
 export function created(z: Zod) {
@@ -71,7 +68,7 @@ export function created(z: Zod) {
 export function updated(z: Zod) {
   const text = () => z.string().min(1).max(MAX_TEXT).nullable().optional();
   return z.strictObject({
-    conversation: id(z),
+    conversation: conversationId(z),
     name: text(),
     description: text(),
     status: z.enum(['active', 'resolved', 'closed']).optional(),
@@ -81,7 +78,7 @@ export function updated(z: Zod) {
 
 export function added(z: Zod) {
   return z.strictObject({
-    conversation: id(z),
+    conversation: conversationId(z),
     users: users(z).min(1),
     role: z.enum(['admin', 'moderator', 'member', 'reader']).optional(),
     invite: z.boolean().optional(),
@@ -91,7 +88,7 @@ export function added(z: Zod) {
 export function set(z: Zod) {
   const flag = () => z.boolean().nullable().optional();
   return z.strictObject({
-    conversation: id(z),
+    conversation: conversationId(z),
     user: user(z).optional(),
     role: z.enum(['owner', 'admin', 'moderator', 'member', 'reader']).optional(),
     canSend: flag(),

@@ -16,6 +16,8 @@ export type ExportLine =
 
 const DAY_MS = 86_400_000;
 const PAGE = 200;
+/** Characters of a user's id, as frames take them. */
+const MAX_USER = 256;
 /** Events of one transaction. */
 const PIECE = 500;
 
@@ -30,8 +32,24 @@ export async function exportUser(
   actor: Actor,
   { user }: { readonly user: string },
 ): Promise<AsyncIterable<ExportLine> | Refusal> {
+  if (user.length > MAX_USER) return noUser(ports);
   const refused = user === actor.user ? null : await adminOnly(ports, actor, 'export_user', null, { user });
-  return refused ?? lines(ports, { tenant: actor.tenant, user });
+  return refused ?? begun(lines(ports, { tenant: actor.tenant, user }));
+}
+
+/** Its first item is read before it is answered: a database that is away is a refusal then, and not an answer that breaks off. */
+async function begun<Item>(items: AsyncGenerator<Item>): Promise<AsyncIterable<Item>> {
+  return goOn(await items.next(), items);
+}
+
+async function* goOn<Item>(first: IteratorResult<Item>, others: AsyncGenerator<Item>): AsyncGenerator<Item> {
+  if (first.done === true) return;
+  yield first.value;
+  yield* others;
+}
+
+function noUser({ host }: Ports): Refusal {
+  return host.refuse('invalid_field', `user: expected at most ${MAX_USER} characters`);
 }
 
 async function* lines(ports: Ports, person: Person): AsyncGenerator<ExportLine> {
@@ -94,6 +112,7 @@ export async function deleteUser(
   actor: Actor,
   { user }: { readonly user: string },
 ): Promise<{ readonly conversations: number } | Refusal> {
+  if (user.length > MAX_USER) return noUser(ports);
   const refused = await adminOnly(ports, actor, 'delete_user', null, { user });
   if (refused !== null) return refused;
   const { tenant } = actor;

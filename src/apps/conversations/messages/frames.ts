@@ -4,7 +4,9 @@ import type { Parts } from '../../app.ts';
 import type { FrameAnswer } from '../../frame.ts';
 import type { Host } from '../../host-api.ts';
 import type { Zod } from '../../vocabulary.ts';
+import { conversationId } from '../conversation-id.ts';
 import type { Actor } from '../ports.ts';
+import { knownPositions } from '../positions/positions.ts';
 import { edit } from './edit.ts';
 import { messagesOf } from './page.ts';
 import { messageIdOf } from './payload.ts';
@@ -31,7 +33,7 @@ export function messageFrames(host: Host, ports: MessagePorts): NonNullable<Part
     'X-ConversationSend': frame(
       (z) =>
         z.looseObject({
-          conversation: id(z),
+          conversation: conversationId(z),
           clientId: z.string().optional(),
           // The answer holds what was stored: the same message again may have said something else.
           withMessage: z.boolean().optional(),
@@ -54,24 +56,33 @@ export function messageFrames(host: Host, ports: MessagePorts): NonNullable<Part
       },
     ),
     'X-ConversationEdit': frame(
-      (z) => z.strictObject({ conversation: id(z), sequence: place(z), content: z.string() }),
+      (z) => z.strictObject({ conversation: conversationId(z), sequence: place(z), content: z.string() }),
       (actor, data) => edit(ports, actor, data),
     ),
     'X-ConversationDelete': frame(
-      (z) => z.strictObject({ conversation: id(z), sequence: place(z) }),
+      (z) => z.strictObject({ conversation: conversationId(z), sequence: place(z) }),
       (actor, data) => remove(ports, actor, data),
     ),
     'X-ConversationReact': frame(
       (z) =>
         z.strictObject({
-          conversation: id(z),
+          conversation: conversationId(z),
           sequence: place(z),
           emoji: z.string(),
           isRemoved: z.boolean().optional(),
         }),
       (actor, data) => react(ports, actor, data),
     ),
-    'X-ConversationMessages': frame(pageSchema, (actor, data) => messagesOf(ports, actor, data), false),
+    'X-ConversationMessages': frame(
+      // The positions of members, for who shows what has become of each message.
+      (z) => pageSchema(z).extend({ withPositions: z.boolean().optional() }),
+      async (actor, { withPositions = false, ...data }) => {
+        const page = await messagesOf(ports, actor, data);
+        if (host.isRefusal(page) || !withPositions) return page;
+        return { ...page, positions: await knownPositions(ports, actor, data.conversation) };
+      },
+      false,
+    ),
     'X-ConversationThread': frame(
       (z) => pageSchema(z).extend({ thread: place(z) }),
       (actor, data) => messagesOf(ports, actor, data),
@@ -81,7 +92,7 @@ export function messageFrames(host: Host, ports: MessagePorts): NonNullable<Part
       (z) =>
         z.strictObject({
           text: z.string(),
-          conversation: id(z).optional(),
+          conversation: conversationId(z).optional(),
           from: z.string().optional(),
           limit: z.int().optional(),
         }),
@@ -91,17 +102,13 @@ export function messageFrames(host: Host, ports: MessagePorts): NonNullable<Part
   };
 }
 
-function id(z: Zod) {
-  return z.string().min(1).max(100);
-}
-
 function place(z: Zod) {
   return z.int().min(1);
 }
 
 function pageSchema(z: Zod) {
   return z.strictObject({
-    conversation: id(z),
+    conversation: conversationId(z),
     after: z.int().min(0).optional(),
     before: place(z).optional(),
     limit: place(z).optional(),

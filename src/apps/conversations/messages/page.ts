@@ -14,6 +14,8 @@ export interface PageInput {
   /** Sequences, exclusive. With neither the newest. With both what lies between them, from `after` on. */
   readonly after?: number | undefined;
   readonly before?: number | undefined;
+  /** Messages to pass over, for interfaces that know no cursor: each of them costs a look. */
+  readonly offset?: number | undefined;
   /** Messages; 50, and never more than 100. */
   readonly limit?: number | undefined;
   /** The first message of a thread: it and its answers alone. */
@@ -34,6 +36,7 @@ export interface MessagePage {
 }
 
 const LIMIT = { usual: 50, most: 100 };
+const MAX_OFFSET = 100_000;
 
 export async function messagesOf(ports: Ports, actor: Actor, input: PageInput): Promise<MessagePage | Refusal> {
   const problem =
@@ -62,6 +65,7 @@ async function readRows(
   const most = Math.min(input.limit ?? LIMIT.usual, LIMIT.most);
   // One more tells whether there are more.
   const found = await rowsQuery(database, tenant, input, range)
+    .offset(Math.max(0, Math.min(input.offset ?? 0, MAX_OFFSET)))
     .limit(most + 1)
     .execute();
   const rows = found.slice(0, most);

@@ -64,8 +64,8 @@ async function searchOne(
   actor: Actor,
   { text, conversation, from, limit }: SearchInput & { readonly conversation: string; readonly limit: number },
 ): Promise<SearchPage | Refusal> {
-  const before = from === undefined ? Infinity : Number(from);
-  if (Number.isNaN(before)) return refuseField(ports, { field: 'from', problem: 'expected next of the answer before' });
+  const before = from === undefined ? Infinity : sequenceOf(from);
+  if (before === null) return refuseField(ports, { field: 'from', problem: 'expected next of the answer before' });
   const may = await readable(ports, actor, conversation, 'messages.search');
   if (ports.host.isRefusal(may)) return may;
   const { after, to } = may.range;
@@ -92,8 +92,13 @@ async function searchAll(
   return { messages: await viewsOf(ports.database, actor, rows), next };
 }
 
+/** `null` for what no search has answered. */
+function sequenceOf(from: string): number | null {
+  return /^\d{1,16}$/.test(from) && Number.isSafeInteger(Number(from)) ? Number(from) : null;
+}
+
 function placeOf(from: string): { readonly at: Date; readonly conversation: string } | null {
-  const [, time, conversation = ''] = /^(\d{1,15})\.(.{1,100})$/.exec(from) ?? [];
+  const [, time, conversation = ''] = /^(\d{1,13})\.([A-Za-z0-9_:-]{1,128})$/.exec(from) ?? [];
   return time === undefined ? null : { at: new Date(Number(time)), conversation };
 }
 

@@ -65,7 +65,7 @@ export async function store(ports: MessagePorts, actor: Actor, input: SendInput)
   const body = readBody(input.body, ports.settings);
   if (isBad(body)) return refuseField(ports, body);
   if (clientId !== undefined && (clientId === '' || clientId.length > MAX_CLIENT_ID || clientId.includes('\0')))
-    return refuseField(ports, { field: 'client_id', problem: `expected 1 to ${MAX_CLIENT_ID} characters` });
+    return refuseField(ports, { field: 'clientId', problem: `expected 1 to ${MAX_CLIENT_ID} characters` });
   const isOfService = body.type === 'system' && isService(actor);
   if (body.type === 'system' && !isOfService)
     return ports.host.refuse('not_allowed', 'expected a backend to send a message of type system');

@@ -4,14 +4,13 @@ import type { Parts } from '../../app.ts';
 import type { Host } from '../../host-api.ts';
 import type { FrameAnswer } from '../../frame.ts';
 import type { Zod } from '../../vocabulary.ts';
+import { conversationId } from '../conversation-id.ts';
 import { listConversations, unreadTotal } from './list.ts';
 import { markDelivered, markRead, memberPositions } from './positions.ts';
 import type { PositionPorts } from './ports.ts';
 import { setTyping } from './typing.ts';
 
-/** Ids are ours: UUIDs, or what a backend has given. */
-const idOf = (z: Zod) => z.string().regex(/^[A-Za-z0-9_:-]{1,128}$/, 'expected the id of a conversation');
-const placeOf = (z: Zod) => z.strictObject({ conversation: idOf(z), to: z.int().min(0).optional() });
+const placeOf = (z: Zod) => z.strictObject({ conversation: conversationId(z), to: z.int().min(0).optional() });
 
 export function positionFrames(host: Pick<Host, 'frame'>, ports: PositionPorts): NonNullable<Parts['frames']> {
   return {
@@ -39,13 +38,13 @@ export function positionFrames(host: Pick<Host, 'frame'>, ports: PositionPorts):
     }),
     'X-ConversationPositions': host.frame({
       writes: false,
-      schema: (z) => z.strictObject({ conversation: idOf(z), after: z.string().max(600).optional() }),
+      schema: (z) => z.strictObject({ conversation: conversationId(z), after: z.string().max(600).optional() }),
       handle: async (data, { principal }) => answerOf(await memberPositions(ports, principal, data)),
     }),
     'X-ConversationTyping': host.frame({
       // Nothing is stored.
       writes: false,
-      schema: (z) => z.strictObject({ conversation: idOf(z), isTyping: z.boolean() }),
+      schema: (z) => z.strictObject({ conversation: conversationId(z), isTyping: z.boolean() }),
       handle: async (data, { principal }) => answerOf(await setTyping(ports, principal, data)),
     }),
   };
