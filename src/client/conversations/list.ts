@@ -181,7 +181,10 @@ export class OwnConversations extends Store<ListSnapshot> implements Conversatio
       this.#client
         .topic<LiveEvent>(`conversation.${id}.live`)
         // Positions that were told while nobody listened are in the pages alone.
-        .on({ message: ({ payload }) => this.#heard(id, payload), gap: again, live: again, error: () => {} }, { since: 'live' }),
+        .on(
+          { message: ({ payload }) => this.#heard(id, payload), gap: again, live: again, error: () => {} },
+          { since: 'live' },
+        ),
     ];
     return () => {
       for (const stop of stops) stop();
