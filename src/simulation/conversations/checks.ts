@@ -86,7 +86,7 @@ function checkTold(world: ConversationsWorld, id: string, rows: readonly Row[]):
     );
 }
 
-/** The number of unread messages is arithmetic, and the same as by counting. */
+/** The arithmetic of unread messages gives the same as counting them. */
 async function checkPlaces({ tables }: ConversationsWorld, rows: readonly Row[]): Promise<void> {
   const places =
     await tables.query<Place>(`select member.conversation, user_id, read_to, read_messages, delivered_to, messages,
@@ -119,7 +119,7 @@ export async function checkHealed(world: ConversationsWorld): Promise<void> {
     );
     const log = world.logOf(topic);
     promise(
-      head === 0 || (log.top === head && log.epoch === `epoch-${topic}`),
+      log.records.size === 0 || (log.top === head && log.epoch === `epoch-${topic}`),
       'the log has the numbers of the table',
       () => `${topic} ends with ${log.epoch} ${log.top} in the log and ${head} in the table`,
     );

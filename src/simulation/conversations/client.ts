@@ -18,6 +18,8 @@ interface Wish {
   readonly conversation: string;
   readonly clientId: string;
   readonly content: string;
+  /** Others are never sent again by users who go away: nobody but the relay brings them to the log. */
+  readonly isInsisted: boolean;
 }
 
 interface Frame {
@@ -110,7 +112,7 @@ export class ConversationsClient {
     this.node = null;
     this.subscribed.clear();
     this.missing.clear();
-    for (const wish of this.asked.values()) if (typeof wish === 'object') this.again.push(wish);
+    for (const wish of this.asked.values()) if (typeof wish === 'object' && wish.isInsisted) this.again.push(wish);
     this.asked.clear();
   }
 
@@ -124,9 +126,10 @@ export class ConversationsClient {
     this.ask('Subscribe', { topics }, 'subscribe');
   }
 
-  send(conversation: string): void {
+  send(conversation: string, isInsisted = this.wishes % 3 > 0): void {
     this.wishes += 1;
-    this.put({ conversation, clientId: `${this.name}-${this.wishes}`, content: `${this.name} says ${this.wishes}` });
+    const clientId = `${this.name}-${this.wishes}`;
+    this.put({ conversation, clientId, content: `${this.name} says ${this.wishes}`, isInsisted });
   }
 
   /** What was refused for now, or had no answer when the link broke. */
@@ -172,7 +175,8 @@ export class ConversationsClient {
     if (type === 'Error') this.refused(about, data);
     else if (typeof about === 'object') {
       const { sequence = 0, n = 0 } = data.details ?? {};
-      this.witness.confirmed({ ...about, sender: this.name, sequence, n });
+      const { conversation, clientId, content } = about;
+      this.witness.confirmed({ conversation, clientId, content, sender: this.name, sequence, n });
     } else if (about === 'subscribe') this.follow(data);
     else if (about === 'live') this.liveAnswers += 1;
   }

@@ -53,11 +53,28 @@ async function heal(world: ConversationsWorld): Promise<void> {
   }
   mendDatabases(world);
   mendLogs(world);
+  await lastWords(world);
   await comeToRest(world);
+  // Before another message fills what is missing.
+  await checkHealed(world);
   // A message more in each, so that a hole at the end is seen.
   for (const id of CONVERSATIONS) world.clients[0]?.send(id);
   await comeToRest(world);
   await checkHealed(world);
+}
+
+/** A last message in each, whose node is killed behind its commit, and whose sender does not ask what became of it. */
+async function lastWords(world: ConversationsWorld): Promise<void> {
+  await comeToRest(world);
+  for (const id of CONVERSATIONS) {
+    const [client] = world.clients;
+    const node = client?.node;
+    if (node === undefined || node === null) continue;
+    node.database.done = () => node.kill(0);
+    client?.send(id, false);
+    await perform(world, { name: 'network', a: 0, b: 0 });
+    client?.connect(world.nodeAt(0));
+  }
 }
 
 async function comeToRest(world: ConversationsWorld): Promise<void> {

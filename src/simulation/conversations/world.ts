@@ -1,5 +1,4 @@
 /** Two nodes with one database and one Redis, members on them, and faults, all drawn from a seed. */
-import type { Topic } from '../../protocol/topic.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import type { SimulatedLogs } from '../simulated-logs.ts';
 import { SimulatedRedis } from '../simulated-redis.ts';
@@ -129,7 +128,7 @@ export class ConversationsWorld implements Witness {
     readonly epoch: string;
     readonly records: ReadonlyMap<number, string>;
   } {
-    const page = this.redis.read(topic as Topic, { after: 'earliest', limit: 1_000, maxBytes: 1e9 }, Infinity);
+    const page = this.redis.read(topic, { after: 'earliest', limit: 1_000, maxBytes: 1e9 }, Infinity);
     const records = new Map(page?.records.map(({ sequence, record }) => [sequence, record]));
     return { top: page?.top ?? 0, epoch: page?.epoch ?? '', records };
   }

@@ -40,7 +40,7 @@ export function messageTopics(ports: MessagePorts, rights: Pick<OwnedTopics, 'ma
       const { epoch, head, first } = page;
       return {
         first,
-        ...(head > 0 && { head: { epoch, sequence: head } }),
+        head: { epoch, sequence: head },
         messages: page.messages.map(({ sequence, n, sender: from, payload, sentAt }) => ({
           at: { epoch, sequence },
           from,

@@ -1,0 +1,105 @@
+/** Conversations of two nodes on bad days: the database stops, Redis is emptied. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { app } from '../../src/apps/conversations/app.ts';
+import { connect, type Connection } from '../harness/client.ts';
+import { eventually } from '../harness/deadline.ts';
+import { POSTGRESQL, startPostgresql, type PostgresqlServer } from '../harness/postgresql-server.ts';
+import { startRedis, type RedisServer } from '../harness/redis-server.ts';
+import { openServer, type TestServer } from '../harness/server.ts';
+import { tokenOf } from '../harness/tokens.ts';
+
+describe.skipIf(POSTGRESQL === null)('conversations on bad days', () => {
+  let postgresql: PostgresqlServer;
+  let redis: RedisServer;
+  const nodes: TestServer[] = [];
+  beforeAll(async () => {
+    [postgresql, redis] = await Promise.all([startPostgresql(), startRedis()]);
+    const settings = {
+      'database.url': await postgresql.database(),
+      'database.migrate': 'true',
+      'redis.url': redis.url,
+      'rate_limiting.enabled': 'false',
+    };
+    for (const name of ['a', 'b']) nodes.push(await openServer({ ...settings, 'server.node_name': name }, [app]));
+  });
+  afterAll(async () => {
+    await Promise.all(nodes.map((node) => node.stop()));
+    redis.end();
+    postgresql.end();
+  });
+
+  const open = (user: string, node = 0): Promise<Connection> => connect(nodes[node]?.port ?? 0, { user });
+  const begin = async (user: string, other: string): Promise<{ client: Connection; id: string; topic: string }> => {
+    const client = await open(user);
+    const { data } = await client.ask('X-ConversationCreate', { kind: 'private', with: other });
+    const { id } = (data.details as { conversation: { id: string } }).conversation;
+    return { client, id, topic: `conversation.${id}` };
+  };
+  const send = (client: Connection, conversation: string, content: string): ReturnType<Connection['ask']> =>
+    client.ask('X-ConversationSend', { conversation, clientId: content, content });
+  const placeOf = ({ data }: Awaited<ReturnType<typeof send>>): number =>
+    (data.details as { sequence: number }).sequence;
+  const read = async (client: Connection, count: number): Promise<[unknown, string][]> =>
+    (await client.take(count)).map(({ data }) => [data.sequence, (data.payload as { content: string }).content]);
+
+  test('A-23, A-25: the database stops: reading is 503 database_unavailable, sending is refused for now, live topics flow on, and all of it is back by itself', async () => {
+    const { client: ada, id } = await begin('ada', 'bob');
+    const bob = await open('bob', 1);
+    await bob.status('subscribed');
+    await bob.subscribe('game.live');
+    expect(placeOf(await send(ada, id, 'before'))).toBe(1);
+    expect(await read(bob, 1)).toEqual([[1, 'before']]);
+
+    await postgresql.stop();
+    const away = { type: 'Error', data: { reason: 'database_unavailable', temporary: true } };
+    for (const [type, data] of [
+      ['X-ConversationSend', { conversation: id, clientId: 'meanwhile', content: 'meanwhile' }],
+      ['X-ConversationMessages', { conversation: id }],
+      ['X-ConversationList', {}],
+      ['X-ConversationRead', { conversation: id }],
+      ['X-ConversationCreate', { kind: 'private', with: 'eve' }],
+    ] as const)
+      expect(await ada.ask(type, data), type).toMatchObject(away);
+    const authorization = `Bearer ${await tokenOf('root', { roles: ['admin'] })}`;
+    const answer = await fetch(`http://127.0.0.1:${nodes[0]?.port}/apps/conversations/conversations`, {
+      headers: { authorization },
+    });
+    expect([answer.status, await answer.json()]).toMatchObject([503, { error: { reason: 'database_unavailable' } }]);
+    expect((await ada.publish('game.live', { content: 'topics go on' })).type).toBe('Ack');
+    expect((await bob.take(1)).map(({ data }) => data.payload)).toEqual([{ content: 'topics go on' }]);
+
+    await postgresql.start();
+    await eventually(
+      async () => (await send(ada, id, 'meanwhile')).type === 'Status',
+      'the conversation to take the message',
+    );
+    expect(await read(bob, 1)).toEqual([[2, 'meanwhile']]);
+  });
+
+  test('Redis is emptied: both nodes go on under the same numbers, and what the log lacks is read from the table', async () => {
+    const { client: cyd, id, topic } = await begin('cyd', 'dan');
+    const dan = await open('dan', 1);
+    // From here on it follows.
+    await dan.status('subscribed');
+    for (const content of ['one', 'two', 'three']) await send(cyd, id, content);
+    expect(await read(dan, 3)).toEqual([
+      [1, 'one'],
+      [2, 'two'],
+      [3, 'three'],
+    ]);
+    await redis.redis.flushall();
+    const four = await send(cyd, id, 'four');
+    expect(placeOf(four)).toBe(4);
+    expect(placeOf(await send(dan, id, 'five'))).toBe(5);
+    expect(await read(dan, 2)).toEqual([
+      [4, 'four'],
+      [5, 'five'],
+    ]);
+    const { epoch } = four.data.details as { epoch: string };
+    const late = await open('dan', 1);
+    await late.subscribe({ topic, epoch, sequence: 1 });
+    expect((await read(late, 4)).map(([sequence]) => sequence)).toEqual([2, 3, 4, 5]);
+    const gaps = [cyd, dan, late].flatMap((it) => it.untaken('Gap'));
+    expect(gaps).toEqual([]);
+  });
+});
