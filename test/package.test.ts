@@ -23,7 +23,7 @@ const FIRST_LINES = /^```js\n(?<code>[^`]*(?:`[^`]+`[^`]*)*)^```/m.exec(CLIENT_P
 let installed: InstalledPackage;
 beforeAll(async () => {
   installed = await InstalledPackage.make();
-}, 60_000);
+}, 120_000);
 afterAll(() => installed.remove());
 
 function verb(...args: string[]): Promise<Outcome> {

@@ -292,4 +292,17 @@ describe('health', () => {
       last_error: expect.stringContaining('x failed') as string,
     });
   });
+
+  test('of a busy actor times one message of so many, which stands for the others', () => {
+    const stage = new Stage();
+    let looks = 0;
+    const elapsed = stage.clock.elapsed.bind(stage.clock);
+    stage.clock.elapsed = () => {
+      looks += 1;
+      return elapsed();
+    };
+    for (let sent = 0; sent < 100; sent += 1) stage.tell('work', () => stage.clock.advance(2));
+    expect(looks).toBeLessThan(60);
+    expect(stage.cell.health()).toMatchObject({ messages_processed: 100, processing_time_ms: 2 });
+  });
 });

@@ -1,7 +1,7 @@
 /**
  * One client's connection: an actor whose inbox takes frames and whose mailbox is the ranges it has yet to be sent.
  * This class holds the state and the few things that touch all of it; what it does is in the files beside it:
- * commands/ (frames), outbox.ts and flusher.ts (delivery), overflow.ts, catch-up.ts (the recovery path), liveness.ts.
+ * reading.ts (messages), commands/ (frames), outbox.ts and flusher.ts (delivery), overflow.ts, catch-up.ts (the recovery path), liveness.ts.
  */
 import type { Actor, StopReason } from '../actor/actor.ts';
 import { ActorCell } from '../actor/actor-cell.ts';
@@ -13,13 +13,11 @@ import {
   byteLength,
   type Acknowledgement,
   type Codec,
-  type Decoded,
   type Format,
   type Message,
   type Payload,
   type RejectedFrame,
 } from '../protocol/codec.ts';
-import { codecOfKind } from '../protocol/codecs.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import type { ClientFrame, ControlFrame } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
@@ -27,16 +25,7 @@ import type { Topic } from '../protocol/topic.ts';
 import type { RoutedTopic } from '../router/routed-topic.ts';
 import type { Sender } from '../service/publish.ts';
 import { LAGGING, type Subscriber, type Subscription } from '../router/subscription.ts';
-import {
-  chargeFrame,
-  chargeFreeFrame,
-  chargeLooking,
-  chargeUnread,
-  LEFT_UNREAD,
-  pongsPileUp,
-  strike,
-  type Conduct,
-} from './charges.ts';
+import { chargeFreeFrame, chargeLooking, pongsPileUp, strike, type Conduct } from './charges.ts';
 import { handle } from './commands/commands.ts';
 import { ConnectionFlags, type Agreed } from './connection-flags.ts';
 import type { ConnectionContext } from './context.ts';
@@ -49,7 +38,7 @@ import type { MissedMessages } from './missed-messages.ts';
 import { fallBehind, isFull, makeRoom, overflow } from './overflow.ts';
 import type { Recheck } from './recheck.ts';
 import { notePending } from './pending.ts';
-import { ReadingTurns } from './reading-turns.ts';
+import { read, receive, receiveAs, refuseOversized } from './reading.ts';
 import { gather, writeControl } from './outbox.ts';
 import { errorFrame } from './replies.ts';
 import { saveSession, sessionIdOf } from './sessions.ts';
@@ -186,48 +175,33 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   // From the socket
 
   received(bytes: ArrayBuffer, binary: boolean): void {
-    if (this.mayRead(bytes.byteLength)) this.take(bytes, binary);
+    receive(this, bytes, binary);
   }
 
-  /**
-   * Like {@link received}, for a message that its dialect makes a frame of.
-   * @param make called when the message may be read: its bytes as a frame, why there is none, or nothing to be answered
-   */
+  /** Like {@link received}, for a message that its dialect makes a frame of. */
   receivedAs(size: number, make: () => ArrayBuffer | RejectedFrame | null): void {
-    if (!this.mayRead(size)) return;
-    const made = make();
-    if (made === null) return;
-    if ('type' in made) this.accept(made, size);
-    else this.take(made, false);
+    receiveAs(this, size, make);
   }
 
   /** Reads what {@link received} has taken, at once or in a later turn. */
   read(message: Message, binary: boolean, size: number): void {
-    const decoded = (binary === this.codec.binary ? this.codec : codecOfKind(binary)).decode(message, this.batching);
-    if (!isBatch(decoded)) return this.accept(decoded, size);
-    this.context.flusher.corked = null;
-    for (const [at, frame] of decoded.entries())
-      if (at === 0 || !hogsTurn(this)) this.accept(frame, size / decoded.length);
+    read(this, message, binary, size);
   }
 
   oversized(size: number): void {
-    if (!this.isOpen || hogsTurn(this, size)) return;
-    this.seenBeat = this.context.node.beat;
-    this.context.counters.received.add('invalid', this.codec.index);
-    const message = `expected at most ${this.context.limits.maxMessageSize} bytes (websocket.max_message_size), got ${size}`;
-    this.reject(refusal('payload_too_large', message), undefined);
+    refuseOversized(this, size);
   }
 
   pinged(size: number): void {
     if (!this.isOpen || hogsTurn(this)) return;
-    this.seenBeat = this.context.node.beat;
+    this.seen();
     chargeFreeFrame(this);
     if (pongsPileUp(this, size)) this.close('control_overflow', 'pongs pile up: read faster');
   }
 
   ponged(): void {
     if (!this.isOpen || hogsTurn(this)) return;
-    this.seenBeat = this.context.node.beat;
+    this.seen();
     chargeFreeFrame(this);
     const micros = roundTripOf(this);
     if (micros !== null) this.context.counters.pingRoundTrip.observe(micros / 1e6);
@@ -424,6 +398,17 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     else this.schedule();
   }
 
+  /** Counts a refusal against the client when a correct one would never cause it. */
+  strike(refused: Refusal): void {
+    if (strike(this, refused))
+      this.close('too_many_errors', 'too many malformed or invalid frames: compare them with docs/protocol.md');
+  }
+
+  /** A sign of life. */
+  seen(): void {
+    this.seenBeat = this.context.node.beat;
+  }
+
   /** Closes with a code; nothing is delivered any more. The socket's own `closed` follows. */
   close(reason: CloseReason, text: string): void {
     if (!this.step('CLOSE')) return;
@@ -453,58 +438,9 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     return true;
   }
 
-  /** Counts a message, and charges for reading it. A message that may not be read is answered here. */
-  private mayRead(size: number): boolean {
-    if (!this.isOpen) return false;
-    const { counters, node } = this.context;
-    this.seenBeat = node.beat;
-    counters.receivedBytes += size;
-    if (hogsTurn(this, size)) return false;
-    const unread = chargeUnread(this, size);
-    if (unread === null) return true;
-    counters.received.add('invalid', this.codec.index);
-    if (unread !== LEFT_UNREAD) this.reject(unread, undefined);
-    return false;
-  }
-
-  private take(bytes: ArrayBuffer, binary: boolean): void {
-    const { readingTurns, turnGuard, flusher } = this.context;
-    flusher.corked = turnGuard.framesOf(this) === 1 ? this : null;
-    if (ReadingTurns.bounds(this)) readingTurns.take(this, bytes, binary);
-    else this.read(bytes, binary, bytes.byteLength);
-    flusher.corked = null;
-  }
-
-  private accept(frame: Decoded, size: number): void {
-    const { counters } = this.context;
-    if (!this.isOpen) return;
-    if (frame.type === 'rejected') {
-      counters.received.add('invalid', this.codec.index);
-      const over = chargeFrame(this, 1);
-      this.reject(over ?? frame.refusal, frame.id);
-      return;
-    }
-    counters.received.add(frame.type.startsWith('X-') ? 'X-' : frame.type, this.codec.index);
-    if (this.context.router.tracing.isOn) this.context.router.tracing.arrived(frame);
-    const taken = this.cell.tell(frame, size);
-    if (!taken && this.isOpen)
-      this.refuse(frame, refusal('inbound_full', 'expected fewer frames before earlier ones are answered', 1_000));
-  }
-
-  private reject(refused: Refusal, id: string | undefined): void {
-    this.context.counters.errors.add(refused.reason);
-    this.send({ type: 'Error', reply_to: id, data: errorFrame(refused).data });
-    this.strike(refused);
-  }
-
   private logEnd(message: string, code: number, reason?: CloseReason): void {
     const { log } = this.context;
     if (log.isEnabled('debug')) log.debug(message, { connection_id: this.id, code, reason });
-  }
-
-  private strike(refused: Refusal): void {
-    if (strike(this, refused))
-      this.close('too_many_errors', 'too many malformed or invalid frames: compare them with docs/protocol.md');
   }
 
   /** Gives back everything that others hold for this connection. */
@@ -522,8 +458,4 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     notePending(this);
     this.rechecks = null;
   }
-}
-
-function isBatch(decoded: Decoded | readonly Decoded[]): decoded is readonly Decoded[] {
-  return Array.isArray(decoded);
 }

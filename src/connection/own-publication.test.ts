@@ -1,4 +1,4 @@
-/** What a client is sent for its own publication leaves together, and the books of what went past the queues are right. */
+/** The answer to a publication leaves together with the publication, and the books are right when it goes past the queues. */
 import { expect, test } from 'vitest';
 import { TestRig } from './test-rig.ts';
 import { flow, type TestClient } from './test-rig-client.ts';

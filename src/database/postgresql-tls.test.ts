@@ -1,6 +1,8 @@
 /** What `sslmode` promises, against a server whose certificate an authority of the test has signed. */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -13,7 +15,7 @@ const LIMITS = { max: 1, idleMs: 30_000, connectTimeoutMs: 5_000, statementTimeo
 describe.skipIf(POSTGRESQL === null)('sslmode', () => {
   let folder: string;
   let encrypted: PostgresqlServer;
-  let plain: PostgresqlServer;
+  let plain: Server;
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'signalbox-tls-'));
     // The server of PostgreSQL is not the user of the test, and reads its key itself.
@@ -36,20 +38,20 @@ describe.skipIf(POSTGRESQL === null)('sslmode', () => {
     openssl('req', ...key, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=localhost');
     const signed = ['-CA', 'authority.pem', '-CAkey', 'authority.key', '-CAcreateserial', '-extfile', 'names'];
     openssl('x509', '-req', '-in', 'server.csr', ...signed, '-out', 'server.pem');
-    [encrypted, plain] = await Promise.all([
-      startPostgresql([], { key: join(folder, 'server.key'), certificate: join(folder, 'server.pem') }),
-      startPostgresql(),
-    ]);
-  }, 60_000);
+    encrypted = await startPostgresql([], { key: join(folder, 'server.key'), certificate: join(folder, 'server.pem') });
+    // Whoever asks whether it encrypts is told no, as by a PostgreSQL with ssl=off.
+    plain = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.end('N')));
+    await once(plain.listen(0, '127.0.0.1'), 'listening');
+  }, 120_000);
   afterAll(() => {
-    encrypted.end();
-    plain.end();
+    encrypted?.end();
+    plain?.close();
     rmSync(folder, { recursive: true });
   });
 
   /** @returns whether the connection is encrypted */
-  async function connectedTo(server: PostgresqlServer, host: string, query: string): Promise<unknown> {
-    const address = parsePostgresqlUrl(`postgresql://postgres@${host}:${server.port}/postgres?${query}`);
+  async function connectedTo(port: number, host: string, query: string): Promise<unknown> {
+    const address = parsePostgresqlUrl(`postgresql://postgres@${host}:${port}/postgres?${query}`);
     const driver = new PostgresqlDriver({ address, applicationName: 'test', ...LIMITS });
     try {
       const session = await driver.acquire();
@@ -63,8 +65,8 @@ describe.skipIf(POSTGRESQL === null)('sslmode', () => {
   const by = (authority: string): string => `sslrootcert=${join(folder, `${authority}.pem`)}`;
 
   test('disable is not encrypted; require is, whoever the server is', async () => {
-    expect(await connectedTo(encrypted, '127.0.0.1', 'sslmode=disable')).toBe(false);
-    expect(await connectedTo(encrypted, '127.0.0.1', 'sslmode=require')).toBe(true);
+    expect(await connectedTo(encrypted.port, '127.0.0.1', 'sslmode=disable')).toBe(false);
+    expect(await connectedTo(encrypted.port, '127.0.0.1', 'sslmode=require')).toBe(true);
   });
 
   test('require, verify-ca and verify-full go on with no server that does not encrypt', async () => {
@@ -73,25 +75,25 @@ describe.skipIf(POSTGRESQL === null)('sslmode', () => {
       `sslmode=verify-ca&${by('authority')}`,
       `sslmode=verify-full&${by('authority')}`,
     ])
-      await expect(connectedTo(plain, 'localhost', query)).rejects.toThrow(
+      await expect(connectedTo((plain.address() as AddressInfo).port, 'localhost', query)).rejects.toThrow(
         'The server does not support SSL connections',
       );
   });
 
   test('verify-ca asks who has signed, and not for which name', async () => {
-    expect(await connectedTo(encrypted, '127.0.0.1', `sslmode=verify-ca&${by('authority')}`)).toBe(true);
-    await expect(connectedTo(encrypted, 'localhost', `sslmode=verify-ca&${by('stranger')}`)).rejects.toThrow(
+    expect(await connectedTo(encrypted.port, '127.0.0.1', `sslmode=verify-ca&${by('authority')}`)).toBe(true);
+    await expect(connectedTo(encrypted.port, 'localhost', `sslmode=verify-ca&${by('stranger')}`)).rejects.toThrow(
       /certificate|issuer/,
     );
-    await expect(connectedTo(encrypted, 'localhost', 'sslmode=verify-ca')).rejects.toThrow(/certificate|issuer/);
+    await expect(connectedTo(encrypted.port, 'localhost', 'sslmode=verify-ca')).rejects.toThrow(/certificate|issuer/);
   });
 
   test('verify-full asks for the name too', async () => {
-    expect(await connectedTo(encrypted, 'localhost', `sslmode=verify-full&${by('authority')}`)).toBe(true);
-    await expect(connectedTo(encrypted, '127.0.0.1', `sslmode=verify-full&${by('authority')}`)).rejects.toThrow(
+    expect(await connectedTo(encrypted.port, 'localhost', `sslmode=verify-full&${by('authority')}`)).toBe(true);
+    await expect(connectedTo(encrypted.port, '127.0.0.1', `sslmode=verify-full&${by('authority')}`)).rejects.toThrow(
       /altnames|IP/,
     );
-    await expect(connectedTo(encrypted, 'localhost', `sslmode=verify-full&${by('stranger')}`)).rejects.toThrow(
+    await expect(connectedTo(encrypted.port, 'localhost', `sslmode=verify-full&${by('stranger')}`)).rejects.toThrow(
       /certificate|issuer/,
     );
   });

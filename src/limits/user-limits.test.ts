@@ -95,6 +95,17 @@ describe('users are forgotten', () => {
   });
 });
 
+test('very many users are looked at in several turns', () => {
+  const limits = new UserLimits(rate, 1);
+  for (let at = 0; at < 4_500; at += 1) limits.visit({ tenant: at % 2 === 0 ? '' : 'acme', user: `user${at}` });
+  const turns = [1, 2, 3].map(() => [limits.sweep(1), limits.size]);
+  expect(turns).toEqual([
+    ['has_time', 2_500],
+    ['has_time', 500],
+    ['nothing', 0],
+  ]);
+});
+
 describe('a user who only visits', () => {
   test('has the bucket that the connections have, counts as no connection, and is forgotten when it is full', () => {
     const limits = new UserLimits(rate, 1);

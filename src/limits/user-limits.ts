@@ -1,4 +1,5 @@
 /** What a node counts per user: connections and the rate that all of them share. */
+import { ONE_TURN, Round, type Remainder } from '../telemetry/round.ts';
 import { levelOf, oweTokens, takeTokens, waitFor, type FullAt, type Level, type Rate } from './token-bucket.ts';
 
 /** A user of a tenant. */
@@ -15,9 +16,16 @@ export interface UserUsage {
   arrivals: FullAt;
 }
 
+/** A user with the place where it stands. */
+interface Known extends User {
+  readonly users: Map<string, UserUsage>;
+  readonly usage: UserUsage;
+}
+
 export class UserLimits {
   /** By tenant, then by user: a key made of both would be one more string for every user. */
   private readonly tenants = new Map<string, Map<string, UserUsage>>();
+  private readonly round = new Round<Known>();
   readonly rate: Rate;
   private readonly maxConnections: number;
   private readonly arrivalRate: Rate;
@@ -62,10 +70,18 @@ export class UserLimits {
     if (isForgettable(usage, now)) this.forget(tenant, users, user);
   }
 
-  /** Forgets the users without connections whose buckets are full again. */
-  sweep(now: number): void {
-    for (const [tenant, users] of this.tenants)
-      for (const [user, usage] of users) if (isForgettable(usage, now)) this.forget(tenant, users, user);
+  /** Whether a look at all users goes on in another turn. */
+  get isSweeping(): boolean {
+    return !this.round.isOver;
+  }
+
+  /** Forgets users without connections whose buckets are full again, of as many as one turn has time for. */
+  sweep(now: number): Remainder {
+    if (this.round.isOver) this.round.begin(this.all(), this.size);
+    this.round.next(ONE_TURN, ({ tenant, users, user, usage }) => {
+      if (isForgettable(usage, now)) this.forget(tenant, users, user);
+    });
+    return this.round.isOver ? 'nothing' : 'has_time';
   }
 
   /** Charges a new connection to its user. @returns whether that many may come */
@@ -98,6 +114,10 @@ export class UserLimits {
 
   level(usage: UserUsage, now: number): Level {
     return levelOf(usage.fullAt, this.rate, now);
+  }
+
+  private *all(): Generator<Known> {
+    for (const [tenant, users] of this.tenants) for (const [user, usage] of users) yield { tenant, users, user, usage };
   }
 
   private forget(tenant: string, users: Map<string, UserUsage>, user: string): void {

@@ -25,7 +25,7 @@ interface Target {
   readonly topic: Topic;
 }
 
-/** Who publishes, and where it did last: most publish to one topic again and again, and ask for the same right each time. */
+/** A publisher, and the topic of its last message: most publish to one topic again and again, and ask for the same right each time. */
 export interface Sender {
   readonly principal: Principal;
   lastTarget: Target | null;

@@ -14,6 +14,10 @@ export class SimulatedDatabase implements DatabaseDriver {
   isAway = false;
   /** Answers, of statements and commits, that will be lost: what they stored stays. */
   lostAnswers = 0;
+  /** Called behind each statement and commit that was done, before its answer is on the way: a node may be killed there. */
+  done: () => void = () => {};
+  private isKilled = false;
+  private readonly open = new Set<Session>();
   private readonly inner: DatabaseDriver;
   private readonly scheduler: Scheduler;
 
@@ -26,7 +30,23 @@ export class SimulatedDatabase implements DatabaseDriver {
     await this.onTheWay();
     if (this.isAway) throw new DatabaseError('away', 'the simulated database is away');
     const session = await this.inner.acquire();
-    return new SimulatedSession(session, (work, isLast) => this.carried(work, isLast));
+    if (this.isKilled) {
+      session.release();
+      return never();
+    }
+    this.open.add(session);
+    return new SimulatedSession(
+      session,
+      (work, isLast) => this.carried(work, isLast),
+      () => this.open.delete(session),
+    );
+  }
+
+  /** Its node is gone: nothing answers any more, and what was open is rolled back. */
+  kill(): void {
+    this.isKilled = true;
+    for (const session of this.open) session.release();
+    this.open.clear();
   }
 
   usage(): DriverUsage {
@@ -42,6 +62,8 @@ export class SimulatedDatabase implements DatabaseDriver {
     await this.onTheWay();
     if (this.isAway) throw new DatabaseError('away', 'the simulated database went away');
     const result = await work();
+    this.done();
+    if (this.isKilled) return never();
     await this.onTheWay();
     const isLost = this.isAway || this.lostAnswers > 0;
     if (!isLost) return result;
@@ -50,8 +72,13 @@ export class SimulatedDatabase implements DatabaseDriver {
   }
 
   private async onTheWay(): Promise<void> {
+    if (this.isKilled) return never();
     if (this.latencyMs > 0) await new Promise<void>((resolve) => this.scheduler.after(this.latencyMs / 2, resolve));
   }
+}
+
+function never<T>(): Promise<T> {
+  return new Promise(() => {});
 }
 
 type Carry = <T>(work: () => Promise<T>, stores: boolean) => Promise<T>;
@@ -59,11 +86,14 @@ type Carry = <T>(work: () => Promise<T>, stores: boolean) => Promise<T>;
 class SimulatedSession implements Session {
   private readonly session: Session;
   private readonly carry: Carry;
+  private readonly released: () => boolean;
   private isInTransaction = false;
 
-  constructor(session: Session, carry: Carry) {
+  /** @param released whether it was open until now */
+  constructor(session: Session, carry: Carry, released: () => boolean) {
     this.session = session;
     this.carry = carry;
+    this.released = released;
   }
 
   query(text: string, values: readonly unknown[]): Promise<Rows> {
@@ -90,6 +120,6 @@ class SimulatedSession implements Session {
   }
 
   release(): void {
-    this.session.release();
+    if (this.released()) this.session.release();
   }
 }

@@ -2,6 +2,7 @@
 import { afterAll, describe } from 'vitest';
 import { isMissing } from '../harness/tools.ts';
 import { closeBrowser } from './chromium.ts';
+import { conversationScenarios } from './conversation-scenarios.ts';
 import { eventSourceScenarios } from './event-source-scenarios.ts';
 import { floodScenarios } from './flood-scenarios.ts';
 import { networkScenarios } from './network-scenarios.ts';
@@ -21,5 +22,6 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
   describe('EventSource', eventSourceScenarios);
   describe('Socket.IO', socketIoScenarios);
   describe('the page of a development server', pageScenarios);
+  describe('the page of conversations', conversationScenarios);
   describe('a page that is put aside', sleepScenarios);
 });

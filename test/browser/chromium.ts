@@ -117,6 +117,16 @@ async function openTabIn(
 
 async function noop(): Promise<void> {}
 
+/** Everything that the policy stops, and that throws in a page. */
+export function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('pageerror', ({ message }) => complaints.push(message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  return complaints;
+}
+
 /** The driver keeps its pages in front for ever. This tab is opened behind its back, so that it can be hidden. */
 export class HideableTab extends Tab {
   private readonly browser: CDPSession;

@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { startServer } from '../harness/server.ts';
-import { openTab } from './chromium.ts';
+import { complaintsOf, openTab } from './chromium.ts';
 
 const linesOf = (page: Page): Promise<string[]> => page.locator('#messages li').allTextContents();
 
@@ -16,16 +16,6 @@ async function say(page: Page, text: string): Promise<void> {
 
 function shows(page: Page, line: string): Promise<void> {
   return page.getByText(line, { exact: true }).first().waitFor();
-}
-
-/** Everything that the policy stops, and that throws in a page. */
-function complaintsOf(page: Page): string[] {
-  const complaints: string[] = [];
-  page.on('pageerror', ({ message }) => complaints.push(message));
-  page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text());
-  });
-  return complaints;
 }
 
 export function pageScenarios(): void {

@@ -1,8 +1,10 @@
 /** Conversations: members, and messages in tables and in the log under one number. This file puts its rooms together. */
 import type { App } from '../app.ts';
 import { CHAT_EVENTS } from './chat/events.ts';
+import { chatRoutes } from './chat/rest.ts';
 import { logLines } from './log-lines.ts';
 import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
+import { marketplaceRoutes } from './marketplace/rest.ts';
 import { memberFrames } from './members/frames.ts';
 import { Jobs } from './members/jobs.ts';
 import { repeatRights } from './members/repeat-rights.ts';
@@ -10,9 +12,11 @@ import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import { memberRoutes } from './members/routes.ts';
 import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
-import { NO_UPLOADS, type MessagePorts } from './messages/ports.ts';
+import { claimUploads } from '../media/uploads.ts';
+import type { FacadePorts } from './facade-ports.ts';
 import { messageTopics } from './messages/topics.ts';
 import { positionParts } from './positions/parts.ts';
+import { moverOf } from './positions/moving.ts';
 import { recountVerb } from './positions/verbs.ts';
 import type { SpaceMembers } from './ports.ts';
 import { Relay } from './relay.ts';
@@ -30,6 +34,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
   return {
     name: 'conversations',
     settings,
+    places: ['/conversations', '/messaging'],
     ephemeral: [LIVE_TOPICS],
     verbs: [recountVerb],
     database: { migrations: new URL('./migrations/', import.meta.url) },
@@ -37,13 +42,14 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
       const { database } = host;
       if (database === null) throw new Error('expected a database');
       const sender = senderOf(database);
-      const ports: MessagePorts = {
+      const ports: FacadePorts = {
         host,
         database,
         settings: given,
         spaces: spaces ?? null,
         sender,
-        uploads: NO_UPLOADS,
+        mover: moverOf(database),
+        uploads: { claim: (naming, named) => claimUploads(database, naming, named) },
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database, (conversation) => repeatRights(ports, conversation));
@@ -52,7 +58,12 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
       const lines = logLines(host);
       return {
         frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
-        routes: [...memberRoutes(host, ports), ...positions.routes],
+        routes: [
+          ...memberRoutes(host, ports),
+          ...positions.routes,
+          ...(given.rest.includes('marketplace') ? marketplaceRoutes(host, ports) : []),
+          ...(given.rest.includes('chat') ? chatRoutes(host, ports) : []),
+        ],
         hooks: {
           ...positions.hooks,
           ...lines,

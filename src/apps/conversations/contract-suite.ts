@@ -131,9 +131,11 @@ export function sendingContract(
       await senderOf(database).put(message(id, null));
       const { ports } = rigOf(database);
       const asked: string[] = [];
+      let now = 0;
       const host = {
         ...ports.host,
         scheduler: { ...ports.host.scheduler, every: () => ({ cancel: () => {} }) },
+        clock: { ...ports.host.clock, elapsed: () => now },
         position: (topic: string, tenant = '') => {
           asked.push(topic);
           const isStuck = tenant === 'stuck';
@@ -147,9 +149,17 @@ export function sendingContract(
       await relay.begin(0);
       expect((await unappended(database, 0, 1_000)).filter((it) => it.id === id)).toEqual([]);
       expect(asked.filter((topic) => topic.includes('stuck'))).toHaveLength(130);
-      // Within a pause nobody asks again.
-      await relay.begin(0);
-      expect(asked.filter((topic) => topic.includes('stuck'))).toHaveLength(130);
+      // Within a pause nobody asks again, and each pause is twice as long as the last one.
+      for (const [at, times] of [
+        [999, 1],
+        [1_000, 2],
+        [2_999, 2],
+        [3_000, 3],
+      ] as const) {
+        now = at;
+        await relay.begin(0);
+        expect(asked.filter((topic) => topic.includes('stuck'))).toHaveLength(130 * times);
+      }
       await relay.stop();
       await database.sql`delete from conversations.conversations where tenant = 'stuck'`.execute(database.tables());
     });

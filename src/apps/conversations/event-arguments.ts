@@ -2,6 +2,7 @@
 import type { JsonValue } from '../../protocol/frames.ts';
 import type { EventAnswer } from '../app.ts';
 import { present, type FacadeMessage } from './facade-message.ts';
+import { renamedText } from './field-names.ts';
 import { placeOf } from './message-id.ts';
 
 type Given = JsonValue | undefined;
@@ -23,13 +24,16 @@ export function idIn(given: Given): string {
   return id === undefined || id === '' ? 'none' : id;
 }
 
-export function errorOf(answer: EventAnswer): {
+export function errorOf(
+  answer: EventAnswer,
+  names: Readonly<Record<string, string>>,
+): {
   readonly message: string;
   readonly error: string;
   readonly code: string;
 } {
   const error = recordOf(answer['error']);
-  const message = String(error['message']);
+  const message = renamedText(String(error['message']), names);
   return { message, error: message, code: String(error['reason']) };
 }
 

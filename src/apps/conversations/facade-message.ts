@@ -2,8 +2,10 @@
 import type { JsonValue } from '../../protocol/frames.ts';
 import type { PublishedEvent } from '../app.ts';
 import { messageIdOf, type MessagePayload } from './messages/payload.ts';
+import type { SentMessage } from './messages/send.ts';
 import type { MessageView } from './messages/view.ts';
-import { conversationOf } from './topic.ts';
+import type { Actor } from './ports.ts';
+import { conversationOf, topicOf } from './topic.ts';
 
 export type FacadeMessage = Omit<MessageView, 'reactions'> & { readonly reactions?: MessageView['reactions'] };
 
@@ -21,6 +23,15 @@ export function messageOf({ topic, sequence = 0, from, timestamp, payload }: Pub
     from,
     timestamp,
   };
+}
+
+/** What was just sent, as its page has it. */
+export function sentMessage({ user: from }: Pick<Actor, 'user'>, sent: SentMessage): FacadeMessage {
+  const { conversation, epoch, sequence, timestamp, payload } = sent;
+  const topic = topicOf(conversation);
+  const message = messageOf({ type: 'Broadcast', topic, epoch, sequence, timestamp, from, payload, replayed: false });
+  if (message === null) throw new TypeError('expected a message');
+  return message;
 }
 
 export function iso(timestamp: number): string {

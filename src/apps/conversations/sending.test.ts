@@ -32,7 +32,7 @@ type Two = readonly [ApplicationDatabase, ApplicationDatabase];
 let pglite: Promise<Two> | null = null;
 function twoOnPglite(): Promise<Two> {
   pglite ??= (async () => {
-    const driver = await openPGlite({ folder: await pgliteFolder(), waitMs: 5_000, maxWaiting: 1_000 }, scheduler);
+    const driver = await openPGlite({ folder: await pgliteFolder(), waitMs: 30_000, maxWaiting: 1_000 }, scheduler);
     return [await open(driver), await open(driver)] as const;
   })();
   return pglite;
@@ -42,7 +42,7 @@ let postgresql: Promise<Two> | null = null;
 function twoOnPostgresql(): Promise<Two> {
   postgresql ??= (async () => {
     const server = await startPostgresql();
-    const limits = { max: 5, idleMs: 30_000, connectTimeoutMs: 5_000, statementTimeoutMs: 10_000, maxWaiting: 1_000 };
+    const limits = { max: 5, idleMs: 30_000, connectTimeoutMs: 30_000, statementTimeoutMs: 30_000, maxWaiting: 1_000 };
     const driverOf = (): DatabaseDriver =>
       new PostgresqlDriver({ address: parsePostgresqlUrl(server.url()), applicationName: 'test', ...limits });
     return [await open(driverOf()), await open(driverOf())] as const;

@@ -12,6 +12,10 @@ export function settings(z: Zod) {
     ...memberKeys(z),
     ...messageKeys(z),
     ...positionKeys(z),
+    rest: z
+      .array(z.enum(['marketplace', 'chat']))
+      .default(['marketplace', 'chat'])
+      .describe('REST of guides: marketplace has /messaging, chat has /conversations'),
     namespaces: z
       .array(z.enum(['/', '/messaging']))
       .default(['/', '/messaging'])

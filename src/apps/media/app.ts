@@ -4,7 +4,7 @@ import type { Host } from '../host-api.ts';
 import { Cleaning } from './cleaning.ts';
 import { DiskStorage } from './disk-storage.ts';
 import { Links } from './links.ts';
-import { routes } from './routes.ts';
+import { PLACES, routes } from './routes.ts';
 import { settings, type Settings } from './settings.ts';
 import { StorageWatch } from './storage-watch.ts';
 import type { Storage } from './storage.ts';
@@ -12,6 +12,7 @@ import type { Storage } from './storage.ts';
 export const app: App<Settings> = {
   name: 'media',
   settings,
+  places: PLACES,
   database: { migrations: new URL('./migrations/', import.meta.url) },
   start: async (host, given) => {
     const { database, clock } = host;

@@ -20,7 +20,20 @@ const RETRY_MS = 5_000;
 
 const signedQuery = (z: Zod) =>
   z.object({ expires: z.coerce.number().int().min(0).max(1e12), signature: z.string().max(100) });
+const begun = (z: Zod) =>
+  z.object({
+    id: z.string(),
+    uploadUrl: z.string(),
+    headers: z.record(z.string(), z.string()),
+    key: z.string(),
+    publicUrl: z.string(),
+    expiresAt: z.string(),
+    direct: z.boolean(),
+  });
 const stored = (z: Zod) => z.object({ url: z.string(), size: z.int(), mimeType: z.string() });
+
+/** As guides 000 and 003 name them, beside the application's own paths. */
+export const PLACES = ['/messaging', '/files'] as const;
 
 export function routes(host: Host, ports: MediaPorts, watch: StorageWatch): readonly AppRoute[] {
   const { settings } = ports;
@@ -39,18 +52,28 @@ export function routes(host: Host, ports: MediaPorts, watch: StorageWatch): read
           fileSize: z.int().min(1).optional(),
           conversation: z.string().max(200).optional(),
         }),
-      answers: (z) => ({
-        201: z.object({
-          id: z.string(),
-          uploadUrl: z.string(),
-          headers: z.record(z.string(), z.string()),
-          key: z.string(),
-          publicUrl: z.string(),
-          expiresAt: z.string(),
-          direct: z.boolean(),
-        }),
-      }),
+      answers: (z) => ({ 201: begun(z) }),
       handle: ({ principal, body }) => unlessAway(async () => created(await beginUpload(ports, principal, body), host)),
+    }),
+    host.route({
+      method: 'POST',
+      path: '/messaging/upload-image',
+      access: 'user',
+      summary: 'Begins an upload of an image for a message of a conversation, as guide 000 does.',
+      body: (z) =>
+        z.object({
+          fileName: z.string().max(1_000),
+          fileType: z.string().max(200),
+          conversationId: z.string().max(200).optional(),
+        }),
+      answers: (z) => ({ 201: z.object({ success: z.literal(true), data: begun(z) }).extend(begun(z).shape) }),
+      handle: ({ principal, body: { fileName, fileType, conversationId: conversation } }) =>
+        unlessAway(async () => {
+          const data = await beginUpload(ports, principal, { fileName, fileType, conversation });
+          if (host.isRefusal(data)) return data;
+          // Its clients read the fields of `data`, which some name the body and some the member of it.
+          return { status: 201, body: { success: true, data, ...data } };
+        }),
     }),
     host.route({
       method: 'POST',
@@ -85,26 +108,29 @@ export function routes(host: Host, ports: MediaPorts, watch: StorageWatch): read
           return { headers: { etag: `"${digest}"` }, body: answer };
         }),
     }),
-    host.route({
-      method: 'POST',
-      path: FILES,
-      access: 'user',
-      summary: 'Takes a file in a form (multipart/form-data): file, type (avatar or message_attachment), conversation.',
-      body: 'stream',
-      maxBody: settings.max_file_bytes + AROUND_FILE,
-      deadlineMs,
-      answers: (z) => ({
-        201: z.object({
-          id: z.string(),
-          url: z.string(),
-          filename: z.string(),
-          size: z.int(),
-          mimeType: z.string(),
+    ...[FILES, '/files/upload'].map((path) =>
+      host.route({
+        method: 'POST',
+        path,
+        access: 'user',
+        summary:
+          'Takes a file in a form (multipart/form-data): file, type (avatar or message_attachment), conversation.',
+        body: 'stream',
+        maxBody: settings.max_file_bytes + AROUND_FILE,
+        deadlineMs,
+        answers: (z) => ({
+          201: z.object({
+            id: z.string(),
+            url: z.string(),
+            filename: z.string(),
+            size: z.int(),
+            mimeType: z.string(),
+          }),
         }),
+        handle: ({ principal, header, body }) =>
+          unlessAway(async () => created(await uploadForm(ports, principal, header('content-type') ?? '', body), host)),
       }),
-      handle: ({ principal, header, body }) =>
-        unlessAway(async () => created(await uploadForm(ports, principal, header('content-type') ?? '', body), host)),
-    }),
+    ),
     host.route({
       method: 'GET',
       path: `${FILES}/:id`,

@@ -2,6 +2,7 @@
 import type { Operations } from '../../node/operations.ts';
 import { Pulse } from '../../node/pulse.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import type { Remainder } from '../../telemetry/round.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Core } from './core.ts';
 
@@ -20,8 +21,9 @@ export function buildPulse(
     operations.beat();
     router.beat();
     presence?.presence.sweep();
-    if (mode.beat % SWEEP_USERS_BEATS === 0) users.sweep(clock.elapsed());
   };
-  const sweeps = [...storage.sweeps, () => router.sweep()];
+  const sweepUsers = (): Remainder =>
+    mode.beat % SWEEP_USERS_BEATS === 0 || users.isSweeping ? users.sweep(clock.elapsed()) : 'nothing';
+  const sweeps = [...storage.sweeps, () => router.sweep(), sweepUsers];
   return new Pulse(supervisor, clock, scheduler, { beat, sweeps }, failed);
 }

@@ -99,6 +99,23 @@ describe('Broadcast', () => {
     expect(client.ask('Broadcast', message).data['status']).toBe('delivered');
   });
 
+  test('to the topic of the one before is asked about anew when the rights have changed', () => {
+    const admin = rig.connect('admin', { principal: { roles: ['admin', 'user'] } });
+    const message = { topic: 'secret.a', payload: 1 };
+    for (const sequence of [1, 2]) expect(admin.ask('Broadcast', message).data['sequence']).toBe(sequence);
+    admin.connection.present({ ...admin.connection.principal, roles: ['user'] });
+    expect(admin.ask('Broadcast', message).data['reason']).toBe('not_allowed');
+    admin.connection.present({ ...admin.connection.principal, roles: ['admin'] });
+    expect(admin.ask('Broadcast', message).data['sequence']).toBe(3);
+  });
+
+  test('to the topic of the one before goes into the topics of the tenant of the new token', () => {
+    const other = rig.connect('bob');
+    other.ask('Broadcast', { topic: TOPIC, payload: 1 });
+    other.connection.present({ ...other.connection.principal, tenant: 'acme' });
+    expect(other.ask('Broadcast', { topic: TOPIC, payload: 2 }).data['sequence']).toBe(1);
+  });
+
   test('is not acknowledged before it is stored', () => {
     rig.broker.holds.add('publish');
     const id = client.send('Broadcast', { topic: TOPIC, payload: 1 });

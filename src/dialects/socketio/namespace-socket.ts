@@ -1,6 +1,7 @@
 /** A client in one namespace: the transport of its connection, over the session that it shares with its other namespaces. */
 import type { Connection } from '../../connection/connection.ts';
 import type { Transport } from '../../connection/transport.ts';
+import type { Principal } from '../../auth/principal.ts';
 import { CLOSE_CODES, type CloseReason } from '../../protocol/close-codes.ts';
 import { rejected, type Payload, type RejectedFrame } from '../../protocol/codec.ts';
 import { quote, refusal, type Refusal } from '../../protocol/errors.ts';
@@ -43,8 +44,8 @@ export interface NamespaceSetup {
   readonly packets: EventPackets;
   /** A name for this connection's offsets; `null` when there is no recovery. */
   readonly pid: string | null;
-  /** When the client asked to come in, by the clock of deadlines. */
-  readonly askedAt: number;
+  /** Milliseconds since the client asked to come in. */
+  readonly tookMs: () => number;
   /** Topics that an offset may name. */
   readonly mostPlaces: number;
   /** It has ended. */
@@ -58,6 +59,8 @@ export class NamespaceSocket implements Transport {
   /** `null` when nothing is recovered. */
   private readonly places: Places | null;
   private connection: Connection | null = null;
+  /** Whom it is open for; its greeting comes before there is a connection. */
+  private principal: Principal | null = null;
   private recovery: Recovery | null = null;
   /** What it is told when it is let in. */
   private greeting: string | null = null;
@@ -71,6 +74,7 @@ export class NamespaceSocket implements Transport {
   /** @param recovery where the client was, if it says so */
   open(admission: Accepted, recovery: Recovery | null): void {
     this.recovery = recovery;
+    this.principal = admission.principal;
     const connection = admission.open(this, recovery === null ? undefined : null);
     this.connection = connection;
     if (recovery === null) return;
@@ -194,10 +198,11 @@ export class NamespaceSocket implements Transport {
     if (replyTo === undefined) return this.told(answer);
     const request = this.requests.answered(replyTo);
     const outcome = outcomeOf(answer);
-    if (request?.ack !== undefined) this.setup.session.send(`43${this.prefix}${request.ack}[${outcome}]`);
-    else if (answer.type === 'Error')
-      this.emit('error', withMember('reply_to', JSON.stringify(replyTo), answer.content));
     const named = request === undefined ? null : answeredEvent(request, outcome);
+    if (request?.ack !== undefined) this.setup.session.send(`43${this.prefix}${request.ack}[${outcome}]`);
+    // One refusal: the application's own event takes the place of the server's.
+    else if (answer.type === 'Error' && named === null)
+      this.emit('error', withMember('reply_to', JSON.stringify(replyTo), answer.content));
     if (named !== null) this.setup.session.send(this.setup.packets.event(named));
   }
 
@@ -300,10 +305,9 @@ export class NamespaceSocket implements Transport {
   }
 
   private welcome(socket: string): void {
-    const { connection, setup } = this;
-    if (connection === null) return;
-    const { principal, context } = connection;
-    const named = welcomeOf(setup.table, { principal, socket, tookMs: context.clock.elapsed() - setup.askedAt });
+    const { principal, setup } = this;
+    if (principal === null) return;
+    const named = welcomeOf(setup.table, { principal, socket, tookMs: setup.tookMs() });
     if (named !== null) setup.session.send(setup.packets.event(named));
   }
 }

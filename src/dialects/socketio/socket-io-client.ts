@@ -175,7 +175,7 @@ export class SocketIoClient implements SessionClient {
       table,
       packets,
       pid: recoveryTopics === 0 ? null : this.node.parts.context.random.id(),
-      askedAt,
+      tookMs: () => this.node.parts.context.clock.elapsed() - askedAt,
       mostPlaces: recoveryTopics,
       ended: () => this.sockets.delete(namespace),
     });

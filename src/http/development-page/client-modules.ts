@@ -8,18 +8,20 @@ import { stripTypeScriptTypes } from 'node:module';
 const IMPORTS = /\bfrom\s*(['"])(\.[^'"]+)\1/g;
 
 export interface ClientModules {
-  /** The path of the first one, below {@link texts}. */
+  /** The path of the library without modules, below {@link texts}. */
   readonly entry: string;
+  readonly conversations: string;
   /** By path below the root, as `client/classic/index.js`. */
   readonly texts: ReadonlyMap<string, string>;
 }
 
 /** @param root the folder that has `client/` and `protocol/` */
 export function clientModules(root: URL): ClientModules {
-  const built = 'client/classic/index.js';
-  const entry = existsSync(new URL(built, root)) ? built : 'client/classic/index.ts';
+  const ending = existsSync(new URL('client/classic/index.js', root)) ? 'js' : 'ts';
+  const entry = `client/classic/index.${ending}`;
+  const conversations = `client/conversations/index.${ending}`;
   const texts = new Map<string, string>();
-  const open = [entry];
+  const open = [entry, conversations];
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
     if (texts.has(path)) continue;
     const file = new URL(path, root);
@@ -28,7 +30,7 @@ export function clientModules(root: URL): ClientModules {
     for (const [, , imported = ''] of text.matchAll(IMPORTS))
       open.push(new URL(imported, file).href.slice(root.href.length));
   }
-  return { entry, texts };
+  return { entry, conversations, texts };
 }
 
 /** The tool warns that it is experimental. The people who run the server can do nothing about that, and a test shows that it works. */

@@ -1,20 +1,24 @@
 /**
- * `/` of a development server: a chat in one HTML file, and the client library that it loads. The page holds tokens, so they
- * are given to browsers of this machine alone, and only under a name of this machine: else a foreign site could read them by
+ * The pages of a development server, each in one HTML file, and the client library that they load: `/` is a chat over a topic,
+ * `/conversations` one over the application of that name. The pages hold tokens, so these are given to browsers of this machine alone, and only under a name of this machine: else a foreign site could read them by
  * a name of its own that it lets resolve to 127.0.0.1 (DNS rebinding).
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { refusalResponse } from '../../node/refusal-response.ts';
 import type { HttpRequest, HttpResponse, Route } from '../../node/route.ts';
 import { refusal } from '../../protocol/errors.ts';
 import { clientModules, type ClientModules } from './client-modules.ts';
 
 const FILE = new URL('page.html', import.meta.url);
+/** Beside the sources and beside the built files; an image may leave it out. */
+const CONVERSATIONS = new URL('../../../examples/conversations.html', import.meta.url);
 /** The folder of all rooms, in a checkout and in a package. */
 const ROOMS = new URL('../../', import.meta.url);
 /** Data, which no policy keeps from being read; without tokens it is an empty object. */
 const TOKENS = /(<script type="application\/json" id="tokens">)[^<]*(<\/script>)/;
+/** Of a page that shows images; it names one for its tab, so that browsers ask for none. */
+const IMAGES = /<link rel="icon" href="data:/;
 const USERS = ['alice', 'bob'];
 
 const LOCAL_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i;
@@ -32,25 +36,36 @@ const HEADERS = {
 /** @param sign makes a token of the role user */
 export function developmentPageRoutes(sign: (user: string) => Promise<string>): Route[] {
   const html = readFileSync(FILE, 'utf8');
-  const policy = policyOf(html);
   return [
+    { method: 'GET', path: '/', handle: (request) => page(html, request, sign) },
     {
       method: 'GET',
-      path: '/',
-      handle: async (request) => ({
-        status: 200,
-        headers: {
-          ...HEADERS,
-          'content-type': 'text/html; charset=utf-8',
-          'content-security-policy': `${policy}; connect-src 'self'${socketsOf(request)}`,
-          'x-frame-options': 'DENY',
-          'referrer-policy': 'no-referrer',
-        },
-        body: isLocal(request) ? withTokens(html, await tokensOf(sign)) : html,
-      }),
+      path: '/conversations',
+      handle: (request) =>
+        existsSync(CONVERSATIONS)
+          ? page(readFileSync(CONVERSATIONS, 'utf8'), request, sign)
+          : refusalResponse(refusal('not_found', 'expected examples/conversations.html beside the server')),
     },
     ...clientRoutes(),
   ];
+}
+
+async function page(
+  html: string,
+  request: HttpRequest,
+  sign: (user: string) => Promise<string>,
+): Promise<HttpResponse> {
+  return {
+    status: 200,
+    headers: {
+      ...HEADERS,
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': `${policyOf(html)}${IMAGES.test(html) ? "; img-src 'self' data:" : ''}; connect-src 'self'${socketsOf(request)}`,
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'no-referrer',
+    },
+    body: isLocal(request) ? withTokens(html, await tokensOf(sign)) : html,
+  };
 }
 
 /** Read when the first browser asks for it. */
@@ -62,6 +77,14 @@ function clientRoutes(): Route[] {
       method: 'GET',
       path: '/signalbox.js',
       handle: () => script(`export * from './signalbox/${known().entry}';\n`),
+    },
+    {
+      method: 'GET',
+      path: '/signalbox-conversations.js',
+      handle: () => {
+        const { entry, conversations } = known();
+        return script(`export * from './signalbox/${entry}';\nexport * from './signalbox/${conversations}';\n`);
+      },
     },
     {
       method: 'GET',

@@ -1,6 +1,7 @@
 /** The namespace `/messaging` of Socket.IO, with the events of a complete chat (guide 003): a table over the frames of the application. */
 import type { JsonValue } from '../../../protocol/frames.ts';
 import type { ClientEvent, EventAnswer, EventTable, PublishedEvent, ServerEvent } from '../../app.ts';
+import { CHAT_NAMES } from '../field-names.ts';
 import { messageOf, present } from '../facade-message.ts';
 import { placeOf } from '../message-id.ts';
 import { messageIdOf } from '../messages/payload.ts';
@@ -8,6 +9,7 @@ import type { LiveEvent } from '../positions/live.ts';
 import { conversationOf, liveTopicOf, topicOf } from '../topic.ts';
 import { answeredMessage, errorOf, idIn, pageOf, recordOf, textIn } from '../event-arguments.ts';
 import { bodyOf, chatMessage } from './message.ts';
+import { statusAmong } from './status.ts';
 
 export const CHAT_EVENTS: EventTable = {
   namespace: '/messaging',
@@ -23,7 +25,8 @@ export const CHAT_EVENTS: EventTable = {
       },
       answered: (answer, [given]) => {
         const optimisticId = textIn(given, 'optimisticId') ?? null;
-        if (!answer.ok) return { event: 'message_error', args: [{ optimisticId, success: false, ...errorOf(answer) }] };
+        if (!answer.ok)
+          return { event: 'message_error', args: [{ optimisticId, success: false, ...errorOf(answer, CHAT_NAMES) }] };
         const message = chatMessage(answeredMessage(answer));
         return { event: 'message_sent', args: [{ optimisticId, message, success: true }] };
       },
@@ -41,12 +44,17 @@ export const CHAT_EVENTS: EventTable = {
     },
     get_messages: {
       type: 'X-ConversationMessages',
-      data: ([given]) => pageOf(given),
+      data: ([given]) => ({ ...pageOf(given), withoutDeleted: true, withPositions: true }),
       answered: (answer, [given]) => {
         if (!answer.ok) return failed(answer);
         const messages = answer['messages'] as unknown as Parameters<typeof chatMessage>[0][];
-        const page = { messages: messages.map((message) => chatMessage(message)), hasMore: answer['hasMore'] ?? false };
-        return { event: 'messages_loaded', args: [{ conversationId: idIn(given), ...page }] };
+        const positions = answer['positions'] as unknown as Parameters<typeof statusAmong>[1];
+        const shown = messages.map((message) => chatMessage(message, statusAmong(message, positions)));
+        const { hasMore = false, total: totalCount = null } = answer;
+        return {
+          event: 'messages_loaded',
+          args: [{ conversationId: idIn(given), messages: shown, hasMore, totalCount }],
+        };
       },
     },
     edit_message: {
@@ -82,7 +90,7 @@ export const CHAT_EVENTS: EventTable = {
 
 /** `null` for a conversation that is no longer followed: it is nobody's fault. */
 function failed(answer: EventAnswer): ServerEvent | null {
-  return answer.ok ? null : { event: 'error', args: [errorOf(answer)] };
+  return answer.ok ? null : { event: 'error', args: [errorOf(answer, CHAT_NAMES)] };
 }
 
 function membership(type: 'Subscribe' | 'Unsubscribe', event: string): ClientEvent {

@@ -2,6 +2,7 @@
 import type { JsonValue } from '../../../protocol/frames.ts';
 import type { ClientEvent, EventAnswer, EventTable, PublishedEvent, ServerEvent } from '../../app.ts';
 import { answeredMessage, errorOf, idIn, recordOf, textIn } from '../event-arguments.ts';
+import { MARKETPLACE_NAMES } from '../field-names.ts';
 import { messageOf, present } from '../facade-message.ts';
 import { placeOf } from '../message-id.ts';
 import { messageIdOf } from '../messages/payload.ts';
@@ -56,7 +57,7 @@ export const MARKETPLACE_EVENTS: EventTable = {
 };
 
 function failed(answer: EventAnswer): ServerEvent | null {
-  return answer.ok ? null : { event: 'error', args: [errorOf(answer)] };
+  return answer.ok ? null : { event: 'error', args: [errorOf(answer, MARKETPLACE_NAMES)] };
 }
 
 function membership(type: 'Subscribe' | 'Unsubscribe', event: string): ClientEvent {

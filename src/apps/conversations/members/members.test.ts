@@ -33,13 +33,13 @@ async function openTwice(driverOf: () => DatabaseDriver): Promise<readonly [Appl
 }
 
 async function onPGlite(): ReturnType<typeof openTwice> {
-  const driver = await openPGlite({ folder: await pgliteFolder(), waitMs: 5_000, maxWaiting: 1_000 }, scheduler);
+  const driver = await openPGlite({ folder: await pgliteFolder(), waitMs: 30_000, maxWaiting: 1_000 }, scheduler);
   return openTwice(() => driver);
 }
 
 async function onPostgresql(): ReturnType<typeof openTwice> {
   const server = await startPostgresql();
-  const limits = { max: 5, idleMs: 30_000, connectTimeoutMs: 5_000, statementTimeoutMs: 10_000, maxWaiting: 1_000 };
+  const limits = { max: 5, idleMs: 30_000, connectTimeoutMs: 30_000, statementTimeoutMs: 30_000, maxWaiting: 1_000 };
   const address = parsePostgresqlUrl(server.url());
   return openTwice(() => new PostgresqlDriver({ address, applicationName: 'test', ...limits }));
 }

@@ -20,4 +20,13 @@ export {
 } from './membership.ts';
 export { adminAudit, adminEvents, adminExport, adminGet, adminList, adminOnly, type StoredEvent } from './admin.ts';
 export { deleteUser, exportUser, type ExportLine } from './people.ts';
-export { archive, getConversation, postSystem, updateConversation, type Shown, type UpdateInput } from './state.ts';
+export {
+  archive,
+  getConversation,
+  postSystem,
+  resolveDispute,
+  updateConversation,
+  type Posted,
+  type Shown,
+  type UpdateInput,
+} from './state.ts';

@@ -1,8 +1,16 @@
 /** What administrators and backends ask over HTTP: what they read is written down, and who may not is refused and written down, too. */
-import type { AppRoute, RouteDefinition, Zod } from '../../app.ts';
-import type { RouteRequest, RouteResponse } from '../../app-route.ts';
+import type { AppRoute, Zod } from '../../app.ts';
+import type { RouteResponse } from '../../app-route.ts';
 import type { Host } from '../../host-api.ts';
 import type { Refusal } from '../../../protocol/errors.ts';
+import {
+  conversationIn,
+  countOf,
+  operationRoute,
+  textOf,
+  type Definition,
+  type UserRequest,
+} from '../operation-route.ts';
 import type { Actor, Ports } from '../ports.ts';
 import { adminAudit, adminEvents, adminExport, adminGet, adminList } from './admin.ts';
 import { refreshSpace } from './membership.ts';
@@ -12,27 +20,20 @@ import { postSystem } from './state.ts';
 const PREFIX = '/apps/conversations';
 const LINES = { 'content-type': 'application/x-ndjson' };
 
-type Request<Body, Query> = RouteRequest<'user', Body, Query>;
-type Definition<Body, Query> = Omit<RouteDefinition<'user', Body, Query>, 'access' | 'handle' | 'crossOrigin'>;
-
 export function memberRoutes(host: Host, ports: Ports): AppRoute[] {
   /** Any token: the operation itself refuses those who may not, as it writes that down. */
   const route = <Body, Query>(
     definition: Definition<Body, Query>,
-    operation: (actor: Actor, request: Request<Body, Query>) => Promise<object | Refusal>,
+    operation: (actor: Actor, request: UserRequest<Body, Query>) => Promise<object | Refusal>,
     answer: (body: object) => RouteResponse = (body) => ({ body }),
   ): AppRoute =>
-    host.route<'user', Body, Query>({
-      ...definition,
-      access: 'user',
-      crossOrigin: false,
-      handle: async (request) => {
-        const result = await operation(actorOf(request), request);
-        return host.isRefusal(result) ? result : answer(result);
-      },
+    operationRoute<Body, Query>(host, { ...definition, crossOrigin: false }, async (actor, request) => {
+      const result = await operation(actor, request);
+      return host.isRefusal(result) ? result : answer(result);
     });
-  const page = (z: Zod) => z.strictObject({ after: text(z), limit: number(z), user: text(z) });
-  const places = (z: Zod) => z.strictObject({ after: number(z), limit: number(z) });
+  const page = (z: Zod) =>
+    z.strictObject({ after: textOf(z).optional(), limit: countOf(z), user: textOf(z).optional() });
+  const places = (z: Zod) => z.strictObject({ after: countOf(z), limit: countOf(z) });
   return [
     route(
       {
@@ -48,9 +49,9 @@ export function memberRoutes(host: Host, ports: Ports): AppRoute[] {
         method: 'GET',
         path: `${PREFIX}/conversations/:id`,
         summary: 'A conversation and its members',
-        query: (z) => z.strictObject({ after: text(z) }),
+        query: (z) => z.strictObject({ after: textOf(z).optional() }),
       },
-      (actor, { parameters: { id = '' }, query: { after } }) => adminGet(ports, actor, { conversation: id, after }),
+      (actor, request) => adminGet(ports, actor, { conversation: conversationIn(request), after: request.query.after }),
     ),
     route(
       {
@@ -59,11 +60,11 @@ export function memberRoutes(host: Host, ports: Ports): AppRoute[] {
         summary: 'What was said and done in a conversation, ascending',
         query: places,
       },
-      (actor, { parameters: { id = '' }, query }) => adminEvents(ports, actor, { conversation: id, ...query }),
+      (actor, request) => adminEvents(ports, actor, { conversation: conversationIn(request), ...request.query }),
     ),
     route(
       { method: 'GET', path: `${PREFIX}/conversations/:id/export`, summary: 'The same, as lines of JSON' },
-      (actor, { parameters: { id = '' } }) => adminExport(ports, actor, { conversation: id }),
+      (actor, request) => adminExport(ports, actor, { conversation: conversationIn(request) }),
       asLines,
     ),
     route(
@@ -78,7 +79,7 @@ export function memberRoutes(host: Host, ports: Ports): AppRoute[] {
             metadata: z.record(z.string(), z.json()).optional(),
           }),
       },
-      (actor, { parameters: { id = '' }, body }) => postSystem(ports, actor, { conversation: id, ...body }),
+      (actor, request) => postSystem(ports, actor, { conversation: conversationIn(request), ...request.body }),
       (body) => ({ status: 201, body }),
     ),
     route(
@@ -86,16 +87,17 @@ export function memberRoutes(host: Host, ports: Ports): AppRoute[] {
         method: 'PUT',
         path: `${PREFIX}/conversations/:id/members`,
         summary: 'Says who takes part in the conversation of a space',
-        body: (z) => z.strictObject({ users: z.array(z.string().min(1).max(256)).max(ports.settings.max_members) }),
+        body: (z) => z.strictObject({ users: z.array(textOf(z)).max(ports.settings.max_members) }),
       },
-      (actor, { parameters: { id = '' }, body: { users } }) => refreshSpace(ports, actor, { conversation: id, users }),
+      (actor, request) =>
+        refreshSpace(ports, actor, { conversation: conversationIn(request), users: request.body.users }),
     ),
     route(
       {
         method: 'GET',
         path: `${PREFIX}/audit`,
         summary: 'Looks and acts of users that are no members, the newest first',
-        query: (z) => z.strictObject({ before: number(z), limit: number(z) }),
+        query: (z) => z.strictObject({ before: countOf(z), limit: countOf(z) }),
       },
       (actor, { query }) => adminAudit(ports, actor, query),
     ),
@@ -120,24 +122,10 @@ export function memberRoutes(host: Host, ports: Ports): AppRoute[] {
   ];
 }
 
-function actorOf({ principal, address, header }: Request<unknown, unknown>): Actor {
-  const { tenant, user, roles } = principal;
-  const agent = header('user-agent');
-  return { tenant, user, roles, address, ...(agent !== undefined && { agent }) };
-}
-
 function asLines(items: object): RouteResponse {
   return { headers: LINES, body: linesOf(items as AsyncIterable<object>) };
 }
 
 async function* linesOf(items: AsyncIterable<object>): AsyncGenerator<string> {
   for await (const item of items) yield `${JSON.stringify(item)}\n`;
-}
-
-function text(z: Zod) {
-  return z.string().min(1).max(256).optional();
-}
-
-function number(z: Zod) {
-  return z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional();
 }

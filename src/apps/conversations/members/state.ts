@@ -5,6 +5,7 @@ import { isService, type Actor, type Ports } from '../ports.ts';
 import type { Status, Tables } from '../tables.ts';
 import { isBad, readBody } from '../messages/body.ts';
 import { refuseField } from '../messages/ports.ts';
+import { adminOnly } from './admin.ts';
 import { auditWithin } from './audit.ts';
 import { changing, type EventDraft, type Locked } from './change.ts';
 import { textProblem, type Metadata } from './making.ts';
@@ -26,6 +27,12 @@ export interface SystemInput {
   readonly content: string;
   readonly status?: Status | undefined;
   readonly metadata?: Metadata | undefined;
+}
+
+export interface Posted {
+  /** Its id. */
+  readonly message: string;
+  readonly sequence: number;
 }
 
 export type Shown = { readonly conversation: ConversationView } & Partial<MembersPage>;
@@ -76,11 +83,30 @@ export async function postSystem(
   ports: Ports,
   actor: Actor,
   { conversation: id, content, status, metadata }: SystemInput,
-): Promise<{ readonly message: string; readonly sequence: number } | Refusal> {
-  if (!isService(actor)) return unknownConversation(ports, id);
+): Promise<Posted | Refusal> {
+  return isService(actor)
+    ? post(ports, actor, { conversation: id, content, status, metadata })
+    : unknownConversation(ports, id);
+}
+
+/** What an administrator says in a dispute that is over, and the one thing that an administrator says. */
+export async function resolveDispute(
+  ports: Ports,
+  actor: Actor,
+  { conversation: id, content, metadata }: Omit<SystemInput, 'status'>,
+): Promise<Posted | Refusal> {
+  const refused = isService(actor) ? null : await adminOnly(ports, actor, 'resolve', id);
+  return refused ?? post(ports, actor, { conversation: id, content, status: 'resolved', metadata });
+}
+
+async function post(
+  ports: Ports,
+  actor: Actor,
+  { conversation: id, content, status, metadata }: SystemInput,
+): Promise<Posted | Refusal> {
   const body = readBody({ type: 'system', content, ...(metadata !== undefined && { metadata }) }, ports.settings);
   if (isBad(body)) return refuseField(ports, body);
-  return changing(ports, actor, id, async (locked) => {
+  return changing<Posted>(ports, actor, id, async (locked) => {
     const message: Record<string, JsonValue> = { event: 'message', type: 'system', content };
     const events: EventDraft[] = [
       { isMessage: true, payload: metadata === undefined ? message : { ...message, metadata } },

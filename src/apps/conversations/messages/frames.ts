@@ -6,6 +6,7 @@ import type { Host } from '../../host-api.ts';
 import type { Zod } from '../../vocabulary.ts';
 import { conversationId } from '../conversation-id.ts';
 import type { Actor } from '../ports.ts';
+import { knownPositions } from '../positions/positions.ts';
 import { edit } from './edit.ts';
 import { messagesOf } from './page.ts';
 import { messageIdOf } from './payload.ts';
@@ -72,7 +73,16 @@ export function messageFrames(host: Host, ports: MessagePorts): NonNullable<Part
         }),
       (actor, data) => react(ports, actor, data),
     ),
-    'X-ConversationMessages': frame(pageSchema, (actor, data) => messagesOf(ports, actor, data), false),
+    'X-ConversationMessages': frame(
+      // The positions of members, for who shows what has become of each message.
+      (z) => pageSchema(z).extend({ withPositions: z.boolean().optional() }),
+      async (actor, { withPositions = false, ...data }) => {
+        const page = await messagesOf(ports, actor, data);
+        if (host.isRefusal(page) || !withPositions) return page;
+        return { ...page, positions: await knownPositions(ports, actor, data.conversation) };
+      },
+      false,
+    ),
     'X-ConversationThread': frame(
       (z) => pageSchema(z).extend({ thread: place(z) }),
       (actor, data) => messagesOf(ports, actor, data),

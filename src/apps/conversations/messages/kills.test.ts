@@ -123,7 +123,7 @@ function mortal(driver: DatabaseDriver, life: Life): DatabaseDriver {
 let driver: DatabaseDriver;
 let whole: TestDatabase;
 beforeAll(async () => {
-  driver = await openPGlite({ folder: await pgliteFolder(), waitMs: 5_000, maxWaiting: 1_000 }, scheduler);
+  driver = await openPGlite({ folder: await pgliteFolder(), waitMs: 30_000, maxWaiting: 1_000 }, scheduler);
   const { migrations } = readMigrations('conversations', new URL('../migrations/', import.meta.url));
   whole = await openDatabaseOf('conversations', driver, migrations);
 }, 60_000);

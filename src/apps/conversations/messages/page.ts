@@ -7,13 +7,15 @@ import type { Tables } from '../tables.ts';
 import { placeProblem } from './body.ts';
 import { refuseField } from './ports.ts';
 import { readable } from './reading.ts';
-import { COLUMNS, viewsOf, type EventRow, type MessageView } from './view.ts';
+import { COLUMNS, viewsAt, type EventRow, type MessageView } from './view.ts';
 
 export interface PageInput {
   readonly conversation: string;
   /** Sequences, exclusive. With neither the newest. With both what lies between them, from `after` on. */
   readonly after?: number | undefined;
   readonly before?: number | undefined;
+  /** Messages to pass over, for interfaces that know no cursor: each of them costs a look. */
+  readonly offset?: number | undefined;
   /** Messages; 50, and never more than 100. */
   readonly limit?: number | undefined;
   /** The first message of a thread: it and its answers alone. */
@@ -29,9 +31,12 @@ export interface MessagePage {
   readonly hasMore: boolean;
   /** Messages that the reader may read, deleted ones included; of a thread that is `null`. */
   readonly total: number | null;
+  /** The newest event whose reaction is counted in here: later ones come on the topic. */
+  readonly sequence: number;
 }
 
 const LIMIT = { usual: 50, most: 100 };
+const MAX_OFFSET = 100_000;
 
 export async function messagesOf(ports: Ports, actor: Actor, input: PageInput): Promise<MessagePage | Refusal> {
   const problem =
@@ -44,11 +49,11 @@ export async function messagesOf(ports: Ports, actor: Actor, input: PageInput): 
   if (ports.host.isRefusal(may)) return may;
   const { conversation, range } = may;
   const { rows, hasMore } = await readRows(ports.database, actor.tenant, input, range);
-  const [messages, total] = await Promise.all([
-    viewsOf(ports.database, actor, rows),
+  const [{ views, head }, total] = await Promise.all([
+    viewsAt(ports.database, actor, rows),
     input.thread === undefined ? countOf(ports.database, conversation, range) : null,
   ]);
-  return { messages, hasMore, total };
+  return { messages: views, hasMore, total, sequence: head(conversation.id) ?? conversation.head };
 }
 
 async function readRows(
@@ -60,6 +65,7 @@ async function readRows(
   const most = Math.min(input.limit ?? LIMIT.usual, LIMIT.most);
   // One more tells whether there are more.
   const found = await rowsQuery(database, tenant, input, range)
+    .offset(Math.max(0, Math.min(input.offset ?? 0, MAX_OFFSET)))
     .limit(most + 1)
     .execute();
   const rows = found.slice(0, most);

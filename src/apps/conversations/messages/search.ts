@@ -144,7 +144,7 @@ async function look(
         ${stretches.map((it) => it.to)}::int8[]
       ) with ordinality as stretch (conversation, after, upto, n)
       cross join lateral (
-        select conversation, sequence, message, sender, payload, sent_at, edited_at, deleted_at
+        select conversation, sequence, message, sender, client_id, payload, sent_at, edited_at, deleted_at
         from conversations.events as event
         where event.tenant = ${tenant} and event.conversation = stretch.conversation
           and event.sequence > stretch.after and event.sequence <= stretch.upto

@@ -16,6 +16,8 @@ export interface MessageView extends Omit<MessagePayload, 'event'> {
   readonly sequence: number;
   readonly n: number;
   readonly from: string;
+  /** Under which the reader has sent it: of the reader's own messages alone. */
+  readonly clientId?: string;
   /** Milliseconds since 1970. */
   readonly timestamp: number;
   readonly editedAt?: number;
@@ -28,6 +30,7 @@ export interface EventRow {
   readonly sequence: number;
   readonly message: number | null;
   readonly sender: string;
+  readonly client_id: string | null;
   readonly payload: string;
   readonly sent_at: Date;
   readonly edited_at: Date | null;
@@ -39,6 +42,7 @@ export const COLUMNS = [
   'sequence',
   'message',
   'sender',
+  'client_id',
   'payload',
   'sent_at',
   'edited_at',
@@ -50,8 +54,21 @@ export async function viewsOf(
   { tenant, user }: { readonly tenant: string; readonly user: string },
   rows: readonly EventRow[],
 ): Promise<readonly MessageView[]> {
+  const { views } = await viewsAt(database, { tenant, user }, rows);
+  return views;
+}
+
+/** @returns also up to which event of its conversation the reactions are told */
+export async function viewsAt(
+  database: Database,
+  { tenant, user }: { readonly tenant: string; readonly user: string },
+  rows: readonly EventRow[],
+): Promise<{ readonly views: readonly MessageView[]; readonly head: (conversation: string) => number | undefined }> {
   const reactions = await reactionsOf(database, { tenant, user }, rows);
-  return rows.map((row) => viewOf(row, reactions.get(messageIdOf(row.conversation, row.sequence))));
+  return {
+    views: rows.map((row) => viewOf(row, user, reactions.get(messageIdOf(row.conversation, row.sequence)))),
+    head: (conversation) => reactions.get(messageIdOf(conversation, HEAD))?.[0]?.count,
+  };
 }
 
 /** An answer as JSON: what is not there has no key. */
@@ -59,7 +76,7 @@ export function asJson(view: MessageView): Readonly<Record<string, JsonValue>> {
   return view as unknown as Readonly<Record<string, JsonValue>>;
 }
 
-function viewOf(row: EventRow, reactions: readonly Reaction[] = []): MessageView {
+function viewOf(row: EventRow, user: string, reactions: readonly Reaction[] = []): MessageView {
   const { event: _, ...payload } = readMessage(row.payload);
   return {
     id: messageIdOf(row.conversation, row.sequence),
@@ -67,6 +84,7 @@ function viewOf(row: EventRow, reactions: readonly Reaction[] = []): MessageView
     sequence: row.sequence,
     n: row.message ?? 0,
     from: row.sender,
+    ...(row.client_id !== null && row.sender === user && { clientId: row.client_id }),
     timestamp: row.sent_at.getTime(),
     ...payload,
     ...(row.edited_at !== null && { editedAt: row.edited_at.getTime() }),
@@ -75,7 +93,10 @@ function viewOf(row: EventRow, reactions: readonly Reaction[] = []): MessageView
   };
 }
 
-/** Of each message, by emoji. */
+/** In the place of a sequence, where the number is none of reactions but the newest sequence of the conversation. */
+const HEAD = 0;
+
+/** Of each message, by emoji; with the place of the conversation, as one statement sees both. */
 async function reactionsOf(
   database: Database,
   { tenant, user }: { readonly tenant: string; readonly user: string },
@@ -90,6 +111,9 @@ async function reactionsOf(
       select ${tenant}::text, * from unnest(${rows.map((row) => row.conversation)}::text[], ${rows.map((row) => row.sequence)}::int8[])
     )
     group by conversation, sequence, emoji
+    union all
+    select id, ${HEAD}::int8, '', head, false from conversations.conversations
+    where tenant = ${tenant} and id = any(${[...new Set(rows.map((row) => row.conversation))]}::text[])
     order by emoji`.execute(database.tables());
   for (const { conversation, sequence, emoji, count, mine } of counted) {
     const id = messageIdOf(conversation, sequence);

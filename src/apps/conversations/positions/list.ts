@@ -21,7 +21,7 @@ export interface ListInput {
   readonly archived?: boolean | undefined;
 }
 
-interface LastMessage {
+export interface LastMessage {
   /** `<conversation>.<sequence>`. */
   readonly id: string;
   readonly sequence: number;
@@ -110,6 +110,23 @@ export async function listConversations(
     conversations: page.map((row) => listed(row, settings.preview_characters)),
     next: isMore ? writeCursor(last.last_us, last.id) : null,
   };
+}
+
+/** Conversations that the list has in all its pages. */
+export async function countConversations(
+  { database }: PositionPorts,
+  { tenant, user }: Actor,
+  { archived = false }: Pick<ListInput, 'archived'>,
+): Promise<number> {
+  const { rows } = await database.sql<{ readonly total: number }>`
+    select count(*) as total
+    from conversations.members as mine
+    join conversations.conversations as talk on talk.tenant = mine.tenant and talk.id = mine.conversation
+    where mine.tenant = ${tenant} and mine.user_id = ${user} and mine.status = 'active'
+      and (mine.archived_at is not null and mine.archived_at >= talk.last_message_at) = ${archived}`.execute(
+    database.tables(),
+  );
+  return rows[0]?.total ?? 0;
 }
 
 /** Of all conversations that the list has, archived ones left out. */

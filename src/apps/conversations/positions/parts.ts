@@ -1,10 +1,9 @@
 /** What this room gives the application. */
 import type { Parts } from '../../app.ts';
 import type { Host } from '../../host-api.ts';
-import type { Ports } from '../ports.ts';
 import { Following } from './following.ts';
 import { positionFrames } from './frames.ts';
-import { positionPortsOf } from './ports.ts';
+import type { PositionPorts } from './ports.ts';
 import { recountRoute } from './recount-route.ts';
 
 export interface PositionParts {
@@ -15,16 +14,15 @@ export interface PositionParts {
   readonly settled: () => Promise<void>;
 }
 
-export function positionParts(host: Host, ports: Ports): PositionParts {
-  const own = positionPortsOf(ports);
+export function positionParts(host: Host, ports: PositionPorts): PositionParts {
   const following = new Following({ host, database: ports.database, settings: ports.settings });
   return {
-    frames: positionFrames(host, own),
-    routes: [recountRoute(host, own)],
+    frames: positionFrames(host, ports),
+    routes: [recountRoute(host, ports)],
     hooks: {
       connecting: (facts) => following.connecting(facts),
       connected: (facts) => following.connected(facts),
     },
-    settled: () => own.mover.settled(),
+    settled: () => ports.mover.settled(),
   };
 }

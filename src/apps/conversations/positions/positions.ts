@@ -4,7 +4,7 @@
  */
 import type { Refusal } from '../../../protocol/errors.ts';
 import { readableBy, findMember, unknownConversation } from '../members/standing.ts';
-import type { Actor } from '../ports.ts';
+import type { Actor, Ports } from '../ports.ts';
 import type { Tables } from '../tables.ts';
 import { tellLive } from './live.ts';
 import type { PositionPorts } from './ports.ts';
@@ -29,7 +29,7 @@ export interface DeliveredPosition {
   readonly hasMoved: boolean;
 }
 
-interface MemberPosition {
+export interface MemberPosition {
   readonly user: string;
   readonly readTo: number;
   readonly deliveredTo: number;
@@ -73,7 +73,7 @@ export async function markDelivered(
 
 /** Of the active members, by their ids: what the states of messages are made of (status.ts). */
 export async function memberPositions(
-  ports: PositionPorts,
+  ports: Ports,
   { tenant, user }: Actor,
   { conversation, after = '' }: { readonly conversation: string; readonly after?: string | undefined },
 ): Promise<PositionsPage | Refusal> {
@@ -92,4 +92,14 @@ export async function memberPositions(
     .execute();
   const positions = rows.slice(0, PAGE);
   return { conversation, positions, next: rows.length > PAGE ? (positions.at(-1)?.user ?? null) : null };
+}
+
+/** Of all active members, where one page has them; `null` for more of them, and for readers who have gone. */
+export async function knownPositions(
+  ports: Ports,
+  actor: Actor,
+  conversation: string,
+): Promise<readonly MemberPosition[] | null> {
+  const page = await memberPositions(ports, actor, { conversation });
+  return ports.host.isRefusal(page) || page.next !== null ? null : page.positions;
 }

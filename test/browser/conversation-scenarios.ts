@@ -1,0 +1,70 @@
+/** examples/conversations.html in two browsers, side by side: list, chat, typing, receipts, what is unread. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { expect, onTestFinished, test } from 'vitest';
+import { app } from '../../src/apps/conversations/app.ts';
+import { POSTGRESQL, startPostgresql } from '../harness/postgresql-server.ts';
+import { startServer } from '../harness/server.ts';
+import { complaintsOf, openTab } from './chromium.ts';
+
+/** Kept where the environment names a folder. */
+function screenshots(): string {
+  const kept = process.env['SCREENSHOTS'];
+  if (kept !== undefined) return kept;
+  const folder = mkdtempSync(join(tmpdir(), 'signalbox-pages-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+const message = (page: Page, text: RegExp): Promise<void> =>
+  page.getByRole('list', { name: 'Messages' }).getByRole('listitem').filter({ hasText: text }).first().waitFor();
+
+export function conversationScenarios(): void {
+  test.skipIf(POSTGRESQL === null)('two users write to each other, and see the other type, get and read', async () => {
+    const postgresql = await startPostgresql();
+    onTestFinished(() => postgresql.end());
+    const settings = { 'database.url': await postgresql.database(), 'database.migrate': 'true' };
+    const server = await startServer({ ...settings, profile: 'development', 'security.allowed_origins': 'loopback' }, [
+      app,
+    ]);
+    const complaints: string[][] = [];
+    const [alice, bob] = await Promise.all(
+      ['alice', 'bob'].map(async (user) => {
+        const url = `http://localhost:${server.port}/conversations?as=${user}`;
+        const { page } = await openTab(url, async (tab) => {
+          complaints.push(complaintsOf(tab.page));
+        });
+        await page.getByText('connected', { exact: true }).waitFor();
+        return page;
+      }),
+    );
+    if (alice === undefined || bob === undefined) throw new Error('expected two pages');
+
+    await alice.getByRole('textbox', { name: 'User to write to' }).fill('bob');
+    await alice.getByRole('button', { name: 'Write to' }).click();
+    const [mine, others] = [alice, bob].map((page) => page.getByRole('textbox', { name: 'Message', exact: true }));
+    await mine?.fill('hello');
+    await mine?.press('Enter');
+    // Bob has not opened it: the list alone tells.
+    await message(alice, /hello.*sent/);
+    await bob.getByTitle('1 unread messages').waitFor();
+    await bob.getByRole('button', { name: /^alice/ }).click();
+    await message(bob, /alice: hello/);
+    await message(alice, /hello.*read/);
+    await bob.getByTitle('1 unread messages').waitFor({ state: 'detached' });
+    await others?.pressSequentially('<b>hi</b>');
+    await alice.getByText('bob is typing…').waitFor();
+    const folder = screenshots();
+    await Promise.all(
+      [alice, bob].map((page, at) => page.screenshot({ path: join(folder, `conversations-${at + 1}.png`) })),
+    );
+    await others?.press('Enter');
+    await message(alice, /bob: <b>hi<\/b>/);
+    await message(bob, /<b>hi<\/b>.*read/);
+    expect(await alice.locator('#typing').textContent()).toBe('');
+    for (const page of [alice, bob]) expect(await page.locator('#messages li').count()).toBe(2);
+    expect(complaints.flat().filter((text) => !text.includes('404'))).toEqual([]);
+  });
+}
