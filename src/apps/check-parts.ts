@@ -191,7 +191,7 @@ function topicProblems(given: readonly Given[]): Problem[] {
   );
 }
 
-/** What an application does not own, it has no say in. */
+/** An application has no say in topics that it does not own. */
 function ephemeralProblems(given: readonly Given[]): Problem[] {
   return given.flatMap(({ app, parts, ephemeral = [] }) =>
     ephemeral

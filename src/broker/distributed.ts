@@ -198,13 +198,13 @@ export class DistributedBroker implements Broker, TopicLogsListener {
 
   noticed(name: Topic, notice: Notice): void {
     if (notice.kind === 'ephemeral') return this.tellEphemeral(name, pickUp(notice.record));
-    if (notice.kind === 'withdrawn') return this.giveUp(name, notice.upTo);
+    if (notice.kind === 'withdrawn') return this.withdrawn(name, notice.upTo);
     const topic = this.interests.topics.get(name) ?? this.interests.found(name);
     if (topic === null || topic === undefined) return;
     const [oldest] = notice.records;
     // A topic that a pattern brings is followed from its first message on.
     if (!topic.isKnown && topic.count === 0 && oldest !== undefined)
-      this.follower.begin(topic, { epoch: notice.epoch, first: notice.first, lineage: [] }, oldest.sequence - 1);
+      this.follower.begin(topic, { epoch: notice.epoch, first: notice.first, lineage: [], withdrawn: notice.withdrawn }, oldest.sequence - 1);
     this.follower.noticed(topic, notice);
   }
 
@@ -284,6 +284,12 @@ export class DistributedBroker implements Broker, TopicLogsListener {
 
   private tellEphemeral(topic: Topic, content: Omit<Draft, 'idempotencyKey'>): void {
     if (this.interests.has(topic)) this.listener?.published(ephemeralPublication(topic, content, this.clock.now()));
+  }
+
+  private withdrawn(name: Topic, upTo: number): void {
+    const topic = this.interests.topics.get(name);
+    if (topic !== undefined) topic.withdrawn = Math.max(topic.withdrawn, upTo);
+    this.giveUp(name, upTo);
   }
 
   /** What this node keeps of a topic up to a sequence. */

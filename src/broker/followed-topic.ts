@@ -24,6 +24,8 @@ export class FollowedTopic {
   /** An epoch of ours that a page of the log has shown to be over, while the comparison is still under way. */
   endedEpoch = '';
   tail: TopicTail | null = null;
+  /** Up to where its owner has withdrawn messages, as far as this node has heard. */
+  withdrawn = 0;
   /** A question is under way: notices wait for the answer. */
   isBusy = false;
   /** To be compared once the question under way has been answered: that one was asked too early. */

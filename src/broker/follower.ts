@@ -76,7 +76,8 @@ export class Follower {
   }
 
   /** Begins to follow at a position that is known from somewhere. */
-  begin(topic: FollowedTopic, { epoch, first, lineage }: Omit<Head, 'top'>, head: number): void {
+  begin(topic: FollowedTopic, { epoch, first, lineage, withdrawn }: Omit<Head, 'top'>, head: number): void {
+    topic.withdrawn = withdrawn;
     topic.epoch = epoch;
     topic.first = first;
     topic.lineage = lineage;
@@ -107,6 +108,7 @@ export class Follower {
       this.parts.settled(topic, null);
       return;
     }
+    this.withdrawn(topic, head.withdrawn);
     if (head.epoch !== topic.epoch) this.changeEpoch(topic, head, topic.divergence(head));
     topic.lineage = head.lineage;
     topic.first = head.first;
@@ -117,6 +119,7 @@ export class Follower {
 
   private apply(topic: FollowedTopic, notice: LogNotice): void {
     const { listener } = this.parts;
+    this.withdrawn(topic, notice.withdrawn);
     const start = (notice.records[0] as StoredRecord).sequence - 1;
     if (notice.adopted && !(notice.epoch === topic.epoch && topic.head > start)) {
       topic.epoch = notice.epoch;
@@ -163,6 +166,7 @@ export class Follower {
   }
 
   private filledBy(topic: FollowedTopic, page: LogPage, goal: number, filled: number): void {
+    this.withdrawn(topic, page.withdrawn);
     if (page.epoch !== topic.epoch) {
       this.changeEpoch(topic, page, topic.divergence(page));
       topic.lineage = page.lineage;
@@ -182,6 +186,14 @@ export class Follower {
   private fillMore(topic: FollowedTopic, goal: number, filled: number): void {
     if (topic.head < goal) this.fill(topic, goal, filled);
     else this.release(topic);
+  }
+
+  /** A log that was lost has forgotten it, and begins to count anew. */
+  private withdrawn(topic: FollowedTopic, upTo: number): void {
+    if (topic.withdrawn === upTo) return;
+    topic.withdrawn = upTo;
+    topic.tail?.withdraw(upTo);
+    this.parts.listener.withdrawn(topic.name, upTo);
   }
 
   private tell(topic: FollowedTopic, stored: StoredRecord): void {

@@ -13,6 +13,11 @@ const OWNER = 'owner';
 /** The log holds the messages from here on; what is older only its owner has. */
 const LOG_FIRST = 21;
 const TOP = 30;
+const START = new VirtualClock().now();
+
+function timeOf(sequence: number): number {
+  return START + sequence;
+}
 
 function message(sequence: number): Publication {
   return {
@@ -23,7 +28,7 @@ function message(sequence: number): Publication {
     clientId: undefined,
     trace: undefined,
     payload: String(sequence),
-    timestamp: sequence,
+    timestamp: timeOf(sequence),
   };
 }
 
@@ -71,7 +76,7 @@ async function open(table: HistorySource, pattern = 'owned.**'): Promise<Probe> 
   const probe = new Probe({ broker, slack: 0, pass: still, stepBack: still, dispose: still, now: () => clock.now() });
   await probe.start();
   for (const sequence of count(1, TOP)) {
-    expect(await probe.append(TOPIC, { epoch: OWNER, sequence }, draft(String(sequence)))).toEqual({
+    expect(await probe.append(TOPIC, { epoch: OWNER, sequence }, draft(String(sequence)), timeOf(sequence))).toEqual({
       status: 'appended',
     });
   }
@@ -214,6 +219,42 @@ describe('forward', () => {
     const history = await probe.read(TOPIC, { after: { epoch: 'another', sequence: 3 } });
     expect(history).toMatchObject({ lost: 'unknown_epoch', first: LOG_FIRST });
     expect(table.asked).toEqual([]);
+  });
+
+  test.each([1, 2, 3, 12, 13, 19, 20, LOG_FIRST])(
+    'what came since %i comes from the owner, where the log begins later',
+    async (since) => {
+      const table = new Table(count(1, TOP));
+      const probe = await open(table);
+      const history = await probe.read(TOPIC, { after: { since: timeOf(since) } });
+      expect(history).toMatchObject({ epoch: OWNER, after: since - 1, lost: null });
+      expect(sequencesOf(history.publications)).toEqual(count(since, TOP));
+      expect(table.asked.length).toBeLessThan(10);
+      const newest = await probe.read(TOPIC, { after: { since: timeOf(since) }, reverse: true });
+      expect(sequencesOf(newest.publications)).toEqual(count(since, TOP).toReversed());
+    },
+  );
+
+  test('of a time that the log knows nobody asks the owner', async () => {
+    const table = new Table(count(1, TOP));
+    const probe = await open(table);
+    const history = await probe.read(TOPIC, { after: { since: timeOf(LOG_FIRST + 1) } });
+    expect(sequencesOf(history.publications)).toEqual(count(LOG_FIRST + 1, TOP));
+    expect(table.asked).toEqual([]);
+  });
+
+  test('since before what the owner keeps is since its first', async () => {
+    const probe = await open(new Table(count(12, TOP)));
+    const history = await probe.read(TOPIC, { after: { since: timeOf(3) } });
+    expect(history).toMatchObject({ first: 12, after: 11, lost: null });
+    expect(sequencesOf(history.publications)).toEqual(count(12, TOP));
+  });
+
+  test('an owner that fails to say where a time begins leaves nothing out in silence', async () => {
+    const table = new Table(count(1, TOP));
+    table.refusal = refusal('log_unavailable', 'the table is away');
+    const probe = await open(table);
+    await expect(probe.read(TOPIC, { after: { since: timeOf(3) } })).rejects.toThrow('the table is away');
   });
 
   test('a source serves the topics of its pattern only', async () => {

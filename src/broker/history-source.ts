@@ -3,6 +3,7 @@ import { isRefusal } from '../protocol/errors.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { BrokerListener, History, HistorySource, ReadRequest, Reply, Retained } from './broker.ts';
+import { beginsBefore, startSince } from './history-since.ts';
 
 /** Where the topic of a log without messages stands at its owner, or `null`. */
 function headOf(source: HistorySource, topic: Topic, reply: (head: Position | null) => void): void {
@@ -48,6 +49,7 @@ export function readThrough(
   log: History,
   reply: Reply<History>,
 ): void {
+  if (log.top > 0 && beginsBefore(request, log)) return readSince(source, topic, request, log, reply);
   const start = startBeyond(request, log);
   if (start !== null) return readAhead(source, topic, request, log, start, reply);
   if (log.top > 0) return readOn(source, topic, request, log, reply);
@@ -96,6 +98,7 @@ function readAhead(
  * that fails leaves the log's own answer: what it cannot give is then announced as trimmed.
  */
 function readOn(source: HistorySource, topic: Topic, request: ReadRequest, log: History, reply: Reply<History>): void {
+  if (beginsBefore(request, log)) return readSince(source, topic, request, log, reply);
   if (request.reverse === true) return readOlder(source, topic, request, log, reply);
   const before = Math.min(log.first, request.before ?? log.first);
   const start = request.after === 'earliest' ? 0 : log.after;
@@ -107,6 +110,22 @@ function readOn(source: HistorySource, topic: Topic, request: ReadRequest, log: 
     const publications = fit([...older.publications, ...log.publications], start, request);
     const after = request.after === 'earliest' ? older.first - 1 : log.after;
     reply({ ...log, first: Math.min(older.first, log.first), after, publications });
+  });
+}
+
+/** An owner that does not say where the time begins is no reason to leave out its messages in silence. */
+function readSince(
+  source: HistorySource,
+  topic: Topic,
+  request: ReadRequest,
+  log: History,
+  reply: Reply<History>,
+): void {
+  const { since } = request.after as { readonly since: number };
+  startSince(source, topic, since, log.first, (start) => {
+    if (isRefusal(start)) return reply(start);
+    const after = { epoch: log.epoch, sequence: start.after };
+    readThrough(source, topic, { ...request, after }, { ...log, after: start.after }, reply);
   });
 }
 

@@ -35,7 +35,7 @@ class LateLogs implements Pick<TopicLogs, 'isAvailable' | 'read'> {
     const after = typeof request.after === 'object' && 'sequence' in request.after ? request.after.sequence : 0;
     const all = Array.from({ length: top - oldest + 1 }, (_, index) => stored(oldest + index));
     const records = all.filter(({ sequence }) => sequence > after && sequence < (request.before ?? Infinity));
-    reply({ epoch: 'e', first: 1, top, lineage: [], oldest, after, lost: null, records });
+    reply({ epoch: 'e', first: 1, top, lineage: [], withdrawn: 0, oldest, after, lost: null, records });
   }
 }
 

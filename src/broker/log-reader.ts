@@ -133,13 +133,17 @@ export class LogReader {
         return this.readLog(name, undefined, request, ageMs, reply);
       }
       if (isRefusal(answer)) return reply(answer);
-      // The log knows more than the notices have told: the last of them may be lost.
-      const isNews = topic?.isKnown === true && (answer.epoch !== topic.epoch || answer.top > topic.head);
+      // The log knows more than the notices have told: some of them may be lost.
+      const isNews = topic?.isKnown === true && hasNews(topic, answer);
       topic?.saw(answer.epoch);
       if (isNews) this.compare(topic);
       reply(historyOf(name, answer));
     });
   }
+}
+
+function hasNews(topic: FollowedTopic, { epoch, top, withdrawn }: LogPage): boolean {
+  return epoch !== topic.epoch || top > topic.head || withdrawn !== topic.withdrawn;
 }
 
 function historyOf(topic: Topic, page: LogPage): History {

@@ -4,7 +4,7 @@ import { RedisFailure } from '../redis/failure.ts';
 import { RedisIndexWalks } from './redis-index-walks.ts';
 import type { Head } from './topic-logs.ts';
 
-const HEAD: Head = { epoch: 'e', first: 1, lineage: [], top: 7 };
+const HEAD: Head = { epoch: 'e', first: 1, lineage: [], withdrawn: 0, top: 7 };
 
 /** Redis with one index of so many names, that answers when it is told to. */
 class Pages {

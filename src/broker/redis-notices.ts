@@ -31,7 +31,7 @@ export function readNotice(bytes: Buffer): WireNotice | null {
 }
 
 function readLogged(fields: readonly string[], bytes: Buffer, start: number): LogNotice | null {
-  const [epoch = '', first, previous = '', time, sequence, adopted, lengths = ''] = fields;
+  const [epoch = '', first, previous = '', time, sequence, adopted, lengths = '', withdrawn = '0'] = fields;
   const records: StoredRecord[] = [];
   let at = start;
   for (const length of lengths.split(',')) {
@@ -50,6 +50,7 @@ function readLogged(fields: readonly string[], bytes: Buffer, start: number): Lo
     first: Number(first),
     previous: previous === '-' ? '-' : decodeURIComponent(previous),
     adopted: adopted === '1',
+    withdrawn: Number(withdrawn),
     records,
   };
 }

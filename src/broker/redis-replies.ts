@@ -3,24 +3,30 @@ import type { Refusal } from '../protocol/errors.ts';
 import type { Appended } from './broker.ts';
 import type { Era, Head, LogPage, Stored, StoredRecord } from './topic-logs.ts';
 
-export function readHead([epoch = '', first = '', top = '', lineage = '']: readonly string[]): Head {
-  return { epoch: decodeURIComponent(epoch), first: Number(first), top: Number(top), lineage: readLineage(lineage) };
+export function readHead([epoch = '', first = '', top = '', lineage = '', withdrawn = '0']: readonly string[]): Head {
+  return {
+    epoch: decodeURIComponent(epoch),
+    first: Number(first),
+    top: Number(top),
+    lineage: readLineage(lineage),
+    withdrawn: Number(withdrawn),
+  };
 }
 
-/** The fields e, f, n and l of a topic's hash. */
-export function readState([epoch, first, top, lineage]: readonly (string | null)[]): Head | null {
+/** The fields e, f, n, l and w of a topic's hash. */
+export function readState([epoch, first, top, lineage, withdrawn]: readonly (string | null)[]): Head | null {
   if (epoch === null || epoch === undefined) return null;
-  return readHead([epoch, first ?? '', top ?? '', lineage ?? '']);
+  return readHead([epoch, first ?? '', top ?? '', lineage ?? '', withdrawn ?? '0']);
 }
 
 export function readPage(answer: readonly string[]): LogPage | null {
   if (answer.length === 0) return null;
-  const [, , , , oldest = '', after = '', lost = ''] = answer;
+  const [epoch = '', first = '', top = '', lineage = '', oldest = '', after = '', lost = '', withdrawn = ''] = answer;
   const records: StoredRecord[] = [];
-  for (let at = 7; at < answer.length; at += 3)
+  for (let at = 8; at < answer.length; at += 3)
     records.push({ sequence: Number(answer[at]), time: Number(answer[at + 1]), record: answer[at + 2] ?? '' });
   return {
-    ...readHead(answer),
+    ...readHead([epoch, first, top, lineage, withdrawn]),
     oldest: Number(oldest),
     after: Number(after),
     lost: lost === 'history_lost' || lost === 'unknown_epoch' ? lost : null,

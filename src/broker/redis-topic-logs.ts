@@ -184,7 +184,7 @@ export class RedisTopicLogs implements TopicLogs {
   /** Where topics stand that exist; nothing begins. */
   private states(topics: readonly Topic[], done: (states: Map<Topic, Head> | RedisFailure) => void): void {
     if (topics.length === 0) return done(new Map());
-    const commands = topics.map((topic): Command => ['HMGET', this.keysOf(topic)[1], 'e', 'f', 'n', 'l']);
+    const commands = topics.map((topic): Command => ['HMGET', this.keysOf(topic)[1], 'e', 'f', 'n', 'l', 'w']);
     this.link.read(commands, (results) => {
       const failure = results.find(isFailure);
       if (failure !== undefined) return done(failure);

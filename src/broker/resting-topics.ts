@@ -76,8 +76,8 @@ export class RestingTopics {
     return now - seen.at >= this.parts.options.afterMs;
   }
 
-  add({ name, epoch, first, lineage, head, seen }: FollowedTopic): void {
-    this.places.set(name, { epoch, first, lineage, top: head, silentSince: seen.at });
+  add({ name, epoch, first, lineage, withdrawn, head, seen }: FollowedTopic): void {
+    this.places.set(name, { epoch, first, lineage, withdrawn, top: head, silentSince: seen.at });
     this.index.set(name, name);
   }
 
@@ -125,8 +125,12 @@ export class RestingTopics {
           if (clock.elapsed() - place.silentSince < options.forgetMs) continue;
           this.remove(name);
           this.parts.forgotten(name);
-        } else if (head.epoch !== place.epoch || head.top !== place.top) this.parts.moved(name);
+        } else if (hasMoved(place, head)) this.parts.moved(name);
       }
     });
   }
+}
+
+function hasMoved(place: Place, { epoch, top, withdrawn }: Head): boolean {
+  return epoch !== place.epoch || top !== place.top || withdrawn !== place.withdrawn;
 }

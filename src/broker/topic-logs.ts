@@ -19,6 +19,8 @@ export interface Head extends Era {
   readonly top: number;
   /** Older epochs, the newest first. */
   readonly lineage: readonly Era[];
+  /** Up to here its owner has withdrawn messages; 0 when it has none. */
+  readonly withdrawn: number;
 }
 
 /** Topics that a pattern matches. */
@@ -108,6 +110,8 @@ export interface LogNotice {
   readonly previous: string;
   /** The owner of the topic began its own numbering with this message. */
   readonly adopted: boolean;
+  /** As of a head: whoever has missed the notice of it learns it here. */
+  readonly withdrawn: number;
   readonly records: readonly StoredRecord[];
 }
 

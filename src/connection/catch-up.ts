@@ -85,14 +85,13 @@ function pageFromLog(connection: Connection, subscription: Subscription): void {
 /** Pages end at multiples of their length, so that those who read at about the same place read the same ones. */
 function readLog(connection: Connection, subscription: Subscription): void {
   const { topic, generation, written } = subscription;
-  const { epochNumber } = topic;
+  const { epochNumber, withdrawals } = topic;
   const { pageMessages, pageBytes } = connection.context.limits;
   const after = { epoch: topic.epoch, sequence: written };
   const request = { after, limit: pageMessages - (written % pageMessages), maxBytes: pageBytes };
   askForPage(connection, topic.name, request, null, (page) => {
-    const isStale =
-      subscription.generation !== generation || subscription.state !== LAGGING || topic.epochNumber !== epochNumber;
-    if (isStale) connection.scheduleRead();
+    const isStale = topic.epochNumber !== epochNumber || topic.withdrawals !== withdrawals;
+    if (isStale || subscription.generation !== generation || subscription.state !== LAGGING) connection.scheduleRead();
     else if (isRefusal(page))
       connection.context.log.debug('Log not readable, will try again', {
         connection_id: connection.id,

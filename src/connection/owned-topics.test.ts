@@ -249,6 +249,25 @@ describe('what is older than the log', () => {
   });
 });
 
+test('missed messages since a message go on into the owner’s, also where it has withdrawn them from the log', () => {
+  const bob = rig.connect('bob');
+  bob.subscribe(TOPIC);
+  const ids: string[] = [];
+  for (let at = 0; at < 12; at += 1) {
+    const id = send(client, at + 1);
+    store();
+    ids.push(String(client.repliesTo(id)[0]?.data['id']));
+    rig.pass(60);
+  }
+  rig.broker.withdraw(TOPIC, 12, () => {});
+  rig.settle();
+  bob.take();
+  const missed = bob.askStatus('GetMissedMessages', { since: ids[3] });
+  expect(missed).toMatchObject({ complete: true, topics: { [TOPIC]: { recovered: true, sequence: 12 } } });
+  const replayed = bob.take().filter(({ type }) => type === 'Broadcast');
+  expect(replayed.map(({ data }) => data['sequence'])).toEqual([4, 5, 6, 7, 8, 9, 10, 11, 12]);
+});
+
 describe('a log that is new, or was lost', () => {
   test('stands where the owner is: history, positions and resume know no difference', () => {
     const draft = { payload: '"old"', from: 'ada', clientId: undefined, trace: undefined, idempotencyKey: undefined };

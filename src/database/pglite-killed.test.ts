@@ -1,4 +1,4 @@
-/** What was committed to a folder is there after its process was killed, at whatever moment. */
+/** A folder holds whatever was committed to it after its process was killed, at any moment. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

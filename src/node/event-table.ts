@@ -11,7 +11,7 @@ import type { Refusal } from '../protocol/errors.ts';
 export interface ServerEvent {
   readonly event: string;
   readonly args: readonly JsonValue[];
-  /** Of a publication: who is not sent it. */
+  /** Of a publication: the clients that are not sent it. */
   readonly except?: Excepted;
 }
 
@@ -51,7 +51,7 @@ export interface PublishedEvent {
   readonly replayed: boolean;
 }
 
-/** Who has been let in. */
+/** The principal that has been let in. */
 export interface Newcomer {
   readonly principal: Principal;
   /** `socket.id` of the client. */

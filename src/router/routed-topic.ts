@@ -29,6 +29,8 @@ export class RoutedTopic {
   epoch = '';
   /** Grows with every epoch, so that an answer that was asked for under an older one is recognised. */
   epochNumber = 0;
+  /** Grows whenever its owner withdraws messages, so that a page that was asked for before is recognised. */
+  withdrawals = 0;
   /** Messages that its subscribers have had, or might have had, are gone with an epoch. */
   hasLost = false;
   /** The newest sequence known; ephemeral publications are numbered by the node itself. */
@@ -156,6 +158,7 @@ export class RoutedTopic {
 
   /** Gives up what the tails hold up to a sequence. */
   withdraw(upTo: number): void {
+    this.withdrawals += 1;
     this.forgetPrepared();
     for (const tail of this.tails) tail?.log.dropBefore(upTo + 1);
   }

@@ -26,6 +26,7 @@ interface TopicState {
   lineage: Era[];
   time: number;
   owned: boolean;
+  withdrawn: number;
   records: StoredRecord[];
 }
 
@@ -108,7 +109,10 @@ export class SimulatedRedis {
     }
     if (call.kind === 'withdraw') {
       const state = this.data.topics.get(call.topic);
-      if (state !== undefined) state.records = state.records.filter(({ sequence }) => sequence > call.upTo);
+      if (state !== undefined) {
+        state.records = state.records.filter(({ sequence }) => sequence > call.upTo);
+        state.withdrawn = Math.max(state.withdrawn, call.upTo);
+      }
       this.publish(call.topic, { kind: 'withdrawn', upTo: call.upTo }, null);
       return () => call.reply(null);
     }
@@ -123,16 +127,16 @@ export class SimulatedRedis {
   }
 
   head(topic: Topic): Head {
-    const { epoch, first, top, lineage } = this.load(topic) ?? this.create(topic, this.random.id(), 0, false);
-    return { epoch, first, top, lineage: [...lineage] };
+    const { epoch, first, top, lineage, withdrawn } = this.load(topic) ?? this.create(topic, this.random.id(), 0, false);
+    return { epoch, first, top, lineage: [...lineage], withdrawn };
   }
 
   /** As it is written down: another server than before is not noticed by looking. */
   standing(topic: Topic): Head | null {
     const state = this.data.topics.get(topic);
     if (state === undefined) return null;
-    const { epoch, first, top, lineage } = state;
-    return { epoch, first, top, lineage: [...lineage] };
+    const { epoch, first, top, lineage, withdrawn } = state;
+    return { epoch, first, top, lineage: [...lineage], withdrawn };
   }
 
   read(topic: Topic, request: ReadRequest, ageMs: number): LogPage | null {
@@ -145,8 +149,8 @@ export class SimulatedRedis {
       ({ sequence }) => sequence > start.after && sequence < (request.before ?? state.top + 1),
     );
     if (request.reverse === true) wanted.reverse();
-    const { epoch, first, top, lineage } = state;
-    return { epoch, first, top, lineage: [...lineage], oldest, ...start, records: fit(wanted, request) };
+    const { epoch, first, top, lineage, withdrawn } = state;
+    return { epoch, first, top, lineage: [...lineage], withdrawn, oldest, ...start, records: fit(wanted, request) };
   }
 
   topics(): Topic[] {
@@ -224,7 +228,7 @@ export class SimulatedRedis {
 
   private create(topic: Topic, epoch: string, top: number, owned: boolean): TopicState {
     const first = owned ? 1 : top + 1;
-    const state = { epoch, first, top, server: this.server, lineage: [], time: 0, owned, records: [] };
+    const state = { epoch, first, top, server: this.server, lineage: [], time: 0, owned, withdrawn: 0, records: [] };
     this.data.topics.set(topic, state);
     return state;
   }
@@ -242,8 +246,8 @@ export class SimulatedRedis {
 }
 
 function noticeOf(state: TopicState, records: readonly StoredRecord[], adopted: boolean): LogNotice {
-  const { epoch, first, lineage } = state;
-  return { kind: 'logged', epoch, first, previous: lineage[0]?.epoch ?? '-', adopted, records };
+  const { epoch, first, lineage, withdrawn } = state;
+  return { kind: 'logged', epoch, first, previous: lineage[0]?.epoch ?? '-', adopted, withdrawn, records };
 }
 
 function resolve(

@@ -18,7 +18,7 @@ export function textIn(given: Given, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The conversation: the argument itself, or its `conversationId`. What is no text is a conversation that there is not. */
+/** The conversation: the argument itself, or its `conversationId`. Anything but a text names a conversation that does not exist. */
 export function idIn(given: Given): string {
   const id = typeof given === 'string' ? given : textIn(given, 'conversationId');
   return id === undefined || id === '' ? 'none' : id;
@@ -33,8 +33,8 @@ export function errorOf(
   readonly code: string;
 } {
   const error = recordOf(answer['error']);
-  const message = renamedText(String(error['message']), names);
-  return { message, error: message, code: String(error['reason']) };
+  const message = renamedText(textIn(error, 'message') ?? '', names);
+  return { message, error: message, code: textIn(error, 'reason') ?? '' };
 }
 
 /** The answer to `X-ConversationSend` with its message. */

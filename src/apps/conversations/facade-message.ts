@@ -1,4 +1,4 @@
-/** A message as façades are given it, wherever it comes from: a page, a publication, or the answer to who has sent it. */
+/** A message as façades are given it, wherever it comes from: a page, a publication, or the answer to its sender. */
 import type { JsonValue } from '../../protocol/frames.ts';
 import type { PublishedEvent } from '../app.ts';
 import { messageIdOf, type MessagePayload } from './messages/payload.ts';

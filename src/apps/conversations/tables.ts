@@ -26,6 +26,8 @@ interface Conversation {
   readonly appended: Generated<number>;
   /** The oldest sequence that is kept. */
   readonly first: Generated<number>;
+  /** How many messages were before it. */
+  readonly gone: Generated<number>;
   readonly created_at: Generated<Date>;
   readonly changed_at: Generated<Date>;
   /** Sequence of the newest message. */

@@ -3,8 +3,8 @@
 -- ARGV: epoch to use if one is to be minted, where to start (`earliest`, `since`, `position`), epoch and sequence of the
 --       position or '' and a time (ms), upper end (exclusive) or '', limit, bytes, `reverse` or '', age (ms)
 -- Answer: nothing when there is no such topic; else epoch, its first sequence, newest sequence, lineage, oldest
---         sequence, the sequence that the request starts after, `history_lost`, `unknown_epoch` or '', then for each
---         message sequence, time, record
+--         sequence, the sequence that the request starts after, `history_lost`, `unknown_epoch` or '', up to
+--         where the owner has withdrawn messages, then for each message sequence, time, record
 local candidate, kind, epoch, start, before, limit, bytes, reverse, age = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]),
   tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == 'reverse', tonumber(ARGV[9])
 local CHUNK = 100
@@ -33,7 +33,8 @@ local after, lost = first - 1, ''
 if kind == 'since' then after = search(first, topic.n, 't', start) - 1
 elseif kind == 'position' then after, lost = resolve() end
 
-local page = { topic.epoch, text(topic.first), text(topic.n), topic.lineage, text(first), text(after), lost }
+local page = { topic.epoch, text(topic.first), text(topic.n), topic.lineage, text(first), text(after), lost,
+  text(topic.withdrawn) }
 local low, high = math.max(after + 1, first), math.min(before and before - 1 or topic.n, topic.n)
 local taken, size = 0, 0
 while taken < limit and low <= high do

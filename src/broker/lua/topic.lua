@@ -1,7 +1,7 @@
 -- What all scripts of a topic begin with. KEYS[1] is the topic's stream, KEYS[2] the hash with what is known of it:
 --   e epoch, f first sequence of the epoch, n newest sequence, r master_replid under which the epoch was minted,
 --   l lineage (older epochs, newest first, `epoch:first,…`), t time of the newest message, b bytes ever appended,
---   o 1 when an owner numbers the messages, u digest of the user who made it, s (inboxes) digests of those who have sent
+--   o 1 when an owner numbers the messages, w up to where the owner has withdrawn them, u digest of the user who made it, s (inboxes) digests of those who have sent
 --   what nobody has read
 -- An entry of the stream has the id <sequence>-0 and the fields t (ms), b (bytes before it), d (the record).
 local STREAM, META = KEYS[1], KEYS[2]
@@ -31,18 +31,20 @@ end
 local function create(epoch, last, owned, maker)
   redis.call('DEL', STREAM)
   redis.call('HSET', META, 'e', epoch, 'f', owned and '1' or text(last + 1), 'n', text(last), 'r', replid(), 'l', '',
-    't', '0', 'b', '0', 'o', owned and '1' or '0', 'u', maker)
-  return { epoch = epoch, first = owned and 1 or last + 1, n = last, lineage = '', t = 0, b = 0, owned = owned }
+    't', '0', 'b', '0', 'o', owned and '1' or '0', 'u', maker, 'w', '0')
+  return {
+    epoch = epoch, first = owned and 1 or last + 1, n = last, lineage = '', t = 0, b = 0, owned = owned, withdrawn = 0,
+  }
 end
 
 -- What is known of the topic, or nil. Another primary than before may have lost the newest messages, so that it would
 -- give their sequences away again: it begins a new epoch after what it has.
 local function load(candidate)
-  local v = redis.call('HMGET', META, 'e', 'f', 'n', 'r', 'l', 't', 'b', 'o')
+  local v = redis.call('HMGET', META, 'e', 'f', 'n', 'r', 'l', 't', 'b', 'o', 'w')
   if not v[1] then return nil end
   local topic = {
     epoch = v[1], first = tonumber(v[2]), n = tonumber(v[3]), lineage = v[5], t = tonumber(v[6]),
-    b = tonumber(v[7]), owned = v[8] == '1',
+    b = tonumber(v[7]), owned = v[8] == '1', withdrawn = tonumber(v[9] or '0'),
   }
   if topic.owned then return topic end
   local id = replid()
@@ -125,5 +127,5 @@ local function tell(channel, topic, time, first, adopted, records)
   local lengths = {}
   for index, record in ipairs(records) do lengths[index] = #record end
   return redis.call('PUBLISH', channel, table.concat({ 'L', topic.epoch, text(topic.first), previous(topic), text(time),
-    text(first), adopted and '1' or '0', table.concat(lengths, ',') }, ' ') .. '\n' .. table.concat(records))
+    text(first), adopted and '1' or '0', table.concat(lengths, ','), text(topic.withdrawn) }, ' ') .. '\n' .. table.concat(records))
 end

@@ -39,7 +39,7 @@ export class EventPacket {
   readonly sequence: number;
   /** What it was made of, for who looks for it again. */
   readonly frame: Uint8Array;
-  /** Who is not sent it; `null` when everybody is. */
+  /** The clients that are not sent it; `null` when everybody is. */
   readonly except: Excepted | null;
   /** The publication that was asked for after it, last time: neighbours ask for the same ones in the same order. */
   next: EventPacket | null = null;

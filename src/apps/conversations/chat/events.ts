@@ -143,7 +143,7 @@ function told(publication: PublishedEvent): ServerEvent {
     };
   const { event, of, ...rest } = recordOf(payload);
   const messageId = typeof of === 'number' ? messageIdOf(conversationId, of) : undefined;
-  const named = EVENTS[String(event)] ?? 'conversation_updated';
+  const named = EVENTS[typeof event === 'string' ? event : ''] ?? 'conversation_updated';
   return { event: named, args: [present({ conversationId, messageId, userId: from, ...rest })] };
 }
 

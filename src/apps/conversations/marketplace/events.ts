@@ -96,7 +96,7 @@ function told(publication: PublishedEvent): ServerEvent {
   const { event, of, content: said, ...rest } = recordOf(payload);
   const messageId = typeof of === 'number' ? messageIdOf(conversationId, of) : undefined;
   const content = typeof said === 'string' ? withoutTags(said) : said;
-  const named = EVENTS[String(event)] ?? 'conversation:updated';
+  const named = EVENTS[typeof event === 'string' ? event : ''] ?? 'conversation:updated';
   return { event: named, args: [present({ conversationId, messageId, userId: from, ...rest, content })] };
 }
 

@@ -46,7 +46,7 @@ export function bodyOf(given: JsonValue | undefined): Readonly<Record<string, Js
 }
 
 /**
- * Clients of this guide show texts as they are: no mark-up gets as far as them, whoever has sent it. What is left when tags are
+ * Clients of this guide show texts as they are: no mark-up gets as far as them, from any sender. What is left when tags are
  * taken out may be one again, and one that has no end is ended by the page around it: so no `<` that is left begins a tag.
  */
 export function withoutTags(text: string): string {

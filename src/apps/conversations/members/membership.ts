@@ -300,6 +300,6 @@ function unknownMember({ host }: Ports): Refusal {
   return host.refuse('not_found', 'user: expected a member of this conversation');
 }
 
-export function notAllowed({ host }: Ports, message: string): Refusal {
+function notAllowed({ host }: Ports, message: string): Refusal {
   return host.refuse('not_allowed', message);
 }

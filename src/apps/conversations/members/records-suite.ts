@@ -3,6 +3,10 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { ApplicationDatabase } from '../../../database/database.ts';
 import type { Ports } from '../ports.ts';
 import { systemScheduler } from '../../../telemetry/system-clock.ts';
+import { listConversations } from '../positions/list.ts';
+import { positionPortsOf } from '../positions/ports.ts';
+import { markRead } from '../positions/positions.ts';
+import { recount } from '../positions/recount.ts';
 import { readPage } from '../store.ts';
 import type { Tables } from '../tables.ts';
 import {
@@ -53,6 +57,18 @@ export function recordsContract(
         .where('action', '=', action)
         .where('conversation', conversation === null ? 'is' : '=', conversation)
         .execute();
+    /** As the list, the conversation and a position that does not move say it. */
+    const unreadOf = async (user: string, id: string): Promise<readonly unknown[]> => {
+      const ports = positionPortsOf(rig.ports);
+      const list = good(await listConversations(ports, actorOf(user), {}));
+      const shown = good(await getConversation(rig.ports, actorOf(user), { conversation: id }));
+      const moved = good(await markRead(ports, actorOf(user), { conversation: id, to: 1 }));
+      return [
+        list.conversations.find((it) => it.id === id)?.unread,
+        (shown.conversation['me'] as { readonly unread: number }).unread,
+        moved.unread,
+      ];
+    };
     const later = (days: number, more: object = {}, database = databases[0]): Ports => {
       const { ports } = rigOf(database, { given: more });
       return { ...ports, host: { ...ports.host, clock: { now: () => Date.now() + days * DAY_MS, elapsed: () => 0 } } };
@@ -127,7 +143,7 @@ export function recordsContract(
       const page = await readPage(databases[0], { tenant: '', id }, range);
       expect([page?.first, page?.head, page?.messages.map(({ sequence }) => sequence)]).toEqual([4, 4, [4]]);
       const shown = good(await getConversation(rig.ports, actorOf('bob'), { conversation: id }));
-      expect(shown.conversation).toMatchObject({ first: 4, sequence: 4, messages: 4 });
+      expect(shown.conversation).toMatchObject({ first: 4, sequence: 4, messages: 4, me: { unread: 1 } });
       const bob = { ...actorOf('bob'), topics: null, tokenId: undefined, issuedAt: 0, expiresAt: Infinity };
       const standings = new Standings(databases[0], systemScheduler);
       expect(await readableOf({ host: rig.ports.host, standings })(bob, `conversation.${id}`)).toBe(3);
@@ -139,7 +155,11 @@ export function recordsContract(
         head: 4,
         messages: [],
       });
+      expect(await unreadOf('bob', id)).toEqual([0, 0, 0]);
       expect(await say(id, '5')).toBe(5);
+      expect(await unreadOf('bob', id)).toEqual([1, 1, 1]);
+      await markRead(positionPortsOf(rig.ports), actorOf('bob'), { conversation: young });
+      expect((await recount(databases[0], undefined))?.corrections).toBe(0);
       expect(await deleteOld(later(365, {}))).toBe(0);
     });
 

@@ -76,6 +76,7 @@ function deletePiece({ database }: RetentionPorts, place: Place, cutoff: Date): 
     if (locked === undefined) return null;
     const first = await firstKept(tables, place, { ...locked, cutoff });
     if (first <= locked.first) return null;
+    const gone = await messagesBefore(tables, place, first);
     for (const table of ['reactions', 'events'] as const)
       await tables
         .deleteFrom(table)
@@ -85,12 +86,31 @@ function deletePiece({ database }: RetentionPorts, place: Place, cutoff: Date): 
         .execute();
     await tables
       .updateTable('conversations')
-      .set({ first })
+      .set(gone === null ? { first } : { first, gone })
       .where('tenant', '=', place.tenant)
       .where('id', '=', place.id)
       .execute();
     return first;
   });
+}
+
+/** The number of the last message before a sequence; `null`: there is none that is still there. */
+async function messagesBefore(
+  tables: Transaction<Tables>,
+  { tenant, id }: Place,
+  first: number,
+): Promise<number | null> {
+  const last = await tables
+    .selectFrom('events')
+    .select('message')
+    .where('tenant', '=', tenant)
+    .where('conversation', '=', id)
+    .where('sequence', '<', first)
+    .where('message', 'is not', null)
+    .orderBy('sequence', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return last?.message ?? null;
 }
 
 async function firstKept(

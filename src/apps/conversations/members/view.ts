@@ -8,7 +8,7 @@ export type ConversationView = Readonly<Record<string, JsonValue>> & { readonly 
 export type MemberView = Readonly<Record<string, JsonValue>> & { readonly user: string };
 
 /** Members in one answer; the next ones come after the last. */
-export const MEMBERS_PAGE = 200;
+const MEMBERS_PAGE = 200;
 
 export interface MembersPage {
   readonly members: readonly MemberView[];
@@ -35,7 +35,7 @@ export function conversationView(conversation: ConversationRow, member: MemberRo
     ...(member !== null && {
       me: {
         ...memberView(member),
-        unread: Math.max(0, conversation.messages - member.read_messages),
+        unread: Math.max(0, conversation.messages - Math.max(member.read_messages, conversation.gone)),
         readTo: member.read_to,
         isArchived: isArchived(member, conversation),
       },

@@ -48,8 +48,8 @@ export function readBody(given: Given, limits: Limits): Body | BadField {
     namesProblem('mentions', given['mentions'], limits.max_mentions) ??
     placeProblem('parent', given['parent']) ??
     metadataProblem(given['metadata'], limits.max_message_metadata_bytes) ??
-    // Every field has been looked at.
-    ({ ...given, type } as Body)
+      // Every field has been looked at.
+      { ...given, type }
   );
 }
 
@@ -121,7 +121,7 @@ function hasUnkept(text: string): boolean {
 
 /** In characters, which are only counted where it may be too long. */
 function lengthOf(text: string, most: number): number {
-  return text.length <= most ? text.length : [...text].length;
+  return text.length <= most ? text.length : Array.from(text).length;
 }
 
 function kindOf(value: unknown): string {

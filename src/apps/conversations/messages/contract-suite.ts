@@ -218,7 +218,7 @@ export function messagesContract(
       expect(refused(await react(rig.ports, ada, { conversation, sequence: 2, emoji: '👍' }))).toBe('not_found');
     });
 
-    test('D-27: a message has so many different reactions and no more, whoever gives them', async () => {
+    test('D-27: a message has so many different reactions and no more, of all members together', async () => {
       const conversation = await makeConversation(database);
       await say(conversation, 'hello');
       await database.sql`insert into conversations.reactions (tenant, conversation, sequence, user_id, emoji)

@@ -18,7 +18,7 @@ export interface Attachment {
   readonly mime: string;
 }
 
-export interface Naming {
+interface Naming {
   readonly tenant: string;
   readonly user: string;
   readonly conversation: string;

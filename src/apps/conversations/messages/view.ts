@@ -3,7 +3,7 @@ import type { JsonValue } from '../../../protocol/frames.ts';
 import type { Database } from '../../../database/database.ts';
 import { messageIdOf, readMessage, type MessagePayload } from './payload.ts';
 
-export interface Reaction {
+interface Reaction {
   readonly emoji: string;
   readonly count: number;
   /** Whether the reader is among them. */

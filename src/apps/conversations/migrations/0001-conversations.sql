@@ -17,6 +17,8 @@ create table conversations (
   appended bigint not null default 0,
   -- The oldest sequence that is kept; retention moves it forward.
   first bigint not null default 1,
+  -- How many messages were before it: nobody can read these any more, so they are unread for nobody.
+  gone bigint not null default 0,
   created_at timestamptz not null default now(),
   changed_at timestamptz not null default now(),
   -- Of the newest message: what lists are ordered by.
@@ -30,7 +32,7 @@ create table conversations (
 
 create index conversations_unappended on conversations (changed_at) where appended < head;
 
--- Positions and not counts: what is unread is messages - read_messages, which cannot drift.
+-- Positions and not counts: what is unread is messages - greatest(read_messages, gone), which cannot drift.
 create table members (
   tenant text not null,
   conversation text not null,

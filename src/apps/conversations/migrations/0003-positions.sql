@@ -63,7 +63,7 @@ begin
     end if;
     read_to := mine.read_to;
     delivered_to := mine.delivered_to;
-    unread := greatest(talk.messages - mine.read_messages, 0);
+    unread := greatest(talk.messages - greatest(mine.read_messages, talk.gone), 0);
     return next;
   end loop;
 end
@@ -84,7 +84,7 @@ as $$
 begin
   return query
   with page as materialized (
-    select talk.*, mine.role, mine.label, mine.read_to, mine.read_messages,
+    select talk.*, mine.role, mine.label, mine.read_to, greatest(mine.read_messages, talk.gone) as read_messages,
       (extract(epoch from talk.last_message_at) * 1000000)::bigint as last_us
     from conversations.members as mine
     join conversations.conversations as talk on talk.tenant = mine.tenant and talk.id = mine.conversation
@@ -127,12 +127,12 @@ as $$
 #variable_conflict use_column
 begin
   return query
-  select coalesce(sum(talk.messages - mine.read_messages), 0)::bigint, count(*)
+  select coalesce(sum(talk.messages - greatest(mine.read_messages, talk.gone)), 0)::bigint, count(*)
   from conversations.members as mine
   join conversations.conversations as talk on talk.tenant = mine.tenant and talk.id = mine.conversation
   where mine.tenant = whose_tenant and mine.user_id = whose and mine.status = 'active'
     and (mine.archived_at is not null and mine.archived_at >= talk.last_message_at) = false
-    and talk.messages > mine.read_messages;
+    and talk.messages > greatest(mine.read_messages, talk.gone);
 end
 $$;
 
@@ -176,7 +176,7 @@ begin
     tenant := talk.tenant; id := talk.id;
     conversations := conversations + 1;
     -- In one statement, so of one moment.
-    select given.messages as said, coalesce(found.newest, given.messages) as newest, coalesce(found.oldest, given.messages + 1) as oldest, found.total,
+    select given.messages as said, given.gone as said_gone, coalesce(found.newest, given.messages) as newest, coalesce(found.oldest, given.messages + 1) as oldest, found.total,
       coalesce(found.head, given.head) as head, given.head as said_head
     into counted
     from conversations.conversations as given
@@ -190,10 +190,11 @@ begin
     if counted.total > 0 and counted.total <> counted.newest - counted.oldest + 1 then
       raise exception 'expected the messages of conversation % to be numbered without holes', talk.id;
     end if;
-    if counted.said <> counted.newest or counted.said_head < counted.head then
+    if counted.said <> counted.newest or counted.said_head < counted.head or counted.said_gone <> counted.oldest - 1 then
       update conversations.conversations as given
-      set messages = counted.newest, head = greatest(given.head, counted.head)
-      where given.tenant = talk.tenant and given.id = talk.id and given.messages = counted.said and given.head = counted.said_head;
+      set messages = counted.newest, head = greatest(given.head, counted.head), gone = counted.oldest - 1
+      where given.tenant = talk.tenant and given.id = talk.id and given.messages = counted.said and given.head = counted.said_head
+        and given.gone = counted.said_gone;
       get diagnostics changed = row_count;
       corrections := corrections + changed;
     end if;
