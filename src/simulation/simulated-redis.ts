@@ -127,7 +127,8 @@ export class SimulatedRedis {
   }
 
   head(topic: Topic): Head {
-    const { epoch, first, top, lineage, withdrawn } = this.load(topic) ?? this.create(topic, this.random.id(), 0, false);
+    const { epoch, first, top, lineage, withdrawn } =
+      this.load(topic) ?? this.create(topic, this.random.id(), 0, false);
     return { epoch, first, top, lineage: [...lineage], withdrawn };
   }
 

@@ -30,7 +30,12 @@ export async function checkTables(world: ConversationsWorld): Promise<void> {
     from conversations.events order by conversation, sequence`);
   for (const id of CONVERSATIONS) checkNumbers(rows.filter(({ conversation }) => conversation === id));
   checkConfirmed(world, rows);
-  for (const id of CONVERSATIONS) checkTold(world, id, rows.filter(({ conversation }) => conversation === id));
+  for (const id of CONVERSATIONS)
+    checkTold(
+      world,
+      id,
+      rows.filter(({ conversation }) => conversation === id),
+    );
   await checkPlaces(world, rows);
 }
 
@@ -81,9 +86,10 @@ function checkTold(world: ConversationsWorld, id: string, rows: readonly Row[]):
     );
 }
 
-/** What is unread is arithmetic, and the same as by counting. */
+/** The number of unread messages is arithmetic, and the same as by counting. */
 async function checkPlaces({ tables }: ConversationsWorld, rows: readonly Row[]): Promise<void> {
-  const places = await tables.query<Place>(`select member.conversation, user_id, read_to, read_messages, delivered_to, messages,
+  const places =
+    await tables.query<Place>(`select member.conversation, user_id, read_to, read_messages, delivered_to, messages,
       head, appended
     from conversations.members as member
     join conversations.conversations as talk on talk.tenant = member.tenant and talk.id = member.conversation`);
@@ -106,7 +112,11 @@ export async function checkHealed(world: ConversationsWorld): Promise<void> {
   );
   for (const { id, head, appended } of heads) {
     const topic = `conversation.${id}`;
-    promise(appended === head, 'what is stored comes to the log', () => `${topic} is appended up to ${appended} of ${head}`);
+    promise(
+      appended === head,
+      'what is stored comes to the log',
+      () => `${topic} is appended up to ${appended} of ${head}`,
+    );
     const log = world.logOf(topic);
     promise(
       head === 0 || (log.top === head && log.epoch === `epoch-${topic}`),

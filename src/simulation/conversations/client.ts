@@ -93,7 +93,8 @@ export class ConversationsClient {
   connect(node: ConversationsNode): void {
     this.disconnect();
     const link = new SimulatedLink(1e9, (payload) => {
-      if (link === this.link) this.witness.found(() => this.received(JSON.parse(Buffer.from(payload).toString()) as Frame));
+      if (link === this.link)
+        this.witness.found(() => this.received(JSON.parse(Buffer.from(payload).toString()) as Frame));
     });
     this.link = link;
     this.node = node;

@@ -94,7 +94,11 @@ export class ConversationsNode {
     this.link = new DatabaseLink(this.database, { clock, scheduler: clock, log: silentLog, prepare: async () => [] });
     const broker = new DistributedBroker(
       {
-        retention: { fallback: RETENTION, direct: RETENTION, rules: [{ pattern: 'typing.**', ...RETENTION, messages: 0 }] },
+        retention: {
+          fallback: RETENTION,
+          direct: RETENTION,
+          rules: [{ pattern: 'typing.**', ...RETENTION, messages: 0 }],
+        },
         append: { pendingMessages: 100, pendingBytes: 100_000 },
         reads: { atOnce: 2, waiting: 1_000 },
         tail: TAIL,

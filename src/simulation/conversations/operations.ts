@@ -135,5 +135,7 @@ function clientAt({ clients }: ConversationsWorld, choice: number): Conversation
 }
 
 function conversationOf(topics: readonly string[], choice: number): string {
-  return (topics[Math.floor(choice * topics.length)] ?? `conversation.${CONVERSATIONS[0]}`).slice('conversation.'.length);
+  return (topics[Math.floor(choice * topics.length)] ?? `conversation.${CONVERSATIONS[0]}`).slice(
+    'conversation.'.length,
+  );
 }

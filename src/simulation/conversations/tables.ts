@@ -27,9 +27,7 @@ export class SimulatedTables implements DatabaseDriver {
 
   /** @param folder of an empty database, or `null`: in memory. One serves many worlds, one after the other. */
   static async open(scheduler: Scheduler, folder: string | null = null): Promise<SimulatedTables> {
-    const tables = new SimulatedTables(
-      await openPGlite({ folder, waitMs: WAIT_MS, maxWaiting: 10_000 }, scheduler),
-    );
+    const tables = new SimulatedTables(await openPGlite({ folder, waitMs: WAIT_MS, maxWaiting: 10_000 }, scheduler));
     const session = await tables.acquire();
     const set = readMigrations('conversations', new URL('../../apps/conversations/migrations/', import.meta.url));
     await migrate(session, [set]);
@@ -78,7 +76,7 @@ export class SimulatedTables implements DatabaseDriver {
         await this.during(null, () => session.commit());
         isOpen = false;
       },
-      // What was told in between is rolled back too.
+      // Whatever was told in between is rolled back too.
       rollback: async () => {
         await this.during(null, () => session.rollback());
         isOpen = false;

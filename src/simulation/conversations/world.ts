@@ -124,7 +124,11 @@ export class ConversationsWorld implements Witness {
   }
 
   /** The log of a topic as Redis has it now. */
-  logOf(topic: string): { readonly top: number; readonly epoch: string; readonly records: ReadonlyMap<number, string> } {
+  logOf(topic: string): {
+    readonly top: number;
+    readonly epoch: string;
+    readonly records: ReadonlyMap<number, string>;
+  } {
     const page = this.redis.read(topic as Topic, { after: 'earliest', limit: 1_000, maxBytes: 1e9 }, Infinity);
     const records = new Map(page?.records.map(({ sequence, record }) => [sequence, record]));
     return { top: page?.top ?? 0, epoch: page?.epoch ?? '', records };
