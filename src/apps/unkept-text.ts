@@ -18,7 +18,7 @@ function placeOfNul(value: unknown, depth: number): string | null {
   if (typeof value === 'string') return value.includes('\0') ? '' : null;
   if (typeof value !== 'object' || value === null || depth > MAX_DEPTH || !isPlain(value)) return null;
   for (const [name, inner] of Object.entries(value)) {
-    // What a client calls a field may be what is wrong with it.
+    // The NUL may be in the name of a field.
     const place = name.includes('\0') ? '' : placeOfNul(inner, depth + 1);
     if (place !== null) return [name.replaceAll('\0', '?'), place].filter((part) => part !== '').join('.');
   }

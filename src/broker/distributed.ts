@@ -204,7 +204,11 @@ export class DistributedBroker implements Broker, TopicLogsListener {
     const [oldest] = notice.records;
     // A topic that a pattern brings is followed from its first message on.
     if (!topic.isKnown && topic.count === 0 && oldest !== undefined)
-      this.follower.begin(topic, { epoch: notice.epoch, first: notice.first, lineage: [], withdrawn: notice.withdrawn }, oldest.sequence - 1);
+      this.follower.begin(
+        topic,
+        { epoch: notice.epoch, first: notice.first, lineage: [], withdrawn: notice.withdrawn },
+        oldest.sequence - 1,
+      );
     this.follower.noticed(topic, notice);
   }
 

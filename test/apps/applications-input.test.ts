@@ -27,7 +27,7 @@ beforeAll(async () => {
     'apps.accounts.attempts_per_address': '1000',
   };
   server = await openServer(settings, [conversations, accounts, media]);
-}, 30_000);
+}, 60_000);
 afterAll(async () => {
   await server.stop();
   rmSync(folder, { recursive: true });

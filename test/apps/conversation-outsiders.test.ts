@@ -1,4 +1,4 @@
-/** Whoever is not in a conversation, on every frame and every way of reading: told what is told of a conversation that there is not. */
+/** Users that are in no conversation, on every frame and every way of reading: they are told the same as of a conversation of nobody. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { app } from '../../src/apps/conversations/app.ts';
 import { connect, type Connection, type ConnectOptions } from '../harness/client.ts';

@@ -116,7 +116,8 @@ export class OwnConversations extends Store<ListSnapshot> implements Conversatio
   }
 
   async #load(): Promise<void> {
-    for (let refusals = 0; this.#isAsked;) {
+    let refusals = 0;
+    while (this.#isAsked) {
       this.#isAsked = false;
       try {
         this.#show(await this.#pages());
@@ -179,7 +180,11 @@ export class OwnConversations extends Store<ListSnapshot> implements Conversatio
         .on({ message: (message) => this.#told(id, message), gap: again, live, error: again }, { since: 'live' }),
       this.#client
         .topic<LiveEvent>(`conversation.${id}.live`)
-        .on({ message: ({ payload }) => this.#heard(id, payload), gap: () => {}, error: () => {} }, { since: 'live' }),
+        // Positions that were told while nobody listened are in the pages alone.
+        .on(
+          { message: ({ payload }) => this.#heard(id, payload), gap: again, live: again, error: () => {} },
+          { since: 'live' },
+        ),
     ];
     return () => {
       for (const stop of stops) stop();

@@ -1,4 +1,4 @@
-/** What is sent waits in the client's own queue: it keeps the order, survives breaks, and with a storage also the page. */
+/** Messages that are sent wait in the client's own queue: it keeps the order, survives breaks, and with a storage also the page. */
 import type { Client } from '../client.ts';
 import { isSignalboxError, SignalboxError } from '../errors.ts';
 import type { Timeline } from './timeline.ts';

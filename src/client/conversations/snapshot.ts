@@ -1,4 +1,4 @@
-/** What a page shows of a conversation, made of what is known. Messages that have not changed are the same objects. */
+/** The messages of a conversation as a page shows them. Messages that have not changed are the same objects. */
 import type { SignalboxError } from '../errors.ts';
 import { receiptsOf, statusOf, type MessageStatus, type Positions, type Receipts } from './positions.ts';
 import type { Pending, Placed, Timeline } from './timeline.ts';

@@ -3,7 +3,7 @@ import { draw } from '../back-off.ts';
 import type { Client } from '../client.ts';
 import { isSignalboxError } from '../errors.ts';
 
-/** What comes in one breath is told at once. */
+/** Positions of one breath are one request. */
 const GATHER_MS = 200;
 
 type Frame = 'X-ConversationRead' | 'X-ConversationDelivered';

@@ -36,7 +36,7 @@ export interface Told {
 }
 
 export class Timeline {
-  /** Who reads, as far as it is known. */
+  /** The user that reads, once it is known. */
   me = '';
   /** There are older ones than the oldest. */
   hasMore = false;

@@ -1,4 +1,4 @@
-/** Who types, until when; and that one types oneself, said no more often than it has to be. */
+/** Users that type, until when; and one's own typing, told no more often than it has to be. */
 import type { Client } from '../client.ts';
 
 const STOPS_AFTER_MS = 4_000;

@@ -99,7 +99,7 @@ export interface ListedConversation {
   readonly members: number;
 }
 
-export interface LastMessage {
+interface LastMessage {
   readonly sequence: number;
   readonly n: number;
   readonly from: string;

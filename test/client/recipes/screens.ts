@@ -2,8 +2,13 @@
 import { createElement, type ReactNode } from 'react';
 import { create } from 'react-test-renderer';
 import { expect, onTestFinished } from 'vitest';
+import { app } from '../../../src/apps/conversations/app.ts';
+import { conversations, type ChatMessage, type Conversation } from '../../../src/client/conversations/index.ts';
 import { presenceOf } from '../../../src/client/presence/index.ts';
 import { eventually, within } from '../../harness/deadline.ts';
+import { POSTGRESQL, startPostgresql } from '../../harness/postgresql-server.ts';
+import { startServer } from '../../harness/server.ts';
+import { clientOf } from '../rig.ts';
 import type { Scenario } from './world.ts';
 
 type Line = { readonly id: string; readonly text: string };
@@ -50,6 +55,28 @@ export const SCREENS: Readonly<Record<string, Scenario>> = {
     await world.until('receipts', (calls) => calls.length === 2);
     expect(unread('alice')).toBe(1);
     expect(world.of('receipts').at(-1)).toEqual([new Map([['alice', 2]])]);
+  },
+
+  'Conversations with members and receipts': async (world) => {
+    const postgresql = POSTGRESQL === null ? null : await startPostgresql();
+    onTestFinished(() => postgresql?.end());
+    const database = postgresql === null ? {} : { 'database.url': await postgresql.database() };
+    const server = await startServer({ ...database, 'database.migrate': 'true' }, [app]);
+    const client = clientOf(server);
+    const left = await world.run({ client });
+    const shown = (): readonly ChatMessage[] => world.of('render').at(-1)?.[0] as readonly ChatMessage[];
+    await world.until('render', () => shown()?.[0]?.status === 'sent');
+    const bob = conversations(clientOf(server, 'bob')).open((left['chat'] as Conversation).id);
+    bob.subscribe(() => bob.markRead());
+    await world.until('render', () => shown()[0]?.status === 'read');
+    bob.typing();
+    bob.send('hi');
+    await world.until('render', () => shown().length === 2);
+    expect(shown().map(({ content, mine, from }) => [content, mine, from])).toEqual([
+      ['hello', true, 'alice'],
+      ['hi', false, 'bob'],
+    ]);
+    await world.until('render', () => world.of('render').at(-1)?.[2] === 1);
   },
 
   'Who is typing?': async (world) => {

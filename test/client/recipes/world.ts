@@ -1,5 +1,6 @@
 /** What a recipe is run in: a server, the library with short delays, and what the page leaves to its reader. */
 import { onTestFinished } from 'vitest';
+import * as conversations from '../../../src/client/conversations/index.ts';
 import * as debug from '../../../src/client/debug/index.ts';
 import * as history from '../../../src/client/history/index.ts';
 import * as library from '../../../src/client/index.ts';
@@ -107,6 +108,7 @@ export class World {
       },
       {
         'signalbox/client': { ...library, createClient },
+        'signalbox/client/conversations': conversations,
         'signalbox/client/debug': debug,
         'signalbox/client/history': history,
         'signalbox/client/persist': persist,

@@ -44,7 +44,7 @@ export function memberRoutes(host: Host, ports: FacadePorts): AppRoute[] {
         const { userId: user = '' } = request.parameters;
         const done = await (user === actor.user
           ? leave(ports, actor, { conversation })
-          : removeMember(ports, actor, { conversation, user: user.replaceAll('\0', '') }));
+          : removeMember(ports, actor, { conversation, user }));
         return host.isRefusal(done) ? renamed(done, CHAT_NAMES) : { body: { success: true } };
       },
     ),

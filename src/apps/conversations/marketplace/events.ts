@@ -8,7 +8,7 @@ import { placeOf } from '../message-id.ts';
 import { messageIdOf } from '../messages/payload.ts';
 import type { LiveEvent } from '../positions/live.ts';
 import { conversationOf, liveTopicOf, TOPIC_PREFIX, topicOf } from '../topic.ts';
-import { bodyOf, marketplaceMessage } from './message.ts';
+import { bodyOf, marketplaceMessage, withoutTags } from './message.ts';
 
 /** The server's own events stay: the namespace has clients of other applications too. */
 export const MARKETPLACE_EVENTS: EventTable = {
@@ -93,10 +93,11 @@ function told(publication: PublishedEvent): ServerEvent {
       args: [marketplaceMessage(message)],
       ...(clientId !== undefined && { except: { clientId } }),
     };
-  const { event, of, ...rest } = recordOf(payload);
+  const { event, of, content: said, ...rest } = recordOf(payload);
   const messageId = typeof of === 'number' ? messageIdOf(conversationId, of) : undefined;
+  const content = typeof said === 'string' ? withoutTags(said) : said;
   const named = EVENTS[typeof event === 'string' ? event : ''] ?? 'conversation:updated';
-  return { event: named, args: [present({ conversationId, messageId, userId: from, ...rest })] };
+  return { event: named, args: [present({ conversationId, messageId, userId: from, ...rest, content })] };
 }
 
 const EVENTS: Readonly<Record<string, string>> = {

@@ -25,7 +25,7 @@ export function marketplaceMessage(message: FacadeMessage, readAt: string | null
     senderId: from,
     senderRole: type === 'system' ? 'system' : (label ?? null),
     messageType: type,
-    content,
+    content: withoutTags(content),
     images: attachments.map(({ url }) => url),
     bookingId: metadata?.['bookingId'],
     sentAt: iso(timestamp),
@@ -45,7 +45,10 @@ export function bodyOf(given: JsonValue | undefined): Readonly<Record<string, Js
   });
 }
 
-/** Clients of this guide show texts as they are: no mark-up gets as far as them. A tag holds no other, so the time is linear. */
+/**
+ * Clients of this guide show texts as they are: no mark-up gets as far as them, from any sender. What is left when tags are
+ * taken out may be one again, and one that has no end is ended by the page around it: so no `<` that is left begins a tag.
+ */
 export function withoutTags(text: string): string {
-  return text.replaceAll(/<\/?[A-Za-z!][^<>]*>/g, '');
+  return text.replaceAll(/<\/?[A-Za-z!][^<>]*>/g, '').replaceAll(/<(?=[A-Za-z!/?])/g, '< ');
 }

@@ -48,8 +48,8 @@ export function readBody(given: Given, limits: Limits): Body | BadField {
     namesProblem('mentions', given['mentions'], limits.max_mentions) ??
     placeProblem('parent', given['parent']) ??
     metadataProblem(given['metadata'], limits.max_message_metadata_bytes) ??
-    // Every field has been looked at.
-    { ...given, type }
+      // Every field has been looked at.
+      { ...given, type }
   );
 }
 

@@ -218,6 +218,18 @@ export function messagesContract(
       expect(refused(await react(rig.ports, ada, { conversation, sequence: 2, emoji: '👍' }))).toBe('not_found');
     });
 
+    test('D-27: a message has so many different reactions and no more, of all members together', async () => {
+      const conversation = await makeConversation(database);
+      await say(conversation, 'hello');
+      await database.sql`insert into conversations.reactions (tenant, conversation, sequence, user_id, emoji)
+        select '', ${conversation}, 1, 'user-' || n, 'e' || n from generate_series(1, 100) as n`.execute(
+        database.tables(),
+      );
+      const give = (emoji: string): Promise<object> => react(rig.ports, ada, { conversation, sequence: 1, emoji });
+      expect(refused(await give('one more'))).toEqual(['invalid_field', 'emoji']);
+      expect(await give('e7')).toMatchObject({ count: 2 });
+    });
+
     test('D-27: reactions that two nodes give at once are counted once', async () => {
       const conversation = await makeConversation(database);
       await say(conversation, 'hello');

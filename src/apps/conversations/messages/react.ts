@@ -29,6 +29,8 @@ export interface Reacted {
 
 /** Of one user to one message. */
 const MOST = 20;
+/** Different ones at one message, of all its members: a page shows them all, of each of its messages. */
+const MOST_DIFFERENT = 100;
 
 export async function react(
   ports: MessagePorts,
@@ -53,6 +55,8 @@ export async function react(
     if (isThere !== isRemoved) return { answer: { ...answer, sequence: null, count } };
     if (!isRemoved && mine.length >= MOST)
       return refuseField(ports, { field: 'emoji', problem: `expected at most ${MOST} of one user to one message` });
+    if (!isRemoved && count === 0 && new Set(given.map((it) => it.emoji)).size >= MOST_DIFFERENT)
+      return refuseField(ports, { field: 'emoji', problem: `expected at most ${MOST_DIFFERENT} different ones` });
     await store(locked, { of, emoji, user: actor.user, isRemoved });
     const payload = { event: 'reaction', of, emoji, added: !isRemoved };
     return { answer: { ...answer, sequence: next, count: count + (isRemoved ? -1 : 1) }, events: [{ payload }] };

@@ -26,6 +26,8 @@ export function positionFrames(host: Pick<Host, 'frame'>, ports: PositionPorts):
     }),
     'X-ConversationUnread': host.frame({
       writes: false,
+      // Some clients send `{}` where there is nothing to say.
+      schema: (z) => z.strictObject({}).optional(),
       handle: async (_, { principal }) => answerOf(await unreadTotal(ports, principal)),
     }),
     'X-ConversationRead': host.frame({

@@ -39,7 +39,13 @@ describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
     'PostgreSQL',
     async () => {
       const server = await startPostgresql();
-      const limits = { max: 5, idleMs: 30_000, connectTimeoutMs: 30_000, statementTimeoutMs: 30_000, maxWaiting: 1_000 };
+      const limits = {
+        max: 5,
+        idleMs: 30_000,
+        connectTimeoutMs: 30_000,
+        statementTimeoutMs: 30_000,
+        maxWaiting: 1_000,
+      };
       const driverOf = (): DatabaseDriver =>
         new PostgresqlDriver({ address: parsePostgresqlUrl(server.url()), applicationName: 'test', ...limits });
       return [await open(driverOf()), await open(driverOf())];
