@@ -110,7 +110,7 @@ export interface LogNotice {
   readonly previous: string;
   /** The owner of the topic began its own numbering with this message. */
   readonly adopted: boolean;
-  /** As of a head: whoever has missed the notice of it learns it here. */
+  /** As of a head: a node that has missed the notice of it learns it here. */
   readonly withdrawn: number;
   readonly records: readonly StoredRecord[];
 }

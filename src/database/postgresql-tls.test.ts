@@ -39,7 +39,7 @@ describe.skipIf(POSTGRESQL === null)('sslmode', () => {
     const signed = ['-CA', 'authority.pem', '-CAkey', 'authority.key', '-CAcreateserial', '-extfile', 'names'];
     openssl('x509', '-req', '-in', 'server.csr', ...signed, '-out', 'server.pem');
     encrypted = await startPostgresql([], { key: join(folder, 'server.key'), certificate: join(folder, 'server.pem') });
-    // Whoever asks whether it encrypts is told no, as by a PostgreSQL with ssl=off.
+    // A client that asks whether it encrypts is told no, as by a PostgreSQL with ssl=off.
     plain = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.end('N')));
     await once(plain.listen(0, '127.0.0.1'), 'listening');
   }, 120_000);
@@ -64,7 +64,7 @@ describe.skipIf(POSTGRESQL === null)('sslmode', () => {
   }
   const by = (authority: string): string => `sslrootcert=${join(folder, `${authority}.pem`)}`;
 
-  test('disable is not encrypted; require is, whoever the server is', async () => {
+  test('disable is not encrypted; require is, with a server of any certificate', async () => {
     expect(await connectedTo(encrypted.port, '127.0.0.1', 'sslmode=disable')).toBe(false);
     expect(await connectedTo(encrypted.port, '127.0.0.1', 'sslmode=require')).toBe(true);
   });

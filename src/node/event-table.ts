@@ -30,7 +30,7 @@ export interface ClientEvent {
    * @param own an id by which the client knows its own publication again ({@link ServerEvent.except}): the one that is given, or one that nobody has
    */
   readonly data?: (args: readonly JsonValue[], own: (clientId?: string) => string) => JsonValue | Refusal | undefined;
-  /** What the client is sent when the frame is answered, beside the acknowledgement that it may have asked for. */
+  /** What the client is sent when the frame is answered, beside the acknowledgement that it may have asked for; in place of `error`. */
   readonly answered?: (answer: EventAnswer, args: readonly JsonValue[]) => ServerEvent | null;
 }
 

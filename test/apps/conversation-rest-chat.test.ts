@@ -1,7 +1,6 @@
 /** REST of a complete chat (guide 003), on one node. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { app as conversations } from '../../src/apps/conversations/app.ts';
-import type { App } from '../../src/index.ts';
 import { connect } from '../harness/client.ts';
 import { MediaServer, pdf, type Answer } from '../harness/media.ts';
 import { pgliteFolder } from '../harness/pglite-folder.ts';
@@ -14,7 +13,7 @@ interface Message {
 
 let server: MediaServer;
 beforeAll(async () => {
-  server = await MediaServer.open({ 'database.folder': await pgliteFolder() }, conversations as App);
+  server = await MediaServer.open({ 'database.folder': await pgliteFolder() }, conversations);
 });
 afterAll(() => server.stop());
 
@@ -266,7 +265,7 @@ test('D-27: a reaction counts once for each user, is in the page, and is taken b
   expect((await post('pam', path, { emoji: '' })).json.error.message).toMatch(/^emoji: /);
 });
 
-test('D-19: members come and go; those of a pair do not, and whoever is not there any more sees no new messages', async () => {
+test('D-19: members come and go; those of a pair do not, and former members see no new messages', async () => {
   const { json } = await post('quo', '/conversations', { type: 'GROUP', participantIds: ['ria', 'sam'] });
   const { id } = json.conversation;
   expect((await post('quo', `/conversations/${id}/members`, { userIds: ['tom'], role: 'READER' })).json).toEqual({

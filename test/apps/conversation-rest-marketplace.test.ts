@@ -1,7 +1,6 @@
 /** REST of a marketplace's messaging (guide 000), on one node. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { app as conversations } from '../../src/apps/conversations/app.ts';
-import type { App } from '../../src/index.ts';
 import { connect } from '../harness/client.ts';
 import { MediaServer, png, type Answer } from '../harness/media.ts';
 import { pgliteFolder } from '../harness/pglite-folder.ts';
@@ -17,7 +16,7 @@ beforeAll(async () => {
       'apps.conversations.admin_roles': 'admin',
       'security.allowed_origins': ORIGIN,
     },
-    conversations as App,
+    conversations,
   );
 });
 afterAll(() => server.stop());
@@ -173,7 +172,7 @@ test('A-17, A-19: reading all zeroes the own side, the total is the sum of the c
     data: { conversationId: one, unreadCount: 0 },
   });
   expect(await total('hal')).toEqual({ success: true, data: { unreadCount: 0, conversations: 0 } });
-  // The other side is as it was. Whoever answers has read what was there.
+  // The other side is as it was. An answer reads the messages before it.
   expect(await total('ida')).toEqual({ success: true, data: { unreadCount: 1, conversations: 1 } });
   expect(await readTimes('ida', two)).toEqual([
     ['hal', false],

@@ -12,6 +12,8 @@ const MAX_RUNS = 4_000;
 const WARM_UP = 3;
 const ROUNDS = 5;
 const TRIES = 12;
+/** Beyond this it is no noise, and two tries are enough. */
+const HOPELESS = 3.2;
 /** Doublings from the smaller size to the larger one: the more, the less it matters that one of them outgrows a cache. */
 const DOUBLINGS = 3;
 
@@ -26,7 +28,7 @@ export function growthOf(prepare: Prepare, size: number): number {
   timeOf(whole, WARM_UP);
   const runs = Math.min(MAX_RUNS, Math.max(1, Math.ceil(SAMPLE_MS / Math.max(timeOf(part, 3) / 3, 1e-6))));
   let least = Infinity;
-  for (let at = 0; at < TRIES && least > LINEAR; at += 1)
+  for (let at = 0; at < (least > HOPELESS ? 2 : TRIES) && least > LINEAR; at += 1)
     least = Math.min(least, ratioOf(part, whole, runs) ** (1 / DOUBLINGS));
   return least;
 }

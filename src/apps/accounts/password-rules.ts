@@ -45,6 +45,7 @@ export function passwordProblem(password: string, email: string, min: number): s
   if (new Set(lower).size < MIN_DIFFERENT) return `expected at least ${MIN_DIFFERENT} different characters`;
   if (COMMON.has(lower)) return 'expected a password that is not one of the most common ones';
   const [name = ''] = email.split('@');
-  const isOfName = lower.includes(email) || (name.length >= MIN_DIFFERENT && lower.replaceAll(/\d+$/g, '') === name);
+  const isNumbered = lower.startsWith(name) && /^\d*$/.test(lower.slice(name.length));
+  const isOfName = lower.includes(email) || (name.length >= MIN_DIFFERENT && isNumbered);
   return isOfName ? 'expected a password that is not the e-mail address' : null;
 }

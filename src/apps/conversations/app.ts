@@ -7,7 +7,7 @@ import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
 import { marketplaceRoutes } from './marketplace/rest.ts';
 import { memberFrames } from './members/frames.ts';
 import { Jobs } from './members/jobs.ts';
-import { repeatRights } from './members/repeat-rights.ts';
+import { repeats } from './members/repeats.ts';
 import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import { memberRoutes } from './members/routes.ts';
 import { Standings } from './members/standings.ts';
@@ -52,7 +52,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         uploads: { claim: (naming, named) => claimUploads(database, naming, named) },
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
-      const relay = new Relay(host, database, (conversation) => repeatRights(ports, conversation));
+      const relay = new Relay(host, database, repeats(ports));
       const positions = positionParts(host, ports);
       const jobs = new Jobs(ports);
       const lines = logLines(host);
@@ -79,7 +79,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         ],
         stop: async () => {
           await Promise.all([relay.stop(), jobs.stop()]);
-          await Promise.all([sender.settled(), positions.settled()]);
+          await Promise.all([sender.settled(), positions.stop()]);
         },
       };
     },

@@ -144,7 +144,7 @@ export function sendingContract(
           );
         },
       };
-      const relay = new Relay(host, database, async () => {});
+      const relay = new Relay(host, database, { changed: async () => {}, begun: async () => {} });
       await relay.begin();
       await relay.begin(0);
       expect((await unappended(database, 0, 1_000)).filter((it) => it.id === id)).toEqual([]);

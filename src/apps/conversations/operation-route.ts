@@ -38,7 +38,7 @@ function actorOf({ principal, address, header }: UserRequest<unknown, unknown>):
 
 const ID = /^[A-Za-z0-9_:-]{1,100}$/;
 
-/** The conversation of the path. What is no id is the conversation of nobody: PostgreSQL does not take every text. */
+/** The conversation of the path. Any other text is the conversation of nobody: PostgreSQL does not take every text. */
 export function conversationIn({ parameters }: UserRequest<unknown, unknown>): string {
   const { id = '' } = parameters;
   return ID.test(id) ? id : 'none';

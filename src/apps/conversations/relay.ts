@@ -27,6 +27,13 @@ type RelayHost = Pick<
   'publish' | 'withdraw' | 'directMessage' | 'position' | 'isRefusal' | 'scheduler' | 'clock' | 'log'
 >;
 
+/** What else a node may have left unsaid that was killed behind its commit. */
+export interface Repeats {
+  readonly changed: (conversation: Unappended) => Promise<void>;
+  /** Of conversations that are older than that. */
+  readonly begun: (ageSecs: number) => Promise<void>;
+}
+
 interface Pause {
   readonly ms: number;
   readonly until: number;
@@ -38,13 +45,12 @@ export class Relay {
   private readonly timer: Timer;
   private readonly paused = new Map<string, Pause>();
   private round: Promise<void> | null = null;
-  private readonly repeat: (conversation: Unappended) => Promise<void>;
+  private readonly repeats: Repeats;
   private isOver = false;
 
-  /** @param repeat says again what else a node may have left unsaid that was killed behind its commit */
-  constructor(host: RelayHost, database: Database, repeat: (conversation: Unappended) => Promise<void>) {
+  constructor(host: RelayHost, database: Database, repeats: Repeats) {
     this.host = host;
-    this.repeat = repeat;
+    this.repeats = repeats;
     this.database = database;
     this.timer = host.scheduler.every(EVERY_MS, () => void this.begin());
     database.onReady(() => void this.begin());
@@ -66,6 +72,7 @@ export class Relay {
   /** One after the other by age, all of them: those that fail are behind those that come after them, and not before. */
   private async run(ageSecs: number): Promise<void> {
     try {
+      await this.repeats.begun(ageSecs);
       for (let last: Unappended | null = null; ;) {
         const page: readonly Unappended[] = await unappended(this.database, ageSecs, CONVERSATIONS, last);
         await this.relayAll(page);
@@ -97,7 +104,7 @@ export class Relay {
     if (pause !== undefined && pause.until > now) return;
     if (await this.isDone(conversation)) {
       this.paused.delete(key);
-      await this.repeat(conversation);
+      await this.repeats.changed(conversation);
       return markAppended(this.database, conversation);
     }
     const ms = Math.min((pause?.ms ?? PAUSE_MS.first / 2) * 2, PAUSE_MS.most);

@@ -33,6 +33,8 @@ interface Conversation {
   /** Sequence of the newest message. */
   readonly last_message: number | null;
   readonly last_message_at: Generated<Date>;
+  /** Whether its first members were told that it has begun. */
+  readonly is_told: Generated<boolean>;
 }
 
 interface Member {
@@ -77,6 +79,8 @@ interface Event {
   readonly thread: number | null;
   /** The message that an edit or a deletion is about. */
   readonly about: number | null;
+  /** JSON: what users were told beside it. */
+  readonly notices: string | null;
 }
 
 interface Reaction {

@@ -66,7 +66,7 @@ export class S3Storage implements Storage {
     const spoolFolder = join(given.folder, 'incoming');
     await mkdir(spoolFolder, { recursive: true });
     const address = {
-      endpoint: (given.s3_endpoint ?? '').replace(/\/+$/, ''),
+      endpoint: withoutSlashes(given.s3_endpoint ?? ''),
       region: given.s3_region,
       bucket: given.s3_bucket ?? '',
       accessKey: given.s3_access_key ?? '',
@@ -204,3 +204,10 @@ export class S3Storage implements Storage {
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+/** An expression for slashes at the end would look for the end from each of them. */
+function withoutSlashes(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === '/') end -= 1;
+  return text.slice(0, end);
+}

@@ -86,7 +86,7 @@ function checkTold(world: ConversationsWorld, id: string, rows: readonly Row[]):
     );
 }
 
-/** What is unread is arithmetic, and the same as by counting. */
+/** The number of unread messages is arithmetic, and the same as by counting. */
 async function checkPlaces({ tables }: ConversationsWorld, rows: readonly Row[]): Promise<void> {
   const places =
     await tables.query<Place>(`select member.conversation, user_id, read_to, read_messages, delivered_to, messages,

@@ -76,7 +76,7 @@ export class SimulatedTables implements DatabaseDriver {
         await this.during(null, () => session.commit());
         isOpen = false;
       },
-      // What was told in between is rolled back too.
+      // Whatever was told in between is rolled back too.
       rollback: async () => {
         await this.during(null, () => session.rollback());
         isOpen = false;

@@ -32,8 +32,8 @@ export function shownConversation({ conversation, members }: Shown): ChatConvers
   const { unread = 0, readTo = 0 } = (me ?? {}) as { readonly unread?: number; readonly readTo?: number };
   return present({
     id,
-    type: String(kind).toUpperCase(),
-    status: String(status).toUpperCase(),
+    type: capitals(kind),
+    status: capitals(status),
     name: name ?? null,
     description: description ?? null,
     metadata: metadata ?? {},
@@ -50,8 +50,8 @@ export function shownConversation({ conversation, members }: Shown): ChatConvers
 function participant({ user, role, status, joinedAt, ...flags }: MemberView): ChatConversation {
   return present({
     userId: user,
-    role: String(role).toUpperCase(),
-    status: String(status).toUpperCase(),
+    role: capitals(role),
+    status: capitals(status),
     joinedAt,
     canSendMessages: flags['canSend'],
     canUploadFiles: flags['canUpload'],
@@ -71,4 +71,8 @@ function preview(id: string, last: LastMessage): ChatConversation {
     isDeleted,
     createdAt: sentAt,
   };
+}
+
+function capitals(word: JsonValue | undefined): string | undefined {
+  return typeof word === 'string' ? word.toUpperCase() : undefined;
 }

@@ -178,7 +178,7 @@ function placeIn(conversation: string, id: string | undefined): MessagePlace | n
   return place?.conversation === conversation ? place : null;
 }
 
-/** What the message says is looked at by the operation, which names the field. */
+/** The operation looks at the words of the message, and names the field. */
 function sending(z: Zod) {
   return z.object({
     content: z.json().optional().meta({ type: 'string' }),
@@ -191,7 +191,7 @@ function sending(z: Zod) {
   });
 }
 
-export function message(z: Zod) {
+function message(z: Zod) {
   return z.looseObject({
     id: z.string(),
     conversationId: z.string(),

@@ -138,7 +138,7 @@ interface Wanted {
   readonly bookingId?: string | number | null | undefined;
 }
 
-/** Whoever names an artist is the customer, and whoever names a customer the artist. A backend names both. */
+/** A customer names an artist, and an artist a customer. A backend names both. */
 async function open(ports: FacadePorts, actor: Actor, wanted: Wanted): Promise<Opened | Refusal> {
   const { artistId, customerId, bookingId } = wanted;
   const metadata = bookingId === undefined || bookingId === null ? undefined : { bookingId };

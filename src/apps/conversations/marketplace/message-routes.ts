@@ -83,7 +83,7 @@ function isRead({ from, sequence }: FacadeMessage, positions: readonly MemberPos
   return others.length > 0 && others.every(({ readTo }) => readTo >= sequence);
 }
 
-/** What the message says is looked at by the operation, which names the field. */
+/** The operation looks at the words of the message, and names the field. */
 function sending(z: Zod) {
   return z.object({
     messageType: z.json().optional().meta({ description: 'text or image' }),

@@ -7,7 +7,7 @@ export interface Sides {
   readonly artist: Side | null;
 }
 
-export interface Side {
+interface Side {
   readonly user: string;
   readonly unread: number;
   readonly archivedAt: string | null;
@@ -25,7 +25,7 @@ interface Row {
 
 export const NO_SIDES: Sides = { customer: null, artist: null };
 
-/** @param ids of conversations that whoever asks may see; those of more than two have no sides */
+/** @param ids of conversations that the caller may see; those of more than two have no sides */
 export async function sidesOf(
   database: Database,
   tenant: string,
@@ -46,7 +46,7 @@ export async function sidesOf(
   return new Map([...found].map(([id, members]) => [id, sidesAmong(members)]));
 }
 
-/** By their labels; where there are none, whoever has begun it is the customer. */
+/** By their labels; where there are none, the user that has begun it is the customer. */
 function sidesAmong(members: readonly Row[]): Sides {
   const labelled = (name: string): Row | undefined => members.find(({ label }) => label === name);
   const beginner = members.find(({ user, by }) => user === by) ?? members[0];

@@ -10,6 +10,7 @@ import type { Actor, Ports } from '../ports.ts';
 import type { Tables } from '../tables.ts';
 import { liveTopicOf, topicOf } from '../topic.ts';
 import { follow } from '../positions/following.ts';
+import { tellNotices, type Notice } from './notices.ts';
 import { findMember, unknownConversation, type ConversationRow, type MemberRow } from './standing.ts';
 
 /** Users whose rights are asked anew by name; for more of them those of all on the topic are. */
@@ -44,8 +45,8 @@ export interface Change<Answer> {
   readonly withdrawn?: number;
   /** Whose rights are others now. */
   readonly rightsOf?: readonly string[];
-  /** What members are told beside, because they do not hear the topic: it waits for them. */
-  readonly notices?: readonly { readonly user: string; readonly payload: JsonValue }[];
+  /** Beside the events, which their users may not hear. */
+  readonly notices?: readonly Notice[];
 }
 
 interface Stored extends EventDraft {
@@ -71,7 +72,7 @@ export async function changing<Answer>(
     if (locked === null) return unknownConversation(ports, id);
     const change = await work(locked);
     if (ports.host.isRefusal(change)) return change;
-    const stored = await storeEvents(locked, actor, change.events ?? []);
+    const stored = await storeEvents(locked, actor, change);
     return { ...change, epoch: locked.conversation.epoch, at: locked.now, stored, joined: locked.joined };
   });
   if (ports.host.isRefusal(done)) return done;
@@ -102,7 +103,7 @@ async function lock(
 async function storeEvents(
   { tables, conversation, now, next }: Locked,
   { user }: Actor,
-  events: readonly EventDraft[],
+  { events = [], notices = [] }: Pick<Change<unknown>, 'events' | 'notices'>,
 ): Promise<readonly Stored[]> {
   if (events.length === 0) return [];
   const { tenant, id } = conversation;
@@ -127,6 +128,8 @@ async function storeEvents(
         payload: JSON.stringify(payload),
         sent_at: now,
         about,
+        // With the first one, for the relay of another node.
+        notices: sequence === next && notices.length > 0 ? JSON.stringify(notices) : null,
       })),
     )
     .execute();
@@ -163,9 +166,9 @@ async function announce(ports: Ports, { tenant, user }: Actor, id: string, done:
         ? [host.rightsChanged({ tenant, topic: name })]
         : rightsOf.map((whose) => host.rightsChanged({ user: { tenant, user: whose }, topic: name })),
     ),
-    ...notices.map((notice) =>
-      host.directMessage({ tenant, user: notice.user }, { from: user, payload: notice.payload }),
-    ),
+    ...(stored[0] === undefined
+      ? []
+      : [tellNotices({ host }, { tenant, from: user, key: `${id}.${stored[0].sequence}` }, notices)]),
   ]);
   // Behind the change of rights: a connection that was told no a moment ago may follow now.
   await follow(ports.host, tenant, joined, id);

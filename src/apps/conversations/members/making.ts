@@ -3,8 +3,7 @@ import type { Refusal } from '../../../protocol/errors.ts';
 import type { JsonValue } from '../../../protocol/frames.ts';
 import { isService, type Actor, type Ports } from '../ports.ts';
 import type { Kind, Role, Tables } from '../tables.ts';
-import { follow } from '../positions/following.ts';
-import { liveTopicOf, topicOf } from '../topic.ts';
+import { announceNew } from './announce-new.ts';
 import { audit } from './audit.ts';
 import { changing } from './change.ts';
 import { groupId, privateId, spaceId } from './ids.ts';
@@ -160,7 +159,10 @@ async function make(ports: Ports, actor: Actor, made: New): Promise<Opened | Ref
   const isNew = await insert(ports, actor, made);
   if (isNew) {
     host.log.info('Conversation created', { conversation: made.id, kind: made.kind });
-    await Promise.all([tell(ports, actor, made), isService(actor) && audit(ports, actor, 'create', made.id)]);
+    await Promise.all([
+      announceNew(ports, actor, { ...made, users: made.members.map((member) => member.user) }),
+      isService(actor) && audit(ports, actor, 'create', made.id),
+    ]);
   }
   const there = await existing(ports, actor, made.id);
   return there === null || host.isRefusal(there) ? (there ?? unknownConversation(ports, made.id)) : { ...there, isNew };
@@ -181,6 +183,7 @@ async function insert(ports: Ports, { tenant, user }: Actor, made: New): Promise
         description,
         metadata: metadata === undefined ? null : JSON.stringify(metadata),
         created_by: user,
+        is_told: false,
       })
       .onConflict((of) => of.doNothing())
       .executeTakeFirstOrThrow();
@@ -195,21 +198,6 @@ async function insert(ports: Ports, { tenant, user }: Actor, made: New): Promise
     if (members.length > 0) await tables.insertInto('members').values(members).execute();
     return true;
   });
-}
-
-/** The others, also when they are away: it waits in their inbox. */
-async function tell(ports: Ports, { tenant, user }: Actor, { id, kind, members }: New): Promise<void> {
-  const { host } = ports;
-  const payload = { event: 'conversation', conversation: id, kind };
-  await Promise.all([
-    // Before it was there, its members may have been told that there is none.
-    ...[topicOf(id), liveTopicOf(id)].map((topic) => host.rightsChanged({ tenant, topic })),
-    ...members
-      .filter((member) => member.user !== user)
-      .map((member) => host.directMessage({ tenant, user: member.user }, { from: user, payload })),
-  ]);
-  const users = members.map((member) => member.user);
-  await follow(ports.host, tenant, users, id);
 }
 
 /** Also of a change. */

@@ -11,6 +11,7 @@ import { PostgresqlDriver } from '../../../database/postgresql-driver.ts';
 import { openDatabaseOf, type TestDatabase } from '../../../database/test-rig.ts';
 import { systemScheduler as scheduler } from '../../../telemetry/system-clock.ts';
 import { membersContract } from './contract-suite.ts';
+import { killedContract } from './killed-suite.ts';
 import { recordsContract } from './records-suite.ts';
 
 const { migrations } = readMigrations('conversations', new URL('../migrations/', import.meta.url));
@@ -45,6 +46,7 @@ async function onPostgresql(): ReturnType<typeof openTwice> {
 }
 
 for (const contract of [membersContract, recordsContract]) contract('PGlite', () => (pglite ??= onPGlite()));
+killedContract('PGlite', async () => (await (pglite ??= onPGlite()))[0]);
 
 describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
   for (const contract of [membersContract, recordsContract])

@@ -163,7 +163,7 @@ async function startNode(shared: Log, life: Life): Promise<Node> {
   };
   life.begin();
   const relay = async (): Promise<void> => {
-    const own = new Relay(host, database, async () => {});
+    const own = new Relay(host, database, { changed: async () => {}, begun: async () => {} });
     await own.begin();
     await own.begin(0);
   };

@@ -1,5 +1,4 @@
 /** Messages as readers of pages get them: what is true now, not what was said first. */
-import type { JsonValue } from '../../../protocol/frames.ts';
 import type { Database } from '../../../database/database.ts';
 import { messageIdOf, readMessage, type MessagePayload } from './payload.ts';
 
@@ -69,11 +68,6 @@ export async function viewsAt(
     views: rows.map((row) => viewOf(row, user, reactions.get(messageIdOf(row.conversation, row.sequence)))),
     head: (conversation) => reactions.get(messageIdOf(conversation, HEAD))?.[0]?.count,
   };
-}
-
-/** An answer as JSON: what is not there has no key. */
-export function asJson(view: MessageView): Readonly<Record<string, JsonValue>> {
-  return view as unknown as Readonly<Record<string, JsonValue>>;
 }
 
 function viewOf(row: EventRow, user: string, reactions: readonly Reaction[] = []): MessageView {

@@ -24,12 +24,15 @@ create table conversations (
   -- Of the newest message: what lists are ordered by.
   last_message bigint,
   last_message_at timestamptz not null default now(),
+  -- Whether its first members were told that it has begun.
+  is_told bool not null default true,
   primary key (tenant, id),
   constraint conversations_kind check (kind in ('private', 'group', 'space')),
   constraint conversations_status check (status in ('active', 'resolved', 'closed')),
   constraint conversations_numbers check (0 <= appended and appended <= head and messages <= head)
 );
 
+create index conversations_untold on conversations (created_at) where not is_told;
 create index conversations_unappended on conversations (changed_at) where appended < head;
 
 -- Positions and not counts: what is unread is messages - greatest(read_messages, gone), which cannot drift.
@@ -80,6 +83,8 @@ create table events (
   -- The message that this one answers, and the first of its thread: sequences of the same conversation.
   parent bigint,
   thread bigint,
+  -- JSON: what users were told beside it, in their inboxes; the relay of another node says it again.
+  notices text,
   primary key (tenant, conversation, sequence)
 );
 

@@ -9,13 +9,22 @@ export type LiveEvent =
   | { readonly event: 'typing'; readonly user: string; readonly isTyping: false }
   | { readonly event: 'user_online' | 'user_offline'; readonly user: string };
 
-/** A client that misses it reads the position in the next list: that it could not be told refuses nothing. */
+/**
+ * A client that misses it reads the position in the next list: that it could not be told refuses nothing.
+ * @param key what is told twice under one key is told once
+ */
 export async function tellLive(
-  { host }: Pick<Ports, 'host'>,
+  { host }: { readonly host: Pick<Ports['host'], 'publish' | 'isRefusal' | 'log'> },
   { tenant, user }: Pick<Actor, 'tenant' | 'user'>,
   conversation: string,
   payload: LiveEvent,
+  key?: string,
 ): Promise<void> {
-  const answer = await host.publish(liveTopicOf(conversation), { tenant, from: user, payload });
+  const answer = await host.publish(liveTopicOf(conversation), {
+    tenant,
+    from: user,
+    payload,
+    ...(key !== undefined && { idempotencyKey: key }),
+  });
   if (host.isRefusal(answer)) host.log.debug('Members were not told', { conversation, because: answer.reason });
 }

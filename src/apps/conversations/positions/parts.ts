@@ -5,17 +5,19 @@ import { Following } from './following.ts';
 import { positionFrames } from './frames.ts';
 import type { PositionPorts } from './ports.ts';
 import { recountRoute } from './recount-route.ts';
+import { TypingEnds } from './typing-ends.ts';
 
 export interface PositionParts {
   readonly frames: NonNullable<Parts['frames']>;
   readonly routes: NonNullable<Parts['routes']>;
   readonly hooks: Required<Pick<NonNullable<Parts['hooks']>, 'connecting' | 'connected'>>;
-  /** Resolves when every position that was given is stored. */
-  readonly settled: () => Promise<void>;
+  /** Ends what runs, and resolves when every position that was given is stored. */
+  readonly stop: () => Promise<void>;
 }
 
 export function positionParts(host: Host, ports: PositionPorts): PositionParts {
   const following = new Following({ host, database: ports.database, settings: ports.settings });
+  const ends = new TypingEnds(host);
   return {
     frames: positionFrames(host, ports),
     routes: [recountRoute(host, ports)],
@@ -23,6 +25,9 @@ export function positionParts(host: Host, ports: PositionPorts): PositionParts {
       connecting: (facts) => following.connecting(facts),
       connected: (facts) => following.connected(facts),
     },
-    settled: () => ports.mover.settled(),
+    stop: () => {
+      ends.stop();
+      return ports.mover.settled();
+    },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Members that type. Nothing is kept: a member that types is told until when, and says so again before. So nobody types
- * for ever whose process has ended, and no node has to find that out.
+ * Members that type. Nothing is stored: members are told until when, and the one that types says so again before. When it does
+ * not, a node says that it has stopped (typing-ends.ts).
  */
 import type { Refusal } from '../../../protocol/errors.ts';
 import { findMember, unknownConversation } from '../members/standing.ts';
@@ -8,6 +8,7 @@ import type { Actor } from '../ports.ts';
 import type { Tables } from '../tables.ts';
 import { tellLive } from './live.ts';
 import type { PositionPorts } from './ports.ts';
+import { tellTyping } from './typing-ends.ts';
 
 export interface TypingInput {
   readonly conversation: string;
@@ -33,10 +34,12 @@ export async function setTyping(
   if (me.role === 'reader' || me.can_send === false)
     return host.refuse('not_allowed', 'expected a member who may send', { details: { conversation } });
   if (!isTyping) {
+    tellTyping(host, actor, conversation, null);
     await tellLive(ports, actor, conversation, { event: 'typing', user, isTyping });
     return { conversation, isTyping, until: null };
   }
   const until = host.clock.now() + settings.typing_secs * 1_000;
+  tellTyping(host, actor, conversation, until);
   await tellLive(ports, actor, conversation, { event: 'typing', user, isTyping, until });
   return { conversation, isTyping, until };
 }
