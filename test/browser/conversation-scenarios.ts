@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, onTestFinished, test } from 'vitest';
-import { app } from '../../src/apps/conversations/app.ts';
+import { app as conversations } from '../../src/apps/conversations/app.ts';
+import { app as media } from '../../src/apps/media/app.ts';
+import { png } from '../harness/media.ts';
 import { POSTGRESQL, startPostgresql } from '../harness/postgresql-server.ts';
 import { startServer } from '../harness/server.ts';
 import { complaintsOf, openTab } from './chromium.ts';
 
-/** Kept where the environment names a folder. */
-function screenshots(): string {
-  const kept = process.env['SCREENSHOTS'];
-  if (kept !== undefined) return kept;
+/** Gone with the test. */
+function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'signalbox-pages-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   return folder;
@@ -25,14 +25,19 @@ export function conversationScenarios(): void {
   test.skipIf(POSTGRESQL === null)('two users write to each other, and see the other type, get and read', async () => {
     const postgresql = await startPostgresql();
     onTestFinished(() => postgresql.end());
-    const settings = { 'database.url': await postgresql.database(), 'database.migrate': 'true' };
+    const settings = {
+      'apps.media.folder': newFolder(),
+      'database.url': await postgresql.database(),
+      'database.migrate': 'true',
+    };
     const server = await startServer({ ...settings, profile: 'development', 'security.allowed_origins': 'loopback' }, [
-      app,
+      conversations,
+      media,
     ]);
     const complaints: string[][] = [];
     const [alice, bob] = await Promise.all(
       ['alice', 'bob'].map(async (user) => {
-        const url = `http://localhost:${server.port}/conversations?as=${user}`;
+        const url = `http://localhost:${server.port}/conversations.html?as=${user}`;
         const { page } = await openTab(url, async (tab) => {
           complaints.push(complaintsOf(tab.page));
         });
@@ -56,7 +61,7 @@ export function conversationScenarios(): void {
     await bob.getByTitle('1 unread messages').waitFor({ state: 'detached' });
     await others?.pressSequentially('<b>hi</b>');
     await alice.getByText('bob is typing…').waitFor();
-    const folder = screenshots();
+    const folder = process.env['SCREENSHOTS'] ?? newFolder();
     await Promise.all(
       [alice, bob].map((page, at) => page.screenshot({ path: join(folder, `conversations-${at + 1}.png`) })),
     );
@@ -64,7 +69,10 @@ export function conversationScenarios(): void {
     await message(alice, /bob: <b>hi<\/b>/);
     await message(bob, /<b>hi<\/b>.*read/);
     expect(await alice.locator('#typing').textContent()).toBe('');
-    for (const page of [alice, bob]) expect(await page.locator('#messages li').count()).toBe(2);
-    expect(complaints.flat().filter((text) => !text.includes('404'))).toEqual([]);
+    const file = { name: 'cat.png', mimeType: 'image/png', buffer: Buffer.from(png(700)) };
+    await alice.getByLabel('Send an image').setInputFiles(file);
+    await bob.locator('#messages li img[src*="/apps/media/"]').waitFor({ state: 'attached' });
+    for (const page of [alice, bob]) expect(await page.locator('#messages li').count()).toBe(3);
+    expect(complaints.flat()).toEqual([]);
   });
 }

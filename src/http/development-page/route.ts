@@ -1,6 +1,6 @@
 /**
  * The pages of a development server, each in one HTML file, and the client library that they load: `/` is a chat over a topic,
- * `/conversations` one over the application of that name. The pages hold tokens, so these are given to browsers of this machine alone, and only under a name of this machine: else a foreign site could read them by
+ * `/conversations.html` one over the application of that name. The pages hold tokens, so these are given to browsers of this machine alone, and only under a name of this machine: else a foreign site could read them by
  * a name of its own that it lets resolve to 127.0.0.1 (DNS rebinding).
  */
 import { createHash } from 'node:crypto';
@@ -40,7 +40,7 @@ export function developmentPageRoutes(sign: (user: string) => Promise<string>): 
     { method: 'GET', path: '/', handle: (request) => page(html, request, sign) },
     {
       method: 'GET',
-      path: '/conversations',
+      path: '/conversations.html',
       handle: (request) =>
         existsSync(CONVERSATIONS)
           ? page(readFileSync(CONVERSATIONS, 'utf8'), request, sign)
