@@ -8,14 +8,13 @@ export const MARKETPLACE_NAMES: Names = {
   type: 'messageType',
   attachments: 'images',
   metadata: 'bookingId',
-  client_id: 'clientId',
   with: 'artistId',
 };
 
 /** Guide 003. */
 export const CHAT_NAMES: Names = {
   parent: 'parentMessageId',
-  client_id: 'optimisticId',
+  clientId: 'optimisticId',
   mentions: 'metadata.mentions',
   members: 'participantIds',
   with: 'participantIds',
