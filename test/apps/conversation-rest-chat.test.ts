@@ -151,7 +151,7 @@ test('D-15: reading up to a message answers with what is left, and moves one pos
   // Back is nowhere.
   expect((await read(1)).json).toEqual({ success: true, unreadCount: 1 });
   const hal = await connect(server.server.port, { user: 'hal' });
-  expect((await hal.ask('X-ConversationUnread', {})).data.details).toEqual({ unread: 1, conversations: 1 });
+  expect((await hal.ask('X-ConversationUnread', undefined)).data.details).toEqual({ unread: 1, conversations: 1 });
   expect((await get('hal', '/conversations')).json.conversations[0]).toMatchObject({
     unreadCount: 1,
     lastReadMessageId: `${id}.2`,
