@@ -257,6 +257,18 @@ describe('forward', () => {
     await expect(probe.read(TOPIC, { after: { since: timeOf(3) } })).rejects.toThrow('the table is away');
   });
 
+  test('an owner that fails is no beginning: readers of all there is, and of a page older than the log, are refused', async () => {
+    const table = new Table(count(1, TOP));
+    table.refusal = refusal('log_unavailable', 'the table is away');
+    const probe = await open(table);
+    await expect(probe.read(TOPIC, { after: 'earliest' })).rejects.toThrow('the table is away');
+    await expect(probe.read(TOPIC, { after: 'earliest', before: LOG_FIRST, reverse: true })).rejects.toThrow(
+      'the table is away',
+    );
+    // Where the topic stands is known without the owner.
+    expect((await probe.read(TOPIC, { after: 'earliest', limit: 0 })).top).toBe(TOP);
+  });
+
   test('a source serves the topics of its pattern only', async () => {
     const table = new Table(count(1, TOP));
     const probe = await open(table, 'elsewhere.**');

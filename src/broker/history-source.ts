@@ -1,5 +1,5 @@
 /** Reads on past the end of a log into what the topic's owner keeps, under the same sequences. */
-import { isRefusal } from '../protocol/errors.ts';
+import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import type { Position, Publication } from '../protocol/position.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { BrokerListener, History, HistorySource, ReadRequest, Reply, Retained } from './broker.ts';
@@ -94,8 +94,7 @@ function readAhead(
 }
 
 /**
- * Completes a page of the log with the owner's older messages, when the request starts before the log does. A source
- * that fails leaves the log's own answer: what it cannot give is then announced as trimmed.
+ * Completes a page of the log with the owner's older messages, when the request starts before the log does.
  */
 function readOn(source: HistorySource, topic: Topic, request: ReadRequest, log: History, reply: Reply<History>): void {
   if (beginsBefore(request, log)) return readSince(source, topic, request, log, reply);
@@ -106,7 +105,7 @@ function readOn(source: HistorySource, topic: Topic, request: ReadRequest, log: 
     start + 1 >= before || log.lost !== null || (typeof request.after === 'object' && 'since' in request.after);
   if (startsInLog) return reply(log);
   source.read(topic, start, before, request.limit, (older) => {
-    if (isRefusal(older)) return reply(log);
+    if (isRefusal(older)) return reply(withoutOwner(request, log, older));
     const publications = fit([...older.publications, ...log.publications], start, request);
     const after = request.after === 'earliest' ? older.first - 1 : log.after;
     reply({ ...log, first: Math.min(older.first, log.first), after, publications });
@@ -142,13 +141,22 @@ function readOlder(
   const low = Math.max(start, before - 1 - missing, 0);
   if (missing <= 0 || before > log.first || low + 1 >= before) return reply(log);
   source.read(topic, low, before, missing, (older) => {
-    if (isRefusal(older)) return reply(log);
+    if (isRefusal(older)) return reply(withoutOwner(request, log, older));
     reply({
       ...log,
       first: Math.min(older.first, log.first),
       publications: [...log.publications, ...older.publications.toReversed()],
     });
   });
+}
+
+/**
+ * The log's own answer to readers that say what they have: what the log cannot give is then announced as trimmed. Those that ask
+ * for all there is, or for a page older than the log, would take it for everything, and are refused.
+ */
+function withoutOwner({ after, limit, reverse }: ReadRequest, log: History, refused: Refusal): History | Refusal {
+  const isAll = reverse === true ? log.publications.length === 0 : after === 'earliest';
+  return limit > 0 && isAll ? refused : log;
 }
 
 /** The consecutive run at the start of the page, within the request's limits: a hole in the source ends the page. */

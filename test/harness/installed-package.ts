@@ -72,8 +72,12 @@ export class InstalledPackage {
   private link(): void {
     const modules = join(this.folder, 'node_modules');
     const manifest = JSON.parse(readFileSync(join(this.root, 'package.json'), 'utf8')) as Manifest;
-    for (const name of Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }))
-      symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+    for (const name of Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })) {
+      const link = join(modules, name);
+      // A name with a scope is two folders deep.
+      mkdirSync(dirname(link), { recursive: true });
+      symlinkSync(join(ROOT, 'node_modules', name), link);
+    }
     symlinkSync(join('../signalbox', manifest.bin['signalbox'] ?? ''), join(modules, '.bin/signalbox'));
   }
 }
