@@ -119,8 +119,8 @@ describe.concurrent('against a server that keeps its promises', IN_TURN, () => {
     const { code, report } = await load(server.port, '--echo', '-c', '5', '--window', '2', '--duration', '500ms');
     expect(code).toBe(0);
     const { sent, acknowledged, refused, ack } = report.publishes;
-    expect(acknowledged).toBeGreaterThan(20);
-    expect(ack.count).toBeGreaterThan(20);
+    expect(acknowledged).toBeGreaterThan(100);
+    expect(ack.count).toBeGreaterThan(100);
     // More than its limits allow is refused, which is an answer.
     expect(acknowledged + refused).toBe(sent);
     expect(report.deliveries).toMatchObject({ expected: 0, received: 0 });
@@ -130,8 +130,8 @@ describe.concurrent('against a server that keeps its promises', IN_TURN, () => {
     const { code, report } = await load(server.port, '-c', '20', '--topics', '2', '--window', '1', '--threads', '2');
     expect(code).toBe(0);
     expectAllDelivered(report);
-    // The rate limit of one connection would let it go on to 300. One that does not go on stops at 2, a slow machine at 60.
-    expect(report.publishes.acknowledged).toBeGreaterThan(20);
+    // The rate limit of one connection: 200 at once, then 100 a second.
+    expect(report.publishes.acknowledged).toBeGreaterThan(250);
   });
 
   test('one token for all connections: --token', async () => {

@@ -84,8 +84,7 @@ test('killed and started again: publishes are refused at once, connections stay,
   await eventually(async () => !(await isReady(node)), 'the node to be unready');
   const elapsed = ownTimer();
   const refused = await publisher.publish(TOPIC, 'lost');
-  // Waiting for Redis takes the whole time-out.
-  expect(elapsed()).toBeLessThan(COMMAND_TIMEOUT_MS / 2);
+  expect(elapsed()).toBeLessThan(100);
   expect(refused.data).toMatchObject({ code: 503, reason: 'log_unavailable', temporary: true });
   expect((await node.get('/health/live')).status).toBe(200);
   expect(await (await node.get('/health/ready')).json()).toMatchObject({ ready: false, broker_state: 'away' });
@@ -142,8 +141,7 @@ test('paused: a publish is answered within the command time-out, the breaker ope
   const elapsed = ownTimer();
   const unknown = await publisher.ask('Broadcast', key);
   expect(unknown.data).toMatchObject({ code: 503, reason: 'outcome_unknown', temporary: true });
-  // One of them, and not a second one.
-  expect(elapsed()).toBeLessThan(COMMAND_TIMEOUT_MS * 2);
+  expect(elapsed()).toBeLessThan(COMMAND_TIMEOUT_MS * 1.1 + 100);
   await eventually(
     async () => (await publisher.publish(TOPIC, 'no')).data.reason === 'log_unavailable',
     'the breaker to open',

@@ -347,3 +347,21 @@ describe('a complete chat (guide 003), in the namespace /messaging', () => {
     ]);
   });
 });
+
+test.each(['/', '/messaging'])(
+  'in %s what is not of conversations keeps the names and all the words of the server',
+  async (namespace) => {
+    const user = `other-${namespace.length}`;
+    const token = await tokenOf(user, { claims: { subscribe: ['news.today', '@me'] } });
+    const client = await open(user, namespace, { auth: { token } });
+    const backend = async (path: string, body: object): Promise<void> => {
+      const authorization = `Bearer ${await tokenOf('shop', { roles: ['service'] })}`;
+      const init = { method: 'POST', headers: { authorization }, body: JSON.stringify(body) };
+      expect((await fetch(`${server.url}${path}`, init)).status).toBe(200);
+    };
+    await backend('/api/publish', { topic: 'news.today', payload: 'rain' });
+    expect((await client.next('message'))[0]).toMatchObject({ topic: 'news.today', payload: 'rain' });
+    await backend('/api/publish', { target_user: user, payload: 'only for you' });
+    expect((await client.next('direct'))[0]).toMatchObject({ payload: 'only for you' });
+  },
+);

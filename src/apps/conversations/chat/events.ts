@@ -1,15 +1,17 @@
 /** The namespace `/messaging` of Socket.IO, with the events of a complete chat (guide 003): a table over the frames of the application. */
 import type { JsonValue } from '../../../protocol/frames.ts';
-import type { ClientEvent, EventAnswer, EventTable, PublishedEvent, ServerEvent } from '../../app.ts';
+import type { ClientEvent, EventTable, ServerEvent } from '../../app.ts';
 import { CHAT_NAMES } from '../field-names.ts';
-import { messageOf, present } from '../facade-message.ts';
+import { membership, publishedAs, telling, typing } from '../facade-events.ts';
+import { present } from '../facade-message.ts';
 import { placeOf } from '../message-id.ts';
 import { messageIdOf } from '../messages/payload.ts';
 import type { LiveEvent } from '../positions/live.ts';
-import { conversationOf, liveTopicOf, topicOf } from '../topic.ts';
 import { answeredMessage, errorOf, idIn, pageOf, recordOf, textIn } from '../event-arguments.ts';
 import { bodyOf, chatMessage } from './message.ts';
 import { statusAmong } from './status.ts';
+
+const failed = telling(CHAT_NAMES);
 
 export const CHAT_EVENTS: EventTable = {
   namespace: '/messaging',
@@ -31,8 +33,8 @@ export const CHAT_EVENTS: EventTable = {
         return { event: 'message_sent', args: [{ optimisticId, message, success: true }] };
       },
     },
-    typing: typing(true),
-    stop_typing: typing(false),
+    typing: typing(true, failed),
+    stop_typing: typing(false, failed),
     mark_as_read: {
       type: 'X-ConversationRead',
       data: ([given]) => {
@@ -46,7 +48,7 @@ export const CHAT_EVENTS: EventTable = {
       type: 'X-ConversationMessages',
       data: ([given]) => ({ ...pageOf(given), withoutDeleted: true, withPositions: true }),
       answered: (answer, [given]) => {
-        if (!answer.ok) return failed(answer);
+        if (!answer.ok) return failed(answer, []);
         const messages = answer['messages'] as unknown as Parameters<typeof chatMessage>[0][];
         const positions = answer['positions'] as unknown as Parameters<typeof statusAmong>[1];
         const shown = messages.map((message) => chatMessage(message, statusAmong(message, positions)));
@@ -66,8 +68,8 @@ export const CHAT_EVENTS: EventTable = {
     add_reaction: reaction(false),
     remove_reaction: reaction(true),
     // As clients of later versions of the same product have them.
-    typing_start: typing(true),
-    typing_stop: typing(false),
+    typing_start: typing(true, failed),
+    typing_stop: typing(false, failed),
     mark_messages_read: {
       type: 'X-ConversationRead',
       data: ([given]) => ({ conversation: idIn(given) }),
@@ -80,43 +82,21 @@ export const CHAT_EVENTS: EventTable = {
     event: 'connection_success',
     args: [{ userId: principal.user, socketId: socket, connectionTime: Math.round(tookMs) }],
   }),
-  published: (publication) => {
-    const { type, topic, payload, from } = publication;
-    if (type === 'DirectMessage') return { event: 'notification', args: [{ from, ...recordOf(payload) }] };
-    if (topic === topicOf(conversationOf(topic))) return told(publication);
-    return live(conversationOf(topic), payload as unknown as LiveEvent);
-  },
-};
-
-/** `null` for a conversation that is no longer followed: it is nobody's fault. */
-function failed(answer: EventAnswer): ServerEvent | null {
-  return answer.ok ? null : { event: 'error', args: [errorOf(answer, CHAT_NAMES)] };
-}
-
-function membership(type: 'Subscribe' | 'Unsubscribe', event: string): ClientEvent {
-  return {
-    type,
-    data: ([given]) => ({ topics: [topicOf(idIn(given)), liveTopicOf(idIn(given))] }),
-    answered: (answer, [given]) => {
-      const rejected = (answer['rejected'] ?? []) as readonly JsonValue[];
-      const conversationId = idIn(given);
-      return answer.ok && rejected.length === 0
-        ? { event, args: [{ conversationId }] }
-        : {
-            event: 'error',
-            args: [{ conversationId, message: 'Access denied to this conversation', code: 'not_found' }],
-          };
+  published: publishedAs({
+    message: (message, conversationId) => ({
+      event: 'new_message',
+      args: [{ message: chatMessage(message), conversationId }],
+    }),
+    changes: {
+      edited: 'message_edited',
+      deleted: 'message_deleted',
+      reaction: 'message_reaction',
+      members: 'members_changed',
     },
-  };
-}
-
-function typing(isTyping: boolean): ClientEvent {
-  return {
-    type: 'X-ConversationTyping',
-    data: ([given]) => ({ conversation: idIn(given), isTyping }),
-    answered: failed,
-  };
-}
+    change: 'conversation_updated',
+    live,
+  }),
+};
 
 function reaction(isRemoved: boolean): ClientEvent {
   return {
@@ -130,29 +110,6 @@ function reaction(isRemoved: boolean): ClientEvent {
 function placed(given: JsonValue | undefined): { readonly conversation: string; readonly sequence: number } {
   return placeOf(textIn(given, 'messageId') ?? '') ?? { conversation: 'none', sequence: 1 };
 }
-
-function told(publication: PublishedEvent): ServerEvent {
-  const { topic, from, payload, client_id: clientId } = publication;
-  const conversationId = conversationOf(topic);
-  const message = messageOf(publication);
-  if (message !== null)
-    return {
-      event: 'new_message',
-      args: [{ message: chatMessage(message), conversationId }],
-      ...(clientId !== undefined && { except: { clientId } }),
-    };
-  const { event, of, ...rest } = recordOf(payload);
-  const messageId = typeof of === 'number' ? messageIdOf(conversationId, of) : undefined;
-  const named = EVENTS[typeof event === 'string' ? event : ''] ?? 'conversation_updated';
-  return { event: named, args: [present({ conversationId, messageId, userId: from, ...rest })] };
-}
-
-const EVENTS: Readonly<Record<string, string>> = {
-  edited: 'message_edited',
-  deleted: 'message_deleted',
-  reaction: 'message_reaction',
-  members: 'members_changed',
-};
 
 function live(conversationId: string, event: LiveEvent): ServerEvent {
   const { user } = event;

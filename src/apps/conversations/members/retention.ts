@@ -4,6 +4,7 @@
  */
 import type { Transaction } from 'kysely';
 import type { Ports } from '../ports.ts';
+import { numberUpTo } from '../messages/number.ts';
 import type { Tables } from '../tables.ts';
 import { topicOf } from '../topic.ts';
 
@@ -76,7 +77,7 @@ function deletePiece({ database }: RetentionPorts, place: Place, cutoff: Date): 
     if (locked === undefined) return null;
     const first = await firstKept(tables, place, { ...locked, cutoff });
     if (first <= locked.first) return null;
-    const gone = await messagesBefore(tables, place, first);
+    const gone = await numberUpTo(tables, place, first - 1);
     for (const table of ['reactions', 'events'] as const)
       await tables
         .deleteFrom(table)
@@ -92,25 +93,6 @@ function deletePiece({ database }: RetentionPorts, place: Place, cutoff: Date): 
       .execute();
     return first;
   });
-}
-
-/** The number of the last message before a sequence; `null`: there is none that is still there. */
-async function messagesBefore(
-  tables: Transaction<Tables>,
-  { tenant, id }: Place,
-  first: number,
-): Promise<number | null> {
-  const last = await tables
-    .selectFrom('events')
-    .select('message')
-    .where('tenant', '=', tenant)
-    .where('conversation', '=', id)
-    .where('sequence', '<', first)
-    .where('message', 'is not', null)
-    .orderBy('sequence', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return last?.message ?? null;
 }
 
 async function firstKept(

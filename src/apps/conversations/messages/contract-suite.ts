@@ -6,12 +6,11 @@ import { readPage } from '../store.ts';
 import { TYPES } from './body.ts';
 import { edit } from './edit.ts';
 import { messagesOf, type PageInput } from './page.ts';
-import { NO_UPLOADS } from './ports.ts';
 import { react } from './react.ts';
 import { remove } from './remove.ts';
 import { search } from './search.ts';
 import { send, type SentMessage } from './send.ts';
-import { actorOf, makeConversation, rigOf, type Rig } from './test-rig.ts';
+import { actorOf, makeConversation, rigOf, type Rig, NO_UPLOADS } from './test-rig.ts';
 import type { MessageView } from './view.ts';
 
 const [ada, bob, eve] = [actorOf('ada'), actorOf('bob'), actorOf('eve')];

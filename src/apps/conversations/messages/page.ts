@@ -6,6 +6,7 @@ import type { Actor, Ports } from '../ports.ts';
 import type { Tables } from '../tables.ts';
 import { placeProblem } from './body.ts';
 import { refuseField } from './ports.ts';
+import { numberUpTo } from './number.ts';
 import { readable } from './reading.ts';
 import { COLUMNS, viewsAt, type EventRow, type MessageView } from './view.ts';
 
@@ -105,20 +106,8 @@ async function countOf(
   }: { readonly tenant: string; readonly id: string; readonly messages: number; readonly first: number },
   { after, to }: ReadableRange,
 ): Promise<number> {
-  const numberAt = async (sequence: number): Promise<number> => {
-    const row = await database
-      .tables<Tables>()
-      .selectFrom('events')
-      .select('message')
-      .where('tenant', '=', tenant)
-      .where('conversation', '=', id)
-      .where('sequence', '<=', sequence)
-      .where('message', 'is not', null)
-      .orderBy('sequence', 'desc')
-      .limit(1)
-      .executeTakeFirst();
-    return row?.message ?? 0;
-  };
+  const numberAt = async (sequence: number): Promise<number> =>
+    (await numberUpTo(database.tables<Tables>(), { tenant, id }, sequence)) ?? 0;
   const isWhole = after === 0 && first <= 1;
   const [newest, older] = await Promise.all([
     to === Number.MAX_SAFE_INTEGER ? messages : numberAt(to),

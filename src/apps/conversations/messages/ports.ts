@@ -33,9 +33,6 @@ export interface Uploads {
   claim(naming: Naming, named: readonly string[]): MaybePromise<readonly Attachment[] | null>;
 }
 
-/** Nobody has uploaded anything. */
-export const NO_UPLOADS: Uploads = { claim: () => null };
-
 export function refuseField({ host }: Pick<Ports, 'host'>, { field, problem }: BadField): Refusal {
   return host.refuse('invalid_field', `${field}: ${problem}`, { details: { field } });
 }

@@ -10,7 +10,10 @@ import type { Actor } from '../ports.ts';
 import { senderOf } from '../sending.ts';
 import { settings } from '../settings.ts';
 import { createConversation } from '../store.ts';
-import { NO_UPLOADS, type MessagePorts, type Uploads } from './ports.ts';
+import type { MessagePorts, Uploads } from './ports.ts';
+
+/** Nobody has uploaded anything. */
+export const NO_UPLOADS: Uploads = { claim: () => null };
 
 export interface Rig {
   readonly ports: MessagePorts;

@@ -1,5 +1,7 @@
 /** Messages as readers of pages get them: what is true now, not what was said first. */
+import type { Selectable } from 'kysely';
 import type { Database } from '../../../database/database.ts';
+import type { Tables } from '../tables.ts';
 import { messageIdOf, readMessage, type MessagePayload } from './payload.ts';
 
 interface Reaction {
@@ -24,18 +26,6 @@ export interface MessageView extends Omit<MessagePayload, 'event'> {
   readonly reactions?: readonly Reaction[];
 }
 
-export interface EventRow {
-  readonly conversation: string;
-  readonly sequence: number;
-  readonly message: number | null;
-  readonly sender: string;
-  readonly client_id: string | null;
-  readonly payload: string;
-  readonly sent_at: Date;
-  readonly edited_at: Date | null;
-  readonly deleted_at: Date | null;
-}
-
 export const COLUMNS = [
   'conversation',
   'sequence',
@@ -47,6 +37,8 @@ export const COLUMNS = [
   'edited_at',
   'deleted_at',
 ] as const;
+
+export type EventRow = Pick<Selectable<Tables['events']>, (typeof COLUMNS)[number]>;
 
 export async function viewsOf(
   database: Database,
