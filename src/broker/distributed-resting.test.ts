@@ -1,56 +1,31 @@
 /** The distributed broker lets go of silent topics that only patterns bring, and loses nothing by it. */
 import { expect, test } from 'vitest';
-import { SeededRandom } from '../simulation/seeded-random.ts';
-import { SimulatedLogs } from '../simulation/simulated-logs.ts';
-import { SimulatedRedis } from '../simulation/simulated-redis.ts';
-import { VirtualClock } from '../simulation/virtual-clock.ts';
 import type { Retained } from './broker.ts';
 import { layDown } from './record.ts';
-import { DistributedBroker } from './distributed.ts';
+import { DistributedRig, KEEP, SILENCE_MS, TTL_MS } from './test-rig-distributed.ts';
 
-const KEEP = { messages: 100, ageMs: 3_600_000, bytes: 1_000_000 };
-const SILENCE_MS = 20_000;
 const REST_MS = 600_000;
-const TTL_MS = 7_200_000;
 const TOPIC = 'chat.a';
 
-class Rig {
-  readonly clock = new VirtualClock();
-  readonly redis: SimulatedRedis;
-  readonly logs: SimulatedLogs;
-  readonly broker: DistributedBroker;
+class Rig extends DistributedRig {
   /** What the listener was told, in order. */
-  readonly told: string[] = [];
+  readonly told: string[];
   /** Topics that Redis was asked about in the way that lets them begin and live on. */
   heads = 0;
 
   constructor() {
-    const random = new SeededRandom(1);
-    const witness = { stored: () => {}, renamed: () => {}, lost: () => {} };
-    this.redis = new SimulatedRedis(this.clock, random, witness, (topic, notice) => this.logs.published(topic, notice));
-    this.logs = new SimulatedLogs(this.redis);
+    const told: string[] = [];
+    super(REST_MS, {
+      published: ({ topic, position }) => void told.push(`${topic} ${position?.sequence}`),
+      epochChanged: (topic, _epoch, first) => void told.push(`${topic} from ${first} another epoch`),
+      forgotten: (topic) => void told.push(`${topic} forgotten`),
+    });
+    this.told = told;
     const heads = this.logs.heads.bind(this.logs);
     this.logs.heads = (topics, reply) => {
       this.heads += topics.length;
       heads(topics, reply);
     };
-    const options = {
-      retention: { rules: [], fallback: KEEP, direct: KEEP },
-      append: { pendingMessages: 100, pendingBytes: 100_000 },
-      reads: { atOnce: 4, waiting: 100 },
-      tail: { messages: 10, bytes: 10_000, totalBytes: 1_000_000 },
-      silenceMs: SILENCE_MS,
-      restMs: REST_MS,
-      topicTtlMs: TTL_MS,
-    };
-    this.broker = new DistributedBroker(options, this.logs, this.clock, this.clock);
-    void this.broker.start({
-      published: ({ topic, position }) => void this.told.push(`${topic} ${position?.sequence}`),
-      epochChanged: (topic, _epoch, first) => void this.told.push(`${topic} from ${first} another epoch`),
-      renumbered: () => {},
-      withdrawn: () => {},
-      forgotten: (topic) => void this.told.push(`${topic} forgotten`),
-    });
   }
 
   get resting(): [followed: number, resting: number] {
@@ -72,24 +47,6 @@ class Rig {
     const draft = { payload: '1', from: 'ada', clientId: undefined, trace: undefined, idempotencyKey: undefined };
     this.broker.publish(topic, draft, () => {});
     this.settle();
-  }
-
-  /** Everything that is under way happens. */
-  settle(): void {
-    while (this.logs.pending > 0 || this.clock.hasTurn) {
-      this.clock.endTurn();
-      this.logs.work(0);
-      this.logs.deliverAnswer(0);
-      this.logs.deliverNotice();
-    }
-  }
-
-  /** Time passes beat by beat, and what is asked meanwhile is answered. */
-  pass(ms: number): void {
-    for (let passed = 0; passed < ms; passed += 1_000) {
-      this.clock.advance(1_000);
-      this.settle();
-    }
   }
 
   /** Publishes, and loses the notice on the way. */

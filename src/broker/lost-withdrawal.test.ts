@@ -1,48 +1,19 @@
 /** A node that the notice of a withdrawal does not reach gives up what it keeps all the same, as soon as it hears anything. */
 import { expect, test } from 'vitest';
-import { SeededRandom } from '../simulation/seeded-random.ts';
-import { SimulatedLogs } from '../simulation/simulated-logs.ts';
-import { SimulatedRedis } from '../simulation/simulated-redis.ts';
-import { VirtualClock } from '../simulation/virtual-clock.ts';
-import { DistributedBroker } from './distributed.ts';
+import { DistributedRig, KEEP, SILENCE_MS } from './test-rig-distributed.ts';
 import { layDown } from './record.ts';
 
-const KEEP = { messages: 100, ageMs: 3_600_000, bytes: 1_000_000 };
-const SILENCE_MS = 20_000;
 const REST_MS = 60_000;
 const TOPIC = 'owned.a';
 
-class Rig {
-  readonly clock = new VirtualClock();
-  readonly redis: SimulatedRedis;
-  readonly logs: SimulatedLogs;
-  readonly broker: DistributedBroker;
+class Rig extends DistributedRig {
   /** Up to where the node was told to give up what it keeps. */
-  readonly withdrawn: number[] = [];
+  readonly withdrawn: number[];
 
   constructor(filter: string) {
-    const witness = { stored: () => {}, renamed: () => {}, lost: () => {} };
-    this.redis = new SimulatedRedis(this.clock, new SeededRandom(1), witness, (topic, notice) =>
-      this.logs.published(topic, notice),
-    );
-    this.logs = new SimulatedLogs(this.redis);
-    const options = {
-      retention: { rules: [], fallback: KEEP, direct: KEEP },
-      append: { pendingMessages: 100, pendingBytes: 100_000 },
-      reads: { atOnce: 4, waiting: 100 },
-      tail: { messages: 10, bytes: 10_000, totalBytes: 1_000_000 },
-      silenceMs: SILENCE_MS,
-      restMs: REST_MS,
-      topicTtlMs: 7_200_000,
-    };
-    this.broker = new DistributedBroker(options, this.logs, this.clock, this.clock);
-    void this.broker.start({
-      published: () => {},
-      epochChanged: () => {},
-      renumbered: () => {},
-      withdrawn: (_topic, upTo) => void this.withdrawn.push(upTo),
-      forgotten: () => {},
-    });
+    const withdrawn: number[] = [];
+    super(REST_MS, { withdrawn: (_topic, upTo) => void withdrawn.push(upTo) });
+    this.withdrawn = withdrawn;
     this.broker.retain(filter, () => {});
     this.settle();
     for (const sequence of [1, 2, 3]) this.append(sequence);
@@ -84,22 +55,6 @@ class Rig {
     });
     this.settle();
     return seen;
-  }
-
-  settle(): void {
-    while (this.logs.pending > 0 || this.clock.hasTurn) {
-      this.clock.endTurn();
-      this.logs.work(0);
-      this.logs.deliverAnswer(0);
-      this.logs.deliverNotice();
-    }
-  }
-
-  pass(ms: number): void {
-    for (let passed = 0; passed < ms; passed += 1_000) {
-      this.clock.advance(1_000);
-      this.settle();
-    }
   }
 }
 

@@ -1,8 +1,6 @@
 /** One small world: a node with the real core, clients that check it, and faults, all drawn from a seed. */
 import { DeadLetters } from '../actor/dead-letters.ts';
 import { Supervisor } from '../actor/supervisor.ts';
-import { Authenticator } from '../auth/authenticator.ts';
-import { secretKey } from '../auth/verification-key.ts';
 import { MemoryBroker } from '../broker/memory.ts';
 import { DistributedBroker } from '../broker/distributed.ts';
 import {
@@ -34,13 +32,14 @@ import { DECISIONS, drawConditions, limitsOf, USUAL, type Conditions, type World
 import { FaultyRights, PLANTED_FAULT } from './faulty-rights.ts';
 import { Ledger } from './ledger.ts';
 import { SeededRandom } from './seeded-random.ts';
+import { simulatedAuthenticator } from './simulated-auth.ts';
 import { SimulatedBroker } from './simulated-broker.ts';
 import { SimulatedRedisBroker, type MakeDistributedBroker } from './simulated-redis-broker.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { drawOwner, OWNED, SimulatedOwner } from './simulated-owner.ts';
 import { SimulatedTable } from './simulated-table.ts';
 import { SimulatedLink } from './simulated-link.ts';
-import { SECRET, tokenOf } from './simulated-token.ts';
+import { tokenOf } from './simulated-token.ts';
 import { drawTraced, type Traced } from './traced.ts';
 import { promise, Violation } from './violation.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -150,18 +149,7 @@ export class World {
     const stride = random.between(1, 3);
     const coalesceMs = random.pick([0, 0, 0, COALESCE_MS]);
     const mode = new NodeMode('sim', 'x', 'key', () => {});
-    const authenticator = new Authenticator(
-      {
-        keys: [secretKey('jwt_secret', Buffer.from(SECRET))],
-        algorithms: ['HS256'],
-        issuer: undefined,
-        audience: undefined,
-        leewaySecs: 0,
-        requireExpiry: false,
-        cacheSize: 10,
-      },
-      clock,
-    );
+    const authenticator = simulatedAuthenticator(clock);
     const rate = { perSecond: 1e9, burst: 1e9 };
     const settings: ContextSettings = {
       flushing: { sliceMs: 0, readSliceMs: 0, stride, coalesceMs },

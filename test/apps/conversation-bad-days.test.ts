@@ -1,32 +1,23 @@
 /** Conversations of two nodes on bad days: the database stops, Redis is emptied. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { app } from '../../src/apps/conversations/app.ts';
+import { openAppNodes } from '../harness/app-nodes.ts';
 import { connect, type Connection } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
-import { POSTGRESQL, startPostgresql, type PostgresqlServer } from '../harness/postgresql-server.ts';
-import { startRedis, type RedisServer } from '../harness/redis-server.ts';
-import { openServer, type TestServer } from '../harness/server.ts';
+import { POSTGRESQL, type PostgresqlServer } from '../harness/postgresql-server.ts';
+import type { RedisServer } from '../harness/redis-server.ts';
+import type { TestServer } from '../harness/server.ts';
 import { tokenOf } from '../harness/tokens.ts';
 
 describe.skipIf(POSTGRESQL === null)('conversations on bad days', () => {
   let postgresql: PostgresqlServer;
   let redis: RedisServer;
-  const nodes: TestServer[] = [];
+  let nodes: readonly [TestServer, TestServer];
+  let stop: () => Promise<void>;
   beforeAll(async () => {
-    [postgresql, redis] = await Promise.all([startPostgresql(), startRedis()]);
-    const settings = {
-      'database.url': await postgresql.database(),
-      'database.migrate': 'true',
-      'redis.url': redis.url,
-      'rate_limiting.enabled': 'false',
-    };
-    for (const name of ['a', 'b']) nodes.push(await openServer({ ...settings, 'server.node_name': name }, [app]));
-  });
-  afterAll(async () => {
-    await Promise.all(nodes.map((node) => node.stop()));
-    redis.end();
-    postgresql.end();
-  });
+    ({ postgresql, redis, nodes, stop } = await openAppNodes(app));
+  }, 60_000);
+  afterAll(() => stop());
 
   const open = (user: string, node = 0): Promise<Connection> => connect(nodes[node]?.port ?? 0, { user });
   const begin = async (user: string, other: string): Promise<{ client: Connection; id: string; topic: string }> => {

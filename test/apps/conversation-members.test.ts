@@ -1,13 +1,13 @@
 /** Conversations and their members by frames, on two nodes with one PostgreSQL and one Redis. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { app } from '../../src/apps/conversations/app.ts';
+import { openAppNodes } from '../harness/app-nodes.ts';
 import { connect, type Connection } from '../harness/client.ts';
 import { Backend } from '../harness/backend.ts';
 import { startProcess } from '../harness/process.ts';
 import type { Frame, Position } from '../harness/frames.ts';
-import { POSTGRESQL, startPostgresql, type PostgresqlServer } from '../harness/postgresql-server.ts';
-import { startRedis, type RedisServer } from '../harness/redis-server.ts';
-import { openServer, type TestServer } from '../harness/server.ts';
+import { POSTGRESQL, type PostgresqlServer } from '../harness/postgresql-server.ts';
+import type { TestServer } from '../harness/server.ts';
 import { tokenOf } from '../harness/tokens.ts';
 
 interface Shown {
@@ -40,27 +40,14 @@ async function ask<Answer>(client: Connection, type: string, data: object): Prom
 describe.skipIf(POSTGRESQL === null)('two nodes with conversations', () => {
   let postgresql: PostgresqlServer;
   let url: string;
-  let redis: RedisServer;
   let nodes: readonly [TestServer, TestServer];
 
+  let stop: () => Promise<void>;
+
   beforeAll(async () => {
-    [postgresql, redis] = await Promise.all([startPostgresql(), startRedis()]);
-    url = await postgresql.database();
-    const shared = {
-      'database.url': url,
-      'database.migrate': 'true',
-      'redis.url': redis.url,
-      'rate_limiting.enabled': 'false',
-    };
-    nodes = (await Promise.all(
-      ['n1', 'n2'].map((name) => openServer({ ...shared, 'server.node_name': name }, [app])),
-    )) as unknown as typeof nodes;
+    ({ postgresql, url, nodes, stop } = await openAppNodes(app));
   }, 60_000);
-  afterAll(async () => {
-    await Promise.all(nodes.map((node) => node.stop()));
-    redis.end();
-    postgresql.end();
-  });
+  afterAll(() => stop());
 
   const open = (user: string, node = 0, roles = ['user']): Promise<Connection> =>
     connect(nodes[node]?.port ?? 0, { user, roles });

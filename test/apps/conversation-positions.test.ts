@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { app } from '../../src/apps/conversations/app.ts';
 import { recountVerb } from '../../src/apps/conversations/positions/verbs.ts';
+import { openAppNodes } from '../harness/app-nodes.ts';
 import { connect, type Connection } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
-import { POSTGRESQL, startPostgresql, type PostgresqlServer } from '../harness/postgresql-server.ts';
-import { startRedis, type RedisServer } from '../harness/redis-server.ts';
-import { openServer, type TestServer } from '../harness/server.ts';
+import { POSTGRESQL } from '../harness/postgresql-server.ts';
+import type { TestServer } from '../harness/server.ts';
 import { tokenOf } from '../harness/tokens.ts';
 
 interface Shown {
@@ -32,27 +32,13 @@ async function subscribedTo(client: Connection): Promise<readonly string[]> {
 }
 
 describe.skipIf(POSTGRESQL === null)('positions over two nodes', () => {
-  let postgresql: PostgresqlServer;
-  let redis: RedisServer;
   let nodes: readonly [TestServer, TestServer];
+  let stop: () => Promise<void>;
 
   beforeAll(async () => {
-    [postgresql, redis] = await Promise.all([startPostgresql(), startRedis()]);
-    const shared = {
-      'database.url': await postgresql.database(),
-      'database.migrate': 'true',
-      'redis.url': redis.url,
-      'rate_limiting.enabled': 'false',
-    };
-    nodes = (await Promise.all(
-      ['n1', 'n2'].map((name) => openServer({ ...shared, 'server.node_name': name }, [app])),
-    )) as unknown as typeof nodes;
+    ({ nodes, stop } = await openAppNodes(app));
   }, 60_000);
-  afterAll(async () => {
-    await Promise.all(nodes.map((node) => node.stop()));
-    redis.end();
-    postgresql.end();
-  });
+  afterAll(() => stop());
 
   const open = (user: string, node = 0): Promise<Connection> => connect(nodes[node]?.port ?? 0, { user });
   const group = async (owner: Connection, members: readonly string[]): Promise<string> =>

@@ -5,9 +5,7 @@ import { AppEvents } from '../../apps/app-events.ts';
 import { app } from '../../apps/conversations/app.ts';
 import { settings } from '../../apps/conversations/settings.ts';
 import { startApps } from '../../apps/run.ts';
-import { Authenticator } from '../../auth/authenticator.ts';
 import { Rights } from '../../auth/rights.ts';
-import { secretKey } from '../../auth/verification-key.ts';
 import { DistributedBroker } from '../../broker/distributed.ts';
 import { buildContext } from '../../connection/build-context.ts';
 import type { ConnectionContext, FrameHandler } from '../../connection/context.ts';
@@ -27,11 +25,11 @@ import { silentLog } from '../../telemetry/log.ts';
 import { z } from 'zod';
 import { DECISIONS } from '../conditions.ts';
 import type { SeededRandom } from '../seeded-random.ts';
+import { simulatedAuthenticator } from '../simulated-auth.ts';
 import { SimulatedDatabase } from '../simulated-database.ts';
 import type { SimulatedLink } from '../simulated-link.ts';
 import { SimulatedLogs } from '../simulated-logs.ts';
 import type { SimulatedRedis } from '../simulated-redis.ts';
-import { SECRET } from '../simulated-token.ts';
 import type { VirtualClock } from '../virtual-clock.ts';
 import { MortalClock } from './mortal-clock.ts';
 
@@ -116,18 +114,7 @@ export class ConversationsNode {
       alert: ({ error }) => noted(error),
     });
     this.mode = new NodeMode(name, random.id(), 'key', () => {});
-    const authenticator = new Authenticator(
-      {
-        keys: [secretKey('jwt_secret', Buffer.from(SECRET))],
-        algorithms: ['HS256'],
-        issuer: undefined,
-        audience: undefined,
-        leewaySecs: 0,
-        requireExpiry: false,
-        cacheSize: 10,
-      },
-      clock,
-    );
+    const authenticator = simulatedAuthenticator(clock);
     const rights = new Rights({
       rules: [],
       fallback: { subscribe: ['user'], publish: ['user'] },
