@@ -53,6 +53,8 @@ export interface App<Settings = unknown> {
    * them. Said here and not with `topics`, because it holds before the application starts; a rule of [topics] cannot change it.
    */
   readonly ephemeral?: readonly string[];
+  /** It keeps which users are there: then `host.presence` is there. */
+  readonly presence?: boolean;
   /** Commands of the shell: `./signalbox <app> <verb>`. They run in a process of their own, without `start`. */
   readonly verbs?: readonly Verb<Settings>[];
   /** Called once per node, before the first client. A throw stops the server with the application's name and the reason. */

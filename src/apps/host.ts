@@ -15,6 +15,7 @@ import { reach, type Reached } from '../service/reach.ts';
 import type { Host, User } from './host-api.ts';
 import { messagesOf, type Phase } from './host-messages.ts';
 import type { HostPorts } from './host-ports.ts';
+import { hostPresence } from './host-presence.ts';
 
 const STAGE = /^[a-z][a-z0-9_-]{0,31}$/;
 
@@ -29,6 +30,7 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
     random,
     shared,
     database: ports.database(name),
+    presence: ports.presence === null ? null : hostPresence(calls, ports.presence),
     log,
     clock: context.clock,
     scheduler: context.scheduler,

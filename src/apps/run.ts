@@ -91,9 +91,10 @@ async function start({ app, settings }: LoadedApp, ports: AppPorts, problems: Pr
   const calls = new Calls(app.name, { ...ports, ...ports.limits, clock: ports.context.clock, scheduler }, log);
   const key = `apps.${app.name}`;
   const phase = { isStarting: true };
+  const given = app.presence === true ? ports : { ...ports, presence: null };
   try {
     const parts: unknown = await within(scheduler, START_MS, async () =>
-      app.start(hostOf(calls, log, ports, phase), settings),
+      app.start(hostOf(calls, log, given, phase), settings),
     );
     if (typeof parts === 'object' && parts !== null)
       return { app: app.name, parts, places: app.places ?? [], ephemeral: app.ephemeral, calls, log };
