@@ -138,7 +138,7 @@ export interface HostPresence {
   ): Promise<ReadonlySet<string> | Refusal>;
   /**
    * Told on one node when a user has come or has gone, the last of the user's connections on any node: perhaps twice, and never
-   * when that node dies at this moment. What a killed node has left is told by another one.
+   * when that node dies at this moment. When a node was killed, another one tells of its users.
    */
   onChange(told: (change: PlaceChange) => MaybePromise<void>): void;
 }

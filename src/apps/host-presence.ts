@@ -1,4 +1,4 @@
-/** Who is in places of an application: presence of the server (docs/presence.md), in topics that no client can name. */
+/** Users in places of an application: presence of the server (docs/presence.md), in topics that no client can name. */
 import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import { appTopic, isTopicName, tenantOf, wireName } from '../protocol/topic.ts';
 import type { Presence } from '../presence/presence.ts';
@@ -22,7 +22,7 @@ export function hostPresence(calls: Calls, { service, isOpen, deadlineMs }: Pres
       const topic = topicOf(tenant, place);
       if (!isOpen(id) || presence.has(id, topic)) return;
       const identity = { member: user, who: JSON.stringify({ user }).slice(1, -1) };
-      // What the store does not take is told it again.
+      // The store is told again when it does not take it.
       presence.enter(id, topic, identity, '{}', () => {});
     },
     leave: ({ id, principal: { tenant } }, place) => presence.leave(id, topicOf(tenant, place), 'left', null),

@@ -187,7 +187,7 @@ export function presenceStoreContract(name: string, make: MakePresenceStore): vo
       expect(await probe.remove(A)).toEqual({ removed: 0, isMore: false });
     });
 
-    test('of a topic of an application it is answered who has come or gone, whoever else is told only numbers', async () => {
+    test('an application is answered which members of its topic have come and gone, also where readers are told only numbers', async () => {
       const probe = await start({ from: 2, below: 1 });
       const place = appTopic('', 'chat', 'online.1');
       const touched = async (owner: string, changes: Parameters<typeof probe.apply>[1]): Promise<unknown> => {

@@ -1,6 +1,6 @@
-/** Who is online, told to those who share a conversation: on two nodes, to raw clients and to those of both guides. */
+/** Members hear of one another who is online: on two nodes, as raw clients and as those of both guides. */
 import { readFile } from 'node:fs/promises';
-import pg from 'pg';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { app } from '../../src/apps/conversations/app.ts';
 import { openAppNodes } from '../harness/app-nodes.ts';
@@ -66,16 +66,14 @@ describe.skipIf(POSTGRESQL === null)('who is online, on two nodes', () => {
     await told(bob, 'user_online ada');
     const laptop = await open('ada', 1);
     expect(await online(bob, id)).toEqual(['ada', 'bob']);
-    phone.close();
-    await phone.closed;
-    laptop.close();
-    await laptop.closed;
+    await phone.close();
+    await laptop.close();
     // Back within the grace, on the other node.
     const again = await open('ada');
     expect(await online(again, id)).toEqual(['ada', 'bob']);
     const cy = await open('cy');
     await told(bob, 'user_online cy');
-    again.close();
+    await again.close();
     await told(bob, 'user_offline ada');
     await told(cy, 'user_offline ada');
     expect(await online(bob, id)).toEqual(['bob', 'cy']);
@@ -112,7 +110,7 @@ describe.skipIf(POSTGRESQL === null)('who is online, on two nodes', () => {
 
   test('D-13: clients of both guides are told what the one that types is called, by its account, in one shape', async () => {
     // The tables of the application of accounts, which is started by nobody here.
-    const database = new pg.Client(url);
+    const database = new Client(url);
     await database.connect();
     const tables = new URL('../../src/apps/accounts/migrations/0001-accounts.sql', import.meta.url);
     await database.query(`create schema accounts; set search_path to accounts; ${await readFile(tables, 'utf8')}`);

@@ -18,8 +18,7 @@ export function onlineParts(host: Host, ports: Ports): OnlineParts {
   const { presence } = host;
   if (presence === null || !ports.settings.online)
     return { frames: {}, connected: () => {}, stop: () => Promise.resolve() };
-  const { publish, isRefusal, log } = host;
-  const online = new Online({ ...ports, host: { publish, isRefusal, log, presence } });
+  const online = new Online({ ...ports, host: { ...host, presence } });
   return {
     frames: {
       'X-ConversationOnline': host.frame({
