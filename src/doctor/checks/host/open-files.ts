@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Check } from '../../check.ts';
 import { ok, warn } from '../../finding.ts';
 
-/** Beside connections of clients: of Redis, the database, logs, the process itself. */
+/** Beside connections of clients: those to other servers, logs, the process itself. */
 const OTHERS = 200;
 
 export const hostOpenFiles: Check = {
