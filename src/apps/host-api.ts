@@ -34,6 +34,12 @@ export interface Host {
   /** For an application that says so (`database` of App); `null` for others. */
   readonly database: Database | null;
 
+  /**
+   * What an application that this one uses (`uses` of App) offers.
+   * @throws RangeError when this one does not say that it uses it, or it offers nothing
+   */
+  used<Offers extends object>(app: string): Offers;
+
   /** Types the handler by its schema. */
   frame<Data = undefined>(definition: FrameDefinition<Data>): Frame;
   route<A extends Access, Query = Readonly<Record<string, string>>>(
