@@ -35,10 +35,10 @@ export interface Host {
   readonly database: Database | null;
 
   /**
-   * What an application that this one uses (`uses` of App) offers.
+   * What an application that this one uses (`uses` of App) offers: of the type that its public file names.
    * @throws RangeError when this one does not say that it uses it, or it offers nothing
    */
-  used<Offers extends object>(app: string): Offers;
+  used(app: string): unknown;
 
   /** Types the handler by its schema. */
   frame<Data = undefined>(definition: FrameDefinition<Data>): Frame;

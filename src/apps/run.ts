@@ -224,9 +224,9 @@ async function stopAll(running: readonly Running[], graceMs: number): Promise<vo
 
 /** What an application is given of those that it uses. */
 function usedBy({ name, uses = [] }: App, offers: ReadonlyMap<string, object | undefined>): Host['used'] {
-  return <Offers extends object>(app: string): Offers => {
+  return (app) => {
     const offered = uses.includes(app) ? offers.get(app) : undefined;
-    if (offered !== undefined) return offered as Offers;
+    if (offered !== undefined) return offered;
     throw new RangeError(
       uses.includes(app)
         ? `used ${quote(app)}: it offers nothing`

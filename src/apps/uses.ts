@@ -20,7 +20,7 @@ export function usesProblems(apps: readonly Named[]): Problem[] {
   return inOrder(apps).flat().length === apps.length ? [] : [circle(apps)];
 }
 
-/** Rounds: each uses only what stands in those before it. What is in a circle, or uses such a one, is in none. */
+/** Rounds: each uses only applications of those before it. An application in a circle, or one that uses it, is in none. */
 export function inOrder<T extends Named>(apps: readonly T[]): readonly (readonly T[])[] {
   const rounds: T[][] = [];
   const placed = new Set<string>();

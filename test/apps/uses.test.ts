@@ -23,7 +23,7 @@ const porter = (log: string[], uses: readonly string[] = ['greeter']): App => ({
   name: 'porter',
   uses,
   start: (host) => {
-    log.push(`porter starts: ${host.used<Greeter>('greeter').greet('ada')}`);
+    log.push(`porter starts: ${(host.used('greeter') as Greeter).greet('ada')}`);
     return {
       stop: async () => {
         await new Promise((resolve) => setImmediate(resolve));
@@ -70,7 +70,7 @@ test('conversations offer themselves: another application opens one, and speaks 
     name: 'desk',
     uses: ['conversations'],
     start: (host: Host) => {
-      offered = host.used<Conversations>('conversations');
+      offered = host.used('conversations') as Conversations;
       return {};
     },
   };

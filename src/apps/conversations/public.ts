@@ -1,6 +1,6 @@
 /**
  * What conversations offer to other applications, and the only file of theirs that those import:
- * `uses: ['conversations']`, then `host.used<Conversations>('conversations')`. Rights are not asked: it is the application's word.
+ * `uses: ['conversations']`, then `host.used('conversations') as Conversations`. Rights are not asked: it is the application's word.
  */
 import type { Refusal } from '../../protocol/errors.ts';
 import { openNamed, type Metadata } from './members/making.ts';
@@ -10,9 +10,7 @@ import type { MessagePorts } from './messages/ports.ts';
 import { send, type SendInput, type SentMessage } from './messages/send.ts';
 import { liveTopicOf, topicOf } from './topic.ts';
 
-export type { MessagePage, Metadata, PageInput, SentMessage };
-
-export interface Opening {
+interface Opening {
   readonly tenant: string;
   /** 1 to 128 of [A-Za-z0-9_-], of the caller's making: unguessable, or unknown to those who may not know of it. */
   readonly id: string;
@@ -21,14 +19,14 @@ export interface Opening {
   readonly members: readonly { readonly user: string; readonly role: 'member' | 'reader'; readonly label?: string }[];
 }
 
-export interface SendingOf extends Omit<SendInput, 'withLabel' | 'isTrusted'> {
+interface SendingOf extends Omit<SendInput, 'withLabel' | 'isTrusted'> {
   readonly tenant: string;
   readonly sender: string;
   /** Characters of the content; without, as the settings of conversations say. */
   readonly maxContent?: number | undefined;
 }
 
-export interface Changed {
+interface Changed {
   readonly status?: 'active' | 'resolved' | 'closed';
   readonly name?: string | null;
   readonly metadata?: Metadata;
