@@ -37,6 +37,12 @@ export interface Host {
   /** For an application that says so (`presence` of App); `null` for others. */
   readonly presence: HostPresence | null;
 
+  /**
+   * What an application that this one uses (`uses` of App) offers: of the type that its public file names.
+   * @throws RangeError when this one does not say that it uses it, or it offers nothing
+   */
+  used(app: string): unknown;
+
   /** Types the handler by its schema. */
   frame<Data = undefined>(definition: FrameDefinition<Data>): Frame;
   route<A extends Access, Query = Readonly<Record<string, string>>>(

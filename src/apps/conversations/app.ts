@@ -16,6 +16,7 @@ import { claimUploads } from '../media/uploads.ts';
 import type { FacadePorts } from './facade-ports.ts';
 import { messageTopics } from './messages/topics.ts';
 import { namesOf } from './positions/names.ts';
+import { offeredBy } from './public.ts';
 import { positionParts } from './positions/parts.ts';
 import { onlineParts } from './presence/parts.ts';
 import { moverOf } from './positions/moving.ts';
@@ -83,6 +84,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
           messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),
           { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) },
         ],
+        offers: offeredBy(ports),
         stop: async () => {
           await Promise.all([relay.stop(), jobs.stop(), online.stop()]);
           await Promise.all([sender.settled(), positions.stop()]);
