@@ -1,4 +1,5 @@
 /** The answers of all nodes as one, for the views that have such a form. Each row says which node it comes from. */
+import { FACTS } from './admin-facts.ts';
 import type { NodeAnswer } from './all-nodes.ts';
 import { APP_DEAD_LETTERS } from './app-dead-letters.ts';
 import { MAX_PAGE } from './page-size.ts';
@@ -25,6 +26,7 @@ export const MERGED: Readonly<Record<string, View>> = {
   },
   '/admin/trace': { byDefault: false, isPaged: false, merge: each },
   [APP_DEAD_LETTERS]: { byDefault: false, isPaged: false, merge: each },
+  [FACTS]: { byDefault: false, isPaged: false, merge: each },
   '/admin/dead-letters': { byDefault: false, isPaged: false, merge: each },
   '/admin/emergency-status': { byDefault: true, isPaged: false, merge: each },
 };

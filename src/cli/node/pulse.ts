@@ -2,6 +2,7 @@
 import type { Operations } from '../../node/operations.ts';
 import { Pulse } from '../../node/pulse.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import type { LoadWatch } from '../../telemetry/load-watch.ts';
 import type { Remainder } from '../../telemetry/round.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Core } from './core.ts';
@@ -13,6 +14,7 @@ export function buildPulse(
   { node, mode, context }: Core,
   operations: Operations,
   storage: Storage,
+  load: LoadWatch,
   failed: () => void,
 ): Pulse {
   const { supervisor, router, users, presence } = context;
@@ -21,6 +23,7 @@ export function buildPulse(
     operations.beat();
     router.beat();
     presence?.presence.sweep();
+    load.beat();
   };
   const sweepUsers = (): Remainder =>
     mode.beat % SWEEP_USERS_BEATS === 0 || users.isSweeping ? users.sweep(clock.elapsed()) : 'nothing';

@@ -3,6 +3,17 @@ import type { Check } from '../check.ts';
 import { configurationValidity } from './configuration/validity.ts';
 import { hostNodeVersion } from './host/node-version.ts';
 import { hostOpenFiles } from './host/open-files.ts';
+import { nodesConfigurations } from './nodes/configurations.ts';
 import { nodesReached } from './nodes/reached.ts';
+import { nodesVersions } from './nodes/versions.ts';
+import { redisCondition } from './redis/condition.ts';
 
-export const CHECKS: readonly Check[] = [hostNodeVersion, hostOpenFiles, configurationValidity, nodesReached];
+export const CHECKS: readonly Check[] = [
+  hostNodeVersion,
+  hostOpenFiles,
+  configurationValidity,
+  nodesReached,
+  nodesVersions,
+  nodesConfigurations,
+  redisCondition,
+];

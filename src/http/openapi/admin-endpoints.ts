@@ -5,6 +5,7 @@ import { CONNECTIONS_QUERY, TOPICS_QUERY } from '../admin-views.ts';
 import { APP_DEAD_LETTERS, APP_DEAD_LETTERS_QUERY } from '../app-dead-letters.ts';
 import { PROFILE } from '../profile.ts';
 import type { Endpoint } from './endpoint.ts';
+import { FACTS_ENDPOINTS } from './facts-endpoints.ts';
 
 const outcome = z
   .object({
@@ -102,6 +103,7 @@ const paging = {
 const ADMIN = { tag: 'administration', role: 'admin' } as const;
 
 const VIEWS: readonly Endpoint[] = [
+  ...FACTS_ENDPOINTS,
   {
     ...ADMIN,
     method: 'GET',
