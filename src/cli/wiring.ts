@@ -108,7 +108,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     database: () => database,
   };
   const views = [
-    ...adminViewRoutes(node, bus, operations),
+    ...adminViewRoutes(node, bus, storage.views, operations),
     factsRoute(clock, () => nodeFacts(facts)),
     appDeadLetterRoute(name, () => running?.deadLetters ?? new Map()),
   ];

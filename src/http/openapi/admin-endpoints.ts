@@ -110,7 +110,11 @@ const VIEWS: readonly Endpoint[] = [
     path: '/admin/nodes',
     operation: 'nodes',
     summary: 'Every live node of the service.',
-    response: z.object({ total: z.int(), nodes: z.array(member) }),
+    response: z.object({
+      total: z.int(),
+      nodes: z.array(member),
+      problem: z.string().nullable().describe('why other nodes are not seen; null when they are'),
+    }),
   },
   {
     ...ADMIN,
