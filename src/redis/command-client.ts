@@ -2,7 +2,10 @@
 import { Cluster, type Redis } from 'ioredis';
 import type { Scheduler } from '../telemetry/clock.ts';
 import { connectCommands, type ConnectionOptions } from './connection.ts';
-import { failureOf, NOT_CONNECTED, RedisFailure, TIMED_OUT } from './failure.ts';
+import { failureOf, NOT_CONNECTED, TIMED_OUT } from './failure.ts';
+import { Pipe } from './pipe.ts';
+
+export { isFailure } from './failure.ts';
 
 export type Command = readonly [name: string, ...args: (string | number)[]];
 
@@ -22,17 +25,23 @@ export class CommandClient {
   private readonly timeoutMs: number;
   private readonly scheduler: Scheduler;
   private readonly client: Redis | Cluster;
+  /** Of a connection for writes to one server; else the library sends. */
+  private pipe: Pipe | null = null;
 
-  constructor(options: ConnectionOptions, role: string, events: ClientEvents, scheduler: Scheduler) {
-    this.client = connectCommands(options, role);
+  constructor(options: ConnectionOptions, role: 'read' | 'write', events: ClientEvents, scheduler: Scheduler) {
+    const client = connectCommands(options, role);
+    this.client = client;
     this.timeoutMs = options.commandTimeoutMs;
     this.scheduler = scheduler;
     this.client.on('ready', () => {
       this.isReady = true;
+      if (role === 'write' && !(client instanceof Cluster))
+        this.pipe = Pipe.on(client.stream, () => this.reconnect());
       events.ready();
     });
     this.client.on('close', () => {
       this.isReady = false;
+      this.pipe = null;
       events.lost();
     });
     // The library gives up for good when a Sentinel tells of a failover while it is connecting.
@@ -75,12 +84,15 @@ export class CommandClient {
     };
     // An answer that comes later is of no use any more.
     const timer = this.scheduler.after(this.timeoutMs, () => settle(commands.map(() => TIMED_OUT)));
+    if (this.pipe !== null) return this.pipe.send(commands, settle);
     const sent = this.client instanceof Cluster ? sendEach(this.client, commands) : sendTogether(this.client, commands);
     sent.then(settle, (error: unknown) => settle(commands.map(() => failureOf(error))));
   }
 
   /** Sends one command to every server that takes writes. */
   async sendToAll(command: Command): Promise<Results> {
+    const { pipe } = this;
+    if (pipe !== null) return new Promise((resolve) => pipe.send([command], resolve));
     const [name, ...args] = command;
     const nodes = this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
     return Promise.all(nodes.map((node) => node.call(name, ...args).catch(failureOf)));
@@ -128,8 +140,4 @@ function sendEach(cluster: Cluster, commands: readonly Command[]): Promise<Resul
       }),
     ),
   );
-}
-
-export function isFailure(result: unknown): result is RedisFailure {
-  return result instanceof RedisFailure;
 }
