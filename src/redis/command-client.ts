@@ -4,10 +4,14 @@ import type { Scheduler } from '../telemetry/clock.ts';
 import { connectCommands, type ConnectionOptions } from './connection.ts';
 import { failureOf, NOT_CONNECTED, TIMED_OUT } from './failure.ts';
 import { Pipe } from './pipe.ts';
+import { flatArguments, type Arguments } from './resp.ts';
 
 export { isFailure } from './failure.ts';
 
 export type Command = readonly [name: string, ...args: (string | number)[]];
+
+/** A command that may have arguments encoded already. */
+export type Sendable = readonly [name: string, ...args: (string | number | Arguments)[]];
 
 /** One result or {@link RedisFailure} for each command. */
 export type Results = readonly unknown[];
@@ -35,8 +39,7 @@ export class CommandClient {
     this.scheduler = scheduler;
     this.client.on('ready', () => {
       this.isReady = true;
-      if (role === 'write' && !(client instanceof Cluster))
-        this.pipe = Pipe.on(client.stream, () => this.reconnect());
+      if (role === 'write' && !(client instanceof Cluster)) this.pipe = Pipe.on(client.stream, () => this.reconnect());
       events.ready();
     });
     this.client.on('close', () => {
@@ -73,7 +76,7 @@ export class CommandClient {
   }
 
   /** @param answered called once, with one result for each command */
-  send(commands: readonly Command[], answered: (results: Results) => void): void {
+  send(commands: readonly Sendable[], answered: (results: Results) => void): void {
     if (!this.isReady) return answered(commands.map(() => NOT_CONNECTED));
     let isOpen = true;
     const settle = (results: Results): void => {
@@ -122,17 +125,17 @@ function connectNode(node: Redis): void {
   if (node.status === 'wait') node.connect().catch(() => {});
 }
 
-async function sendTogether(redis: Redis, commands: readonly Command[]): Promise<Results> {
+async function sendTogether(redis: Redis, commands: readonly Sendable[]): Promise<Results> {
   const pipeline = redis.pipeline();
-  for (const [name, ...args] of commands) pipeline.call(name, ...args);
+  for (const [name, ...args] of commands) pipeline.call(name, ...flatArguments(args));
   const answers = (await pipeline.exec()) ?? [];
   return answers.map(([error, value]) => (error === null || error === undefined ? value : failureOf(error)));
 }
 
-function sendEach(cluster: Cluster, commands: readonly Command[]): Promise<Results> {
+function sendEach(cluster: Cluster, commands: readonly Sendable[]): Promise<Results> {
   return Promise.all(
     commands.map(([name, ...args]) =>
-      cluster.call(name, ...args).catch((error: unknown) => {
+      cluster.call(name, ...flatArguments(args)).catch((error: unknown) => {
         const failure = failureOf(error);
         // The slot has moved: nothing was answered, and the next command finds it.
         if (failure.code === 'MOVED' || failure.code === 'ASK') cluster.refreshSlotsCache();

@@ -3,7 +3,7 @@
  * without the library, which goes on opening, closing and watching the connection.
  */
 import type { Socket } from 'node:net';
-import type { Command, Results } from './command-client.ts';
+import type { Results, Sendable } from './command-client.ts';
 import { failureOf, isFailure, NOT_CONNECTED } from './failure.ts';
 import { encodeCommand, ReplyReader, UNFINISHED } from './resp.ts';
 import { takeOver } from './take-over.ts';
@@ -38,7 +38,7 @@ export class Pipe {
   }
 
   /** @param answered called once, with one result for each command */
-  send(commands: readonly Command[], answered: (results: Results) => void): void {
+  send(commands: readonly Sendable[], answered: (results: Results) => void): void {
     const { stream } = this;
     if (!stream.writable) return answered(commands.map(() => NOT_CONNECTED));
     if (commands.length === 0) return answered([]);

@@ -13,14 +13,35 @@ const ZERO = 48;
 const MINUS = 45;
 const NOTHING = Buffer.alloc(0);
 
-/** One command as it is sent. */
-export function encodeCommand(parts: readonly (string | number)[]): string {
-  let text = `*${parts.length}\r\n`;
-  for (const part of parts) text += encodePart(part);
-  return text;
+/** Arguments that are the same in many commands: encoded once. */
+export class Arguments {
+  readonly parts: readonly (string | number)[];
+  readonly text: string;
+
+  constructor(...parts: readonly (string | number)[]) {
+    this.parts = parts;
+    this.text = parts.map(encodePart).join('');
+  }
 }
 
-export function encodePart(part: string | number): string {
+/** One command as it is sent. */
+export function encodeCommand(command: readonly (string | number | Arguments)[]): string {
+  let count = 0;
+  let text = '';
+  for (const part of command) {
+    const isMany = typeof part === 'object';
+    count += isMany ? part.parts.length : 1;
+    text += isMany ? part.text : encodePart(part);
+  }
+  return `*${count}\r\n${text}`;
+}
+
+/** The arguments one by one, for the client library. */
+export function flatArguments(parts: readonly (string | number | Arguments)[]): (string | number)[] {
+  return parts.flatMap((part) => (typeof part === 'object' ? part.parts : [part]));
+}
+
+function encodePart(part: string | number): string {
   const text = typeof part === 'number' ? String(part) : part;
   return `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
 }
