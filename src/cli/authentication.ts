@@ -24,6 +24,17 @@ function verificationKeys({ auth }: Config): VerificationKey[] {
   return auth.public_key === undefined ? keys : [...keys, publicKeyFromPem('public_key', auth.public_key)];
 }
 
+/** The secrets that all nodes, and whoever looks at them, must have in common: by key of the configuration. */
+export function comparedSecrets({ auth, admin }: Config): ReadonlyMap<string, Uint8Array> {
+  const all = [
+    ['auth.jwt_secret', auth.jwt_secret],
+    ['auth.jwt_previous_secret', auth.jwt_previous_secret],
+    ['auth.public_key', auth.public_key],
+    ['admin.token', admin.token],
+  ] as const;
+  return new Map(all.flatMap(([key, secret]) => (secret === undefined ? [] : [[key, secretBytes(secret)] as const])));
+}
+
 /** The published key set, when there is one. */
 export function buildKeySet({ auth }: Config, log: Log): KeySet | undefined {
   if (auth.jwks_url === undefined) return undefined;
