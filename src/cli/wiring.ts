@@ -8,12 +8,14 @@ import { answerView } from '../http/admin-elsewhere.ts';
 import { appDeadLetterRoute } from '../http/app-dead-letters.ts';
 import { adminViewRoutes } from '../http/admin-views.ts';
 import { metricsRoutes } from '../http/metrics.ts';
+import { secretsView } from '../http/secrets-view.ts';
 import { userConnectionView } from '../http/user-connections.ts';
 import type { Node } from '../node/node.ts';
 import { Operations } from '../node/operations.ts';
 import type { Route } from '../node/route.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
+import { comparedSecrets } from './authentication.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
 import { runApps } from './node/apps.ts';
 import { joinControl } from './node/control.ts';
@@ -93,6 +95,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const looking = [
     ...adminViewRoutes(node, bus, operations),
     appDeadLetterRoute(name, () => running?.deadLetters ?? new Map()),
+    secretsView(name, comparedSecrets(config)),
   ];
   const admin = adminRoutes(config, core, storage, looking, isWorker, logs);
 

@@ -4,5 +4,18 @@ import { configurationValidity } from './configuration/validity.ts';
 import { hostNodeVersion } from './host/node-version.ts';
 import { hostOpenFiles } from './host/open-files.ts';
 import { nodesReached } from './nodes/reached.ts';
+import { secretsFiles } from './secrets/files.ts';
+import { secretsSame } from './secrets/same.ts';
+import { secretsStrength } from './secrets/strength.ts';
+import { TOKEN_CHECKS } from './tokens/all.ts';
 
-export const CHECKS: readonly Check[] = [hostNodeVersion, hostOpenFiles, configurationValidity, nodesReached];
+export const CHECKS: readonly Check[] = [
+  hostNodeVersion,
+  hostOpenFiles,
+  configurationValidity,
+  nodesReached,
+  secretsStrength,
+  secretsFiles,
+  secretsSame,
+  ...TOKEN_CHECKS,
+];
