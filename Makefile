@@ -66,6 +66,7 @@ ifneq ($(MISSING),)
 	  if [ -n "$$made" ]; then rm -f $$policy; fi; \
 	else echo "not root on Debian, so not installed: $(MISSING); their tests are skipped"; fi
 endif
+	@node scripts/helm.mjs
 
 format: install
 	oxfmt .
