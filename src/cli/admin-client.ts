@@ -37,7 +37,7 @@ export interface Answer {
 export async function ask(args: Arguments, method: string, path: string, body?: unknown): Promise<Answer> {
   const given = args.text('url') ?? process.env['ADMIN_URL'];
   const url = given === undefined ? await configuredAddress(args, 'admin') : readUrl(given);
-  const headers = { authorization: `Bearer ${await findToken(args, url)}` };
+  const headers = { authorization: `Bearer ${await findToken(args.text('token'), url)}` };
   const payload = body === undefined ? {} : { body: JSON.stringify(body) };
   const request = { method, headers, ...payload, signal: AbortSignal.timeout(TIMEOUT_MS) };
   let response: Response;
@@ -134,8 +134,12 @@ function textOf(cell: unknown): string {
   return typeof cell === 'string' ? cell : JSON.stringify(cell);
 }
 
-async function findToken(args: Arguments, url: URL): Promise<string> {
-  const given = args.text('token') ?? process.env['ADMIN_TOKEN'];
+/**
+ * @param flag what the command line says
+ * @throws UsageError when there is none
+ */
+export async function findToken(flag: string | undefined, url: URL): Promise<string> {
+  const given = flag ?? process.env['ADMIN_TOKEN'];
   if (given !== undefined) return given;
   // Signed with the secret that `make start` generated; it is worth nothing anywhere else.
   if (LOOPBACK.has(url.hostname) && hasDevelopmentSecret()) {
