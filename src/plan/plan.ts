@@ -91,7 +91,9 @@ export function unitOf(name: string): Unit | undefined {
 
 function expectGiven(name: string, value: number): number {
   if (!Object.hasOwn(ASSUMPTIONS, name) && !ROWS.some((row) => row.name === name))
-    throw new TargetError(`expected --set with the name of an assumption or a quantity, got ${JSON.stringify(name)}: --json lists them all`);
+    throw new TargetError(
+      `expected --set with the name of an assumption or a quantity, got ${JSON.stringify(name)}: --json lists them all`,
+    );
   if (!Number.isFinite(value) || value < 0)
     throw new TargetError(`expected --set ${name} as a number from 0, got ${value}: no quantity is below nothing`);
   return value;

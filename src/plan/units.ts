@@ -1,6 +1,18 @@
 /** The units of figures, targets and results: how each is written for people, and what dimension it has. */
 
-export type Unit = 'bytes' | 'bytes/s' | 'bits/s' | 'us' | 'us/s' | 'ms' | 's' | 'count' | '1/s' | 'cores' | 'share' | 'times';
+export type Unit =
+  | 'bytes'
+  | 'bytes/s'
+  | 'bits/s'
+  | 'us'
+  | 'us/s'
+  | 'ms'
+  | 's'
+  | 'count'
+  | '1/s'
+  | 'cores'
+  | 'share'
+  | 'times';
 
 /** Powers of bytes and of seconds: what may be added to what. Counts, shares and cores have neither. */
 export const DIMENSIONS: Readonly<Record<Unit, readonly [bytes: number, seconds: number]>> = {

@@ -32,7 +32,6 @@ export async function measureCrowd(server: OwnServer, { sizes, say }: Rig): Prom
   const open = (): Promise<Peer[]> => openPeers(tokens, { port: server.port, format: framesOf(), prefix: PREFIX });
   let peers: Peer[] = [];
   const accept = await microsOf(server, async () => (peers = await open()));
-  const opened = await residentAtRest(server);
   const subscribe = await microsOf(server, () => inParallel(peers, (peer, at) => peer.subscribe([at % TOPICS])));
   const subscribed = await residentAtRest(server);
   await inParallel(peers, (peer, at) => peer.subscribe(furtherTopics(at)));

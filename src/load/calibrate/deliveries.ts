@@ -60,7 +60,8 @@ export async function measureDeliveries(server: OwnServer, { sizes, say }: Rig):
     const { micros, frameBytes, publishFrameBytes } = await measureRound(server, round, at, sizes.effort);
     samples.push({ counts: countsOf(round), measured: micros });
     // All but the batched are alike; the last is that of many subscribers.
-    if (!round.isBatched && round.fanOut > 0) wire = { frame_bytes: frameBytes, publish_frame_bytes: publishFrameBytes };
+    if (!round.isBatched && round.fanOut > 0)
+      wire = { frame_bytes: frameBytes, publish_frame_bytes: publishFrameBytes };
   }
   const [turn = 0, publication = 0, publicationKb = 0, write = 0, delivery = 0, batched = 0, deliveryKb = 0] =
     leastSquares(samples);

@@ -33,7 +33,9 @@ function solved(samples: readonly Sample[], columns: readonly number[]): number[
   ]);
   const size = columns.length;
   for (let at = 0; at < size; at += 1) {
-    const pivot = rows.slice(at).reduce((best, row, step) => (Math.abs(row[at] ?? 0) > Math.abs(rows[best]?.[at] ?? 0) ? at + step : best), at);
+    const pivot = rows
+      .slice(at)
+      .reduce((best, row, step) => (Math.abs(row[at] ?? 0) > Math.abs(rows[best]?.[at] ?? 0) ? at + step : best), at);
     const [top, chosen] = [rows[at] as number[], rows[pivot] as number[]];
     rows[at] = chosen;
     rows[pivot] = top;
@@ -42,7 +44,8 @@ function solved(samples: readonly Sample[], columns: readonly number[]): number[
     for (const [index, row] of rows.entries()) {
       if (index === at) continue;
       const factor = (row[at] ?? 0) / head;
-      for (let column = at; column <= size; column += 1) row[column] = (row[column] ?? 0) - factor * (chosen[column] ?? 0);
+      for (let column = at; column <= size; column += 1)
+        row[column] = (row[column] ?? 0) - factor * (chosen[column] ?? 0);
     }
   }
   return rows.map((row, at) => (row[size] ?? 0) / (row[at] ?? 1));

@@ -55,7 +55,8 @@ export async function startOwnServer(settings: Readonly<Record<string, string>> 
 function servingPort(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
     let said = '';
-    const fail = (why: string): void => reject(new Error(`expected the server to be measured to start, ${why}: ${said}`));
+    const fail = (why: string): void =>
+      reject(new Error(`expected the server to be measured to start, ${why}: ${said}`));
     const timer = setTimeout(() => fail('it did not'), START_MS);
     const hear = (chunk: Buffer): void => {
       if (!timer.hasRef()) return;

@@ -76,7 +76,10 @@ async function measureRest({ redis, first, rig }: Scene): Promise<Rest> {
   return { node, server: (after.cpuMicros - before.cpuMicros) / rig.sizes.restSeconds / 2 };
 }
 
-function idle({ node, server }: Rest, { idle_us }: RestFigures): Pick<RedisFigures, 'redis_idle_us' | 'redis_server_idle_us'> {
+function idle(
+  { node, server }: Rest,
+  { idle_us }: RestFigures,
+): Pick<RedisFigures, 'redis_idle_us' | 'redis_server_idle_us'> {
   return { redis_idle_us: least(node - idle_us), redis_server_idle_us: server };
 }
 
@@ -111,11 +114,8 @@ async function measurePublications(
   const own = await newPeers(first, 1, framesOf(), received);
   await own[0]?.subscribe([RATE_TOPIC]);
   const measure = (burst: number, fanOut: number, turns: number): Promise<Costs> =>
-    measureCosts(
-      { redis, first, second, rest },
-      burst,
-      turns * rig.sizes.effort,
-      (count) => publish(publisher, received, { burst, fanOut }, RATE_TOPIC, count),
+    measureCosts({ redis, first, second, rest }, burst, turns * rig.sizes.effort, (count) =>
+      publish(publisher, received, { burst, fanOut }, RATE_TOPIC, count),
     );
   const alone = await measure(1, 1, ALONE);
   const together = await measure(BURST, 1, TOGETHER);
@@ -126,9 +126,7 @@ async function measurePublications(
   for (const peer of [publisher, ...own, ...other]) peer.destroy();
   const perTurn = (one: number, many: number): number => ((one - many) * BURST) / (BURST - 1);
   const turn = least(perTurn(alone.first, together.first) - turn_us - write_us);
-  const publication = least(
-    together.first - publish_us - message_us - (turn + turn_us + write_us) / BURST,
-  );
+  const publication = least(together.first - publish_us - message_us - (turn + turn_us + write_us) / BURST);
   const serverTurn = least(perTurn(alone.server, together.server));
   return {
     redis_turn_us: turn,

@@ -73,7 +73,8 @@ async function usageOf(address: string): Promise<RedisUsage> {
   const text = await answerOf(url, [...login, 'INFO', 'QUIT']);
   const number = (name: string): number => {
     const found = new RegExp(`^${name}:([\\d.]+)`, 'm').exec(text);
-    if (found === null) throw new Error(`expected ${name} in the INFO of ${url.host}, got ${JSON.stringify(text.slice(0, 200))}`);
+    if (found === null)
+      throw new Error(`expected ${name} in the INFO of ${url.host}, got ${JSON.stringify(text.slice(0, 200))}`);
     return Number(found[1]);
   };
   return {

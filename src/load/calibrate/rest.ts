@@ -14,7 +14,10 @@ export interface RestFigures {
 export async function measureRest({ sizes, say }: Rig): Promise<RestFigures> {
   say('a node at rest');
   // A heartbeat every second instead of every half minute: so many more in the time that is measured.
-  const server = await startOwnServer({ 'websocket.heartbeat_interval_secs': '1', 'websocket.client_timeout_secs': '60' });
+  const server = await startOwnServer({
+    'websocket.heartbeat_interval_secs': '1',
+    'websocket.client_timeout_secs': '60',
+  });
   try {
     const idle = await microsOfSecond(server, sizes.restSeconds);
     const peers = await newPeers(server, CONNECTIONS);

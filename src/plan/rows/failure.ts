@@ -64,7 +64,8 @@ export const STORM: Part = {
       name: 'full_storm_secs',
       unit: 's',
       says: 'until all clients are back after a failure of everything',
-      formula: 'back_off_secs + connections ÷ nodes ÷ min(accepts_per_second, us_per_s ÷ (accept_us + subscriptions × subscribe_us + with_redis × redis_connect_us))',
+      formula:
+        'back_off_secs + connections ÷ nodes ÷ min(accepts_per_second, us_per_s ÷ (accept_us + subscriptions × subscribe_us + with_redis × redis_connect_us))',
       margin: 'tokens are new to nodes that have just started; nothing else to do meanwhile',
     },
     {

@@ -44,7 +44,8 @@ export const LOAD: Part = {
       name: 'delivery_us',
       unit: 'us',
       says: 'processor time of a delivery',
-      formula: 'write_us ÷ joined + with_batching × batched_message_us + (1 − with_batching) × message_us + message_kb_us × payload ÷ kib',
+      formula:
+        'write_us ÷ joined + with_batching × batched_message_us + (1 − with_batching) × message_us + message_kb_us × payload ÷ kib',
       margin: 'every delivery in a write of its own, unless join_secs says more',
     },
   ],

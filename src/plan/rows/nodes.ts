@@ -32,7 +32,8 @@ export const NODES: Part = {
       says: 'nodes that the work needs',
       formula:
         'ceil(min((work_cores + follow_cores × fan_out) ÷ max(0, cpu_share − own_share), work_cores ÷ max(0, cpu_share − own_share − follow_cores)))',
-      margin: 'cpu_share of each core; a publication costs every node that has a subscriber, at most fan_out nodes or all',
+      margin:
+        'cpu_share of each core; a publication costs every node that has a subscriber, at most fan_out nodes or all',
     },
     {
       name: 'nodes_for_connections',
