@@ -1,6 +1,7 @@
 /** `signalbox load --calibrate`: measures the figures of a plan on this machine and writes them to a file. */
 import { writeFileSync } from 'node:fs';
 import { calibrate } from '../load/calibrate/calibrate.ts';
+import { FULL, QUICK } from '../load/calibrate/rig.ts';
 import { FIGURE_NAMES, FIGURES } from '../plan/figures.ts';
 import { formatted } from '../plan/units.ts';
 import { UsageError, type Arguments, type ExitCode } from './command.ts';
@@ -9,8 +10,8 @@ import { version } from './version.ts';
 
 /** What else stands beside --calibrate would say nothing. */
 const OWN = ['calibrate', 'quick', 'out', 'redis'];
-/** Of the full size, and of the quick one. */
-const CONNECTIONS = 10_000;
+/** Connections that are open beside the crowd. */
+const OTHER_PEERS = 300;
 
 /** @throws UsageError */
 export async function runCalibration(args: Arguments, names: readonly string[]): Promise<ExitCode> {
@@ -21,13 +22,13 @@ export async function runCalibration(args: Arguments, names: readonly string[]):
     );
   const out = args.text('out') ?? 'profile.json';
   expectWritable([out]);
-  const isQuick = args.flag('quick');
-  expectDescriptors(isQuick ? CONNECTIONS / 2 : CONNECTIONS);
+  const sizes = args.flag('quick') ? QUICK : FULL;
+  expectDescriptors(sizes.connections + OTHER_PEERS);
   const started = performance.now();
   const say = (what: string): void => {
     process.stderr.write(`${String(Math.round((performance.now() - started) / 1_000)).padStart(4)} s  ${what}\n`);
   };
-  const profile = await calibrate({ isQuick, redis: args.text('redis'), version, say });
+  const profile = await calibrate({ sizes, redis: args.text('redis'), version, say });
   writeFileSync(out, `${JSON.stringify(profile, null, 2)}\n`);
   for (const name of FIGURE_NAMES) {
     const value = profile.figures[name];

@@ -5,22 +5,25 @@ import { measureCrowd, type CrowdFigures } from './crowd.ts';
 import { measureDeliveries, type DeliveryFigures } from './deliveries.ts';
 import { connectionKernelMemory } from './kernel-memory.ts';
 import { measureLogs, type LogFigures } from './logs.ts';
-import { startOwnServer } from './own-server.ts';
+import { OWN_COMMAND, startOwnServer } from './own-server.ts';
 import { measureRedis } from './redis-nodes.ts';
 import { namedRedis, startOwnRedis, type RedisServer } from './redis-server.ts';
 import { measureRest, type RestFigures } from './rest.ts';
-import { FULL, QUICK, type Rig } from './rig.ts';
+import { FULL, type Rig, type Sizes } from './rig.ts';
 
 export interface CalibrationOptions {
-  readonly isQuick: boolean;
+  readonly sizes: Sizes;
+  /** Starts the command line of Signalbox; as this process was started itself when it is missing. */
+  readonly command?: readonly string[];
   /** Of the Redis to use; without, one is started where there is a redis-server. */
   readonly redis: string | undefined;
   readonly version: string;
   readonly say: (what: string) => void;
 }
 
-export async function calibrate({ isQuick, redis: url, version, say }: CalibrationOptions): Promise<Profile> {
-  const rig: Rig = { sizes: isQuick ? QUICK : FULL, say };
+export async function calibrate(options: CalibrationOptions): Promise<Profile> {
+  const { sizes, redis: url, version } = options;
+  const rig: Rig = { command: OWN_COMMAND, ...options };
   const kernel = connectionKernelMemory();
   const redis = url === undefined ? await startOwnRedis() : await namedRedis(url);
   try {
@@ -38,7 +41,7 @@ export async function calibrate({ isQuick, redis: url, version, say }: Calibrati
         processors: cpus().length,
         os: `${type()} ${release()}`,
         redis: await versionOf(redis),
-        quick: isQuick,
+        quick: sizes.effort < FULL.effort,
         notes: [...(kernel.note === null ? [] : [kernel.note]), ...(redis === null ? [noRedis] : [])],
       },
       figures: { ...alone, connection_kernel_bytes: kernel.bytes, ...together },
@@ -51,7 +54,7 @@ export async function calibrate({ isQuick, redis: url, version, say }: Calibrati
 type Alone = CrowdFigures & LogFigures & DeliveryFigures & RestFigures;
 
 async function measureAlone(rig: Rig): Promise<Alone> {
-  const server = await startOwnServer();
+  const server = await startOwnServer(rig);
   try {
     const crowd = await measureCrowd(server, rig);
     const logs = await measureLogs(server, rig);

@@ -6,7 +6,7 @@ import { AwaitedCount } from './awaited-count.ts';
 import { leastSquares, type Sample } from './least-squares.ts';
 import type { OwnServer } from './own-server.ts';
 import type { Peer } from './peer.ts';
-import { framesOf, microsOf, newPeers, PAYLOAD_BYTES, type Rig } from './rig.ts';
+import { framesOf, leastOf, microsOf, newPeers, PAYLOAD_BYTES, SLICES, type Rig } from './rig.ts';
 
 export interface Round {
   readonly fanOut: number;
@@ -99,17 +99,19 @@ async function measureRound(server: OwnServer, round: Round, topic: number, effo
   const [publisher] = (await newPeers(server, 1, framesOf(payloadBytes))) as [Peer];
   try {
     for (const reader of readers) await reader.subscribe([topic]);
-    const turns = Math.ceil((round.publications * effort) / round.burst);
-    await publish(publisher, received, round, topic, Math.ceil(turns * WARM_UP));
+    const turns = Math.ceil((round.publications * effort) / round.burst / SLICES);
+    await publish(publisher, received, round, topic, Math.ceil(turns * SLICES * WARM_UP));
     const count = turns * round.burst;
     const bytes = readers.map((reader) => reader.bytes);
     const publishBytes = publisher.publishBytes;
-    const micros = await microsOf(server, () => publish(publisher, received, round, topic, turns));
+    const micros = await leastOf(SLICES, () =>
+      microsOf(server, () => publish(publisher, received, round, topic, turns)),
+    );
     const delivered = readers.reduce((sum, reader, at) => sum + reader.bytes - (bytes[at] ?? 0), 0);
     return {
       micros: micros / count,
-      frameBytes: fanOut === 0 ? 0 : delivered / count / fanOut - payloadBytes,
-      publishFrameBytes: (publisher.publishBytes - publishBytes) / count - payloadBytes,
+      frameBytes: fanOut === 0 ? 0 : delivered / count / SLICES / fanOut - payloadBytes,
+      publishFrameBytes: (publisher.publishBytes - publishBytes) / count / SLICES - payloadBytes,
     };
   } finally {
     for (const peer of [publisher, ...readers]) peer.destroy();

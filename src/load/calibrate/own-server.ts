@@ -3,6 +3,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('../../main.ts', import.meta.url));
+/** As this process was started itself: the launcher chooses flags of V8. */
+export const OWN_COMMAND: readonly string[] = [process.execPath, ...process.execArgv, PROGRAM];
 const START_MS = 60_000;
 const STOP_MS = 3_000;
 export const CALIBRATION_SECRET = 'a secret for calibrations only, of 32 bytes or more';
@@ -33,10 +35,14 @@ export interface OwnServer {
   stop(): Promise<void>;
 }
 
-/** @throws Error when it ends, or does not serve in time, with what it said */
-export async function startOwnServer(settings: Readonly<Record<string, string>> = {}): Promise<OwnServer> {
+/** @param command starts the command line of Signalbox. @throws Error when it ends, or does not serve in time, with what it said */
+export async function startOwnServer(
+  { command }: { readonly command: readonly string[] },
+  settings: Readonly<Record<string, string>> = {},
+): Promise<OwnServer> {
   const flags = Object.entries({ ...BOUNDLESS, ...settings }).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-  const child = spawn(process.execPath, [...process.execArgv, PROGRAM, 'serve', ...flags], {
+  const [program = '', ...argv] = command;
+  const child = spawn(program, [...argv, 'serve', ...flags], {
     env: { ...process.env, JWT_SECRET: CALIBRATION_SECRET },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -11,10 +11,11 @@ export interface RestFigures {
   readonly idle_connection_us: number;
 }
 
-export async function measureRest({ sizes, say }: Rig): Promise<RestFigures> {
+export async function measureRest(rig: Rig): Promise<RestFigures> {
+  const { sizes, say } = rig;
   say('a node at rest');
   // A heartbeat every second instead of every half minute: so many more in the time that is measured.
-  const server = await startOwnServer({
+  const server = await startOwnServer(rig, {
     'websocket.heartbeat_interval_secs': '1',
     'websocket.client_timeout_secs': '60',
   });

@@ -23,12 +23,16 @@ export const QUICK: Sizes = { connections: 3_000, topics: 4_000, effort: 1, rest
 /** As short as the smallest run of the load generator needs them. */
 export const PREFIX = 'plan.figure';
 export const PAYLOAD_BYTES = 128;
+/** Of the work of each figure. */
+export const SLICES = 4;
 const LOOK_MS = 150;
 const STILL_LOOKS = 3;
 const LOOKS = 40;
 
 export interface Rig {
   readonly sizes: Sizes;
+  /** Starts the command line of Signalbox. */
+  readonly command: readonly string[];
   readonly say: (what: string) => void;
 }
 
@@ -71,6 +75,15 @@ export async function microsOfAll(servers: readonly OwnServer[], work: () => Pro
   await work();
   const after = await allAtRest(pids);
   return after.map((seconds, at) => (seconds - (before[at] ?? 0)) * 1e6);
+}
+
+/**
+ * The least of several slices of the same work: what other processes of the machine take from its caches is not the server's.
+ */
+export async function leastOf(slices: number, measure: () => Promise<number>): Promise<number> {
+  let least = Infinity;
+  for (let at = 0; at < slices; at += 1) least = Math.min(least, await measure());
+  return least;
 }
 
 /** Resident memory once it stands still: V8 gives some back a moment after the work. */
