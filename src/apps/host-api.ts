@@ -34,6 +34,12 @@ export interface Host {
   /** For an application that says so (`database` of App); `null` for others. */
   readonly database: Database | null;
 
+  /**
+   * What an application that this one uses (`uses` of App) offers: of the type that its public file names.
+   * @throws RangeError when this one does not say that it uses it, or it offers nothing
+   */
+  used(app: string): unknown;
+
   /** Types the handler by its schema. */
   frame<Data = undefined>(definition: FrameDefinition<Data>): Frame;
   route<A extends Access, Query = Readonly<Record<string, string>>>(

@@ -6,7 +6,7 @@ import type { ServiceContext } from '../service/context.ts';
 import type { Random } from '../telemetry/clock.ts';
 import type { MetricEntry } from '../telemetry/metric-entry.ts';
 import type { AppEvents } from './app-events.ts';
-import type { SharedStore } from './host-api.ts';
+import type { Host, SharedStore } from './host-api.ts';
 
 export interface HostPorts {
   /** The name of the node. */
@@ -23,4 +23,9 @@ export interface HostPorts {
   /** @throws when there is a metric of this name */
   readonly addMetric: (entry: MetricEntry) => void;
   readonly alert: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+/** With what differs between applications. */
+export interface OneHostPorts extends HostPorts {
+  readonly used: Host['used'];
 }

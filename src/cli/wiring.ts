@@ -9,6 +9,7 @@ import { doctorRoute, factsRoute } from '../http/admin-facts.ts';
 import { appDeadLetterRoute } from '../http/app-dead-letters.ts';
 import { adminViewRoutes } from '../http/admin-views.ts';
 import { metricsRoutes } from '../http/metrics.ts';
+import { secretsView } from '../http/secrets-view.ts';
 import { userConnectionView } from '../http/user-connections.ts';
 import type { Node } from '../node/node.ts';
 import { Operations } from '../node/operations.ts';
@@ -17,6 +18,7 @@ import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
 import { LoadWatch } from '../telemetry/load-watch.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
 import { systemClock as clock } from '../telemetry/system-clock.ts';
+import { comparedSecrets } from './authentication.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
 import { runApps } from './node/apps.ts';
 import { joinControl } from './node/control.ts';
@@ -111,6 +113,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     ...adminViewRoutes(node, bus, storage.views, operations),
     factsRoute(clock, () => nodeFacts(facts)),
     appDeadLetterRoute(name, () => running?.deadLetters ?? new Map()),
+    secretsView(name, comparedSecrets(config)),
   ];
   const ofAnyNode = onAnyNode(views, { own: name, bus, views: storage.views });
   const looking = [...views, doctorRoute(clock, () => examineSelf(name, config, apps, ofAnyNode))];

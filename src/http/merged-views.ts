@@ -4,6 +4,7 @@ import type { NodeAnswer } from './all-nodes.ts';
 import { APP_DEAD_LETTERS } from './app-dead-letters.ts';
 import { MAX_PAGE } from './page-size.ts';
 import { mergedTrace } from './merged-trace.ts';
+import { SECRETS } from './secrets-view.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -29,6 +30,7 @@ export const MERGED: Readonly<Record<string, View>> = {
   [FACTS]: { byDefault: false, isPaged: false, merge: each },
   '/admin/dead-letters': { byDefault: false, isPaged: false, merge: each },
   '/admin/emergency-status': { byDefault: true, isPaged: false, merge: each },
+  [SECRETS]: { byDefault: false, isPaged: false, merge: each },
 };
 
 /** The query for every node of a page over all of them, or `null` when it reaches further than one answer may. */

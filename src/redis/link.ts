@@ -6,7 +6,7 @@ import { createActor } from 'xstate';
 import type { Clock, Random, Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Channels, type ChannelListener } from './channels.ts';
-import { CommandClient, isFailure, type Command, type Results } from './command-client.ts';
+import { CommandClient, isFailure, type Command, type Results, type Sendable } from './command-client.ts';
 import { Condition } from './condition.ts';
 import { examine, isRefusedLogin, loadScripts, lookAgain, type Examined, type Verdict } from './examination.ts';
 import { NOT_CONNECTED } from './failure.ts';
@@ -192,7 +192,7 @@ export class RedisLink {
   }
 
   /** Sends commands that change something, together and in order. They are sent once or not at all. */
-  write(commands: readonly Command[], answered: (results: Results) => void): void {
+  write(commands: readonly Sendable[], answered: (results: Results) => void): void {
     this.send(this.writer, commands, answered);
   }
 
@@ -234,7 +234,7 @@ export class RedisLink {
     return recentlyEmptied === null ? null : emptied(recentlyEmptied);
   }
 
-  private send(client: CommandClient, commands: readonly Command[], answered: (results: Results) => void): void {
+  private send(client: CommandClient, commands: readonly Sendable[], answered: (results: Results) => void): void {
     if (!this.isAvailable) {
       this.counts.refused += commands.length;
       return answered(commands.map(() => NOT_CONNECTED));

@@ -15,6 +15,7 @@ import { messageFrames } from './messages/frames.ts';
 import { claimUploads } from '../media/uploads.ts';
 import type { FacadePorts } from './facade-ports.ts';
 import { messageTopics } from './messages/topics.ts';
+import { offeredBy } from './public.ts';
 import { positionParts } from './positions/parts.ts';
 import { moverOf } from './positions/moving.ts';
 import { recountVerb } from './positions/verbs.ts';
@@ -77,6 +78,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
           messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),
           { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) },
         ],
+        offers: offeredBy(ports),
         stop: async () => {
           await Promise.all([relay.stop(), jobs.stop()]);
           await Promise.all([sender.settled(), positions.stop()]);

@@ -4,6 +4,7 @@ import type { Config } from '../../config/schema.ts';
 import type { Patient, View } from '../../doctor/patient.ts';
 import type { AdminRoute } from '../../http/admin-access.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import { build } from './build.ts';
 
 /** @param looking the views, for whichever node */
 export async function examineSelf(
@@ -19,6 +20,7 @@ export async function examineSelf(
   ]);
   const patient: Patient = {
     clock,
+    binding: () => Promise.resolve(build.uws_version),
     configuration: { config, problems: [], apps },
     views: { address: name, get: (path) => look(looking, path) },
     urls: [],
