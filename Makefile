@@ -40,6 +40,7 @@ check: install ## types, lint, format, unused code, generated docs, lock files, 
 
 check-types:
 	tsc --noEmit
+	tsc --noEmit --project src/http/console/page
 
 check-lint:
 	oxlint --type-aware

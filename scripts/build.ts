@@ -25,14 +25,26 @@ for (const file of globSync('**/*.{js,d.ts}', { cwd: dist })) {
   const built = withBuiltNames(text);
   if (built !== text) writeFileSync(join(dist, file), built);
 }
-for (const file of globSync('**/*.{lua,html,sql}', { cwd: join(ROOT, 'src') }))
+for (const file of globSync('**/*.{lua,html,sql,css,svg,min.js,LICENSE}', { cwd: join(ROOT, 'src') }))
   cpSync(join(ROOT, 'src', file), join(dist, file));
 await buildClientScript();
+await buildConsole();
 
 /** The client for pages without modules: `<script src="…/signalbox.js">`, then `signalbox.createClient`. */
 async function buildClientScript(): Promise<void> {
   const script = await rolldown({ input: join(dist, 'client/classic/index.js') });
   await script.write({ file: join(dist, 'client/signalbox.js'), format: 'iife', name: 'signalbox', minify: true });
+}
+
+/** The console in one script, in the place of its modules: nobody needs those. */
+async function buildConsole(): Promise<void> {
+  const page = join(dist, 'http/console/page');
+  const script = await rolldown({ input: join(page, 'main.js'), external: /\/uplot\.js$/ });
+  const { output } = await script.generate({ format: 'esm', minify: true });
+  await script.close();
+  for (const made of globSync('**/*.{js,d.ts,map}', { cwd: page })) rmSync(join(page, made));
+  for (const folder of globSync('*/', { cwd: page })) rmSync(join(page, folder), { recursive: true, force: true });
+  writeFileSync(join(page, 'console.js'), output.map((part) => ('code' in part ? part.code : '')).join(''));
 }
 
 /**

@@ -14,6 +14,7 @@ import { Operations } from '../node/operations.ts';
 import type { Route } from '../node/route.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
+import { configuredConsole } from './console.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
 import { runApps } from './node/apps.ts';
 import { joinControl } from './node/control.ts';
@@ -94,9 +95,14 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     ...adminViewRoutes(node, bus, operations),
     appDeadLetterRoute(name, () => running?.deadLetters ?? new Map()),
   ];
-  const admin = adminRoutes(config, core, storage, looking, isWorker, logs);
-
   let port = config.server.port;
+  const clientPort = (): number | null => (config.admin.port === undefined ? null : port);
+  const admin = [
+    ...adminRoutes(config, core, storage, looking, isWorker, logs),
+    // The page of workers comes from their parent.
+    ...(isWorker ? [] : configuredConsole(config, clientPort)),
+  ];
+
   await joinControl(config, core, operations, storage, () => port);
   const askedByNodes = [...looking, userConnectionView(node)];
   views?.start(mode.instance, (request) => answerView(askedByNodes, request, logs.room('http')));

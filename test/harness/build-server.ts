@@ -23,7 +23,7 @@ import { VARIABLE } from './built-server.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What decides how the server is built, and what is built. */
 const SOURCES = [
-  'src/**/*.{ts,lua,html}',
+  'src/**/*.{ts,lua,html,css,svg,min.js}',
   'bin/*.js',
   'scripts/build.ts',
   'test/harness/bu*-server.ts',
