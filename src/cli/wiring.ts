@@ -7,12 +7,15 @@ import type { FrameHandler } from '../connection/context.ts';
 import { answerView } from '../http/admin-elsewhere.ts';
 import { appDeadLetterRoute } from '../http/app-dead-letters.ts';
 import { adminViewRoutes } from '../http/admin-views.ts';
+import { figuresRoute } from '../http/figures.ts';
 import { metricsRoutes } from '../http/metrics.ts';
 import { userConnectionView } from '../http/user-connections.ts';
+import { NodeFigures } from '../node/figures.ts';
 import type { Node } from '../node/node.ts';
 import { Operations } from '../node/operations.ts';
 import type { Route } from '../node/route.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
+import { processUsage } from '../telemetry/process-usage.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
 import { configuredConsole } from './console.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
@@ -77,7 +80,8 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   );
   await storage.broker.start(context.router);
   const upkeep = buildUpkeep(config, context, storage, logs);
-  const pulse = buildPulse(core, operations, storage, () => onEnd('fatal'));
+  const figures = new NodeFigures(node, processUsage);
+  const pulse = buildPulse(core, operations, storage, figures, () => onEnd('fatal'));
   let database: NodeDatabase | null = null;
   const metrics = buildMetrics(core, storage, pulse, logs, () => database);
 
@@ -93,6 +97,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
   const looking = [
     ...adminViewRoutes(node, bus, operations),
+    figuresRoute(name, figures),
     appDeadLetterRoute(name, () => running?.deadLetters ?? new Map()),
   ];
   let port = config.server.port;
