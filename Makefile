@@ -49,6 +49,7 @@ check-rest:
 	node scripts/check-lock.ts
 	node scripts/production-size.ts
 	node scripts/client-size.ts
+	node scripts/console-size.ts
 	oxfmt --check .
 	node scripts/docs.ts --check
 	knip

@@ -7,6 +7,7 @@ import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { consoleBundle } from './console-bundle.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Another place is for tests, whose processes need no types. */
@@ -28,23 +29,12 @@ for (const file of globSync('**/*.{js,d.ts}', { cwd: dist })) {
 for (const file of globSync('**/*.{lua,html,sql,css,svg,min.js,LICENSE}', { cwd: join(ROOT, 'src') }))
   cpSync(join(ROOT, 'src', file), join(dist, file));
 await buildClientScript();
-await buildConsole();
+writeFileSync(join(dist, 'http/console/page/console.js'), await consoleBundle());
 
 /** The client for pages without modules: `<script src="…/signalbox.js">`, then `signalbox.createClient`. */
 async function buildClientScript(): Promise<void> {
   const script = await rolldown({ input: join(dist, 'client/classic/index.js') });
   await script.write({ file: join(dist, 'client/signalbox.js'), format: 'iife', name: 'signalbox', minify: true });
-}
-
-/** The console in one script, in the place of its modules: nobody needs those. */
-async function buildConsole(): Promise<void> {
-  const page = join(dist, 'http/console/page');
-  const script = await rolldown({ input: join(page, 'main.js'), external: /\/uplot\.js$/ });
-  const { output } = await script.generate({ format: 'esm', minify: true });
-  await script.close();
-  for (const made of globSync('**/*.{js,d.ts,map}', { cwd: page })) rmSync(join(page, made));
-  for (const folder of globSync('*/', { cwd: page })) rmSync(join(page, folder), { recursive: true, force: true });
-  writeFileSync(join(page, 'console.js'), output.map((part) => ('code' in part ? part.code : '')).join(''));
 }
 
 /**

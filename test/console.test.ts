@@ -28,7 +28,9 @@ describe('the console is there', () => {
     expect(status).toBe(200);
     // The WebSocket of clients is on the other port, and no third place is named.
     expect(text).toContain(`<meta name="socket" content="ws://127.0.0.1:${port}/ws" />`);
-    expect(headers['content-security-policy']).toContain(`connect-src 'self' ws://127.0.0.1:${port};`);
+    expect(headers['content-security-policy']).toContain(
+      `connect-src 'self' ws://127.0.0.1:${port} wss://127.0.0.1:${port};`,
+    );
   });
 });
 

@@ -25,7 +25,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SOURCES = [
   'src/**/*.{ts,lua,html,css,svg,min.js}',
   'bin/*.js',
-  'scripts/build.ts',
+  'scripts/{build,console-bundle}.ts',
   'test/harness/bu*-server.ts',
   'tsconfig*.json',
   'package*.json',

@@ -11,7 +11,7 @@ export interface Asset {
 }
 
 /** What `index.html` loads. */
-const SCRIPT = 'console.js';
+export const SCRIPT = 'console.js';
 const CHART = 'uplot.js';
 const PAGE = 'http/console/page/';
 const VENDOR = 'http/console/vendor/';

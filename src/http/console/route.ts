@@ -50,14 +50,14 @@ export function consoleRoutes(options: ConsoleOptions): Route[] {
 }
 
 function servePage(html: string, request: HttpRequest, options: ConsoleOptions): HttpResponse {
-  const { isSecure, hosts, url } = socketOf(request, options);
+  const { hosts, url } = socketOf(request, options);
   return compressed(request, 'text/html; charset=utf-8', html.replace(PLACE, PLACE.replace('""', `"${url}"`)), {
     'content-security-policy': [
       "default-src 'none'",
       "script-src 'self'",
       "style-src 'self'",
       "img-src 'self'",
-      `connect-src 'self'${hosts.map((host) => ` ${isSecure ? 'wss' : 'ws'}://${host}`).join('')}`,
+      `connect-src 'self'${hosts.map((host) => ` ws://${host} wss://${host}`).join('')}`,
       "base-uri 'none'",
       "form-action 'none'",
       "frame-ancestors 'none'",
@@ -73,17 +73,17 @@ function servePage(html: string, request: HttpRequest, options: ConsoleOptions):
 function socketOf(
   request: HttpRequest,
   { clientPort, socketUrl }: ConsoleOptions,
-): { readonly isSecure: boolean; readonly hosts: readonly string[]; readonly url: string } {
+): { readonly hosts: readonly string[]; readonly url: string } {
   if (socketUrl !== undefined) {
-    const { protocol, host, href } = new URL(socketUrl);
-    return { isSecure: protocol === 'wss:' || protocol === 'https:', hosts: [host], url: href.replace(/^http/, 'ws') };
+    const { host, href } = new URL(socketUrl);
+    return { hosts: [host], url: href.replace(/^http/, 'ws') };
   }
-  const isSecure = request.header('x-forwarded-proto') === 'https';
   const [own, name] = HOST.exec(request.header('host') ?? '') ?? [];
-  if (own === undefined || name === undefined) return { isSecure, hosts: [], url: '' };
+  if (own === undefined || name === undefined) return { hosts: [], url: '' };
   const port = clientPort();
   const host = port === null ? own : `${name}:${port}`;
-  return { isSecure, hosts: [host], url: `${isSecure ? 'wss' : 'ws'}://${host}/ws` };
+  // A page that came by TLS makes `wss:` of it.
+  return { hosts: [host], url: `ws://${host}/ws` };
 }
 
 function serveAsset(assets: ReadonlyMap<string, Asset>, request: HttpRequest): HttpResponse {

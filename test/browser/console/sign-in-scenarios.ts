@@ -6,7 +6,7 @@ import { heading, openConsole, openSignedIn, serverWithConsole, signIn } from '.
 export function signInScenarios(): void {
   test('the page asks for a token, says why one is refused, and shows the nodes with a good one', async () => {
     const server = await serverWithConsole();
-    const { page, tab, complaints } = await openConsole(server.url);
+    const { page, tab, complaints } = await openConsole(server.url, { fromSources: true });
     await page.getByLabel('Token', { exact: true }).fill('größer');
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('alert').filter({ hasText: 'letters, digits and signs' }).waitFor();

@@ -69,7 +69,11 @@ export function changeForm(desk: Desk, change: Change): ChangeForm {
     setText(problem, '');
     tried.disabled = carried.disabled = true;
     try {
-      const answer = await desk.api.send<Answer>(change.method, change.path(values), bodyOf(desk, change, values, dryRun));
+      const answer = await desk.api.send<Answer>(
+        change.method,
+        change.path(values),
+        bodyOf(desk, change, values, dryRun),
+      );
       setText(said, sentence(answer, dryRun));
       table.show(answer.nodes);
       table.element.hidden = false;
@@ -109,12 +113,25 @@ export function changeForm(desk: Desk, change: Change): ChangeForm {
     form.requestSubmit();
   };
   const element = h('section', { class: 'change', 'aria-labelledby': id });
-  fill(element, h('h2', { id }, change.title), h('p', { class: 'hint' }, change.about), form, problem, said, table.element);
+  fill(
+    element,
+    h('h2', { id }, change.title),
+    h('p', { class: 'hint' }, change.about),
+    form,
+    problem,
+    said,
+    table.element,
+  );
   return { element, tryWith };
 }
 
-function bodyOf(desk: Desk, { fixed = {}, inPath = [], namesAll = false }: Change, values: Values, dryRun: boolean): object {
-  const own = Object.fromEntries(Object.entries(values).filter(([name]) => !inPath.includes(name)));
+function bodyOf(
+  desk: Desk,
+  { fixed = {}, inPath = [], namesAll = false }: Change,
+  values: Values,
+  dryRun: boolean,
+): object {
+  const own = nested(Object.entries(values).filter(([name]) => !inPath.includes(name)));
   const node = desk.node === '*' && !namesAll ? {} : { node: desk.node };
   return { ...fixed, ...own, ...node, dry_run: dryRun };
 }
@@ -124,7 +141,9 @@ function sentence({ applied, connections, messages_per_second: rate, nodes, unti
   if (dryRun) return `Nothing was changed. It would touch ${touched}.`;
   const done = nodes.filter((node) => node.applied).length;
   const end = until === null ? '' : `, until ${until.slice(0, 19).replace('T', ' ')}`;
-  return applied ? `Carried out by ${done} of ${nodes.length} nodes, with ${count(connections)} connections${end}.` : 'No node carried it out.';
+  return applied
+    ? `Carried out by ${done} of ${nodes.length} nodes, with ${count(connections)} connections${end}.`
+    : 'No node carried it out.';
 }
 
 function outcomes(): Table<Outcome> {
@@ -145,4 +164,14 @@ function outcomes(): Table<Outcome> {
       { title: 'Problem', text: ({ problem = '' }) => problem },
     ],
   });
+}
+
+/** `data.message` is the field `message` of `data`. */
+function nested(pairs: readonly (readonly [string, unknown])[]): Values {
+  const made: Record<string, unknown> = {};
+  for (const [name, value] of pairs) {
+    const [outer = '', inner] = name.split('.');
+    made[outer] = inner === undefined ? value : { ...(made[outer] as object | undefined), [inner]: value };
+  }
+  return made;
 }

@@ -11,6 +11,8 @@ export interface Column<R> {
   readonly href?: (row: R) => string;
   /** Makes a button of the text; one without a text is not there. */
   readonly press?: (row: R) => void;
+  /** From where to where a bar reaches, as shares of the width; the text stands beside it for everybody. */
+  readonly bar?: (row: R) => readonly [from: number, to: number];
   /** Class of the cell, for a colour beside the word. */
   readonly mark?: (row: R) => string;
 }
@@ -34,23 +36,37 @@ export class RowElement<R> {
   }
 
   #cell(column: Column<R>, at: number): { readonly cell: HTMLElement; readonly show: (row: R | null) => void } {
-    const { text, href, press, mark, isNumber = false } = column;
-    const inner = href === undefined ? (press === undefined ? null : this.#button(press)) : h('a');
-    const cell = h(at === 0 ? 'th' : 'td', { scope: at === 0 ? 'row' : null }, inner);
+    const { text, href, mark, bar, isNumber = false } = column;
+    const inner = this.#inner(column);
+    const drawn = bar === undefined ? null : h('i');
+    const track = drawn === null ? null : h('span', { class: 'bar', 'aria-hidden': 'true' }, drawn);
+    const cell = h(at === 0 ? 'th' : 'td', { scope: at === 0 ? 'row' : null }, track, inner);
     const target = inner ?? cell;
     const show = (row: R | null): void => {
       setText(target, row === null ? '…' : text(row));
       if (inner instanceof HTMLAnchorElement) showHref(inner, row === null ? '' : (href?.(row) ?? ''));
       if (inner instanceof HTMLButtonElement) inner.hidden = row === null || inner.textContent === '';
+      if (drawn !== null && row !== null) showBar(drawn, bar?.(row) ?? [0, 0]);
       const name = `${isNumber ? 'number ' : ''}${row === null ? '' : (mark?.(row) ?? '')}`;
       if (cell.className !== name) cell.className = name;
     };
     return { cell, show };
   }
 
+  #inner({ href, press, bar }: Column<R>): HTMLElement | null {
+    if (href !== undefined) return h('a');
+    if (press !== undefined) return this.#button(press);
+    return bar === undefined ? null : h('span');
+  }
+
   #button(press: (row: R) => void): HTMLButtonElement {
     return h('button', { type: 'button', click: () => this.#row !== null && press(this.#row) });
   }
+}
+
+function showBar({ style }: HTMLElement, [from, to]: readonly [number, number]): void {
+  style.left = `${from * 100}%`;
+  style.width = `${Math.max(0.5, (to - from) * 100)}%`;
 }
 
 function showHref(link: HTMLAnchorElement, href: string): void {

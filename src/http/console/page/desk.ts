@@ -1,5 +1,6 @@
 /** What a view has: the API, its place, and time that passes only while it is looked at. */
 import type { AdminApi } from './api.ts';
+import type { Clients } from './clients.ts';
 import { h, setText } from './dom.ts';
 import { hrefOf, type Place } from './place.ts';
 
@@ -10,6 +11,7 @@ export interface View {
 
 export class Desk {
   readonly api: AdminApi;
+  readonly clients: Clients;
   readonly place: Place;
   /** The nodes that are asked: `*`, or a name. */
   readonly node: string;
@@ -17,8 +19,9 @@ export class Desk {
   readonly problem = h('p', { role: 'alert', class: 'problem' });
   readonly #closing = new AbortController();
 
-  constructor(api: AdminApi, place: Place) {
+  constructor(api: AdminApi, clients: Clients, place: Place) {
     this.api = api;
+    this.clients = clients;
     this.place = place;
     this.node = place.query.get('node') ?? '*';
   }
@@ -86,9 +89,13 @@ export class Desk {
       setText(this.problem, '');
       return true;
     } catch (error) {
-      if (!this.closed.aborted) setText(this.problem, messageOf(error));
+      this.fail(error);
       return false;
     }
+  }
+
+  fail(error: unknown): void {
+    if (!this.closed.aborted) setText(this.problem, messageOf(error));
   }
 }
 

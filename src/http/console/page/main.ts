@@ -1,5 +1,6 @@
 /** The console: the frame around the views, and the way from one to another. */
 import { AdminApi } from './api.ts';
+import { Clients } from './clients.ts';
 import { Desk } from './desk.ts';
 import { fill, h } from './dom.ts';
 import { NodeChoice } from './node-choice.ts';
@@ -9,6 +10,7 @@ import { VIEWS } from './views/index.ts';
 const FIRST = 'nodes';
 
 const api = new AdminApi();
+const clients = new Clients(api);
 const main = element('main');
 const choice = new NodeChoice(element('node') as HTMLSelectElement, api);
 let open: Desk | null = null;
@@ -26,7 +28,7 @@ function show(isFirst: boolean): void {
   const entry = VIEWS[name];
   if (entry === undefined) return;
   open?.close();
-  const desk = new Desk(api, { ...place, view: name });
+  const desk = new Desk(api, clients, { ...place, view: name });
   open = desk;
   const { title, element: shown } = entry.open(desk);
   const heading = h('h1', { tabindex: -1 }, title);

@@ -36,7 +36,11 @@ export function pagesOf<R>(
   const load = async (offset: number, limit: number): Promise<ListPage<R>> => {
     const given = Object.entries(query()).filter(([, value]) => value !== '');
     const wanted = node === '*' ? Math.max(1, Math.min(limit, REACH - offset)) : limit;
-    const answer = await desk.api.get<Answer>(path, { ...Object.fromEntries(given), node, offset, limit: wanted }, desk.closed);
+    const answer = await desk.api.get<Answer>(
+      path,
+      { ...Object.fromEntries(given), node, offset, limit: wanted },
+      desk.closed,
+    );
     const { total, nodes = [] } = answer;
     const silent = nodes.filter(({ problem }) => problem !== null);
     if (node === '*' && nodes.length === 1 && silent.length === 0) node = nodes[0]?.node ?? node;

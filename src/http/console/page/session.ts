@@ -47,7 +47,7 @@ export class Session {
   }
 
   #ask(why: string): Promise<string> {
-    this.#asking ??= askForToken('Sign in', why, COMES_FROM, this.#check).then((token) => {
+    this.#asking ??= askForToken({ title: 'Sign in', why, hint: COMES_FROM, check: this.#check }).then((token) => {
       this.#token = token;
       this.#asking = null;
       sessionStorage.setItem(KEY, token);
@@ -57,8 +57,23 @@ export class Session {
   }
 }
 
-/** A dialog that ends with a token which the check has found good. */
-export function askForToken(title: string, why: string, hint: string, check: Check): Promise<string> {
+interface TokenQuestion {
+  readonly title: string;
+  readonly why: string;
+  readonly hint: string;
+  readonly check: Check;
+}
+
+export function askForToken(question: TokenQuestion & { readonly canCancel: true }): Promise<string | null>;
+export function askForToken(question: TokenQuestion): Promise<string>;
+/** A dialog that ends with a token which the check has found good, or with `null` where people may do without. */
+export function askForToken({
+  title,
+  why,
+  hint,
+  check,
+  canCancel = false,
+}: TokenQuestion & { readonly canCancel?: boolean }): Promise<string | null> {
   return new Promise((resolve) => {
     const problem = h('p', { role: 'alert', class: 'problem' }, why);
     const input = h('input', {
@@ -80,7 +95,11 @@ export function askForToken(title: string, why: string, hint: string, check: Che
         input.select();
         return;
       }
+      end(token);
+    };
+    const end = (token: string | null): void => {
       dialog.remove();
+      before?.focus();
       resolve(token);
     };
     const form = h(
@@ -97,8 +116,14 @@ export function askForToken(title: string, why: string, hint: string, check: Che
       input,
       h('p', { class: 'hint' }, hint),
       submit,
+      canCancel ? h('button', { type: 'button', click: () => end(null) }, 'Do without') : null,
     );
-    const dialog = h('dialog', { 'aria-labelledby': 'sign-in', cancel: (event) => event.preventDefault() }, form);
+    const cancelled = (event: Event): void => {
+      event.preventDefault();
+      if (canCancel) end(null);
+    };
+    const dialog = h('dialog', { 'aria-labelledby': 'sign-in', cancel: cancelled }, form);
+    const before = document.activeElement instanceof HTMLElement ? document.activeElement : null;
     document.body.append(dialog);
     dialog.showModal();
     input.focus();

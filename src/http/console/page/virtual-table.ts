@@ -129,7 +129,8 @@ export class VirtualTable<R> {
     for (const page of this.#pagesInSight())
       if (!this.#pages.has(page) && !this.#loading.has(page)) void this.#load(page).catch(this.#options.failed);
     for (const [index, row] of this.#shown) if (index < first || index >= end) this.#put(index, row);
-    for (let index = first; index < end; index += 1) this.#rowAt(index).show(this.#pages.get(Math.floor(index / PAGE))?.[index % PAGE] ?? null);
+    for (let index = first; index < end; index += 1)
+      this.#rowAt(index).show(this.#pages.get(Math.floor(index / PAGE))?.[index % PAGE] ?? null);
     this.#above.style.height = `${first * ROW}px`;
     this.#below.style.height = `${Math.max(0, this.#total - end) * ROW}px`;
     // The row of names counts.

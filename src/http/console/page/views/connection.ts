@@ -51,16 +51,30 @@ function factsOf(answer: ConnectionAnswer, rates: Rates): readonly (readonly [st
     ['User', `${answer.tenant === '' ? '' : `${answer.tenant}/`}${answer.user} (${answer.roles.join(', ')})`],
     ['Address', answer.address],
     ['Over', `${answer.transport}, ${answer.format}${answer.batching ? ', batches' : ''}`],
-    ['State', `${answer.state}, open for ${duration(answer.connected_secs)}, silent for ${duration(answer.silent_secs)}`],
+    [
+      'State',
+      `${answer.state}, open for ${duration(answer.connected_secs)}, silent for ${duration(answer.silent_secs)}`,
+    ],
     ['Token', token.expires_at === null ? 'without end' : `until ${dateTime(token.expires_at)}`],
-    ['Mailbox', `${count(lanes.data.messages)} messages, ${bytes(lanes.data.bytes)}, the oldest for ${millis(answer.oldest_age_ms)}`],
+    [
+      'Mailbox',
+      `${count(lanes.data.messages)} messages, ${bytes(lanes.data.bytes)}, the oldest for ${millis(answer.oldest_age_ms)}`,
+    ],
     ['Replies that wait', `${count(lanes.control.messages)}, ${bytes(lanes.control.bytes)}`],
     ['Socket', `${bytes(lanes.socket.buffered_bytes)} not taken yet${lanes.socket.blocked ? ', no room' : ''}`],
     ['Lag', `${count(answer.lag)} messages to be read from the log`],
     ['Written', `${rates.text('messages')} messages per second`],
-    ['Received', `${rates.text('frames')} frames per second, ${count(health.messages_processed)} in all, ${millis(health.processing_time_ms)} each`],
+    [
+      'Received',
+      `${rates.text('frames')} frames per second, ${count(health.messages_processed)} in all, ${millis(health.processing_time_ms)} each`,
+    ],
     ['Inbox', `${count(health.mailbox_size)} frames`],
-    ['Failures', health.last_error === null ? `${health.restart_count} restarts` : `${health.last_error}; ${health.restart_count} restarts`],
+    [
+      'Failures',
+      health.last_error === null
+        ? `${health.restart_count} restarts`
+        : `${health.last_error}; ${health.restart_count} restarts`,
+    ],
     ['Patterns', answer.patterns.join(', ') || 'none'],
     ['Present in', answer.presence.join(', ') || 'no topic'],
   ];
@@ -82,7 +96,12 @@ function subscriptionTable(desk: Desk, rates: Rates): Table<SubscriptionRow> {
       { title: 'Live', text: ({ counts }) => count(counts.live), isNumber: true },
       { title: 'Replayed', text: ({ counts }) => count(counts.replayed), isNumber: true },
       { title: 'Displaced', text: ({ counts }) => count(counts.displaced), isNumber: true },
-      { title: 'Lost', text: ({ counts }) => count(counts.lost), isNumber: true, mark: ({ counts }) => (counts.lost > 0 ? 'bad' : '') },
+      {
+        title: 'Lost',
+        text: ({ counts }) => count(counts.lost),
+        isNumber: true,
+        mark: ({ counts }) => (counts.lost > 0 ? 'bad' : ''),
+      },
       { title: 'Open gap', text: ({ open_gap: gap }) => (gap === null ? '' : JSON.stringify(gap)) },
     ],
   });

@@ -44,7 +44,13 @@ function columnsFor(desk: Desk): Column<Row>[] {
     { title: 'Mailbox', text: (row) => count(row.mailbox_messages), isNumber: true, width: 5 },
     { title: 'Bytes', text: (row) => bytes(row.mailbox_bytes + row.buffered_bytes), isNumber: true, width: 6 },
     { title: 'Oldest', text: ({ oldest_age_ms: age }) => millis(age), isNumber: true, width: 6 },
-    { title: 'Lag', text: ({ lag }) => count(lag), isNumber: true, width: 5, mark: ({ lag }) => (lag > 0 ? 'warn' : '') },
+    {
+      title: 'Lag',
+      text: ({ lag }) => count(lag),
+      isNumber: true,
+      width: 5,
+      mark: ({ lag }) => (lag > 0 ? 'warn' : ''),
+    },
     {
       title: 'State',
       text: ({ state, blocked }) => (blocked ? `${state}, no room` : state),
@@ -72,7 +78,7 @@ export function connectionsView(desk: Desk): View {
       showTotal(sum, page.all, 'connections', pages.hint());
       return page;
     },
-    failed: (error) => void desk.attempt(() => Promise.reject(error)),
+    failed: (error) => desk.fail(error),
   });
   const poll = desk.poll(2_000, () => table.refresh());
   let waiting: ReturnType<typeof setTimeout> | undefined;
