@@ -7,15 +7,19 @@ import type { FrameHandler } from '../connection/context.ts';
 import { answerView } from '../http/admin-elsewhere.ts';
 import { appDeadLetterRoute } from '../http/app-dead-letters.ts';
 import { adminViewRoutes } from '../http/admin-views.ts';
+import { figuresRoute } from '../http/figures.ts';
 import { metricsRoutes } from '../http/metrics.ts';
 import { secretsView } from '../http/secrets-view.ts';
 import { userConnectionView } from '../http/user-connections.ts';
+import { NodeFigures } from '../node/figures.ts';
 import type { Node } from '../node/node.ts';
 import { Operations } from '../node/operations.ts';
 import type { Route } from '../node/route.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
+import { processUsage } from '../telemetry/process-usage.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
 import { comparedSecrets } from './authentication.ts';
+import { configuredConsole } from './console.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
 import { runApps } from './node/apps.ts';
 import { joinControl } from './node/control.ts';
@@ -78,7 +82,8 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   );
   await storage.broker.start(context.router);
   const upkeep = buildUpkeep(config, context, storage, logs);
-  const pulse = buildPulse(core, operations, storage, () => onEnd('fatal'));
+  const figures = new NodeFigures(node, processUsage);
+  const pulse = buildPulse(core, operations, storage, figures, () => onEnd('fatal'));
   let database: NodeDatabase | null = null;
   const metrics = buildMetrics(core, storage, pulse, logs, () => database);
 
@@ -94,12 +99,18 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
   const looking = [
     ...adminViewRoutes(node, bus, operations),
+    figuresRoute(name, figures),
     appDeadLetterRoute(name, () => running?.deadLetters ?? new Map()),
     secretsView(name, comparedSecrets(config)),
   ];
-  const admin = adminRoutes(config, core, storage, looking, isWorker, logs);
-
   let port = config.server.port;
+  const clientPort = (): number | null => (config.admin.port === undefined ? null : port);
+  const admin = [
+    ...adminRoutes(config, core, storage, looking, isWorker, logs),
+    // The page of workers comes from their parent.
+    ...(isWorker ? [] : configuredConsole(config, clientPort)),
+  ];
+
   await joinControl(config, core, operations, storage, () => port);
   const askedByNodes = [...looking, userConnectionView(node)];
   views?.start(mode.instance, (request) => answerView(askedByNodes, request, logs.room('http')));

@@ -1,6 +1,7 @@
 /** The answers of all nodes as one, for the views that have such a form. Each row says which node it comes from. */
 import type { NodeAnswer } from './all-nodes.ts';
 import { APP_DEAD_LETTERS } from './app-dead-letters.ts';
+import { FIGURES_PATH } from './figures.ts';
 import { MAX_PAGE } from './page-size.ts';
 import { mergedTrace } from './merged-trace.ts';
 import { SECRETS } from './secrets-view.ts';
@@ -24,6 +25,7 @@ export const MERGED: Readonly<Record<string, View>> = {
     isPaged: false,
     merge: (answers, query) => ({ ...mergedTrace(answers, query.get('user')), nodes: answers.map(summary) }),
   },
+  [FIGURES_PATH]: { byDefault: false, isPaged: false, merge: each },
   '/admin/trace': { byDefault: false, isPaged: false, merge: each },
   [APP_DEAD_LETTERS]: { byDefault: false, isPaged: false, merge: each },
   '/admin/dead-letters': { byDefault: false, isPaged: false, merge: each },

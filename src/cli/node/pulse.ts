@@ -1,4 +1,5 @@
 /** What a node does once a second. */
+import type { NodeFigures } from '../../node/figures.ts';
 import type { Operations } from '../../node/operations.ts';
 import { Pulse } from '../../node/pulse.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
@@ -13,6 +14,7 @@ export function buildPulse(
   { node, mode, context }: Core,
   operations: Operations,
   storage: Storage,
+  figures: NodeFigures,
   failed: () => void,
 ): Pulse {
   const { supervisor, router, users, presence } = context;
@@ -21,9 +23,11 @@ export function buildPulse(
     operations.beat();
     router.beat();
     presence?.presence.sweep();
+    figures.beat(pulse.lagMs);
   };
   const sweepUsers = (): Remainder =>
     mode.beat % SWEEP_USERS_BEATS === 0 || users.isSweeping ? users.sweep(clock.elapsed()) : 'nothing';
   const sweeps = [...storage.sweeps, () => router.sweep(), sweepUsers];
-  return new Pulse(supervisor, clock, scheduler, { beat, sweeps }, failed);
+  const pulse = new Pulse(supervisor, clock, scheduler, { beat, sweeps }, failed);
+  return pulse;
 }
