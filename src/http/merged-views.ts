@@ -1,4 +1,5 @@
 /** The answers of all nodes as one, for the views that have such a form. Each row says which node it comes from. */
+import { FACTS } from './admin-facts.ts';
 import type { NodeAnswer } from './all-nodes.ts';
 import { APP_DEAD_LETTERS } from './app-dead-letters.ts';
 import { FIGURES_PATH } from './figures.ts';
@@ -28,6 +29,7 @@ export const MERGED: Readonly<Record<string, View>> = {
   [FIGURES_PATH]: { byDefault: false, isPaged: false, merge: each },
   '/admin/trace': { byDefault: false, isPaged: false, merge: each },
   [APP_DEAD_LETTERS]: { byDefault: false, isPaged: false, merge: each },
+  [FACTS]: { byDefault: false, isPaged: false, merge: each },
   '/admin/dead-letters': { byDefault: false, isPaged: false, merge: each },
   '/admin/emergency-status': { byDefault: true, isPaged: false, merge: each },
   [SECRETS]: { byDefault: false, isPaged: false, merge: each },

@@ -9,6 +9,7 @@ import { PROFILE } from '../profile.ts';
 import { SECRETS, SECRETS_QUERY } from '../secrets-view.ts';
 import { TOKEN_CHECK } from '../token-check.ts';
 import type { Endpoint } from './endpoint.ts';
+import { FACTS_ENDPOINTS } from './facts-endpoints.ts';
 
 const outcome = z
   .object({
@@ -156,13 +157,18 @@ const secretsOfNode = z.object({
 const ADMIN = { tag: 'administration', role: 'admin' } as const;
 
 const VIEWS: readonly Endpoint[] = [
+  ...FACTS_ENDPOINTS,
   {
     ...ADMIN,
     method: 'GET',
     path: '/admin/nodes',
     operation: 'nodes',
     summary: 'Every live node of the service.',
-    response: z.object({ total: z.int(), nodes: z.array(member) }),
+    response: z.object({
+      total: z.int(),
+      nodes: z.array(member),
+      problem: z.string().nullable().describe('why other nodes are not seen; null when they are'),
+    }),
   },
   {
     ...ADMIN,

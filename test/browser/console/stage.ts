@@ -38,7 +38,9 @@ export async function setStage(): Promise<Stage> {
       },
     },
   }));
-  const server = await serverWithConsole({ 'trace.topics': '["chat.**"]', 'topics.rules': JSON.stringify(RULES) }, [shop]);
+  const server = await serverWithConsole({ 'trace.topics': '["chat.**"]', 'topics.rules': JSON.stringify(RULES) }, [
+    shop,
+  ]);
   const [alice, bob] = await Promise.all(['alice', 'bob'].map((user) => connect(server.port, { user })));
   if (alice === undefined || bob === undefined) throw new Error('expected two clients');
   for (const client of [alice, bob]) await client.subscribe(TOPIC, 'news.today');
@@ -61,8 +63,12 @@ export function withFigures(page: Page, now = Date.now()): Promise<void> {
   return page.route('**/admin/figures?*', (route) => {
     const since = Number(new URL(route.request().url()).searchParams.get('since') ?? 0);
     const at = Array.from({ length: 180 }, (_, index) => now - (179 - index) * 5_000).filter((time) => time > since);
-    const values = Object.fromEntries(Object.keys(FIGURES).map((name) => [name, at.map((time) => valueOf(name, time))]));
-    return route.fulfill({ json: { node: '*', nodes: [{ node: 'test-node', every_secs: 5, problem: null, at, values }] } });
+    const values = Object.fromEntries(
+      Object.keys(FIGURES).map((name) => [name, at.map((time) => valueOf(name, time))]),
+    );
+    return route.fulfill({
+      json: { node: '*', nodes: [{ node: 'test-node', every_secs: 5, problem: null, at, values }] },
+    });
   });
 }
 

@@ -11,7 +11,10 @@ import { setStage, TOPIC, withFigures, type Stage } from './stage.ts';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const WIDTHS = { wide: { width: 1_280, height: 800 }, narrow: { width: 390, height: 800 } };
 /** With `CONSOLE_PICTURES=1` the pictures of docs/console.md are taken anew. */
-const PICTURES = process.env['CONSOLE_PICTURES'] === undefined ? null : fileURLToPath(new URL('../../../docs/console', import.meta.url));
+const PICTURES =
+  process.env['CONSOLE_PICTURES'] === undefined
+    ? null
+    : fileURLToPath(new URL('../../../docs/console', import.meta.url));
 
 interface ViewCase {
   readonly name: string;
@@ -54,7 +57,12 @@ const CASES: readonly ViewCase[] = [
       await row(page, /chat\.\*\*/);
     },
   },
-  { name: 'emergency', place: () => '/emergency', title: 'Emergency', ready: (page) => row(page, /mode test-node running/) },
+  {
+    name: 'emergency',
+    place: () => '/emergency',
+    title: 'Emergency',
+    ready: (page) => row(page, /mode test-node running/),
+  },
   {
     name: 'charts',
     place: () => '/charts',
