@@ -73,8 +73,9 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const ephemeral = apps.flatMap(({ app }) => app.ephemeral ?? []);
   const storage = await buildStorage(config, name, logs, ephemeral);
   const { bus } = storage;
+  const keepsPresence = apps.some(({ app }) => app.presence === true);
   const frameHandlers = new Map<string, FrameHandler>();
-  const core = buildCore({ config, name, logs, storage, frameHandlers });
+  const core = buildCore({ config, name, logs, storage, frameHandlers, keepsPresence });
   const { node, context, mode } = core;
   const events = new AppEvents(config.apps.deadline_ms);
   let running: RunningApps | null = null;
