@@ -135,7 +135,10 @@ class Call {
       return null;
     }
     // A fault of ours, or of a library: nothing was seen of the provider.
-    const failure = error instanceof ProviderError ? error : new ProviderError('garbage', error instanceof Error ? error.message : 'a fault that is no error');
+    const failure =
+      error instanceof ProviderError
+        ? error
+        : new ProviderError('garbage', error instanceof Error ? error.message : 'a fault that is no error');
     if (failure.isOutage) this.breaker.failed();
     else this.breaker.succeeded();
     return failure;
