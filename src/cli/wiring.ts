@@ -8,17 +8,21 @@ import { answerView, onAnyNode } from '../http/admin-elsewhere.ts';
 import { doctorRoute, factsRoute } from '../http/admin-facts.ts';
 import { appDeadLetterRoute } from '../http/app-dead-letters.ts';
 import { adminViewRoutes } from '../http/admin-views.ts';
+import { figuresRoute } from '../http/figures.ts';
 import { metricsRoutes } from '../http/metrics.ts';
 import { secretsView } from '../http/secrets-view.ts';
 import { userConnectionView } from '../http/user-connections.ts';
+import { NodeFigures } from '../node/figures.ts';
 import type { Node } from '../node/node.ts';
 import { Operations } from '../node/operations.ts';
 import type { Route } from '../node/route.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
-import { LoadWatch } from '../telemetry/load-watch.ts';
+import { processUsage } from '../telemetry/process-usage.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
-import { systemClock as clock } from '../telemetry/system-clock.ts';
 import { comparedSecrets } from './authentication.ts';
+import { configuredConsole } from './console.ts';
+import { LoadWatch } from '../telemetry/load-watch.ts';
+import { systemClock as clock } from '../telemetry/system-clock.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
 import { runApps } from './node/apps.ts';
 import { joinControl } from './node/control.ts';
@@ -69,8 +73,9 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const ephemeral = apps.flatMap(({ app }) => app.ephemeral ?? []);
   const storage = await buildStorage(config, name, logs, ephemeral);
   const { bus } = storage;
+  const keepsPresence = apps.some(({ app }) => app.presence === true);
   const frameHandlers = new Map<string, FrameHandler>();
-  const core = buildCore({ config, name, logs, storage, frameHandlers });
+  const core = buildCore({ config, name, logs, storage, frameHandlers, keepsPresence });
   const { node, context, mode } = core;
   const events = new AppEvents(config.apps.deadline_ms);
   let running: RunningApps | null = null;
@@ -83,8 +88,9 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   );
   await storage.broker.start(context.router);
   const upkeep = buildUpkeep(config, context, storage, logs);
+  const figures = new NodeFigures(node, processUsage);
   const load = new LoadWatch();
-  const pulse = buildPulse(core, operations, storage, load, () => onEnd('fatal'));
+  const pulse = buildPulse(core, operations, storage, figures, load, () => onEnd('fatal'));
   let database: NodeDatabase | null = null;
   const gauges = outsideGauges(storage, pulse, logs, () => database);
   const metrics = buildMetrics(core, gauges);
@@ -112,14 +118,21 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const views = [
     ...adminViewRoutes(node, bus, storage.views, operations),
     factsRoute(clock, () => nodeFacts(facts)),
+    figuresRoute(name, figures),
     appDeadLetterRoute(name, () => running?.deadLetters ?? new Map()),
     secretsView(name, comparedSecrets(config)),
   ];
   const ofAnyNode = onAnyNode(views, { own: name, bus, views: storage.views });
   const looking = [...views, doctorRoute(clock, () => examineSelf(name, config, apps, ofAnyNode))];
-  const admin = adminRoutes(config, core, storage, looking, isWorker, logs);
 
   let port = config.server.port;
+  const clientPort = (): number | null => (config.admin.port === undefined ? null : port);
+  const admin = [
+    ...adminRoutes(config, core, storage, looking, isWorker, logs),
+    // The page of workers comes from their parent.
+    ...(isWorker ? [] : configuredConsole(config, clientPort)),
+  ];
+
   await joinControl(config, core, operations, storage, () => port);
   const askedByNodes = [...looking, userConnectionView(node)];
   storage.views?.start(mode.instance, (request) => answerView(askedByNodes, request, logs.room('http')));

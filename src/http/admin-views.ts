@@ -23,6 +23,7 @@ export const CONNECTIONS_QUERY = z.strictObject({
   ...PAGING,
   sort: z.enum(Object.keys(SORTS) as [Sort, ...Sort[]]).default('mailbox'),
   user: z.string().optional(),
+  search: z.string().max(256).default('').describe('part of a user, of an id or of an address'),
 });
 export const TOPICS_QUERY = z.strictObject({ ...PAGING, prefix: z.string().default('') });
 

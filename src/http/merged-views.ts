@@ -2,6 +2,7 @@
 import { FACTS } from './admin-facts.ts';
 import type { NodeAnswer } from './all-nodes.ts';
 import { APP_DEAD_LETTERS } from './app-dead-letters.ts';
+import { FIGURES_PATH } from './figures.ts';
 import { MAX_PAGE } from './page-size.ts';
 import { mergedTrace } from './merged-trace.ts';
 import { SECRETS } from './secrets-view.ts';
@@ -25,6 +26,7 @@ export const MERGED: Readonly<Record<string, View>> = {
     isPaged: false,
     merge: (answers, query) => ({ ...mergedTrace(answers, query.get('user')), nodes: answers.map(summary) }),
   },
+  [FIGURES_PATH]: { byDefault: false, isPaged: false, merge: each },
   '/admin/trace': { byDefault: false, isPaged: false, merge: each },
   [APP_DEAD_LETTERS]: { byDefault: false, isPaged: false, merge: each },
   [FACTS]: { byDefault: false, isPaged: false, merge: each },
