@@ -17,8 +17,13 @@ export interface View {
 export interface Views {
   /** For texts: the address that was asked. */
   readonly address: string;
-  /** @throws Error that says what kept the answer away */
+  /** @throws UnreachedError that says what kept the answer away */
   get(path: string): Promise<View>;
+}
+
+/** Nobody answers: one check says so, and those that would have asked more say nothing. */
+export class UnreachedError extends Error {
+  override readonly name = 'UnreachedError';
 }
 
 export interface Configuration {
