@@ -53,6 +53,8 @@ export interface Patient {
   readonly views: Views | null;
   /** Has the running node look at a token, which changes nothing there (`POST /admin/tokens/check`). */
   readonly checkToken?: ((token: string) => Promise<View>) | undefined;
+  /** When nobody said which node: what is where the configuration says. */
+  readonly found?: { readonly address: string; readonly state: 'asked' | 'nobody' | 'no_token' };
   /** The ways in that clients use: `ws:` or `wss:`. */
   readonly urls: readonly URL[];
   /** Tokens that somebody asks about. */

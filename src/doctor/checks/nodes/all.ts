@@ -2,6 +2,7 @@
 import type { Check } from '../../check.ts';
 import { nodesBalance } from './balance.ts';
 import { nodesConfigurations } from './configurations.ts';
+import { nodesFound } from './found.ts';
 import { nodesModes } from './modes.ts';
 import { nodesOrders } from './orders.ts';
 import { nodesPresent } from './present.ts';
@@ -10,6 +11,7 @@ import { nodesSkew } from './skew.ts';
 import { nodesVersions } from './versions.ts';
 
 export const NODES_CHECKS: readonly Check[] = [
+  nodesFound,
   nodesReached,
   nodesPresent,
   nodesVersions,
