@@ -122,6 +122,8 @@ function messageKind(message: string | null): string {
 /** The name of the error and where it was thrown. */
 function errorKind(error: string): string {
   const [, name = 'Error'] = /^(\w{1,64})/.exec(error) ?? [];
-  const [, place = ''] = /\n\s+at (?:.*\()?(?:file:\/\/)?[^()\n]*?([^/()\n]+:\d+):\d+\)?/.exec(error) ?? [];
+  const [, file, line] =
+    /\n\s+at (?:.*\()?(?:file:\/\/)?[^()\n]*?([^/()\n?]+)(?:\?[^:()\n]*)?:(\d+):\d+\)?/.exec(error) ?? [];
+  const place = file === undefined ? '' : `${file}:${line ?? ''}`;
   return place === '' ? name : `${name} at ${place}`;
 }

@@ -9,6 +9,7 @@ import { DELIVERY_CHECKS } from './deliveries/all.ts';
 import { HOST_CHECKS } from './host/all.ts';
 import { LIMIT_CHECKS } from './limits/all.ts';
 import { LOAD_CHECKS } from './load/all.ts';
+import { MANIFEST_CHECKS } from './manifests/all.ts';
 import { NODES_CHECKS } from './nodes/all.ts';
 import { REDIS_CHECKS } from './redis/all.ts';
 import { secretsFiles } from './secrets/files.ts';
@@ -32,4 +33,5 @@ export const CHECKS: readonly Check[] = [
   ...LIMIT_CHECKS,
   ...COST_CHECKS,
   ...APP_CHECKS,
+  ...MANIFEST_CHECKS,
 ];
