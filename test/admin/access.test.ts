@@ -24,6 +24,7 @@ const ENDPOINTS = [
   ['POST', '/admin/apps/dead-letters/replay'],
   ['GET', '/admin/topics'],
   ['GET', '/admin/dead-letters'],
+  ['GET', '/admin/figures'],
   ['POST', '/admin/drain'],
   ['POST', '/admin/profile'],
 ] as const;

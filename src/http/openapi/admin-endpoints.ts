@@ -4,10 +4,12 @@ import { DENIALS, type Denial } from '../../protocol/errors.ts';
 import { ADMIN_COMMANDS, bodySchema } from '../admin-commands.ts';
 import { CONNECTIONS_QUERY, TOPICS_QUERY } from '../admin-views.ts';
 import { APP_DEAD_LETTERS, APP_DEAD_LETTERS_QUERY } from '../app-dead-letters.ts';
+import { FIGURES_PATH, FIGURES_QUERY } from '../figures.ts';
 import { PROFILE } from '../profile.ts';
 import { SECRETS, SECRETS_QUERY } from '../secrets-view.ts';
 import { TOKEN_CHECK } from '../token-check.ts';
 import type { Endpoint } from './endpoint.ts';
+import { FACTS_ENDPOINTS } from './facts-endpoints.ts';
 
 const outcome = z
   .object({
@@ -72,6 +74,7 @@ const rate = z.object({ per_second: z.number(), configured: z.number(), until })
 const inForce = z.object({
   node: z.string(),
   problem: z.string().nullable().optional().describe('why this node gave no answer: then nothing else is there'),
+  now: z.iso.datetime().optional().describe('by the clock of the node'),
   mode: z.object({ is: z.string(), until }).optional(),
   admission: z.object({ admits: z.boolean(), until }).optional(),
   rates: z.object({ connection_rps: rate, user_rps: rate, global_rps: rate }).optional(),
@@ -92,6 +95,15 @@ const inForce = z.object({
     })
     .optional(),
   traced: z.array(z.object({ pattern: z.string(), until })).optional(),
+});
+
+const figures = z.object({
+  node: z.string(),
+  every_secs: z.number(),
+  at: z.array(z.number()).describe('ms since 1970, when each value was taken'),
+  values: z
+    .record(z.string(), z.array(z.number().nullable()))
+    .describe('by figure, one value for each time; null where there was nothing to measure'),
 });
 
 const paging = {
@@ -145,13 +157,18 @@ const secretsOfNode = z.object({
 const ADMIN = { tag: 'administration', role: 'admin' } as const;
 
 const VIEWS: readonly Endpoint[] = [
+  ...FACTS_ENDPOINTS,
   {
     ...ADMIN,
     method: 'GET',
     path: '/admin/nodes',
     operation: 'nodes',
     summary: 'Every live node of the service.',
-    response: z.object({ total: z.int(), nodes: z.array(member) }),
+    response: z.object({
+      total: z.int(),
+      nodes: z.array(member),
+      problem: z.string().nullable().describe('why other nodes are not seen; null when they are'),
+    }),
   },
   {
     ...ADMIN,
@@ -171,6 +188,16 @@ const VIEWS: readonly Endpoint[] = [
     summary: 'One connection: health of its actor, lanes, subscriptions, open gaps, next entries without payloads.',
     response: connection,
     reasons: ['not_found'],
+  },
+  {
+    ...ADMIN,
+    method: 'GET',
+    path: FIGURES_PATH,
+    operation: 'figures',
+    summary: 'The last fifteen minutes of a node, or of all with node=*: rates, latencies, lag, memory.',
+    query: FIGURES_QUERY,
+    response: figures.or(z.object({ node: z.string(), nodes: z.array(figures.partial().loose()) })),
+    reasons: ['invalid_field'],
   },
   {
     ...ADMIN,
@@ -213,12 +240,21 @@ const VIEWS: readonly Endpoint[] = [
     operation: 'appDeadLetters',
     summary: 'What an application of a node has given up, or of all nodes with node=*, the newest first.',
     query: APP_DEAD_LETTERS_QUERY,
-    response: z.object({
-      node: z.string(),
-      app: z.string(),
-      total: z.int(),
-      dead_letters: z.array(z.looseObject({ id: z.string() })),
-    }),
+    response: z
+      .object({
+        node: z.string(),
+        app: z.string(),
+        total: z.int(),
+        dead_letters: z.array(z.looseObject({ id: z.string() })),
+      })
+      .or(
+        z.object({
+          node: z.string(),
+          apps: z
+            .array(z.object({ app: z.string(), total: z.int().nullable(), problem: z.string().nullable() }))
+            .describe('without app: the applications that keep dead letters'),
+        }),
+      ),
     reasons: ['invalid_field', 'not_found'],
   },
   {
