@@ -90,7 +90,10 @@ function answerIn(bytes: Buffer, key: string, isAll: boolean): Answer | null {
   if (headEnd === -1 || status === undefined) return null;
   const headers = headersIn(text.slice(0, headEnd));
   const rest = bytes.subarray(headEnd + HEAD_END.length);
-  const body = rest.toString('utf8', 0, MAX_BODY);
+  // The length of the first chunk stands in front of what it holds.
+  const body = rest
+    .toString('utf8', 0, MAX_BODY)
+    .replace(headers.has('transfer-encoding') ? /^[0-9a-f]+\r\n/i : '', '');
   const isUpgrade = status === '101';
   const length = Number(headers.get('content-length') ?? NaN);
   const isWhole = rest.byteLength >= Math.min(length, MAX_BODY) || rest.toString('latin1').endsWith('0\r\n\r\n');

@@ -45,7 +45,7 @@ function dates({ valid_from: from, valid_to: to }: PeerCertificate, now: number)
   if (days < 0)
     return [
       fail(
-        `the certificate expired ${Math.ceil(-days)} days ago (${to})`,
+        `the certificate expired ${Math.floor(-days)} days ago (${to})`,
         'renew it, and have the proxy read it again (certbot renew, nginx -s reload)',
       ),
     ];
