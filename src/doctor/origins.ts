@@ -22,15 +22,15 @@ const CHANGES: readonly Change[] = [
 
 /** @returns what is nearly right, in words, or `null` */
 export function nearMiss(origin: string, allowed: readonly string[]): string | null {
+  const host = hostOf(origin);
+  const star = allowed.find((entry) => entry.replace(/^(?:https?:\/\/)?\*\./, '') === host && entry.includes('*'));
+  if (star !== undefined) return `${star} is allowed, which is every name in front of ${host} and not ${host} itself`;
   for (const [changed, says] of CHANGES) {
     const near = changed(origin);
     if (near !== origin && isOriginAllowed(near, allowed)) return `${entryFor(near, allowed)} is allowed, and ${says}`;
   }
-  const host = hostOf(origin);
   const otherPort = allowed.find((entry) => hostOf(entry) === host && entry.split(':')[0] === origin.split(':')[0]);
   if (otherPort !== undefined) return `${otherPort} is allowed, and its port is another`;
-  const star = allowed.find((entry) => entry.replace(/^(?:https?:\/\/)?\*\./, '') === host);
-  if (star !== undefined) return `${star} is allowed, which is every name in front of ${host} and not ${host} itself`;
   const above = allowed.find((entry) => host.endsWith(`.${hostOf(entry)}`));
   if (above !== undefined)
     return `${above} is allowed, and that is not what stands in front of it: *.${hostOf(above)} would be`;

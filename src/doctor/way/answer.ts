@@ -59,6 +59,8 @@ function answerOn(line: Socket, key: string, ms: number): Promise<Answer> {
     const end = (work: () => void): void => {
       clearTimeout(timer);
       line.off('data', took);
+      // Nothing may get lost before the next one listens.
+      line.pause();
       line.off('close', closed);
       work();
     };

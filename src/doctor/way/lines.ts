@@ -1,7 +1,11 @@
 /** Connections to the addresses of a way: TCP, and TLS where the scheme says so. */
 import { lookup } from 'node:dns/promises';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
+import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import { connect as connectSecurely, type TLSSocket } from 'node:tls';
+
+/** For an answer of the name servers: the system itself waits for longer than anybody who looks on. */
+const NAME_MS = 3_000;
 
 export interface Address {
   readonly address: string;
@@ -12,7 +16,13 @@ export interface Address {
 export async function addressesOf({ hostname }: URL): Promise<readonly Address[]> {
   const host = bare(hostname);
   const family = isIP(host);
-  return family === 0 ? lookup(host, { all: true, verbatim: true }) : [{ address: host, family }];
+  if (family !== 0) return [{ address: host, family }];
+  return Promise.race([lookup(host, { all: true, verbatim: true }), late()]);
+}
+
+async function late(): Promise<never> {
+  await setTimeoutAsync(NAME_MS, undefined, { ref: false });
+  throw new Error(`no answer of a name server within ${NAME_MS / 1_000} s`);
 }
 
 export function isSecure({ protocol }: URL): boolean {

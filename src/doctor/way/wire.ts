@@ -42,6 +42,7 @@ export class Wire {
     line.on('data', (chunk: Buffer) => this.took(chunk));
     line.once('close', () => this.end(null, ''));
     this.took(rest);
+    line.resume();
   }
 
   send(message: object, atLeast = 0): void {

@@ -5,7 +5,9 @@ import { greeted } from '../../way/greeted.ts';
 import { tokenOf, waysOf, type Way } from '../../way/way.ts';
 import type { Wire } from '../../way/wire.ts';
 
-const ANSWER_MS = 1_000;
+/** With the greeting and the connection before them, less than a check has. */
+const ANSWER_MS = 2_000;
+const LARGE_MS = 1_500;
 /** Above this a way feels slow to its users, in ms. */
 const SLOW_MS = 500;
 
@@ -29,7 +31,7 @@ async function judged(way: Way, token: string | undefined): Promise<readonly Obs
     ];
   const { wire, details } = found;
   try {
-    const ms = await roundTrip(wire, 'small', 0);
+    const ms = await roundTrip(wire, 'small', 0, ANSWER_MS);
     if (ms === null)
       return [
         fail(
@@ -38,7 +40,7 @@ async function judged(way: Way, token: string | undefined): Promise<readonly Obs
         ),
       ];
     const size = Number(details['max_message_size']);
-    const large = await roundTrip(wire, 'large', size);
+    const large = await roundTrip(wire, 'large', size, LARGE_MS);
     if (large === null) return [tooLarge(size)];
     const says = `messages pass both ways, in ${Math.round(ms)} ms there and back, and up to ${size} bytes`;
     return [
@@ -59,9 +61,9 @@ function tooLarge(size: number): Observation {
 }
 
 /** A ping that changes nothing. @returns ms, or `null` */
-async function roundTrip(wire: Wire, id: string, atLeast: number): Promise<number | null> {
+async function roundTrip(wire: Wire, id: string, atLeast: number, ms: number): Promise<number | null> {
   const from = performance.now();
   wire.send({ type: 'Ping', id, data: {} }, atLeast);
-  const answer = await wire.next((message) => message['reply_to'] === id, ANSWER_MS);
+  const answer = await wire.next((message) => message['reply_to'] === id, ms);
   return answer === null ? null : performance.now() - from;
 }
