@@ -5,10 +5,14 @@ import { hostNodeVersion } from './host/node-version.ts';
 import { hostOpenFiles } from './host/open-files.ts';
 import { nodesConfigurations } from './nodes/configurations.ts';
 import { nodesReached } from './nodes/reached.ts';
+import { keysSet } from './keys/set.ts';
+import { originsConfigured } from './origins/configured.ts';
+import { originsHandshake } from './origins/handshake.ts';
 import { secretsFiles } from './secrets/files.ts';
 import { secretsSame } from './secrets/same.ts';
 import { secretsStrength } from './secrets/strength.ts';
 import { TOKEN_CHECKS } from './tokens/all.ts';
+import { WAY_CHECKS } from './way/all.ts';
 import { nodesVersions } from './nodes/versions.ts';
 import { redisCondition } from './redis/condition.ts';
 
@@ -20,7 +24,11 @@ export const CHECKS: readonly Check[] = [
   secretsStrength,
   secretsFiles,
   secretsSame,
+  keysSet,
   ...TOKEN_CHECKS,
+  originsConfigured,
+  originsHandshake,
+  ...WAY_CHECKS,
   nodesVersions,
   nodesConfigurations,
   redisCondition,
