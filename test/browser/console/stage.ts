@@ -8,12 +8,7 @@ import { tokenOf } from '../../harness/tokens.ts';
 import { serverWithConsole } from './desk.ts';
 
 export const TOPIC = 'chat.lobby';
-const RULES = [
-  {
-    pattern: 'chat.**',
-    presence: { enter: ['user', 'admin'], read: ['user', 'admin'], count: ['user', 'admin'] },
-  },
-];
+const RULES = [{ pattern: 'chat.**', presence: 'connection' }];
 
 export interface Stage {
   readonly server: TestServer;
@@ -38,11 +33,13 @@ export async function setStage(): Promise<Stage> {
       },
     },
   }));
-  const server = await serverWithConsole({ 'trace.topics': '["chat.**"]', 'topics.rules': JSON.stringify(RULES) }, [shop]);
+  const server = await serverWithConsole({ 'trace.topics': '["chat.**"]', 'topics.rules': JSON.stringify(RULES) }, [
+    shop,
+  ]);
   const [alice, bob] = await Promise.all(['alice', 'bob'].map((user) => connect(server.port, { user })));
   if (alice === undefined || bob === undefined) throw new Error('expected two clients');
   for (const client of [alice, bob]) await client.subscribe(TOPIC, 'news.today');
-  await alice.ask('Presence', { topic: TOPIC, data: { mood: 'well' } });
+  await alice.ask('Presence', { topic: TOPIC, action: 'enter', data: { mood: 'well' } });
   await bob.publish(TOPIC, { text: 'hello', list: [1, 2, { deep: true }] });
   const { data } = await bob.publish(TOPIC, { text: 'größer 🎉' });
   await alice.take(2);
@@ -57,12 +54,16 @@ export async function setStage(): Promise<Stage> {
 const LETTERS = ['evt-1', 'evt-2'].map((id) => ({ id, event: 'order.paid', attempts: 8, reason: 'answered 500' }));
 
 /** Fifteen minutes that a test does not wait for, in the place of the server's answer. */
-export function withFigures(page: Page, now = Date.now()): Promise<void> {
-  return page.route('**/admin/figures?*', (route) => {
+export async function withFigures(page: Page, now = Date.now()): Promise<void> {
+  await page.route('**/admin/figures?*', (route) => {
     const since = Number(new URL(route.request().url()).searchParams.get('since') ?? 0);
     const at = Array.from({ length: 180 }, (_, index) => now - (179 - index) * 5_000).filter((time) => time > since);
-    const values = Object.fromEntries(Object.keys(FIGURES).map((name) => [name, at.map((time) => valueOf(name, time))]));
-    return route.fulfill({ json: { node: '*', nodes: [{ node: 'test-node', every_secs: 5, problem: null, at, values }] } });
+    const values = Object.fromEntries(
+      Object.keys(FIGURES).map((name) => [name, at.map((time) => valueOf(name, time))]),
+    );
+    return route.fulfill({
+      json: { node: '*', nodes: [{ node: 'test-node', every_secs: 5, problem: null, at, values }] },
+    });
   });
 }
 

@@ -76,7 +76,7 @@ function tracedTopics(desk: Desk): readonly HTMLElement[] {
         text: ({ until }) => (until === null ? 'stays' : duration((Date.parse(until) - Date.now()) / 1_000)),
         isNumber: true,
       },
-      { title: '', text: () => 'Switch off', press: ({ pattern }) => off.tryWith({ topics: pattern }) },
+      { title: 'Action', text: () => 'Switch off', press: ({ pattern }) => off.tryWith({ topics: pattern }) },
     ],
   });
   const poll = desk.poll(3_000, async (signal) => {
