@@ -17,6 +17,8 @@ const ENDPOINTS = [
   ['DELETE', '/admin/connections/x'],
   ['POST', '/admin/users/ann/disconnect'],
   ['POST', '/admin/tokens/revoke'],
+  ['POST', '/admin/tokens/check'],
+  ['GET', '/admin/secrets'],
   ['POST', '/admin/rights/changed'],
   ['GET', '/admin/apps/dead-letters'],
   ['POST', '/admin/apps/dead-letters/replay'],

@@ -3,6 +3,7 @@ import type { NodeFigures } from '../../node/figures.ts';
 import type { Operations } from '../../node/operations.ts';
 import { Pulse } from '../../node/pulse.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import type { LoadWatch } from '../../telemetry/load-watch.ts';
 import type { Remainder } from '../../telemetry/round.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Core } from './core.ts';
@@ -15,6 +16,7 @@ export function buildPulse(
   operations: Operations,
   storage: Storage,
   figures: NodeFigures,
+  load: LoadWatch,
   failed: () => void,
 ): Pulse {
   const { supervisor, router, users, presence } = context;
@@ -24,6 +26,7 @@ export function buildPulse(
     router.beat();
     presence?.presence.sweep();
     figures.beat(pulse.lagMs);
+    load.beat();
   };
   const sweepUsers = (): Remainder =>
     mode.beat % SWEEP_USERS_BEATS === 0 || users.isSweeping ? users.sweep(clock.elapsed()) : 'nothing';
