@@ -65,7 +65,7 @@ export function keyboardScenarios(): void {
     await tabTo(opened, /^BUTTON {2}Try/);
     await press(page, 'Enter');
     await page.getByText('It would touch 1 connections').waitFor();
-    // What was tried can be carried out with the next key.
+    // The next key carries out the change that was tried.
     expect(await focused(opened)).toMatch(/^BUTTON {2}Carry it out/);
     await press(page, 'Enter');
     await page.getByText(/^Carried out by 1 of 1/).waitFor();

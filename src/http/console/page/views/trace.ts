@@ -95,7 +95,7 @@ function tracedTopics(desk: Desk): readonly HTMLElement[] {
   const change = (title: string, enabled: boolean): ReturnType<typeof changeForm> =>
     changeForm(desk, {
       title,
-      about: enabled ? 'A name, a pattern, or @user:<user id>.' : 'What was traced can still be looked at.',
+      about: enabled ? 'A name, a pattern, or @user:<user id>.' : 'Messages that were traced can still be looked at.',
       method: 'POST',
       path: () => '/admin/trace',
       fields: [
