@@ -40,6 +40,7 @@ check: install ## types, lint, format, unused code, generated docs, lock files, 
 
 check-types:
 	tsc --noEmit
+	tsc --noEmit --project src/http/console/page
 
 check-lint:
 	oxlint --type-aware
@@ -48,6 +49,7 @@ check-rest:
 	node scripts/check-lock.ts
 	node scripts/production-size.ts
 	node scripts/client-size.ts
+	node scripts/console-size.ts
 	oxfmt --check .
 	node scripts/docs.ts --check
 	knip

@@ -48,7 +48,7 @@ const NAMES_REDIS: readonly RegExp[] = [
   /^cli\/storage\/(build|storage)\.ts$/,
   // Checks of what a server uses, by the name of what they look at.
   /^doctor\/check\.ts$/,
-  /^doctor\/checks\/redis\//,
+  /^doctor\/checks\/(redis\/|nodes\/|all\.ts$)/,
   /^cli\/(sessions|simulate|verbs)\.ts$/,
   /^cli\/workers\/(parent-routes|serve-workers)\.ts$/,
 ];

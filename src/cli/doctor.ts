@@ -2,7 +2,8 @@
 import { ConfigError } from '../config/config-error.ts';
 import type { Check } from '../doctor/check.ts';
 import { examine, type Report } from '../doctor/examine.ts';
-import type { Configuration, Patient, Views } from '../doctor/patient.ts';
+import type { Authentication, Configuration, Patient } from '../doctor/patient.ts';
+import { silentLog } from '../telemetry/log.ts';
 import { systemClock, systemScheduler } from '../telemetry/system-clock.ts';
 import { findToken } from './admin-client.ts';
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
@@ -58,10 +59,13 @@ function chosen(checks: readonly Check[], only: readonly string[]): readonly Che
 async function patientOf(args: Arguments): Promise<Patient> {
   const urls = args.list('url').map(readWay);
   const admin = urls.find(({ protocol }) => protocol.startsWith('http')) ?? adminOfEnvironment();
+  const configuration = await configurationOf(args);
   return {
     clock: systemClock,
-    configuration: await configurationOf(args),
-    views: admin === null ? null : await viewsOf(args, admin),
+    configuration,
+    authentication: await authenticationOf(configuration),
+    secretFiles: await secretFilesOf(),
+    ...(admin === null ? { views: null } : await nodeAt(args, admin)),
     urls: urls.filter(({ protocol }) => protocol.startsWith('ws')),
     tokens: args.list('token'),
     page: args.text('page') ?? null,
@@ -82,9 +86,29 @@ function adminOfEnvironment(): URL | null {
   return text === undefined ? null : readWay(text);
 }
 
-async function viewsOf(args: Arguments, url: URL): Promise<Views> {
-  const { viewsByHttp } = await import('../doctor/views-by-http.ts');
-  return viewsByHttp(url, await findToken(args.text('admin-token'), url));
+async function nodeAt(args: Arguments, url: URL): Promise<Pick<Patient, 'views' | 'checkToken'>> {
+  const { tokenCheckByHttp, viewsByHttp } = await import('../doctor/views-by-http.ts');
+  const token = await findToken(args.text('admin-token'), url);
+  return { views: viewsByHttp(url, token), checkToken: tokenCheckByHttp(url, token) };
+}
+
+/** Named by the variables that `serve` reads. */
+async function secretFilesOf(): Promise<ReadonlyMap<string, string>> {
+  const { KEYS } = await import('../config/keys.ts');
+  return new Map(
+    KEYS.filter(({ isSecret }) => isSecret).flatMap(({ path, variables }) => {
+      const file = variables
+        .map((name) => process.env[`${name}_FILE`])
+        .find((text) => text !== undefined && text !== '');
+      return file === undefined ? [] : [[path, file] as const];
+    }),
+  );
+}
+
+async function authenticationOf({ config }: Configuration): Promise<Authentication | undefined> {
+  if (config === null) return undefined;
+  const { buildAuthentication } = await import('./authentication.ts');
+  return buildAuthentication(config, silentLog);
 }
 
 /** Its problems are findings and do not end the examination. */
