@@ -94,6 +94,16 @@ describe.skipIf(isMissing('helm'))('Helm', () => {
     expect([code, text]).toEqual([1, expect.stringContaining(words)]);
   });
 
+  test('its HTTPRoute is that of the page, and refuses to route what is for operators', () => {
+    const page = readFileSync(join(CHART, '../../../docs/kubernetes.md'), 'utf8');
+    const example = parse(/^```yaml\n([^`]+)^```/m.exec(page)?.[1] ?? '') as Manifest;
+    const made = renderChart(['--set', 'httpRoute.enabled=true']).filter(({ kind }) => kind === 'HTTPRoute');
+    expect(made.map((route) => [route.apiVersion, route.metadata.name, route['spec']])).toEqual([
+      [example.apiVersion, example.metadata.name, example['spec']],
+    ]);
+    expect(tryChart('--set', 'httpRoute.paths={/metrics}').text).toContain("at '/httpRoute/paths/0'");
+  });
+
   test('every variable that it sets is a key of the configuration', () => {
     const { template } = find(renderChart(valuesOf('everything')), 'StatefulSet')['spec'] as {
       template: { spec: { containers: { env: { name: string }[] }[] } };
