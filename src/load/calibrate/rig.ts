@@ -18,7 +18,7 @@ export interface Sizes {
 }
 
 export const FULL: Sizes = { connections: 10_000, topics: 20_000, effort: 8, restSeconds: 10, sessions: 2_000 };
-export const QUICK: Sizes = { connections: 3_000, topics: 4_000, effort: 1, restSeconds: 2, sessions: 500 };
+export const QUICK: Sizes = { connections: 3_000, topics: 4_000, effort: 0.5, restSeconds: 2, sessions: 500 };
 
 /** As short as the smallest run of the load generator needs them. */
 export const PREFIX = 'plan.figure';
