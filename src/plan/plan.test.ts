@@ -42,13 +42,19 @@ function alike(dimensions: readonly (readonly [number, number] | null)[]): reado
   const known = dimensions.flatMap((dimension) => (dimension === null ? [] : [dimension]));
   const [first] = known;
   if (first === undefined) return null;
-  for (const other of known) if (other.join() !== first.join()) throw new Error(`${first.join()} and ${other.join()} are added`);
+  for (const other of known)
+    if (other.join() !== first.join()) throw new Error(`${first.join()} and ${other.join()} are added`);
   return first;
 }
 
 describe('formulas', () => {
   test('each name stands once, and before it is used', () => {
-    const names = [...FIGURE_NAMES, ...Object.keys(ASSUMPTIONS), ...ROWS.map(({ name }) => name), ...LIMITS.map(({ name }) => name)];
+    const names = [
+      ...FIGURE_NAMES,
+      ...Object.keys(ASSUMPTIONS),
+      ...ROWS.map(({ name }) => name),
+      ...LIMITS.map(({ name }) => name),
+    ];
     expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
     expect(() => planFor()).not.toThrow();
   });
@@ -59,7 +65,9 @@ describe('formulas', () => {
 
   test('every figure and every assumption is used by a formula', () => {
     const used = [...ROWS, ...LIMITS].map(({ formula }) => formula).join(' ');
-    const idle = [...FIGURE_NAMES, ...Object.keys(ASSUMPTIONS)].filter((name) => !new RegExp(`\\b${name}\\b`).test(used));
+    const idle = [...FIGURE_NAMES, ...Object.keys(ASSUMPTIONS)].filter(
+      (name) => !new RegExp(`\\b${name}\\b`).test(used),
+    );
     expect(idle).toEqual([]);
   });
 });
@@ -105,7 +113,8 @@ describe('costs do not fall', () => {
     for (const step of steps) {
       const grown = { [input]: Math.ceil(start[input] * step) };
       const [before, after] = [planFor(), planFor(grown)];
-      for (const cost of COSTS) expect([step, cost, after.valueOf(cost) >= before.valueOf(cost)]).toEqual([step, cost, true]);
+      for (const cost of COSTS)
+        expect([step, cost, after.valueOf(cost) >= before.valueOf(cost)]).toEqual([step, cost, true]);
       const [few, many] = [planFor({}, { nodes: 40 }), planFor(grown, { nodes: 40 })];
       for (const cost of COSTS_OF_GIVEN_NODES)
         if (!falls.has(`${input} ${cost}`))
@@ -148,7 +157,9 @@ describe('what breaks first', () => {
   test('a million connections: nodes by their limit, and the first that breaks is named first', () => {
     const plan = planFor({ connections: 1_000_000, topics: 100_000, publish_rate: 5_000, fan_out: 10 });
     expect(plan.valueOf('nodes')).toBe(101);
-    expect(plan.limits.map(({ times }) => times)).toEqual(plan.limits.map(({ times }) => times).toSorted((a, b) => a - b));
+    expect(plan.limits.map(({ times }) => times)).toEqual(
+      plan.limits.map(({ times }) => times).toSorted((a, b) => a - b),
+    );
     expect(plan.limits[0]).toMatchObject({ name: 'connections_of_nodes', times: 1 });
   });
 
@@ -165,11 +176,20 @@ describe('nonsense is named, with what was expected and why', () => {
     [{ connections: -5 }, 'expected connections as a whole number from 1 to 100,000,000, got -5: a client is whole'],
     [{ connections: 0 }, 'expected connections as a whole number from 1'],
     [{ connections: 1.5 }, 'expected connections as a whole number'],
-    [{ publish_rate: NaN }, 'expected publish_rate as a number (a second) from 0 to 1,000,000,000, got NaN: a rate has no sign'],
+    [
+      { publish_rate: NaN },
+      'expected publish_rate as a number (a second) from 0 to 1,000,000,000, got NaN: a rate has no sign',
+    ],
     [{ publish_rate: Infinity }, 'got Infinity'],
     [{ topics: 0 }, 'whatever is published is published to a topic'],
-    [{ payload: 20_000_000 }, 'expected payload as a number (bytes) from 0 to 16,777,216, got 20000000: websocket.max_message_size'],
-    [{ fan_out: 60_000 }, 'expected fan_out of at most 50,000 (connections), got 60000: a publication cannot reach more clients'],
+    [
+      { payload: 20_000_000 },
+      'expected payload as a number (bytes) from 0 to 16,777,216, got 20000000: websocket.max_message_size',
+    ],
+    [
+      { fan_out: 60_000 },
+      'expected fan_out of at most 50,000 (connections), got 60000: a publication cannot reach more clients',
+    ],
     [{ retention_secs: -1 }, 'expected retention_secs as a number (s) from 0'],
     [{ nodes_lost: 0.5 }, 'expected nodes_lost as a whole number'],
     [{ topics: 1_000_000, fan_out: 50_000 }, 'websocket.max_subscriptions allows a connection no more'],
@@ -178,7 +198,9 @@ describe('nonsense is named, with what was expected and why', () => {
   });
 
   test('a broker in memory has one node, which none can replace', () => {
-    expect(() => targetOf({ nodes_lost: 1 }, 'memory')).toThrow('expected nodes_lost 0 with the broker in memory, got 1');
+    expect(() => targetOf({ nodes_lost: 1 }, 'memory')).toThrow(
+      'expected nodes_lost 0 with the broker in memory, got 1',
+    );
     expect(() => planOf(targetOf({ connections: 20_000 }, 'memory'), figures)).toThrow(
       'expected a target that one node can serve with the broker in memory, got one that needs 2 nodes',
     );
@@ -187,7 +209,9 @@ describe('nonsense is named, with what was expected and why', () => {
   test('what is given must have a name, a value, and leave somebody to serve', () => {
     expect(() => planFor({}, { nodez: 4 })).toThrow('got "nodez"');
     expect(() => planFor({}, { nodes: -1 })).toThrow('expected --set nodes as a number from 0, got -1');
-    expect(() => planFor({ nodes_lost: 3 }, { nodes: 3 })).toThrow('expected nodes_lost below the number of nodes, got 3 of 3');
+    expect(() => planFor({ nodes_lost: 3 }, { nodes: 3 })).toThrow(
+      'expected nodes_lost below the number of nodes, got 3 of 3',
+    );
     expect(() => planFor({}, { cpu_share: 0 })).toThrow('expected a cpu_share above what a node uses at rest');
   });
 });

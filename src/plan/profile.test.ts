@@ -12,7 +12,9 @@ test('the shipped profile is one, and complete', () => {
 });
 
 test('figures of Redis that a calibration has not are borrowed, and it is said', () => {
-  const figures = Object.fromEntries(Object.entries(DEFAULT_PROFILE.figures).filter(([name]) => !name.startsWith('redis_')));
+  const figures = Object.fromEntries(
+    Object.entries(DEFAULT_PROFILE.figures).filter(([name]) => !name.startsWith('redis_')),
+  );
   const profile = parseProfile(JSON.stringify({ ...DEFAULT_PROFILE, figures }), 'p.json');
   expect(completed(profile)).toEqual({
     figures: DEFAULT_PROFILE.figures,
@@ -26,11 +28,19 @@ describe('a file that is no profile is refused, with what was expected', () => {
     ['[]', 'expected a JSON object in p.json, got []'],
     ['{"format":2}', 'expected format 1 in p.json, got 2'],
     [JSON.stringify({ ...DEFAULT_PROFILE, origin: { date: 'x' } }), 'expected a text "origin.server"'],
-    [JSON.stringify({ ...DEFAULT_PROFILE, figures: { ...DEFAULT_PROFILE.figures, turn_us: -1 } }), 'expected a number from 0 as "figures.turn_us" in p.json, got -1'],
-    [JSON.stringify({ ...DEFAULT_PROFILE, figures: { ...DEFAULT_PROFILE.figures, turn_ms: 1 } }), 'without strangers in p.json, got "turn_ms"'],
+    [
+      JSON.stringify({ ...DEFAULT_PROFILE, figures: { ...DEFAULT_PROFILE.figures, turn_us: -1 } }),
+      'expected a number from 0 as "figures.turn_us" in p.json, got -1',
+    ],
+    [
+      JSON.stringify({ ...DEFAULT_PROFILE, figures: { ...DEFAULT_PROFILE.figures, turn_ms: 1 } }),
+      'without strangers in p.json, got "turn_ms"',
+    ],
     [JSON.stringify({ ...DEFAULT_PROFILE, figures: withoutOne }), 'expected a number as "figures.connection_bytes"'],
   ])('%#', (text, says) => {
     expect(() => parseProfile(text, 'p.json')).toThrow(says);
-    expect(() => parseProfile(text, 'p.json')).toThrow(text === '{' ? 'JSON' : 'load --calibrate --out p.json writes one');
+    expect(() => parseProfile(text, 'p.json')).toThrow(
+      text === '{' ? 'JSON' : 'load --calibrate --out p.json writes one',
+    );
   });
 });

@@ -11,7 +11,10 @@ const COUNTS = [
 ];
 
 test('costs are found from sums of them', () => {
-  const samples = COUNTS.map((counts) => ({ counts, measured: counts.reduce((sum, count, at) => sum + count * (COSTS[at] ?? 0), 0) }));
+  const samples = COUNTS.map((counts) => ({
+    counts,
+    measured: counts.reduce((sum, count, at) => sum + count * (COSTS[at] ?? 0), 0),
+  }));
   const found = leastSquares(samples);
   for (const [at, cost] of COSTS.entries()) expect(found[at]).toBeCloseTo(cost, 6);
 });
