@@ -18,7 +18,7 @@ test('figures of Redis that a calibration has not are borrowed, and it is said',
   const profile = parseProfile(JSON.stringify({ ...DEFAULT_PROFILE, figures }), 'p.json');
   expect(completed(profile)).toEqual({
     figures: DEFAULT_PROFILE.figures,
-    borrowed: [expect.stringContaining('has no figures of Redis')],
+    borrowed: [expect.stringContaining('has no figures of Redis'), ...DEFAULT_PROFILE.origin.notes],
   });
 });
 
