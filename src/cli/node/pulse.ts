@@ -6,7 +6,8 @@ import type { Remainder } from '../../telemetry/round.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Core } from './core.ts';
 
-const SWEEP_USERS_BEATS = 10;
+/** Of what is kept of users. */
+const SWEEP_BEATS = 10;
 
 /** @param failed called when the pulse is given up: the node cannot go on */
 export function buildPulse(
@@ -15,15 +16,16 @@ export function buildPulse(
   storage: Storage,
   failed: () => void,
 ): Pulse {
-  const { supervisor, router, users, presence } = context;
+  const { supervisor, router, users, presence, authorizer } = context;
   const beat = (): void => {
     node.beat();
     operations.beat();
     router.beat();
     presence?.presence.sweep();
   };
-  const sweepUsers = (): Remainder =>
-    mode.beat % SWEEP_USERS_BEATS === 0 || users.isSweeping ? users.sweep(clock.elapsed()) : 'nothing';
-  const sweeps = [...storage.sweeps, () => router.sweep(), sweepUsers];
+  const isTime = (): boolean => mode.beat % SWEEP_BEATS === 0;
+  const sweepUsers = (): Remainder => (isTime() || users.isSweeping ? users.sweep(clock.elapsed()) : 'nothing');
+  const sweepDecisions = (): Remainder => (isTime() || authorizer.isSweeping ? authorizer.sweep() : 'nothing');
+  const sweeps = [...storage.sweeps, () => router.sweep(), sweepUsers, sweepDecisions];
   return new Pulse(supervisor, clock, scheduler, { beat, sweeps }, failed);
 }
