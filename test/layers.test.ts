@@ -17,6 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['connection'],
   ['node'],
   ['transport', 'http', 'apps', 'dialects'],
+  ['doctor'],
   ['cli', 'simulation', 'load', 'main.ts', 'index.ts'],
 ];
 
@@ -45,6 +46,9 @@ const NAMES_REDIS: readonly RegExp[] = [
   /^telemetry\/metrics\.ts$/,
   // Verbs and answers that tell an operator which storage it is.
   /^cli\/storage\/(build|storage)\.ts$/,
+  // Checks of what a server uses, by the name of what they look at.
+  /^doctor\/check\.ts$/,
+  /^doctor\/checks\/(redis\/|nodes\/|all\.ts$)/,
   /^cli\/(sessions|simulate|verbs)\.ts$/,
   /^cli\/workers\/(parent-routes|serve-workers)\.ts$/,
 ];

@@ -25,7 +25,7 @@ interface Rule {
   readonly expr: string;
   readonly for?: string;
   readonly labels: { readonly severity: string };
-  readonly annotations: { readonly summary: string; readonly description: string };
+  readonly annotations: { readonly summary: string; readonly description: string; readonly runbook_url: string };
 }
 
 interface Panel {
@@ -148,6 +148,15 @@ describe('alerts', () => {
       expect(annotations.summary.length).toBeGreaterThan(10);
       expect(annotations.description).toMatch(/\.$/);
     }
+  });
+
+  test('each leads to its own section of the page of alerts, which has no other', () => {
+    const page = readFileSync(join(ROOT, 'docs/alerts.md'), 'utf8');
+    const sections = [...page.matchAll(/^### (\w+)\n\n(.+)/gm)];
+    expect(sections.map(([, heading]) => heading)).toEqual(rules.map(({ alert }) => alert));
+    for (const [, heading = '', words = ''] of sections) expect([heading, words.length > 60]).toEqual([heading, true]);
+    for (const { alert, annotations } of rules)
+      expect(annotations.runbook_url).toBe(`docs/alerts.md#${alert.toLowerCase()}`);
   });
 
   test('those for the Prometheus operator are the same', () => {

@@ -11,6 +11,10 @@ export const load: Command = {
   exitCodes: '3 the run is void (the generator used more than 90 % of a processor)',
   async run(args): Promise<ExitCode> {
     // Only this verb needs it: the others start without.
+    if (args.flag('calibrate')) {
+      const { runCalibration } = await import('./calibrate.ts');
+      return runCalibration(args, Object.keys(LOAD_OPTIONS));
+    }
     const { runLoad } = await import('./load-session.ts');
     return runLoad(args);
   },

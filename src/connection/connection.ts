@@ -221,6 +221,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     }
     if (!this.step('GONE')) return;
     this.transport = null;
+    this.context.lastErrors.forget(this.number);
     this.context.counters.closed.add(countedAs(code));
     this.logEnd('Connection closed', code);
     this.release(false);
@@ -367,9 +368,16 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   }
 
   refuse(frame: ClientFrame, refused: Refusal): void {
-    this.context.counters.errors.add(refused.reason);
+    this.noteError(refused, frame.type);
     this.reply(frame, errorFrame(refused));
     this.strike(refused);
+  }
+
+  /** Counts a refused frame and remembers it. @param frame its type; `null` when it was none */
+  noteError({ reason }: Refusal, frame: string | null): void {
+    const { counters, lastErrors, clock } = this.context;
+    counters.errors.add(reason);
+    lastErrors.add(this.number, { at: clock.now(), reason, frame });
   }
 
   /** Sends a control frame: at once when the socket has room, else through the control lane. */

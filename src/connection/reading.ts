@@ -84,7 +84,7 @@ function accept(connection: Connection, frame: Decoded, size: number): void {
 }
 
 function reject(connection: Connection, refused: Refusal, id: string | undefined): void {
-  connection.context.counters.errors.add(refused.reason);
+  connection.noteError(refused, null);
   connection.send({ type: 'Error', reply_to: id, data: errorFrame(refused).data });
   connection.strike(refused);
 }
