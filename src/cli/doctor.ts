@@ -3,6 +3,7 @@ import { ConfigError } from '../config/config-error.ts';
 import type { Check } from '../doctor/check.ts';
 import { examine, type Report } from '../doctor/examine.ts';
 import type { Authentication, Configuration, Patient } from '../doctor/patient.ts';
+import { originOf } from '../doctor/origins.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { systemClock, systemScheduler } from '../telemetry/system-clock.ts';
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
@@ -92,7 +93,7 @@ async function patientOf(args: Arguments): Promise<Patient & { readonly token?: 
     ...(admin === null ? await nodeHere(args, configuration.config) : await nodeAt(args, admin)),
     urls: urls.filter(({ protocol }) => protocol.startsWith('ws')),
     tokens: args.list('token'),
-    page: args.text('page') ?? null,
+    page: pageOf(args),
     manifests: args.text('manifests') ?? null,
     idleMs: idleOf(args),
   };
@@ -142,6 +143,13 @@ async function configurationOf(args: Arguments): Promise<Configuration> {
     if (!(error instanceof ConfigError)) throw error;
     return { config: null, apps: [], problems: error.problems };
   }
+}
+
+/** @throws UsageError */
+function pageOf(args: Arguments): string | null {
+  const page = args.text('page') ?? null;
+  if (page === null || originOf(page) !== null) return page;
+  throw new UsageError(`expected --page like https://example.com, got ${JSON.stringify(page)}`);
 }
 
 function idleOf(args: Arguments): number {

@@ -7,15 +7,19 @@ import { COST_CHECKS } from './cost/all.ts';
 import { DATABASE_CHECKS } from './database/all.ts';
 import { DELIVERY_CHECKS } from './deliveries/all.ts';
 import { HOST_CHECKS } from './host/all.ts';
+import { keysSet } from './keys/set.ts';
 import { LIMIT_CHECKS } from './limits/all.ts';
 import { LOAD_CHECKS } from './load/all.ts';
 import { MANIFEST_CHECKS } from './manifests/all.ts';
 import { NODES_CHECKS } from './nodes/all.ts';
+import { originsConfigured } from './origins/configured.ts';
+import { originsHandshake } from './origins/handshake.ts';
 import { REDIS_CHECKS } from './redis/all.ts';
 import { secretsFiles } from './secrets/files.ts';
 import { secretsSame } from './secrets/same.ts';
 import { secretsStrength } from './secrets/strength.ts';
 import { TOKEN_CHECKS } from './tokens/all.ts';
+import { WAY_CHECKS } from './way/all.ts';
 
 export const CHECKS: readonly Check[] = [
   ...HOST_CHECKS,
@@ -24,7 +28,11 @@ export const CHECKS: readonly Check[] = [
   secretsStrength,
   secretsFiles,
   secretsSame,
+  keysSet,
   ...TOKEN_CHECKS,
+  originsConfigured,
+  originsHandshake,
+  ...WAY_CHECKS,
   ...REDIS_CHECKS,
   ...DATABASE_CHECKS,
   ...LOAD_CHECKS,
