@@ -3,7 +3,7 @@ import type { Session } from './driver.ts';
 import { schemaOf, type MigrationSet } from './migration.ts';
 import { migrationStatus } from './migrate.ts';
 
-export interface LongStatement {
+interface LongStatement {
   readonly pid: number;
   readonly who: string;
   readonly state: string;

@@ -14,7 +14,7 @@ import { factsOf } from './facts.ts';
 import type { Patient } from './patient.ts';
 
 export interface RedisLooked {
-  /** Who looked: a node, or this machine. */
+  /** The name of a node, or this machine. */
   readonly who: string;
   readonly facts: RedisFacts;
 }

@@ -26,7 +26,7 @@ async function wrong({ url }: TestServer): Promise<readonly Finding[]> {
   return findings.filter(({ level }) => level !== 'ok');
 }
 
-/** What a node says stands for a second. */
+/** The answer of a node stands for a second. */
 async function eventuallyWrong(node: TestServer, check: string, says: RegExp): Promise<Finding> {
   let found: Finding | undefined;
   await eventually(
