@@ -6,6 +6,7 @@ import type { AdminRoute } from '../../http/admin-access.ts';
 import { silentLog } from '../../telemetry/log.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import { buildAuthentication } from '../authentication.ts';
+import { build } from './build.ts';
 
 /** @param looking the views, for whichever node */
 export async function examineSelf(
@@ -21,6 +22,7 @@ export async function examineSelf(
   ]);
   const patient: Patient = {
     clock,
+    binding: () => Promise.resolve(build.uws_version),
     configuration: { config, problems: [], apps },
     authentication: buildAuthentication(config, silentLog),
     views: { address: name, get: (path) => look(looking, path) },
