@@ -53,6 +53,8 @@ export interface App<Settings = unknown> {
    * them. Said here and not with `topics`, because it holds before the application starts; a rule of [topics] cannot change it.
    */
   readonly ephemeral?: readonly string[];
+  /** It keeps which users are there: then `host.presence` is there. */
+  readonly presence?: boolean;
   /** Applications that it uses, by name: they have to run, start before it and end after it. `host.used` gives what they offer. */
   readonly uses?: readonly string[];
   /** Commands of the shell: `./signalbox <app> <verb>`. They run in a process of their own, without `start`. */

@@ -14,6 +14,7 @@ import { invalidTopic } from '../service/names.ts';
 import { reach, type Reached } from '../service/reach.ts';
 import type { Host, User } from './host-api.ts';
 import { messagesOf, type Phase } from './host-messages.ts';
+import { hostPresence } from './host-presence.ts';
 import type { OneHostPorts } from './host-ports.ts';
 
 const STAGE = /^[a-z][a-z0-9_-]{0,31}$/;
@@ -29,6 +30,7 @@ export function hostOf(calls: Calls, log: Log, ports: OneHostPorts, phase: Phase
     random,
     shared,
     database: ports.database(name),
+    presence: ports.presence === null ? null : hostPresence(calls, ports.presence),
     used: ports.used,
     log,
     clock: context.clock,

@@ -104,9 +104,10 @@ async function start(
   const calls = new Calls(app.name, { ...ports, ...ports.limits, clock: ports.context.clock, scheduler }, log);
   const key = `apps.${app.name}`;
   const phase = { isStarting: true };
+  const given = app.presence === true ? ports : { ...ports, presence: null };
   try {
     const parts: unknown = await within(scheduler, START_MS, async () =>
-      app.start(hostOf(calls, log, { ...ports, used: usedBy(app, offers) }, phase), settings),
+      app.start(hostOf(calls, log, { ...given, used: usedBy(app, offers) }, phase), settings),
     );
     if (typeof parts === 'object' && parts !== null)
       return {

@@ -15,7 +15,7 @@ describe.skipIf(POSTGRESQL === null)('conversations on bad days', () => {
   let nodes: readonly [TestServer, TestServer];
   let stop: () => Promise<void>;
   beforeAll(async () => {
-    ({ postgresql, redis, nodes, stop } = await openAppNodes(app));
+    ({ postgresql, redis, nodes, stop } = await openAppNodes(app, { 'apps.conversations.online': 'false' }));
   }, 60_000);
   afterAll(() => stop());
 
