@@ -86,39 +86,4 @@ describe('figures that two pages have are the same', () => {
     const example = (10_000 * (each + 100 * (300 + 100))) / 1e6;
     expect(operations).toContain(`10,000 topics of 100 messages of 300 bytes are ${example} MB`);
   });
-
-  /** The figures of a row of a curve, as they are written. */
-  function curve(name: string): readonly string[] {
-    const line = read('docs/scaling.md')
-      .split('\n')
-      .find((text) => text.startsWith(`| ${name} |`));
-    return (line ?? '')
-      .split('|')
-      .slice(2, -2)
-      .map((cell) => cell.trim());
-  }
-
-  test('what grows with the work is a point of a curve', () => {
-    const [few] = curve('another publish, µs');
-    const [busy, busiest] = curve('another publish, µs').slice(-2);
-    expect(operations).toContain(`${busy} µs with 100,000 topics, ${busiest} µs with a million, instead of ${few} µs`);
-    const [of100k, ofMillion] = curve('memory, MB').slice(-2);
-    expect(operations).toContain(
-      `2.7 kB each: ${of100k} MB for 100,000, ${ofMillion?.replace(' k', ' GB')} for a million`,
-    );
-    expect(operations).toContain(`${curve('CPU of a second at rest, ms').at(-1)} ms of a second with a million`);
-    const subscribe = curve('subscribe, µs').map(Number);
-    expect(operations).toContain(`${Math.min(...subscribe)} to ${Math.max(...subscribe)} µs to subscribe`);
-    const bytes = curve('memory of a subscription, bytes').map((cell) => Number(cell) / 1_000);
-    expect(operations).toContain(`${Math.min(...bytes).toFixed(1)} to ${Math.max(...bytes).toFixed(1)} kB`);
-    const redis = curve('publish, µs of Redis').map(Number);
-    const [one = 0, eight = 0] = [redis[0], redis.at(-1)];
-    expect(operations).toContain(
-      `${one} µs of Redis for a publish with one, ${eight} µs with eight: ${((eight - one) / 7).toFixed(1)} µs`,
-    );
-    const follow = Math.max(...curve('deliver, µs of another node').slice(1).map(Number));
-    expect(operations).toContain(`${follow} µs at most of each such node`);
-    const [, some, more] = curve('memory of Redis, MB');
-    expect(operations).toContain(`${some} MB for 5,000 topics, ${more} MB for 50,000`);
-  });
 });
