@@ -8,7 +8,7 @@ import { UsageError, type Arguments, type ExitCode } from './command.ts';
 import { expectDescriptors, expectWritable } from './load-files.ts';
 import { version } from './version.ts';
 
-/** What else stands beside --calibrate would say nothing. */
+/** Other flags would say nothing beside --calibrate. */
 const OWN = ['calibrate', 'quick', 'out', 'redis'];
 /** Connections that are open beside the crowd. */
 const OTHER_PEERS = 300;

@@ -65,7 +65,7 @@ function json(made: Plan, source: object, figures: object): string {
   return JSON.stringify({ ...source, target, quantities, limits: limits.map(shown), figures, assumptions }, null, 2);
 }
 
-/** What was asked for is wrong, and not what answers. */
+/** A target or a file that is wrong is a fault of the command line. */
 function usage<T>(read: () => T): T {
   try {
     return read();
