@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { benchmarksPage, charts, newestReports, performancePage } from '../bench/report/page.ts';
 import { scalingPage } from '../bench/report/growth.ts';
 import { configurationPage, defaultToml } from './docs/configuration.ts';
+import { doctorPage } from './docs/doctor.ts';
 import { errorsPage } from './docs/errors.ts';
 import { metricsPage } from './docs/metrics.ts';
 import { openApiFile } from './docs/openapi.ts';
@@ -16,6 +17,7 @@ export function generated(): Readonly<Record<string, () => string>> {
     'config/default.toml': defaultToml,
     'docs/benchmarks.md': () => benchmarksPage(reports),
     'docs/configuration.md': configurationPage,
+    'docs/doctor.md': doctorPage,
     'docs/errors.md': errorsPage,
     'docs/metrics.md': metricsPage,
     'docs/openapi.json': openApiFile,

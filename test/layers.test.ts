@@ -17,6 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['connection'],
   ['node'],
   ['transport', 'http', 'apps', 'dialects'],
+  ['doctor', 'plan'],
   ['cli', 'simulation', 'load', 'main.ts', 'index.ts'],
 ];
 
@@ -45,7 +46,12 @@ const NAMES_REDIS: readonly RegExp[] = [
   /^telemetry\/metrics\.ts$/,
   // Verbs and answers that tell an operator which storage it is.
   /^cli\/storage\/(build|storage)\.ts$/,
-  /^cli\/(sessions|simulate|verbs)\.ts$/,
+  // Checks of what a server uses, by the name of what they look at.
+  /^doctor\/check\.ts$/,
+  /^doctor\/checks\/(redis\/|nodes\/|all\.ts$)/,
+  // Plans size Redis beside the nodes, and calibrations measure it.
+  /^(plan|load\/calibrate)\//,
+  /^cli\/(sessions|simulate|verbs|plan-options|plan|load-options|calibrate)\.ts$/,
   /^cli\/workers\/(parent-routes|serve-workers)\.ts$/,
 ];
 

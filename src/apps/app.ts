@@ -53,6 +53,10 @@ export interface App<Settings = unknown> {
    * them. Said here and not with `topics`, because it holds before the application starts; a rule of [topics] cannot change it.
    */
   readonly ephemeral?: readonly string[];
+  /** It keeps which users are there: then `host.presence` is there. */
+  readonly presence?: boolean;
+  /** Applications that it uses, by name: they have to run, start before it and end after it. `host.used` gives what they offer. */
+  readonly uses?: readonly string[];
   /** Commands of the shell: `./signalbox <app> <verb>`. They run in a process of their own, without `start`. */
   readonly verbs?: readonly Verb<Settings>[];
   /** Called once per node, before the first client. A throw stops the server with the application's name and the reason. */
@@ -84,6 +88,8 @@ export interface Parts {
   readonly deadLetters?: AppDeadLetters;
   /** A component of `/health`, and of readiness where it is needed. Called when somebody asks; never waits. */
   readonly health?: () => Health;
+  /** What other applications of this process may do with it: those that say so with `uses`. The type is that of its public file. */
+  readonly offers?: object;
   /** Ends within the grace time: what was acknowledged is not lost. Called when no connection is left. */
   readonly stop?: () => MaybePromise<void>;
 }

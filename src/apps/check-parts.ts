@@ -44,6 +44,7 @@ const PARTS = [
   'socketio',
   'deadLetters',
   'health',
+  'offers',
   'stop',
 ] satisfies (keyof Parts)[];
 const HOOKS = [

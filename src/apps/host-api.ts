@@ -10,7 +10,8 @@ import type { Position } from '../protocol/position.ts';
 import type { Reached } from '../service/reach.ts';
 import type { Clock, Random, Scheduler } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { StoredMessage, Zod } from './vocabulary.ts';
+import type { ConnectionFacts } from '../service/connection-events.ts';
+import type { MaybePromise, StoredMessage, Zod } from './vocabulary.ts';
 import type { Access, AppRoute, RouteDefinition } from './app-route.ts';
 import type { Frame, FrameDefinition } from './frame.ts';
 
@@ -33,6 +34,14 @@ export interface Host {
 
   /** For an application that says so (`database` of App); `null` for others. */
   readonly database: Database | null;
+  /** For an application that says so (`presence` of App); `null` for others. */
+  readonly presence: HostPresence | null;
+
+  /**
+   * What an application that this one uses (`uses` of App) offers: of the type that its public file names.
+   * @throws RangeError when this one does not say that it uses it, or it offers nothing
+   */
+  used(app: string): unknown;
 
   /** Types the handler by its schema. */
   frame<Data = undefined>(definition: FrameDefinition<Data>): Frame;
@@ -121,6 +130,30 @@ export interface SharedStore {
     commands: readonly (readonly [name: string, ...args: (string | number)[]])[],
     answered: (results: readonly unknown[]) => void,
   ): void;
+}
+
+/** Users in places of the application's own: no client enters, sees or counts them. A place is called like a topic. */
+export interface HostPresence {
+  /** The user is there until the connection, which is one of this node, has ended and `presence.grace_secs` are over. */
+  enter(connection: Pick<ConnectionFacts, 'id' | 'principal'>, place: string): void;
+  leave(connection: Pick<ConnectionFacts, 'id' | 'principal'>, place: string): void;
+  /** Those of these users who are there, on whatever node. */
+  present(
+    tenant: string,
+    asked: readonly { readonly place: string; readonly user: string }[],
+  ): Promise<ReadonlySet<string> | Refusal>;
+  /**
+   * Told on one node when a user has come or has gone, the last of the user's connections on any node: perhaps twice, and never
+   * when that node dies at this moment. When a node was killed, another one tells of its users.
+   */
+  onChange(told: (change: PlaceChange) => MaybePromise<void>): void;
+}
+
+export interface PlaceChange {
+  readonly tenant: string;
+  readonly place: string;
+  readonly user: string;
+  readonly isPresent: boolean;
 }
 
 /** A user id of the default tenant, or of a tenant. */

@@ -2,11 +2,20 @@
 import type { TokenIssuer } from '../auth/issuing.ts';
 import type { ControlBus } from '../control/command.ts';
 import type { Database } from '../database/database.ts';
+import type { PresenceService } from '../service/presence-service.ts';
 import type { ServiceContext } from '../service/context.ts';
 import type { Random } from '../telemetry/clock.ts';
 import type { MetricEntry } from '../telemetry/metric-entry.ts';
 import type { AppEvents } from './app-events.ts';
-import type { SharedStore } from './host-api.ts';
+import type { Host, SharedStore } from './host-api.ts';
+
+export interface PresencePorts {
+  readonly service: PresenceService;
+  /** @param connection of this node: one that has closed would stay present for ever */
+  readonly isOpen: (connection: string) => boolean;
+  /** Of those that are told. */
+  readonly deadlineMs: number;
+}
 
 export interface HostPorts {
   /** The name of the node. */
@@ -17,10 +26,17 @@ export interface HostPorts {
   readonly shared: SharedStore | null;
   /** By the name of an application. */
   readonly database: (app: string) => Database | null;
+  /** `null` when no application keeps who is there. */
+  readonly presence: PresencePorts | null;
   readonly events: AppEvents;
   /** @throws when the server would not accept its tokens */
   readonly tokenIssuer: (privateKey?: string) => TokenIssuer;
   /** @throws when there is a metric of this name */
   readonly addMetric: (entry: MetricEntry) => void;
   readonly alert: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+/** With what differs between applications. */
+export interface OneHostPorts extends HostPorts {
+  readonly used: Host['used'];
 }

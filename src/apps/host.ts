@@ -14,11 +14,12 @@ import { invalidTopic } from '../service/names.ts';
 import { reach, type Reached } from '../service/reach.ts';
 import type { Host, User } from './host-api.ts';
 import { messagesOf, type Phase } from './host-messages.ts';
-import type { HostPorts } from './host-ports.ts';
+import { hostPresence } from './host-presence.ts';
+import type { OneHostPorts } from './host-ports.ts';
 
 const STAGE = /^[a-z][a-z0-9_-]{0,31}$/;
 
-export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): Host {
+export function hostOf(calls: Calls, log: Log, ports: OneHostPorts, phase: Phase): Host {
   const { node, context, random, bus, shared, events } = ports;
   const name = calls.app;
   const metrics = new AppMetrics(ports.addMetric, calls);
@@ -29,6 +30,8 @@ export function hostOf(calls: Calls, log: Log, ports: HostPorts, phase: Phase): 
     random,
     shared,
     database: ports.database(name),
+    presence: ports.presence === null ? null : hostPresence(calls, ports.presence),
+    used: ports.used,
     log,
     clock: context.clock,
     scheduler: context.scheduler,

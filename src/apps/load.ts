@@ -7,6 +7,7 @@ import type { App } from './app.ts';
 import { appProblems, findApps, twinProblems, type BuiltIn } from './find.ts';
 import type { FoundApp, LoadedApp } from './loaded.ts';
 import { readSection, strayVariables } from './settings.ts';
+import { usesProblems } from './uses.ts';
 
 /** The configuration together with its applications. */
 export interface LoadedWithApps extends Loaded {
@@ -47,6 +48,7 @@ function readApps(loaded: Loaded, found: readonly FoundApp[], problems: Problem[
   problems.push(...broken, ...twinProblems(found));
   const sound = found.filter((it) => appProblems(it).length === 0);
   const apps = sound.flatMap((it) => readSection(it, { sections, texts, origins }, used, problems) ?? []);
+  if (isComplete) problems.push(...usesProblems(sound.map(({ app }) => app)));
   if (isComplete) problems.push(...strayProblems(loaded, sound, apps, used));
   if (problems.length > 0) throw new ConfigError(problems);
   const own = Object.fromEntries(apps.map(({ app, section }) => [app.name, section]));

@@ -5,11 +5,11 @@ import type { FrameHandler } from '../connection/context.ts';
 import type { AppDeadLetters, RunningDeadLetters } from '../node/app-dead-letters.ts';
 import type { ApplicationRoute } from '../node/application-route.ts';
 import type { EventTable } from '../node/event-table.ts';
-import { isRefusal } from '../protocol/errors.ts';
+import { isRefusal, quote } from '../protocol/errors.ts';
 import type { Scheduler } from '../telemetry/clock.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Health, Parts } from './app.ts';
+import type { App, Health, Host, Parts } from './app.ts';
 import { Calls, type Called } from './calls.ts';
 import { partsProblems } from './check-parts.ts';
 import { frameHandler } from './frames.ts';
@@ -19,6 +19,7 @@ import type { HostPorts } from './host-ports.ts';
 import type { LoadedApp } from './loaded.ts';
 import { Owners, topicOwner } from './owners.ts';
 import { applicationRoute } from './routes.ts';
+import { inOrder } from './uses.ts';
 
 export interface AppPorts extends HostPorts {
   readonly counters: Counters;
@@ -51,6 +52,7 @@ export interface RunningApps {
 
 interface Running {
   readonly app: string;
+  readonly uses: readonly string[];
   readonly parts: Parts;
   readonly places: readonly string[];
   readonly ephemeral: readonly string[] | undefined;
@@ -76,8 +78,14 @@ export class AppsError extends Error {
 /** @throws AppsError when one does not start, or what they give does not go together; nothing of them runs then */
 export async function startApps(loaded: readonly LoadedApp[], ports: AppPorts): Promise<RunningApps> {
   const problems: Problem[] = [];
-  const started = await Promise.all(loaded.map((it) => start(it, ports, problems)));
-  const running = started.flatMap((it) => it ?? []);
+  const running: Running[] = [];
+  for (const round of inOrder(loaded.map((it) => ({ ...it, name: it.app.name, uses: it.app.uses ?? [] })))) {
+    const offers = new Map(running.map(({ app, parts }) => [app, parts.offers]));
+    const started = await Promise.all(round.map((it) => start(it, ports, offers, problems)));
+    running.push(...started.flatMap((it) => it ?? []));
+    // Those of later rounds may use one of these.
+    if (problems.length > 0) break;
+  }
   problems.push(...partsProblems(running, ports.routes));
   const built = attempt(() => build(running, ports), problems);
   if (built !== null && problems.length === 0) return built;
@@ -85,18 +93,32 @@ export async function startApps(loaded: readonly LoadedApp[], ports: AppPorts): 
   throw new AppsError(problems);
 }
 
-async function start({ app, settings }: LoadedApp, ports: AppPorts, problems: Problem[]): Promise<Running | null> {
+async function start(
+  { app, settings }: LoadedApp,
+  ports: AppPorts,
+  offers: ReadonlyMap<string, object | undefined>,
+  problems: Problem[],
+): Promise<Running | null> {
   const { scheduler } = ports.context;
   const log = ports.log(app.name);
   const calls = new Calls(app.name, { ...ports, ...ports.limits, clock: ports.context.clock, scheduler }, log);
   const key = `apps.${app.name}`;
   const phase = { isStarting: true };
+  const given = app.presence === true ? ports : { ...ports, presence: null };
   try {
     const parts: unknown = await within(scheduler, START_MS, async () =>
-      app.start(hostOf(calls, log, ports, phase), settings),
+      app.start(hostOf(calls, log, { ...given, used: usedBy(app, offers) }, phase), settings),
     );
     if (typeof parts === 'object' && parts !== null)
-      return { app: app.name, parts, places: app.places ?? [], ephemeral: app.ephemeral, calls, log };
+      return {
+        app: app.name,
+        uses: app.uses ?? [],
+        parts,
+        places: app.places ?? [],
+        ephemeral: app.ephemeral,
+        calls,
+        log,
+      };
     problems.push({ key, expected: 'start to give an object with parts', got: String(parts) });
   } catch (error) {
     log.error('Application did not start', { error: error instanceof Error ? error.stack : String(error) });
@@ -190,12 +212,28 @@ function healthOf({ app, parts, calls }: Running): readonly (readonly [string, H
   return [[app, answer]];
 }
 
+/** Those first that use others: what they still have to do is done by these. */
 async function stopAll(running: readonly Running[], graceMs: number): Promise<void> {
-  await Promise.all(
-    running.map(async ({ parts, calls }) => {
-      if (parts.stop !== undefined) await calls.ask({ part: 'stop', name: 'stop', deadlineMs: graceMs }, parts.stop);
-    }),
-  );
+  const rounds = inOrder(running.map((it) => ({ ...it, name: it.app })));
+  for (const round of rounds.toReversed())
+    await Promise.all(
+      round.map(async ({ parts, calls }) => {
+        if (parts.stop !== undefined) await calls.ask({ part: 'stop', name: 'stop', deadlineMs: graceMs }, parts.stop);
+      }),
+    );
+}
+
+/** What an application is given of those that it uses. */
+function usedBy({ name, uses = [] }: App, offers: ReadonlyMap<string, object | undefined>): Host['used'] {
+  return (app) => {
+    const offered = uses.includes(app) ? offers.get(app) : undefined;
+    if (offered !== undefined) return offered;
+    throw new RangeError(
+      uses.includes(app)
+        ? `used ${quote(app)}: it offers nothing`
+        : `used ${quote(app)}: expected a name in uses of ${name}, which has ${uses.join(', ') || 'none'}`,
+    );
+  };
 }
 
 function within<T>(scheduler: Scheduler, ms: number, work: () => Promise<T>): Promise<T> {

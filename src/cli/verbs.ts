@@ -25,6 +25,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
       'Prints the effective configuration as TOML, secrets redacted, with the source of every value that is not the default.',
     load: async () => (await import('./print-config.ts')).printConfig,
   },
+  doctor: {
+    summary: 'Examines a configuration and what runs: a line for each check, with cause and cure.',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
   health: {
     summary: 'Asks a node whether it takes connections (/health/ready): exit code 0 when it says 200, else 1.',
     load: async () => (await import('./health.ts')).health,
@@ -72,6 +76,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
   load: {
     summary: 'Puts load on a server, checks every sequence that it delivers, and reports latencies.',
     load: async () => (await import('./load.ts')).load,
+  },
+  plan: {
+    summary: 'Plans nodes, memory, Redis and settings for a target, by formulas over measured figures.',
+    load: async () => (await import('./plan.ts')).plan,
   },
   version: {
     summary: 'Prints the version of the server, of Node.js and of uWebSockets.js.',

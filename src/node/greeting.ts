@@ -6,6 +6,7 @@ import type { Connection } from '../connection/connection.ts';
 import type { ConnectionContext } from '../connection/context.ts';
 import type { Codec, Payload, SharedDetails } from '../protocol/codec.ts';
 import { MAX_BATCH_FRAMES, MAX_HISTORY_LIMIT, MAX_TOPICS_PER_FRAME, PROTOCOL_VERSION } from '../protocol/limits.ts';
+import { usesPresence } from '../presence/presence-rules.ts';
 import type { NodeMode } from './mode.ts';
 
 export class Greeting {
@@ -94,7 +95,7 @@ export class Greeting {
         'history',
         'idempotency',
         'direct_messages',
-        ...(context.presence === null ? [] : ['presence']),
+        ...(context.presence !== null && usesPresence(context.presence.rules) ? ['presence'] : []),
         ...(batching ? ['batching'] : []),
         ...context.frameHandlers.keys(),
       ],

@@ -1,6 +1,7 @@
 /** The contract that every store of presence has to pass. It knows the port, and what readers of the log were told. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { isRefusal } from '../protocol/errors.ts';
+import { appTopic } from '../protocol/topic.ts';
 import { A, B, enter, leave, Probe, T, type MakePresenceStore } from './contract-probe.ts';
 import { crowdContract } from './contract-crowds.ts';
 import {
@@ -184,6 +185,30 @@ export function presenceStoreContract(name: string, make: MakePresenceStore): vo
       expect(await probe.apply(A, [enter('9', 'late')])).toBe('gone');
       expect(await probe.members()).toEqual(['bob', 'u0']);
       expect(await probe.remove(A)).toEqual({ removed: 0, isMore: false });
+    });
+
+    test('an application is answered which members of its topic have come and gone, also where readers are told only numbers', async () => {
+      const probe = await start({ from: 2, below: 1 });
+      const place = appTopic('', 'chat', 'online.1');
+      const touched = async (owner: string, changes: Parameters<typeof probe.apply>[1]): Promise<unknown> => {
+        const answer = await probe.apply(owner, changes, place);
+        return answer === 'gone' ? answer : answer.touched;
+      };
+      const [come, gone] = [
+        { isPresent: true, hasChanged: true },
+        { isPresent: false, hasChanged: true },
+      ];
+      expect(await touched(A, [enter('1', 'ada'), enter('2', 'böb "q"')])).toEqual([
+        { member: 'ada', ...come },
+        { member: 'böb "q"', ...come },
+      ]);
+      expect(await touched(B, [enter('1', 'ada')])).toEqual([{ member: 'ada', isPresent: true, hasChanged: false }]);
+      expect(await touched(A, [leave('2')])).toEqual([{ member: 'böb "q"', ...gone }]);
+      expect(await touched(A, [leave('2')])).toEqual([]);
+      expect(await touched(A, [leave('1')])).toEqual([{ member: 'ada', isPresent: true, hasChanged: false }]);
+      const removed = await probe.ask((store, reply) => store.remove(B, place, 'node_lost', reply));
+      expect(removed).toEqual({ removed: 1, isMore: false, touched: [{ member: 'ada', ...gone }] });
+      expect(await probe.apply(A, [enter('1', 'ada')])).not.toHaveProperty('touched');
     });
 
     test('owners are known with their topics until nothing is left of them', async () => {

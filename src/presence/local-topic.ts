@@ -2,7 +2,7 @@
 import { isRefusal, type Refusal } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/topic.ts';
 import type { Scheduler, Timer } from '../telemetry/clock.ts';
-import type { Applied, Identity, LeaveReason, PresenceChange, PresenceStore } from './presence-store.ts';
+import type { Applied, Identity, LeaveReason, PresenceChange, PresenceStore, Touched } from './presence-store.ts';
 
 export type Answered = (answer: Applied | Refusal) => void;
 
@@ -39,6 +39,8 @@ export interface LocalTopicParts {
   /** Nothing is here and nothing waits. */
   readonly emptied: (topic: Topic) => void;
   readonly told: (change: PresenceChange) => void;
+  /** Of a topic of an application: who has come or gone on all nodes together, by what this node has told. */
+  readonly touched: (topic: Topic, touched: readonly Touched[]) => void;
 }
 
 export class LocalTopic {
@@ -52,6 +54,8 @@ export class LocalTopic {
   private wasTaken = false;
   private timer: Timer | null = null;
   private isSending = false;
+  /** The store may have taken changes without having said so. */
+  private isUnsure = false;
   private count = 0;
   private readonly topic: Topic;
   private readonly parts: LocalTopicParts;
@@ -159,6 +163,12 @@ export class LocalTopic {
 
   private applied(sent: readonly (readonly [string, Pending])[], answer: Applied, owner: string): void {
     this.count = answer.count;
+    const { touched } = answer;
+    if (touched !== undefined) {
+      // What came of a batch whose answer was lost is not known: then everybody whom it was about is told of.
+      this.parts.touched(this.topic, this.isUnsure ? touched : touched.filter(({ hasChanged }) => hasChanged));
+      this.isUnsure = false;
+    }
     if (owner === this.parts.owner()) this.taken(sent);
     for (const [, { change, replies }] of sent) {
       this.parts.told(change);
@@ -186,6 +196,7 @@ export class LocalTopic {
       if (refused !== null) for (const reply of replies) reply(refused);
     }
     if (refused === null) this.parts.gone(owner);
+    else this.isUnsure = true;
     this.goOn(refused === null ? 0 : this.parts.options.retryMs);
   }
 

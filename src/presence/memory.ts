@@ -1,7 +1,7 @@
 /** Presence in the memory of a node that is alone. */
 import type { Reply } from '../broker/broker.ts';
 import type { Position } from '../protocol/position.ts';
-import type { Topic } from '../protocol/topic.ts';
+import { isAppTopic, type Topic } from '../protocol/topic.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import {
@@ -14,6 +14,8 @@ import {
   type Overview,
   type PresenceBatch,
   type PresenceStore,
+  type Removed,
+  type Touched,
 } from './presence-store.ts';
 import { TopicMembers } from './topic-members.ts';
 
@@ -42,8 +44,8 @@ export class MemoryPresenceStore implements PresenceStore {
     const topics = this.byOwner.get(owner) ?? new Set();
     this.byOwner.set(owner, topics);
     topics.add(topic);
-    const members = this.change(topic, owner, changes);
-    reply({ count: members.count, position: this.logs.position(topic) });
+    const { count, touched } = this.change(topic, owner, changes);
+    reply({ count, position: this.logs.position(topic), ...(isAppTopic(topic) && { touched }) });
   }
 
   members(topic: Topic, request: MembersRequest, reply: Reply<MembersPage>): void {
@@ -70,36 +72,36 @@ export class MemoryPresenceStore implements PresenceStore {
     reply([...(this.byOwner.get(owner) ?? [])].slice(0, limit));
   }
 
-  remove(
-    owner: string,
-    topic: Topic,
-    reason: LeaveReason,
-    reply: Reply<{ readonly removed: number; readonly isMore: boolean }>,
-  ): void {
+  remove(owner: string, topic: Topic, reason: LeaveReason, reply: Reply<Removed>): void {
     this.ended.add(owner);
     const all = this.topics.get(topic)?.entriesOf(owner) ?? [];
     const some = all.slice(0, REMOVED_AT_ONCE);
     const isMore = some.length < all.length;
     const leaves = some.map((entry) => ({ op: 'leave', entry, reason }) as const);
-    this.change(topic, owner, leaves, isMore);
+    const { touched } = this.change(topic, owner, leaves, isMore);
     if (!isMore) this.byOwner.get(owner)?.delete(topic);
-    reply({ removed: some.length, isMore });
+    reply({ removed: some.length, isMore, ...(isAppTopic(topic) && { touched }) });
   }
 
   forget(owner: string): void {
     this.byOwner.delete(owner);
   }
 
-  private change(topic: Topic, owner: string, changes: PresenceBatch['changes'], isPart = false): TopicMembers {
+  private change(
+    topic: Topic,
+    owner: string,
+    changes: PresenceBatch['changes'],
+    isPart = false,
+  ): { readonly count: number; readonly touched: readonly Touched[] } {
     const members = this.topics.get(topic) ?? new TopicMembers(this.mode);
     this.topics.set(topic, members);
     const append = (payload: string): number => {
       const position = this.logs.append(topic, payload);
       return 'sequence' in position ? position.sequence : 0;
     };
-    members.apply(owner, changes, this.clock.now(), append, isPart);
+    const touched = members.apply(owner, changes, this.clock.now(), append, isPart);
     if (members.entriesOf(owner).length === 0) this.byOwner.get(owner)?.delete(topic);
     if (members.count === 0) this.topics.delete(topic);
-    return members;
+    return { count: members.count, touched };
   }
 }

@@ -3,6 +3,7 @@
  * holds them to it):
  * - A batch takes effect in one step: the members change, and what changed is appended to the log of the topic's presence.
  * - Every batch may be sent again: entering where one is present is an update, leaving where one is not is nothing.
+ * - Of topics of applications it answers whom a batch was about, and who has come or gone by it.
  * - An owner that was ended writes nothing any more: its batches are answered `gone`.
  */
 import type { Reply } from '../broker/broker.ts';
@@ -45,6 +46,23 @@ export interface Applied {
   readonly count: number;
   /** Where the log of its presence stands. */
   readonly position: Position;
+  /** Of a topic of an application: whom the batch was about. */
+  readonly touched?: readonly Touched[];
+}
+
+/** Somebody whom a batch was about. */
+export interface Touched {
+  readonly member: string;
+  readonly isPresent: boolean;
+  /** Whether it was otherwise before. Of a batch that is sent again nothing may have changed. */
+  readonly hasChanged: boolean;
+}
+
+export interface Removed {
+  readonly removed: number;
+  readonly isMore: boolean;
+  /** As of {@link Applied}. */
+  readonly touched?: readonly Touched[];
 }
 
 export interface PresentMember extends Identity {
@@ -102,12 +120,7 @@ export interface PresenceStore {
   /** Some topics in which the owner may have somebody. */
   topicsOf(owner: string, limit: number, reply: Reply<readonly Topic[]>): void;
   /** Removes what an ended owner has in a topic, or a part of it. @returns how many entries, and whether there are more */
-  remove(
-    owner: string,
-    topic: Topic,
-    reason: LeaveReason,
-    reply: Reply<{ readonly removed: number; readonly isMore: boolean }>,
-  ): void;
+  remove(owner: string, topic: Topic, reason: LeaveReason, reply: Reply<Removed>): void;
   /** Nothing is left of an ended owner. */
   forget(owner: string): void;
 }

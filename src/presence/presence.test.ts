@@ -1,6 +1,7 @@
 /** What a node does with its own connections: batches, grace, drain, coalescing. On virtual time, over a store in memory. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { isRefusal, refusal } from '../protocol/errors.ts';
+import { appTopic } from '../protocol/topic.ts';
 import { VirtualClock } from '../simulation/virtual-clock.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { MemoryPresenceStore } from './memory.ts';
@@ -17,11 +18,14 @@ const OPTIONS: PresenceOptions = {
 /** A store that can be away. */
 class Store extends MemoryPresenceStore {
   isAway = false;
+  /** It takes what it is told, and its answer is lost. */
+  isSilent = false;
   batches = 0;
 
   override apply(...[batch, reply]: Parameters<MemoryPresenceStore['apply']>): void {
     this.batches += 1;
     if (this.isAway) reply(refusal('log_unavailable', 'away', 1_000));
+    else if (this.isSilent) super.apply(batch, () => reply(refusal('outcome_unknown', 'silent', 1_000)));
     else super.apply(batch, reply);
   }
 }
@@ -63,6 +67,49 @@ const lines = (): string[] =>
       count,
     ].join(', '),
   );
+
+describe('D-14: topics of an application', () => {
+  const PLACE = appTopic('', 'chat', 'online');
+  const news = (): string[] => {
+    const heard: string[] = [];
+    presence.watch('@app.chat.', (_, touched) => {
+      for (const { member, isPresent } of touched) heard.push(`${member} ${isPresent ? 'on' : 'off'}`);
+    });
+    return heard;
+  };
+
+  test('a user has come with the first device and is gone with the last, after the grace', () => {
+    const heard = news();
+    enter('1', 'ada', '{}', PLACE);
+    enter('2', 'ada', '{}', PLACE);
+    enter('9', 'eve', '{}', appTopic('', 'other', 'online'));
+    clock.advance(1_000);
+    presence.closed('1', false);
+    clock.advance(20_000);
+    expect(heard).toEqual(['ada on']);
+    presence.closed('2', false);
+    clock.advance(14_000);
+    enter('3', 'ada', '{}', PLACE);
+    clock.advance(20_000);
+    expect(heard).toEqual(['ada on']);
+    presence.closed('3', false);
+    clock.advance(20_000);
+    expect(heard).toEqual(['ada on', 'ada off']);
+  });
+
+  test('a batch whose answer was lost is told of when it is answered, though nothing changes then', () => {
+    const heard = news();
+    store.isSilent = true;
+    enter('1', 'ada', '{}', PLACE);
+    clock.advance(500);
+    store.isSilent = false;
+    clock.advance(2_000);
+    expect(heard).toEqual(['ada on']);
+    enter('2', 'ada', '{}', PLACE);
+    clock.advance(2_000);
+    expect(heard).toEqual(['ada on']);
+  });
+});
 
 describe('batches', () => {
   test('changes of a topic are told together, and answered when they are stored', () => {

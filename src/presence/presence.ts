@@ -3,12 +3,12 @@
  * changes in batches, told again what it did not take, and told everything when it has lost something.
  */
 import { refusal, type Refusal } from '../protocol/errors.ts';
-import { matches, type Topic } from '../protocol/topic.ts';
+import { matches, wireName, type Topic } from '../protocol/topic.ts';
 import type { Clock, Scheduler } from '../telemetry/clock.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import { ChangeRates, type RateOptions } from './change-rates.ts';
 import { LocalTopic, type Answered, type BatchOptions, type Entry, type LocalTopicParts } from './local-topic.ts';
-import type { Identity, LeaveReason, PresenceStore } from './presence-store.ts';
+import type { Identity, LeaveReason, PresenceStore, Touched } from './presence-store.ts';
 
 export interface PresenceOptions {
   readonly batches: BatchOptions;
@@ -32,6 +32,9 @@ const TELL_EVERY_MS = 100;
 /** A change that comes too soon after others: it is made with the newest, later. */
 export type Coalesced = 'coalesced';
 
+/** Told on the node whose word it was. */
+export type Watch = (topic: Topic, touched: readonly Touched[]) => void;
+
 interface Grace {
   readonly key: string;
   readonly topic: Topic;
@@ -49,6 +52,7 @@ export class Presence {
   private isDraining = false;
   /** Topics that are to be told anew. */
   private untold: Topic[] = [];
+  private readonly watches: { readonly prefix: string; readonly told: Watch }[] = [];
   private readonly rates: ChangeRates;
   private readonly instance: string;
   private readonly parts: PresenceParts;
@@ -72,6 +76,7 @@ export class Presence {
       emptied: (topic) => this.topics.delete(topic),
       told: (change) =>
         parts.counters.presenceChanges.add(change.op === 'enter' ? 'enter entered' : `leave ${change.reason}`),
+      touched: (topic, touched) => this.touched(topic, touched),
     };
   }
 
@@ -181,6 +186,18 @@ export class Presence {
       if (local?.entries.get(key)?.isClosed === true) local.leave(key, 'expired', null);
     }
     if (due > 0) this.graces = this.graces.slice(due);
+  }
+
+  /** @param prefix of names, without the tenant: topics of an application */
+  watch(prefix: string, told: Watch): void {
+    this.watches.push({ prefix, told });
+  }
+
+  /** Those that watch are told of members that have come or gone, on all nodes together. */
+  touched(topic: Topic, touched: readonly Touched[]): void {
+    if (touched.length === 0) return;
+    const name = wireName(topic);
+    for (const { prefix, told } of this.watches) if (name.startsWith(prefix)) told(topic, touched);
   }
 
   /** From now on nobody leaves because its connection ends. */

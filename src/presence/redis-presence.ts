@@ -5,7 +5,7 @@
 import type { Reply } from '../broker/broker.ts';
 import type { Retention } from '../broker/retention.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
-import { presenceTopic, tenantOf, wireName, type Topic } from '../protocol/topic.ts';
+import { isAppTopic, presenceTopic, tenantOf, wireName, type Topic } from '../protocol/topic.ts';
 import { isFailure, type Command, type Results } from '../redis/command-client.ts';
 import type { RedisFailure } from '../redis/failure.ts';
 import type { RedisLink } from '../redis/link.ts';
@@ -24,6 +24,8 @@ import {
   type PresenceChange,
   type PresenceStore,
   type PresentMember,
+  type Removed,
+  type Touched,
 } from './presence-store.ts';
 
 export interface RedisPresenceOptions {
@@ -135,17 +137,12 @@ export class RedisPresenceStore implements PresenceStore {
     );
   }
 
-  remove(
-    owner: string,
-    topic: Topic,
-    reason: LeaveReason,
-    reply: Reply<{ readonly removed: number; readonly isMore: boolean }>,
-  ): void {
+  remove(owner: string, topic: Topic, reason: LeaveReason, reply: Reply<Removed>): void {
     this.link.write([this.call(owner, topic, ['remove', reason, REMOVED_AT_ONCE, TOMBSTONE_MS])], ([answer]) => {
       if (isFailure(answer)) return reply(unavailable(answer));
-      const [, , , removed, more] = answer as readonly (string | number)[];
+      const [, , , removed, more, ...named] = answer as readonly (string | number)[];
       const isMore = Number(more) === 1;
-      const done = { removed: Number(removed), isMore };
+      const done = { removed: Number(removed), isMore, ...touchedIn(topic, named) };
       if (isMore) return reply(done);
       this.link.write([['ZREM', this.indexKey(owner), topic]], () => reply(done));
     });
@@ -165,12 +162,13 @@ export class RedisPresenceStore implements PresenceStore {
     const { owner, topic, changes, isLast } = batch;
     this.link.write([this.call(owner, topic, ['apply', ...changes.flatMap(argumentsOf)])], ([answer]) => {
       if (isFailure(answer)) return reply(unavailable(answer));
-      const [epoch, sequence, count] = answer as readonly string[];
+      const [epoch, sequence, count, , , ...named] = answer as readonly string[];
       if (epoch === undefined) return reply('gone');
       if (isLast) this.leaveIndex(owner, topic);
       reply({
         count: Number(count),
         position: { epoch: decodeURIComponent(epoch), sequence: Number(sequence) },
+        ...touchedIn(topic, named),
       });
     });
   }
@@ -183,8 +181,20 @@ export class RedisPresenceStore implements PresenceStore {
     const name = presenceTopic(topic);
     const channel = this.link.keys.channel('live', tenantOf(name), wireName(name));
     const ttl = Math.max(this.options.metaTtlMs, ageMs * 2);
-    const settings = [channel, this.random.id(), messages, bytes, ageMs, ttl, from, below, CHANGES_PER_PUBLICATION];
-    return ['EVALSHA', this.change.digest, 6, ...keys, own, `${own}:gone`, ...settings, ...args];
+    const isNamed = isAppTopic(topic) ? 1 : 0;
+    const told = [
+      channel,
+      this.random.id(),
+      messages,
+      bytes,
+      ageMs,
+      ttl,
+      from,
+      below,
+      CHANGES_PER_PUBLICATION,
+      isNamed,
+    ];
+    return ['EVALSHA', this.change.digest, 6, ...keys, own, `${own}:gone`, ...told, ...args];
   }
 
   private looked(
@@ -224,6 +234,19 @@ export class RedisPresenceStore implements PresenceStore {
 function argumentsOf(change: PresenceChange): readonly string[] {
   if (change.op === 'leave') return ['l', change.entry, change.reason, '', ''];
   return ['e', change.entry, change.member, change.who, change.data];
+}
+
+/** As the script lays them down: member, present, changed. */
+function touchedIn(topic: Topic, named: readonly (string | number)[]): Pick<Applied, 'touched'> {
+  if (!isAppTopic(topic)) return {};
+  const touched: Touched[] = [];
+  for (let at = 0; at < named.length; at += 3)
+    touched.push({
+      member: String(named[at]),
+      isPresent: Number(named[at + 1]) === 1,
+      hasChanged: Number(named[at + 2]) === 1,
+    });
+  return { touched };
 }
 
 function readMember(member: string, value: string): PresentMember {

@@ -6,6 +6,7 @@ import {
   type MembersRequest,
   type PresenceChange,
   type PresentMember,
+  type Touched,
 } from './presence-store.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -49,13 +50,23 @@ export class TopicMembers {
   }
 
   /** @param isPart whether more of the same comes: then counts are told with the last */
-  apply(owner: string, changes: readonly PresenceChange[], now: number, append: Append, isPart = false): void {
+  apply(
+    owner: string,
+    changes: readonly PresenceChange[],
+    now: number,
+    append: Append,
+    isPart = false,
+  ): readonly Touched[] {
     const before = new Map<string, Before>();
     for (const change of changes) {
       if (change.op === 'enter') this.enter(owner, change, now, before);
       else this.leave(owner, change.entry, change.reason, before);
     }
     this.tell(before, append, isPart);
+    return [...before].map(([member, { data }]) => {
+      const isPresent = this.members.has(member);
+      return { member, isPresent, hasChanged: isPresent !== (data !== null) };
+    });
   }
 
   page({ after, limit, member, most = Infinity }: MembersRequest): {

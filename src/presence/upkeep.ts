@@ -128,6 +128,8 @@ export class Upkeep {
         return;
       }
       this.parts.counters.presenceReaped += answer.removed;
+      const gone = (answer.touched ?? []).filter(({ hasChanged }) => hasChanged);
+      this.parts.presence.touched(topic, gone);
       if (!answer.isMore) topics.shift();
       this.parts.scheduler.after(this.options.paceMs, () => this.removeNext(owner, topics));
     });

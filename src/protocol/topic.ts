@@ -18,6 +18,8 @@ export const ME = '@me';
 const DIRECT_PREFIX = '@user.';
 /** What the alias of a topic's presence begins with: who is there, as a logged topic of changes. */
 const PRESENCE_PREFIX = '@presence.';
+/** What topics of applications begin with that no client can name. */
+const APP_PREFIX = '@app.';
 
 /** Whether a client may name this topic (reserved topics start with `@` and never match). */
 export function isTopicName(name: string): boolean {
@@ -141,6 +143,15 @@ export function presenceTopic(topic: Topic): Topic {
 /** Whether publications of this topic are changes of presence. */
 export function isPresenceTopic(topic: Topic): boolean {
   return topic.startsWith(PRESENCE_PREFIX, topic.indexOf('/') + 1);
+}
+
+/** Where an application keeps who is there: no name of a client's, so nobody enters or reads it but the application. */
+export function appTopic(tenant: string, app: string, place: string): Topic {
+  return qualify(tenant, `${APP_PREFIX}${app}.${place}`);
+}
+
+export function isAppTopic(topic: Topic): boolean {
+  return topic.startsWith(APP_PREFIX, topic.indexOf('/') + 1);
 }
 
 /** The topic whose presence a client names by its alias; `null` for every other name. */

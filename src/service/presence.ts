@@ -7,7 +7,7 @@ import { membershipOf } from '../presence/presence-rules.ts';
 import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import type { PresenceGetFrame } from '../protocol/frames.ts';
 import type { Position } from '../protocol/position.ts';
-import { qualify, wireName } from '../protocol/topic.ts';
+import { isAppTopic, qualify, wireName } from '../protocol/topic.ts';
 import type { ServiceContext } from './context.ts';
 import { askAboutPresence, askToCount, isForNow } from './presence-rights.ts';
 import type { PresenceService } from './presence-service.ts';
@@ -71,7 +71,8 @@ export function recheckPresence(
   if (service === null) return;
   for (const topic of service.presence.topicsOf(id)) {
     const name = wireName(topic);
-    if (!isAbout(name)) continue;
+    // Where an application has put the connection is the application's word.
+    if (isAppTopic(topic) || !isAbout(name)) continue;
     askAboutPresence(context, principal, 'presence.enter', name, (problem) => {
       if (problem === null || !isStill() || !service.presence.has(id, topic)) return;
       service.presence.leave(id, topic, 'not_allowed', null);

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { MemoryPresenceStore } from '../presence/memory.ts';
 import type { PresenceOptions } from '../presence/presence.ts';
+import { appTopic } from '../protocol/topic.ts';
 import { SimulatedPresenceNode } from './presence-node.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedPresenceStore } from './simulated-presence.ts';
@@ -71,6 +72,23 @@ describe.each([0, 300_000, -300_000])('with the clock of a node wrong by %i ms',
     expect(tookMs).toBeGreaterThan(LEASE_MS - BEAT_MS + GRACE_MS);
     expect(tookMs).toBeLessThan(LEASE_MS + GRACE_MS + 3 * BEAT_MS);
     expect(witness.counters.presenceReaped).toBe(1_000);
+  });
+
+  test('D-14: an application is told once, on the node that removes, of the users whom a killed node had alone', () => {
+    const [victim, ...others] = [node('victim', { skewMs }), node('one'), node('two')];
+    const place = appTopic('', 'chat', 'online');
+    const news: string[] = [];
+    for (const { presence } of [victim, ...others])
+      presence.watch('@app.chat.', (_, touched) => {
+        for (const { member, isPresent } of touched) news.push(`${member} ${isPresent ? 'on' : 'off'}`);
+      });
+    enter(victim, users(3), place);
+    for (const other of others.slice(0, 1)) enter(other, ['u0'], place);
+    clock.advance(20_000);
+    expect(news.splice(0).toSorted()).toEqual(['u0 on', 'u1 on', 'u2 on']);
+    victim.kill();
+    clock.advance(120_000);
+    expect(news).toEqual(['u1 off', 'u2 off']);
   });
 
   test('a drained node with a thousand members costs no leave when they come back within the grace', () => {

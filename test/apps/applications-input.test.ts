@@ -21,6 +21,7 @@ let space: string;
 beforeAll(async () => {
   const settings = {
     'database.migrate': 'true',
+    'apps.conversations.online': 'false',
     'rate_limiting.enabled': 'false',
     'apps.media.folder': folder,
     'apps.accounts.scrypt_log2': '14',

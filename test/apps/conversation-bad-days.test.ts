@@ -15,7 +15,7 @@ describe.skipIf(POSTGRESQL === null)('conversations on bad days', () => {
   let nodes: readonly [TestServer, TestServer];
   let stop: () => Promise<void>;
   beforeAll(async () => {
-    ({ postgresql, redis, nodes, stop } = await openAppNodes(app));
+    ({ postgresql, redis, nodes, stop } = await openAppNodes(app, { 'apps.conversations.online': 'false' }));
   }, 60_000);
   afterAll(() => stop());
 
@@ -65,6 +65,9 @@ describe.skipIf(POSTGRESQL === null)('conversations on bad days', () => {
       'the conversation to take the message',
     );
     expect(await read(bob, 1)).toEqual([[2, 'meanwhile']]);
+    // Each node finds out for itself, and takes nobody whose conversations it cannot read.
+    for (const { port } of nodes)
+      await eventually(async () => (await fetch(`http://127.0.0.1:${port}/health`)).ok, 'a node with its database');
   });
 
   test('Redis is emptied: both nodes go on under the same numbers, and what the log lacks is read from the table', async () => {

@@ -45,7 +45,7 @@ describe.skipIf(POSTGRESQL === null)('two nodes with conversations', () => {
   let stop: () => Promise<void>;
 
   beforeAll(async () => {
-    ({ postgresql, url, nodes, stop } = await openAppNodes(app));
+    ({ postgresql, url, nodes, stop } = await openAppNodes(app, { 'apps.conversations.online': 'false' }));
   }, 60_000);
   afterAll(() => stop());
 

@@ -36,7 +36,7 @@ describe.skipIf(POSTGRESQL === null)('positions over two nodes', () => {
   let stop: () => Promise<void>;
 
   beforeAll(async () => {
-    ({ nodes, stop } = await openAppNodes(app));
+    ({ nodes, stop } = await openAppNodes(app, { 'apps.conversations.online': 'false' }));
   }, 60_000);
   afterAll(() => stop());
 

@@ -13,7 +13,10 @@ interface Message {
 
 let server: MediaServer;
 beforeAll(async () => {
-  server = await MediaServer.open({ 'database.folder': await pgliteFolder() }, conversations);
+  server = await MediaServer.open(
+    { 'database.folder': await pgliteFolder(), 'apps.conversations.online': 'false' },
+    conversations,
+  );
 });
 afterAll(() => server.stop());
 

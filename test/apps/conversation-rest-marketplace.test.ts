@@ -14,6 +14,7 @@ beforeAll(async () => {
     {
       'database.folder': await pgliteFolder(),
       'apps.conversations.admin_roles': 'admin',
+      'apps.conversations.online': 'false',
       'security.allowed_origins': ORIGIN,
     },
     conversations,

@@ -12,6 +12,7 @@ test('A-26: a burst counts down to 429 with a reset that is to come, other users
     {
       'database.folder': await pgliteFolder(),
       'database.migrate': 'true',
+      'apps.conversations.online': 'false',
       // A token comes back every hundred seconds.
       'rate_limiting.user_rps': '0.01',
       'rate_limiting.user_burst': String(BURST),

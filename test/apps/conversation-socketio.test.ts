@@ -18,6 +18,7 @@ beforeAll(async () => {
     {
       'database.folder': await pgliteFolder(),
       'database.migrate': 'true',
+      'apps.conversations.online': 'false',
       'rate_limiting.enabled': 'false',
       'socketio.enabled': 'true',
     },

@@ -6,11 +6,14 @@ import { MARKETPLACE_EVENTS } from '../../src/apps/conversations/marketplace/eve
 import { memberFrames } from '../../src/apps/conversations/members/frames.ts';
 import { messageFrames } from '../../src/apps/conversations/messages/frames.ts';
 import { positionFrames } from '../../src/apps/conversations/positions/frames.ts';
-import { connect } from '../harness/client.ts';
+import { connect, type Connection } from '../harness/client.ts';
+import { openStream } from '../harness/event-stream.ts';
+import type { Position } from '../harness/frames.ts';
 import { pgliteFolder } from '../harness/pglite-folder.ts';
 import { openServer, type TestServer } from '../harness/server.ts';
-import { socketIo } from '../harness/socket-io.ts';
+import { connectSocketIo, socketIo } from '../harness/socket-io.ts';
 import { tokenOf } from '../harness/tokens.ts';
+import { poll } from '../harness/ways.ts';
 
 /** As long as the one that there is, in its form. */
 const NONE = '00000000-0000-4000-8000-000000000000';
@@ -132,34 +135,73 @@ const FRAMES: Readonly<Record<string, object | null>> = {
   'X-ConversationDelivered': {},
   'X-ConversationPositions': {},
   'X-ConversationTyping': { isTyping: true },
+  'X-ConversationOnline': {},
 };
 
-test('A-10: every frame that names a conversation answers a stranger as if there were none', async () => {
+/** Of the server, on the topics of a conversation. */
+function onTopics(conversation: string): readonly (readonly [type: string, data: object])[] {
+  const topic = `conversation.${conversation}`;
+  const live = `${topic}.live`;
+  const since = { epoch: 'e', sequence: 1 };
+  return [
+    ['Broadcast', { topic, payload: { type: 'text', content: 'hello' } }],
+    ['Broadcast', { topic: live, payload: { event: 'typing', user: 'ada', isTyping: true } }],
+    ['Subscribe', { topics: [topic, live] }],
+    ['Subscribe', { topics: [{ topic, from: 'earliest' }] }],
+    ['Subscribe', { topics: [{ topic, ...since }] }],
+    ['History', { topic, limit: 10 }],
+    ['History', { topic: live, limit: 10 }],
+    ['GetMissedMessages', { topic, since, limit: 10 }],
+    ['GetPosition', { topic }],
+  ];
+}
+
+/** What a member who has gone keeps. */
+const KEPT = new Set(['Get', 'Archive', 'Messages', 'Thread', 'Search'].map((name) => `X-Conversation${name}`));
+
+async function made(client: Connection, wish: object): Promise<string> {
+  const { data } = await client.ask('X-ConversationCreate', wish);
+  return (data.details as { conversation: { id: string } }).conversation.id;
+}
+
+function group(client: Connection, members: readonly string[]): Promise<string> {
+  return made(client, { kind: 'group', members });
+}
+
+test('A-10: every frame says the same of a conversation of others and of none: to strangers, other tenants, removed members', async () => {
   const host = { frame: (definition: unknown) => definition } as never;
   const all = {
     ...memberFrames(host, {} as never),
     ...messageFrames(host, {} as never),
     ...positionFrames(host, {} as never),
+    'X-ConversationOnline': null,
   };
   expect(Object.keys(FRAMES).toSorted()).toEqual(Object.keys(all).toSorted());
-  const eve = await connect(server.port, { user: 'eve' });
-  for (const [type, data] of Object.entries(FRAMES)) {
-    if (data === null) continue;
-    const answers = [];
-    for (const id of [there, NONE])
-      answers.push(without((await eve.ask(type, { conversation: id, ...data })).data, id));
-    expect(answers[0], type).toEqual(answers[1]);
-    expect([type, answers[0]]).toMatchObject([type, { code: 404, reason: 'not_found' }]);
-  }
-  for (const topic of ['', '.live']) {
-    const answers = [];
-    for (const id of [there, NONE]) {
-      const name = `conversation.${id}${topic}`;
-      const { rejected } = await eve.subscribe(name);
-      answers.push(without([rejected, (await eve.publish(name, { type: 'text', content: 'x' })).data], id));
+  const ada = await connect(server.port, { user: 'ada' });
+  const id = await group(ada, ['bob', 'max', 'zoe']);
+  await ada.ask('X-ConversationSend', { conversation: id, content: 'a secret' });
+  await ada.ask('X-ConversationRemoveMember', { conversation: id, user: 'max' });
+  const before = JSON.stringify((await ada.ask('X-ConversationGet', { conversation: id })).data);
+  const framesOn = (conversation: string): (readonly [string, object])[] => [
+    ...Object.entries(FRAMES).flatMap(([type, data]) =>
+      data === null ? [] : [[type, { conversation, ...data }] as const],
+    ),
+    ...onTopics(conversation),
+  ];
+  const outsiders = [{ user: 'eve' }, { user: 'ada', claims: { tenant: 'other' } }, { user: 'max' }] as const;
+  for (const outsider of outsiders) {
+    const client = await connect(server.port, outsider);
+    const ofNone = framesOn(NONE);
+    for (const [at, [type, data]] of framesOn(id).entries()) {
+      if (outsider.user === 'max' && KEPT.has(type)) continue;
+      const none = without((await client.ask(type, ofNone[at]?.[1])).data, NONE);
+      const others = without((await client.ask(type, data)).data, id);
+      expect([outsider, type, data, others]).toEqual([outsider, type, data, none]);
+      if (type.startsWith('X-')) expect([type, others]).toMatchObject([type, { code: 404, reason: 'not_found' }]);
+      expect(JSON.stringify(others)).not.toMatch(/secret|"owner"|"zoe"/);
     }
-    expect(answers[0], topic).toEqual(answers[1]);
   }
+  expect(JSON.stringify((await ada.ask('X-ConversationGet', { conversation: id })).data)).toBe(before);
 });
 
 test('A-10: every event of both namespaces answers a stranger as if there were no such conversation, and once', async () => {
@@ -193,4 +235,66 @@ test('A-10: every event of both namespaces answers a stranger as if there were n
       expect([event, answers[0]]).toMatchObject([event, [expect.any(String), { code: 'not_found' }]]);
     }
   }
+});
+
+test('two tenants with the same users and the same space have two conversations, and neither hears or finds the other', async () => {
+  const [one, two] = ['one', 'two'].map((tenant) => ({ user: 'ada', roles: ['service'], claims: { tenant } }));
+  const backends = [await connect(server.port, one), await connect(server.port, two)] as const;
+  const ids = await Promise.all(backends.map((it) => made(it, { kind: 'space', space: 's', members: ['ada', 'bob'] })));
+  const pairs = [
+    await connect(server.port, { user: 'ada', claims: { tenant: 'one' } }),
+    await connect(server.port, { user: 'ada', claims: { tenant: 'two' } }),
+  ] as const;
+  const privates = await Promise.all(pairs.map((it) => made(it, { kind: 'private', with: 'bob' })));
+  expect(new Set([...ids, ...privates]).size).toBe(4);
+  for (const id of [ids[0], privates[0]])
+    await pairs[0].ask('X-ConversationSend', { conversation: id, clientId: 'c', content: 'a secret of one' });
+  for (const id of [ids[1], privates[1]]) {
+    const { data } = await pairs[1].ask('X-ConversationSend', { conversation: id, clientId: 'c', content: 'of two' });
+    expect(data.details).toMatchObject({ duplicate: false, sequence: 1 });
+  }
+  const answers = [
+    await pairs[1].ask('X-ConversationSearch', { text: 'secret' }),
+    await pairs[1].ask('X-ConversationList', {}),
+    await pairs[1].ask('X-ConversationUnread', {}),
+  ];
+  expect(JSON.stringify(answers.map(({ data }) => data))).not.toContain('of one');
+  expect(JSON.stringify(pairs[1].frames)).not.toContain('of one');
+});
+
+test('a member who was removed reads on by none of the ways that lead back: positions, streams, polls and offsets of Socket.IO', async () => {
+  const ada = await connect(server.port, { user: 'ada' });
+  const id = await group(ada, ['bob', 'eve']);
+  const topic = `conversation.${id}`;
+  const bob = await connect(server.port, { user: 'bob' });
+  const { positions } = await poll(server.port, 'bob', { topics: [topic], wait_ms: 0 });
+  const at = positions[topic] as Position;
+  const stream = await openStream(server.port, { user: 'bob', query: { topics: topic } });
+  const socket = await connectSocketIo(server.port, 'bob', { transports: ['websocket'] });
+  await ada.ask('X-ConversationSend', { conversation: id, content: 'for all' });
+  await socket.next('message:new');
+  await stream.next('Broadcast');
+  const { lastId } = stream;
+  await socket.cutOff();
+  await bob.drop();
+  stream.response.destroy();
+  await stream.ended;
+  await ada.ask('X-ConversationRemoveMember', { conversation: id, user: 'bob' });
+  await ada.ask('X-ConversationSend', { conversation: id, content: 'a secret' });
+  const again = await connect(server.port, { user: 'bob', query: { session_id: bob.connected.session_id } });
+  expect((await again.subscribe({ topic, ...at })).rejected).toMatchObject([{ reason: 'not_found' }]);
+  const polled = await poll(server.port, 'bob', { topics: [{ topic, ...at }], wait_ms: 0 });
+  expect(JSON.stringify(polled)).not.toContain('secret');
+  const streamed = await openStream(server.port, {
+    user: 'bob',
+    query: { topics: topic },
+    headers: { 'last-event-id': lastId },
+  });
+  await streamed.next('Status');
+  await socket.comeBack();
+  const { data } = await again.ask('X-ConversationMessages', { conversation: id });
+  expect((data.details as { messages: unknown[] }).messages).toHaveLength(1);
+  await ada.ask('X-ConversationSend', { conversation: id, content: 'another secret' });
+  const heard = [again.frames, streamed.frames, socket.heard, polled, bob.frames];
+  expect(JSON.stringify(heard)).not.toContain('secret');
 });

@@ -31,6 +31,7 @@ describe.skipIf(POSTGRESQL === null)('a node with conversations', () => {
   const settings = (): Readonly<Record<string, string>> => ({
     'database.url': url,
     'database.migrate': 'true',
+    'apps.conversations.online': 'false',
     'rate_limiting.enabled': 'false',
   });
 

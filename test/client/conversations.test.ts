@@ -26,6 +26,7 @@ describe.skipIf(POSTGRESQL === null)('conversations of the client library', () =
     const settings = {
       'database.url': await postgresql.database(),
       'database.migrate': 'true',
+      'apps.conversations.online': 'false',
       'rate_limiting.enabled': 'false',
     };
     server = await openServer(settings, [app]);

@@ -13,7 +13,7 @@ export interface AppNodes {
   readonly stop: () => Promise<void>;
 }
 
-export async function openAppNodes(app: App): Promise<AppNodes> {
+export async function openAppNodes(app: App, settings: Readonly<Record<string, string>> = {}): Promise<AppNodes> {
   const [postgresql, redis] = await Promise.all([startPostgresql(), startRedis()]);
   const url = await postgresql.database();
   const open = (name: string): Promise<TestServer> =>
@@ -24,6 +24,7 @@ export async function openAppNodes(app: App): Promise<AppNodes> {
         'redis.url': redis.url,
         'rate_limiting.enabled': 'false',
         'server.node_name': name,
+        ...settings,
       },
       [app],
     );

@@ -15,7 +15,10 @@ import { messageFrames } from './messages/frames.ts';
 import { claimUploads } from '../media/uploads.ts';
 import type { FacadePorts } from './facade-ports.ts';
 import { messageTopics } from './messages/topics.ts';
+import { namesOf } from './positions/names.ts';
+import { offeredBy } from './public.ts';
 import { positionParts } from './positions/parts.ts';
+import { onlineParts } from './presence/parts.ts';
 import { moverOf } from './positions/moving.ts';
 import { recountVerb } from './positions/verbs.ts';
 import type { SpaceMembers } from './ports.ts';
@@ -36,6 +39,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
     settings,
     places: ['/conversations', '/messaging'],
     ephemeral: [LIVE_TOPICS],
+    presence: true,
     verbs: [recountVerb],
     database: { migrations: new URL('./migrations/', import.meta.url) },
     start: (host, given) => {
@@ -49,15 +53,17 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         spaces: spaces ?? null,
         sender,
         mover: moverOf(database),
+        names: namesOf(database, host.clock),
         uploads: { claim: (naming, named) => claimUploads(database, naming, named) },
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database, repeats(ports));
       const positions = positionParts(host, ports);
+      const online = onlineParts(host, ports);
       const jobs = new Jobs(ports);
       const lines = logLines(host);
       return {
-        frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames },
+        frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames, ...online.frames },
         routes: [
           ...memberRoutes(host, ports),
           ...positions.routes,
@@ -69,6 +75,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
           ...lines,
           connected: async (connection) => {
             void lines.connected(connection);
+            online.connected(connection);
             await positions.hooks.connected(connection);
           },
         },
@@ -77,8 +84,9 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
           messageTopics(ports, { mayAct: mayActOf(rights), readable: readableOf(rights) }),
           { pattern: LIVE_TOPICS, mayAct: mayActLiveOf(rights) },
         ],
+        offers: offeredBy(ports),
         stop: async () => {
-          await Promise.all([relay.stop(), jobs.stop()]);
+          await Promise.all([relay.stop(), jobs.stop(), online.stop()]);
           await Promise.all([sender.settled(), positions.stop()]);
         },
       };

@@ -1,6 +1,7 @@
 /** The applications of a node: the ports that they are given, and what they give back, put where it belongs. */
 import type { AppEvents } from '../../apps/app-events.ts';
 import type { SharedStore } from '../../apps/host-api.ts';
+import type { PresencePorts } from '../../apps/host-ports.ts';
 import type { LoadedApp } from '../../apps/loaded.ts';
 import { startApps, type RunningApps } from '../../apps/run.ts';
 import type { Config } from '../../config/schema.ts';
@@ -32,6 +33,12 @@ interface AppsSetup {
   readonly routes: readonly Route[];
 }
 
+function presencePorts({ config, core: { context, node } }: AppsSetup): PresencePorts | null {
+  const service = context.presence;
+  if (service === null) return null;
+  return { service, isOpen: (id) => node.byId(id)?.isOpen === true, deadlineMs: config.apps.deadline_ms };
+}
+
 /** Before the first client can come. @throws AppsError */
 export async function runApps(setup: AppsSetup): Promise<RunningApps> {
   const { config, core, logs, frames } = setup;
@@ -44,6 +51,7 @@ export async function runApps(setup: AppsSetup): Promise<RunningApps> {
     bus: setup.bus,
     shared: setup.shared,
     database: (app) => setup.database?.of(app) ?? null,
+    presence: presencePorts(setup),
     events: setup.events,
     tokenIssuer: (privateKey) => tokenIssuer(config, core.authenticator, privateKey),
     addMetric: (entry) => setup.metrics.add(entry),

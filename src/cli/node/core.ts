@@ -37,6 +37,8 @@ interface CoreSetup {
   readonly logs: LogFactory;
   readonly storage: Storage;
   readonly frameHandlers: ReadonlyMap<string, FrameHandler>;
+  /** Whether an application keeps who is there. */
+  readonly keepsPresence: boolean;
 }
 
 /** Connections flushed between two looks at the clock. */
@@ -44,7 +46,7 @@ const FLUSH_STRIDE = 8;
 /** Addresses remembered for failed tokens. */
 const FAILURE_ADDRESSES = 100_000;
 
-export function buildCore({ config, name, logs, storage, frameHandlers }: CoreSetup): Core {
+export function buildCore({ config, name, logs, storage, frameHandlers, keepsPresence }: CoreSetup): Core {
   const { websocket, server, auth, security, actor_system: actors, profile } = config;
   const mode = new NodeMode(name, random.id().slice(0, 6), random.id() + random.id(), (current) =>
     logs.room('node').info('Mode changed', { mode: current }),
@@ -66,7 +68,12 @@ export function buildCore({ config, name, logs, storage, frameHandlers }: CoreSe
       policy: connectionPolicy(config),
       authorizer: buildDecisions(config),
       owners: null,
-      presence: buildPresence(config, { store: storage.presence, clock, scheduler, counters }, mode.instance),
+      presence: buildPresence(
+        config,
+        { store: storage.presence, clock, scheduler, counters },
+        mode.instance,
+        keepsPresence,
+      ),
       events: null,
       limits: connectionLimits(config),
       frameHandlers,

@@ -16,10 +16,15 @@ const LOOK_MS = 5_000;
 /** Between two topics of a dead node: 200 a second. */
 const PACE_MS = 5;
 
-/** @returns `null` where no rule keeps presence */
-export function buildPresence(config: Config, parts: PresenceParts, instance: string): PresenceService | null {
+/** @param isKept by an application, whatever the rules say. @returns `null` where nobody keeps presence */
+export function buildPresence(
+  config: Config,
+  parts: PresenceParts,
+  instance: string,
+  isKept: boolean,
+): PresenceService | null {
   const rules = presenceRules(config);
-  if (!usesPresence(rules)) return null;
+  if (!usesPresence(rules) && !isKept) return null;
   const { presence } = config;
   const options = {
     batches: {

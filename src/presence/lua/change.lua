@@ -3,13 +3,15 @@
 --   members: member -> `connections since sequence length-of-who who data`;  state: c members, m 1 while only counts are told, l leaves of a removal under way that are not told yet
 --   entries of the owner: connection -> member
 -- ARGV: channel, candidate epoch, messages, bytes, ms that messages live, ms that the hash lives, members from which only
---       counts are told, members below which names are told again, changes of one message, verb, then
+--       counts are told, members below which names are told again, changes of one message, 1 to be answered who was
+--       touched, verb, then
 --   apply: for each change `e`, connection, member, who, data or `l`, connection, reason, '', ''
 --   remove: reason, entries removed at most, ms that the tombstone lives
--- Answer: nothing when the owner was ended; else epoch, newest sequence, members, entries removed, 1 when there are more
+-- Answer: nothing when the owner was ended; else epoch, newest sequence, members, entries removed, 1 when there are more, and of
+--       each one that was touched: member, 1 for present, 1 for changed
 local MEMBERS, STATE, OWN, GONE = KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local channel, candidate, messages, bytes, age, ttl = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
-local from, below, some, verb = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
+local from, below, some, verb = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[11]
 
 if verb == 'apply' and redis.call('GET', GONE) then return {} end
 
@@ -68,7 +70,7 @@ end
 
 local removed, more = 0, 0
 if verb == 'apply' then
-  for index = 11, #ARGV, 5 do
+  for index = 12, #ARGV, 5 do
     local entry = ARGV[index + 1]
     if ARGV[index] == 'e' then
       enter(entry, ARGV[index + 2], ARGV[index + 3], ARGV[index + 4])
@@ -78,15 +80,15 @@ if verb == 'apply' then
     end
   end
 else
-  local limit = tonumber(ARGV[12])
-  redis.call('SET', GONE, '1', 'PX', ARGV[13])
+  local limit = tonumber(ARGV[13])
+  redis.call('SET', GONE, '1', 'PX', ARGV[14])
   local cursor = '0'
   repeat
     local page = redis.call('HSCAN', OWN, cursor, 'COUNT', limit)
     cursor = page[1]
     for at = 1, #page[2], 2 do
       if removed < limit then
-        leave(page[2][at], page[2][at + 1], ARGV[11])
+        leave(page[2][at], page[2][at + 1], ARGV[12])
         removed = removed + 1
       else
         more = 1
@@ -167,4 +169,13 @@ if #records > 0 then
   save(topic, time, age, ttl)
   tell(channel, topic, time, first, false, records)
 end
-return { topic.epoch, text(topic.n), text(count), removed, more }
+local answer = { topic.epoch, text(topic.n), text(count), removed, more }
+if ARGV[10] == '1' then
+  for _, member in ipairs(order) do
+    local known = touched[member]
+    answer[#answer + 1] = member
+    answer[#answer + 1] = known.one and 1 or 0
+    answer[#answer + 1] = (known.one ~= nil) ~= (known.before ~= nil) and 1 or 0
+  end
+end
+return answer

@@ -184,6 +184,7 @@ export class ConversationsNode {
         random: context.random,
         bus: NO_BUS,
         shared: null,
+        presence: null,
         database: () => database,
         events: new AppEvents(5_000),
         tokenIssuer: () => {

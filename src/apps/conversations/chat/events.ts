@@ -117,7 +117,11 @@ function live(conversationId: string, event: LiveEvent): ServerEvent {
   const who = { conversationId, userId: user };
   switch (event.event) {
     case 'typing':
-      return { event: event.isTyping ? 'typing' : 'stop_typing', args: [{ ...who, isTyping: event.isTyping }], except };
+      return {
+        event: event.isTyping ? 'typing' : 'stop_typing',
+        args: [present({ ...who, userName: event.name, isTyping: event.isTyping })],
+        except,
+      };
     case 'read':
       return { event: 'message_read', args: [{ ...who, messageId: messageIdOf(conversationId, event.to) }], except };
     case 'delivered':

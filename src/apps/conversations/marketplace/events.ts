@@ -63,7 +63,11 @@ function live(conversationId: string, event: LiveEvent): ServerEvent | null {
   const except = { user: userId };
   switch (event.event) {
     case 'typing':
-      return { event: 'user:typing', args: [{ conversationId, userId, isTyping: event.isTyping }], except };
+      return {
+        event: 'user:typing',
+        args: [present({ conversationId, userId, userName: event.name, isTyping: event.isTyping })],
+        except,
+      };
     case 'read': {
       const messageId = messageIdOf(conversationId, event.to);
       return { event: 'message:read', args: [{ conversationId, messageId, readBy: userId }], except };

@@ -114,6 +114,11 @@ export async function openSpace(ports: Ports, actor: Actor, input: SpaceInput): 
   return host.isRefusal(made) && !isService(actor) ? enter(ports, actor, id) : made;
 }
 
+/** A group under an id of another application, which needs no third member; twice is the same one. */
+export async function openNamed(ports: Ports, actor: Actor, made: Omit<New, 'kind'>): Promise<Opened | Refusal> {
+  return (await existing(ports, actor, made.id)) ?? make(ports, actor, { ...made, kind: 'group' });
+}
+
 /** The users of it, as the product says, or as the backend does; `null`: nobody may know of it. */
 async function spaceUsers(ports: Ports, actor: Actor, input: SpaceInput): Promise<readonly string[] | null> {
   if (ports.spaces !== null) {

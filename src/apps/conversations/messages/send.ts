@@ -20,6 +20,8 @@ export interface SendInput {
   readonly body: Readonly<Record<string, unknown>>;
   /** Whether the message says what the product calls its sender, which has to be looked up. */
   readonly withLabel?: boolean;
+  /** An application's word: nobody asks whether the sender may send. */
+  readonly isTrusted?: boolean;
 }
 
 export interface SentMessage {
@@ -61,7 +63,7 @@ export async function send(ports: MessagePorts, actor: Actor, input: SendInput):
 
 /** Stored and not in the log yet: the caller appends it. */
 export async function store(ports: MessagePorts, actor: Actor, input: SendInput): Promise<SentMessage | Refusal> {
-  const { conversation, clientId, withLabel = false } = input;
+  const { conversation, clientId, withLabel = false, isTrusted = false } = input;
   const body = readBody(input.body, ports.settings);
   if (isBad(body)) return refuseField(ports, body);
   if (clientId !== undefined && (clientId === '' || clientId.length > MAX_CLIENT_ID || clientId.includes('\0')))
@@ -83,7 +85,7 @@ export async function store(ports: MessagePorts, actor: Actor, input: SendInput)
     parent: body.parent ?? null,
     thread: references.thread,
     ...(references.attachments.length > 0 && { hasUploads: true }),
-    ...(isOfService && { isService: true }),
+    ...((isOfService || isTrusted) && { isService: true }),
   });
   if (typeof sent === 'string') return unsent(ports, conversation, sent);
   const message = asSent(conversation, sent);

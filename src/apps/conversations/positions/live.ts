@@ -5,8 +5,14 @@ import { liveTopicOf } from '../topic.ts';
 export type LiveEvent =
   | { readonly event: 'read'; readonly user: string; readonly to: number }
   | { readonly event: 'delivered'; readonly user: string; readonly to: number }
-  | { readonly event: 'typing'; readonly user: string; readonly isTyping: true; readonly until: number }
-  | { readonly event: 'typing'; readonly user: string; readonly isTyping: false }
+  | {
+      readonly event: 'typing';
+      readonly user: string;
+      readonly name?: string;
+      readonly isTyping: true;
+      readonly until: number;
+    }
+  | { readonly event: 'typing'; readonly user: string; readonly name?: string; readonly isTyping: false }
   | { readonly event: 'user_online' | 'user_offline'; readonly user: string };
 
 /**

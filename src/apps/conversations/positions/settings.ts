@@ -10,6 +10,7 @@ export function positionKeys(z: Zod) {
     max_list: count(50, 1, 200).describe('conversations in one page of a list'),
     list_members: count(5, 0, 20).describe('other members that a list names of each conversation'),
     preview_characters: count(100, 0, 1_000).describe('characters of the last message in a list'),
+    online: z.boolean().default(true).describe('whether members are told which of the others come online and go'),
     typing_secs: count(6, 2, 60).describe('seconds after which somebody who said that they type does no longer'),
   };
 }

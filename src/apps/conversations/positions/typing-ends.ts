@@ -17,18 +17,18 @@ const OTHERS_MS = 2_000;
 /** Typists that a node remembers; of the oldest beyond them nobody hears that they have stopped. */
 const MAX_TYPISTS = 100_000;
 
-interface Typist {
-  readonly tenant: string;
-  readonly user: string;
+interface Typing extends Pick<Actor, 'tenant' | 'user'> {
+  readonly name?: string;
+}
+
+interface Typist extends Typing {
   readonly conversation: string;
   readonly until: number;
   /** By the monotonic clock of this node, in ms. */
   readonly endsAt: number;
 }
 
-interface Heard {
-  readonly tenant: string;
-  readonly user: string;
+interface Heard extends Typing {
   readonly conversation: string;
   /** `null`: it has stopped, and the members were told. */
   readonly until: number | null;
@@ -41,12 +41,13 @@ type EndsHost = Pick<Host, 'node' | 'publish' | 'isRefusal' | 'emit' | 'on' | 'c
 /** Tells all nodes, this one included. @param until `null`: it has stopped */
 export function tellTyping(
   host: Pick<Host, 'emit' | 'clock'>,
-  { tenant, user }: Pick<Actor, 'tenant' | 'user'>,
+  { tenant, user, name }: Typing,
   conversation: string,
   until: number | null,
 ): void {
   const forMs = until === null ? 0 : until - host.clock.now();
-  host.emit(EVENT, { tenant, user, conversation, until, forMs } satisfies Heard);
+  const who = { tenant, user, ...(name !== undefined && { name }) };
+  host.emit(EVENT, { ...who, conversation, until, forMs } satisfies Heard);
 }
 
 /** Of one node. */
@@ -65,13 +66,13 @@ export class TypingEnds {
     this.timer.cancel();
   }
 
-  private heard({ tenant, user, conversation, until, forMs }: Heard, isOwn: boolean): void {
-    const key = JSON.stringify([tenant, conversation, user]);
+  private heard({ conversation, until, forMs, ...who }: Heard, isOwn: boolean): void {
+    const key = JSON.stringify([who.tenant, conversation, who.user]);
     // The newest is behind all others.
     this.typists.delete(key);
     if (until === null) return;
     const endsAt = this.host.clock.elapsed() + forMs + (isOwn ? 0 : OTHERS_MS);
-    this.typists.set(key, { tenant, user, conversation, until, endsAt });
+    this.typists.set(key, { ...who, conversation, until, endsAt });
     dropOldest(this.typists, MAX_TYPISTS);
   }
 
@@ -84,8 +85,8 @@ export class TypingEnds {
     }
   }
 
-  private async end({ tenant, user, conversation, until }: Typist): Promise<void> {
-    const event = { event: 'typing', user, isTyping: false } as const;
+  private async end({ tenant, user, name, conversation, until }: Typist): Promise<void> {
+    const event = { event: 'typing', user, ...(name !== undefined && { name }), isTyping: false } as const;
     await tellLive({ host: this.host }, { tenant, user }, conversation, event, `typing.${user}.${until}`);
     tellTyping(this.host, { tenant, user }, conversation, null);
   }

@@ -33,13 +33,15 @@ export async function setTyping(
   if (me?.status !== 'active') return unknownConversation(ports, conversation);
   if (me.role === 'reader' || me.can_send === false)
     return host.refuse('not_allowed', 'expected a member who may send', { details: { conversation } });
+  const name = await ports.names(tenant, user);
+  const who = { user, ...(name !== null && { name }) };
   if (!isTyping) {
-    tellTyping(host, actor, conversation, null);
-    await tellLive(ports, actor, conversation, { event: 'typing', user, isTyping });
+    tellTyping(host, { tenant, ...who }, conversation, null);
+    await tellLive(ports, actor, conversation, { event: 'typing', ...who, isTyping });
     return { conversation, isTyping, until: null };
   }
   const until = host.clock.now() + settings.typing_secs * 1_000;
-  tellTyping(host, actor, conversation, until);
-  await tellLive(ports, actor, conversation, { event: 'typing', user, isTyping, until });
+  tellTyping(host, { tenant, ...who }, conversation, until);
+  await tellLive(ports, actor, conversation, { event: 'typing', ...who, isTyping, until });
   return { conversation, isTyping, until };
 }

@@ -1,0 +1,71 @@
+/**
+ * What conversations offer to other applications, and the only file of theirs that those import:
+ * `uses: ['conversations']`, then `host.used('conversations') as Conversations`. Rights are not asked: it is the application's word.
+ */
+import type { Refusal } from '../../protocol/errors.ts';
+import { openNamed, type Metadata } from './members/making.ts';
+import { updateConversation } from './members/state.ts';
+import { messagesOf, type MessagePage, type PageInput } from './messages/page.ts';
+import type { MessagePorts } from './messages/ports.ts';
+import { send, type SendInput, type SentMessage } from './messages/send.ts';
+import { liveTopicOf, topicOf } from './topic.ts';
+
+export type { MessagePage };
+
+interface Opening {
+  readonly tenant: string;
+  /** 1 to 128 of [A-Za-z0-9_-], of the caller's making: unguessable, or unknown to those who may not know of it. */
+  readonly id: string;
+  readonly name?: string | undefined;
+  readonly metadata?: Metadata | undefined;
+  readonly members: readonly { readonly user: string; readonly role: 'member' | 'reader'; readonly label?: string }[];
+}
+
+interface SendingOf extends Omit<SendInput, 'withLabel' | 'isTrusted'> {
+  readonly tenant: string;
+  readonly sender: string;
+  /** Characters of the content; without, as the settings of conversations say. */
+  readonly maxContent?: number | undefined;
+}
+
+interface Changed {
+  readonly status?: 'active' | 'resolved' | 'closed';
+  readonly name?: string | null;
+  readonly metadata?: Metadata;
+}
+
+export interface Conversations {
+  /** Makes a group under this id; twice is the same one. Its members are told, and their connections follow it. */
+  open(opening: Opening): Promise<{ readonly isNew: boolean } | Refusal>;
+  /** Stored, delivered and confirmed, after the commit. */
+  send(sending: SendingOf): Promise<SentMessage | Refusal>;
+  /** As this user may read them. */
+  messages(reader: { readonly tenant: string; readonly user: string }, page: PageInput): Promise<MessagePage | Refusal>;
+  /** One that is closed takes no message of its members. */
+  update(tenant: string, id: string, change: Changed): Promise<null | Refusal>;
+  /** Its topics: the sequenced one, and that of what nobody keeps. Its members may subscribe to both. */
+  readonly topicOf: (id: string) => string;
+  readonly liveTopicOf: (id: string) => string;
+}
+
+export function offeredBy(ports: MessagePorts): Conversations {
+  const asBackend = (tenant: string) => ({ tenant, user: 'conversations', roles: ['service'] });
+  return {
+    open: async ({ tenant, ...made }) => {
+      const opened = await openNamed(ports, asBackend(tenant), made);
+      return ports.host.isRefusal(opened) ? opened : { isNew: opened.isNew };
+    },
+    send: ({ tenant, sender, maxContent, ...input }) => {
+      const limits = maxContent === undefined ? {} : { max_content: maxContent };
+      const settings = { ...ports.settings, ...limits };
+      return send({ ...ports, settings }, { tenant, user: sender, roles: [] }, { ...input, isTrusted: true });
+    },
+    messages: (reader, page) => messagesOf(ports, { ...reader, roles: [] }, page),
+    update: async (tenant, id, change) => {
+      const done = await updateConversation(ports, asBackend(tenant), { conversation: id, ...change });
+      return ports.host.isRefusal(done) ? done : null;
+    },
+    topicOf,
+    liveTopicOf,
+  };
+}
