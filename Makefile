@@ -21,7 +21,7 @@ NODE_STAMP   := $(if $(NODE_BIN),$(TC)/node-$(NODE_PIN).stamp,)
 
 PEERS        := bench/peers/node_modules/.stamp
 
-.PHONY: start test unit check check-types check-lint check-rest install system format docs lock bench bench-micro package chaos clean
+.PHONY: start test unit check check-types check-lint check-rest install system format docs lock bench bench-micro package chaos image-chroot clean
 
 start: install ## run a development server on port 8081 (PORT=... make start)
 	exec ./signalbox serve --profile development
@@ -40,6 +40,7 @@ check: install ## types, lint, format, unused code, generated docs, lock files, 
 
 check-types:
 	tsc --noEmit
+	tsc --noEmit --project src/http/console/page
 
 check-lint:
 	oxlint --type-aware
@@ -48,6 +49,7 @@ check-rest:
 	node scripts/check-lock.ts
 	node scripts/production-size.ts
 	node scripts/client-size.ts
+	node scripts/console-size.ts
 	oxfmt --check .
 	node scripts/docs.ts --check
 	knip
@@ -66,6 +68,7 @@ ifneq ($(MISSING),)
 	  if [ -n "$$made" ]; then rm -f $$policy; fi; \
 	else echo "not root on Debian, so not installed: $(MISSING); their tests are skipped"; fi
 endif
+	@node scripts/helm.mjs
 
 format: install
 	oxfmt .
@@ -89,6 +92,9 @@ package: install ## signalbox-<version>.tgz, which npm installs anywhere
 
 chaos: install system ## nodes, Redis and links fail for ten minutes; what then must hold is checked (CHAOS="--seconds 60 --seed 7")
 	node bench/chaos/main.ts $(CHAOS)
+
+image-chroot: install ## the Dockerfile without Docker: its steps in a Debian of its own, then its server (as root; minutes)
+	node scripts/image-chroot.ts $(IMAGE)
 
 lock: $(NODE_STAMP) ## after a change of dependencies
 	npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error

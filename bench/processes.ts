@@ -1,8 +1,10 @@
 /** Runs a server as a process of its own on one core, and reads what it costs from the operating system. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { pause } from './pause.ts';
+
+export { cpuSecondsAtRest, residentBytes } from '../src/load/process-figures.ts';
 
 /** Kernel clock ticks per second, the unit of /proc/<pid>/stat; 100 on every Linux that Node.js runs on. */
 const TICKS = 100;
@@ -64,17 +66,6 @@ export function cpuSeconds(pid: number): number {
 }
 
 /**
- * The same to the microsecond, from the scheduler's own account of each thread. Exact only while the process sleeps: the
- * share of a thread that is running is brought up to date at the kernel's next tick.
- */
-export function cpuSecondsAtRest(pid: number): number {
-  let nanoseconds = 0;
-  for (const thread of readdirSync(`/proc/${pid}/task`))
-    nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
-  return nanoseconds / 1e9;
-}
-
-/**
  * Lets a server work for so many seconds; longer, up to a factor, until it has had that much processor time.
  * Otherwise a busy machine would measure it while V8 still compiles it.
  */
@@ -84,12 +75,6 @@ export async function work(pid: number, seconds: number): Promise<void> {
   await pause(seconds);
   while (cpuSeconds(pid) - cpu < seconds * ENOUGH && performance.now() - started < seconds * PATIENCE * 1_000)
     await pause(PROBE_MS / 1_000);
-}
-
-/** Resident memory of a process in bytes. */
-export function residentBytes(pid: number): number {
-  const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(line?.[1] ?? 0) * 1_024;
 }
 
 /** A port that was free a moment ago, for servers that cannot choose one themselves. */

@@ -7,6 +7,7 @@ import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { consoleBundle } from './console-bundle.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Another place is for tests, whose processes need no types. */
@@ -25,9 +26,10 @@ for (const file of globSync('**/*.{js,d.ts}', { cwd: dist })) {
   const built = withBuiltNames(text);
   if (built !== text) writeFileSync(join(dist, file), built);
 }
-for (const file of globSync('**/*.{lua,html,sql}', { cwd: join(ROOT, 'src') }))
+for (const file of globSync('**/*.{lua,html,sql,css,svg,min.js,LICENSE}', { cwd: join(ROOT, 'src') }))
   cpSync(join(ROOT, 'src', file), join(dist, file));
 await buildClientScript();
+writeFileSync(join(dist, 'http/console/page/console.js'), await consoleBundle());
 
 /** The client for pages without modules: `<script src="…/signalbox.js">`, then `signalbox.createClient`. */
 async function buildClientScript(): Promise<void> {

@@ -25,7 +25,7 @@ interface Rule {
   readonly expr: string;
   readonly for?: string;
   readonly labels: { readonly severity: string };
-  readonly annotations: { readonly summary: string; readonly description: string };
+  readonly annotations: { readonly summary: string; readonly description: string; readonly runbook_url: string };
 }
 
 interface Panel {
@@ -60,6 +60,12 @@ function withoutVariables(expr: string): string {
   let text = expr;
   for (const [name, value] of Object.entries(VARIABLES)) text = text.replaceAll(name, value);
   return text;
+}
+
+/** What prometheus-adapter would ask for a pod. */
+function asAsked(query: string, series: string): string {
+  const parts = { Series: series, LabelMatchers: 'namespace="signalbox",pod="signalbox-0"', GroupBy: 'pod' };
+  return query.replaceAll(/<<\.(Series|LabelMatchers|GroupBy)>>/g, (_, name: keyof typeof parts) => parts[name]);
 }
 
 /** The names of the series that an expression asks for; throws where it is not PromQL. */
@@ -114,7 +120,7 @@ describe('the metrics that are asked for exist', () => {
     live.add('up');
 
     const { rules: adapter } = parse(readFileSync(join(ROOT, 'k8s/prometheus-adapter/values.yaml'), 'utf8')) as {
-      rules: { custom: { seriesQuery: string }[] };
+      rules: { custom: { seriesQuery: string; metricsQuery: string; name: { as: string } }[] };
     };
     const expressions = [
       ...rules.map(({ expr }) => expr),
@@ -123,7 +129,7 @@ describe('the metrics that are asked for exist', () => {
       ...dashboard.templating.list.flatMap(
         ({ definition }) => /label_values\((.+), \w+\)/.exec(definition ?? '')?.[1] ?? [],
       ),
-      ...adapter.custom.map(({ seriesQuery }) => seriesQuery),
+      ...adapter.custom.flatMap(({ seriesQuery, metricsQuery, name }) => [seriesQuery, asAsked(metricsQuery, name.as)]),
     ];
     expect(expressions.length).toBeGreaterThan(60);
     const asked = expressions.flatMap(metricsIn);
@@ -148,6 +154,15 @@ describe('alerts', () => {
       expect(annotations.summary.length).toBeGreaterThan(10);
       expect(annotations.description).toMatch(/\.$/);
     }
+  });
+
+  test('each leads to its own section of the page of alerts, which has no other', () => {
+    const page = readFileSync(join(ROOT, 'docs/alerts.md'), 'utf8');
+    const sections = [...page.matchAll(/^### (\w+)\n\n(.+)/gm)];
+    expect(sections.map(([, heading]) => heading)).toEqual(rules.map(({ alert }) => alert));
+    for (const [, heading = '', words = ''] of sections) expect([heading, words.length > 60]).toEqual([heading, true]);
+    for (const { alert, annotations } of rules)
+      expect(annotations.runbook_url).toBe(`docs/alerts.md#${alert.toLowerCase()}`);
   });
 
   test('those for the Prometheus operator are the same', () => {

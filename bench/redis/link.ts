@@ -2,7 +2,7 @@
 import { parseRedisUrl } from '../../src/config/redis-url.ts';
 import { RedisLink } from '../../src/redis/link.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
-import { systemRandom, systemScheduler } from '../../src/telemetry/system-clock.ts';
+import { systemClock, systemRandom, systemScheduler } from '../../src/telemetry/system-clock.ts';
 
 export function benchLink(url: string, prefix: string): RedisLink {
   const options = {
@@ -16,5 +16,5 @@ export function benchLink(url: string, prefix: string): RedisLink {
     breakerFailures: 5,
     breakerOpenMs: 500,
   };
-  return new RedisLink(options, systemScheduler, systemRandom, silentLog);
+  return new RedisLink(options, systemClock, systemScheduler, systemRandom, silentLog);
 }

@@ -5,7 +5,8 @@ export interface QueueLimits {
   readonly bytes: number;
 }
 
-const INITIAL_SLOTS = 8;
+const NO_MESSAGES: undefined[] = Array.from({ length: 8 });
+const ZEROS: number[] = Array.from({ length: 8 }, () => 0);
 
 /** A ring that grows by doubling up to its capacity; an idle queue holds eight slots, a never-used one none. */
 export class BoundedQueue<M> {
@@ -60,7 +61,14 @@ export class BoundedQueue<M> {
   }
 
   private grow(): void {
-    const slots = Math.max(INITIAL_SLOTS, this.messages.length * 2);
+    if (this.messages.length === 0) {
+      // Copies: a client that is answered late begins a queue for each answer, and making an array is slower by far.
+      this.messages = NO_MESSAGES.slice();
+      this.sizes = ZEROS.slice();
+      this.times = ZEROS.slice();
+      return;
+    }
+    const slots = this.messages.length * 2;
     const messages: (M | undefined)[] = Array.from({ length: slots });
     const sizes: number[] = Array.from({ length: slots }, () => 0);
     const times: number[] = Array.from({ length: slots }, () => 0);

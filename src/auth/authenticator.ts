@@ -71,16 +71,21 @@ export class Authenticator {
 
   /** Like {@link verify}, for a token that is not {@link cached}. */
   verifyUnknown(token: string, digest: string, reply: (answer: Principal | Refusal) => void): void {
+    this.examine(token, (answer) => reply(this.remember(digest, answer)));
+  }
+
+  /** Like {@link verify}, and says which key it was signed with; nothing is remembered. */
+  examine(token: string, reply: (answer: Verified | Refusal) => void): void {
     if (this.awaitsOrders) return reply(refusal('not_admitting', ORDERS_UNREAD, RETRY_MS));
     const { keySet } = this.options;
     const read = this.read(token);
     if (isRefusal(read)) return reply(read);
     if (keySet !== undefined && this.match(read) === null && keySet.mayHelp(read.kid)) {
-      return keySet.refresh(() => reply(this.remember(digest, this.decide(read))));
+      return keySet.refresh(() => reply(this.decide(read)));
     }
     // Keys that are used are kept fresh beside the answer, so that nobody waits for a rotation.
     this.freshen();
-    reply(this.remember(digest, this.decide(read)));
+    reply(this.decide(read));
   }
 
   /** Verifies a token with the keys known now, and says which of them it was signed with; nothing is remembered. */

@@ -35,6 +35,17 @@ export class Rights {
     this.rules = rules;
   }
 
+  /** Of the rules, in their order. */
+  get patterns(): readonly string[] {
+    return this.rules.rules.map(({ pattern }) => pattern);
+  }
+
+  /** The roles that may, by the rule of this pattern; of no pattern, by what holds where no rule does. For operators alone. */
+  rolesOf(pattern: string | null, action: Action): readonly string[] {
+    const rule = this.rules.rules.find((candidate) => candidate.pattern === pattern);
+    return rolesFor(rule ?? this.rules.fallback, action);
+  }
+
   /**
    * Which of the three says no, or `null`. The rule and the role are asked before the token.
    * @param name a topic, a pattern (for `subscribe`), or `@me`

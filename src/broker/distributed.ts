@@ -324,7 +324,16 @@ function isSettled({ isKnown, isBusy }: FollowedTopic): boolean {
 
 function onceOf({ idempotencyKey, from, payload }: Draft): NewRecord['once'] {
   if (idempotencyKey === undefined) return null;
-  return { key: digestOf(joinParts(from, idempotencyKey)), digest: digestOf(payload) };
+  return { key: digestOf(scopeOf(from, idempotencyKey)), digest: digestOf(payload) };
+}
+
+/**
+ * As nodes of the last release write it, so that a publish that is repeated on one of them happens once. A line break in one of the
+ * two would make it ambiguous there: then it begins with what no other can.
+ */
+function scopeOf(from: string, idempotencyKey: string): string {
+  const isPlain = !from.includes('\n') && !idempotencyKey.includes('\n');
+  return isPlain ? `${from}\n${idempotencyKey}` : `\n\n${joinParts(from, idempotencyKey)}`;
 }
 
 function digestOf(text: string): string {

@@ -1,14 +1,14 @@
 /** What a turn publishes, as one pipeline of script calls. */
 import { refusal, type Refusal } from '../protocol/errors.ts';
-import { firstSegment, isDirectTopic, tenantOf, wireName, type Topic } from '../protocol/topic.ts';
-import { isFailure, type Command } from '../redis/command-client.ts';
+import { firstSegment, tenantOf, wireName, type Topic } from '../protocol/topic.ts';
+import { isFailure, type Command, type Sendable } from '../redis/command-client.ts';
 import type { RedisFailure } from '../redis/failure.ts';
 import type { RedisLink } from '../redis/link.ts';
 import type { Clock, Random } from '../telemetry/clock.ts';
-import { ephemeralText } from './redis-notices.ts';
+import { AppendCommands } from './redis-append-commands.ts';
 import { readAppended, readStored } from './redis-replies.ts';
 import type { TopicScripts } from './redis-scripts.ts';
-import { RedisTopicShares, userDigest } from './redis-topic-shares.ts';
+import { RedisTopicShares } from './redis-topic-shares.ts';
 import { UnknownTopics, type AppendCall, type Makers } from './redis-unknown-topics.ts';
 import { inboxFull, type TopicLimits } from './topic-bounds.ts';
 import type { LogCall } from './topic-logs.ts';
@@ -40,11 +40,9 @@ export class AppendCalls {
   private indexedPeriod = 0;
   private readonly options: AppendCallOptions;
   private readonly link: RedisLink;
-  private readonly scripts: TopicScripts;
-  private readonly random: Random;
-  private readonly node: string;
+  private readonly commands: AppendCommands;
   private readonly clock: Clock;
-  private lastNumber = 0;
+  private readonly random: Random;
 
   constructor(
     options: AppendCallOptions,
@@ -56,9 +54,13 @@ export class AppendCalls {
   ) {
     this.options = options;
     this.link = link;
-    this.scripts = scripts;
+    this.commands = new AppendCommands(
+      { ...options, directPerSender: options.limits.directPerSender },
+      link.keys,
+      scripts,
+      node,
+    );
     this.random = random;
-    this.node = node;
     this.clock = clock;
     this.crowded = inboxFull(options.limits.directPerSender);
     const keysOf = (topic: Topic): readonly [string, string] => this.keysOf(topic);
@@ -107,10 +109,10 @@ export class AppendCalls {
   }
 
   private sendTogether(calls: readonly LogCall[], makers: Makers | null): void {
-    const commands: Command[] = makers === null ? [] : this.indexCommands(calls);
+    const commands: Sendable[] = makers === null ? [] : this.indexCommands(calls);
     const offset = commands.length;
     const candidate = this.random.id();
-    for (const call of calls) commands.push(this.commandOf(call, candidate, makers));
+    for (const call of calls) commands.push(this.commands.of(call, candidate, makers));
     const { wait } = this.options;
     if (wait !== null) commands.push(['WAIT', wait.replicas, wait.timeoutMs]);
     this.link.write(commands, (results) => {
@@ -151,15 +153,11 @@ export class AppendCalls {
 
   private stored(call: AppendCall, result: readonly (string | number)[], doubt: Refusal | null): void {
     if (!result.includes('F')) return call.reply(doubt ?? readStored(result, this.crowded));
-    this.link.heardElsewhere([this.channelOf(call.topic)], ([isHeard]) => {
+    this.link.heardElsewhere([this.commands.channelOf(call.topic)], ([isHeard]) => {
       // In a cluster the script does not know who listens by another server: then nothing waits, and the next one is taken.
       if (isHeard === true) this.link.write([['HDEL', this.keysOf(call.topic)[1], 's']], () => {});
       call.reply(doubt ?? readStored(result, isHeard === true ? LISTENING : this.crowded));
     });
-  }
-
-  private channelOf(topic: Topic): string {
-    return this.link.keys.channel('live', tenantOf(topic), wireName(topic));
   }
 
   /** Another one may have made room with it: the node that makes it again has to put it there again. */
@@ -178,7 +176,7 @@ export class AppendCalls {
   }
 
   keysOf(topic: Topic): [string, string] {
-    return [this.key('stream', topic), this.key('topic', topic)];
+    return this.commands.keysOf(topic);
   }
 
   /**
@@ -214,51 +212,6 @@ export class AppendCalls {
       commands.push(['ZADD', key, 0, wireName(topic)], ['PEXPIRE', key, this.options.metaTtlMs * 3]);
     }
     return commands;
-  }
-
-  /** @param candidate the epoch of topics that begin one */
-  private commandOf(call: LogCall, candidate: string, makers: Makers | null): Command {
-    const channel = this.channelOf(call.topic);
-    if (call.kind === 'ephemeral') return this.ephemeralCommand(call, channel);
-    const [stream, meta] = this.keysOf(call.topic);
-    if (call.kind === 'withdraw') return ['EVALSHA', this.scripts.withdraw.digest, 2, stream, meta, channel, call.upTo];
-    const { topic, retention } = call;
-    const { messages, bytes, ageMs } = retention;
-    const ttl = Math.max(this.options.metaTtlMs, ageMs * 2);
-    if (call.kind === 'owner') {
-      const epoch = encodeURIComponent(call.epoch);
-      const where = [channel, epoch, call.sequence, call.record] as const;
-      const keep = [messages, bytes, ageMs, ttl] as const;
-      return ['EVALSHA', this.scripts.owner.digest, 2, stream, meta, ...where, ...keep, call.timestamp];
-    }
-    const keys = [stream, meta];
-    const items: (string | number)[] = [];
-    for (const { record, once } of call.records) {
-      if (once === null) items.push(record, 0, '');
-      else {
-        keys.push(`${this.key('once', topic)}:${once.key}`);
-        items.push(record, keys.length - 2, once.digest);
-      }
-    }
-    const { idempotencyWindowMs: window, limits } = this.options;
-    const maker = makers?.get(topic);
-    const mayMake = maker === undefined ? '' : `=${maker}`;
-    const senders = isDirectTopic(topic)
-      ? `${limits.directPerSender}:${call.records.map(({ from }) => userDigest(from)).join('')}`
-      : '';
-    const settings = [channel, candidate, messages, bytes, ageMs, ttl, window, mayMake, senders] as const;
-    return ['EVALSHA', this.scripts.append.digest, keys.length, ...keys, ...settings, ...items];
-  }
-
-  private ephemeralCommand(
-    { topic, record, once }: LogCall & { readonly kind: 'ephemeral' },
-    channel: string,
-  ): Command {
-    this.lastNumber += 1;
-    const text = ephemeralText({ node: this.node, number: this.lastNumber }, record);
-    if (once === null) return ['PUBLISH', channel, text];
-    const key = `${this.key('once', topic)}:${once.key}`;
-    return ['EVALSHA', this.scripts.once.digest, 1, key, once.digest, this.options.idempotencyWindowMs, channel, text];
   }
 }
 

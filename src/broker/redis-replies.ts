@@ -35,18 +35,31 @@ export function readPage(answer: readonly string[]): LogPage | null {
 }
 
 /** @param crowded what is said of a message that would push out what others have sent */
-export function readStored(
-  [epochText = '', time = '', ...outcomes]: readonly (string | number)[],
-  crowded: Refusal,
-): Stored[] {
-  const epoch = decodeURIComponent(String(epochText));
-  return outcomes.map((outcome): Stored => {
-    if (typeof outcome === 'number') return { epoch, sequence: outcome, time: Number(time), duplicate: false };
-    const [kind, first = '', sequence, at] = outcome.split(' ');
-    if (kind === 'F') return crowded;
-    if (kind !== 'D') return 'conflict';
-    return { epoch: decodeURIComponent(first), sequence: Number(sequence), time: Number(at), duplicate: true };
-  });
+export function readStored(answer: readonly (string | number)[], crowded: Refusal): Stored[] {
+  const epoch = readEpoch(String(answer[0]));
+  const time = Number(answer[1]);
+  const stored: Stored[] = [];
+  for (let at = 2; at < answer.length; at += 1) {
+    const outcome = answer[at] as string | number;
+    stored.push(
+      typeof outcome === 'number'
+        ? { epoch, sequence: outcome, time, duplicate: false }
+        : readOtherOutcome(outcome, crowded),
+    );
+  }
+  return stored;
+}
+
+function readOtherOutcome(outcome: string, crowded: Refusal): Stored {
+  const [kind, first = '', sequence, at] = outcome.split(' ');
+  if (kind === 'F') return crowded;
+  if (kind !== 'D') return 'conflict';
+  return { epoch: readEpoch(first), sequence: Number(sequence), time: Number(at), duplicate: true };
+}
+
+/** Epochs of owners may have characters that mean something in lists; ours have none. */
+export function readEpoch(text: string): string {
+  return text.includes('%') ? decodeURIComponent(text) : text;
 }
 
 export function readAppended([status, expected]: readonly string[]): Appended {

@@ -1,4 +1,6 @@
 /** How the verbs for operators reach a running server: its URL, who asks, and what comes back. */
+import { readFileSync } from 'node:fs';
+import { secretText } from '../config/secrets.ts';
 import { UsageError, type Arguments, type ExitCode, type Option } from './command.ts';
 import { WHERE_OPTIONS } from './config-flags.ts';
 import { developmentSecret, hasDevelopmentSecret } from './development-secret.ts';
@@ -16,7 +18,7 @@ export const ADMIN_OPTIONS: Readonly<Record<string, Option>> = {
   token: {
     type: 'string',
     value: 'TOKEN',
-    help: 'the admin token or a JWT with role admin (default: ADMIN_TOKEN; for a development server here, its own)',
+    help: 'the admin token or a JWT with role admin (default: ADMIN_TOKEN or ADMIN_TOKEN_FILE; for a development server here, its own)',
   },
   json: { type: 'boolean', help: 'print the answer as JSON' },
   ...WHERE_OPTIONS,
@@ -139,7 +141,7 @@ function textOf(cell: unknown): string {
  * @throws UsageError when there is none
  */
 export async function findToken(flag: string | undefined, url: URL): Promise<string> {
-  const given = flag ?? process.env['ADMIN_TOKEN'];
+  const given = flag ?? process.env['ADMIN_TOKEN'] ?? tokenInFile();
   if (given !== undefined) return given;
   // Signed with the secret that `make start` generated; it is worth nothing anywhere else.
   if (LOOPBACK.has(url.hostname) && hasDevelopmentSecret()) {
@@ -147,7 +149,18 @@ export async function findToken(flag: string | undefined, url: URL): Promise<str
     const jwt = new SignJWT({ roles: ['admin'] }).setProtectedHeader({ alg: 'HS256' }).setSubject('operator');
     return jwt.setIssuedAt().setExpirationTime('5m').sign(new TextEncoder().encode(developmentSecret()));
   }
-  throw new UsageError('expected --token or ADMIN_TOKEN');
+  throw new UsageError('expected --token, ADMIN_TOKEN or ADMIN_TOKEN_FILE');
+}
+
+/** As the server itself reads it: in a container the token is only there. */
+function tokenInFile(): string | undefined {
+  const file = process.env['ADMIN_TOKEN_FILE'];
+  if (file === undefined) return undefined;
+  try {
+    return secretText(readFileSync(file));
+  } catch (error) {
+    throw new UsageError(`expected ADMIN_TOKEN_FILE to name a file that can be read, got: ${String(error)}`);
+  }
 }
 
 function readAnswer(text: string, status: number): Readonly<Record<string, unknown>> {

@@ -5,6 +5,7 @@ import { Rights, type RightsRule } from '../auth/rights.ts';
 import { publicKeyFromPem, secretKey, type VerificationKey } from '../auth/verification-key.ts';
 import type { Config } from '../config/schema.ts';
 import { secretBytes } from '../config/secrets.ts';
+import type { Authentication } from '../doctor/patient.ts';
 import { fetchDocument } from '../http/fetch-document.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Decisions } from '../service/decisions.ts';
@@ -24,6 +25,17 @@ function verificationKeys({ auth }: Config): VerificationKey[] {
   return auth.public_key === undefined ? keys : [...keys, publicKeyFromPem('public_key', auth.public_key)];
 }
 
+/** The secrets that all nodes of a service have in common, and a configuration that they are examined with: by key. */
+export function comparedSecrets({ auth, admin }: Config): ReadonlyMap<string, Uint8Array> {
+  const all = [
+    ['auth.jwt_secret', auth.jwt_secret],
+    ['auth.jwt_previous_secret', auth.jwt_previous_secret],
+    ['auth.public_key', auth.public_key],
+    ['admin.token', admin.token],
+  ] as const;
+  return new Map(all.flatMap(([key, secret]) => (secret === undefined ? [] : [[key, secretBytes(secret)] as const])));
+}
+
 /** The published key set, when there is one. */
 export function buildKeySet({ auth }: Config, log: Log): KeySet | undefined {
   if (auth.jwks_url === undefined) return undefined;
@@ -33,6 +45,13 @@ export function buildKeySet({ auth }: Config, log: Log): KeySet | undefined {
     maxAgeMs: auth.jwks_max_age_secs * 1_000,
   };
   return new KeySet(options, fetchDocument, clock, log);
+}
+
+/** For looking at tokens, without a node. */
+export function buildAuthentication(config: Config, log: Log): Authentication {
+  const keySet = buildKeySet(config, log);
+  const [authenticator, rights] = [buildAuthenticator(config, keySet), buildRights(config)];
+  return { authenticator, keySet, rights, secrets: comparedSecrets(config) };
 }
 
 export function buildAuthenticator(config: Config, keySet?: KeySet): Authenticator {

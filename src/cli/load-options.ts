@@ -58,6 +58,13 @@ export const LOAD_OPTIONS: Readonly<Record<string, Option>> = {
   'http-body': { type: 'string', value: 'JSON', help: 'body of every request' },
   json: { type: 'string', value: 'FILE', help: 'write the report as JSON' },
   html: { type: 'string', value: 'FILE', help: 'write the report as one HTML page with charts' },
+  calibrate: {
+    type: 'boolean',
+    help: 'measure the figures of `signalbox plan` on this machine, with servers of its own; needs no --url',
+  },
+  quick: { type: 'boolean', help: '--calibrate in half a minute, for a first look' },
+  out: { type: 'string', value: 'FILE', help: 'where --calibrate writes its figures (default: profile.json)' },
+  redis: { type: 'string', value: 'URL', help: 'the Redis that --calibrate uses (default: a redis-server of its own)' },
 };
 
 const PRESETS: Readonly<Record<string, Readonly<Record<string, string>>>> = {

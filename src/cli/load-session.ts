@@ -1,5 +1,5 @@
 /** What `signalbox load` does: the plan, the question, the run, the reports. */
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { secretText } from '../config/secrets.ts';
 import { describeHttpPlan, httpTable, type HttpReport } from '../load/http-report.ts';
@@ -16,11 +16,9 @@ import { mintTokens } from '../load/tokens.ts';
 import { missingPackage } from '../telemetry/optional-package.ts';
 import { UsageError, type Arguments, type ExitCode } from './command.ts';
 import { developmentSecret, hasDevelopmentSecret } from './development-secret.ts';
+import { expectDescriptors, expectWritable } from './load-files.ts';
 import { readHttpPlan, readPlan } from './load-options.ts';
 import { version } from './version.ts';
-
-/** Descriptors that are not connections: modules, threads, the terminal. */
-const OTHER_DESCRIPTORS = 60;
 
 /** @throws UsageError, TargetError */
 export async function runLoad(args: Arguments): Promise<ExitCode> {
@@ -137,28 +135,6 @@ function findSecret(args: Arguments, { isLoopback }: Target): string | undefined
   if (file !== undefined && file !== '') return secretText(readFileSync(file));
   // It belongs to servers of this machine and to no other.
   return isLoopback && hasDevelopmentSecret() ? developmentSecret() : undefined;
-}
-
-/** Every connection is a descriptor; finding out half-way would look like a fault of the server. */
-function expectDescriptors(connections: number): void {
-  const report = process.report.getReport() as { userLimits?: { open_files?: { soft?: number | string } } };
-  const limit = Number(report.userLimits?.open_files?.soft ?? Infinity);
-  if (connections + OTHER_DESCRIPTORS > limit)
-    throw new UsageError(
-      `expected at most ${limit - OTHER_DESCRIPTORS} connections, because this process may open ${limit} files, got ${connections}: raise ulimit -n`,
-    );
-}
-
-/** A report that cannot be written is found out before the run, not after it. */
-function expectWritable(files: readonly (string | undefined)[]): void {
-  for (const file of files) {
-    if (file === undefined) continue;
-    try {
-      closeSync(openSync(file, 'a'));
-    } catch (error) {
-      throw new UsageError(`expected a file that can be written, got ${file}: ${(error as Error).message}`);
-    }
-  }
 }
 
 /** The first Ctrl-C ends the run with the report so far, the second one at once. */

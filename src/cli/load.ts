@@ -1,6 +1,8 @@
 /** `signalbox load`: puts load on a server and checks what it delivers. */
-import type { Command, ExitCode } from './command.ts';
+import { UsageError, type Command, type ExitCode } from './command.ts';
 import { LOAD_OPTIONS } from './load-options.ts';
+
+const OF_CALIBRATION = ['quick', 'out', 'redis'];
 
 export const load: Command = {
   name: 'load',
@@ -11,6 +13,13 @@ export const load: Command = {
   exitCodes: '3 the run is void (the generator used more than 90 % of a processor)',
   async run(args): Promise<ExitCode> {
     // Only this verb needs it: the others start without.
+    if (args.flag('calibrate')) {
+      const { runCalibration } = await import('./calibrate.ts');
+      return runCalibration(args, Object.keys(LOAD_OPTIONS));
+    }
+    const stranger = OF_CALIBRATION.find((name) => args.flag(name) || args.text(name) !== undefined);
+    if (stranger !== undefined)
+      throw new UsageError(`expected --calibrate with --${stranger}, which says nothing without it`);
     const { runLoad } = await import('./load-session.ts');
     return runLoad(args);
   },

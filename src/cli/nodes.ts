@@ -1,5 +1,5 @@
 /** `signalbox nodes`: who serves together. */
-import { ADMIN_OPTIONS, ask, show, table } from './admin-client.ts';
+import { ADMIN_OPTIONS, ask, show, table, type Answer } from './admin-client.ts';
 import type { Command, ExitCode } from './command.ts';
 
 export const nodes: Command = {
@@ -9,13 +9,13 @@ export const nodes: Command = {
   positionals: 0,
   options: ADMIN_OPTIONS,
   async run(args): Promise<ExitCode> {
-    return show(args, await ask(args, 'GET', '/admin/nodes'), (body) => {
-      const list = body['nodes'] as readonly Readonly<Record<string, unknown>>[];
-      const titles = ['node', 'instance', 'address', 'version', 'mode', 'connections'] as const;
-      return table(
-        titles,
-        list.map((node) => titles.map((title) => node[title])),
-      );
-    });
+    const answer = await ask(args, 'GET', '/admin/nodes');
+    return show(args, answer, textOf, ({ problem }) => typeof problem === 'string');
   },
 };
+
+function textOf({ nodes: list, problem }: Answer['body']): string {
+  const titles = ['node', 'instance', 'address', 'version', 'mode', 'connections'] as const;
+  const rows = (list as readonly Readonly<Record<string, unknown>>[]).map((node) => titles.map((title) => node[title]));
+  return [table(titles, rows), ...(typeof problem === 'string' ? [`not all: ${problem}`] : [])].join('\n');
+}

@@ -1,6 +1,6 @@
 /** `signalbox print-config`: the effective values, and where each comes from. */
 import { KEYS, type Key } from '../config/keys.ts';
-import { redactUrls } from '../telemetry/redact.ts';
+import { shown, valueOf } from '../node/shown.ts';
 import type { Command, ExitCode } from './command.ts';
 import { CONFIG_OPTIONS } from './config-flags.ts';
 import { loadWithApps } from './config-options.ts';
@@ -16,9 +16,7 @@ export const printConfig: Command = {
     const { config, origins, apps } = await loadWithApps(args);
     const own = KEYS.map((key) => {
       const [section = '', name] = key.path.split('.');
-      const tree = config as unknown as Record<string, Record<string, unknown>>;
-      const value = name === undefined ? tree[section] : tree[section]?.[name];
-      return row(key, section, name ?? section, value, origins);
+      return row(key, section, name ?? section, valueOf(config, key.path), origins);
     });
     const ofApps = apps.flatMap(({ app, keys, settings }) =>
       keys.map((key) => {
@@ -66,10 +64,4 @@ function row(
   readonly description: string;
 } {
   return { path: key.path, section, name, value: shown(key, value), origin: origins.get(key.path), description: '' };
-}
-
-/** A reader of the configuration is not meant to be shown what opens something. */
-function shown({ isSecret, urlPaths }: Key, value: unknown): unknown {
-  if (isSecret && value !== undefined) return '[redacted]';
-  return typeof value === 'string' && urlPaths !== undefined ? redactUrls(value, urlPaths) : value;
 }

@@ -27,13 +27,19 @@ export const token: Command = {
       value: 'JWT',
       help: 'say what this token holds, whether it is accepted, and what it may do',
     },
+    url: {
+      type: 'string',
+      value: 'URL',
+      help: 'with --check: the node that is asked (default: ADMIN_URL, else the one of this machine, when it runs)',
+    },
+    'admin-token': { type: 'string', value: 'TOKEN', help: 'with --check: for that node (default: ADMIN_TOKEN)' },
     ...CONFIG_OPTIONS,
   },
   async run(args): Promise<ExitCode> {
     const config = loadForToken(args);
     const jwt = args.text('check');
     if (jwt === undefined) return make(args, config);
-    return (await import('./token-check.ts')).checkToken(jwt, config);
+    return (await import('./token-check.ts')).checkToken(jwt, config, args);
   },
 };
 

@@ -77,6 +77,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: 'Puts load on a server, checks every sequence that it delivers, and reports latencies.',
     load: async () => (await import('./load.ts')).load,
   },
+  plan: {
+    summary: 'Plans nodes, memory, Redis and settings for a target, by formulas over measured figures.',
+    load: async () => (await import('./plan.ts')).plan,
+  },
   version: {
     summary: 'Prints the version of the server, of Node.js and of uWebSockets.js.',
     load: async () => (await import('./version-command.ts')).versionCommand,

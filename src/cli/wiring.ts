@@ -4,22 +4,33 @@ import type { LoadedApp } from '../apps/loaded.ts';
 import type { RunningApps } from '../apps/run.ts';
 import type { Config } from '../config/schema.ts';
 import type { FrameHandler } from '../connection/context.ts';
-import { answerView } from '../http/admin-elsewhere.ts';
+import { answerView, onAnyNode } from '../http/admin-elsewhere.ts';
+import { doctorRoute, factsRoute } from '../http/admin-facts.ts';
 import { appDeadLetterRoute } from '../http/app-dead-letters.ts';
 import { adminViewRoutes } from '../http/admin-views.ts';
+import { figuresRoute } from '../http/figures.ts';
 import { metricsRoutes } from '../http/metrics.ts';
+import { secretsView } from '../http/secrets-view.ts';
 import { userConnectionView } from '../http/user-connections.ts';
+import { NodeFigures } from '../node/figures.ts';
 import type { Node } from '../node/node.ts';
 import { Operations } from '../node/operations.ts';
 import type { Route } from '../node/route.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
+import { processUsage } from '../telemetry/process-usage.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
+import { comparedSecrets } from './authentication.ts';
+import { configuredConsole } from './console.ts';
+import { LoadWatch } from '../telemetry/load-watch.ts';
+import { systemClock as clock } from '../telemetry/system-clock.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
 import { runApps } from './node/apps.ts';
 import { joinControl } from './node/control.ts';
 import { buildCore, type Core } from './node/core.ts';
 import { openNodeDatabase, type NodeDatabase } from './node/database.ts';
-import { buildMetrics } from './node/metrics.ts';
+import { examineSelf } from './node/doctor.ts';
+import { nodeFacts } from './node/facts.ts';
+import { buildMetrics, outsideGauges } from './node/metrics.ts';
 import { buildUpkeep } from './node/presence.ts';
 import { buildPulse } from './node/pulse.ts';
 import { adminRoutes, appRoutes, publicRoutes } from './node/routes.ts';
@@ -61,7 +72,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const logs = new LogFactory(parseLevels(config.logging.level), config.logging.format, { node: name });
   const ephemeral = apps.flatMap(({ app }) => app.ephemeral ?? []);
   const storage = await buildStorage(config, name, logs, ephemeral);
-  const { bus, views } = storage;
+  const { bus } = storage;
   const keepsPresence = apps.some(({ app }) => app.presence === true);
   const frameHandlers = new Map<string, FrameHandler>();
   const core = buildCore({ config, name, logs, storage, frameHandlers, keepsPresence });
@@ -77,9 +88,12 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   );
   await storage.broker.start(context.router);
   const upkeep = buildUpkeep(config, context, storage, logs);
-  const pulse = buildPulse(core, operations, storage, () => onEnd('fatal'));
+  const figures = new NodeFigures(node, processUsage);
+  const load = new LoadWatch();
+  const pulse = buildPulse(core, operations, storage, figures, load, () => onEnd('fatal'));
   let database: NodeDatabase | null = null;
-  const metrics = buildMetrics(core, storage, pulse, logs, () => database);
+  const gauges = outsideGauges(storage, pulse, logs, () => database);
+  const metrics = buildMetrics(core, gauges);
 
   const socketIo = await buildSocketIo(config, core);
   const own = publicRoutes(
@@ -91,16 +105,37 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     socketIo,
   );
   const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
-  const looking = [
-    ...adminViewRoutes(node, bus, operations),
+  const facts = {
+    config,
+    loaded: apps,
+    core,
+    storage,
+    load,
+    gauges,
+    apps: () => running,
+    database: () => database,
+  };
+  const views = [
+    ...adminViewRoutes(node, bus, storage.views, operations),
+    factsRoute(clock, () => nodeFacts(facts)),
+    figuresRoute(name, figures),
     appDeadLetterRoute(name, () => running?.deadLetters ?? new Map()),
+    secretsView(name, comparedSecrets(config)),
   ];
-  const admin = adminRoutes(config, core, storage, looking, isWorker, logs);
+  const ofAnyNode = onAnyNode(views, { own: name, bus, views: storage.views });
+  const looking = [...views, doctorRoute(clock, () => examineSelf(name, config, apps, ofAnyNode))];
 
   let port = config.server.port;
+  const clientPort = (): number | null => (config.admin.port === undefined ? null : port);
+  const admin = [
+    ...adminRoutes(config, core, storage, looking, isWorker, logs),
+    // The page of workers comes from their parent.
+    ...(isWorker ? [] : configuredConsole(config, clientPort)),
+  ];
+
   await joinControl(config, core, operations, storage, () => port);
   const askedByNodes = [...looking, userConnectionView(node)];
-  views?.start(mode.instance, (request) => answerView(askedByNodes, request, logs.room('http')));
+  storage.views?.start(mode.instance, (request) => answerView(askedByNodes, request, logs.room('http')));
   // The process may go on without this node: nothing of it may be left.
   const letGo = async (error: unknown): Promise<never> => {
     await running?.stop(config.apps.deadline_ms);
@@ -135,6 +170,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const servers = await listening.catch(letGo);
   port = servers.port;
   pulse.start();
+  load.start();
   upkeep?.start();
   return {
     node,
@@ -145,7 +181,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     storage,
     metrics,
     stop: (options) =>
-      stopNode(config, { node, storage, pulse, upkeep, socketIo, servers, apps: running, database }, options),
+      stopNode(config, { node, storage, pulse, load, upkeep, socketIo, servers, apps: running, database }, options),
   };
 }
 

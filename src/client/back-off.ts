@@ -7,11 +7,13 @@ export interface BackOffOptions {
   readonly maxMs?: number | undefined;
 }
 
+export const BACK_OFF = { minMs: 500, maxMs: 30_000 } as const;
+
 /** @param attempt how many there were before */
 export function draw(
   random: () => number,
   attempt: number,
-  { minMs = 500, maxMs = 30_000 }: BackOffOptions = {},
+  { minMs = BACK_OFF.minMs, maxMs = BACK_OFF.maxMs }: BackOffOptions = {},
 ): number {
   return random() * Math.min(maxMs, minMs * 2 ** attempt);
 }

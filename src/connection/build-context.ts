@@ -6,6 +6,7 @@ import type { Log } from '../telemetry/log.ts';
 import { Backlog } from './backlog.ts';
 import type { ConnectionContext } from './context.ts';
 import { Flusher, type FlusherOptions } from './flusher.ts';
+import { LastErrors } from './last-errors.ts';
 import { ReadingTurns } from './reading-turns.ts';
 import { TurnGuard } from './turn-guard.ts';
 
@@ -15,6 +16,7 @@ type Built =
   | 'flusher'
   | 'backlog'
   | 'turnGuard'
+  | 'lastErrors'
   | 'readingTurns'
   | 'users'
   | 'nodeBucket'
@@ -63,6 +65,7 @@ export function buildContext(
     flusher,
     backlog,
     turnGuard,
+    lastErrors: new LastErrors(),
     readingTurns: new ReadingTurns(turnGuard, clock, scheduler),
     users: new UserLimits(settings.userRate, settings.connectionsPerUser),
     nodeBucket: new TokenBucket(settings.nodeRate),

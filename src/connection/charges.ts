@@ -249,6 +249,7 @@ function countRefused(connection: Connection, cost = 1): void {
     conduct.beat = node.beat;
   }
   conduct.refused += cost;
+  connection.usage.refused += 1;
   if (conduct.floodBeats < FLOOD_BEATS) return;
   connection.close('rate_limited', `more than ${FLOOD_FACTOR} times the allowed rate for ${FLOOD_BEATS} s`);
 }

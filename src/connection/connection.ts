@@ -4,6 +4,7 @@
  * reading.ts (messages), commands/ (frames), outbox.ts and flusher.ts (delivery), overflow.ts, catch-up.ts (the recovery path), liveness.ts.
  */
 import type { Actor, StopReason } from '../actor/actor.ts';
+import { logCut } from './cut.ts';
 import { ActorCell } from '../actor/actor-cell.ts';
 import { BoundedQueue } from '../actor/bounded-queue.ts';
 import type { Principal } from '../auth/principal.ts';
@@ -188,8 +189,8 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     read(this, message, binary, size);
   }
 
-  oversized(size: number): void {
-    refuseOversized(this, size);
+  oversized(bytes: ArrayBuffer, binary: boolean): void {
+    refuseOversized(this, bytes, binary);
   }
 
   pinged(size: number): void {
@@ -213,7 +214,8 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     this.schedule();
   }
 
-  closed(code: number): void {
+  closed(code: number, cut?: string): void {
+    if (cut !== undefined) logCut(this, code, cut);
     // What came before the end is read before it.
     if (this.isOpen && this.context.readingTurns.endsLater(this, code)) {
       this.transport = null;
@@ -221,6 +223,7 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     }
     if (!this.step('GONE')) return;
     this.transport = null;
+    this.context.lastErrors.forget(this.number);
     this.context.counters.closed.add(countedAs(code));
     this.logEnd('Connection closed', code);
     this.release(false);
@@ -367,9 +370,16 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   }
 
   refuse(frame: ClientFrame, refused: Refusal): void {
-    this.context.counters.errors.add(refused.reason);
+    this.noteError(refused, frame.type);
     this.reply(frame, errorFrame(refused));
     this.strike(refused);
+  }
+
+  /** Counts a refused frame and remembers it. @param frame its type; `null` when it was none */
+  noteError({ reason }: Refusal, frame: string | null): void {
+    const { counters, lastErrors, clock } = this.context;
+    counters.errors.add(reason);
+    lastErrors.add(this.number, { at: clock.now(), reason, frame });
   }
 
   /** Sends a control frame: at once when the socket has room, else through the control lane. */

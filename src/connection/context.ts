@@ -11,6 +11,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Backlog } from './backlog.ts';
 import type { Connection } from './connection.ts';
 import type { Flusher } from './flusher.ts';
+import type { LastErrors } from './last-errors.ts';
 import type { ReadingTurns } from './reading-turns.ts';
 import type { TurnGuard } from './turn-guard.ts';
 
@@ -82,6 +83,7 @@ export interface ConnectionContext extends ServiceContext {
   readonly flusher: Flusher;
   readonly backlog: Backlog;
   readonly turnGuard: TurnGuard;
+  readonly lastErrors: LastErrors;
   readonly readingTurns: ReadingTurns;
   readonly supervisor: Supervisor;
   readonly policy: Policy;

@@ -13,16 +13,28 @@ export function toParameter(value: unknown): string | boolean | null | Buffer {
   );
 }
 
+/** Batches are lists of hundreds: what needs no escape is not looked through twice. */
 function arrayLiteral(values: readonly unknown[]): string {
-  return `{${values.map(elementOf).join(',')}}`;
+  let literal = '{';
+  for (const value of values) literal += literal === '{' ? elementOf(value) : `,${elementOf(value)}`;
+  return `${literal}}`;
 }
 
 function elementOf(value: unknown): string {
+  if (typeof value === 'string') return quoted(value);
+  if (typeof value === 'number') return String(value);
   if (Array.isArray(value)) return arrayLiteral(value);
   const parameter = toParameter(value);
   if (parameter === null) return 'NULL';
-  const text = Buffer.isBuffer(parameter) ? `\\x${parameter.toString('hex')}` : String(parameter);
-  return `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
+  return quoted(Buffer.isBuffer(parameter) ? `\\x${parameter.toString('hex')}` : String(parameter));
+}
+
+const ESCAPED = /["\\]/;
+const ALL_ESCAPED = /["\\]/g;
+const ESCAPE = String.raw`\$&`;
+
+function quoted(text: string): string {
+  return ESCAPED.test(text) ? `"${text.replaceAll(ALL_ESCAPED, ESCAPE)}"` : `"${text}"`;
 }
 
 /** By the numbers of types in PostgreSQL (pg_type.dat); the others are as both libraries have them. */

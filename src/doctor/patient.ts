@@ -1,5 +1,8 @@
 /** What is examined, and how it is reached. A part that was not given is `null`; checks that need it are left out. */
 import type { LoadedApp } from '../apps/loaded.ts';
+import type { Authenticator } from '../auth/authenticator.ts';
+import type { KeySet } from '../auth/key-set.ts';
+import type { Rights } from '../auth/rights.ts';
 import type { Config } from '../config/schema.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Clock } from '../telemetry/clock.ts';
@@ -14,8 +17,13 @@ export interface View {
 export interface Views {
   /** For texts: the address that was asked. */
   readonly address: string;
-  /** @throws Error that says what kept the answer away */
+  /** @throws UnreachedError that says what kept the answer away */
   get(path: string): Promise<View>;
+}
+
+/** Nobody answers: one check says so, and those that would have asked more say nothing. */
+export class UnreachedError extends Error {
+  override readonly name = 'UnreachedError';
 }
 
 export interface Configuration {
@@ -25,10 +33,28 @@ export interface Configuration {
   readonly apps: readonly LoadedApp[];
 }
 
+/** What the configuration says of tokens, built as a node builds it. */
+export interface Authentication {
+  readonly authenticator: Authenticator;
+  readonly keySet: KeySet | undefined;
+  readonly rights: Rights;
+  /** By key of the configuration. */
+  readonly secrets: ReadonlyMap<string, Uint8Array>;
+}
+
 export interface Patient {
   readonly clock: Clock;
+  /** Loads the socket library. @returns its version @throws Error with why nothing loads; missing where nobody can load it */
+  readonly binding?: () => Promise<string>;
   readonly configuration: Configuration | null;
+  readonly authentication?: Authentication | undefined;
+  /** The files that secrets were read from, by key of the configuration. */
+  readonly secretFiles?: ReadonlyMap<string, string>;
   readonly views: Views | null;
+  /** Has the running node look at a token, which changes nothing there (`POST /admin/tokens/check`). */
+  readonly checkToken?: ((token: string) => Promise<View>) | undefined;
+  /** When nobody said which node: what is where the configuration says. */
+  readonly found?: { readonly address: string; readonly state: 'asked' | 'nobody' | 'no_token' };
   /** The ways in that clients use: `ws:` or `wss:`. */
   readonly urls: readonly URL[];
   /** Tokens that somebody asks about. */

@@ -1,29 +1,34 @@
 /** The admin API of a node over HTTP, to look at. */
-import type { View, Views } from './patient.ts';
+import { UnreachedError, type View, type Views } from './patient.ts';
 
 /** For one answer, in ms. */
 const TIMEOUT_MS = 4_000;
 
 export function viewsByHttp(url: URL, token: string): Views {
-  return {
-    address: url.origin,
-    get: async (path): Promise<View> => {
-      const response = await ask(new URL(path, url), token);
-      return { status: response.status, body: parsed(await response.text()) };
-    },
-  };
+  return { address: url.origin, get: (path) => answered(ask(new URL(path, url), token)) };
 }
 
-async function ask(url: URL, token: string): Promise<Response> {
+/** Of a token that somebody asks about. */
+export function tokenCheckByHttp(url: URL, adminToken: string): (token: string) => Promise<View> {
+  return (token) => answered(ask(new URL('/admin/tokens/check', url), adminToken, JSON.stringify({ token })));
+}
+
+async function answered(asked: Promise<Response>): Promise<View> {
+  const response = await asked;
+  return { status: response.status, body: parsed(await response.text()) };
+}
+
+async function ask(url: URL, token: string, body?: string): Promise<Response> {
   const headers = { authorization: `Bearer ${token}` };
   try {
     // Another server might send the token on to wherever it likes.
-    return await fetch(url, { headers, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const request = body === undefined ? { headers } : { headers, method: 'POST', body };
+    return await fetch(url, { ...request, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch (error) {
     if (error instanceof Error && error.name === 'TimeoutError')
-      throw new Error(`no answer within ${TIMEOUT_MS / 1_000} s`, { cause: error });
+      throw new UnreachedError(`no answer within ${TIMEOUT_MS / 1_000} s`, { cause: error });
     const cause = error instanceof Error ? (error.cause ?? error) : error;
-    throw new Error(cause instanceof Error ? cause.message || String(cause) : String(cause), { cause: error });
+    throw new UnreachedError(cause instanceof Error ? cause.message || String(cause) : String(cause), { cause: error });
   }
 }
 

@@ -1,6 +1,7 @@
 /** The admin endpoints that only look. */
 import { z } from 'zod';
 import type { ControlBus } from '../control/command.ts';
+import type { NodeViews } from '../control/views.ts';
 import { inForce } from '../node/in-force.ts';
 import { inspectConnection, listConnections, listTopics, SORTS, type Sort } from '../node/inspection.ts';
 import { listPresence } from '../node/present-topics.ts';
@@ -22,12 +23,19 @@ export const CONNECTIONS_QUERY = z.strictObject({
   ...PAGING,
   sort: z.enum(Object.keys(SORTS) as [Sort, ...Sort[]]).default('mailbox'),
   user: z.string().optional(),
+  search: z.string().max(256).default('').describe('part of a user, of an id or of an address'),
 });
 export const TOPICS_QUERY = z.strictObject({ ...PAGING, prefix: z.string().default('') });
 
-export function adminViewRoutes(node: Node, bus: ControlBus, operations: Operations): AdminRoute[] {
+/** @param views how other nodes are asked; `null` where the node is alone */
+export function adminViewRoutes(
+  node: Node,
+  bus: ControlBus,
+  views: NodeViews | null,
+  operations: Operations,
+): AdminRoute[] {
   return [
-    { method: 'GET', path: '/admin/nodes', handle: () => nodes(bus) },
+    { method: 'GET', path: '/admin/nodes', handle: () => nodes(bus, views) },
     {
       method: 'GET',
       path: '/admin/connections',
@@ -87,9 +95,11 @@ function messageTrace({ connections, parts }: Node, { parameters, query: given }
   return { status: 200, body: traceAnswer({ connections, context: parts.context }, id, given.get('user')) };
 }
 
-async function nodes(bus: ControlBus): Promise<HttpResponse> {
+async function nodes(bus: ControlBus, views: NodeViews | null): Promise<HttpResponse> {
   const members = await bus.members();
-  return { status: 200, body: { total: members.length, nodes: members } };
+  const away = views?.problem ?? null;
+  const problem = away === null ? null : `${away}: other nodes are not seen, whether they live or not`;
+  return { status: 200, body: { total: members.length, nodes: members, problem } };
 }
 
 function tracedPatterns({ parts }: Node): HttpResponse {

@@ -7,6 +7,8 @@ interface StorageHealth {
   readonly name: string;
   /** Why they cannot be relied on, or `null`. */
   trouble(): string | null;
+  /** What is wrong, or will be soon, in words; a storage that is slow is no trouble yet. */
+  problem(): { readonly cause: string; readonly says: string } | null;
 }
 
 /** Where applications keep things; there is one if an application uses it. */
@@ -51,17 +53,18 @@ function health(
 ): HttpResponse {
   const { mode, context } = node.parts;
   const isWithout = isMissing(database);
+  const problem = storage.problem();
   return {
     status: isServing(node) && !isWithout ? 200 : 503,
     body: {
-      status: !isServing(node) ? mode.mode : isWithout ? 'unhealthy' : 'healthy',
+      status: !isServing(node) ? mode.mode : isWithout ? 'unhealthy' : problem === null ? 'healthy' : 'degraded',
       node: mode.name,
       mode: mode.mode,
       admitting: mode.isAdmitting,
       active_connections: node.connections.length,
       uptime_secs: Math.floor(context.clock.elapsed() / 1_000),
       broker: storage.name,
-      ...brokerState(storage),
+      ...(problem === null ? {} : { broker_state: storage.trouble() ?? problem.cause, ...problemOf(storage) }),
       ...databaseState(database),
       ...(Object.keys(apps).length === 0 ? {} : { apps: Object.fromEntries(Object.entries(apps).map(asSaid)) }),
     },
@@ -84,7 +87,7 @@ function readiness(
   const unfit = Object.entries(apps).filter(([, { status, isNeeded }]) => isNeeded === true && status === 'unhealthy');
   const ready = mode.isAdmitting && trouble.broker_state === undefined && unfit.length === 0 && !isMissing(database);
   const why = {
-    ...(trouble.broker_state === undefined ? {} : { broker: storage.name, ...trouble }),
+    ...(trouble.broker_state === undefined ? {} : { broker: storage.name, ...trouble, ...problemOf(storage) }),
     ...(isMissing(database) ? databaseState(database) : {}),
     ...(unfit.length === 0 ? {} : { apps: Object.fromEntries(unfit.map(asSaid)) }),
   };
@@ -94,6 +97,11 @@ function readiness(
 function brokerState(storage: StorageHealth): { readonly broker_state?: string } {
   const trouble = storage.trouble();
   return trouble === null ? {} : { broker_state: trouble };
+}
+
+function problemOf(storage: StorageHealth): { readonly broker_problem?: string } {
+  const problem = storage.problem();
+  return problem === null ? {} : { broker_problem: `${problem.cause}: ${problem.says}` };
 }
 
 function databaseState(database: DatabaseHealth | null): object {

@@ -1,8 +1,11 @@
 /** The answers of all nodes as one, for the views that have such a form. Each row says which node it comes from. */
+import { FACTS } from './admin-facts.ts';
 import type { NodeAnswer } from './all-nodes.ts';
 import { APP_DEAD_LETTERS } from './app-dead-letters.ts';
+import { FIGURES_PATH } from './figures.ts';
 import { MAX_PAGE } from './page-size.ts';
 import { mergedTrace } from './merged-trace.ts';
+import { SECRETS } from './secrets-view.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -23,10 +26,13 @@ export const MERGED: Readonly<Record<string, View>> = {
     isPaged: false,
     merge: (answers, query) => ({ ...mergedTrace(answers, query.get('user')), nodes: answers.map(summary) }),
   },
+  [FIGURES_PATH]: { byDefault: false, isPaged: false, merge: each },
   '/admin/trace': { byDefault: false, isPaged: false, merge: each },
   [APP_DEAD_LETTERS]: { byDefault: false, isPaged: false, merge: each },
+  [FACTS]: { byDefault: false, isPaged: false, merge: each },
   '/admin/dead-letters': { byDefault: false, isPaged: false, merge: each },
   '/admin/emergency-status': { byDefault: true, isPaged: false, merge: each },
+  [SECRETS]: { byDefault: false, isPaged: false, merge: each },
 };
 
 /** The query for every node of a page over all of them, or `null` when it reaches further than one answer may. */

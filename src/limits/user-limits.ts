@@ -14,6 +14,10 @@ export interface UserUsage {
   fullAt: FullAt;
   /** The bucket of new connections, apart from that of frames. */
   arrivals: FullAt;
+  /** Tokens that were taken since the user is known: what the user costs. */
+  spent: number;
+  /** Frames and requests that a rate refused. */
+  refused: number;
 }
 
 /** A user with the place where it stands. */
@@ -57,7 +61,8 @@ export class UserLimits {
     let users = this.tenants.get(tenant);
     if (users === undefined) this.tenants.set(tenant, (users = new Map()));
     let usage = users.get(user);
-    if (usage === undefined) users.set(user, (usage = { connections: 0, fullAt: 0, arrivals: 0 }));
+    if (usage === undefined)
+      users.set(user, (usage = { connections: 0, fullAt: 0, arrivals: 0, spent: 0, refused: 0 }));
     return usage;
   }
 
@@ -100,7 +105,13 @@ export class UserLimits {
     const next = takeTokens(usage.fullAt, this.rate, cost, now);
     if (next === -1) return false;
     usage.fullAt = next;
+    usage.spent += cost;
     return true;
+  }
+
+  /** Every user that is known, for a look at all of them. */
+  *each(): Generator<User & { readonly usage: UserUsage }> {
+    for (const [tenant, users] of this.tenants) for (const [user, usage] of users) yield { tenant, user, usage };
   }
 
   /** Takes what is owed for work already done. */

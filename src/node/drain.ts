@@ -14,10 +14,10 @@ export interface DrainOptions {
 /** Between two looks at whose moment has come. */
 const STEP_MS = 50;
 /** Share of the grace period over which the moments are spread, and of what a client gets beyond its own. */
-const SPREAD_SHARE = 0.6;
-const MARGIN_SHARE = 0.1;
+export const SPREAD_SHARE = 0.6;
+export const MARGIN_SHARE = 0.1;
 /** Enough for a token, a handshake and a resume beside the old connection, also from far away. Clients that are done leave before. */
-const LONGEST_MARGIN_MS = 2_500;
+export const LONGEST_MARGIN_MS = 2_500;
 
 interface DrainedNode {
   /** Everybody who is connected. */

@@ -8,6 +8,8 @@ const MAX_LISTED = 50;
 
 export interface InForce {
   readonly node: string;
+  /** By the clock of the node, so that what is left can be told whatever the clock of the reader says. */
+  readonly now: string;
   readonly mode: { readonly is: string; readonly until: string | null };
   readonly admission: { readonly admits: boolean; readonly until: string | null };
   readonly rates: Readonly<Record<RateName, RateInForce>>;
@@ -36,6 +38,7 @@ export function inForce({ node, parts, reversions, configured }: Operations): In
   });
   return {
     node: mode.name,
+    now: new Date(context.clock.now()).toISOString(),
     mode: { is: mode.mode, until: until('emergency_mode') },
     admission: { admits: mode.isAdmitting, until: until('admission') },
     rates: {

@@ -25,18 +25,30 @@ export interface Page {
   readonly offset: number;
   readonly limit: number;
   readonly user: string | null;
+  /** Part of a user, an id or an address, in any case; `''` is everybody. */
+  readonly search: string;
 }
 
 /** A page of the open connections. Walks all of them once: 5 ms for ten thousand. */
-export function listConnections(node: Node, { sort, offset, limit, user }: Page): Record<string, unknown> {
+export function listConnections(node: Node, { sort, offset, limit, user, search }: Page): Record<string, unknown> {
   const measure = SORTS[sort];
-  const all = node.connections.filter(({ isOpen, principal }) => isOpen && (user === null || principal.user === user));
+  const wanted = search.toLowerCase();
+  const all = node.connections.filter(
+    (connection) =>
+      connection.isOpen &&
+      (user === null || connection.principal.user === user) &&
+      (wanted === '' || isNamed(connection, wanted)),
+  );
   const ranked = all
     .map((connection) => ({ connection, value: measure(connection) }))
     .sort((a, b) => b.value - a.value);
   const next = offset + limit < all.length ? offset + limit : null;
   const connections = ranked.slice(offset, offset + limit).map(({ connection }) => summary(connection));
   return { node: node.parts.mode.name, total: all.length, sort, offset, next_offset: next, connections };
+}
+
+function isNamed({ principal, id, address }: Connection, wanted: string): boolean {
+  return [principal.user, id, address].some((text) => text.toLowerCase().includes(wanted));
 }
 
 /** Everything about one connection, or `null`. */
@@ -63,6 +75,8 @@ export function inspectConnection(node: Node, id: string): Record<string, unknow
     subscriptions: connection.subscriptions.map((subscription) => subscriptionOf(connection, subscription)),
     presence: (connection.context.presence?.presence.topicsOf(connection.id) ?? []).map(wireName),
     next_entries: peek(connection),
+    // The newest first.
+    last_errors: connection.context.lastErrors.of(connection.number),
   };
 }
 

@@ -2,9 +2,16 @@
 import { Cluster, type Redis } from 'ioredis';
 import type { Scheduler } from '../telemetry/clock.ts';
 import { connectCommands, type ConnectionOptions } from './connection.ts';
-import { failureOf, NOT_CONNECTED, RedisFailure, TIMED_OUT } from './failure.ts';
+import { failureOf, NOT_CONNECTED, TIMED_OUT } from './failure.ts';
+import { Pipe } from './pipe.ts';
+import { flatArguments, type Arguments } from './resp.ts';
+
+export { isFailure } from './failure.ts';
 
 export type Command = readonly [name: string, ...args: (string | number)[]];
+
+/** A command that may have arguments encoded already. */
+export type Sendable = readonly [name: string, ...args: (string | number | Arguments)[]];
 
 /** One result or {@link RedisFailure} for each command. */
 export type Results = readonly unknown[];
@@ -22,17 +29,22 @@ export class CommandClient {
   private readonly timeoutMs: number;
   private readonly scheduler: Scheduler;
   private readonly client: Redis | Cluster;
+  /** Of a connection for writes to one server; else the library sends. */
+  private pipe: Pipe | null = null;
 
-  constructor(options: ConnectionOptions, role: string, events: ClientEvents, scheduler: Scheduler) {
-    this.client = connectCommands(options, role);
+  constructor(options: ConnectionOptions, role: 'read' | 'write', events: ClientEvents, scheduler: Scheduler) {
+    const client = connectCommands(options, role);
+    this.client = client;
     this.timeoutMs = options.commandTimeoutMs;
     this.scheduler = scheduler;
     this.client.on('ready', () => {
       this.isReady = true;
+      if (role === 'write' && !(client instanceof Cluster)) this.pipe = Pipe.on(client.stream, () => this.reconnect());
       events.ready();
     });
     this.client.on('close', () => {
       this.isReady = false;
+      this.pipe = null;
       events.lost();
     });
     // The library gives up for good when a Sentinel tells of a failover while it is connecting.
@@ -64,7 +76,7 @@ export class CommandClient {
   }
 
   /** @param answered called once, with one result for each command */
-  send(commands: readonly Command[], answered: (results: Results) => void): void {
+  send(commands: readonly Sendable[], answered: (results: Results) => void): void {
     if (!this.isReady) return answered(commands.map(() => NOT_CONNECTED));
     let isOpen = true;
     const settle = (results: Results): void => {
@@ -75,12 +87,15 @@ export class CommandClient {
     };
     // An answer that comes later is of no use any more.
     const timer = this.scheduler.after(this.timeoutMs, () => settle(commands.map(() => TIMED_OUT)));
+    if (this.pipe !== null) return this.pipe.send(commands, settle);
     const sent = this.client instanceof Cluster ? sendEach(this.client, commands) : sendTogether(this.client, commands);
     sent.then(settle, (error: unknown) => settle(commands.map(() => failureOf(error))));
   }
 
   /** Sends one command to every server that takes writes. */
   async sendToAll(command: Command): Promise<Results> {
+    const { pipe } = this;
+    if (pipe !== null) return new Promise((resolve) => pipe.send([command], resolve));
     const [name, ...args] = command;
     const nodes = this.client instanceof Cluster ? this.client.nodes('master') : [this.client];
     return Promise.all(nodes.map((node) => node.call(name, ...args).catch(failureOf)));
@@ -110,17 +125,17 @@ function connectNode(node: Redis): void {
   if (node.status === 'wait') node.connect().catch(() => {});
 }
 
-async function sendTogether(redis: Redis, commands: readonly Command[]): Promise<Results> {
+async function sendTogether(redis: Redis, commands: readonly Sendable[]): Promise<Results> {
   const pipeline = redis.pipeline();
-  for (const [name, ...args] of commands) pipeline.call(name, ...args);
+  for (const [name, ...args] of commands) pipeline.call(name, ...flatArguments(args));
   const answers = (await pipeline.exec()) ?? [];
   return answers.map(([error, value]) => (error === null || error === undefined ? value : failureOf(error)));
 }
 
-function sendEach(cluster: Cluster, commands: readonly Command[]): Promise<Results> {
+function sendEach(cluster: Cluster, commands: readonly Sendable[]): Promise<Results> {
   return Promise.all(
     commands.map(([name, ...args]) =>
-      cluster.call(name, ...args).catch((error: unknown) => {
+      cluster.call(name, ...flatArguments(args)).catch((error: unknown) => {
         const failure = failureOf(error);
         // The slot has moved: nothing was answered, and the next command finds it.
         if (failure.code === 'MOVED' || failure.code === 'ASK') cluster.refreshSlotsCache();
@@ -128,8 +143,4 @@ function sendEach(cluster: Cluster, commands: readonly Command[]): Promise<Resul
       }),
     ),
   );
-}
-
-export function isFailure(result: unknown): result is RedisFailure {
-  return result instanceof RedisFailure;
 }

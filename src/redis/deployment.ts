@@ -23,25 +23,47 @@ export function fingerprint(...parts: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, FINGERPRINT_LENGTH);
 }
 
-/** Leaves the mark, or compares with the one that is there. @returns what is wrong, or `null` */
-export async function foreignDeployment(writer: CommandClient, keys: Keys, own: Deployment): Promise<string | null> {
-  if (own.name === '' && own.fingerprints.length === 0) return null;
+/** What a look at the mark found. */
+export interface Marked {
+  /** What is wrong, or `null`. */
+  readonly problem: string | null;
+  /** Of the mark: another one was made since when it differs. The empty text when nothing is known of it. */
+  readonly born: string;
+}
+
+interface Mark extends Deployment {
+  readonly born: string;
+}
+
+/**
+ * Leaves the mark, or compares with the one that is there.
+ * @param born for a new mark: a text that no other has
+ */
+export async function markDeployment(
+  writer: CommandClient,
+  keys: Keys,
+  own: Deployment,
+  born: string,
+): Promise<Marked> {
+  if (own.name === '' && own.fingerprints.length === 0) return { problem: null, born: '' };
   const key = keys.key('deployment', '', 'all');
   const send = (command: Command): Promise<unknown> =>
     new Promise<Results>((resolve) => writer.send([command], resolve)).then(([result]) => result);
   let found = await send(['GET', key]);
   // The first one wins, also when two start at the same time.
-  if (found === null) found = await send(['SET', key, textOf(own), 'NX', 'GET']);
+  const wasMissing = found === null;
+  if (wasMissing) found = await send(['SET', key, textOf({ ...own, born }), 'NX', 'GET']);
   // Left, or Redis is full or has gone: the next connection looks again.
-  if (typeof found !== 'string') return null;
+  if (typeof found !== 'string') return { problem: null, born: wasMissing && found === null ? born : '' };
   const mark = readMark(found);
-  if (!isSame(mark, own)) return problem(key, mark, own);
+  if (!isSame(mark, own)) return { problem: problem(key, mark, own), born: mark.born };
   const text = textOf({
     name: own.name === '' ? mark.name : own.name,
     fingerprints: [...new Set([...own.fingerprints, ...mark.fingerprints])].slice(0, MAX_FINGERPRINTS),
+    born: mark.born,
   });
   if (text !== found) await send(['SET', key, text]);
-  return null;
+  return { problem: null, born: mark.born };
 }
 
 /** A name decides where both have one; else one key in common does. */
@@ -52,20 +74,22 @@ export function isSame(mark: Deployment, own: Deployment): boolean {
   return own.fingerprints.some((it) => mark.fingerprints.includes(it));
 }
 
-function textOf({ name, fingerprints }: Deployment): string {
-  return JSON.stringify({ name, fingerprints });
+/** Versions before have marks that do not say when they were made. */
+function textOf({ name, fingerprints, born }: Mark): string {
+  return JSON.stringify({ name, fingerprints, ...(born !== '' && { born }) });
 }
 
 /** A mark that is not readable comes from a later version: that version has to refuse. */
-function readMark(text: string): Deployment {
+function readMark(text: string): Mark {
   try {
-    const { name, fingerprints } = JSON.parse(text) as Partial<Deployment>;
+    const { name, fingerprints, born } = JSON.parse(text) as Partial<Mark>;
     return {
       name: typeof name === 'string' ? name : '',
       fingerprints: Array.isArray(fingerprints) ? fingerprints.filter((it) => typeof it === 'string') : [],
+      born: typeof born === 'string' ? born : '',
     };
   } catch {
-    return { name: '', fingerprints: [] };
+    return { name: '', fingerprints: [], born: '' };
   }
 }
 

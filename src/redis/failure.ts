@@ -43,6 +43,10 @@ export const NOT_CONNECTED = new RedisFailure('unavailable', false, 'not_connect
 
 export const TIMED_OUT = new RedisFailure('unknown', true, 'timeout', 'Redis did not answer in time');
 
+export function isFailure(result: unknown): result is RedisFailure {
+  return result instanceof RedisFailure;
+}
+
 /** Redis says that the user of `redis.url` may not do this; in a script it says so in other words. */
 export function isForbidden({ code, message }: RedisFailure): boolean {
   return code === 'NOPERM' || message.startsWith("ERR The user executing the script can't ");

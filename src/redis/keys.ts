@@ -8,7 +8,8 @@ const PREFIX = /^[A-Za-z0-9_.-]{1,64}$/;
 const KIND = /^[a-z]+$/;
 
 export class Keys {
-  private readonly prefix: string;
+  readonly prefix: string;
+  readonly database: number;
   private readonly channelPrefix: string;
 
   /** @throws RangeError when the prefix is empty or has characters that mean something in keys or patterns */
@@ -16,6 +17,7 @@ export class Keys {
     if (!PREFIX.test(prefix))
       throw new RangeError(`expected a key prefix of 1 to 64 characters [A-Za-z0-9_.-], got ${JSON.stringify(prefix)}`);
     this.prefix = prefix;
+    this.database = database;
     // No number for 0: nodes of the version before hear those of this one.
     this.channelPrefix = database === 0 ? prefix : `${prefix}:${database}`;
   }

@@ -3,19 +3,21 @@
  * before them, and the checks without which nothing is sent. While Redis is away every call fails at once.
  */
 import { createActor } from 'xstate';
-import type { Random, Scheduler, Timer } from '../telemetry/clock.ts';
+import type { Clock, Random, Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Channels, type ChannelListener } from './channels.ts';
-import { CommandClient, isFailure, type Command, type Results } from './command-client.ts';
+import { CommandClient, isFailure, type Command, type Results, type Sendable } from './command-client.ts';
 import { Condition } from './condition.ts';
 import { examine, isRefusedLogin, loadScripts, lookAgain, type Examined, type Verdict } from './examination.ts';
 import { NOT_CONNECTED } from './failure.ts';
 import { Keys } from './keys.ts';
 import type { LinkCounts, LinkOptions, LinkTrouble } from './link-options.ts';
 import { linkMachine, type LinkEvent, type LinkState } from './link-machine.ts';
+import { away, deaf, emptied, full, slow, unfit, type LinkProblem } from './problem.ts';
 import type { Script } from './script.ts';
 import { Silence } from './silence.ts';
 import { Subscriber } from './subscriber.ts';
+import { Vitals } from './vitals.ts';
 
 const PROBE_MS = 1_000;
 /** Between two looks at settings that can be changed, and memory that fills, while Redis is in use. */
@@ -26,9 +28,11 @@ const SUBSCRIBER_MS = 1_000;
 export class RedisLink {
   readonly keys: Keys;
   readonly counts: LinkCounts = { lost: 0, timeouts: 0, refused: 0 };
+  readonly vitals: Vitals;
   state: LinkState = 'connecting';
   private readonly options: LinkOptions;
   private readonly scheduler: Scheduler;
+  private readonly clock: Clock;
   private readonly log: Log;
   private readonly machine: ReturnType<typeof createLinkMachine>;
   private readonly writer: CommandClient;
@@ -48,11 +52,16 @@ export class RedisLink {
   private watching: Timer | null = null;
   private settle: { readonly fit: () => void; readonly unfit: (error: Error) => void } | null = null;
   private lastTrouble = '';
+  /** Why there is no connection, as the library or Redis says it. */
+  private awayReason = '';
+  private known: { readonly cause: LinkProblem['cause']; readonly since: number } | null = null;
   private isStopped = false;
 
-  constructor(options: LinkOptions, scheduler: Scheduler, random: Random, log: Log) {
+  constructor(options: LinkOptions, clock: Clock, scheduler: Scheduler, random: Random, log: Log) {
     this.options = options;
+    this.clock = clock;
     this.scheduler = scheduler;
+    this.vitals = new Vitals(clock, log);
     this.log = log;
     this.keys = new Keys(options.prefix, 'db' in options.address ? options.address.db : 0);
     this.condition = new Condition(log);
@@ -82,10 +91,11 @@ export class RedisLink {
       reader: this.reader,
       subscriber: this.subscriber,
       scripts: this.scripts,
+      vitals: this.vitals,
       patienceMs: SUBSCRIBER_MS,
       name: () => `probe-${random.id()}`,
     };
-    this.silence = new Silence(this.subject, log, (results) => {
+    this.silence = new Silence(this.subject, clock, log, (results) => {
       if (this.state === 'closed') this.judge(results);
     });
     this.machine = createLinkMachine(options.breakerFailures);
@@ -110,6 +120,14 @@ export class RedisLink {
     if (this.condition.problem !== '') return 'unfit';
     if (!this.isAvailable || !this.isListening) return 'away';
     return this.condition.isFull ? 'full' : null;
+  }
+
+  /** What is wrong, or will be soon, in words; `null` when all is well. Asked for once a second, so that it knows since when. */
+  get problem(): LinkProblem | null {
+    const found = this.findProblem();
+    if (found?.cause !== this.known?.cause)
+      this.known = found === null ? null : { cause: found.cause, since: this.clock.now() };
+    return found === null ? null : { ...found, since: this.known?.since ?? this.clock.now() };
   }
 
   /** Scripts have to be known before {@link start}. */
@@ -149,6 +167,7 @@ export class RedisLink {
     this.subscriber.connect();
     this.probing = this.scheduler.every(PROBE_MS, () => {
       this.silence.look();
+      void this.problem;
       if (this.state === 'connecting') this.connected();
     });
     this.watching = this.scheduler.every(WATCH_MS, () => void this.watch());
@@ -173,7 +192,7 @@ export class RedisLink {
   }
 
   /** Sends commands that change something, together and in order. They are sent once or not at all. */
-  write(commands: readonly Command[], answered: (results: Results) => void): void {
+  write(commands: readonly Sendable[], answered: (results: Results) => void): void {
     this.send(this.writer, commands, answered);
   }
 
@@ -194,12 +213,28 @@ export class RedisLink {
     });
   }
 
+  /** A question that changes nothing, to every server that takes writes. */
+  askAll(command: Command): Promise<Results> {
+    return this.reader.sendToAll(command);
+  }
+
   /** Every server that holds keys, for walks over all of them. */
   get servers(): ReturnType<CommandClient['servers']> {
     return this.reader.servers();
   }
 
-  private send(client: CommandClient, commands: readonly Command[], answered: (results: Results) => void): void {
+  private findProblem(): Omit<LinkProblem, 'since'> | null {
+    const { problem, cause, isFull } = this.condition;
+    const { recentlyEmptied } = this.vitals;
+    if (problem !== '' && cause !== null) return unfit(cause, problem);
+    if (!this.isAvailable) return away(this.awayReason);
+    if (!this.isListening) return deaf();
+    if (isFull) return full();
+    if (this.vitals.isSlow) return slow(this.vitals.fastest());
+    return recentlyEmptied === null ? null : emptied(recentlyEmptied);
+  }
+
+  private send(client: CommandClient, commands: readonly Sendable[], answered: (results: Results) => void): void {
     if (!this.isAvailable) {
       this.counts.refused += commands.length;
       return answered(commands.map(() => NOT_CONNECTED));
@@ -219,6 +254,7 @@ export class RedisLink {
       this.condition.failed(result);
       isOut ||= result.isOutage;
       this.lastTrouble = result.message;
+      if (result.isOutage) this.awayReason = result.message;
     }
     if (isOut) this.tell({ type: 'FAILED' });
     else if (this.failures > 0) this.tell({ type: 'SUCCEEDED' });
@@ -229,7 +265,12 @@ export class RedisLink {
   }
 
   private lost(): void {
-    if (this.state !== 'connecting') this.counts.lost += 1;
+    if (this.state !== 'connecting') {
+      this.counts.lost += 1;
+      // Silence is why we gave it up ourselves.
+      if (away(this.awayReason).cause !== 'silent') this.awayReason = 'the connection broke';
+      this.vitals.reconnected();
+    }
     this.tell({ type: 'LOST' });
     // One of the two may be up still: it is used again when both are.
     this.connected();
@@ -240,6 +281,7 @@ export class RedisLink {
     if (before === state) return;
     this.state = state;
     const fields = { state, before, why: state === 'closed' ? undefined : this.lastTrouble };
+    if (state === 'closed') this.awayReason = '';
     if (state === 'closed') this.log.info('Redis is available', fields);
     else if (before === 'closed' && state !== 'unfit')
       this.log.warn('Redis is away: publishes are refused until it answers', fields);
@@ -277,14 +319,14 @@ export class RedisLink {
 
   private act(verdict: Verdict): void {
     if (verdict.kind === 'unknown') return this.troubled(verdict.why);
-    const { kind, problem, isFull } = verdict;
+    const { kind, problem, cause, isFull } = verdict;
     // A service that runs goes on with what can be borne: to stop would be worse than the danger.
-    if (kind === 'unfit' || (kind === 'bearable' && !this.hasServed)) {
-      this.condition.refused(problem);
+    if (cause !== null && (kind === 'unfit' || !this.hasServed)) {
+      this.condition.refused(problem, cause);
       this.tell({ type: 'UNFIT' });
       return this.settle?.unfit(new Error(`Redis: ${problem}`));
     }
-    this.condition.used(problem, isFull);
+    this.condition.used(problem, cause, isFull);
     if (this.state === 'checking') this.tell({ type: 'CHECKED' });
   }
 
@@ -292,7 +334,7 @@ export class RedisLink {
     const { message } = error.lastNodeError ?? error;
     if (!isRefusedLogin(message)) return this.troubled(message);
     const problem = `expected Redis to take user and password of redis.url, it says: ${message}`;
-    this.condition.refused(problem);
+    this.condition.refused(problem, 'password');
     this.settle?.unfit(new Error(`Redis: ${problem}`));
   }
 
@@ -307,6 +349,7 @@ export class RedisLink {
 
   /** The same trouble is logged once. */
   private troubled(why: string): void {
+    if (!this.isAvailable) this.awayReason = why;
     if (why === this.lastTrouble) return;
     this.lastTrouble = why;
     this.log.debug('Redis not reached', { why });

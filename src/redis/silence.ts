@@ -1,7 +1,9 @@
 /** Gives up connections that nothing is heard of: a broken path is not told by TCP for minutes. */
+import type { Clock } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isFailure, type CommandClient, type Results } from './command-client.ts';
 import type { Subscriber } from './subscriber.ts';
+import type { Vitals } from './vitals.ts';
 
 interface Connections {
   readonly writer: CommandClient;
@@ -17,9 +19,18 @@ export class Silence {
   private readonly connections: Connections;
   private readonly log: Log;
   private readonly heard: (results: Results) => void;
+  private readonly clock: Clock;
+  private readonly vitals: Vitals;
 
   /** @param heard told what became of a look at a connection for commands */
-  constructor(connections: Connections, log: Log, heard: (results: Results) => void) {
+  constructor(
+    connections: Connections & { readonly vitals: Vitals },
+    clock: Clock,
+    log: Log,
+    heard: (results: Results) => void,
+  ) {
+    this.clock = clock;
+    this.vitals = connections.vitals;
     this.connections = connections;
     this.log = log;
     this.heard = heard;
@@ -28,7 +39,12 @@ export class Silence {
   /** Call it about once a second. */
   look(): void {
     const { writer, reader, subscriber } = this.connections;
-    if (writer.isReady) writer.send([['PING']], (results) => this.answered('writer', results));
+    const askedAt = this.clock.elapsed();
+    if (writer.isReady)
+      writer.send([['PING']], (results) => {
+        this.vitals.answered(this.clock.elapsed() - askedAt);
+        this.answered('writer', results);
+      });
     if (reader.isReady) reader.send([['PING']], (results) => this.answered('reader', results));
     subscriber.ping((isAlive) => this.count('subscriber', isAlive));
   }

@@ -3,6 +3,8 @@ import type { Redis } from 'ioredis';
 import type { Scheduler } from '../telemetry/clock.ts';
 import { connectSubscriber, type ConnectionOptions } from './connection.ts';
 import { failureOf, NOT_CONNECTED, type RedisFailure } from './failure.ts';
+import { MessageReader } from './message-reader.ts';
+import { takeOver } from './take-over.ts';
 
 export interface SubscriberEvents {
   ready(): void;
@@ -105,6 +107,7 @@ export class Subscriber {
     this.client = client;
     client.on('ready', () => {
       this.isReady = true;
+      this.readMessages(client);
       this.events.ready();
       for (const settle of this.waiting) settle();
     });
@@ -115,6 +118,7 @@ export class Subscriber {
     // Another node of a cluster may do; and the library gives up when a Sentinel tells of a failover while it connects.
     client.on('end', () => this.tryAgain());
     client.on('error', () => {});
+    // Only where the library reads messages itself.
     client.on('messageBuffer', (channel: Buffer, bytes: Buffer) =>
       this.events.message(channel.toString('latin1'), bytes),
     );
@@ -122,6 +126,15 @@ export class Subscriber {
       this.events.message(channel.toString('latin1'), bytes),
     );
     client.connect().catch(() => {});
+  }
+
+  /** Messages past the library: it makes several objects of each part of one. */
+  private readMessages({ stream }: Redis): void {
+    const reader = new MessageReader({
+      message: (channel, bytes) => this.events.message(channel, bytes),
+      other: (bytes) => library?.(bytes),
+    });
+    const library = takeOver(stream, (bytes) => reader.received(bytes));
   }
 
   private tryAgain(): void {

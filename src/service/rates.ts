@@ -23,6 +23,7 @@ export function chargeUser(
   const { limits, users, nodeBucket, counters } = context;
   if (!limits.limitRates) return null;
   if (!users.take(usage, cost, now)) {
+    usage.refused += 1;
     counters.rateLimited.add('user');
     return rateLimited('user', users.rate.perSecond, users.wait(usage, cost, now));
   }

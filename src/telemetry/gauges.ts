@@ -6,6 +6,9 @@ export interface SharedStoreGauges {
   readonly state: string;
   readonly isListening: boolean;
   readonly trouble: string | null;
+  readonly latencySeconds: number;
+  /** Times that everything that was kept was gone. */
+  readonly emptied: number;
   readonly lost: number;
   readonly timeouts: number;
   readonly refused: number;

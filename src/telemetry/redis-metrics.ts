@@ -2,7 +2,7 @@
 import type { SharedStoreGauges } from './gauges.ts';
 import { counter, gauge, one, type MetricEntry, type Read } from './metric-entry.ts';
 
-const TROUBLES = ['away', 'unfit', 'full'];
+const TROUBLES = ['away', 'unfit', 'full', 'slow'];
 const LINK_STATES = ['connecting', 'checking', 'unfit', 'closed', 'open', 'half_open'];
 
 export const REDIS_METRICS: readonly MetricEntry[] = [
@@ -23,11 +23,24 @@ export const REDIS_METRICS: readonly MetricEntry[] = [
   ),
   gauge(
     'redis_trouble',
-    'Why the node is not ready although it may be up: 1 for what is wrong with Redis now (away, unfit, full).',
+    'What is wrong with Redis: 1 for what it is now (away, unfit, full: the node is not ready; slow: it is).',
     ['trouble'],
     (_, { sharedStore: store }) =>
       store === null ? [] : TROUBLES.map((name) => one(name === store.trouble ? 1 : 0, { trouble: name })),
     'max',
+  ),
+  gauge(
+    'redis_latency_seconds',
+    'From a PING to its answer, the median of the last minute; the time that this process was busy meanwhile is in it.',
+    [],
+    ofRedis(({ latencySeconds }) => latencySeconds),
+    'max',
+  ),
+  counter(
+    'redis_emptied_total',
+    'Times that everything that Redis kept was gone: it was emptied, or started anew without its data.',
+    [],
+    ofRedis(({ emptied }) => emptied),
   ),
   counter(
     'redis_connections_lost_total',

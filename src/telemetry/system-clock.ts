@@ -45,7 +45,21 @@ export const systemScheduler: Scheduler = {
   },
 };
 
+const ID_BYTES = 9;
+/** Asked for many at once: the way to the random numbers of the system costs more than a name. */
+let randomness = Buffer.alloc(0);
+let used = 0;
+
+function randomId(): string {
+  if (used === randomness.length) {
+    randomness = randomBytes(ID_BYTES * 64);
+    used = 0;
+  }
+  used += ID_BYTES;
+  return randomness.toString('base64url', used - ID_BYTES, used);
+}
+
 export const systemRandom: Random = {
-  id: () => randomBytes(9).toString('base64url'),
+  id: randomId,
   fraction: () => Math.random(),
 };

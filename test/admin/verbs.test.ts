@@ -1,5 +1,8 @@
 /** The same on the command line: the verbs of `./signalbox` against a server. */
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { Admin, ADMIN_TOKEN } from '../harness/admin.ts';
 import { connect } from '../harness/client.ts';
 import { within } from '../harness/deadline.ts';
@@ -9,6 +12,18 @@ import { startServer, type TestServer } from '../harness/server.ts';
 async function run(server: TestServer, ...args: string[]): Promise<Outcome> {
   return signalbox([...args, '--url', server.url], { ADMIN_TOKEN });
 }
+
+test('the token may be in a file, as in a container', async () => {
+  const server = await startServer({ 'admin.token': ADMIN_TOKEN });
+  const directory = mkdtempSync(join(tmpdir(), 'signalbox-verbs-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'admin-token');
+  writeFileSync(file, `${ADMIN_TOKEN}\n`);
+  const { code, out } = await signalbox(['nodes', '--url', server.url], { ADMIN_TOKEN_FILE: file });
+  expect([code, out]).toEqual([0, expect.stringContaining('test-node')]);
+  const none = await signalbox(['nodes', '--url', server.url], { ADMIN_TOKEN_FILE: join(directory, 'none') });
+  expect([none.code, none.err]).toEqual([2, expect.stringContaining('ADMIN_TOKEN_FILE to name a file')]);
+});
 
 describe('emergency', () => {
   test('read-only with a ttl, as a try first, then normal', async () => {
@@ -111,7 +126,10 @@ test('a wrong token, no token and no server end with 1 or 2 and say why', async 
   const wrong = await signalbox(['topics', '--url', server.url, '--token', 'wrong'], {});
   expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining('refused (401 token_invalid)')]);
   const none = await signalbox(['topics', '--url', 'http://192.0.2.1:1'], {});
-  expect([none.code, none.err]).toEqual([2, expect.stringContaining('expected --token or ADMIN_TOKEN')]);
+  expect([none.code, none.err]).toEqual([
+    2,
+    expect.stringContaining('expected --token, ADMIN_TOKEN or ADMIN_TOKEN_FILE'),
+  ]);
   const nobody = await signalbox(['topics', '--url', 'http://127.0.0.1:9'], { ADMIN_TOKEN });
   expect([nobody.code, nobody.err]).toEqual([1, expect.stringContaining('expected a server at http://127.0.0.1:9')]);
 });

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Outcome } from '../../src/apps/webhooks/answers.ts';
 import { Backend } from '../../src/apps/webhooks/backend.ts';
-import type { BreakerState } from '../../src/apps/webhooks/circuit-breaker.ts';
+import type { BreakerState } from '../../src/apps/calling/circuit-breaker.ts';
 import { Questions, type QuestionOptions } from '../../src/apps/webhooks/questions.ts';
 import { keyOf, Signer } from '../../src/apps/webhooks/signature.ts';
 import { systemClock, systemRandom, systemScheduler } from '../../src/telemetry/system-clock.ts';

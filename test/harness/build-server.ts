@@ -23,9 +23,9 @@ import { VARIABLE } from './built-server.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What decides how the server is built, and what is built. */
 const SOURCES = [
-  'src/**/*.{ts,lua,html}',
+  'src/**/*.{ts,lua,html,css,svg,min.js}',
   'bin/*.js',
-  'scripts/build.ts',
+  'scripts/{build,console-bundle}.ts',
   'test/harness/bu*-server.ts',
   'tsconfig*.json',
   'package*.json',

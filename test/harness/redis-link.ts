@@ -2,7 +2,7 @@
 import { parseRedisUrl } from '../../src/config/redis-url.ts';
 import { RedisLink } from '../../src/redis/link.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
-import { systemRandom, systemScheduler } from '../../src/telemetry/system-clock.ts';
+import { systemClock, systemRandom, systemScheduler } from '../../src/telemetry/system-clock.ts';
 import type { RedisServer } from './redis-server.ts';
 
 /** The caller starts and stops it. */
@@ -18,5 +18,5 @@ export function redisLink(server: RedisServer, prefix: string): RedisLink {
     breakerFailures: 5,
     breakerOpenMs: 100,
   };
-  return new RedisLink(options, systemScheduler, systemRandom, silentLog);
+  return new RedisLink(options, systemClock, systemScheduler, systemRandom, silentLog);
 }

@@ -2,10 +2,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** What `make test` would have installed (Makefile, SYSTEM), as root on Debian; and languages that pages have programs in. */
 export type Tool =
   | 'kubectl'
+  | 'helm'
   | 'nginx'
   | 'haproxy'
   | 'promtool'
@@ -16,11 +18,14 @@ export type Tool =
   | 'go'
   | 'chromium';
 
+/** What scripts/helm.mjs installs. */
+const OWN = fileURLToPath(new URL('../../.toolchain/bin', import.meta.url));
+
 const told = new Set<string>();
 
 /** Its path, also from the directories that only root has on the PATH. */
 export function toolPath(tool: Tool): string | null {
-  const directories = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/local/sbin'];
+  const directories = [OWN, ...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/local/sbin'];
   for (const directory of directories) {
     const path = join(directory, tool);
     try {

@@ -91,6 +91,66 @@ export function sendingContract(
       expect(sequences(sent)).toEqual(['not_found', 'not_found', 'not_found', 'not_found', 1]);
     });
 
+    test.each([
+      ['all at once', false],
+      ['each alone', true],
+    ])('messages of one turn that are new, known and refused have what each deserves: %s', async (_, isWarned) => {
+      const sender = senderOf(database);
+      const [id, closed] = [await conversation(['ada', 'bob', 'cleo', 'dan']), await conversation()];
+      await database.sql`update conversations.members set role = 'reader' where conversation = ${id} and user_id = 'cleo'`.execute(
+        database.tables(),
+      );
+      await database.sql`update conversations.members set can_upload = false where conversation = ${id} and user_id = 'dan'`.execute(
+        database.tables(),
+      );
+      await database.sql`update conversations.conversations set status = 'closed' where id = ${closed}`.execute(
+        database.tables(),
+      );
+      await put(sender, message(id, 'known'));
+      // Behind a refusal the next batch is not tried all at once.
+      if (isWarned) expect(await sender.put(message(id, null, 'stranger'))).toBe('not_found');
+      const sent = await Promise.all([
+        sender.put(message(id, 'known')),
+        sender.put(message(id, 'new', 'bob')),
+        sender.put(message(id, null, 'cleo')),
+        sender.put(message(closed, null)),
+        sender.put({ ...message(id, null, 'dan'), hasUploads: true }),
+        sender.put(message(id, null, 'dan')),
+        sender.put({ ...message(id, null, 'backend'), isService: true }),
+        sender.put(message(id, 'new', 'bob')),
+        sender.put({ ...message(id, null, 'ada', 'last'), parent: 2, thread: 2 }),
+      ]);
+      expect(sequences(sent)).toEqual([1, 2, 'not_allowed', 'wrong_state', 'not_allowed', 3, 4, 2, 5]);
+      expect(sent.map((it) => typeof it !== 'string' && it.isNew)).toEqual([
+        false,
+        true,
+        false,
+        false,
+        false,
+        true,
+        true,
+        false,
+        true,
+      ]);
+      expect(await stored(id)).toEqual([1, 2, 3, 4, 5]);
+      const { rows } =
+        await database.sql`select user_id, read_to, read_messages, delivered_to from conversations.members
+        where conversation = ${id} order by user_id`.execute(database.tables());
+      const at = (user: string, place: number): unknown => ({
+        user_id: user,
+        read_to: place,
+        read_messages: place,
+        delivered_to: place,
+      });
+      expect(rows).toEqual([at('ada', 5), at('bob', 2), at('cleo', 0), at('dan', 3)]);
+      const { rows: threads } = await database.sql`select parent, thread from conversations.events
+        where conversation = ${id} and sequence >= 4 order by sequence`.execute(database.tables());
+      expect(threads).toEqual([
+        { parent: null, thread: null },
+        { parent: 2, thread: 2 },
+      ]);
+    });
+
     test('two nodes write to the same conversations at the same time, the same messages among them: no hole, nothing twice', async () => {
       const ids = [await conversation(), await conversation(), await conversation()];
       const senders = [senderOf(database), senderOf(other)];
@@ -170,10 +230,10 @@ export function sendingContract(
       const found = async (): Promise<unknown> => (await unappended(database, 0, 1_000)).find((it) => it.id === id);
       const waiting = { tenant: T, id, head: 1, appended: 0 };
       expect(await found()).toMatchObject(waiting);
-      await markAppended(database, { ...waiting, epoch: '', changed: '' });
+      await markAppended(database, { ...waiting, epoch: '' });
       expect(await found()).toBe(undefined);
       await senderOf(database).put(message(id, null));
-      await markAppended(database, { ...waiting, epoch: '', changed: '', head: 0 });
+      await markAppended(database, { ...waiting, epoch: '', head: 0 });
       expect(await found()).toMatchObject({ head: 2, appended: 1 });
       expect((await unappended(database, 60, 1_000)).filter((it) => it.id === id)).toEqual([]);
     });

@@ -70,7 +70,7 @@ export class Relay {
     return this.round;
   }
 
-  /** One after the other by age, all of them: those that fail are behind those that come after them, and not before. */
+  /** All of them, a page after the other: those that fail are no page that comes again and again. */
   private async run(ageSecs: number): Promise<void> {
     await this.repeats.begun(ageSecs);
     for (let last: Unappended | null = null; ;) {

@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { pgliteFolder } from '../../../test/harness/pglite-folder.ts';
 import { POSTGRESQL, startPostgresql } from '../../../test/harness/postgresql-server.ts';
+import { eventually } from '../../../test/harness/deadline.ts';
 import { parsePostgresqlUrl } from '../../config/postgresql-url.ts';
 import type { ApplicationDatabase } from '../../database/database.ts';
 import { readMigrations } from '../../database/migration.ts';
@@ -13,6 +14,7 @@ import { systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import { sendingContract } from './contract-suite.ts';
 import { messagesContract } from './messages/contract-suite.ts';
 import { messagesOf, rowsQuery } from './messages/page.ts';
+import { senderOf } from './sending.ts';
 import { actorOf, makeConversation, rigOf } from './messages/test-rig.ts';
 
 const { migrations } = readMigrations('conversations', new URL('./migrations/', import.meta.url));
@@ -56,6 +58,34 @@ messagesContract('PGlite', twoOnPglite);
 describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
   sendingContract('PostgreSQL', twoOnPostgresql);
   messagesContract('PostgreSQL', twoOnPostgresql);
+
+  test('a message whose connection breaks before the answer is unknown: without an id it may be there already, and is not sent again', async () => {
+    const [database, other] = await twoOnPostgresql();
+    const id = await makeConversation(database);
+    const sender = senderOf(database);
+    const release = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    const holding = other.transaction(async (tables) => {
+      await other.sql`select from conversations.conversations where id = ${id} for update`.execute(tables);
+      held.resolve();
+      await release.promise;
+    });
+    await held.promise;
+    const sending = sender
+      .put({ tenant: '', conversation: id, sender: 'ada', clientId: null, payload: '{}' })
+      .catch((error: unknown) => error);
+    const terminate = async (): Promise<boolean> => {
+      const { rows } = await other.sql`select pg_terminate_backend(pid) from pg_stat_activity
+        where wait_event_type = 'Lock' and query like '%conversations.send(%' and pid <> pg_backend_pid()`.execute(
+        other.tables(),
+      );
+      return rows.length > 0;
+    };
+    await eventually(terminate, 'the statement to wait for the conversation');
+    release.resolve();
+    await holding;
+    expect(await sending).toMatchObject({ problem: 'unknown' });
+  });
 
   test('A-18, D-35: of a conversation of 100,000 messages a page reads its own rows alone, by the index and without a sort', async () => {
     const [database] = await twoOnPostgresql();

@@ -34,8 +34,6 @@ export interface Unappended {
   readonly epoch: string;
   readonly head: number;
   readonly appended: number;
-  /** As the database prints it: to the microsecond. */
-  readonly changed: string;
 }
 
 /** Twice is the same: the second call changes nothing. @returns whether it was made now */
@@ -91,7 +89,7 @@ export async function readPage(
 }
 
 /**
- * Conversations of which the log may lack something, those first that wait longest.
+ * Conversations of which the log may lack something, by their ids.
  * @param ageSecs by the clock of the database: what is younger is being appended by the node that has stored it
  * @param last the page begins behind it
  */
@@ -106,14 +104,10 @@ export async function unappended(
     .tables<Tables>()
     .selectFrom('conversations')
     .select(['tenant', 'id', 'epoch', 'head', 'appended'])
-    .select(sql<string>`changed_at::text`.as('changed'))
-    .whereRef('appended', '<', 'head')
+    .where(sql<boolean>`is_behind`)
     .where('changed_at', '<', sql<Date>`now() - make_interval(secs => ${ageSecs}::float8)`);
-  if (last !== null)
-    query = query.where(
-      sql<boolean>`(changed_at, tenant, id) > (${last.changed}::timestamptz, ${last.tenant}, ${last.id})`,
-    );
-  return query.orderBy('changed_at').orderBy('tenant').orderBy('id').limit(limit).execute();
+  if (last !== null) query = query.where(sql<boolean>`(tenant, id) > (${last.tenant}, ${last.id})`);
+  return query.orderBy('tenant').orderBy('id').limit(limit).execute();
 }
 
 /** The newest sequence that says something else since an edit or a deletion that may not have reached the log; 0: none does. */

@@ -1,5 +1,5 @@
 /** The tables of the application, as its queries know them (migrations/). */
-import type { Generated } from 'kysely';
+import type { Generated, GeneratedAlways } from 'kysely';
 
 export type Kind = 'private' | 'group' | 'space';
 export type Status = 'active' | 'resolved' | 'closed';
@@ -24,6 +24,8 @@ interface Conversation {
   readonly messages: Generated<number>;
   /** Up to it everything is in the log for certain. */
   readonly appended: Generated<number>;
+  /** Whether it is not: something may be missing there. */
+  readonly is_behind: GeneratedAlways<boolean>;
   /** The oldest sequence that is kept. */
   readonly first: Generated<number>;
   /** How many messages were before it. */

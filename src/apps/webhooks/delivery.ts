@@ -4,7 +4,7 @@
  */
 import type { Clock, Random, Scheduler, Timer } from '../../telemetry/clock.ts';
 import type { DeadLetter, EventQueue } from './event-queue.ts';
-import { retryDelayMs, type RetryOptions } from './retry-schedule.ts';
+import { retryDelayMs, type RetryOptions } from '../calling/retry-schedule.ts';
 
 export interface DeliveryOptions {
   readonly batchEvents: number;

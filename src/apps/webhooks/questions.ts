@@ -5,8 +5,8 @@
 import type { Clock, Random, Scheduler } from '../../telemetry/clock.ts';
 import { readAnswer, type AnswerTo, type Outcome, type Question } from './answers.ts';
 import type { Backend } from './backend.ts';
-import type { BreakerState, BreakerOptions } from './circuit-breaker.ts';
-import { CircuitBreaker } from './circuit-breaker.ts';
+import type { BreakerState, BreakerOptions } from '../calling/circuit-breaker.ts';
+import { CircuitBreaker } from '../calling/circuit-breaker.ts';
 import { RememberedAnswers } from './remembered-answers.ts';
 import type { Signer } from './signature.ts';
 import { Turnstile } from './turnstile.ts';

@@ -1,7 +1,7 @@
 /** What of the backend is counted and logged. Names of metrics begin with `signalbox_webhooks_`. */
 import type { Host, Observations } from '../host-api.ts';
 import type { Outcome, Question } from './answers.ts';
-import type { BreakerState } from './circuit-breaker.ts';
+import type { BreakerState } from '../calling/circuit-breaker.ts';
 import type { DeadLetter, QueueTold } from './event-queue.ts';
 import type { DeliveryTold } from './delivery.ts';
 import type { QuestionsTold } from './questions.ts';

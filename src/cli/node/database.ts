@@ -5,7 +5,8 @@ import { parsePostgresqlUrl } from '../../config/postgresql-url.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Database } from '../../database/database.ts';
 import type { DatabaseDriver, Session } from '../../database/driver.ts';
-import type { DatabaseTrouble } from '../../database/link.ts';
+import type { DatabaseLink, DatabaseTrouble } from '../../database/link.ts';
+import type { DatabaseLook } from '../../database/look.ts';
 import type { MigrationSet } from '../../database/migration.ts';
 import type { DatabaseHealth } from '../../http/health.ts';
 import type { DatabaseGauges } from '../../telemetry/gauges.ts';
@@ -19,6 +20,8 @@ export interface NodeDatabase extends DatabaseHealth {
   of(app: string): Database | null;
   trouble(): DatabaseTrouble | null;
   usage(): DatabaseGauges;
+  /** For operators; `null` when it is away. */
+  look(): Promise<DatabaseLook | null>;
   stop(): Promise<void>;
 }
 
@@ -54,6 +57,7 @@ export async function openNodeDatabase(
     of: (app) => databases.get(app) ?? null,
     trouble: () => link.trouble,
     usage: () => link.usage(),
+    look: () => looked(link, sets),
     stop: () => link.stop(),
   };
 }
@@ -78,6 +82,21 @@ export async function openDriver({ database }: Config, applicationName: string):
     statementTimeoutMs: database.statement_timeout_ms,
     maxWaiting,
   });
+}
+
+async function looked(link: DatabaseLink, sets: readonly MigrationSet[]): Promise<DatabaseLook | null> {
+  const { lookAtDatabase } = await import('../../database/look.ts');
+  try {
+    // Statements of a look are none of an application, and are not counted.
+    const session = await link.driver.acquire();
+    try {
+      return await lookAtDatabase(session, sets, () => clock.elapsed());
+    } finally {
+      session.release();
+    }
+  } catch {
+    return null;
+  }
 }
 
 async function prepared(

@@ -16,12 +16,14 @@ import { openApiRoutes } from '../../http/openapi/routes.ts';
 import { Profiler } from '../../http/profile.ts';
 import { publishRoutes } from '../../http/publish.ts';
 import { presenceRoutes } from '../../http/presence.ts';
+import { tokenCheckRoute } from '../../http/token-check.ts';
 import { topicRoutes } from '../../http/topics.ts';
 import { userConnectionRoutes } from '../../http/user-connections.ts';
 import type { ApplicationRoute } from '../../node/application-route.ts';
 import type { GuardedRoute, Route } from '../../node/route.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
 import { systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import { buildRights } from '../authentication.ts';
 import { developmentSigner } from '../development-token.ts';
 import type { Storage } from '../storage/storage.ts';
 import { version } from '../version.ts';
@@ -88,6 +90,7 @@ export function adminRoutes(
     ...onAnyNode(looking, { own: mode.name, bus, views }),
     ...adminCommandRoutes(bus, isWorker ? null : mode.name, logs.room('control')),
     new Profiler(scheduler).route,
+    tokenCheckRoute(node, buildRights(config)),
   ].map((route) => access.guard(route));
 }
 

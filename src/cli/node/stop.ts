@@ -3,6 +3,7 @@ import type { RunningApps } from '../../apps/run.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Node } from '../../node/node.ts';
 import type { Pulse } from '../../node/pulse.ts';
+import type { LoadWatch } from '../../telemetry/load-watch.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import type { Upkeep } from '../../presence/upkeep.ts';
 import type { PresenceService } from '../../service/presence-service.ts';
@@ -23,6 +24,7 @@ interface Ending {
   readonly node: Node;
   readonly storage: Storage;
   readonly pulse: Pulse;
+  readonly load: LoadWatch;
   readonly upkeep: Upkeep | null;
   readonly socketIo: SocketIo | null;
   readonly servers: Server;
@@ -36,7 +38,7 @@ const SETTLE_STEP_MS = 10;
 
 export async function stopNode(
   { shutdown }: Config,
-  { node, storage, pulse, upkeep, socketIo, servers, apps, database }: Ending,
+  { node, storage, pulse, load, upkeep, socketIo, servers, apps, database }: Ending,
   { graceMs = shutdown.grace_secs * 1_000, listenerFirst = false }: StopOptions = {},
 ): Promise<void> {
   // Alone, the listener stays until the end: clients that come now get 503 with Retry-After, and readiness says why.
@@ -47,6 +49,7 @@ export async function stopNode(
   // Those who were let in nowhere.
   socketIo?.end();
   pulse.end();
+  load.stop();
   // While there is something to store in, and other nodes can be told.
   await apps.stop(Math.max(LEAST_MS, graceMs - (clock.elapsed() - startedAt)));
   await database?.stop();

@@ -42,6 +42,8 @@ export function memoryStorage(config: Config, ephemeral: readonly string[]): Sto
     shared: null,
     hasEarlierOrders: false,
     trouble: () => null,
+    problem: () => null,
+    facts: () => Promise.resolve(null),
     stop: async () => {
       await bus.stop();
       await broker.stop();

@@ -8,6 +8,7 @@ import { RedisNodeViews } from '../../control/redis-views.ts';
 import { RedisPresenceStore } from '../../presence/redis-presence.ts';
 import { fingerprint, type Deployment } from '../../redis/deployment.ts';
 import { RedisLink } from '../../redis/link.ts';
+import { linkFacts } from '../../redis/link-facts.ts';
 import type { LinkOptions } from '../../redis/link-options.ts';
 import { parseRedisUrl } from '../../config/redis-url.ts';
 import { RedisSessionStore } from '../../session/redis.ts';
@@ -96,6 +97,8 @@ export function redisStorage(
     shared: link,
     hasEarlierOrders: true,
     trouble: () => link.trouble,
+    problem: () => link.problem,
+    facts: () => linkFacts(link, clock, scheduler),
     stop: async () => {
       await bus.stop();
       await sessions.flush();
@@ -107,7 +110,9 @@ export function redisStorage(
       const sharedStore: SharedStoreGauges = {
         state: link.state,
         isListening: link.isListening,
-        trouble: link.trouble,
+        trouble: link.trouble ?? (link.vitals.isSlow ? 'slow' : null),
+        latencySeconds: (link.vitals.latency?.p50 ?? 0) / 1_000,
+        emptied: link.vitals.emptied,
         ...link.counts,
         followedTopics,
         tailBytes,
@@ -145,7 +150,7 @@ export function buildLink(config: Config, url: string, nodeName: string, logs: L
     breakerFailures: redis.breaker_failures,
     breakerOpenMs: redis.breaker_open_ms,
   };
-  return new RedisLink(options, scheduler, random, logs.room('redis'));
+  return new RedisLink(options, clock, scheduler, random, logs.room('redis'));
 }
 
 /** The part of the configuration that nodes of one service share, and services beside it do not. */

@@ -23,6 +23,10 @@ export interface Storage {
   readonly hasEarlierOrders: boolean;
   /** Why logs and sessions cannot be relied on, or `null`. A node whose storage is in trouble is not ready. */
   trouble(): 'away' | 'unfit' | 'full' | null;
+  /** What is wrong or will be soon, in words for everybody; `null` when all is well. */
+  problem(): { readonly cause: string; readonly says: string } | null;
+  /** What operators are shown of it; `null` where there is nothing but this process. */
+  facts(): Promise<object | null>;
   /** Leaves the other nodes, writes what is still to be written, then lets go of what others share. */
   stop(): Promise<void>;
   /** What looks for things that are too old. */

@@ -10,6 +10,7 @@ import {
   systemScheduler as scheduler,
 } from '../../telemetry/system-clock.ts';
 import { listenHttp } from '../../transport/server.ts';
+import { configuredConsole } from '../console.ts';
 import { reportClosedTopics } from '../closed-topics.ts';
 import type { ExitCode } from '../command.ts';
 import { reportMemory } from '../memory-bounds.ts';
@@ -58,7 +59,8 @@ export async function serveWorkers(config: Config, reload: () => Promise<Config>
   let isEnding = false;
   const parts = { name, supervisor, metrics, clock, hasMetrics: config.metrics.enabled, isEnding: () => isEnding };
   const door = { host: config.admin.host, port: config.admin.port ?? 0 };
-  const admin = await listenHttp(parentRoutes(parts), door, new Counters(), logs.room('transport'));
+  const routes = [...parentRoutes(parts), ...configuredConsole(config, () => port)];
+  const admin = await listenHttp(routes, door, new Counters(), logs.room('transport'));
   // A worker that begins has the newest configuration already.
   let hasStarted = false;
   process.on('SIGHUP', () => {

@@ -13,6 +13,13 @@ export const OPERATING = {
         .optional()
         .describe('serve /admin only on this port; default: on server.port, 0 takes any free one'),
       host: z.string().min(1).default('127.0.0.1').describe('address of admin.port'),
+      console: z
+        .boolean()
+        .optional()
+        .describe('serve the console for operators at /admin/console; default: only in development'),
+      console_socket_url: urlWith('address').describe(
+        'where the console reaches the WebSocket of clients, as wss://example.com/ws; default: server.port of the host that the page comes from',
+      ),
       alert_webhook: urlWith('secret').describe('URL that gets a POST when an actor was stopped'),
     })
     .describe('Operators.'),

@@ -354,7 +354,7 @@ class Request implements Joining {
   }
 
   private reject(topic: string, refused: Refusal): void {
-    this.connection.context.counters.errors.add(refused.reason);
+    this.connection.noteError(refused, 'Subscribe');
     this.rejected.push(rejection(topic, refused));
   }
 

@@ -38,13 +38,16 @@ local function dated(order, at, ends)
   return '{"at":' .. text(at) .. ',"until":' .. (ends == math.huge and 'null' or text(ends)) .. ',' .. rest
 end
 
--- What an earlier version has kept gets a version of its own, some with every call; c is how far that has come.
+-- What an earlier version has kept gets a version of its own, some with every call; c is how far that has come. It may have put its
+-- order into a place that has one. Meanwhile its counter is 0, and when it is not, there is more: from the beginning.
 local isLeft = false
-if redis.call('HEXISTS', ORDERS, EARLIER) == 1 then
-  local cursor, fields = unpack(redis.call('HSCAN', ORDERS, redis.call('HGET', META, 'c') or '0', 'COUNT', SOME))
+if hasEarlier() then
+  local from = redis.call('HGET', ORDERS, EARLIER) == '0' and redis.call('HGET', META, 'c') or '0'
+  local cursor, fields = unpack(redis.call('HSCAN', ORDERS, from, 'COUNT', SOME))
   for at = 1, #fields, 2 do
     local place = fields[at]
-    if place ~= EARLIER and not redis.call('ZSCORE', CHANGES, place) then
+    local isOurs = string.find(fields[at + 1], '{"at":', 1, true) == 1
+    if place ~= EARLIER and not (isOurs and redis.call('ZSCORE', CHANGES, place)) then
       local _, ends = times(fields[at + 1])
       if ends ~= math.huge then redis.call('ZADD', ENDS, text(ends), place) end
       changed(place)
@@ -52,7 +55,6 @@ if redis.call('HEXISTS', ORDERS, EARLIER) == 1 then
   end
   isLeft = cursor ~= '0'
   redis.call('HSET', META, 'c', cursor)
-  if not isLeft then redis.call('HDEL', ORDERS, EARLIER) end
 end
 
 for _, place in ipairs(redis.call('ZRANGE', ENDS, '-inf', text(now), 'BYSCORE', 'LIMIT', 0, SOME)) do drop(place) end
@@ -79,5 +81,10 @@ for i = 3, #ARGV, 5 do
   end
 end
 redis.call('HSET', META, 'v', text(version))
+if redis.call('ZCOUNT', CHANGES, '-inf', '+inf') > 0 then
+  redis.call('HSET', ORDERS, EARLIER, isLeft and '0' or text(version))
+else
+  redis.call('HDEL', ORDERS, EARLIER)
+end
 if ARGV[1] ~= '' and not isLeft and not redis.call('HGET', META, 'e') then redis.call('HSET', META, 'e', ARGV[1]) end
 return isLeft and 1 or 0

@@ -1,10 +1,15 @@
 /** Administration, described. */
 import { z } from 'zod';
+import { DENIALS, type Denial } from '../../protocol/errors.ts';
 import { ADMIN_COMMANDS, bodySchema } from '../admin-commands.ts';
 import { CONNECTIONS_QUERY, TOPICS_QUERY } from '../admin-views.ts';
 import { APP_DEAD_LETTERS, APP_DEAD_LETTERS_QUERY } from '../app-dead-letters.ts';
+import { FIGURES_PATH, FIGURES_QUERY } from '../figures.ts';
 import { PROFILE } from '../profile.ts';
+import { SECRETS, SECRETS_QUERY } from '../secrets-view.ts';
+import { TOKEN_CHECK } from '../token-check.ts';
 import type { Endpoint } from './endpoint.ts';
+import { FACTS_ENDPOINTS } from './facts-endpoints.ts';
 
 const outcome = z
   .object({
@@ -69,6 +74,7 @@ const rate = z.object({ per_second: z.number(), configured: z.number(), until })
 const inForce = z.object({
   node: z.string(),
   problem: z.string().nullable().optional().describe('why this node gave no answer: then nothing else is there'),
+  now: z.iso.datetime().optional().describe('by the clock of the node'),
   mode: z.object({ is: z.string(), until }).optional(),
   admission: z.object({ admits: z.boolean(), until }).optional(),
   rates: z.object({ connection_rps: rate, user_rps: rate, global_rps: rate }).optional(),
@@ -91,6 +97,15 @@ const inForce = z.object({
   traced: z.array(z.object({ pattern: z.string(), until })).optional(),
 });
 
+const figures = z.object({
+  node: z.string(),
+  every_secs: z.number(),
+  at: z.array(z.number()).describe('ms since 1970, when each value was taken'),
+  values: z
+    .record(z.string(), z.array(z.number().nullable()))
+    .describe('by figure, one value for each time; null where there was nothing to measure'),
+});
+
 const paging = {
   node: z.string().describe('* when all nodes were asked'),
   nodes: z.array(nodeAnswer).optional().describe('where all nodes were asked'),
@@ -99,16 +114,61 @@ const paging = {
   next_offset: z.int().nullable().describe('offset of the next page; null on the last one'),
 };
 
+const denial = z
+  .enum(Object.keys(DENIALS) as [Denial, ...Denial[]])
+  .nullable()
+  .describe('whose no it is; null when it is allowed');
+const ability = z.object({ name: z.string(), subscribe: denial, publish: denial });
+const tokenVerdict = z
+  .object({
+    node: z.string(),
+    now: z.int().describe('ms since 1970, by the clock of the node'),
+    accepted: z.boolean(),
+    reason: z.string().optional().describe('why not: a reason of docs/errors.md'),
+    message: z.string().optional(),
+    key: z.string().optional().describe('what it was signed with'),
+    principal: z
+      .object({
+        tenant: z.string(),
+        user: z.string(),
+        roles: z.array(z.string()),
+        token_id: z.string().nullable(),
+        issued_at: z.number().describe('ms since 1970; 0 when the token does not say'),
+        expires_at: z.number().nullable().describe('ms since 1970; null when it never does'),
+      })
+      .optional(),
+    rights: z
+      .object({
+        topics: z.array(ability).describe('the patterns of the token, and those of the rules'),
+        others: ability,
+        direct: denial,
+        given: z.array(z.object({ name: z.string(), subscribe: denial })),
+      })
+      .optional(),
+  })
+  .meta({ id: 'TokenVerdict', description: 'What a node says of a token.' });
+
+const secretsOfNode = z.object({
+  node: z.string(),
+  problem: z.string().nullable().optional(),
+  secrets: z.array(z.object({ key: z.string(), fingerprint: z.string() })).optional(),
+});
+
 const ADMIN = { tag: 'administration', role: 'admin' } as const;
 
 const VIEWS: readonly Endpoint[] = [
+  ...FACTS_ENDPOINTS,
   {
     ...ADMIN,
     method: 'GET',
     path: '/admin/nodes',
     operation: 'nodes',
     summary: 'Every live node of the service.',
-    response: z.object({ total: z.int(), nodes: z.array(member) }),
+    response: z.object({
+      total: z.int(),
+      nodes: z.array(member),
+      problem: z.string().nullable().describe('why other nodes are not seen; null when they are'),
+    }),
   },
   {
     ...ADMIN,
@@ -128,6 +188,16 @@ const VIEWS: readonly Endpoint[] = [
     summary: 'One connection: health of its actor, lanes, subscriptions, open gaps, next entries without payloads.',
     response: connection,
     reasons: ['not_found'],
+  },
+  {
+    ...ADMIN,
+    method: 'GET',
+    path: FIGURES_PATH,
+    operation: 'figures',
+    summary: 'The last fifteen minutes of a node, or of all with node=*: rates, latencies, lag, memory.',
+    query: FIGURES_QUERY,
+    response: figures.or(z.object({ node: z.string(), nodes: z.array(figures.partial().loose()) })),
+    reasons: ['invalid_field'],
   },
   {
     ...ADMIN,
@@ -170,12 +240,21 @@ const VIEWS: readonly Endpoint[] = [
     operation: 'appDeadLetters',
     summary: 'What an application of a node has given up, or of all nodes with node=*, the newest first.',
     query: APP_DEAD_LETTERS_QUERY,
-    response: z.object({
-      node: z.string(),
-      app: z.string(),
-      total: z.int(),
-      dead_letters: z.array(z.looseObject({ id: z.string() })),
-    }),
+    response: z
+      .object({
+        node: z.string(),
+        app: z.string(),
+        total: z.int(),
+        dead_letters: z.array(z.looseObject({ id: z.string() })),
+      })
+      .or(
+        z.object({
+          node: z.string(),
+          apps: z
+            .array(z.object({ app: z.string(), total: z.int().nullable(), problem: z.string().nullable() }))
+            .describe('without app: the applications that keep dead letters'),
+        }),
+      ),
     reasons: ['invalid_field', 'not_found'],
   },
   {
@@ -212,6 +291,27 @@ const VIEWS: readonly Endpoint[] = [
       node: z.string(),
       patterns: z.array(z.object({ pattern: z.string(), until: z.iso.datetime().nullable() })),
     }),
+  },
+  {
+    ...ADMIN,
+    method: 'GET',
+    path: SECRETS,
+    operation: 'secretFingerprints',
+    summary:
+      'Which secrets a node runs with, or all nodes with node=*: a fingerprint of each for one comparison, made with the nonce.',
+    query: SECRETS_QUERY,
+    response: z.object({ node: z.string(), nodes: z.array(secretsOfNode) }).or(secretsOfNode),
+    reasons: ['invalid_field'],
+  },
+  {
+    ...ADMIN,
+    method: 'POST',
+    path: '/admin/tokens/check',
+    operation: 'checkToken',
+    summary: 'Whether this node takes a token, why not, and what its user may do. Changes and logs nothing.',
+    request: TOKEN_CHECK,
+    response: tokenVerdict,
+    reasons: ['malformed', 'invalid_field'],
   },
   {
     ...ADMIN,

@@ -11,13 +11,19 @@ const apps = z
 
 const health = z
   .object({
-    status: z.string().describe('healthy, or the mode in which the node does not serve'),
+    status: z
+      .string()
+      .describe(
+        'healthy; degraded, when it serves and its storage is in trouble; or the mode in which it does not serve',
+      ),
     node: z.string(),
     mode,
     admitting: z.boolean().describe('whether new connections are taken'),
     active_connections: z.int(),
     uptime_secs: z.int(),
     broker: z.string(),
+    broker_state: z.string().optional().describe('away, unfit, full, slow or emptied; absent when all is well'),
+    broker_problem: z.string().optional().describe('the cause, in words'),
     apps: apps.describe('applications that say how they are'),
   })
   .meta({ id: 'Health' });

@@ -50,7 +50,7 @@ suite('planted bugs are found', () => {
     vi.spyOn(tables, 'acquire').mockImplementation(async () => {
       const session = await acquire();
       const query: Session['query'] = (text, values) =>
-        text.startsWith('select conversations.send')
+        text.includes('conversations.send(')
           ? send(session, () => session.query(text, values))
           : session.query(text, values);
       return { ...session, query };
@@ -74,9 +74,9 @@ suite('planted bugs are found', () => {
     'two messages get one number': () => {
       plantInSending(async (_, run) => {
         const { rows, count } = await run();
-        const [first, ...others] = JSON.parse((rows[0]?.['answers'] ?? '[]') as string) as unknown[][];
-        const same = others.map((row) => row.map((value, at) => (at === 3 ? first?.[3] : value)));
-        return { rows: [{ answers: JSON.stringify(first === undefined ? [] : [first, ...same]) }], count };
+        const answers = JSON.parse((rows[0]?.['answers'] ?? '{}') as string) as { readonly all?: [string, number][] };
+        for (const before of answers.all ?? []) before[1] = Math.max(0, before[1] - 1);
+        return { rows: [{ answers: JSON.stringify(answers) }], count };
       });
     },
   };

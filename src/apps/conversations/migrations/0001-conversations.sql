@@ -15,6 +15,8 @@ create table conversations (
   -- How many of the events are messages.
   messages bigint not null default 0,
   appended bigint not null default 0,
+  -- What an index is made of changes seldom: each message changes head and changed_at, and would be a new entry in every index.
+  is_behind boolean not null generated always as (appended < head) stored,
   -- The oldest sequence that is kept; retention moves it forward.
   first bigint not null default 1,
   -- How many messages were before it: nobody can read these any more, so they are unread for nobody.
@@ -33,7 +35,7 @@ create table conversations (
 );
 
 create index conversations_untold on conversations (created_at) where not is_told;
-create index conversations_unappended on conversations (changed_at) where appended < head;
+create index conversations_behind on conversations (tenant, id) where is_behind;
 
 -- Positions and not counts: what is unread is messages - greatest(read_messages, gone), which cannot drift.
 create table members (

@@ -6,12 +6,15 @@ create index events_about on events (tenant, conversation, about) where about is
 alter table conversations set (fillfactor = 60);
 alter table members set (fillfactor = 60);
 
--- Stores messages that came together, and answers for each, as a JSON list of lists, which costs a third of rows: its number in the
--- call, the outcome (`new`, `known`, `not_found`, `not_allowed`, `wrong_state`), and its epoch, sequence, number among messages,
--- time (ms), and text, where it is known. A function, as its plan is kept by the session. The last four lists may be null.
+-- Stores messages that came together. `tenants` and `ids` are their conversations, `counts` how many messages each gets; `places`,
+-- `senders`, `are_uploads` and `are_services` those who send into them, `lasts` the number of their last message among those of the
+-- conversation; `froms`, `numbers` and the rest the messages, in order within a conversation. Payloads have a unit separator between
+-- them, which no JSON text contains. The last six but the payloads may be null where none has one.
+-- The answer is JSON: `{"all": [[epoch, head, messages, ms], …]}`, what each conversation had before, when all are stored as they were
+-- numbered; else `{"each": [[n, outcome, epoch, sequence, message, ms, payload], …]}` of `send_each`.
 create function send(
-  tenants text[], ids text[], senders text[], client_ids text[], payloads text[], parents bigint[], threads bigint[],
-  are_uploads boolean[], are_services boolean[]
+  tenants text[], ids text[], counts int[], places int[], senders text[], lasts int[], froms int[], numbers int[], payloads text,
+  client_ids text[], parents bigint[], threads bigint[], are_uploads boolean[], are_services boolean[], is_hopeful boolean
 ) returns text
 language plpgsql
 -- A planner without statistics, or with those of an empty table, is not to read whole tables.
@@ -19,9 +22,74 @@ set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off se
 as $$
 #variable_conflict use_column
 declare
+  heads bigint[];
+  totals bigint[];
+  times timestamptz[];
+  answers text;
+  begun timestamptz := clock_timestamp();
+  done bigint;
+begin
+  -- Nearly always all may be stored, and none is known: then this is two thirds of the work. What is found in the way undoes it.
+  if is_hopeful then
+    begin
+      -- In one order, so that two nodes do not wait for each other. What follows sees what others have stored meanwhile.
+      with given as materialized (
+        select * from unnest(tenants, ids, counts) with ordinality as given (tenant, id, count, n) order by tenant, id
+      ),
+      counted as (
+        update conversations.conversations as conversation
+        set head = conversation.head + given.count, messages = conversation.messages + given.count,
+          changed_at = greatest(begun, conversation.changed_at), last_message = conversation.head + given.count,
+          last_message_at = greatest(begun, conversation.changed_at)
+        from given
+        where conversation.tenant = given.tenant and conversation.id = given.id and conversation.status <> 'closed'
+        returning given.n, conversation.epoch, conversation.head - given.count as head,
+          conversation.messages - given.count as messages, conversation.changed_at as sent_at
+      )
+      select array_agg(head), array_agg(messages), array_agg(sent_at),
+        json_agg(json_build_array(epoch, head, messages, floor(extract(epoch from sent_at) * 1000)::int8))
+      into heads, totals, times, answers
+      from (select * from counted order by n) as counted;
+      if cardinality(heads) is distinct from cardinality(ids) then raise no_data_found; end if;
+      -- Whoever answers has read what was there.
+      update conversations.members as member
+      set read_to = heads[place] + last, read_messages = totals[place] + last,
+        delivered_to = greatest(member.delivered_to, heads[place] + last)
+      from unnest(places, senders, lasts, are_uploads) as given (place, sender, last, is_upload)
+      where member.tenant = tenants[place] and member.conversation = ids[place] and member.user_id = sender
+        and member.status = 'active' and member.role <> 'reader' and member.can_send is not false
+        and (is_upload is not true or member.can_upload is not false);
+      get diagnostics done = row_count;
+      if done <> cardinality(senders) then raise no_data_found; end if;
+      insert into conversations.events (tenant, conversation, sequence, message, sender, client_id, payload, sent_at, parent, thread)
+      select tenants[place], ids[place], heads[place] + number, totals[place] + number, senders[origin], client_id, payload, times[place],
+        parent, thread
+      from unnest(froms, numbers, string_to_array(payloads, chr(31)), client_ids, parents, threads)
+        as given (origin, number, payload, client_id, parent, thread)
+      cross join lateral (select places[origin] as place) as of_one;
+      return '{"all":' || answers || '}';
+    exception when unique_violation or no_data_found then
+    end;
+  end if;
+  return '{"each":' || conversations.send_each(
+    tenants, ids, places, senders, froms, payloads, client_ids, parents, threads, are_uploads, are_services
+  ) || '}';
+end
+$$;
+
+-- The same, where some may not be stored or are there, each judged alone. Outcomes are `new`, `known`, `not_found`, `not_allowed` and
+-- `wrong_state`; the text is that of a message that is known.
+create function send_each(
+  tenants text[], ids text[], places int[], senders text[], froms int[], payloads text, client_ids text[], parents bigint[],
+  threads bigint[], are_uploads boolean[], are_services boolean[]
+) returns text
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+declare
   answers text;
 begin
-  -- In one order, so that two nodes do not wait for each other. What follows sees what others have stored meanwhile.
   perform from conversations.conversations as conversation
   where (conversation.tenant, conversation.id) in (select * from unnest(tenants, ids))
   order by conversation.tenant, conversation.id
@@ -38,8 +106,12 @@ begin
         when conversation.status = 'closed' then 'wrong_state'
         else 'new'
       end as outcome
-    from unnest(tenants, ids, senders, client_ids, payloads, parents, threads, are_uploads, are_services) with ordinality
-      as given (tenant, conversation, sender, client_id, payload, parent, thread, is_upload, is_service, n)
+    from (
+      select tenants[places[origin]] as tenant, ids[places[origin]] as conversation, senders[origin] as sender,
+        are_uploads[origin] as is_upload, are_services[origin] as is_service, client_id, payload, parent, thread, n
+      from unnest(froms, string_to_array(payloads, chr(31)), client_ids, parents, threads) with ordinality
+        as message (origin, payload, client_id, parent, thread, n)
+    ) as given
     left join conversations.conversations as conversation
       on conversation.tenant = given.tenant and conversation.id = given.conversation
     left join conversations.members as member

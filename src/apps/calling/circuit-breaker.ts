@@ -63,6 +63,13 @@ export class CircuitBreaker {
     this.become('open');
   }
 
+  /** A call was let through, and its caller has given it up before anything could be seen: the next one tries. */
+  undecided(): void {
+    if (this.current !== 'half_open') return;
+    this.isTrying = false;
+    this.become('open');
+  }
+
   private become(state: BreakerState): void {
     if (state === this.current) return;
     this.current = state;

@@ -60,3 +60,15 @@ test('calls that were under way when it opened do not keep it open', () => {
   clock.advance(100);
   expect(it.admits()).toBe(true);
 });
+
+test('a trial that its caller gives up is no outcome: the next call tries at once', () => {
+  const { clock, breaker: it } = breaker();
+  for (let left = 0; left < 3; left += 1) it.failed();
+  clock.advance(1_001);
+  expect(it.admits()).toBe(true);
+  expect(it.admits()).toBe(false);
+  it.undecided();
+  expect([it.state, it.admits()]).toEqual(['open', true]);
+  it.succeeded();
+  expect(it.state).toBe('closed');
+});

@@ -1,0 +1,152 @@
+/**
+ * A provider on bad days: so many calls at once and the others in fair turns, no longer than they may take, repeated before the first
+ * delta only, and none at all for a while when nothing answers.
+ */
+import type { Clock, Random, Scheduler } from '../../../telemetry/clock.ts';
+import { CircuitBreaker, type BreakerOptions, type BreakerState } from '../../calling/circuit-breaker.ts';
+import { FairTurns, type FairLimits } from '../../calling/fair-turns.ts';
+import { retryDelayMs, type RetryOptions } from '../../calling/retry-schedule.ts';
+import { ProviderError, type Piece, type Provider, type Question } from './provider.ts';
+import { timedPieces, type TimeLimits } from './timed.ts';
+
+export interface Guards {
+  readonly limits: FairLimits;
+  /** How long a call may wait for its turn. */
+  readonly patienceMs: number;
+  readonly time: TimeLimits;
+  /** Of one question, the first included. */
+  readonly attempts: number;
+  readonly retry: RetryOptions;
+  readonly breaker: BreakerOptions;
+}
+
+export interface GuardPorts {
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly changed: (state: BreakerState) => void;
+}
+
+export class GuardedProvider {
+  readonly name: string;
+  private readonly provider: Provider;
+  private readonly guards: Guards;
+  private readonly ports: GuardPorts;
+  private readonly turns: FairTurns;
+  private readonly breaker: CircuitBreaker;
+
+  constructor(provider: Provider, guards: Guards, ports: GuardPorts) {
+    this.name = provider.name;
+    this.provider = provider;
+    this.guards = guards;
+    this.ports = ports;
+    this.turns = new FairTurns(guards.limits, ports.scheduler);
+    this.breaker = new CircuitBreaker(guards.breaker, ports.clock, ports.changed);
+  }
+
+  get state(): BreakerState {
+    return this.breaker.state;
+  }
+
+  get underWay(): number {
+    return this.turns.underWay;
+  }
+
+  get waiting(): number {
+    return this.turns.waiting;
+  }
+
+  /**
+   * @param owner whose turn it is: tenant and user
+   * @throws ProviderError, or the reason of `signal`
+   */
+  async *answer(question: Question, signal: AbortSignal, owner: string): AsyncGenerator<Piece> {
+    if (!(await this.turns.enter(owner, this.guards.patienceMs, signal))) {
+      signal.throwIfAborted();
+      throw new ProviderError('busy', 'too many questions wait for this provider', this.guards.patienceMs);
+    }
+    try {
+      yield* this.attempted(question, signal);
+    } finally {
+      this.turns.leave();
+    }
+  }
+
+  private async *attempted(question: Question, signal: AbortSignal): AsyncGenerator<Piece> {
+    for (let failures = 0; ;) {
+      if (!this.breaker.admits())
+        throw new ProviderError('unavailable', 'it has not answered lately, and is not asked', this.breaker.waitMs);
+      const call = new Call(this.breaker);
+      try {
+        for await (const piece of timedPieces(
+          this.provider,
+          question,
+          this.guards.time,
+          signal,
+          this.ports.scheduler,
+        )) {
+          call.hasSpoken = true;
+          yield piece;
+        }
+        call.ended(null);
+        return;
+      } catch (error) {
+        const failure = signal.aborted ? null : call.ended(error);
+        failures += 1;
+        if (failure === null || call.hasSpoken || !failure.isWorthRepeating || failures >= this.guards.attempts)
+          throw failure ?? error;
+        await this.pause(retryDelayMs(failures, this.guards.retry, this.ports.random, failure.retryAfterMs), signal);
+      } finally {
+        call.left();
+      }
+    }
+  }
+
+  private pause(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.ports.scheduler.after(ms, () => {
+        signal.removeEventListener('abort', ended);
+        resolve();
+      });
+      const ended = (): void => {
+        timer.cancel();
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener('abort', ended, { once: true });
+    });
+  }
+}
+
+/** What one call tells the breaker: once, also when its reader goes away. */
+class Call {
+  hasSpoken = false;
+  private readonly breaker: CircuitBreaker;
+  private isDecided = false;
+
+  constructor(breaker: CircuitBreaker) {
+    this.breaker = breaker;
+  }
+
+  /** @param error `null` for an answer that came to its end */
+  ended(error: unknown): ProviderError | null {
+    this.isDecided = true;
+    if (error === null) {
+      this.breaker.succeeded();
+      return null;
+    }
+    // A fault of ours, or of a library: nothing was seen of the provider.
+    const failure =
+      error instanceof ProviderError
+        ? error
+        : new ProviderError('garbage', error instanceof Error ? error.message : 'a fault that is no error');
+    if (failure.isOutage) this.breaker.failed();
+    else this.breaker.succeeded();
+    return failure;
+  }
+
+  left(): void {
+    if (this.isDecided) return;
+    if (this.hasSpoken) this.breaker.succeeded();
+    else this.breaker.undecided();
+  }
+}

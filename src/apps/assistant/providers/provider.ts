@@ -1,0 +1,83 @@
+/** The port behind which models answer: one question in, pieces of text out, and usage at the end. */
+
+/** One turn of the talk so far. */
+export interface Turn {
+  readonly by: 'user' | 'assistant';
+  readonly text: string;
+}
+
+export interface Question {
+  /** As the provider calls it. */
+  readonly model: string;
+  /** What the model is told before the talk; `''` for nothing. */
+  readonly system: string;
+  /** The last one is the user's. */
+  readonly turns: readonly Turn[];
+  /** Tokens of the answer. */
+  readonly maxTokens: number;
+}
+
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+/** Why a model has said no more: it was done, it had no tokens left, or it would not go on. */
+export type Ending = 'done' | 'length' | 'refused';
+
+export type Piece =
+  | { readonly kind: 'delta'; readonly text: string }
+  | { readonly kind: 'end'; readonly usage: Usage; readonly ending: Ending };
+
+export interface Provider {
+  /** For metrics and log lines: `local`, `anthropic`, `openai`, `bedrock`. */
+  readonly name: string;
+  /**
+   * Deltas as they come, none of which is empty or ends inside a character, and one `end`, which is the last piece.
+   * @param signal ends it: the iteration then throws
+   * @throws ProviderError
+   */
+  answer(question: Question, signal: AbortSignal): AsyncIterable<Piece>;
+}
+
+/**
+ * What went wrong, and whether the same question may go well later.
+ * `unavailable`: no connection, or a 5xx; `busy`: 429 or 529; `unauthorized`: 401 or 403, the key is wrong; `invalid`: another 4xx;
+ * `garbage`: an answer that is none; `cut`: a stream that ended before its end; `too_large`: more bytes than an answer may have;
+ * `timeout`: nothing in time.
+ */
+export type Failure = 'unavailable' | 'busy' | 'unauthorized' | 'invalid' | 'garbage' | 'cut' | 'too_large' | 'timeout';
+
+/** Failures after which nobody else gets an answer either, as far as can be seen. */
+const OUTAGES: ReadonlySet<Failure> = new Set(['unavailable', 'busy', 'timeout', 'cut', 'garbage']);
+/** The same question may be answered when it is asked again. */
+const WORTH_REPEATING: ReadonlySet<Failure> = new Set(['unavailable', 'busy', 'timeout']);
+
+export class ProviderError extends Error {
+  override readonly name = 'ProviderError';
+  readonly failure: Failure;
+  readonly retryAfterMs: number | undefined;
+
+  /** @param detail for log lines: no text of a user and no key */
+  constructor(failure: Failure, detail: string, retryAfterMs?: number) {
+    super(detail);
+    this.failure = failure;
+    this.retryAfterMs = retryAfterMs;
+  }
+
+  get isOutage(): boolean {
+    return OUTAGES.has(this.failure);
+  }
+
+  get isWorthRepeating(): boolean {
+    return WORTH_REPEATING.has(this.failure);
+  }
+}
+
+/** By the status of an answer that is no stream. */
+export function failureOf(status: number): Failure {
+  if (status === 401 || status === 403) return 'unauthorized';
+  if (status === 408 || status === 504) return 'timeout';
+  if (status === 429 || status === 529) return 'busy';
+  return status >= 500 ? 'unavailable' : 'invalid';
+}

@@ -1,0 +1,8 @@
+/** The checks of tokens: `token --check` runs them too. */
+import type { Check } from '../../check.ts';
+import { tokensAccepted } from './accepted.ts';
+import { tokensNode } from './node.ts';
+import { tokensRights } from './rights.ts';
+import { tokensTimes } from './times.ts';
+
+export const TOKEN_CHECKS: readonly Check[] = [tokensAccepted, tokensNode, tokensTimes, tokensRights];

@@ -1,0 +1,77 @@
+/** What ends when the work grows and the number of nodes stays: at which number, and what helps. */
+import type { Limit } from '../row.ts';
+
+export const LIMITS: readonly Limit[] = [
+  {
+    name: 'connections_of_nodes',
+    says: 'the nodes that are left take no more connections',
+    unit: 'count',
+    grows: 'connections',
+    formula: 'max_connections × nodes_left',
+    cure: 'more nodes, or websocket.max_connections',
+  },
+  {
+    name: 'cores_of_nodes',
+    says: 'the nodes that are left use all of their cores',
+    unit: '1/s',
+    grows: 'publish_rate',
+    formula: 'publish_rate ÷ max(0, lost_node_cores − own_share) × max(0, 1 − own_share)',
+    cure: 'more nodes, batching, or actor_system.coalesce_ms',
+  },
+  {
+    name: 'following',
+    says: 'a node does nothing but follow what the others publish',
+    unit: '1/s',
+    grows: 'publish_rate',
+    formula: 'max(0, 1 − own_share) ÷ max(0, with_redis × redis_follow_us × min(1, reader_nodes ÷ nodes)) × us_per_s',
+    cure: 'fewer nodes with a reader of every topic: several services',
+  },
+  {
+    name: 'core_of_redis',
+    says: 'Redis uses all of its core',
+    unit: '1/s',
+    grows: 'publish_rate',
+    formula: 'publish_rate ÷ redis_cores × max(1, redis_primaries)',
+    cure: 'a cluster with more primaries',
+  },
+  {
+    name: 'network_of_nodes',
+    says: 'the network cards of the nodes that are left are full',
+    unit: '1/s',
+    grows: 'publish_rate',
+    formula: 'publish_rate × network_card ÷ max(network_out, network_in)',
+    cure: 'more nodes on more machines, or smaller payloads',
+  },
+  {
+    name: 'network_of_redis',
+    says: 'the network card of Redis is full',
+    unit: '1/s',
+    grows: 'publish_rate',
+    formula: 'publish_rate × network_card ÷ max(redis_in, redis_out) × max(1, redis_primaries)',
+    cure: 'a cluster with more primaries, or smaller payloads',
+  },
+  {
+    name: 'ports_of_proxies',
+    says: 'the proxies have no local ports left',
+    unit: 'count',
+    grows: 'connections',
+    formula: 'local_ports × max(1, proxies − 1) × nodes_left',
+    cure: 'more proxies, or more addresses for each',
+  },
+  {
+    name: 'descriptors',
+    says: 'a node cannot have more descriptors',
+    unit: 'count',
+    grows: 'connections',
+    formula: '(most_descriptors − other_descriptors) × nodes_left',
+    cure: 'more nodes',
+  },
+  {
+    name: 'slow_fan_out',
+    says: 'the last of all subscribers of a topic waits for slow_secs',
+    unit: 'count',
+    grows: 'fan_out',
+    formula: 'slow_secs × us_per_s ÷ delivery_us × nodes_left',
+    cure: 'more nodes: each sends to its own part',
+  },
+];
