@@ -62,7 +62,7 @@ describe('the assistant', () => {
     const stored: Live[] = [];
     for (;;) {
       const [frame] = await client.take(1);
-      const payload = frame?.data.payload as unknown as Live;
+      const payload = frame?.data.payload as Live;
       if (payload.event === 'user_online') continue;
       if (frame?.data.sequence === undefined) live.push(payload);
       else stored.push(payload);

@@ -29,7 +29,7 @@ function rigOf(fail: () => Error): {
   const calls = new Calls(
     'conversations',
     { clock, scheduler: clock, counters, deadLetters: letters, blockingMs: 1_000 },
-    log as unknown as typeof silentLog,
+    log,
   );
   const host = {
     clock,
