@@ -1,5 +1,5 @@
 /** Redis as a node sees it, or as this machine does when no node can be asked: with its own connection, for one look. */
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
 import { parseRedisUrl, type RedisAddress } from '../config/redis-url.ts';
 import { connectCommands } from '../redis/connection.ts';
 import { failureOf } from '../redis/failure.ts';

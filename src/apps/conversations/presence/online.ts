@@ -80,7 +80,7 @@ export class Online {
       this.waiting.delete(key);
       this.running += 1;
       void this.ports.host
-        .background('messaging: online', () => this.tellOrKeep(key, news))
+        .background('messaging: users that are online', () => this.tellOrKeep(key, news))
         .finally(() => {
           this.running -= 1;
           this.next();
