@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { benchmarksPage, charts, newestReports, performancePage } from '../bench/report/page.ts';
 import { scalingPage } from '../bench/report/growth.ts';
+import { operationsPage } from '../bench/report/sizing.ts';
 import { configurationPage, defaultToml } from './docs/configuration.ts';
 import { doctorPage } from './docs/doctor.ts';
 import { errorsPage } from './docs/errors.ts';
@@ -21,6 +22,7 @@ export function generated(): Readonly<Record<string, () => string>> {
     'docs/errors.md': errorsPage,
     'docs/metrics.md': metricsPage,
     'docs/openapi.json': openApiFile,
+    'docs/operations.md': operationsPage,
     'docs/performance.md': () => performancePage(reports),
     'docs/scaling.md': scalingPage,
     'docs/webhooks.md': webhooksPage,

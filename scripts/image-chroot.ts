@@ -1,7 +1,7 @@
 /**
  * Carries out the Dockerfile without Docker: each stage is a directory with a Debian of its own, each instruction is read
  * from the file and done there. Then the result runs as its user, on a root file system that is read-only, and has to be
- * healthy by its own health check. Needs root, debootstrap and the network; takes a minute and a half, then twenty seconds.
+ * healthy by its own health check. Needs root, debootstrap and the network; takes two minutes, then half a minute.
  *
  * node scripts/image-chroot.ts [--node 24.22.3] [--keep]
  */
@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { parse } from 'yaml';
 import { readCopy, readDockerfile, readIgnore, readWords, type Instruction, type Stage } from './image/dockerfile.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -158,9 +159,9 @@ function chrooted(
 ): string[] {
   const script = [
     'set -e',
+    ...mounts,
     'mount -t proc proc "$1/proc"',
     'mount --bind /dev "$1/dev"',
-    ...mounts,
     'root=$1; user=$2; directory=$3; shift 3',
     // The directory is one of the chroot; sh goes there and becomes the program.
     `exec chroot --userspec="$user" "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp ${Object.keys(
@@ -212,17 +213,29 @@ async function run(image: Built): Promise<void> {
     const user = /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1];
     const check = start(HEALTHCHECK, { SIGNALBOX_SERVER_PORT: port });
     const [code] = (await once(check, 'exit')) as [number];
+    // The program that pods run before they stop has to be in the image.
+    const [pause] = (await once(start(pauseOfPods()), 'exit')) as [number];
     process.stdout.write(
-      `/health: ${health.status} ${await health.text()}\nuser: ${user}\n${labels}\nhealth check: ${code}\n`,
+      `/health: ${health.status} ${await health.text()}\nuser: ${user}\n${labels}\nhealth check: ${code}, preStop: ${pause}\n`,
     );
     server.kill('SIGTERM');
     const [end] = (await ended) as [number | null];
     process.stdout.write(`SIGTERM: exit code ${end}\n`);
-    const isRight = health.ok && code === 0 && end === 0 && `${user}` === image.user.split(':')[0];
+    const isRight = health.ok && code === 0 && pause === 0 && end === 0 && `${user}` === image.user.split(':')[0];
     if (!isRight) throw new Error('expected 200, the user of the Dockerfile, and exit codes of 0');
   } finally {
     server.kill('SIGKILL');
   }
+}
+
+/** The command of preStop, without its time. */
+function pauseOfPods(): readonly string[] {
+  const manifest = readFileSync(join(ROOT, 'k8s/base/stateful-set.yaml'), 'utf8');
+  const { spec } = parse(manifest) as {
+    spec: { template: { spec: { containers: { lifecycle: { preStop: { exec: { command: string[] } } } }[] } } };
+  };
+  const [program = ''] = spec.template.spec.containers[0]?.lifecycle.preStop.exec.command ?? [];
+  return [program, '0'];
 }
 
 function servedPort(server: ChildProcess, ended: Promise<unknown>): Promise<string> {

@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { describe, expect, test } from 'vitest';
+import { KEYS_BY_VARIABLE } from '../src/config/keys.ts';
 import { CHART, common, renderChart, renderWithComponent, tryChart, valuesOf } from './harness/chart.ts';
 import { find, kubectlProblem, render, schemaProblems, unknownFields, type Manifest } from './harness/manifests.ts';
 import { isMissing, tryTool } from './harness/tools.ts';
@@ -81,6 +82,7 @@ describe.skipIf(isMissing('helm'))('Helm', () => {
   test.each([
     ['replicaCount=three', "at '/replicaCount': got string, want integer"],
     ['replicacount=3', "additional properties 'replicacount' not allowed"],
+    ['metrics.serviceMonitor.intervall=1m', "additional properties 'intervall' not allowed"],
     ['image.pullPolicy=Sometimes', "at '/image/pullPolicy'"],
     ['ingress.paths={/admin}', "at '/ingress/paths/0'"],
     ['terminationGracePeriodSeconds=20', 'expected 40 or more'],
@@ -90,6 +92,26 @@ describe.skipIf(isMissing('helm'))('Helm', () => {
   ])('refuses %s, and says why', (assignment, words) => {
     const { code, text } = tryChart('--set', assignment);
     expect([code, text]).toEqual([1, expect.stringContaining(words)]);
+  });
+
+  test('its HTTPRoute is that of the page, and refuses to route what is for operators', () => {
+    const page = readFileSync(join(CHART, '../../../docs/kubernetes.md'), 'utf8');
+    const example = parse(/^```yaml\n([^`]+)^```/m.exec(page)?.[1] ?? '') as Manifest;
+    const made = renderChart(['--set', 'httpRoute.enabled=true']).filter(({ kind }) => kind === 'HTTPRoute');
+    expect(made.map((route) => [route.apiVersion, route.metadata.name, route['spec']])).toEqual([
+      [example.apiVersion, example.metadata.name, example['spec']],
+    ]);
+    expect(tryChart('--set', 'httpRoute.paths={/metrics}').text).toContain("at '/httpRoute/paths/0'");
+  });
+
+  test('every variable that it sets is a key of the configuration', () => {
+    const { template } = find(renderChart(valuesOf('everything')), 'StatefulSet')['spec'] as {
+      template: { spec: { containers: { env: { name: string }[] }[] } };
+    };
+    const names = template.spec.containers.flatMap(({ env }) => env.map(({ name }) => name));
+    expect(names).toEqual(expect.arrayContaining(['DATABASE_URL_FILE', 'SIGNALBOX_ADMIN_PORT']));
+    const isKnown = (name: string): boolean => KEYS_BY_VARIABLE.has(name.replace(/_FILE$/, ''));
+    expect(names.filter((name) => name !== 'SIGNALBOX_CONFIG' && !isKnown(name))).toEqual([]);
   });
 
   test('a release of any name has objects of that name, whose selectors are its own', () => {

@@ -1,4 +1,5 @@
 /** `/admin/console` as it is served: when, how, and with what. */
+import { existsSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { consoleAssets } from '../src/http/console/assets.ts';
@@ -76,9 +77,25 @@ test('a package has one script in the place of the sources, and all of it is sma
     'uplot.js',
   ]);
   const modules = [...(sources?.entries() ?? [])].filter(([name]) => name.endsWith('.ts'));
-  expect(modules.length).toBeGreaterThan(10);
+  expect(modules.length).toBeGreaterThan(50);
   // Every import is of a file that is there.
   for (const [name, { text }] of modules)
     for (const [, target] of text.matchAll(/\bfrom\s*['"]\.\/([^'"]+)['"]/g))
       expect([name, target, sources?.has(target ?? '')]).toEqual([name, target, true]);
+});
+
+test('the library of the charts is the file of its package, whose version is exact', () => {
+  const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
+  for (const name of ['uPlot.iife.min.js', 'uPlot.min.css'])
+    expect(read(`../src/http/console/vendor/${name}`)).toBe(read(`../node_modules/uplot/dist/${name}`));
+  const { devDependencies } = JSON.parse(read('../package.json')) as { devDependencies: Record<string, string> };
+  expect(read('../src/http/console/vendor/uPlot.iife.min.js')).toContain(`(v${devDependencies['uplot']})`);
+});
+
+test('docs/console.md has a picture of every view in two widths', () => {
+  const page = readFileSync(new URL('../docs/console.md', import.meta.url), 'utf8');
+  const pictures = [...page.matchAll(/\]\((console\/[\w-]+\.png)\)/g)].map(([, path = '']) => path);
+  expect(pictures).toHaveLength(20);
+  for (const path of pictures)
+    expect([path, existsSync(new URL(`../docs/${path}`, import.meta.url))]).toEqual([path, true]);
 });

@@ -17,7 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['connection'],
   ['node'],
   ['transport', 'http', 'apps', 'dialects'],
-  ['doctor'],
+  ['doctor', 'plan'],
   ['cli', 'simulation', 'load', 'main.ts', 'index.ts'],
 ];
 
@@ -48,8 +48,10 @@ const NAMES_REDIS: readonly RegExp[] = [
   /^cli\/storage\/(build|storage)\.ts$/,
   // Checks of what a server uses, by the name of what they look at.
   /^doctor\/check\.ts$/,
-  /^doctor\/checks\/(redis\/|nodes\/|all\.ts$)/,
-  /^cli\/(sessions|simulate|verbs)\.ts$/,
+  /^doctor\/checks\/(redis\/|nodes\/|deliveries\/|host\/|manifests\/|all\.ts$)/,
+  // Plans size Redis beside the nodes, and calibrations measure it.
+  /^(plan|load\/calibrate)\//,
+  /^cli\/(sessions|simulate|verbs|plan-options|plan|load-options|calibrate)\.ts$/,
   /^cli\/workers\/(parent-routes|serve-workers)\.ts$/,
 ];
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { connect } from './harness/client.ts';
 import { within } from './harness/deadline.ts';
+import { startProcess } from './harness/process.ts';
 import { startServer } from './harness/server.ts';
 import { Witness } from './harness/witness.ts';
 
@@ -29,6 +30,25 @@ describe('size', () => {
     },
   );
 
+  test.each(['json', 'msgpack'] as const)(
+    'a refusal answers the id that stands in front of what is too long (%s)',
+    async (format) => {
+      const server = await startServer(SMALL);
+      const client = await connect(server.port, { format });
+      const payload = 'x'.repeat(3_000);
+      const answer = await client.ask('Broadcast', { topic: TOPIC, payload }, { id: 'b-1', trace: 't' });
+      expect([answer.type, answer.data.reason]).toEqual(['Error', 'payload_too_large']);
+      if (format === 'json') {
+        client.sendRaw(
+          JSON.stringify({ type: 'Broadcast', data: { topic: TOPIC, payload: `${payload},"id":"no"}` }, id: 'b-2' }),
+        );
+        expect((await client.replyTo('b-2')).data.reason).toBe('payload_too_large');
+      }
+      client.sendRaw(client.encode({ data: { id: 'no', payload }, id: 'b-3', type: 'Broadcast' }));
+      expect((await client.next('Error')).reply_to).toBeUndefined();
+    },
+  );
+
   test('beyond that the socket is cut, and only that one', async () => {
     const server = await startServer(SMALL);
     const witness = await Witness.on(server);
@@ -37,6 +57,22 @@ describe('size', () => {
     expect((await within(client.closed, 'the cut')).code).toBe(1006);
     await witness.expectUndisturbed();
     expect(server.connections).toBe(2);
+    // The library sends no close frame: the books of the server have the code that it would have had.
+    const closed = await server.samples('signalbox_connections_closed_total');
+    expect(closed.map(({ code, value }) => [code, value])).toEqual([['1009', 1]]);
+  });
+
+  test('who was cut off, and why, is a line of the log; a client that goes on and on fills none', async () => {
+    const server = await startProcess(['--set', 'websocket.max_message_size=2000']);
+    for (let time = 0; time < 25; time += 1) {
+      const client = await connect(server.port, { user: 'mallory' });
+      client.sendRaw('x'.repeat(8_001));
+      await within(client.closed, 'the cut');
+    }
+    await server.end();
+    const lines = server.lines().filter(({ message }) => message.startsWith('Client cut off'));
+    expect(lines[0]).toMatchObject({ level: 'WARN', user: 'mallory', code: 1009, reason: 'Received too big message' });
+    expect(lines.length).toBeLessThan(25);
   });
 });
 

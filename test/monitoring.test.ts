@@ -62,6 +62,12 @@ function withoutVariables(expr: string): string {
   return text;
 }
 
+/** What prometheus-adapter would ask for a pod. */
+function asAsked(query: string, series: string): string {
+  const parts = { Series: series, LabelMatchers: 'namespace="signalbox",pod="signalbox-0"', GroupBy: 'pod' };
+  return query.replaceAll(/<<\.(Series|LabelMatchers|GroupBy)>>/g, (_, name: keyof typeof parts) => parts[name]);
+}
+
 /** The names of the series that an expression asks for; throws where it is not PromQL. */
 function metricsIn(expr: string): string[] {
   const names: string[] = [];
@@ -114,7 +120,7 @@ describe('the metrics that are asked for exist', () => {
     live.add('up');
 
     const { rules: adapter } = parse(readFileSync(join(ROOT, 'k8s/prometheus-adapter/values.yaml'), 'utf8')) as {
-      rules: { custom: { seriesQuery: string }[] };
+      rules: { custom: { seriesQuery: string; metricsQuery: string; name: { as: string } }[] };
     };
     const expressions = [
       ...rules.map(({ expr }) => expr),
@@ -123,7 +129,7 @@ describe('the metrics that are asked for exist', () => {
       ...dashboard.templating.list.flatMap(
         ({ definition }) => /label_values\((.+), \w+\)/.exec(definition ?? '')?.[1] ?? [],
       ),
-      ...adapter.custom.map(({ seriesQuery }) => seriesQuery),
+      ...adapter.custom.flatMap(({ seriesQuery, metricsQuery, name }) => [seriesQuery, asAsked(metricsQuery, name.as)]),
     ];
     expect(expressions.length).toBeGreaterThan(60);
     const asked = expressions.flatMap(metricsIn);

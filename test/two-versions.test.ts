@@ -150,15 +150,14 @@ describe.skipIf(lastReleaseProblem() !== null)('two versions on one Redis', () =
     const readers = await Promise.all(numbers(1, 4).map((n) => connect(leaving.port, { user: `reader-${n}` })));
     for (const reader of readers) await reader.subscribe('moving');
     const publisher = await connect(young.port, { user: 'bob' });
-    const last = { sequence: 0 };
-    let isMoved = false;
+    const last = { sequence: 0, isReached: false };
     const publishing = (async () => {
-      for (let n = 1; !isMoved; n += 1) last.sequence = (await publisher.publish('moving', n)).data.sequence;
+      for (let n = 1; !last.isReached; n += 1) last.sequence = (await publisher.publish('moving', n)).data.sequence;
     })();
     await eventually(() => last.sequence > 5, 'some publications');
     await new Admin(staying.port).post('/admin/drain', { node: 'late-old' });
     const seen = await Promise.all(readers.map((reader, at) => movedTo(staying, reader, `reader-${at + 1}`)));
-    isMoved = true;
+    last.isReached = true;
     await publishing;
     for (const { before, after } of seen) {
       await eventually(() => sequencesOf(after).at(-1) === last.sequence, 'the last publication');

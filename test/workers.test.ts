@@ -64,11 +64,18 @@ describe('together', () => {
     await expectFiguresAsJson(service);
 
     // What only one of them could answer is not on the shared port.
-    for (const path of ['/metrics', '/metrics.json', '/admin/nodes'])
+    for (const path of ['/metrics', '/metrics.json', '/admin/nodes', '/admin/console'])
       expect((await fetch(`http://127.0.0.1:${service.port}${path}`)).status).toBe(404);
     expect((await fetch(`http://127.0.0.1:${service.port}/health/ready`)).status).toBe(200);
 
     const { admin } = service;
+    // The page is the parent's own: its sockets go to the port that the workers share.
+    const page = await fetch(`${admin.url}/admin/console`);
+    expect([page.status, await page.text()]).toEqual([
+      200,
+      expect.stringContaining(`content="ws://127.0.0.1:${service.port}/ws"`),
+    ]);
+    expect((await fetch(`${admin.url}/admin/console/console.js`)).status).toBe(200);
     expect((await admin.call('GET', '/admin/nodes', undefined, null)).status).toBe(401);
     expect((await admin.get('/admin/nodes')).body).toMatchObject({ nodes: [{ node: 'web-w1' }, { node: 'web-w2' }] });
     for (const node of ['web-w1', 'web-w2'])

@@ -21,7 +21,7 @@ export async function openRoomsOnRedis(checkout: string, shape: RoomsShape): Pro
   try {
     const rooms = await openRooms(checkout, shape, { 'redis.url': redis.url });
     return {
-      slice: rooms.slice,
+      slice: (seconds) => rooms.slice(seconds),
       close: async () => {
         await rooms.close();
         await redis.end();

@@ -14,6 +14,12 @@ export interface GrowthReport {
 const RESULTS = new URL('../results/growth/', import.meta.url);
 const PAGE = new URL('../../docs/scaling.md', import.meta.url);
 
+/** Each curve as it was taken last. */
+export function newestCurves(directory = RESULTS): readonly Curve[] {
+  const reports = readResults(directory, 'bench/growth/run.ts') as readonly GrowthReport[];
+  return [...new Map(reports.flatMap(({ curves }) => curves).map((curve) => [curve.id, curve])).values()];
+}
+
 /** docs/scaling.md, which is written by hand, with its tables brought up to date. @throws when it has lost a marker */
 export function scalingPage(directory = RESULTS): string {
   const reports = readResults(directory, 'bench/growth/run.ts') as readonly GrowthReport[];

@@ -45,7 +45,8 @@ export function errorsPage(): string {
     ...Object.entries(CLOSE_CODES).map(([name, { code, when }]) => `| ${code} | ${name} | ${when} |`),
     '',
     'RFC 6455 codes keep their meaning. 1006 is what a client sees when the socket broke, when a message was more than four times',
-    '`max_message_size`, and often when it did not read: the close frame waits behind what it does not read.',
+    '`max_message_size`, and often when it did not read: the close frame waits behind what it does not read. The server counts and logs a client',
+    'that it cut off for what it sent as 1009 (too long), 1007 (no UTF-8) or 1002 (no WebSocket frame); the library sends no close frame with it.',
     '',
   ].join('\n');
 }

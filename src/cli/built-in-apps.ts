@@ -3,6 +3,7 @@ import type { BuiltIn } from '../apps/find.ts';
 
 export const BUILT_IN: BuiltIn = {
   accounts: () => import('../apps/accounts/app.ts'),
+  assistant: () => import('../apps/assistant/app.ts'),
   conversations: () => import('../apps/conversations/app.ts'),
   media: () => import('../apps/media/app.ts'),
   webhooks: () => import('../apps/webhooks/app.ts'),

@@ -5,17 +5,18 @@ import { FULL, QUICK } from '../load/calibrate/rig.ts';
 import { FIGURE_NAMES, FIGURES } from '../plan/figures.ts';
 import { formatted } from '../plan/units.ts';
 import { UsageError, type Arguments, type ExitCode } from './command.ts';
+import { OF_CALIBRATION } from './load-options.ts';
 import { expectDescriptors, expectWritable } from './load-files.ts';
 import { version } from './version.ts';
 
-/** What else stands beside --calibrate would say nothing. */
-const OWN = ['calibrate', 'quick', 'out', 'redis'];
+/** Other flags would say nothing beside --calibrate. */
+const OWN: ReadonlySet<string> = new Set(['calibrate', ...OF_CALIBRATION]);
 /** Connections that are open beside the crowd. */
 const OTHER_PEERS = 300;
 
 /** @throws UsageError */
 export async function runCalibration(args: Arguments, names: readonly string[]): Promise<ExitCode> {
-  const stranger = names.find((name) => !OWN.includes(name) && (args.text(name) !== undefined || args.flag(name)));
+  const stranger = names.find((name) => !OWN.has(name) && (args.text(name) !== undefined || args.flag(name)));
   if (stranger !== undefined)
     throw new UsageError(
       `expected --calibrate with --quick, --out and --redis only, got --${stranger}: it chooses its load itself`,

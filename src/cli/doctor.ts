@@ -3,18 +3,19 @@ import { ConfigError } from '../config/config-error.ts';
 import type { Check } from '../doctor/check.ts';
 import { examine, type Report } from '../doctor/examine.ts';
 import type { Authentication, Configuration, Patient } from '../doctor/patient.ts';
+import { originOf } from '../doctor/origins.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { systemClock, systemScheduler } from '../telemetry/system-clock.ts';
-import { findToken } from './admin-client.ts';
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
 import { WHERE_OPTIONS } from './config-flags.ts';
+import { nodeAt, nodeHere } from './doctor-node.ts';
 import { printable } from './printable.ts';
 
 export const doctor: Command = {
   name: 'doctor',
   summary: 'Examines a configuration and what runs: a line for each check, with cause and cure.',
-  usage: '[--url URL]… [--token JWT]… [--only CHECK]… [--json]',
-  positionals: 0,
+  usage: '[bundle] [--url URL]… [--token JWT]… [--only CHECK]… [--json]',
+  positionals: 1,
   options: {
     url: {
       type: 'string',
@@ -33,16 +34,39 @@ export const doctor: Command = {
     manifests: { type: 'string', value: 'DIR', help: 'Kubernetes manifests to be held against the configuration' },
     only: { type: 'string', multiple: true, value: 'CHECK', help: 'a check, or a group of them (docs/doctor.md)' },
     json: { type: 'boolean', help: 'print the report as JSON' },
+    out: {
+      type: 'string',
+      value: 'FILE',
+      help: 'of bundle: where the archive goes (default: a name with the time, here)',
+    },
+    log: { type: 'string', value: 'FILE', help: 'of bundle: a log in JSON, whose last lines go with it' },
     ...WHERE_OPTIONS,
   },
-  notes: ['Nothing that it does changes anything. The checks are listed in docs/doctor.md.'],
+  notes: [
+    '  bundle     writes an archive for the report of a fault: report, facts, figures, configuration; no secrets, no messages',
+    '',
+    'Nothing that it does changes anything. The checks are listed in docs/doctor.md.',
+  ],
   async run(args): Promise<ExitCode> {
+    const isBundle = isBundleWanted(args);
     const { CHECKS } = await import('../doctor/checks/all.ts');
-    const report = await examine(chosen(CHECKS, args.list('only')), await patientOf(args), systemScheduler);
+    const patient = await patientOf(args);
+    const report = await examine(chosen(CHECKS, args.list('only')), patient, systemScheduler);
+    if (isBundle) {
+      const { writeBundle } = await import('./doctor-bundle.ts');
+      process.stdout.write(`${await writeBundle(args, patient, report, textOf(report))}\n`);
+      return 0;
+    }
     process.stdout.write(args.flag('json') ? `${JSON.stringify(report, null, 2)}\n` : `${textOf(report)}\n`);
     return report.summary.fail === 0 ? 0 : 1;
   },
 };
+
+/** @throws UsageError */
+function isBundleWanted({ positionals: [word] }: Arguments): boolean {
+  if (word === undefined || word === 'bundle') return word !== undefined;
+  throw new UsageError(`expected bundle or nothing after doctor, got ${JSON.stringify(word)}`);
+}
 
 /** @throws UsageError for a name that is of no check and of no group */
 function chosen(checks: readonly Check[], only: readonly string[]): readonly Check[] {
@@ -56,19 +80,20 @@ function chosen(checks: readonly Check[], only: readonly string[]): readonly Che
 }
 
 /** @throws UsageError */
-async function patientOf(args: Arguments): Promise<Patient> {
+async function patientOf(args: Arguments): Promise<Patient & { readonly token?: string }> {
   const urls = args.list('url').map(readWay);
   const admin = urls.find(({ protocol }) => protocol.startsWith('http')) ?? adminOfEnvironment();
   const configuration = await configurationOf(args);
   return {
     clock: systemClock,
+    binding: async () => (await import('../transport/uws.ts')).uwsVersion,
     configuration,
     authentication: await authenticationOf(configuration),
     secretFiles: await secretFilesOf(),
-    ...(admin === null ? { views: null } : await nodeAt(args, admin)),
+    ...(admin === null ? await nodeHere(args, configuration.config) : await nodeAt(args, admin)),
     urls: urls.filter(({ protocol }) => protocol.startsWith('ws')),
     tokens: args.list('token'),
-    page: args.text('page') ?? null,
+    page: pageOf(args),
     manifests: args.text('manifests') ?? null,
     idleMs: idleOf(args),
   };
@@ -84,12 +109,6 @@ function readWay(text: string): URL {
 function adminOfEnvironment(): URL | null {
   const text = process.env['ADMIN_URL'];
   return text === undefined ? null : readWay(text);
-}
-
-async function nodeAt(args: Arguments, url: URL): Promise<Pick<Patient, 'views' | 'checkToken'>> {
-  const { tokenCheckByHttp, viewsByHttp } = await import('../doctor/views-by-http.ts');
-  const token = await findToken(args.text('admin-token'), url);
-  return { views: viewsByHttp(url, token), checkToken: tokenCheckByHttp(url, token) };
 }
 
 /** Named by the variables that `serve` reads. */
@@ -124,6 +143,13 @@ async function configurationOf(args: Arguments): Promise<Configuration> {
     if (!(error instanceof ConfigError)) throw error;
     return { config: null, apps: [], problems: error.problems };
   }
+}
+
+/** @throws UsageError */
+function pageOf(args: Arguments): string | null {
+  const page = args.text('page') ?? null;
+  if (page === null || originOf(page) !== null) return page;
+  throw new UsageError(`expected --page like https://example.com, got ${JSON.stringify(page)}`);
 }
 
 function idleOf(args: Arguments): number {

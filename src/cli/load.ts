@@ -1,6 +1,6 @@
 /** `signalbox load`: puts load on a server and checks what it delivers. */
-import type { Command, ExitCode } from './command.ts';
-import { LOAD_OPTIONS } from './load-options.ts';
+import { UsageError, type Command, type ExitCode } from './command.ts';
+import { LOAD_OPTIONS, OF_CALIBRATION } from './load-options.ts';
 
 export const load: Command = {
   name: 'load',
@@ -15,6 +15,9 @@ export const load: Command = {
       const { runCalibration } = await import('./calibrate.ts');
       return runCalibration(args, Object.keys(LOAD_OPTIONS));
     }
+    const stranger = OF_CALIBRATION.find((name) => args.flag(name) || args.text(name) !== undefined);
+    if (stranger !== undefined)
+      throw new UsageError(`expected --calibrate with --${stranger}, which says nothing without it`);
     const { runLoad } = await import('./load-session.ts');
     return runLoad(args);
   },

@@ -15,7 +15,7 @@ export async function welcome(config: Config, port: number): Promise<void> {
   process.stdout.write(`
   Signalbox is ready at ${url} (metrics: http://${host}:${port}/metrics)
 
-  a chat to try it in a browser: http://${host}:${port}/
+  a chat to try it in a browser: http://${host}:${port}/${consoleLine(config, `http://${host}:${port}`)}
 
   user token (alice, 24 h):
   ${user}
@@ -31,6 +31,12 @@ export async function welcome(config: Config, port: number): Promise<void> {
   Ctrl-C drains and stops.
 
 `);
+}
+
+/** Where it is on a port of its own, the log says which. */
+function consoleLine({ admin }: Config, origin: string): string {
+  if (admin.port !== undefined || admin.console === false) return '';
+  return `\n  the console for operators, with the admin token below: ${origin}/admin/console`;
 }
 
 /** What people type: localhost wherever that reaches the server, else its address. */

@@ -30,7 +30,7 @@ describe('strikes', () => {
     ['unknown_type', (): void => void client.send('Nonsense')],
     ['invalid_field', (): void => void client.send('Subscribe', { topics: 7 })],
     ['invalid_topic', (): void => void client.send('Broadcast', { topic: 'not a topic', payload: 1 })],
-    ['payload_too_large', (): void => client.connection.oversized(100_000)],
+    ['payload_too_large', (): void => client.connection.oversized(new ArrayBuffer(100_000), false)],
   ])('%s is a strike', (reason, send) => {
     for (let at = 0; at < 19; at += 1) send();
     expect(client.link.isClosed).toBe(false);

@@ -4,6 +4,7 @@
  * reading.ts (messages), commands/ (frames), outbox.ts and flusher.ts (delivery), overflow.ts, catch-up.ts (the recovery path), liveness.ts.
  */
 import type { Actor, StopReason } from '../actor/actor.ts';
+import { logCut } from './cut.ts';
 import { ActorCell } from '../actor/actor-cell.ts';
 import { BoundedQueue } from '../actor/bounded-queue.ts';
 import type { Principal } from '../auth/principal.ts';
@@ -188,8 +189,8 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     read(this, message, binary, size);
   }
 
-  oversized(size: number): void {
-    refuseOversized(this, size);
+  oversized(bytes: ArrayBuffer, binary: boolean): void {
+    refuseOversized(this, bytes, binary);
   }
 
   pinged(size: number): void {
@@ -213,7 +214,8 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
     this.schedule();
   }
 
-  closed(code: number): void {
+  closed(code: number, cut?: string): void {
+    if (cut !== undefined) logCut(this, code, cut);
     // What came before the end is read before it.
     if (this.isOpen && this.context.readingTurns.endsLater(this, code)) {
       this.transport = null;

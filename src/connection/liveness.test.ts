@@ -29,7 +29,7 @@ describe('a silent client', () => {
     rig.pass(9);
     client.sendRaw('not JSON');
     rig.pass(9);
-    client.connection.oversized(100_000);
+    client.connection.oversized(new ArrayBuffer(100_000), false);
     rig.pass(9);
     expect(client.link.closeReason).toBeNull();
     rig.pass(1);

@@ -35,13 +35,14 @@ export function read(connection: Connection, message: Message, binary: boolean, 
 }
 
 /** A message that is longer than any may be. */
-export function refuseOversized(connection: Connection, size: number): void {
+export function refuseOversized(connection: Connection, bytes: ArrayBuffer, binary: boolean): void {
+  const size = bytes.byteLength;
   if (!connection.isOpen || hogsTurn(connection, size)) return;
   const { counters, limits } = connection.context;
   connection.seen();
   counters.received.add('invalid', connection.codec.index);
   const message = `expected at most ${limits.maxMessageSize} bytes (websocket.max_message_size), got ${size}`;
-  reject(connection, refusal('payload_too_large', message), undefined);
+  reject(connection, refusal('payload_too_large', message), codecOfKind(binary).idOfLong(bytes));
 }
 
 /** Counts a message, and charges for reading it. A message that may not be read is answered here. */

@@ -36,13 +36,16 @@ export interface Transport {
 export interface TransportListener {
   /** A message came. `bytes` are only valid during the call. */
   received(bytes: ArrayBuffer, binary: boolean): void;
-  /** A message came that is too large to be looked at. */
-  oversized(size: number): void;
+  /** A message came that is too large to be read. `bytes` are only valid during the call. */
+  oversized(bytes: ArrayBuffer, binary: boolean): void;
   /** A ping of so many bytes came; the transport answers it by itself. */
   pinged(size: number): void;
   ponged(): void;
   /** The network has taken some of what was buffered. */
   drained(): void;
-  /** The socket is gone; nothing of the transport may be used any more. */
-  closed(code: number): void;
+  /**
+   * The socket is gone; nothing of the transport may be used any more.
+   * @param cut why the transport itself ended it, for what the client sent
+   */
+  closed(code: number, cut?: string): void;
 }

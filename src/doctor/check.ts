@@ -6,8 +6,8 @@ import type { Patient } from './patient.ts';
 export const NEEDS = {
   configuration: 'a configuration (--config, --profile)',
   admin: 'a running node (--url http://…, --admin-token)',
-  redis: 'redis.url',
-  database: 'an application that keeps something in the database',
+  redis: 'redis.url, or a running node (--url http://…)',
+  database: 'an application that keeps something in the database, or a running node (--url http://…)',
   url: 'the way of clients (--url wss://…)',
   page: 'the origin of a page (--page https://…)',
   tokens: 'a token (--token JWT)',
@@ -33,8 +33,9 @@ export function missingNeed({ needs }: Check, patient: Patient): Need | null {
 const IS_THERE: Readonly<Record<Need, (patient: Patient) => boolean>> = {
   configuration: ({ configuration }) => configuration !== null,
   admin: ({ views }) => views !== null,
-  redis: ({ configuration }) => configuration?.config?.redis.url !== undefined,
-  database: ({ configuration }) => configuration?.apps.some(({ app }) => app.database !== undefined) ?? false,
+  redis: ({ configuration, views }) => views !== null || configuration?.config?.redis.url !== undefined,
+  database: ({ configuration, views }) =>
+    views !== null || (configuration?.apps.some(({ app }) => app.database !== undefined) ?? false),
   url: ({ urls }) => urls.length > 0,
   page: ({ page }) => page !== null,
   tokens: ({ tokens }) => tokens.length > 0,

@@ -2,7 +2,7 @@
 import type { Scheduler } from '../telemetry/clock.ts';
 import { missingNeed, NEEDS, type Check, type Need } from './check.ts';
 import { fail, type Finding, type Observation } from './finding.ts';
-import type { Patient } from './patient.ts';
+import { UnreachedError, type Patient } from './patient.ts';
 
 /** For one check, in ms: the whole answers within five seconds. */
 const CHECK_MS = 4_500;
@@ -52,9 +52,11 @@ function withinLimit(
     );
     void Promise.resolve()
       .then(() => check.run(patient))
-      .catch((error: unknown) => [
-        fail(error instanceof Error ? error.message : String(error), `doctor --only ${check.name} asks again`),
-      ])
+      .catch((error: unknown) =>
+        error instanceof UnreachedError
+          ? []
+          : [fail(error instanceof Error ? error.message : String(error), `doctor --only ${check.name} asks again`)],
+      )
       .then((observations) => {
         late.cancel();
         resolve(observations);

@@ -17,8 +17,13 @@ export interface View {
 export interface Views {
   /** For texts: the address that was asked. */
   readonly address: string;
-  /** @throws Error that says what kept the answer away */
+  /** @throws UnreachedError that says what kept the answer away */
   get(path: string): Promise<View>;
+}
+
+/** Nobody answers: one check says so, and those that would have asked more say nothing. */
+export class UnreachedError extends Error {
+  override readonly name = 'UnreachedError';
 }
 
 export interface Configuration {
@@ -39,6 +44,8 @@ export interface Authentication {
 
 export interface Patient {
   readonly clock: Clock;
+  /** Loads the socket library. @returns its version @throws Error with why nothing loads; missing where nobody can load it */
+  readonly binding?: () => Promise<string>;
   readonly configuration: Configuration | null;
   readonly authentication?: Authentication | undefined;
   /** The files that secrets were read from, by key of the configuration. */
@@ -46,6 +53,8 @@ export interface Patient {
   readonly views: Views | null;
   /** Has the running node look at a token, which changes nothing there (`POST /admin/tokens/check`). */
   readonly checkToken?: ((token: string) => Promise<View>) | undefined;
+  /** When nobody said which node: what is where the configuration says. */
+  readonly found?: { readonly address: string; readonly state: 'asked' | 'nobody' | 'no_token' };
   /** The ways in that clients use: `ws:` or `wss:`. */
   readonly urls: readonly URL[];
   /** Tokens that somebody asks about. */

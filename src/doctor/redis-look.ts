@@ -1,10 +1,10 @@
 /** Redis as a node sees it, or as this machine does when no node can be asked: with its own connection, for one look. */
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
 import { parseRedisUrl, type RedisAddress } from '../config/redis-url.ts';
 import { connectCommands } from '../redis/connection.ts';
 import { failureOf } from '../redis/failure.ts';
 import type { RedisFacts } from '../redis/link-facts.ts';
-import { lookDeeper, serverFacts, type AskAll } from '../redis/look.ts';
+import { isWhole, lookDeeper, serverFacts, type AskAll } from '../redis/look.ts';
 import { away, slow, unfit, type LinkProblem } from '../redis/problem.ts';
 import { isRefusedLogin } from '../redis/examination.ts';
 import { SLOW_MS } from '../redis/vitals.ts';
@@ -14,7 +14,7 @@ import { factsOf } from './facts.ts';
 import type { Patient } from './patient.ts';
 
 export interface RedisLooked {
-  /** Who looked: a node, or this machine. */
+  /** The name of a node, or this machine. */
   readonly who: string;
   readonly facts: RedisFacts;
 }
@@ -26,6 +26,8 @@ const ANSWER_MS = 2_500;
 const WHOLE_MS = 3_500;
 
 const direct = new WeakMap<Patient, Promise<RedisLooked | null>>();
+
+export const isWholeCluster = isWhole;
 
 /** What the nodes see, where any can be asked; else what this machine does. */
 export async function redisLooks(patient: Patient): Promise<readonly RedisLooked[]> {
@@ -70,8 +72,10 @@ async function connectAndLook({ configuration, clock }: Patient): Promise<RedisL
 }
 
 async function looked(client: Redis | Cluster, clock: Clock) {
+  // The library waits for a cluster that is whole.
+  if (client instanceof Cluster) client.options.enableReadyCheck = false;
   await client.connect();
-  const servers = client instanceof Cluster ? client.nodes('master') : [client];
+  const servers = client instanceof Cluster ? await answering(client.nodes('master')) : [client];
   const ask: AskAll = ([name, ...args]) =>
     Promise.all(servers.map((server) => server.call(name, ...args).catch(failureOf)));
   const startedAt = clock.elapsed();
@@ -85,6 +89,12 @@ async function looked(client: Redis | Cluster, clock: Clock) {
     servers: infos.map((info) => serverFacts(info, clock.now())),
     deep: await lookDeeper(ask, () => clock.now()),
   };
+}
+
+/** Without those of a cluster that have gone. */
+async function answering(servers: readonly Redis[]): Promise<readonly Redis[]> {
+  const alive = await Promise.allSettled(servers.map((server) => server.ping()));
+  return servers.filter((_, at) => alive[at]?.status === 'fulfilled');
 }
 
 /** A server that is stopped takes connections all the same. */

@@ -1,5 +1,5 @@
 /** The admin API of a node over HTTP, to look at. */
-import type { View, Views } from './patient.ts';
+import { UnreachedError, type View, type Views } from './patient.ts';
 
 /** For one answer, in ms. */
 const TIMEOUT_MS = 4_000;
@@ -26,9 +26,9 @@ async function ask(url: URL, token: string, body?: string): Promise<Response> {
     return await fetch(url, { ...request, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch (error) {
     if (error instanceof Error && error.name === 'TimeoutError')
-      throw new Error(`no answer within ${TIMEOUT_MS / 1_000} s`, { cause: error });
+      throw new UnreachedError(`no answer within ${TIMEOUT_MS / 1_000} s`, { cause: error });
     const cause = error instanceof Error ? (error.cause ?? error) : error;
-    throw new Error(cause instanceof Error ? cause.message || String(cause) : String(cause), { cause: error });
+    throw new UnreachedError(cause instanceof Error ? cause.message || String(cause) : String(cause), { cause: error });
   }
 }
 

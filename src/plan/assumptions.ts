@@ -46,7 +46,11 @@ export const ASSUMPTIONS = {
   drain_margin: { value: MARGIN_SHARE, unit: 'share', says: 'of the grace period that a client has beyond its moment' },
   longest_drain_margin: { value: LONGEST_MARGIN_MS / 1_000, unit: 's', says: 'and at most' },
   pre_stop_secs: { value: 5, unit: 's', says: 'a pod serves on before it drains (preStop in k8s/)' },
-  kill_margin_secs: { value: 15, unit: 's', says: 'whoever stops a node waits longer than its grace period' },
+  kill_margin_secs: {
+    value: 15,
+    unit: 's',
+    says: 'an init system or an orchestrator waits longer than the grace period of a node',
+  },
   start_secs: { value: 5, unit: 's', says: 'a node is ready after its start' },
   ready_secs: { value: 15, unit: 's', says: 'a new node serves before the next one goes (minReadySeconds in k8s/)' },
   back_off_secs: {

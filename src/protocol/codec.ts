@@ -71,6 +71,8 @@ export interface Codec {
    * @param batching whether the client negotiated batches; without, an array is `malformed`.
    */
   decode(message: Message, batching: boolean): Decoded | readonly Decoded[];
+  /** The id of a message that is too long to be read, where it can be had without reading it. */
+  idOfLong(message: ArrayBuffer): string | undefined;
 }
 
 /** UTF-8 size of a payload in bytes. */

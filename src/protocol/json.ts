@@ -4,6 +4,7 @@ import { refusal } from './errors.ts';
 import type { ControlFrame } from './frames.ts';
 import { publishes, readMessage } from './guard.ts';
 import { readPlainBroadcast } from './json-broadcast.ts';
+import { idOfLongJson } from './json-head.ts';
 import { findPayload, NOT_JSON } from './json-payload.ts';
 import { FRAME_END, publicationText, utf8 } from './json-publication.ts';
 import { sliceElements, sliceMember } from './json-slice.ts';
@@ -75,6 +76,8 @@ export const json: Codec = {
     joined[at] = CLOSE;
     return joined;
   },
+
+  idOfLong: idOfLongJson,
 
   decode(message: Message, batching: boolean): Decoded | readonly Decoded[] {
     const text = typeof message === 'string' ? message : textOf(message);

@@ -1,4 +1,5 @@
 /** The MessagePack codec: same types and keys as JSON. Decoding is strict (msgpack-scan.ts), then left to the library. */
+import { idOfLongMsgpack } from './msgpack-head.ts';
 import { Packr, Unpackr } from 'msgpackr';
 import { rejected, type Codec, type Decoded, type Message, type Payload, type SharedDetails } from './codec.ts';
 import { refusal } from './errors.ts';
@@ -91,6 +92,8 @@ export const msgpack: Codec = {
     }
     return joined;
   },
+
+  idOfLong: idOfLongMsgpack,
 
   decode(message: Message, batching: boolean): Decoded | readonly Decoded[] {
     const input = typeof message === 'string' ? Buffer.from(message) : new Uint8Array(message);

@@ -1,10 +1,11 @@
 /** What can be wrong with Redis, in words for operators. Addresses and what Redis itself says stand in the log. */
 
-export type ProblemCause =
+type ProblemCause =
   | 'refused'
   | 'unknown_host'
   | 'silent'
   | 'loading'
+  | 'incomplete'
   | 'broken'
   | 'deaf'
   | 'password'
@@ -38,6 +39,10 @@ const AWAY = {
     cure: 'look at the process of Redis and at firewalls on the way',
   },
   loading: { says: 'Redis loads its data', cure: 'wait: INFO persistence says how far it is (loading_loaded_perc)' },
+  incomplete: {
+    says: 'a part of the slots of the cluster has no server',
+    cure: 'redis-cli --cluster check HOST:PORT names them; start their servers',
+  },
   broken: { says: 'the connection to Redis broke', cure: 'look at the log of Redis for why it ended connections' },
   deaf: {
     says: 'the connection to Redis that messages come by is down',
@@ -97,5 +102,6 @@ function causeOf(reason: string): keyof typeof AWAY {
   if (/ECONNREFUSED/.test(reason)) return 'refused';
   if (/ENOTFOUND|EAI_AGAIN/.test(reason)) return 'unknown_host';
   if (/LOADING/.test(reason)) return 'loading';
+  if (/CLUSTERDOWN|cluster/i.test(reason)) return 'incomplete';
   return /timed? ?out|did not answer|EHOSTUNREACH|ENETUNREACH/i.test(reason) ? 'silent' : 'broken';
 }

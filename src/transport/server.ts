@@ -18,6 +18,7 @@ import { ERRORS, refusal, type Refusal } from '../protocol/errors.ts';
 import { percentProblem } from '../protocol/text.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
+import { cutOf } from './cut-reasons.ts';
 import { isAmbiguous } from './headers.ts';
 import { registerRoutes } from './http.ts';
 import { asksForHead, respond } from './response.ts';
@@ -149,7 +150,7 @@ function behaviour(options: ServerOptions, counters: Counters): WebSocketBehavio
     open: (ws) => ws.getUserData().socket.opened(ws),
     message: (ws, message, isBinary) => {
       const { listener } = ws.getUserData().socket;
-      if (message.byteLength > options.maxMessageSize) listener?.oversized(message.byteLength);
+      if (message.byteLength > options.maxMessageSize) listener?.oversized(message, isBinary);
       else listener?.received(message, isBinary);
     },
     drain: (ws) => ws.getUserData().socket.listener?.drained(),
@@ -158,7 +159,10 @@ function behaviour(options: ServerOptions, counters: Counters): WebSocketBehavio
     dropped: () => {
       counters.nativeDropped += 1;
     },
-    close: (ws, code) => ws.getUserData().socket.closed(code),
+    close: (ws, code, message) => {
+      const cut = cutOf(code, message);
+      ws.getUserData().socket.closed(cut?.code ?? code, cut?.reason);
+    },
   };
 }
 

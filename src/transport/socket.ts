@@ -34,9 +34,9 @@ export class Socket implements Transport {
     this.ws = ws;
   }
 
-  closed(code: number): void {
+  closed(code: number, cut?: string): void {
     this.ws = null;
-    this.listener?.closed(code);
+    this.listener?.closed(code, cut);
     this.listener = null;
   }
 

@@ -9,7 +9,7 @@ import { launchServer, type ServerProcess } from './process.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What was handed out last (docs/upgrades.md). To be moved to the commit of each release. */
-export const LAST_RELEASE = '8e4c27c32ac4';
+const LAST_RELEASE = '8e4c27c32ac4';
 
 let told = false;
 

@@ -1,4 +1,7 @@
 /** A node in the test's own process, on a free port; it ends with the test. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { loadApps } from '../../src/apps/load.ts';
 import { startNode, type RunningNode } from '../../src/cli/wiring.ts';
@@ -79,13 +82,17 @@ export class TestServer {
   }
 }
 
-/** @param settings `section.key` → text, as on the command line */
+/**
+ * @param settings `section.key` → text, as on the command line
+ * @param file what a file of the configuration says, for what the command line cannot
+ */
 export async function startServer(
   settings: Readonly<Record<string, string>> = {},
   given: readonly App[] = [],
   onEnd: (reason: 'fatal' | 'drain') => void = unexpectedEnd,
+  file?: string,
 ): Promise<TestServer> {
-  const server = await openServer(settings, given, onEnd);
+  const server = await openServer(settings, given, onEnd, file);
   onTestFinished(() => within(server.stop(), 'the server to stop'));
   return server;
 }
@@ -95,10 +102,20 @@ export async function openServer(
   settings: Readonly<Record<string, string>> = {},
   given: readonly App[] = [],
   onEnd: (reason: 'fatal' | 'drain') => void = unexpectedEnd,
+  file?: string,
 ): Promise<TestServer> {
   const flags = new Map(Object.entries({ ...SETTINGS, ...settings }));
-  const { config, apps } = await loadApps(loadConfig({ files: [], environment: {}, flags }), {}, given);
+  const files = file === undefined ? [] : [writtenFile(file)];
+  const loaded = loadConfig({ files, environment: {}, flags });
+  for (const path of files) rmSync(dirname(path), { recursive: true });
+  const { config, apps } = await loadApps(loaded, {}, given);
   return new TestServer(await startNode({ config, apps, onEnd }));
+}
+
+function writtenFile(text: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'signalbox-config-')), 'signalbox.toml');
+  writeFileSync(path, text);
+  return path;
 }
 
 export function unexpectedEnd(): never {

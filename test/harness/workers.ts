@@ -76,6 +76,7 @@ export async function startWorkers(
     'redis.prefix': prefix,
     'server.node_name': 'web',
     'admin.port': '0',
+    'admin.console': 'true',
     'rate_limiting.enabled': 'false',
     'websocket.max_connections_per_user': '1000',
     ...settings,

@@ -10,6 +10,8 @@ import type { MessagePorts } from './messages/ports.ts';
 import { send, type SendInput, type SentMessage } from './messages/send.ts';
 import { liveTopicOf, topicOf } from './topic.ts';
 
+export type { MessagePage };
+
 interface Opening {
   readonly tenant: string;
   /** 1 to 128 of [A-Za-z0-9_-], of the caller's making: unguessable, or unknown to those who may not know of it. */

@@ -3,7 +3,10 @@ import type { LoadedApp } from '../../apps/loaded.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Patient, View } from '../../doctor/patient.ts';
 import type { AdminRoute } from '../../http/admin-access.ts';
+import { silentLog } from '../../telemetry/log.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import { buildAuthentication } from '../authentication.ts';
+import { build } from './build.ts';
 
 /** @param looking the views, for whichever node */
 export async function examineSelf(
@@ -19,7 +22,9 @@ export async function examineSelf(
   ]);
   const patient: Patient = {
     clock,
+    binding: () => Promise.resolve(build.uws_version),
     configuration: { config, problems: [], apps },
+    authentication: buildAuthentication(config, silentLog),
     views: { address: name, get: (path) => look(looking, path) },
     urls: [],
     tokens: [],

@@ -81,6 +81,10 @@ for i = 3, #ARGV, 5 do
   end
 end
 redis.call('HSET', META, 'v', text(version))
-if redis.call('EXISTS', ORDERS) == 1 then redis.call('HSET', ORDERS, EARLIER, isLeft and '0' or text(version)) end
+if redis.call('ZCOUNT', CHANGES, '-inf', '+inf') > 0 then
+  redis.call('HSET', ORDERS, EARLIER, isLeft and '0' or text(version))
+else
+  redis.call('HDEL', ORDERS, EARLIER)
+end
 if ARGV[1] ~= '' and not isLeft and not redis.call('HGET', META, 'e') then redis.call('HSET', META, 'e', ARGV[1]) end
 return isLeft and 1 or 0

@@ -8,7 +8,7 @@ const WARM_UP = 200;
 const WARM_UP_PUBLISHES = 300;
 /** The crowd spreads over so many topics; each connection takes more of them afterwards. */
 const TOPICS = 50;
-const FURTHER = 10;
+const FURTHER = 5;
 const STRIDE = 7;
 const LEAVE_MS = 500;
 
@@ -28,60 +28,73 @@ export async function measureCrowd(server: OwnServer, { sizes, say }: Rig): Prom
   await inParallel(warm, (peer) => peer.subscribe([0]));
   for (let at = 0; at < WARM_UP_PUBLISHES; at += 1) await warm[0]?.publish([at % TOPICS]);
   const node = await residentAtRest(server);
-  const tokens = await newTokens(count);
-  const parts = Array.from({ length: SLICES }, (_, at) => slice(count, at));
-  const peers: Peer[] = [];
-  const open = (): Promise<number> =>
-    leastOfParts(server, parts, async ({ from, to }) => {
-      const more = await openPeers(tokens.slice(from, to), { port: server.port, format: framesOf(), prefix: PREFIX });
-      peers.push(...more);
-    });
-  const accept = await open();
-  const subscribe = await leastOfParts(server, parts, ({ from, to }) =>
-    inParallel(peers.slice(from, to), (peer, at) => peer.subscribe([at % TOPICS])),
-  );
+  const crowd = new Crowd(server, await newTokens(count));
+  // The first part fills what V8 has already; the others need new memory.
+  const first = await crowd.part(0);
+  const filled = await residentAtRest(server);
+  const parts = [first];
+  for (let at = 1; at < SLICES; at += 1) parts.push(await crowd.part(at));
   const subscribed = await residentAtRest(server);
-  await inParallel(peers, (peer, at) => peer.subscribe(furtherTopics(at)));
+  await inParallel(crowd.peers, (peer, at) => peer.subscribe(furtherTopics(at)));
   const further = await residentAtRest(server);
-  const leave = async (): Promise<void> => {
-    for (const peer of peers.splice(0)) peer.destroy();
-    await delay(LEAVE_MS);
-  };
-  await leave();
-  const resume = await open();
-  await leave();
+  await crowd.leave();
+  const again: PartCosts[] = [];
+  for (let at = 0; at < SLICES; at += 1) again.push(await crowd.part(at));
+  await crowd.leave();
   for (const peer of warm) peer.destroy();
   const each = least((further - subscribed) / count / FURTHER);
+  const fewest = (of: readonly PartCosts[], cost: keyof PartCosts): number => Math.min(...of.map((part) => part[cost]));
   return {
     node_bytes: node,
     // The first subscription makes what a connection keeps its subscriptions in.
-    connection_bytes: least((subscribed - node) / count - each),
+    connection_bytes: least((subscribed - filled) / (count - crowd.slice(0).to) - each),
     subscription_bytes: each,
-    accept_us: accept,
-    resume_us: resume,
-    subscribe_us: subscribe,
+    accept_us: fewest(parts, 'accept'),
+    resume_us: fewest(again, 'accept'),
+    subscribe_us: fewest(parts, 'subscribe'),
   };
 }
 
-interface Slice {
-  readonly from: number;
-  readonly to: number;
+/** µs of one connection. */
+interface PartCosts {
+  readonly accept: number;
+  readonly subscribe: number;
 }
 
-function slice(count: number, at: number): Slice {
-  return { from: Math.floor((count * at) / SLICES), to: Math.floor((count * (at + 1)) / SLICES) };
-}
+/** Comes and goes in parts, so that other processes that disturb one of them do not disturb all. */
+class Crowd {
+  readonly peers: Peer[] = [];
+  private readonly server: OwnServer;
+  private readonly tokens: readonly string[];
 
-/** µs of one connection, in the part where they were fewest. */
-async function leastOfParts(
-  server: OwnServer,
-  parts: readonly Slice[],
-  work: (part: Slice) => Promise<void>,
-): Promise<number> {
-  let fewest = Infinity;
-  for (const part of parts)
-    fewest = Math.min(fewest, (await microsOf(server, () => work(part))) / (part.to - part.from));
-  return fewest;
+  constructor(server: OwnServer, tokens: readonly string[]) {
+    this.server = server;
+    this.tokens = tokens;
+  }
+
+  slice(at: number): { from: number; to: number } {
+    const { length } = this.tokens;
+    return { from: Math.floor((length * at) / SLICES), to: Math.floor((length * (at + 1)) / SLICES) };
+  }
+
+  async part(at: number): Promise<PartCosts> {
+    const { from, to } = this.slice(at);
+    const options = { port: this.server.port, format: framesOf(), prefix: PREFIX };
+    let more: Peer[] = [];
+    const accept = await microsOf(this.server, async () => {
+      more = await openPeers(this.tokens.slice(from, to), options);
+    });
+    const subscribe = await microsOf(this.server, () =>
+      inParallel(more, (peer, index) => peer.subscribe([index % TOPICS])),
+    );
+    this.peers.push(...more);
+    return { accept: accept / more.length, subscribe: subscribe / more.length };
+  }
+
+  async leave(): Promise<void> {
+    for (const peer of this.peers.splice(0)) peer.destroy();
+    await delay(LEAVE_MS);
+  }
 }
 
 function furtherTopics(connection: number): number[] {

@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const START_TRIES = 500;
 const LOOK_MS = 10;
+const OWN_PREFIX = 'signalbox';
 const ANSWER_MS = 5_000;
 
 export interface RedisUsage {
@@ -17,10 +18,14 @@ export interface RedisUsage {
   readonly cpuMicros: number;
   readonly inBytes: number;
   readonly outBytes: number;
+  /** This answer, which the next one counts among `outBytes`. */
+  readonly answerBytes: number;
 }
 
 export interface RedisServer {
   readonly url: string;
+  /** What keys begin with: the default, unless somebody else may have keys there. */
+  readonly prefix: string;
   usage(): Promise<RedisUsage>;
   stop(): Promise<void>;
 }
@@ -44,17 +49,22 @@ export async function startOwnRedis(): Promise<RedisServer | null> {
   });
   const url = `redis://127.0.0.1:${port}`;
   const answering = Promise.race([failed, untilAnswering(url)]);
-  if ((await answering) !== null) return { url, usage: () => usageOf(url), stop: end };
+  if ((await answering) !== null) return { url, prefix: OWN_PREFIX, usage: () => usageOf(url), stop: end };
   await end();
   return null;
 }
 
 /** @throws Error when it does not answer, or is none that one connection can ask */
 export async function namedRedis(url: string): Promise<RedisServer> {
-  if (!/^redis:\/\//.test(url))
+  if (!url.startsWith('redis://'))
     throw new Error(`expected --redis like redis://host:6379 (one server, without TLS), got ${JSON.stringify(url)}`);
   await usageOf(url);
-  return { url, usage: () => usageOf(url), stop: () => Promise.resolve() };
+  return {
+    url,
+    prefix: `${OWN_PREFIX}-calibrate-${process.pid}`,
+    usage: () => usageOf(url),
+    stop: () => Promise.resolve(),
+  };
 }
 
 async function untilAnswering(url: string): Promise<RedisUsage | null> {
@@ -83,6 +93,7 @@ async function usageOf(address: string): Promise<RedisUsage> {
     cpuMicros: (number('used_cpu_user') + number('used_cpu_sys')) * 1e6,
     inBytes: number('total_net_input_bytes'),
     outBytes: number('total_net_output_bytes'),
+    answerBytes: text.length,
   };
 }
 

@@ -4,8 +4,6 @@ import { atRest, cpuSecondsAtRest } from '../process-figures.ts';
 import { startOwnServer, type OwnServer } from './own-server.ts';
 import { least, newPeers, type Rig } from './rig.ts';
 
-const CONNECTIONS = 1_000;
-
 export interface RestFigures {
   readonly idle_us: number;
   readonly idle_connection_us: number;
@@ -21,10 +19,10 @@ export async function measureRest(rig: Rig): Promise<RestFigures> {
   });
   try {
     const idle = await microsOfSecond(server, sizes.restSeconds);
-    const peers = await newPeers(server, CONNECTIONS);
+    const peers = await newPeers(server, sizes.beating);
     const beating = await microsOfSecond(server, sizes.restSeconds);
     for (const peer of peers) peer.destroy();
-    return { idle_us: idle, idle_connection_us: least(beating - idle) / CONNECTIONS };
+    return { idle_us: idle, idle_connection_us: least(beating - idle) / sizes.beating };
   } finally {
     await server.stop();
   }

@@ -14,11 +14,28 @@ export interface Sizes {
   /** Rounds of publications that are counted, by a factor. */
   readonly effort: number;
   readonly restSeconds: number;
+  /** On Redis. */
   readonly sessions: number;
+  /** Connections with a heartbeat every second. */
+  readonly beating: number;
 }
 
-export const FULL: Sizes = { connections: 10_000, topics: 20_000, effort: 8, restSeconds: 10, sessions: 2_000 };
-export const QUICK: Sizes = { connections: 3_000, topics: 4_000, effort: 1, restSeconds: 2, sessions: 500 };
+export const FULL: Sizes = {
+  connections: 10_000,
+  topics: 20_000,
+  effort: 5,
+  restSeconds: 10,
+  sessions: 2_000,
+  beating: 2_000,
+};
+export const QUICK: Sizes = {
+  connections: 3_000,
+  topics: 4_000,
+  effort: 0.5,
+  restSeconds: 2,
+  sessions: 500,
+  beating: 1_000,
+};
 
 /** As short as the smallest run of the load generator needs them. */
 export const PREFIX = 'plan.figure';

@@ -73,7 +73,21 @@ export const STORM: Part = {
       unit: '1/s',
       says: 'handshakes that come to a node in the first moments',
       formula: 'lost_connections ÷ nodes_left ÷ back_off_secs',
-      margin: 'accept_queue of them wait in the kernel, the others try again',
+      margin: 'those that are refused are told when to come back',
+    },
+    {
+      name: 'queue_secs',
+      unit: 's',
+      says: 'a node may be busy for so long before its queue of finished handshakes is full',
+      formula: 'accept_queue ÷ storm_arrivals',
+      margin: 'then the kernel lets clients try again',
+    },
+    {
+      name: 'storm_redis_cores',
+      unit: 'share',
+      says: 'of its core that Redis uses meanwhile, to store their sessions',
+      formula: 'with_redis × storm_rate × nodes_left × redis_server_connect_us ÷ us_per_s ÷ max(1, redis_primaries)',
+      margin: 'beside redis_cores; above 100 % sessions are stored later, and nobody waits for them',
     },
   ],
 };

@@ -31,7 +31,7 @@ export const LIMITS: readonly Limit[] = [
     says: 'Redis uses all of its core',
     unit: '1/s',
     grows: 'publish_rate',
-    formula: 'publish_rate ÷ redis_cores × redis_primaries',
+    formula: 'publish_rate ÷ redis_cores × max(1, redis_primaries)',
     cure: 'a cluster with more primaries',
   },
   {

@@ -1,4 +1,4 @@
-/** Who gets into the console, and what is left when the token ends. */
+/** The way into the console, and out of it. */
 import { expect, test } from 'vitest';
 import { ADMIN_TOKEN } from '../../harness/admin.ts';
 import { heading, openConsole, openSignedIn, serverWithConsole, signIn } from './desk.ts';

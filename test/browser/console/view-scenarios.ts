@@ -1,14 +1,12 @@
 /** Every view with a real server behind it, at two widths: what it shows, what axe finds, what the policy stops. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { heading, openSignedIn, type OpenConsole } from './desk.ts';
 import { setStage, TOPIC, withFigures, type Stage } from './stage.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const WIDTHS = { wide: { width: 1_280, height: 800 }, narrow: { width: 390, height: 800 } };
 /** With `CONSOLE_PICTURES=1` the pictures of docs/console.md are taken anew. */
 const PICTURES =
@@ -42,7 +40,7 @@ const CASES: readonly ViewCase[] = [
     title: `Topic ${TOPIC}`,
     ready: async (page) => {
       await page.getByRole('button', { name: 'Read the history' }).click();
-      await page.getByText('größer 🎉').waitFor();
+      await page.getByText('größer').waitFor();
       await page.getByRole('button', { name: 'Show the members' }).click();
       await row(page, /alice/);
     },
@@ -52,7 +50,7 @@ const CASES: readonly ViewCase[] = [
     place: ({ traced }) => `/trace/${traced}?user=alice`,
     title: 'Message trace',
     ready: async (page) => {
-      await page.getByText(/^alice got it on connection/).waitFor();
+      await page.locator('.why', { hasText: /^alice got it on connection/ }).waitFor();
       await row(page, /bob written/);
       await row(page, /chat\.\*\*/);
     },
@@ -82,7 +80,7 @@ const CASES: readonly ViewCase[] = [
     name: 'doctor',
     place: () => '/doctor',
     title: 'Doctor',
-    ready: (page) => page.getByText(/not available on this server|\d+ ok$/).waitFor(),
+    ready: (page) => page.locator('.sum', { hasText: /not available on this server|\d+ ok$/ }).waitFor(),
   },
 ];
 
@@ -96,7 +94,7 @@ interface Violation {
 }
 
 async function violations({ tab }: OpenConsole): Promise<string[]> {
-  await tab.ask(AXE.concat('\n;0'), 'axe to be there');
+  await tab.ask(axe.source.concat('\n;0'), 'axe to be there');
   const found = await tab.ask<readonly Violation[]>(
     'axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => violations)',
     'axe to look at the page',
@@ -106,12 +104,16 @@ async function violations({ tab }: OpenConsole): Promise<string[]> {
 }
 
 export function viewScenarios(): void {
-  test('every view shows what there is, and axe finds nothing, in two widths and in both colours', async () => {
+  // In two halves, because axe takes half a second for each page.
+  test.each([
+    ['lists and topics', CASES.slice(0, 5)],
+    ['what operators look into', CASES.slice(5)],
+  ])('%s show what there is, and axe finds nothing, in two widths and in both colours', async (_, cases) => {
     const stage = await setStage();
     const opened = await openSignedIn(stage.server.url, { prepare: withFigures }, stage.token);
     const { page, complaints } = opened;
     const found: string[] = [];
-    for (const { name, place, title, ready } of CASES) {
+    for (const { name, place, title, ready } of cases) {
       await page.goto(`${stage.server.url}/admin/console#${place(stage)}`);
       await heading(page, title);
       await ready(page);
@@ -119,17 +121,16 @@ export function viewScenarios(): void {
         await page.emulateMedia({ colorScheme: width === 'wide' ? 'light' : 'dark' });
         await page.setViewportSize(size);
         if (PICTURES !== null) {
-          await page.screenshot({ path: join(PICTURES, `${name}-${width}.png`), fullPage: name === 'trace' });
+          await page.screenshot({ path: join(PICTURES, `${name}-${width}.png`) });
         }
         found.push(...(await violations(opened)).map((text) => `${name} ${width}: ${text}`));
         // Nothing is beside the page; only tables scroll in themselves.
-        const beside = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        expect([name, width, beside <= 0]).toEqual([name, width, true]);
+        const beside = await opened.tab.ask<number>('document.documentElement.scrollWidth - innerWidth');
+        if (beside > 0) found.push(`${name} ${width}: ${beside} pixels are beside the page`);
       }
       await page.setViewportSize(WIDTHS.wide);
     }
     expect(found).toEqual([]);
-    // A doctor that this server does not have is a 404, which the browser itself writes down.
-    expect(complaints.filter((text) => !text.includes('404'))).toEqual([]);
+    expect(complaints).toEqual([]);
   });
 }

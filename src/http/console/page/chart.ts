@@ -2,6 +2,7 @@
 import type UPlot from 'uplot';
 import { h } from './dom.ts';
 import { Table } from './table.ts';
+import { clockTime } from './text.ts';
 
 /** Loaded when the first chart is looked at: it is a third of the console. */
 const LIBRARY = './uplot.js';
@@ -77,7 +78,7 @@ export class Chart {
         width: Math.max(200, this.#place.clientWidth),
         height: HEIGHT,
         series: [
-          {},
+          { label: 'At', value: (_: UPlot, at: number | null) => (at === null ? '' : clock(at)) },
           ...this.#labels.map((label, index) => ({
             label,
             stroke: colour(COLOURS[index] ?? '--one'),
@@ -88,7 +89,7 @@ export class Chart {
           })),
         ],
         axes: [
-          axis,
+          { ...axis, space: 60, values: (_: UPlot, splits: number[]) => splits.map(clock) },
           { ...axis, size: 70, values: (_: UPlot, splits: number[]) => splits.map((value) => format(value)) },
         ],
         scales: { y: { range: (_: UPlot, __: number, most: number) => [0, most > 0 ? most * 1.1 : 1] } },
@@ -98,6 +99,11 @@ export class Chart {
       this.#place,
     );
   }
+}
+
+/** As everywhere in the console: in UTC, as logs have it. */
+function clock(secs: number): string {
+  return clockTime(secs * 1_000).slice(0, 8);
 }
 
 function summaryTable({ title, format }: ChartOptions): Table<Summary> {

@@ -16,6 +16,9 @@ export class Clients {
   /** Of a user, where the token of the operator is none. */
   #token: string | null = null;
 
+  /** The token of the operator that the socket has. */
+  #given: string | null = null;
+
   constructor(api: AdminApi) {
     this.#api = api;
   }
@@ -31,7 +34,9 @@ export class Clients {
     const { session } = this.#api;
     if (session.isJwt) {
       const token = await session.token();
-      return reason === 'rejected' ? session.renew(token) : token;
+      // The operator may have given another one meanwhile, which was not refused yet.
+      this.#given = reason !== 'connect' && token === this.#given ? await session.renew(token) : token;
+      return this.#given;
     }
     if (this.#token !== null && reason === 'connect') return this.#token;
     const why = reason === 'connect' ? '' : 'The server does not take the token of the user any more.';

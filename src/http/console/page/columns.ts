@@ -20,7 +20,8 @@ export interface Column<R> {
 /** One row in the page. */
 export class RowElement<R> {
   readonly element: HTMLTableRowElement;
-  #row: R | null = null;
+  /** `undefined` until something was shown. */
+  #row: R | null | undefined;
   readonly #cells: readonly ((row: R | null) => void)[];
 
   constructor(columns: readonly Column<R>[]) {
@@ -31,6 +32,8 @@ export class RowElement<R> {
 
   /** @param row `null` where it is not known yet */
   show(row: R | null): void {
+    // While somebody scrolls, most rows stay what they are.
+    if (row === this.#row) return;
     this.#row = row;
     for (const cell of this.#cells) cell(row);
   }
@@ -60,7 +63,11 @@ export class RowElement<R> {
   }
 
   #button(press: (row: R) => void): HTMLButtonElement {
-    return h('button', { type: 'button', click: () => this.#row !== null && press(this.#row) });
+    const click = (): void => {
+      const row = this.#row;
+      if (row !== null && row !== undefined) press(row);
+    };
+    return h('button', { type: 'button', click });
   }
 }
 

@@ -1,5 +1,8 @@
 /** Numbers and times as people read them. */
 
+/** Made once: making one costs more than writing a number. */
+const [WHOLE, FRACTION] = [new Intl.NumberFormat('en'), new Intl.NumberFormat('en', { maximumFractionDigits: 1 })];
+
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 export function bytes(count: number): string {
@@ -9,9 +12,7 @@ export function bytes(count: number): string {
 }
 
 export function count(value: number): string {
-  return Number.isInteger(value)
-    ? value.toLocaleString('en')
-    : value.toLocaleString('en', { maximumFractionDigits: 1 });
+  return (Number.isInteger(value) ? WHOLE : FRACTION).format(value);
 }
 
 export function duration(secs: number): string {

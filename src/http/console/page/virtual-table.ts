@@ -10,10 +10,12 @@ const ROW = 32;
 /** Rows beyond the edges, so that scrolling does not show the ground. */
 const AROUND = 10;
 const PAGE = 200;
+/** Rows beyond the edges whose pages are asked for before anybody scrolls there. */
+const AHEAD = 100;
 /** Pages that are kept; those that were looked at last stay. */
 const KEPT = 6;
 
-export interface Rows<R> {
+interface Rows<R> {
   readonly total: number;
   readonly rows: readonly R[];
 }
@@ -108,10 +110,12 @@ export class VirtualTable<R> {
     return { first, end: Math.min(this.#total, Math.ceil((scrollTop + clientHeight) / ROW) + AROUND) };
   }
 
-  #pagesInSight(): number[] {
+  /** @param ahead rows beyond the window */
+  #pagesInSight(ahead = 0): number[] {
     const { first, end } = this.#window();
-    const from = Math.floor(first / PAGE);
-    return Array.from({ length: Math.max(0, Math.ceil(end / PAGE) - from) }, (_, at) => from + at);
+    const from = Math.floor(Math.max(0, first - ahead) / PAGE);
+    const to = Math.ceil(Math.min(this.#total, end + ahead) / PAGE);
+    return Array.from({ length: Math.max(0, to - from) }, (_, at) => from + at);
   }
 
   /** Once a frame, however many events there are. */
@@ -126,7 +130,7 @@ export class VirtualTable<R> {
 
   #draw(): void {
     const { first, end } = this.#window();
-    for (const page of this.#pagesInSight())
+    for (const page of this.#pagesInSight(AHEAD))
       if (!this.#pages.has(page) && !this.#loading.has(page)) void this.#load(page).catch(this.#options.failed);
     for (const [index, row] of this.#shown) if (index < first || index >= end) this.#put(index, row);
     for (let index = first; index < end; index += 1)

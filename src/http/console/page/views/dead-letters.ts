@@ -102,7 +102,7 @@ function appTable(choose: (app: string) => void): Table<AppLetters> {
       { title: 'Application', text: ({ app }) => app },
       { title: 'Given up', text: ({ total }) => (total === null ? '' : count(total)), isNumber: true },
       { title: 'Problem', text: ({ problem }) => problem ?? '' },
-      { title: '', text: ({ app }) => `Show ${app}`, press: ({ app }) => choose(app) },
+      { title: 'Action', text: ({ app }) => `Show ${app}`, press: ({ app }) => choose(app) },
     ],
   });
 }
@@ -119,7 +119,7 @@ function givenTable(tryAgain: (id: string) => void): Table<Given> {
         text: (letter) => JSON.stringify(letter, null, 1).slice(0, 2_000),
         mark: () => 'error',
       },
-      { title: '', text: ({ id }) => `Try ${id} again`, press: ({ id }) => tryAgain(id) },
+      { title: 'Action', text: ({ id }) => `Try ${id} again`, press: ({ id }) => tryAgain(id) },
     ],
   });
 }

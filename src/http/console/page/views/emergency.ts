@@ -32,7 +32,7 @@ export function emergencyView(desk: Desk): View {
     answered = { nodes: answer.nodes ?? [answer], at: performance.now() };
     draw();
   });
-  // What is left goes down between two answers too.
+  // The time that is left goes down between two answers too.
   const ticking = setInterval(draw, 1_000);
   desk.closed.addEventListener('abort', () => clearInterval(ticking));
   const where = desk.node === '*' ? 'all nodes' : `node ${desk.node}`;

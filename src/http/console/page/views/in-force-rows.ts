@@ -28,9 +28,11 @@ export interface InForceRow {
 
 /** @param sinceMs how long ago the nodes answered */
 export function rowsOf(nodes: readonly InForce[], sinceMs: number): InForceRow[] {
-  return nodes
-    .flatMap((node) => rowsOfNode(node, sinceMs))
-    .toSorted((a, b) => (a.what < b.what ? -1 : a.what > b.what ? 1 : 0));
+  const byWhat = Map.groupBy(
+    nodes.flatMap((node) => rowsOfNode(node, sinceMs)),
+    ({ what }) => what,
+  );
+  return [...byWhat.values()].flat();
 }
 
 function rowsOfNode({ node, problem = null, now, ...told }: InForce, sinceMs: number): InForceRow[] {

@@ -54,6 +54,9 @@ interface Stage {
   readonly at: number;
 }
 
+/** Of stages within one millisecond. */
+const ORDER = ['received', 'validated', 'stored', 'routed', 'queued', 'delivered', 'failed'];
+
 /** As colours say it; the words say it too. */
 const MARKS: Readonly<Record<string, string>> = {
   written: 'ok',
@@ -109,7 +112,7 @@ function whySection(why: TraceAnswer['why']): readonly HTMLElement[] {
 function messageSections(message: Message, ask: (user: string) => void): readonly HTMLElement[] {
   const stages = Object.entries(message.stages)
     .map(([name, at]) => ({ name, at }))
-    .toSorted((a, b) => a.at - b.at);
+    .toSorted((a, b) => a.at - b.at || ORDER.indexOf(a.name) - ORDER.indexOf(b.name));
   const begin = stages[0]?.at ?? 0;
   const end = Math.max(begin + 1, ...stages.map(({ at }) => at), ...message.recipients.map(({ at }) => at));
   const scale = (at: number): number => (at - begin) / (end - begin);
@@ -165,7 +168,7 @@ function recipientTable(begin: number, scale: (at: number) => number, ask: (user
       { title: 'Handed over', text: ({ deliveries }) => `${deliveries}×`, isNumber: true },
       { title: 'Connection', text: ({ connection_id: id }) => id },
       { title: 'Node', text: ({ node = '' }) => node },
-      { title: '', text: ({ user }) => `Why, ${user}?`, press: ({ user }) => ask(user) },
+      { title: 'Action', text: ({ user }) => `Why, ${user}?`, press: ({ user }) => ask(user) },
     ],
   });
 }

@@ -1,4 +1,4 @@
-/** Who is present in a topic, as the library keeps it. */
+/** The members of a topic, as the library keeps them. */
 import { presenceOf } from '../../../../client/presence/index.ts';
 import type { Desk } from '../desk.ts';
 import { h, newId, setText } from '../dom.ts';

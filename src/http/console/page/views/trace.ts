@@ -76,7 +76,7 @@ function tracedTopics(desk: Desk): readonly HTMLElement[] {
         text: ({ until }) => (until === null ? 'stays' : duration((Date.parse(until) - Date.now()) / 1_000)),
         isNumber: true,
       },
-      { title: '', text: () => 'Switch off', press: ({ pattern }) => off.tryWith({ topics: pattern }) },
+      { title: 'Action', text: () => 'Switch off', press: ({ pattern }) => off.tryWith({ topics: pattern }) },
     ],
   });
   const poll = desk.poll(3_000, async (signal) => {
@@ -95,7 +95,7 @@ function tracedTopics(desk: Desk): readonly HTMLElement[] {
   const change = (title: string, enabled: boolean): ReturnType<typeof changeForm> =>
     changeForm(desk, {
       title,
-      about: enabled ? 'A name, a pattern, or @user:<user id>.' : 'What was traced can still be looked at.',
+      about: enabled ? 'A name, a pattern, or @user:<user id>.' : 'Messages that were traced can still be looked at.',
       method: 'POST',
       path: () => '/admin/trace',
       fields: [

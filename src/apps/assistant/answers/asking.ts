@@ -1,0 +1,138 @@
+/** A user asks: the message is stored, then confirmed, then answered. */
+import type { Refusal } from '../../../protocol/errors.ts';
+import { unknownSession, type Asker, type Ports } from '../ports.ts';
+import { closedProblem, findSession } from '../sessions/sessions.ts';
+import type { SessionRow } from '../tables.ts';
+import type { Answering } from './answering.ts';
+import { promptOf } from './prompt.ts';
+import { beginAttempt, lastQuestion, runningAttempt, spentBy, type AnswerKey } from './records.ts';
+
+export interface AskInput {
+  readonly session: string;
+  readonly content: string;
+  /** The user's own id: the same message again is asked once. */
+  readonly clientId?: string | undefined;
+}
+
+export interface Asked {
+  readonly session: string;
+  readonly sequence: number;
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+  readonly duplicate: boolean;
+}
+
+export interface Attempt {
+  readonly session: string;
+  readonly question: number;
+  readonly attempt: number;
+}
+
+const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
+
+export async function ask(ports: Ports, answering: Answering, asker: Asker, input: AskInput): Promise<Asked | Refusal> {
+  const { host, conversations, settings } = ports;
+  const { tenant, user } = asker;
+  const { session: id, content, clientId } = input;
+  const row = await findSession(ports, asker, id);
+  if (row === null) return unknownSession(ports);
+  const refused =
+    closedProblem(ports, row) ?? (await spentProblem(ports, asker)) ?? (await busyProblem(ports, asker, id));
+  if (refused !== null) return refused;
+  const sent = await conversations.send({
+    tenant,
+    conversation: id,
+    sender: user,
+    clientId,
+    body: { content },
+    maxContent: settings.max_question,
+  });
+  if (host.isRefusal(sent)) return sent;
+  const { sequence, timestamp, duplicate } = sent;
+  await answer(ports, answering, asker, { row, question: sequence, isFurther: false });
+  return { session: id, sequence, timestamp, duplicate };
+}
+
+/** Another attempt at the last question, also of one that failed, was stopped or was interrupted. */
+export async function askAgain(
+  ports: Ports,
+  answering: Answering,
+  asker: Asker,
+  id: string,
+): Promise<Attempt | Refusal> {
+  const row = await findSession(ports, asker, id);
+  if (row === null) return unknownSession(ports);
+  const refused = closedProblem(ports, row) ?? (await spentProblem(ports, asker));
+  if (refused !== null) return refused;
+  const question = await lastQuestion(ports.database, { tenant: asker.tenant, session: id });
+  if (question === null) return ports.host.refuse('wrong_state', 'expected a session in which something was asked');
+  const key = await answer(ports, answering, asker, { row, question, isFurther: true });
+  return key === null ? busy(ports) : { session: id, question, attempt: key.attempt };
+}
+
+/** The answer ends where it is; what was said stays. @returns whether there was one */
+export async function stopAnswer(
+  ports: Ports,
+  answering: Answering,
+  asker: Asker,
+  id: string,
+): Promise<{ readonly wasRunning: boolean } | Refusal> {
+  if ((await findSession(ports, asker, id)) === null) return unknownSession(ports);
+  const running = await runningAttempt(ports.database, { tenant: asker.tenant, session: id });
+  if (running !== null) answering.wish('stop', running);
+  return { wasRunning: running !== null };
+}
+
+/** What is being answered, and the text so far to all who follow the session. */
+export async function current(
+  ports: Ports,
+  answering: Answering,
+  asker: Asker,
+  id: string,
+): Promise<{ readonly answer: Omit<Attempt, 'session'> | null } | Refusal> {
+  if ((await findSession(ports, asker, id)) === null) return unknownSession(ports);
+  const running = await runningAttempt(ports.database, { tenant: asker.tenant, session: id });
+  if (running === null) return { answer: null };
+  answering.wish('whole', running);
+  return { answer: { question: running.question, attempt: running.attempt } };
+}
+
+/** @returns `null` where it has one already */
+async function answer(
+  ports: Ports,
+  answering: Answering,
+  { tenant, user }: Asker,
+  { row, question, isFurther }: { readonly row: SessionRow; readonly question: number; readonly isFurther: boolean },
+): Promise<AnswerKey | null> {
+  const { host, conversations, settings, database } = ports;
+  const key = await beginAttempt(database, { tenant, session: row.id, question, user }, isFurther, host.clock.now());
+  if (key === null) return null;
+  const limit = Math.min(2 * settings.history_messages + 1, 100);
+  const page = await conversations.messages({ tenant, user }, { conversation: row.id, before: question + 1, limit });
+  const messages = host.isRefusal(page) ? [] : page.messages;
+  answering.begin(key, user, promptOf(settings, { clientName: row.client_name, context: row.context }, messages));
+  return key;
+}
+
+async function busyProblem(ports: Ports, { tenant }: Asker, session: string): Promise<Refusal | null> {
+  return (await runningAttempt(ports.database, { tenant, session })) === null ? null : busy(ports);
+}
+
+function busy({ host }: Pick<Ports, 'host'>): Refusal {
+  return host.refuse('wrong_state', 'expected a session whose last question is answered: wait, or stop the answer');
+}
+
+async function spentProblem({ host, database, settings }: Ports, asker: Asker): Promise<Refusal | null> {
+  const now = host.clock.now();
+  const { lastMinute, today } = await spentBy(database, asker, now);
+  if (lastMinute >= settings.messages_per_minute)
+    return host.refuse('rate_limited', `expected at most ${settings.messages_per_minute} messages a minute`, {
+      retryAfterMs: MINUTE_MS / settings.messages_per_minute,
+    });
+  if (settings.tokens_per_day === 0 || today < settings.tokens_per_day) return null;
+  return host.refuse('rate_limited', `expected at most ${settings.tokens_per_day} tokens a day, got ${today}`, {
+    retryAfterMs: DAY_MS - (now % DAY_MS),
+    details: { tokens: today, limit: settings.tokens_per_day },
+  });
+}

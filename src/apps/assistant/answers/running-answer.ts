@@ -1,0 +1,175 @@
+/** One answer on its way from the provider to those who read the session, and into its place among the messages. */
+import { isRefusal } from '../../../protocol/errors.ts';
+import type { JsonValue } from '../../../protocol/frames.ts';
+import { ProviderError, type Ending, type Piece, type Question, type Usage } from '../providers/provider.ts';
+import { ASSISTANT, type Ports } from '../ports.ts';
+import { LiveText, type Delta } from './live-text.ts';
+import { endAttempt, type AnswerKey, type Ended } from './records.ts';
+
+/** Why an answer ends before its end. */
+export type Stop = 'stopped' | 'interrupted';
+
+const NOTHING: Usage = { inputTokens: 0, outputTokens: 0 };
+
+export class RunningAnswer {
+  readonly key: AnswerKey;
+  /** Resolves when nothing of it is under way any more. */
+  readonly ended: Promise<void>;
+  private readonly ports: Ports;
+  private readonly owner: { readonly tenant: string; readonly user: string };
+  private readonly cut = new AbortController();
+  private readonly text: LiveText;
+  private readonly askedAt: number;
+
+  constructor(ports: Ports, key: AnswerKey, user: string, question: Question) {
+    this.ports = ports;
+    this.key = key;
+    this.owner = { tenant: key.tenant, user };
+    this.askedAt = ports.host.clock.elapsed();
+    const { merge_ms: mergeMs, max_answer: most } = ports.settings;
+    this.text = new LiveText({ mergeMs, most }, ports.host.scheduler, (delta) =>
+      this.tell({ event: 'answer.delta', ...delta }),
+    );
+    this.ended = this.run(question);
+  }
+
+  stop(why: Stop): void {
+    this.cut.abort(why);
+  }
+
+  /** For readers that have come since, or have missed something: those who have it all notice nothing new. */
+  tellWhole(): void {
+    const whole: Delta = { from: 0, text: this.text.whole };
+    this.tell({ event: 'answer.delta', ...whole });
+  }
+
+  private async run(question: Question): Promise<void> {
+    this.tell({
+      event: 'typing',
+      user: ASSISTANT,
+      isTyping: true,
+      until: this.ports.host.clock.now() + this.ports.settings.answer_ms,
+    });
+    const ended = await this.read(question);
+    try {
+      await this.finish(ended);
+    } catch (error) {
+      // The hold on it ends, and then it is interrupted.
+      this.ports.host.log.error('An answer could not be stored', { session: this.key.session, error: String(error) });
+      this.tell({ event: 'answer.end', status: 'interrupted' });
+    }
+    this.tell({ event: 'typing', user: ASSISTANT, isTyping: false });
+  }
+
+  private async read(question: Question): Promise<Ended & { readonly ending?: Ending }> {
+    let end: Extract<Piece, { kind: 'end' }> | null = null;
+    try {
+      for await (const piece of this.pieces(question)) {
+        if (piece.kind === 'end') end = piece;
+        else this.heard(piece.text);
+        if (this.text.isFull) break;
+      }
+      const { usage = NOTHING, ending = 'length' } = end ?? {};
+      return { status: 'done', usage, ending };
+    } catch (error) {
+      if (this.cut.signal.aborted) return { status: this.cut.signal.reason as Stop };
+      const failure = error instanceof ProviderError ? error.failure : 'garbage';
+      const { session, question: place } = this.key;
+      const detail = error instanceof Error ? error.message : 'no error';
+      this.ports.host.log.warn('No answer', {
+        session,
+        question: place,
+        provider: this.ports.provider.name,
+        failure,
+        detail,
+      });
+      return { status: 'failed', failure };
+    } finally {
+      this.text.end();
+    }
+  }
+
+  private pieces(question: Question): AsyncIterable<Piece> {
+    const { tenant, user } = this.owner;
+    const { signal } = this.cut;
+    const { shared, provider } = this.ports;
+    const ask = (given: AbortSignal): AsyncIterable<Piece> =>
+      provider.answer(question, AbortSignal.any([signal, given]), `${tenant}/${user}`);
+    return shared.read({ tenant, user, question }, ask, this.key.attempt > 1).pieces;
+  }
+
+  private heard(text: string): void {
+    if (this.text.isEmpty) this.ports.counts.firstDelta.observe(this.seconds());
+    this.text.add(text);
+  }
+
+  /** A message is stored where there is something to say, also half of it, and says itself that it is one. */
+  private async finish(ended: Ended & { readonly ending?: Ending }): Promise<void> {
+    const { counts, database, host } = this.ports;
+    const { status, failure, usage = NOTHING, ending } = ended;
+    const text = this.text.whole;
+    const message =
+      text.trim() === '' || status === 'interrupted' ? undefined : await this.store(text, { status, ending, usage });
+    const isFirst = await endAttempt(database, this.key, { ...ended, message }, host.clock.now());
+    if (!isFirst) return;
+    counts.answers.add(1, status);
+    counts.tokens.add(usage.inputTokens, 'input');
+    counts.tokens.add(usage.outputTokens, 'output');
+    counts.whole.observe(this.seconds());
+    this.tell({
+      event: 'answer.end',
+      status,
+      ...(failure !== undefined && { failure }),
+      ...(message !== undefined && { sequence: message }),
+    });
+  }
+
+  private async store(
+    content: string,
+    {
+      status,
+      ending,
+      usage,
+    }: { readonly status: Ended['status']; readonly ending: Ending | undefined; readonly usage: Usage },
+  ): Promise<number> {
+    const { conversations, settings, host } = this.ports;
+    const { tenant, session, question, attempt } = this.key;
+    const answer = {
+      question,
+      attempt,
+      status,
+      ...(ending !== undefined && { ending }),
+      model: settings.model,
+      inputTokens: usage.inputTokens,
+      outputTokens: usage.outputTokens,
+      tookMs: Math.round(host.clock.elapsed() - this.askedAt),
+    };
+    const sent = await conversations.send({
+      tenant,
+      conversation: session,
+      sender: ASSISTANT,
+      // A second try after an answer of the database that was lost finds the first.
+      clientId: `answer.${question}.${attempt}`,
+      body: { content, metadata: { answer } },
+      maxContent: settings.max_answer,
+    });
+    if (isRefusal(sent)) throw new Error(`${sent.reason}: ${sent.message}`);
+    return sent.sequence;
+  }
+
+  private seconds(): number {
+    return (this.ports.host.clock.elapsed() - this.askedAt) / 1_000;
+  }
+
+  private tell(payload: Readonly<Record<string, JsonValue>>): void {
+    const { host, conversations } = this.ports;
+    const { tenant, session, question, attempt } = this.key;
+    const about = payload['event'] === 'typing' ? {} : { question, attempt };
+    // Nobody keeps it: a reader that misses it asks for the text so far.
+    void host.publish(conversations.liveTopicOf(session), {
+      tenant,
+      from: ASSISTANT,
+      payload: { ...payload, ...about },
+    });
+  }
+}

@@ -1,0 +1,71 @@
+/** The assistant: sessions of users with a model, whose answers stream (docs/assistant.md). */
+import type { App } from '../app.ts';
+import type { Conversations } from '../conversations/public.ts';
+import type { Host } from '../host-api.ts';
+import { Answering } from './answers/answering.ts';
+import { SharedAnswers } from './answers/shared-answers.ts';
+import { assistantFrames } from './frames.ts';
+import type { Counts, Ports } from './ports.ts';
+import { guardedBy, providerOf } from './providers/chosen.ts';
+import type { Provider } from './providers/provider.ts';
+import { settings, type Settings } from './settings.ts';
+
+const MOST_KEPT_ANSWERS = 1_000;
+
+export interface Options {
+  /** In place of the one that the configuration names. */
+  readonly provider?: Provider;
+}
+
+/** For a program that has a provider of its own; the configuration has {@link app}. */
+export function assistant({ provider }: Options = {}): App<Settings> {
+  return {
+    name: 'assistant',
+    settings,
+    uses: ['conversations'],
+    database: { migrations: new URL('./migrations/', import.meta.url) },
+    start: (host, given) => {
+      const ports = portsOf(host, given, provider ?? providerOf(given, host.scheduler));
+      const answering = new Answering(ports, (event, handler) => host.on(event, handler));
+      host.gauge('answers_under_way', 'Answers that this node is making.', () => answering.size);
+      host.gauge(
+        'questions_waiting',
+        'Questions that wait for their turn at the provider.',
+        () => ports.provider.waiting,
+      );
+      return {
+        frames: assistantFrames(host, ports, answering),
+        health: () =>
+          ports.provider.state === 'closed'
+            ? { status: 'healthy' }
+            : { status: 'degraded', detail: `the provider ${ports.provider.name} does not answer` },
+        stop: () => answering.stop(),
+      };
+    },
+  };
+}
+
+export const app = assistant();
+
+function portsOf(host: Host, given: Settings, provider: Provider): Ports {
+  const { database } = host;
+  if (database === null) throw new Error('expected a database');
+  return {
+    host,
+    database,
+    conversations: host.used('conversations') as Conversations,
+    provider: guardedBy(provider, given, host),
+    shared: new SharedAnswers({ keepMs: given.cache_secs * 1_000, most: MOST_KEPT_ANSWERS }, host.clock),
+    settings: given,
+    counts: countsOf(host),
+  };
+}
+
+function countsOf(host: Host): Counts {
+  return {
+    answers: host.counter('answers_total', 'Answers by how they ended.', 'status'),
+    tokens: host.counter('tokens_total', 'Tokens of the model, asked and answered.', 'direction'),
+    firstDelta: host.histogram('first_delta_seconds', 'From the question to the first piece of its answer.'),
+    whole: host.histogram('answer_seconds', 'From the question to the end of its answer.'),
+  };
+}
