@@ -42,7 +42,12 @@ export interface OwnFacts {
     /** Of those that are kept. */
     readonly kinds: readonly FailureKind[];
   };
-  readonly limits: { readonly refused: Readonly<Record<string, number>>; readonly limited: Costs['limited'] };
+  readonly limits: {
+    readonly refused: Readonly<Record<string, number>>;
+    readonly limited: Costs['limited'];
+    /** Connections closed since the start, by close code. */
+    readonly closed: Readonly<Record<string, number>>;
+  };
   readonly costs: Omit<Costs, 'limited'>;
 }
 
@@ -82,7 +87,11 @@ export function ownFacts(
       dead_letters: deadLetters.total,
       kinds: kindsOf(deadLetters.list()),
     },
-    limits: { refused: Object.fromEntries(counters.rateLimited.counts), limited },
+    limits: {
+      refused: Object.fromEntries(counters.rateLimited.counts),
+      limited,
+      closed: Object.fromEntries(counters.closed.counts),
+    },
     costs,
   };
 }

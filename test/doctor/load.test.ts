@@ -76,6 +76,16 @@ test('who is refused by rates is named', async () => {
   );
 });
 
+test('a client that is cut off for a message that is too large', async () => {
+  const node = await start({ 'websocket.max_message_size': '2000' });
+  const client = await connect(node.port, { user: 'mallory' });
+  client.sendRaw('x'.repeat(8_001));
+  await client.closed;
+  expect((await of(LIMIT_CHECKS, node)).get('limits.cut-off')).toMatchObject(
+    saying('warn', /1 connections were cut off \(1009\): the client sent a message of more than four times/),
+  );
+});
+
 test('losses that clients were told of', async () => {
   const node = await start();
   const client = await connect(node.port, { user: 'alice' });

@@ -1,4 +1,4 @@
-/** Whom rates refuse. */
+/** Clients that rates refuse, and clients that the socket library cuts off. */
 import type { Check } from '../../check.ts';
 import { eachNode } from '../../each-node.ts';
 import { warn, type Observation } from '../../finding.ts';
@@ -27,4 +27,33 @@ const limitsRefused: Check = {
     ),
 };
 
-export const LIMIT_CHECKS: readonly Check[] = [limitsRefused];
+/** Close codes of clients that the socket library cut off, with what they sent. */
+const CUT_OFF: readonly (readonly [code: string, sent: string])[] = [
+  ['1009', 'a message of more than four times websocket.max_message_size'],
+  ['1007', 'a text that is not UTF-8'],
+  ['1002', 'what is no WebSocket frame'],
+];
+
+const limitsCutOff: Check = {
+  name: 'limits.cut-off',
+  looksAt: 'Connections that were cut off for what the client sent (close codes 1009, 1007, 1002), since the start.',
+  needs: ['admin'],
+  run: (patient) =>
+    eachNode(
+      patient,
+      ({ limits }): readonly Observation[] =>
+        CUT_OFF.flatMap(([code, sent]) => {
+          const count = limits?.closed?.[code] ?? 0;
+          if (count === 0) return [];
+          return [
+            warn(
+              `${count} connections were cut off (${code}): the client sent ${sent}`,
+              'the log has "Client cut off for what it sent" with the user: correct that client',
+            ),
+          ];
+        }),
+      () => 'no client was cut off for what it sent',
+    ),
+};
+
+export const LIMIT_CHECKS: readonly Check[] = [limitsRefused, limitsCutOff];
