@@ -11,6 +11,7 @@ export const NEEDS = {
   url: 'the way of clients (--url wss://…)',
   page: 'the origin of a page (--page https://…)',
   tokens: 'a token (--token JWT)',
+  idle: 'the seconds that a connection may be silent (--idle SECS)',
   manifests: 'Kubernetes manifests (--manifests DIR)',
 } as const;
 export type Need = keyof typeof NEEDS;
@@ -39,5 +40,6 @@ const IS_THERE: Readonly<Record<Need, (patient: Patient) => boolean>> = {
   url: ({ urls }) => urls.length > 0,
   page: ({ page }) => page !== null,
   tokens: ({ tokens }) => tokens.length > 0,
+  idle: ({ idleMs }) => idleMs > 0,
   manifests: ({ manifests }) => manifests !== null,
 };

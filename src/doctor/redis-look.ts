@@ -38,6 +38,12 @@ export async function redisLooks(patient: Patient): Promise<readonly RedisLooked
   return here === null ? [] : [here];
 }
 
+/** Whether Redis can be reached from this machine and refuses user or password that the configuration has. */
+export async function loginRefusedHere(patient: Patient): Promise<boolean> {
+  const look = await lookFromHere(patient);
+  return look?.facts.problem?.cause === 'password';
+}
+
 /** From here: once in an examination. @returns `null` without a `redis.url` */
 function lookFromHere(patient: Patient): Promise<RedisLooked | null> {
   let look = direct.get(patient);

@@ -80,6 +80,17 @@ describe('while nodes run', () => {
     await eventually(async () => (await health(node))['status'] === 'healthy', 'it to be healthy again');
   });
 
+  test('its password was changed, and connections of before live on: told before they break', async () => {
+    const redis = await startRedis();
+    const node = await nodeOn(redis.url);
+    await redis.redis.config('SET', 'requirepass', 'another');
+    expect(await health(node)).toMatchObject({ status: 'healthy' });
+    expect(await findingsOf(redisCondition, { url: node.url, settings: { 'redis.url': redis.url } })).toMatchObject([
+      { level: 'ok' },
+      { level: 'warn', says: expect.stringMatching(/^Redis refuses user or password of redis\.url/) as string },
+    ]);
+  });
+
   test('its password is another', SLOW_TEST, async () => {
     const redis = await startRedis();
     const node = await nodeOn(redis.url);

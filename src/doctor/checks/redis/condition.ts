@@ -1,7 +1,7 @@
 /** Whether Redis can be used, and if not, for which of the many reasons. */
 import type { Check } from '../../check.ts';
 import { fail, ok, warn, type Observation } from '../../finding.ts';
-import { redisLooks, type RedisLooked } from '../../redis-look.ts';
+import { loginRefusedHere, redisLooks, type RedisLooked } from '../../redis-look.ts';
 
 /** Reasons that nobody loses anything for yet. */
 const BEARABLE: ReadonlySet<string> = new Set(['slow', 'loading']);
@@ -10,7 +10,20 @@ export const redisCondition: Check = {
   name: 'redis.condition',
   looksAt: 'Whether Redis answers, takes the password, is fit, has room, is fast, and was not emptied; if not, why.',
   needs: ['redis'],
-  run: async (patient) => (await redisLooks(patient)).map((look) => judged(look, patient.clock.now())),
+  run: async (patient) => {
+    const looks = await redisLooks(patient);
+    const found = looks.map((look) => judged(look, patient.clock.now()));
+    // Connections outlive a change of the password: nodes notice it when they connect anew.
+    const isFit = looks.every(({ facts }) => facts.problem?.cause !== 'password' && facts.state !== 'connecting');
+    if (patient.views === null || !isFit || !(await loginRefusedHere(patient))) return found;
+    return [
+      ...found,
+      warn(
+        'Redis refuses user or password of redis.url as the configuration here has it; nodes that have others, or connections of before a change, go on until they connect anew',
+        'if somebody changed the password: correct it in redis.url, and start the nodes anew, one by one',
+      ),
+    ];
+  },
 };
 
 function judged({ who, facts }: RedisLooked, now: number): Observation {

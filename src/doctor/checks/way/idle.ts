@@ -10,11 +10,8 @@ export const wayIdle: Check = {
   name: 'way.idle',
   looksAt:
     'With `--idle SECS`: whether a silent connection lives so long, and if not, who ended it after how many seconds, against the pings of the node.',
-  needs: ['url', 'tokens'],
-  run: async (patient) => {
-    if (patient.idleMs === 0) return [];
-    return (await Promise.all(waysOf(patient).map((way) => judged(way, patient)))).flat();
-  },
+  needs: ['url', 'tokens', 'idle'],
+  run: async (patient) => (await Promise.all(waysOf(patient).map((way) => judged(way, patient)))).flat(),
 };
 
 async function judged(way: Way, patient: Patient): Promise<readonly Observation[]> {
