@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { ApplicationDatabase } from '../../database/database.ts';
 import { rigOf } from './messages/test-rig.ts';
 import { Relay } from './relay.ts';
-import { senderOf, type Sender, type Sending, type Sent, type Unsent } from './sending.ts';
+import type { Sending } from './sending-batch.ts';
+import { senderOf, type Sender, type Sent, type Unsent } from './sending.ts';
 import { createConversation, markAppended, readPage, unappended } from './store.ts';
 
 const T = '';

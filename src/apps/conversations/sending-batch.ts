@@ -1,5 +1,20 @@
 /** Messages of one call as the columns of its function: what several have in common, conversation and sender, is told once. */
-import type { Sending } from './sending-message.ts';
+export interface Sending {
+  readonly tenant: string;
+  readonly conversation: string;
+  readonly sender: string;
+  /** The sender's own id; without, every message is a new one. */
+  readonly clientId: string | null;
+  /** JSON text, without `n`. */
+  readonly payload: string;
+  /** The message that it answers, and the first of its thread. */
+  readonly parent?: number | null;
+  readonly thread?: number | null;
+  /** It needs the right to upload, too. */
+  readonly hasUploads?: boolean;
+  /** Comes from a backend, which is no member. */
+  readonly isService?: boolean;
+}
 
 /** Of a conversation in the batch. */
 interface Talk {
@@ -71,7 +86,7 @@ export class SendingBatch {
     return talk;
   }
 
-  /** A user with other rights is another sender. */
+  /** A user that sends with other rights, too, has a place for each. */
   private senderOf({ place, senders }: Talk, { sender: user, hasUploads = false, isService = false }: Sending): Sender {
     const key = hasUploads || isService ? `${hasUploads}${isService}/${user}` : `/${user}`;
     const there = senders.get(key);

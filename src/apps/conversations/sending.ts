@@ -6,10 +6,7 @@
  */
 import type { Database } from '../../database/database.ts';
 import type { GroupCommit } from '../../database/group-commit.ts';
-import type { Sending } from './sending-message.ts';
-import { SendingBatch } from './sending-batch.ts';
-
-export type { Sending };
+import { SendingBatch, type Sending } from './sending-batch.ts';
 
 export interface Sent {
   readonly epoch: string;
