@@ -9,13 +9,13 @@ import { expectDescriptors, expectWritable } from './load-files.ts';
 import { version } from './version.ts';
 
 /** Other flags would say nothing beside --calibrate. */
-const OWN = ['calibrate', 'quick', 'out', 'redis'];
+const OWN: ReadonlySet<string> = new Set(['calibrate', 'quick', 'out', 'redis']);
 /** Connections that are open beside the crowd. */
 const OTHER_PEERS = 300;
 
 /** @throws UsageError */
 export async function runCalibration(args: Arguments, names: readonly string[]): Promise<ExitCode> {
-  const stranger = names.find((name) => !OWN.includes(name) && (args.text(name) !== undefined || args.flag(name)));
+  const stranger = names.find((name) => !OWN.has(name) && (args.text(name) !== undefined || args.flag(name)));
   if (stranger !== undefined)
     throw new UsageError(
       `expected --calibrate with --quick, --out and --redis only, got --${stranger}: it chooses its load itself`,

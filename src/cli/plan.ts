@@ -51,13 +51,13 @@ function readText(file: string): string {
 }
 
 function json(made: Plan, source: object, figures: object): string {
-  const { target, parts, limits, valueOf } = made;
+  const { target, parts, limits } = made;
   const shown = <T extends { readonly formula: string }>(row: T): T & { numbers: string } => ({
     ...row,
     numbers: inNumbers(row.formula, made),
   });
   const assumptions = Object.fromEntries(
-    Object.entries(ASSUMPTIONS).map(([name, assumption]) => [name, { ...assumption, value: valueOf(name) }]),
+    Object.entries(ASSUMPTIONS).map(([name, assumption]) => [name, { ...assumption, value: made.valueOf(name) }]),
   );
   const quantities = parts.flatMap(({ title, quantities: rows }) =>
     rows.map((row) => ({ part: title, ...shown(row) })),

@@ -88,7 +88,7 @@ export function evaluate(expression: Expression, valueOf: (name: string) => numb
       return valueOf(expression.name);
     case 'operation':
       return operated(expression.sign, evaluate(expression.left, valueOf), evaluate(expression.right, valueOf));
-    case 'call': {
+    default: {
       const inputs = expression.inputs.map((input) => evaluate(input, valueOf));
       return expression.name === 'ceil' ? roundedUp(inputs[0] ?? 0) : Math[expression.name](...inputs);
     }
@@ -117,7 +117,7 @@ export function namesIn(expression: Expression): string[] {
       return [expression.name];
     case 'operation':
       return [...new Set([...namesIn(expression.left), ...namesIn(expression.right)])];
-    case 'call':
+    default:
       return [...new Set(expression.inputs.flatMap(namesIn))];
   }
 }

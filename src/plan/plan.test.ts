@@ -28,7 +28,7 @@ function dimensionOf(expression: Expression): readonly [number, number] | null {
     }
     case 'call':
       return alike(expression.inputs.map(dimensionOf));
-    case 'operation': {
+    default: {
       const [left, right] = [dimensionOf(expression.left), dimensionOf(expression.right)];
       if (expression.sign === '+' || expression.sign === '−') return alike([left, right]);
       const [[bytes, seconds], [more, longer]] = [left ?? [0, 0], right ?? [0, 0]];

@@ -58,7 +58,7 @@ export function formatted(value: number, unit: Unit): string {
       return `${figures(value * 100)} %`;
     case 'times':
       return `${figures(value)} ×`;
-    case 'count':
+    default:
       return figures(value);
   }
 }

@@ -56,7 +56,7 @@ export async function startOwnRedis(): Promise<RedisServer | null> {
 
 /** @throws Error when it does not answer, or is none that one connection can ask */
 export async function namedRedis(url: string): Promise<RedisServer> {
-  if (!/^redis:\/\//.test(url))
+  if (!url.startsWith('redis://'))
     throw new Error(`expected --redis like redis://host:6379 (one server, without TLS), got ${JSON.stringify(url)}`);
   await usageOf(url);
   return {
