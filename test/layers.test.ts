@@ -48,7 +48,7 @@ const NAMES_REDIS: readonly RegExp[] = [
   /^cli\/storage\/(build|storage)\.ts$/,
   // Checks of what a server uses, by the name of what they look at.
   /^doctor\/check\.ts$/,
-  /^doctor\/checks\/(redis\/|nodes\/|all\.ts$)/,
+  /^doctor\/checks\/(redis\/|nodes\/|deliveries\/|host\/|manifests\/|all\.ts$)/,
   // Plans size Redis beside the nodes, and calibrations measure it.
   /^(plan|load\/calibrate)\//,
   /^cli\/(sessions|simulate|verbs|plan-options|plan|load-options|calibrate)\.ts$/,

@@ -4,7 +4,7 @@ import { openArrivals, openIdle } from './arrival-probe.ts';
 import type { Contest } from './contest.ts';
 import { FanOutProbe, type FanOutShape } from './fan-out-probe.ts';
 import { openRoundTrips } from './round-trip-probe.ts';
-import { openRooms } from './rooms-probe.ts';
+import { openRooms, openRoomsOnRedis } from './rooms-probe.ts';
 import { openStall } from './stall-probe.ts';
 import { openStorm } from './storm-probe.ts';
 
@@ -12,6 +12,7 @@ const ARRIVALS = 1_500;
 const IDLE = 8_000;
 const STORM = 2_000;
 const SMALL = 200;
+const PAYLOAD = 128;
 
 export const CONTESTS: readonly Contest[] = [
   fanOut('w1', 'W1: 1 topic × 1,000, 64 in flight, JSON', one('signalbox-json', 64)),
@@ -70,6 +71,11 @@ export const CONTESTS: readonly Contest[] = [
   roomsOf(2, 100),
   roomsOf(1, 200),
   roomsOf(10, 20),
+  {
+    ...roomsOf(2, 100),
+    title: 'W7: 100 rooms of 2 on Redis, JSON',
+    open: (checkout) => openRoomsOnRedis(checkout, { members: 2, rooms: 100, payloadBytes: PAYLOAD }),
+  },
 ];
 
 function roomsOf(members: number, rooms: number): Contest {
@@ -79,7 +85,7 @@ function roomsOf(members: number, rooms: number): Contest {
     figures: { 'publications per CPU-s': 'more' },
     pairs: 8,
     warmUpSlices: 2,
-    open: (checkout) => openRooms(checkout, { members, rooms, payloadBytes: 128 }),
+    open: (checkout) => openRooms(checkout, { members, rooms, payloadBytes: PAYLOAD }),
   };
 }
 

@@ -1,5 +1,4 @@
-/** What stores of messages are held against: the client library of PostgreSQL alone, with the same batches, in slices that alternate. */
-import type { Pool } from 'pg';
+/** What stores of messages are held against: the library of the database alone, with the same batches, in slices that alternate. */
 import { systemClock as clock } from '../../src/telemetry/system-clock.ts';
 import { median } from '../statistics.ts';
 
@@ -26,8 +25,15 @@ export function columns(messages: readonly Message[]): string[][] {
   ];
 }
 
-export async function makeBareTable(pool: Pool): Promise<void> {
-  await pool.query(`drop table if exists bench_messages; ${TABLE}`);
+/** The library of the database alone. */
+export interface Bare {
+  readonly name: string;
+  query(text: string, values?: unknown[]): Promise<unknown>;
+}
+
+export async function makeBareTable(bare: Bare): Promise<void> {
+  await bare.query('drop table if exists bench_messages');
+  await bare.query(TABLE);
 }
 
 /**
@@ -35,7 +41,7 @@ export async function makeBareTable(pool: Pool): Promise<void> {
  * @returns a line with the rates of both, and the median ratio of neighbouring slices
  */
 export async function againstBare(
-  pool: Pool,
+  library: Bare,
   name: string,
   turn: () => readonly Message[],
   store: (messages: readonly Message[]) => Promise<unknown>,
@@ -54,11 +60,11 @@ export async function againstBare(
   const bare: number[] = [];
   const stored: number[] = [];
   for (let at = 0; at < SLICES; at += 1) {
-    bare.push(await slice((messages) => pool.query(INSERT, columns(messages))));
+    bare.push(await slice((messages) => library.query(INSERT, columns(messages))));
     stored.push(await slice(store));
   }
   const rate = (spent: readonly number[]): number => Math.round(count / median(spent));
   // The first slices warm both up.
   const ratio = median(bare.slice(1).map((spent, at) => spent / (stored[at + 1] ?? spent)));
-  return `${count / TURNS} messages a turn: pg alone ${rate(bare)}/s, ${name} ${rate(stored)}/s, ratio ${ratio.toFixed(2)}`;
+  return `${count / TURNS} messages a turn: ${library.name} alone ${rate(bare)}/s, ${name} ${rate(stored)}/s, ratio ${ratio.toFixed(2)}`;
 }

@@ -31,7 +31,8 @@ const pool = new Pool({
   database: address.database,
   password: address.password ?? '',
 });
-await makeBareTable(pool);
+const bare = { name: 'pg', query: (text: string, values?: unknown[]) => pool.query(text, values) };
+await makeBareTable(bare);
 const limits = { max: 20, idleMs: 30_000, connectTimeoutMs: 2_000, statementTimeoutMs: 10_000, maxWaiting: 1_000 };
 const driver = new PostgresqlDriver({ address, applicationName: 'bench', ...limits });
 const link = new DatabaseLink(driver, { clock, scheduler, log: silentLog, prepare: async () => [] });
@@ -47,7 +48,7 @@ const group = database.groupCommit<Message, string>({
     return rows.map((row) => row.client_id);
   },
 });
-const line = await againstBare(pool, 'group commit', turn, (messages) =>
+const line = await againstBare(bare, 'group commit', turn, (messages) =>
   Promise.all(messages.map((message) => group.put(message))),
 );
 await pool.query('drop table bench_messages');

@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { LeanSocket } from '../../src/load/lean-socket.ts';
 import { startSignalbox } from '../servers.ts';
+import { sendSteadily } from '../steady.ts';
 import { benchToken } from '../tokens.ts';
 import { Arrivals } from './arrivals.ts';
 import { median, pause, quantile, RedisProcess } from './redis-process.ts';
@@ -21,8 +22,6 @@ const seconds = Number(values.seconds);
 const rounds = Number(values.rounds);
 
 const TOPICS = 50;
-/** Publishes are sent in steps of this many ms, as a crowd of clients would. */
-const STEP_MS = 1;
 const SENT_AT = '"at":';
 /** What has not come so long after the last publish is missing. */
 const SETTLE_MS = 10_000;
@@ -58,22 +57,14 @@ publisher.destroy();
 await Promise.all([a.stop(), b.stop()]);
 await redis.end();
 
-/** By the clock and not by a timer's count: a late timer makes up for what it missed. */
-async function publishFor(duration: number): Promise<number> {
-  const started = performance.now();
-  let sent = 0;
-  while (performance.now() - started < duration * 1_000) {
-    const due = Math.floor(((performance.now() - started) / 1_000) * rate);
-    for (; sent < due; sent += 1) {
-      const topic = topics[sent % TOPICS];
-      const padding = 'x'.repeat(150);
-      publisher.send(
-        `{"type":"Broadcast","data":{"topic":"${topic}","payload":{${SENT_AT}${performance.now()},"p":"${padding}"}}}`,
-      );
-    }
-    await pause(STEP_MS);
-  }
-  return sent;
+function publishFor(duration: number): Promise<number> {
+  return sendSteadily({ rate, seconds: duration }, (number) => {
+    const topic = topics[number % TOPICS];
+    const padding = 'x'.repeat(150);
+    publisher.send(
+      `{"type":"Broadcast","data":{"topic":"${topic}","payload":{${SENT_AT}${performance.now()},"p":"${padding}"}}}`,
+    );
+  });
 }
 
 function arrived(bytes: Buffer, start: number, end: number): void {

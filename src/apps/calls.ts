@@ -22,6 +22,7 @@ type Part =
   | 'connecting'
   | 'hook'
   | 'event'
+  | 'background'
   | 'gauge'
   | 'health'
   | 'dead letters'
@@ -157,12 +158,18 @@ const DATABASE_RETRY_MS = 1_000;
 
 function unavailable({ part, given }: Called, error: unknown): Refusal | null {
   if (error instanceof BodyError) return error.refusal;
+  // The link to the database says so, and the work comes again.
+  if (part === 'background' && error instanceof DatabaseError) return error.isTemporary ? away(error) : null;
   if (!(error instanceof DatabaseError) || !ASKED.has(part)) return null;
   if (error.sqlState === NOT_A_TEXT) return refuseUnkept(given ?? []);
   if (!error.isTemporary) return null;
-  if (error.problem === 'unknown')
-    return refusal('outcome_unknown', 'the database did not say whether it was stored', DATABASE_RETRY_MS);
-  return refusal('database_unavailable', `the database could not do it now: ${error.problem}`, DATABASE_RETRY_MS);
+  return away(error);
+}
+
+function away({ problem }: DatabaseError): Refusal {
+  return problem === 'unknown'
+    ? refusal('outcome_unknown', 'the database did not say whether it was stored', DATABASE_RETRY_MS)
+    : refusal('database_unavailable', `the database could not do it now: ${problem}`, DATABASE_RETRY_MS);
 }
 
 function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {

@@ -97,6 +97,13 @@ export interface Host {
   /** Decisions have changed: of one user, on one topic or pattern, or all of a tenant. Ends memory and live subscriptions on every node. */
   rightsChanged(whose: RightsOf): Promise<Reached>;
 
+  /**
+   * Work that no caller waits for: a throw is a dead letter, a metric and a log line, and never ends the process. While the database
+   * is away it is none of these. Resolves at its end, and never rejects.
+   * @param name which work it is, for operators
+   */
+  background(name: string, work: () => Promise<unknown>): Promise<void>;
+
   /** Tells the application's instances on all nodes, this one included. At most 64 KiB; lost where a node does not hear it. */
   emit(event: string, data: JsonValue): void;
   on(event: string, handler: (data: JsonValue, from: { readonly node: string }) => void): void;

@@ -53,6 +53,8 @@ export function hostOf(calls: Calls, log: Log, ports: OneHostPorts, phase: Phase
     ...messagesOf(name, context, phase),
     ...peopleOf(bus),
     tokenIssuer: ports.tokenIssuer,
+    background: (name, work) =>
+      new Promise((resolve) => calls.run({ part: 'background', name, deadlineMs: null }, work, () => resolve())),
     emit: (event, data) => {
       const size = JSON.stringify(data)?.length ?? 0;
       if (size === 0 || size > MAX_EVENT)

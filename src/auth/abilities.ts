@@ -21,7 +21,7 @@ export interface Abilities {
   readonly given: readonly { readonly name: string; readonly subscribe: Denial | null }[];
 }
 
-export const OTHER_TOPICS = 'any-other-topic';
+const OTHER_TOPICS = 'any-other-topic';
 
 export function abilitiesOf(rights: Rights, principal: Principal): Abilities {
   const { topics, subscribe = [] } = principal;

@@ -5,11 +5,12 @@ import { FULL, QUICK } from '../load/calibrate/rig.ts';
 import { FIGURE_NAMES, FIGURES } from '../plan/figures.ts';
 import { formatted } from '../plan/units.ts';
 import { UsageError, type Arguments, type ExitCode } from './command.ts';
+import { OF_CALIBRATION } from './load-options.ts';
 import { expectDescriptors, expectWritable } from './load-files.ts';
 import { version } from './version.ts';
 
 /** Other flags would say nothing beside --calibrate. */
-const OWN: ReadonlySet<string> = new Set(['calibrate', 'quick', 'out', 'redis']);
+const OWN: ReadonlySet<string> = new Set(['calibrate', ...OF_CALIBRATION]);
 /** Connections that are open beside the crowd. */
 const OTHER_PEERS = 300;
 

@@ -241,3 +241,6 @@ function oneOf<Choice extends string>(read: Read, name: string, choices: readonl
     throw new UsageError(`expected --${name} ${choices.join(' or ')}, got ${JSON.stringify(text)}`);
   return choice;
 }
+
+/** Options that only --calibrate has. */
+export const OF_CALIBRATION: readonly string[] = ['quick', 'out', 'redis'];

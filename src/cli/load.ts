@@ -1,8 +1,6 @@
 /** `signalbox load`: puts load on a server and checks what it delivers. */
 import { UsageError, type Command, type ExitCode } from './command.ts';
-import { LOAD_OPTIONS } from './load-options.ts';
-
-const OF_CALIBRATION = ['quick', 'out', 'redis'];
+import { LOAD_OPTIONS, OF_CALIBRATION } from './load-options.ts';
 
 export const load: Command = {
   name: 'load',

@@ -3,7 +3,7 @@ import type { Session } from './driver.ts';
 import { schemaOf, type MigrationSet } from './migration.ts';
 import { migrationStatus } from './migrate.ts';
 
-export interface LongStatement {
+interface LongStatement {
   readonly pid: number;
   readonly who: string;
   readonly state: string;
@@ -65,7 +65,7 @@ export async function lookAtDatabase(
     ),
   }));
   return {
-    version: String(state?.['version'] ?? ''),
+    version: textOf(state?.['version']),
     bytes: Number(state?.['bytes'] ?? 0),
     latency_ms: Math.round(latency * 10) / 10,
     connections: Number(state?.['connections'] ?? 0),
@@ -87,7 +87,7 @@ function indexesOf({ app, migrations }: MigrationSet): readonly string[] {
 }
 
 function longOf(row: Readonly<Record<string, unknown>>): LongStatement {
-  const blockers = String(row['blockers'] ?? '');
+  const blockers = textOf(row['blockers']);
   return {
     pid: Number(row['pid']),
     who: String(row['who']),
@@ -96,4 +96,8 @@ function longOf(row: Readonly<Record<string, unknown>>): LongStatement {
     verb: /^\w{1,20}/.exec(String(row['verb']))?.[0]?.toLowerCase() ?? '',
     blocked_by: blockers === '' ? [] : blockers.split(',').map(Number),
   };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }

@@ -1,2 +1,2 @@
-/** What a node says of what its topics are kept in, where that is Redis. */
+/** The part of a node's facts that is about Redis. */
 export type { RedisFacts as BrokerFacts } from '../redis/link-facts.ts';

@@ -1,5 +1,5 @@
 /** Redis as a node sees it, or as this machine does when no node can be asked: with its own connection, for one look. */
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
 import { parseRedisUrl, type RedisAddress } from '../config/redis-url.ts';
 import { connectCommands } from '../redis/connection.ts';
 import { failureOf } from '../redis/failure.ts';
@@ -14,7 +14,7 @@ import { factsOf } from './facts.ts';
 import type { Patient } from './patient.ts';
 
 export interface RedisLooked {
-  /** Who looked: a node, or this machine. */
+  /** The name of a node, or this machine. */
   readonly who: string;
   readonly facts: RedisFacts;
 }

@@ -1,4 +1,4 @@
-/** What a running node knows of itself and other views do not say: queues, losses, failures by kind, and what costs most. */
+/** Facts of a running node that other views do not say: queues, losses, failures by kind, and what costs most. */
 import type { DeadLetter } from '../actor/dead-letters.ts';
 import type { Histogram } from '../telemetry/counters.ts';
 import { costsOf, type Costs } from './costs.ts';
@@ -6,7 +6,7 @@ import type { OutsideGauges } from './gauges.ts';
 import { readGauges } from './gauges.ts';
 import type { Node } from './node.ts';
 
-export interface QueueFacts {
+interface QueueFacts {
   readonly messages: number;
   readonly bytes: number;
   readonly bytes_limit: number;
@@ -19,7 +19,7 @@ export interface QueueFacts {
   readonly written_within_ms: { readonly p50: number | null; readonly p99: number | null };
 }
 
-export interface FailureKind {
+interface FailureKind {
   readonly actor: string;
   readonly message: string;
   readonly error: string;
@@ -122,6 +122,8 @@ function messageKind(message: string | null): string {
 /** The name of the error and where it was thrown. */
 function errorKind(error: string): string {
   const [, name = 'Error'] = /^(\w{1,64})/.exec(error) ?? [];
-  const [, place = ''] = /\n\s+at (?:.*\()?(?:file:\/\/)?[^()\n]*?([^/()\n]+:\d+):\d+\)?/.exec(error) ?? [];
+  const [, file, line] =
+    /\n\s+at (?:.*\()?(?:file:\/\/)?[^()\n]*?([^/()\n?]+)(?:\?[^:()\n]*)?:(\d+):\d+\)?/.exec(error) ?? [];
+  const place = file === undefined ? '' : `${file}:${line ?? ''}`;
   return place === '' ? name : `${name} at ${place}`;
 }

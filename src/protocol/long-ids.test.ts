@@ -1,5 +1,5 @@
 /** Ids of messages that are too long to be read. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
 import { idOfLongJson } from './json-head.ts';

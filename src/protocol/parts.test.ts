@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { joinParts } from './parts.ts';
+import { joinParts, joinPartsToKeep } from './parts.ts';
 
 const part = fc.string({ unit: fc.constantFrom('\n', ':', '/', '0', '1', '2', 'a', '{', '}', ' '), maxLength: 4 });
 const lists = fc.array(part, { maxLength: 4 });
@@ -9,6 +9,7 @@ test('two lists of parts make the same key only when they are the same', () => {
   fc.assert(
     fc.property(lists, lists, (left, right) => {
       expect(joinParts(...left) === joinParts(...right)).toBe(JSON.stringify(left) === JSON.stringify(right));
+      expect(joinPartsToKeep(...left)).toBe(joinParts(...left));
     }),
     { numRuns: 5_000 },
   );

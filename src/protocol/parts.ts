@@ -7,3 +7,8 @@ export function joinParts(...parts: readonly string[]): string {
   for (const part of parts) joined += `${part.length}:${part}`;
   return joined;
 }
+
+/** The same as a key that is kept: text that is put together piece by piece keeps its pieces, five times as much memory. */
+export function joinPartsToKeep(...parts: readonly string[]): string {
+  return parts.map((part) => `${part.length}:${part}`).join('');
+}

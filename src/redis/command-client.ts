@@ -3,18 +3,13 @@ import { Cluster, type Redis } from 'ioredis';
 import type { Scheduler } from '../telemetry/clock.ts';
 import { connectCommands, type ConnectionOptions } from './connection.ts';
 import { failureOf, NOT_CONNECTED, TIMED_OUT } from './failure.ts';
+import type { Command, Results, Sendable } from './command.ts';
 import { Pipe } from './pipe.ts';
-import { flatArguments, type Arguments } from './resp.ts';
+import { flatArguments } from './resp.ts';
 
 export { isFailure } from './failure.ts';
 
-export type Command = readonly [name: string, ...args: (string | number)[]];
-
-/** A command that may have arguments encoded already. */
-export type Sendable = readonly [name: string, ...args: (string | number | Arguments)[]];
-
-/** One result or {@link RedisFailure} for each command. */
-export type Results = readonly unknown[];
+export type { Command, Results, Sendable };
 
 export interface ClientEvents {
   ready(): void;

@@ -72,8 +72,9 @@ export async function lookAgain(subject: Examined): Promise<Verdict> {
   return fitness instanceof Error ? { kind: 'unknown', why: fitness.message } : belonging(subject, fitness);
 }
 
-async function belonging({ writer, keys, deployment, vitals, name }: Examined, fitness: Fitness): Promise<Verdict> {
-  const { problem, born } = await markDeployment(writer, keys, deployment, name());
+async function belonging(subject: Examined, fitness: Fitness): Promise<Verdict> {
+  const { writer, keys, deployment, vitals } = subject;
+  const { problem, born } = await markDeployment(writer, keys, deployment, subject.name());
   vitals.marked(born);
   return problem === null ? verdictOf(fitness) : unfit('foreign', problem);
 }

@@ -39,13 +39,11 @@ export async function linkFacts(link: RedisLink, clock: Clock, scheduler: Schedu
 function deepLook(link: RedisLink, clock: Clock, scheduler: Scheduler): Promise<DeepLook | null> {
   return new Promise((resolve) => {
     const late = scheduler.after(DEEP_MS, () => resolve(null));
-    const done = (look: DeepLook | null): void => {
-      late.cancel();
-      resolve(look);
-    };
     lookDeeper(
       (command) => link.askAll(command),
       () => clock.now(),
-    ).then(done, () => done(null));
+    )
+      .then(resolve, () => resolve(null))
+      .finally(() => late.cancel());
   });
 }

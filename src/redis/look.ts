@@ -24,7 +24,7 @@ export interface RedisServerFacts {
   readonly is_cluster: boolean;
 }
 
-export interface SlowCommand {
+interface SlowCommand {
   readonly command: string;
   readonly ms: number;
   /** Milliseconds since 1970. */
@@ -32,7 +32,7 @@ export interface SlowCommand {
 }
 
 /** Nodes that listen on this Redis under one prefix and database number. */
-export interface Neighbours {
+interface Neighbours {
   readonly prefix: string;
   readonly database: number;
   readonly nodes: number;

@@ -44,7 +44,7 @@ export class MessageReader {
         isWhole = this.readOne(at);
         isRead = true;
       } finally {
-        // What stands behind a failure is read all the same.
+        // Messages behind one that failed are read all the same.
         if (!isRead && this.at > at) this.readAll();
       }
     }

@@ -3,7 +3,7 @@
  * without the library, which goes on opening, closing and watching the connection.
  */
 import type { Socket } from 'node:net';
-import type { Results, Sendable } from './command-client.ts';
+import type { Results, Sendable } from './command.ts';
 import { failureOf, isFailure, NOT_CONNECTED } from './failure.ts';
 import { encodeCommand, ReplyReader, UNFINISHED } from './resp.ts';
 import { takeOver } from './take-over.ts';
@@ -60,7 +60,7 @@ export class Pipe {
         done.answered(done.results);
         isAnswered = true;
       } finally {
-        // What stands behind a failure is answered all the same.
+        // Calls behind one that failed are answered all the same.
         if (!isAnswered) this.answerAll();
       }
     }

@@ -1,6 +1,6 @@
 /** What can be wrong with Redis, in words for operators. Addresses and what Redis itself says stand in the log. */
 
-export type ProblemCause =
+type ProblemCause =
   | 'refused'
   | 'unknown_host'
   | 'silent'

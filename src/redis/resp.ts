@@ -5,7 +5,7 @@
  */
 import { failureOf } from './failure.ts';
 
-/** What there is of the next reply is not all of it. */
+/** The bytes of the next reply have not all come. */
 export const UNFINISHED = Symbol('unfinished');
 
 const CR = 13;

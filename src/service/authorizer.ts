@@ -6,6 +6,7 @@
 import type { Principal } from '../auth/principal.ts';
 import type { Action } from '../auth/rights.ts';
 import type { Refusal } from '../protocol/errors.ts';
+import type { Remainder } from '../telemetry/round.ts';
 import type { RightsChange } from './rights-change.ts';
 import type { TopicOwners } from './topic-owners.ts';
 
@@ -24,4 +25,8 @@ export interface Authorizer {
   useOwners(owners: TopicOwners): void;
   /** Forgets what may have changed, and asks anew what is being asked: an answer under way may be of before. */
   rightsChanged(change: RightsChange): void;
+  /** Whether a round of {@link sweep} goes on in another turn. */
+  readonly isSweeping: boolean;
+  /** Forgets answers that hold no more, of as many as one turn has time for: a user that does nothing costs nothing. */
+  sweep(): Remainder;
 }

@@ -56,6 +56,19 @@ test('an answer holds for the time that it names', () => {
   expect(asked).toEqual(['subscribe']);
 });
 
+test('answers that hold no more are forgotten although nobody asks, a part at a time, and the others stay', () => {
+  const { clock, decisions } = scene(undefined);
+  const askFor = (name: string): void => decisions.ask(alice, 'subscribe', name, () => {});
+  for (let at = 0; at < 10; at += 1) askFor(`old.${at}`);
+  clock.advance(30_000);
+  askFor('young');
+  clock.advance(30_000);
+  expect(decisions.size).toBe(11);
+  expect([decisions.sweep(6), decisions.size, decisions.isSweeping]).toEqual(['has_time', 5, true]);
+  expect([decisions.sweep(6), decisions.size, decisions.isSweeping]).toEqual(['nothing', 1, false]);
+  expect(decisions.decide(alice, 'subscribe', 'young')).toBeNull();
+});
+
 test('one of 0 is asked for every time, and one that names none has the age of the configuration', () => {
   const never = scene(0);
   expect([never.ask('subscribe'), never.ask('subscribe')]).toEqual([[null], [null]]);

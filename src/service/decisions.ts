@@ -6,9 +6,10 @@
 import { userKey, type Principal } from '../auth/principal.ts';
 import type { Action, Rights } from '../auth/rights.ts';
 import { ERRORS, notAllowed, quote, refusal, type Denial, type Refusal } from '../protocol/errors.ts';
-import { joinParts } from '../protocol/parts.ts';
+import { joinPartsToKeep } from '../protocol/parts.ts';
 import { looksLikePattern, ME, qualify } from '../protocol/topic.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
+import { ONE_TURN, Round, type Remainder } from '../telemetry/round.ts';
 import { leavingAtOnce } from '../telemetry/drop-oldest.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { RightsChange } from './rights-change.ts';
@@ -48,6 +49,7 @@ export class Decisions implements Authorizer {
   /** The owners of topics: `null` for nobody, and then the token's rules decide everything. */
   private owners: TopicOwners | null = null;
   private readonly remembered = new Map<string, Remembered>();
+  private readonly round = new Round<Remembered>();
   private readonly questions = new Map<string, Question>();
   private readonly rememberedAbout = new SubjectIndex<Remembered>();
   private readonly questionsAbout = new SubjectIndex<Question>();
@@ -117,6 +119,19 @@ export class Decisions implements Authorizer {
   rightsChanged(change: RightsChange): void {
     for (const known of this.rememberedAbout.affectedBy(change)) this.forget(known);
     for (const question of this.questionsAbout.affectedBy(change)) question.askAgain();
+  }
+
+  get isSweeping(): boolean {
+    return !this.round.isOver;
+  }
+
+  sweep(most = ONE_TURN): Remainder {
+    const now = this.clock.elapsed();
+    if (this.round.isOver) this.round.begin(this.remembered.values(), this.remembered.size);
+    this.round.next(most, (known) => {
+      if (known.until <= now) this.forget(known);
+    });
+    return this.round.isOver ? 'nothing' : 'has_time';
   }
 
   private byToken(principal: Principal, action: Action, name: string): Refusal | null {
@@ -254,7 +269,7 @@ const RETRY_MS = 1_000;
 
 /** Roles belong to it: two tokens of one user may allow different things. */
 function keyOf({ app }: TopicOwner, principal: Principal, action: Action, name: string): string {
-  return joinParts(app, userKey(principal), principal.roles.join(' '), action, name);
+  return joinPartsToKeep(app, userKey(principal), principal.roles.join(' '), action, name);
 }
 
 function unavailable({ app }: TopicOwner, expected: string): Refusal {

@@ -138,6 +138,7 @@ export class Counters {
 
   /** HTTP requests answered, by `route class`. */
   readonly httpRequests = new Tally();
+  readonly httpSeconds = new Tally();
 
   /** Changes of who is present, by `op reason`. */
   readonly presenceChanges = new Tally();

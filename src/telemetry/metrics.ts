@@ -77,6 +77,12 @@ export const METRICS: readonly MetricEntry[] = [
     ['route', 'status'],
     ({ httpRequests }) => pairs(httpRequests, 'route', 'status'),
   ),
+  counter(
+    'http_request_seconds_total',
+    'Seconds from the head of a request to its answer, by route and class of status; divided by http_requests_total they are the mean.',
+    ['route', 'status'],
+    ({ httpSeconds }) => pairs(httpSeconds, 'route', 'status'),
+  ),
 
   gauge('mailbox_messages', 'Messages that wait in all mailboxes.', [], (_, { mailboxMessages }) => [
     one(mailboxMessages),

@@ -45,7 +45,7 @@ export function glibcVersion(): string | null {
 }
 
 /** @returns `null` where there is no /proc; infinite when there is no limit */
-export function openFilesLimit(): number | null {
+function openFilesLimit(): number | null {
   const [, soft] = /^Max open files\s+(\S+)/m.exec(textOf('/proc/self/limits')) ?? [];
   if (soft === undefined) return null;
   return soft === 'unlimited' ? Infinity : Number(soft);

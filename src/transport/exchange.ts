@@ -56,14 +56,22 @@ export interface Received {
 }
 
 /** By route and class of status: both come from our own tables. */
-export function count({ httpRequests }: Counters, route: string, { status }: HttpResponse): void {
-  httpRequests.add(`${route} ${Math.floor(status / 100)}xx`);
+export function count(
+  { httpRequests, httpSeconds }: Counters,
+  route: string,
+  { status }: HttpResponse,
+  startedAt: number,
+): void {
+  const key = `${route} ${Math.floor(status / 100)}xx`;
+  httpRequests.add(key);
+  httpSeconds.add(key, (performance.now() - startedAt) / 1_000);
 }
 
 export class Exchange {
   private readonly received: Received;
   private readonly around: Surroundings;
   private readonly maxBytes: number;
+  private readonly startedAt = performance.now();
   private admitted: Admitted | null = null;
   private body: IncomingBody | IncomingStream | null = null;
   /** The answer, when it comes in pieces. */
@@ -187,7 +195,7 @@ export class Exchange {
     const always = route.headers?.(head) ?? {};
     this.isOver = true;
     if (this.body instanceof IncomingStream) this.body.answered();
-    count(this.around.counters, route.path, response);
+    count(this.around.counters, route.path, response, this.startedAt);
     const headers = { ...always, ...response.headers };
     if (response.body instanceof Feed)
       return new ResponseFeed(res, response.body).begin(statusLine(response.status), headers, isHead);

@@ -26,11 +26,12 @@ export function registerRoutes(app: TemplatedApp, routes: readonly Route[], coun
     if (route.method === 'GET') app.head(route.path, (res, req) => serve(route, res, req, around));
   }
   app.any('/*', (res, req) => {
+    const startedAt = performance.now();
     const headers = readHeaders(req);
     const isHead = asksForHead(req);
     if (headers.repeated !== '' || isCodedOtherwise(headers)) return refuseRepeated(res, headers, isHead);
     const response = strayResponse(routes, req.getUrl());
-    count(counters, 'other', response);
+    count(counters, 'other', response, startedAt);
     respond(res, response, { isHead });
   });
 }

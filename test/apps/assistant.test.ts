@@ -54,7 +54,7 @@ describe('the assistant', () => {
     const { data } = await client.ask('X-AssistantAsk', { session, content });
     return (data.details as { sequence: number }).sequence;
   };
-  /** What readers are told, until the answer has ended and nobody types. */
+  /** Everything that a reader is told, until the answer has ended and nobody types. */
   const follow = async (
     client: Connection,
   ): Promise<{ readonly live: readonly Live[]; readonly stored: readonly Live[] }> => {
@@ -62,7 +62,7 @@ describe('the assistant', () => {
     const stored: Live[] = [];
     for (;;) {
       const [frame] = await client.take(1);
-      const payload = frame?.data.payload as unknown as Live;
+      const payload = frame?.data.payload as Live;
       if (payload.event === 'user_online') continue;
       if (frame?.data.sequence === undefined) live.push(payload);
       else stored.push(payload);

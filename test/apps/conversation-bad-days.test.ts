@@ -96,4 +96,46 @@ describe.skipIf(POSTGRESQL === null)('conversations on bad days', () => {
     const gaps = [cyd, dan, late].flatMap((it) => it.untaken('Gap'));
     expect(gaps).toEqual([]);
   });
+
+  test('D-28: a log in Redis gives up what was edited and deleted, on both nodes: replays have it from the table, without a gap', async () => {
+    const { client: una, id, topic } = await begin('una', 'vic');
+    const vic = await open('vic', 1);
+    await vic.status('subscribed');
+    const act = async (type: string, data: object): Promise<void> => {
+      const answer = await una.ask(`X-Conversation${type}`, { conversation: id, ...data });
+      expect([type, answer.type]).toEqual([type, 'Status']);
+    };
+    const first = await send(una, id, 'one');
+    for (const content of ['a secret', 'tpyo', 'four']) await send(una, id, content);
+    await act('Edit', { sequence: 3, content: 'typo' });
+    await act('Delete', { sequence: 2 });
+    await send(una, id, 'last');
+    expect((await vic.take(7)).map(({ data }) => data.sequence)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    const { epoch } = first.data.details as { epoch: string };
+    const expected = [
+      { event: 'message', type: 'text', content: 'one', n: 1 },
+      { event: 'message', type: 'text', deleted: true, n: 2 },
+      { event: 'message', type: 'text', content: 'typo', n: 3 },
+      { event: 'message', type: 'text', content: 'four', n: 4 },
+      { event: 'edited', of: 3, content: 'typo' },
+      { event: 'deleted', of: 2 },
+      { event: 'message', type: 'text', content: 'last', n: 5 },
+    ];
+    for (const node of [0, 1]) {
+      const late = await open('vic', node);
+      const { recovery } = await late.subscribe({ topic, epoch, sequence: 0 });
+      expect(recovery[topic]).toEqual({ recovered: true, missed: 7 });
+      const replay = (await late.take(7)).map(({ data }) => data);
+      expect(replay.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+      expect(replay.map(({ payload }) => payload)).toMatchObject(expected);
+      const { messages } = (await late.ask('History', { topic, limit: 10 })).data.details as { messages: unknown[] };
+      expect(JSON.stringify([messages, replay])).not.toMatch(/secret|tpyo/);
+      expect(late.untaken('Gap')).toEqual([]);
+    }
+    // Nothing of it is left in Redis, in whatever key.
+    const streams = (await redis.redis.keys('*stream*')).filter((key) => key.includes(id));
+    expect(streams.length).toBeGreaterThan(0);
+    for (const key of streams)
+      expect(JSON.stringify(await redis.redis.xrange(key, '-', '+'))).not.toMatch(/secret|tpyo/);
+  });
 });

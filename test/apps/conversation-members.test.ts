@@ -9,6 +9,7 @@ import type { Frame, Position } from '../harness/frames.ts';
 import { POSTGRESQL, type PostgresqlServer } from '../harness/postgresql-server.ts';
 import type { TestServer } from '../harness/server.ts';
 import { tokenOf } from '../harness/tokens.ts';
+import { isMissing, tryTool } from '../harness/tools.ts';
 
 interface Shown {
   readonly conversation: { readonly id: string };
@@ -300,6 +301,51 @@ describe.skipIf(POSTGRESQL === null)('two nodes with conversations', () => {
     expect((await bob.take(1)).map(({ data }) => data.payload)).toMatchObject([
       { event: 'members', changes: [{ user: 'eve', status: 'removed' }] },
     ]);
+  });
+
+  test('A-39: what was called, with what outcome and how long it took, and what was stored, is in the metrics to the unit', async () => {
+    const read = async (): Promise<{ readonly text: string; readonly of: (name: string) => number }> => {
+      const text = await (await fetch(`http://127.0.0.1:${nodes[0].port}/metrics`)).text();
+      const values = new Map(
+        text.split('\n').flatMap((line) => {
+          const [, name, value] = /^(signalbox_\S+) (\S+)$/.exec(line) ?? [];
+          return name === undefined ? [] : [[name, Number(value)] as const];
+        }),
+      );
+      return { text, of: (name) => values.get(`signalbox_${name}`) ?? 0 };
+    };
+    const post = async (path: string, body: object): Promise<number> => {
+      const authorization = `Bearer ${await tokenOf('meter')}`;
+      const init = { method: 'POST', headers: { authorization }, body: JSON.stringify(body) };
+      return (await fetch(`http://127.0.0.1:${nodes[0].port}${path}`, init)).status;
+    };
+    const before = await read();
+    const meter = await open('meter');
+    const id = await group(meter, ['max', 'moe']);
+    const path = `/conversations/${id}/messages`;
+    expect([await post(path, { content: '1', optimisticId: 'o' }), await post(path, { content: '2' })]).toEqual([
+      201, 201,
+    ]);
+    // A repetition, a bad one and a stranger's.
+    expect([await post(path, { content: '1', optimisticId: 'o' }), await post(path, { content: '' })]).toEqual([
+      200, 400,
+    ]);
+    await meter.ask('X-ConversationSend', { conversation: id, content: '3' });
+    const after = await read();
+    const route = 'route="/conversations/:id/messages"';
+    const grown = (name: string): number => after.of(name) - before.of(name);
+    expect({
+      good: grown(`http_requests_total{${route},status="2xx"}`),
+      bad: grown(`http_requests_total{${route},status="4xx"}`),
+      messages: grown('conversations_messages_total{type="text"}'),
+      conversations: grown('conversations_conversations_total{kind="group"}'),
+    }).toEqual({ good: 3, bad: 1, messages: 3, conversations: 1 });
+    const mean = grown(`http_request_seconds_total{${route},status="2xx"}`) / 3;
+    expect([mean > 0, mean < 60]).toEqual([true, true]);
+    expect(after.text).toMatch(/^signalbox_connections\{/m);
+    if (isMissing('promtool')) return;
+    const { text } = tryTool('promtool', ['check', 'metrics'], after.text);
+    expect(text.split('\n').filter((line) => line.startsWith('signalbox_'))).toEqual([]);
   });
 
   test("A-38: the guide's own searches find one line for each client, each room and each message", async () => {

@@ -58,7 +58,7 @@ test('two nodes: both are asked, and each finds the key that differs', async () 
     },
   ]);
   expect(findings).toContainEqual(expect.objectContaining({ check: 'redis.condition', level: 'ok' }));
-  // Who asks soon after is given the same answer: one look at a time.
+  // A second question soon after has the same answer: one look at a time.
   expect((await admin.get('/admin/doctor')).body['at']).toBe(doctor.body['at']);
   // Of another node it is the same as of the one that is asked.
   expect((await admin.get('/admin/facts?node=b')).body).toMatchObject({ node: 'b' });

@@ -76,7 +76,7 @@ describe('two nodes', () => {
     ]);
     await admin.post('/admin/emergency-mode', { mode: 'normal' });
     await admin.post('/admin/connections/disable-new', { node: 'b' });
-    // What a node says stands for a second.
+    // The answer of a node stands for a second.
     await eventually(async () => {
       const findings = await findingsOf(nodesModes, { url: a.url });
       return findings.length === 1 && findings[0]?.says === 'b: takes no new connections';

@@ -19,7 +19,7 @@ export interface Examined extends Partial<Pick<Patient, 'tokens' | 'page' | 'idl
   readonly urls?: readonly string[];
 }
 
-export function patientOf({ settings = {}, node, urls = [], ...given }: Examined): Patient {
+function patientOf({ settings = {}, node, urls = [], ...given }: Examined): Patient {
   const flags = new Map(Object.entries({ 'auth.jwt_secret': SECRET, ...settings }));
   const config = settings === null ? null : loadConfig({ files: [], environment: {}, flags }).config;
   return {

@@ -47,12 +47,7 @@ export async function tellRevocations({ host, database, settings }: Ports): Prom
 
 /** Every hour, on every node: twice is the same. */
 export function keepTidy(ports: Ports): { stop(): void } {
-  const timer = ports.host.scheduler.every(EVERY_MS, () => {
-    tidy(ports).catch((error: unknown) => {
-      if (!ports.database.isProblem(error)) throw error;
-      ports.host.log.info('Rows were not deleted: the database is away', { problem: error.problem });
-    });
-  });
+  const timer = ports.host.scheduler.every(EVERY_MS, () => void ports.host.background('old rows', () => tidy(ports)));
   return { stop: () => timer.cancel() };
 }
 

@@ -12,7 +12,8 @@ import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import { memberRoutes } from './members/routes.ts';
 import { Standings } from './members/standings.ts';
 import { messageFrames } from './messages/frames.ts';
-import { claimUploads } from '../media/uploads.ts';
+import { claimUploads, unclaimUploads } from '../media/uploads.ts';
+import { countsOf } from './counts.ts';
 import type { FacadePorts } from './facade-ports.ts';
 import { messageTopics } from './messages/topics.ts';
 import { namesOf } from './positions/names.ts';
@@ -50,11 +51,15 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
         host,
         database,
         settings: given,
+        counts: countsOf(host),
         spaces: spaces ?? null,
         sender,
         mover: moverOf(database),
         names: namesOf(database, host.clock),
-        uploads: { claim: (naming, named) => claimUploads(database, naming, named) },
+        uploads: {
+          claim: (...naming) => claimUploads(database, ...naming),
+          unclaim: (...naming) => unclaimUploads(database, ...naming),
+        },
       };
       const rights = { host, standings: new Standings(database, host.scheduler) };
       const relay = new Relay(host, database, repeats(ports));

@@ -14,6 +14,7 @@ export interface Ports {
     | 'rightsChanged'
     | 'subscribe'
     | 'emit'
+    | 'background'
     | 'refuse'
     | 'isRefusal'
     | 'clock'
@@ -23,8 +24,18 @@ export interface Ports {
   >;
   readonly database: Database;
   readonly settings: Settings;
+  /** Without, nothing is counted. */
+  readonly counts?: Counts;
   /** `null`: the members of a space are those of the table. */
   readonly spaces: SpaceMembers | null;
+}
+
+/** For metrics. */
+export interface Counts {
+  /** A message was stored. */
+  message(type: string): void;
+  /** A conversation was made. */
+  conversation(kind: string): void;
 }
 
 /** The user that asks, as the token says. */

@@ -24,7 +24,7 @@ const MAX_PAUSED = 10_000;
 
 type RelayHost = Pick<
   Host,
-  'publish' | 'withdraw' | 'directMessage' | 'position' | 'isRefusal' | 'scheduler' | 'clock' | 'log'
+  'publish' | 'withdraw' | 'directMessage' | 'position' | 'isRefusal' | 'background' | 'scheduler' | 'clock' | 'log'
 >;
 
 /** What else a node may have left unsaid that was killed behind its commit. */
@@ -65,24 +65,19 @@ export class Relay {
   /** Resolves at the end of the round that is under way, or begins now. @param ageSecs of what is looked at */
   begin(ageSecs = AGE_SECS): Promise<void> {
     if (this.isOver || !this.database.isReady) return Promise.resolve();
-    this.round ??= this.run(ageSecs).finally(() => (this.round = null));
+    // The next round tries again.
+    this.round ??= this.host.background('messaging: relay', () => this.run(ageSecs)).finally(() => (this.round = null));
     return this.round;
   }
 
   /** All of them, a page after the other: those that fail are no page that comes again and again. */
   private async run(ageSecs: number): Promise<void> {
-    try {
-      await this.repeats.begun(ageSecs);
-      for (let last: Unappended | null = null; ;) {
-        const page: readonly Unappended[] = await unappended(this.database, ageSecs, CONVERSATIONS, last);
-        await this.relayAll(page);
-        last = page.at(-1) ?? null;
-        if (page.length < CONVERSATIONS || this.isOver) return;
-      }
-    } catch (error) {
-      // The next round tries again; that the database is away is told by the link.
-      if (!this.database.isProblem(error) || !error.isTemporary)
-        this.host.log.error('The relay of conversations failed', { area: 'messaging', error: String(error) });
+    await this.repeats.begun(ageSecs);
+    for (let last: Unappended | null = null; ;) {
+      const page: readonly Unappended[] = await unappended(this.database, ageSecs, CONVERSATIONS, last);
+      await this.relayAll(page);
+      last = page.at(-1) ?? null;
+      if (page.length < CONVERSATIONS || this.isOver) return;
     }
   }
 

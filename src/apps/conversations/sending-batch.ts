@@ -1,5 +1,5 @@
 /** Messages of one call as the columns of its function: what several have in common, conversation and sender, is told once. */
-import type { Sending } from './sending.ts';
+import type { Sending } from './sending-message.ts';
 
 /** Of a conversation in the batch. */
 interface Talk {
@@ -71,7 +71,7 @@ export class SendingBatch {
     return talk;
   }
 
-  /** Whoever sends with other rights is another one. */
+  /** A user with other rights is another sender. */
   private senderOf({ place, senders }: Talk, { sender: user, hasUploads = false, isService = false }: Sending): Sender {
     const key = hasUploads || isService ? `${hasUploads}${isService}/${user}` : `/${user}`;
     const there = senders.get(key);

@@ -6,24 +6,10 @@
  */
 import type { Database } from '../../database/database.ts';
 import type { GroupCommit } from '../../database/group-commit.ts';
+import type { Sending } from './sending-message.ts';
 import { SendingBatch } from './sending-batch.ts';
 
-export interface Sending {
-  readonly tenant: string;
-  readonly conversation: string;
-  readonly sender: string;
-  /** The sender's own id; without, every message is a new one. */
-  readonly clientId: string | null;
-  /** JSON text, without `n`. */
-  readonly payload: string;
-  /** The message that it answers, and the first of its thread. */
-  readonly parent?: number | null;
-  readonly thread?: number | null;
-  /** It needs the right to upload, too. */
-  readonly hasUploads?: boolean;
-  /** Comes from a backend, which is no member. */
-  readonly isService?: boolean;
-}
+export type { Sending };
 
 export interface Sent {
   readonly epoch: string;

@@ -12,7 +12,7 @@ const BATCH = 100;
 const SPOOLED_MS = 2 * 3_600_000;
 
 type CleaningPorts = Pick<MediaPorts, 'database' | 'storage' | 'settings'> & {
-  readonly host: Pick<Host, 'scheduler' | 'clock' | 'log'>;
+  readonly host: Pick<Host, 'scheduler' | 'clock' | 'background'>;
 };
 
 export class Cleaning {
@@ -32,7 +32,7 @@ export class Cleaning {
   /** A round, or that which is under way. Every node has them: two do no harm to one another. */
   run(): Promise<void> {
     if (this.isOver || !this.ports.database.isReady) return Promise.resolve();
-    this.round ??= this.clean().finally(() => (this.round = null));
+    this.round ??= this.ports.host.background('unused uploads', () => this.clean()).finally(() => (this.round = null));
     return this.round;
   }
 
@@ -43,7 +43,7 @@ export class Cleaning {
   }
 
   private async clean(): Promise<void> {
-    const { database, storage, settings, host } = this.ports;
+    const { database, storage, settings } = this.ports;
     try {
       for (;;) {
         const orphans = await takeOrphans(database, settings.orphan_hours, BATCH);
@@ -58,8 +58,8 @@ export class Cleaning {
       }
       await this.sweepSpool();
     } catch (error) {
-      const isTold = error instanceof StorageError || (database.isProblem(error) && error.isTemporary);
-      if (!isTold) host.log.error('The removal of unused uploads failed', { error: String(error) });
+      // The watch of the storage tells it.
+      if (!(error instanceof StorageError)) throw error;
     }
   }
 

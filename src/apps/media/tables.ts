@@ -23,6 +23,8 @@ interface UploadTable {
   readonly created_at: Generated<Date>;
   /** Since when no message and no profile names it; `null` while one does. */
   readonly loose_since: Generated<Date | null>;
+  /** What alone names it, where that said so. */
+  readonly claimed_by: Generated<string | null>;
 }
 
 export type UploadRow = Selectable<UploadTable>;

@@ -12,14 +12,13 @@ import { readMigrations } from '../../database/migration.ts';
 import { openPGlite } from '../../database/pglite-driver.ts';
 import { PostgresqlDriver } from '../../database/postgresql-driver.ts';
 import { openDatabase, openDatabaseOf, type Items, type TestDatabase } from '../../database/test-rig.ts';
-import { silentLog } from '../../telemetry/log.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import { Cleaning } from './cleaning.ts';
 import { DiskStorage } from './disk-storage.ts';
 import type { Settings } from './settings.ts';
 import { addUpload, claimDigest, keepAvatar, markArrived, takeOrphans } from './store.ts';
 import type { Purpose, Tables } from './tables.ts';
-import { claimUploads, keepUploads, ownUploads, releaseUploads } from './uploads.ts';
+import { claimUploads, unclaimUploads, keepUploads, ownUploads, releaseUploads } from './uploads.ts';
 
 const { migrations } = readMigrations('media', new URL('./migrations/', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-uploads-'));
@@ -157,11 +156,30 @@ describe.each(DATABASES)('on %s', (name, open) => {
 
     test('a message claims them: they are its own from then on, as it names them', async () => {
       const id = await upload({ conversation: null });
-      expect(await claimUploads(other, ADA, [id])).toEqual([
+      expect(await claimUploads(other, ADA, [id], 'm1')).toEqual([
         { url: `/apps/media/files/${id}`, name: 'a.png', size: 10, mime: 'image/png' },
       ]);
-      expect(await claimUploads(other, { ...ADA, conversation: 'c2' }, [id])).toBeNull();
-      expect(await claimUploads(other, ADA, [])).toEqual([]);
+      expect(await claimUploads(other, { ...ADA, conversation: 'c2' }, [id], 'm2')).toBeNull();
+      expect(await claimUploads(other, ADA, [], 'm3')).toEqual([]);
+    });
+
+    test('D-24: a message that is not stored lets go of them, unless another one has named them meanwhile', async () => {
+      const [alone, both, kept] = [await upload(), await upload(), await upload()];
+      await keepUploads(other.tables(), ADA, [kept]);
+      expect(await claimUploads(other, ADA, [alone, `/apps/media/files/${both}`, kept], 'lost')).toHaveLength(3);
+      expect(await claimUploads(other, ADA, [both], 'stored')).toHaveLength(1);
+      await unclaimUploads(other, ADA, [alone, `/apps/media/files/${both}`, kept], 'lost');
+      const { rows } = await media.sql<{ id: string; is_loose: boolean }>`
+        select id, loose_since is not null as is_loose from media.uploads where id in (${alone}, ${both}, ${kept})`.execute(
+        media.tables(),
+      );
+      expect(new Map(rows.map((row) => [row.id, row.is_loose]))).toEqual(
+        new Map([
+          [alone, true],
+          [both, false],
+          [kept, false],
+        ]),
+      );
     });
 
     test('the bytes that come first are those that it has', async () => {
@@ -192,7 +210,8 @@ describe.each(DATABASES)('on %s', (name, open) => {
       utimesSync(left, 0, 0);
       const settings = { orphan_hours: 24, clean_secs: 86_400 } as Settings;
       let removed = 0;
-      const ports = { database: media, storage, settings, host: { scheduler, clock, log: silentLog } };
+      const background = async (_: string, work: () => Promise<unknown>): Promise<void> => void (await work());
+      const ports = { database: media, storage, settings, host: { scheduler, clock, background } };
       const cleaning = new Cleaning(ports, { add: (count = 1) => (removed += count) });
       await cleaning.run();
       await cleaning.stop();

@@ -65,12 +65,14 @@ export async function ownUploads(
  * Keeps uploads for good, as a part of what names them: until then they are removed after a time. They belong to the
  * conversation from now on, and users who may read that may read them.
  * @param tables of the transaction that stores the message or the profile
+ * @param claim by which {@link unclaimUploads} lets go of them again
  * @returns whether all of them are the user's own and of no other conversation; if not, the transaction must not be committed
  */
 export async function keepUploads(
   tables: SomeTables,
   { tenant, user, conversation }: Naming,
   ids: readonly string[],
+  claim: string | null = null,
 ): Promise<boolean> {
   const different = new Set(ids);
   if (different.size === 0) return true;
@@ -78,6 +80,7 @@ export async function keepUploads(
     .updateTable('uploads')
     .set((of) => ({
       loose_since: null,
+      claimed_by: of.case().when('loose_since', 'is', null).then(null).else(claim).end(),
       conversation: of.fn.coalesce(of.ref('conversation'), of.val(conversation)),
     }))
     .where('tenant', '=', tenant)
@@ -97,17 +100,35 @@ export interface ClaimedFile {
   readonly mime: string;
 }
 
-/** Both of the above, for a message that is stored right after it. */
+/** Both of the above, for a message that is stored right after it. If it is not, {@link unclaimUploads}. */
 export async function claimUploads(
   database: Database,
   naming: Naming,
   named: readonly string[],
+  claim: string,
 ): Promise<readonly ClaimedFile[] | null> {
   const found = await ownUploads(database, naming, named);
   if (found === null || found.length === 0) return found === null ? null : [];
   const ids = found.map(({ id }) => id);
-  if (!(await keepUploads(database.tables(), naming, ids))) return null;
+  if (!(await keepUploads(database.tables(), naming, ids, claim))) return null;
   return found.map(({ url, name, bytes, type }) => ({ url, name, size: bytes, mime: type }));
+}
+
+/** The message was not stored: uploads that it alone has named are removed after a time. */
+export async function unclaimUploads(
+  database: Database,
+  { tenant, user }: Naming,
+  named: readonly string[],
+  claim: string,
+): Promise<void> {
+  await tablesOf(database.tables())
+    .updateTable('uploads')
+    .set(({ fn }) => ({ loose_since: fn<Date>('now'), claimed_by: null }))
+    .where('tenant', '=', tenant)
+    .where('owner', '=', user)
+    .where((is) => is.or([is('id', 'in', named), is('url', 'in', named)]))
+    .where('claimed_by', '=', claim)
+    .execute();
 }
 
 /** Lets go of uploads that nothing names any more: their message or their user is gone. They are removed after a time. */

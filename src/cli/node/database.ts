@@ -87,7 +87,7 @@ export async function openDriver({ database }: Config, applicationName: string):
 async function looked(link: DatabaseLink, sets: readonly MigrationSet[]): Promise<DatabaseLook | null> {
   const { lookAtDatabase } = await import('../../database/look.ts');
   try {
-    // What does this is no statement of an application, and is not counted.
+    // Statements of a look are none of an application, and are not counted.
     const session = await link.driver.acquire();
     try {
       return await lookAtDatabase(session, sets, () => clock.elapsed());

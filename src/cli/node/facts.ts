@@ -25,7 +25,7 @@ export interface FactSources {
   readonly database: () => NodeDatabase | null;
 }
 
-/** What waits for others may take so long, or it is left out. */
+/** A look at others may take so long, or it is left out. */
 const LOOK_MS = 1_500;
 const startedAt = clock.now();
 /** Asking takes a report of the whole process, and it never changes. */
@@ -60,7 +60,7 @@ export async function nodeFacts(sources: FactSources): Promise<object> {
   };
 }
 
-export function versionsHere(): Readonly<Record<string, string | null>> {
+function versionsHere(): Readonly<Record<string, string | null>> {
   glibc ??= glibcVersion();
   const { version, node_version: nodeVersion, uws_version: uws } = build;
   return { signalbox: version, node: nodeVersion, uws, glibc, v8: process.versions.v8 };

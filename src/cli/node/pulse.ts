@@ -8,7 +8,8 @@ import type { Remainder } from '../../telemetry/round.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Core } from './core.ts';
 
-const SWEEP_USERS_BEATS = 10;
+/** Of what is kept of users. */
+const SWEEP_BEATS = 10;
 
 /** @param failed called when the pulse is given up: the node cannot go on */
 export function buildPulse(
@@ -19,7 +20,7 @@ export function buildPulse(
   load: LoadWatch,
   failed: () => void,
 ): Pulse {
-  const { supervisor, router, users, presence } = context;
+  const { supervisor, router, users, presence, authorizer } = context;
   const beat = (): void => {
     node.beat();
     operations.beat();
@@ -28,9 +29,10 @@ export function buildPulse(
     figures.beat(pulse.lagMs);
     load.beat();
   };
-  const sweepUsers = (): Remainder =>
-    mode.beat % SWEEP_USERS_BEATS === 0 || users.isSweeping ? users.sweep(clock.elapsed()) : 'nothing';
-  const sweeps = [...storage.sweeps, () => router.sweep(), sweepUsers];
+  const isTime = (): boolean => mode.beat % SWEEP_BEATS === 0;
+  const sweepUsers = (): Remainder => (isTime() || users.isSweeping ? users.sweep(clock.elapsed()) : 'nothing');
+  const sweepDecisions = (): Remainder => (isTime() || authorizer.isSweeping ? authorizer.sweep() : 'nothing');
+  const sweeps = [...storage.sweeps, () => router.sweep(), sweepUsers, sweepDecisions];
   const pulse = new Pulse(supervisor, clock, scheduler, { beat, sweeps }, failed);
   return pulse;
 }

@@ -15,7 +15,7 @@ interface Given {
   readonly text: string;
   /** Of a log; `null` when none is known. */
   readonly log: string | null;
-  /** What must not be in it whatever else is. */
+  /** Secrets that the configuration here does not have. */
   readonly secrets: readonly string[];
 }
 

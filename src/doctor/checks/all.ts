@@ -10,6 +10,7 @@ import { HOST_CHECKS } from './host/all.ts';
 import { keysSet } from './keys/set.ts';
 import { LIMIT_CHECKS } from './limits/all.ts';
 import { LOAD_CHECKS } from './load/all.ts';
+import { MANIFEST_CHECKS } from './manifests/all.ts';
 import { NODES_CHECKS } from './nodes/all.ts';
 import { originsConfigured } from './origins/configured.ts';
 import { originsHandshake } from './origins/handshake.ts';
@@ -40,4 +41,5 @@ export const CHECKS: readonly Check[] = [
   ...LIMIT_CHECKS,
   ...COST_CHECKS,
   ...APP_CHECKS,
+  ...MANIFEST_CHECKS,
 ];

@@ -82,7 +82,8 @@ function isTokensNo({ topics, others }: Abilities): boolean {
 
 /** The roles may be there, under another name. */
 function hint(claims: Readonly<Record<string, unknown>>): string {
-  if (claims['roles'] !== undefined && claims['roles'] !== null && String(claims['roles']) !== '') return '';
+  const { roles } = claims;
+  if (Array.isArray(roles) && roles.length > 0) return '';
   const other = ELSEWHERE.find((name) => claims[name] !== undefined);
   return other === undefined ? '' : `: its claim ${other} is not read here`;
 }

@@ -15,7 +15,7 @@ interface Times {
   readonly nbf: number | undefined;
 }
 
-export function timesOf({ parts }: GivenToken): Times {
+function timesOf({ parts }: GivenToken): Times {
   const read = (name: string): number | undefined => {
     const value = parts?.claims[name];
     return typeof value === 'number' ? value : undefined;

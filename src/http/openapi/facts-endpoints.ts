@@ -38,7 +38,7 @@ export const FACTS_ENDPOINTS: readonly Endpoint[] = [
     path: FACTS,
     operation: 'facts',
     summary:
-      'What a node knows of itself and other views do not say: versions, limits, configuration, storage, load, what costs most.',
+      'Facts of a node that other views do not say: versions, limits, configuration, storage, load, what costs most.',
     response: z.object({ node: z.string(), nodes: z.array(facts) }).or(facts),
   },
   {

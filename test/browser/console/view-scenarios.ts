@@ -1,14 +1,12 @@
 /** Every view with a real server behind it, at two widths: what it shows, what axe finds, what the policy stops. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { heading, openSignedIn, type OpenConsole } from './desk.ts';
 import { setStage, TOPIC, withFigures, type Stage } from './stage.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const WIDTHS = { wide: { width: 1_280, height: 800 }, narrow: { width: 390, height: 800 } };
 /** With `CONSOLE_PICTURES=1` the pictures of docs/console.md are taken anew. */
 const PICTURES =
@@ -96,7 +94,7 @@ interface Violation {
 }
 
 async function violations({ tab }: OpenConsole): Promise<string[]> {
-  await tab.ask(AXE.concat('\n;0'), 'axe to be there');
+  await tab.ask(axe.source.concat('\n;0'), 'axe to be there');
   const found = await tab.ask<readonly Violation[]>(
     'axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => violations)',
     'axe to look at the page',

@@ -65,7 +65,7 @@ export class LiveText {
     this.timer = this.scheduler.after(this.options.mergeMs, this.merged);
   }
 
-  /** What waits is said; after that nothing is. */
+  /** Says the rest. */
   end(): void {
     this.timer?.cancel();
     this.timer = null;

@@ -32,7 +32,7 @@ export function promptOf(
   };
 }
 
-/** What follows one another of one speaker is one turn: models want them to alternate. Of several attempts the last one counts. */
+/** Messages of one speaker in a row are one turn: models want turns to alternate. Of several attempts the last one counts. */
 function turnsOf(messages: MessagePage['messages']): readonly Turn[] {
   const answered = new Map<number, number>();
   for (const [at, message] of messages.entries()) {

@@ -20,7 +20,7 @@ export interface Ended {
 }
 
 /** How long a node holds an answer without saying so again. */
-export const HOLD_MS = 15_000;
+const HOLD_MS = 15_000;
 
 /** @returns `null` where this question has an answer under way already, or the session has */
 export async function beginAttempt(

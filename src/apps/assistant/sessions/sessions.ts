@@ -64,7 +64,7 @@ export async function beginSession(
     id,
     metadata: { assistant: true },
     members: [
-      // What a user says goes through the assistant, which has to answer it.
+      // Messages of the user go through the assistant, which has to answer them.
       { user, role: 'reader' },
       { user: ASSISTANT, role: 'member' },
     ],

@@ -36,6 +36,29 @@ export async function auditWithin(
   await write(tables, actor, { action, conversation: conversation.id, is_allowed: true, details: null });
 }
 
+const DAY_MS = 86_400_000;
+/** Rows of one statement. */
+const PIECE = 5_000;
+
+type OldPorts = Pick<Ports, 'database' | 'settings'> & { readonly host: Pick<Ports['host'], 'clock'> };
+
+/** Rows that are older than `audit_days`. @returns how many were deleted */
+export async function deleteOldAudit(
+  { database, settings, host }: OldPorts,
+  isOver: () => boolean = () => false,
+): Promise<number> {
+  if (settings.audit_days === 0) return 0;
+  const cutoff = new Date(host.clock.now() - settings.audit_days * DAY_MS);
+  const tables = database.tables<Tables>();
+  for (let deleted = 0; ;) {
+    if (isOver()) return deleted;
+    const old = tables.selectFrom('audit').select('id').where('at', '<', cutoff).orderBy('at').limit(PIECE);
+    const { numDeletedRows } = await tables.deleteFrom('audit').where('id', 'in', old).executeTakeFirstOrThrow();
+    deleted += Number(numDeletedRows);
+    if (numDeletedRows < BigInt(PIECE)) return deleted;
+  }
+}
+
 const MAX_AGENT = 200;
 const MAX_CONVERSATION = 128;
 

@@ -186,6 +186,29 @@ export function membersContract(
       expect(reasonOf(await refreshSpace(ports, ada, { conversation: conversation.id, users: [] }))).toBe('not_found');
     });
 
+    test('D-20: who is not in a space any more is told so, under the own role, and an owner that goes leaves an heir', async () => {
+      const ports = { ...one.ports, spaces: null };
+      const { conversation } = good(await openSpace(ports, SHOP, { space: 'heirs', members: ['ada', 'bob', 'kim'] }));
+      const { id } = conversation;
+      good(await setMember(ports, SHOP, { conversation: id, user: 'ada', role: 'owner' }));
+      good(await setMember(ports, SHOP, { conversation: id, user: 'kim', role: 'admin' }));
+      for (const list of [one.told, one.published, one.rights]) list.length = 0;
+      good(await refreshSpace(ports, SHOP, { conversation: id, users: ['bob', 'kim', 'lea'] }));
+      expect(one.told).toEqual([
+        { user: 'lea', payload: { event: 'conversation', conversation: id, kind: 'space' } },
+        { user: 'ada', payload: { event: 'removed', conversation: id } },
+      ]);
+      expect(one.published[0]?.message.payload).toMatchObject({
+        event: 'members',
+        changes: [
+          { user: 'lea', role: 'member', status: 'active' },
+          { user: 'ada', role: 'owner', status: 'removed' },
+          { user: 'kim', role: 'owner', status: 'active' },
+        ],
+      });
+      expect(await roleOf(id, 'kim')).toMatchObject({ role: 'owner' });
+    });
+
     test('D-20: without a product that knows its members a space begins with those that a backend names', async () => {
       const ports = { ...one.ports, spaces: null };
       expect(reasonOf(await openSpace(ports, ada, { space: 'plain', members: ['ada'] }))).toBe('not_found');

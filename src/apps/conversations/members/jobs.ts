@@ -2,6 +2,7 @@
 import type { Timer } from '../../../telemetry/clock.ts';
 import type { Ports } from '../ports.ts';
 import { blankDeleted } from './people.ts';
+import { deleteOldAudit } from './audit.ts';
 import { deleteOld } from './retention.ts';
 
 const EVERY_MS = 3_600_000;
@@ -30,16 +31,20 @@ export class Jobs {
   }
 
   private async run(): Promise<void> {
-    const { host, database } = this.ports;
+    const { host } = this.ports;
     const isOver = (): boolean => this.isOver;
-    try {
+    // One that fails keeps none of the others from its work, and the next round tries again.
+    await host.background('messaging: retention', async () => {
       const pieces = await deleteOld(this.ports, isOver);
+      if (pieces > 0) host.log.info('Old messages deleted', { pieces });
+    });
+    await host.background('messaging: deleted users', async () => {
       const users = await blankDeleted(this.ports, isOver);
-      if (pieces + users > 0) host.log.info('Old messages deleted', { pieces, users });
-    } catch (error) {
-      // The next round tries again; that the database is away is told by the link.
-      if (!database.isProblem(error) || !error.isTemporary)
-        host.log.error('Deleting old messages failed', { area: 'messaging', error: String(error) });
-    }
+      if (users > 0) host.log.info('Messages of deleted users blanked', { users });
+    });
+    await host.background('messaging: audit', async () => {
+      const rows = await deleteOldAudit(this.ports, isOver);
+      if (rows > 0) host.log.info('Old rows of the audit deleted', { rows });
+    });
   }
 }

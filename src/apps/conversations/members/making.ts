@@ -163,6 +163,7 @@ async function make(ports: Ports, actor: Actor, made: New): Promise<Opened | Ref
   if (wrong !== null) return wrong;
   const isNew = await insert(ports, actor, made);
   if (isNew) {
+    ports.counts?.conversation(made.kind);
     host.log.info('Conversation created', { conversation: made.id, kind: made.kind });
     await Promise.all([
       announceNew(ports, actor, { ...made, users: made.members.map((member) => member.user) }),

@@ -57,7 +57,7 @@ export async function addMembers(
     if (refused !== null) return refused;
     if (role !== 'member' && role !== 'reader' && !outranks(actor, locked, role))
       return notAllowed(ports, `expected a role below one's own for new members, got ${role}`);
-    const present = await presentUsers(locked);
+    const present = await presentRoles(locked);
     const added = [...new Set(input.users)].filter((user) => !present.has(user));
     const total = present.size + added.length;
     if (total > settings.max_members)
@@ -159,10 +159,10 @@ export async function refreshSpace(
     if (users.length > ports.settings.max_members)
       return ports.host.refuse('wrong_state', `expected at most ${ports.settings.max_members} members`);
     await auditWithin(locked, actor, 'refresh_space');
-    const present = await presentUsers(locked);
+    const present = await presentRoles(locked);
     const wanted = new Set(users);
     const added = [...wanted].filter((user) => !present.has(user));
-    const removed = [...present].filter((user) => !wanted.has(user));
+    const removed = [...present.keys()].filter((user) => !wanted.has(user));
     const joining = added.map((user) => ({ user, role: 'member', status: 'active' }) as const);
     for (let at = 0; at < joining.length; at += 500) await joinRows(ports, locked, joining.slice(at, at + 500));
     if (removed.length > 0)
@@ -173,11 +173,20 @@ export async function refreshSpace(
         .where('conversation', '=', id)
         .where('user_id', 'in', removed)
         .execute();
-    const changes = [...joining, ...removed.map((user) => ({ user, role: 'member', status: 'removed' }) as const)];
+    const heirs = removed.some((user) => present.get(user) === 'owner') ? await appointHeir(locked, null) : [];
+    const changes = [
+      ...joining,
+      ...removed.map((user) => ({ user, role: present.get(user) ?? 'member', status: 'removed' }) as const),
+      ...heirs.map(inherits),
+    ];
     return {
       answer: { added, removed },
       events: changes.length > 0 ? [joinEvent(changes)] : [],
-      rightsOf: [...added, ...removed],
+      rightsOf: [...new Set(changes.map(({ user }) => user))],
+      notices: [
+        ...added.map((user) => ({ user, payload: { event: 'conversation', conversation: id, kind: 'space' } })),
+        ...removed.map((user) => ({ user, payload: { event: 'removed', conversation: id } })),
+      ],
     };
   });
 }
@@ -206,15 +215,15 @@ function outranks(actor: Actor, { me }: Locked, role: Role): boolean {
   return rank > RANKS[role];
 }
 
-async function presentUsers({ tables, conversation: { tenant, id } }: Locked): Promise<ReadonlySet<string>> {
+async function presentRoles({ tables, conversation: { tenant, id } }: Locked): Promise<ReadonlyMap<string, Role>> {
   const rows = await tables
     .selectFrom('members')
-    .select('user_id')
+    .select(['user_id', 'role'])
     .where('tenant', '=', tenant)
     .where('conversation', '=', id)
     .where('status', 'in', ['active', 'pending'])
     .execute();
-  return new Set(rows.map((row) => row.user_id));
+  return new Map(rows.map((row) => [row.user_id, row.role]));
 }
 
 /** The last word that this member may read is that of the own departure. A group does not stay without an owner. */
@@ -227,15 +236,16 @@ export async function gone(
   const { user_id: user, role } = member;
   await update(locked, user, { status, history_to: locked.next });
   const heirs = role === 'owner' ? await appointHeir(locked, user) : [];
-  const changes = [
-    { user, role, status },
-    ...heirs.map((heir) => ({ user: heir, role: 'owner', status: 'active' }) as const),
-  ];
+  const changes = [{ user, role, status }, ...heirs.map(inherits)];
   return { answer: {}, events: [joinEvent(changes)], rightsOf: changes.map((change) => change.user), notices };
 }
 
-/** The highest role, and of several the one that has been there longest. */
-async function appointHeir(locked: Locked, user: string): Promise<readonly string[]> {
+function inherits(user: string): { readonly user: string; readonly role: 'owner'; readonly status: 'active' } {
+  return { user, role: 'owner', status: 'active' };
+}
+
+/** The highest role, and of several the one that has been there longest. @param user who is no heir */
+async function appointHeir(locked: Locked, user: string | null): Promise<readonly string[]> {
   const { tenant, id } = locked.conversation;
   const rows = await locked.tables
     .selectFrom('members')
@@ -243,7 +253,7 @@ async function appointHeir(locked: Locked, user: string): Promise<readonly strin
     .where('tenant', '=', tenant)
     .where('conversation', '=', id)
     .where('status', '=', 'active')
-    .where('user_id', '<>', user)
+    .where('user_id', 'is distinct from', user)
     .orderBy('user_id')
     .execute();
   if (rows.some(({ role }) => role === 'owner')) return [];

@@ -21,6 +21,7 @@ import {
   getConversation,
   postSystem,
 } from './members.ts';
+import { deleteOldAudit } from './audit.ts';
 import { blankDeleted } from './people.ts';
 import { deleteOld } from './retention.ts';
 import { Standings } from './standings.ts';
@@ -126,6 +127,31 @@ export function recordsContract(
       expect(reasonOf(await adminGet(rig.ports, { ...admin, tenant: 'other' }, { conversation: ids[0] ?? '' }))).toBe(
         'not_found',
       );
+    });
+
+    test('A-41: rows of the audit are deleted when they are older than audit_days, and no younger one is', async () => {
+      const tables = databases[0].tables<Tables>();
+      const old = { ...actorOf('archivist', ['service']), tenant: 'old' };
+      for (const id of ['1', '2', '3']) await adminGet(rig.ports, old, { conversation: id });
+      const all = await tables.selectFrom('audit').select(['id', 'tenant']).orderBy('id').execute();
+      const mine = all.filter(({ tenant }) => tenant === 'old').map(({ id }) => id);
+      expect(mine).toHaveLength(3);
+      const age = (id: number | undefined, days: number): Promise<unknown> =>
+        tables
+          .updateTable('audit')
+          .set({ at: new Date(Date.now() - days * DAY_MS) })
+          .where('id', '=', id ?? 0)
+          .execute();
+      await age(mine[0], 31);
+      await age(mine[1], 29);
+      const keeping = (audit_days: number): Ports => ({
+        ...rig.ports,
+        settings: { ...rig.ports.settings, audit_days },
+      });
+      expect(await deleteOldAudit(keeping(0))).toBe(0);
+      expect(await deleteOldAudit(keeping(30))).toBe(1);
+      const left = await tables.selectFrom('audit').select(['id', 'tenant']).orderBy('id').execute();
+      expect(left).toEqual(all.filter(({ id }) => id !== mine[0]));
     });
 
     test('A-44: what is older than the retention goes, two nodes at once, and the history begins behind it under the same numbers', async () => {

@@ -17,6 +17,9 @@ export function memberKeys(z: Zod) {
     space_history: readable('all', 'space'),
     retention_days: count(0, 0, 36_500).describe('messages older than this many days are deleted; 0: none are'),
     deleted_user_days: count(30, 0, 3_650).describe('days after which the messages of a deleted user are blanked'),
+    audit_days: count(365, 0, 36_500).describe(
+      'rows of the audit that are older than this many days are deleted; 0: none are',
+    ),
     admin_roles: z
       .array(z.string().min(1))
       .default(['service'])

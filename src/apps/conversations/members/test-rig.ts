@@ -49,6 +49,7 @@ export function rigOf(
     },
     subscribe: async () => reached,
     emit: () => {},
+    background: async (_, work) => void (await work()),
   };
   return { ports: { host, database, settings: settings(z).parse(given), spaces }, published, told, rights };
 }

@@ -17,7 +17,16 @@ const [ada, bob, eve] = [actorOf('ada'), actorOf('bob'), actorOf('eve')];
 const backend = actorOf('desk', ['service']);
 const numbers = (to: number): number[] => Array.from({ length: to }, (_, at) => at + 1);
 const FILE = { url: '/files/1', name: 'cat.png', size: 7, mime: 'image/png' };
-const uploads = { claim: (_: unknown, named: readonly string[]) => (named.every((it) => it === 'up') ? [FILE] : null) };
+const claims: string[] = [];
+const uploads = {
+  claim: (_: unknown, named: readonly string[], claim: string) => {
+    claims.push(claim);
+    return named.every((it) => it === 'up') ? [FILE] : null;
+  },
+  unclaim: (_: unknown, named: readonly string[], claim: string) => {
+    if (named[0] === 'up') claims.splice(claims.indexOf(claim), 1);
+  },
+};
 
 function told<T extends object>(answer: T | Refusal): T {
   if (isRefusal(answer)) throw new Error(`expected an answer, got ${answer.reason}: ${answer.message}`);
@@ -181,6 +190,22 @@ export function messagesContract(
       const without = { ...rig.ports, uploads: NO_UPLOADS };
       const own = { conversation, body: { ...image(['up']) } };
       expect(refused(await send(without, ada, own))).toEqual(['invalid_field', 'attachments']);
+    });
+
+    test('D-24: uploads of a message that is not stored, or was stored before, are let go of', async () => {
+      const conversation = await makeConversation(database);
+      const image = { conversation, clientId: 'c', body: { type: 'image', attachments: ['up'] } };
+      claims.length = 0;
+      told(await send(rig.ports, ada, image));
+      expect(claims).toHaveLength(1);
+      expect(told(await send(rig.ports, ada, image)).duplicate).toBe(true);
+      await database.sql`update conversations.conversations set status = 'closed' where id = ${conversation}`.execute(
+        database.tables(),
+      );
+      expect(refused(await send(rig.ports, ada, { ...image, clientId: 'd' }))).toBe('wrong_state');
+      const lost = { ...rig.ports, sender: { put: () => Promise.reject(new Error('not stored')) } as never };
+      await expect(send(lost, ada, { ...image, clientId: 'e' })).rejects.toThrow('not stored');
+      expect(claims).toHaveLength(1);
     });
 
     test('D-27: a reaction counts once per user and emoji, can be taken back, and each change is an event in sequence', async () => {

@@ -28,9 +28,12 @@ interface Naming {
 export interface Uploads {
   /**
    * Uploads by their ids or URLs, which from now on are kept as a part of the conversation.
+   * @param claim of this message alone
    * @returns `null` when one of them is not there, or is another user's or another conversation's: one word for all
    */
-  claim(naming: Naming, named: readonly string[]): MaybePromise<readonly Attachment[] | null>;
+  claim(naming: Naming, named: readonly string[], claim: string): MaybePromise<readonly Attachment[] | null>;
+  /** The message was not stored. @param claim with which it has named them */
+  unclaim(naming: Naming, named: readonly string[], claim: string): MaybePromise<void>;
 }
 
 export function refuseField({ host }: Pick<Ports, 'host'>, { field, problem }: BadField): Refusal {

@@ -12,9 +12,11 @@ export interface References {
   /** The first message of the thread that it belongs to. */
   readonly thread: number | null;
   readonly attachments: readonly Attachment[];
+  /** By which its uploads are let go of again; `null` where it names none. */
+  readonly claim: string | null;
 }
 
-const NOTHING: References = { thread: null, attachments: [] };
+const NOTHING: References = { thread: null, attachments: [], claim: null };
 
 export async function referencesOf(
   ports: MessagePorts,
@@ -39,14 +41,15 @@ export async function referencesOf(
       field: `mentions.${mentions.indexOf(strangers[0] ?? '')}`,
       problem: 'expected a member of this conversation',
     });
+  const claim = ports.host.random.id();
   const files =
-    attachments.length === 0 ? [] : await ports.uploads.claim({ tenant, user, conversation: id }, attachments);
+    attachments.length === 0 ? [] : await ports.uploads.claim({ tenant, user, conversation: id }, attachments, claim);
   if (files === null)
     return refuseField(ports, {
       field: 'attachments',
       problem: 'expected uploads of the sender for this conversation',
     });
-  return { thread, attachments: files };
+  return { thread, attachments: files, claim: files.length === 0 ? null : claim };
 }
 
 /** The thread that answers to a message belong to; `null` where there is no such message to be answered. */

@@ -4,7 +4,7 @@ import type { JsonValue } from '../../../protocol/frames.ts';
 import { isService, type Actor } from '../ports.ts';
 import { findMember, unknownConversation } from '../members/standing.ts';
 import type { Tables } from '../tables.ts';
-import type { Sent, Unsent } from '../sending.ts';
+import type { Sending, Sent, Unsent } from '../sending.ts';
 import { topicOf } from '../topic.ts';
 import { isBad, readBody, type Body } from './body.ts';
 import { mentioned, tellMentioned } from './mentions.ts';
@@ -73,27 +73,59 @@ export async function store(ports: MessagePorts, actor: Actor, input: SendInput)
     return ports.host.refuse('not_allowed', 'expected a backend to send a message of type system');
   const references = await referencesOf(ports, actor, conversation, body);
   if (ports.host.isRefusal(references)) return references;
-  const sent = await ports.sender.put({
-    tenant: actor.tenant,
-    conversation,
-    sender: actor.user,
-    clientId: clientId ?? null,
-    payload: JSON.stringify({
-      ...payloadOf(body, references),
-      ...(withLabel && (await labelOf(ports, actor, conversation))),
-    }),
-    parent: body.parent ?? null,
-    thread: references.thread,
-    ...(references.attachments.length > 0 && { hasUploads: true }),
-    ...((isOfService || isTrusted) && { isService: true }),
-  });
+  const sent = await unlessLost(
+    ports,
+    actor,
+    { conversation, body, references },
+    {
+      tenant: actor.tenant,
+      conversation,
+      sender: actor.user,
+      clientId: clientId ?? null,
+      payload: JSON.stringify({
+        ...payloadOf(body, references),
+        ...(withLabel && (await labelOf(ports, actor, conversation))),
+      }),
+      parent: body.parent ?? null,
+      thread: references.thread,
+      ...(references.attachments.length > 0 && { hasUploads: true }),
+      ...((isOfService || isTrusted) && { isService: true }),
+    },
+  );
   if (typeof sent === 'string') return unsent(ports, conversation, sent);
+  if (sent.isNew) ports.counts?.message(body.type);
   const message = asSent(conversation, sent);
   ports.host.log.debug('Message sent', { conversation, sequence: sent.sequence, duplicate: !sent.isNew });
   // Sent again at once, nobody knows whether its first node lived long enough to tell them; twice is once.
   if (sent.isNew || message.timestamp > ports.host.clock.now() - TOLD_AGAIN_MS)
-    void tellMentioned(ports, { ...message, tenant: actor.tenant, from: actor.user }, mentioned(message.payload));
+    void ports.host.background('messaging: mentions', () =>
+      tellMentioned(ports, { ...message, tenant: actor.tenant, from: actor.user }, mentioned(message.payload)),
+    );
   return message;
+}
+
+/** Uploads of a message that was not stored under its own place are let go of. Where nobody knows whether it was, they are kept. */
+async function unlessLost(
+  ports: MessagePorts,
+  { tenant, user }: Actor,
+  { conversation, body, references: { claim } }: { conversation: string; body: Body; references: References },
+  sending: Sending,
+): Promise<Sent | Unsent> {
+  const letGo = (): void => {
+    const { attachments = [] } = body;
+    if (claim === null) return;
+    const unclaim = async (): Promise<void> =>
+      ports.uploads.unclaim({ tenant, user, conversation }, attachments, claim);
+    void ports.host.background('messaging: uploads', unclaim);
+  };
+  try {
+    const sent = await ports.sender.put(sending);
+    if (typeof sent === 'string' || !sent.isNew) letGo();
+    return sent;
+  } catch (error) {
+    if (!ports.database.isProblem(error) || error.problem !== 'unknown') letGo();
+    throw error;
+  }
 }
 
 async function labelOf(

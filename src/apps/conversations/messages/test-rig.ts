@@ -13,7 +13,7 @@ import { createConversation } from '../store.ts';
 import type { MessagePorts, Uploads } from './ports.ts';
 
 /** Nobody has uploaded anything. */
-export const NO_UPLOADS: Uploads = { claim: () => null };
+export const NO_UPLOADS: Uploads = { claim: () => null, unclaim: () => {} };
 
 export interface Rig {
   readonly ports: MessagePorts;
@@ -49,6 +49,7 @@ export function rigOf(database: ApplicationDatabase, uploads: Uploads = NO_UPLOA
       return Promise.resolve(null);
     },
     emit: () => {},
+    background: async (_, work) => void (await work()),
     subscribe: () => Promise.resolve({ connections: 0, missed: [] }),
     rightsChanged: () => Promise.resolve({ connections: 0, missed: [] }),
   };

@@ -13,7 +13,10 @@ const ADA = { tenant: '', user: 'ada' };
 const FOR_MS = 6_000;
 
 interface Node {
-  readonly host: Pick<Host, 'node' | 'publish' | 'isRefusal' | 'emit' | 'on' | 'clock' | 'scheduler' | 'log'>;
+  readonly host: Pick<
+    Host,
+    'node' | 'publish' | 'isRefusal' | 'emit' | 'on' | 'background' | 'clock' | 'scheduler' | 'log'
+  >;
   readonly ends: TypingEnds;
   /** The process is killed: it says and hears nothing any more. */
   kill(): void;
@@ -32,6 +35,7 @@ function nodes(count: number): { clock: VirtualClock; all: readonly Node[]; told
       node,
       clock,
       scheduler: clock,
+      background: async (_, work) => void (await work()),
       log: silentLog,
       isRefusal: (_answer): _answer is Refusal => false,
       publish: async (_topic, { payload, idempotencyKey }) => {

@@ -36,7 +36,10 @@ interface Heard extends Typing {
   readonly forMs: number;
 }
 
-type EndsHost = Pick<Host, 'node' | 'publish' | 'isRefusal' | 'emit' | 'on' | 'clock' | 'scheduler' | 'log'>;
+type EndsHost = Pick<
+  Host,
+  'node' | 'publish' | 'isRefusal' | 'emit' | 'on' | 'background' | 'clock' | 'scheduler' | 'log'
+>;
 
 /** Tells all nodes, this one included. @param until `null`: it has stopped */
 export function tellTyping(
@@ -81,7 +84,7 @@ export class TypingEnds {
     for (const [key, typist] of this.typists) {
       if (typist.endsAt > now) continue;
       this.typists.delete(key);
-      void this.end(typist);
+      void this.host.background('messaging: typing', () => this.end(typist));
     }
   }
 

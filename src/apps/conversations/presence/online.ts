@@ -18,7 +18,7 @@ const WIDTH = 4;
 const MAX_WAITING = 100_000;
 
 export interface OnlinePorts extends Pick<Ports, 'database' | 'settings'> {
-  readonly host: Pick<Host, 'publish' | 'isRefusal' | 'log'> & { readonly presence: HostPresence };
+  readonly host: Pick<Host, 'publish' | 'isRefusal' | 'background' | 'log'> & { readonly presence: HostPresence };
 }
 
 interface News {
@@ -79,8 +79,8 @@ export class Online {
       const [key, news] = first;
       this.waiting.delete(key);
       this.running += 1;
-      void this.tell(news)
-        .catch((error: unknown) => this.failed(key, news, error))
+      void this.ports.host
+        .background('messaging: users that are online', () => this.tellOrKeep(key, news))
         .finally(() => {
           this.running -= 1;
           this.next();
@@ -89,12 +89,15 @@ export class Online {
     }
   }
 
-  /** What could not be told for now is told when the database is back, as it is then. */
-  private failed(key: string, news: News, error: unknown): void {
-    const { database, host } = this.ports;
-    if (!database.isProblem(error) || database.isReady)
-      return host.log.warn('Members were not told who is online', { user: news.user, error: String(error) });
-    if (!this.waiting.has(key)) this.waiting.set(key, { ...news, isOld: true });
+  /** News that could not be told for now are told when the database is back, as they are then. */
+  private async tellOrKeep(key: string, news: News): Promise<void> {
+    const { database } = this.ports;
+    try {
+      await this.tell(news);
+    } catch (error) {
+      if (!database.isReady && !this.waiting.has(key)) this.waiting.set(key, { ...news, isOld: true });
+      throw error;
+    }
   }
 
   private async tell(news: News): Promise<void> {

@@ -31,7 +31,12 @@ const databaseReachable: Check = {
           return [fail(`the database (${driver}) is ${trouble}: ${says}`, cure)];
         }
         if (look === null)
-          return [warn('the database did not answer a look in time', 'look at its load and its locks')];
+          return [
+            fail(
+              `the database (${driver}) does not answer, whether or not anybody has asked it lately`,
+              'start PostgreSQL, or look at its load and its locks; ./signalbox database check says more',
+            ),
+          ];
         const says = `a trivial statement takes ${look.latency_ms} ms`;
         return look.latency_ms >= SLOW_MS ? [warn(says, 'look at its CPU, its disk, and the network between')] : [];
       },

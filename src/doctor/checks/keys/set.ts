@@ -109,7 +109,7 @@ function judged(
 ): readonly Observation[] {
   const usable = keys.flatMap((jwk) => {
     try {
-      const { kid, algorithms } = publicKeyFromJwk('jwks_url', jwk as Parameters<typeof publicKeyFromJwk>[1]);
+      const { kid, algorithms } = publicKeyFromJwk('jwks_url', jwk);
       return [{ kid, algorithms }];
     } catch {
       return [];

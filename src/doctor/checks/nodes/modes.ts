@@ -1,4 +1,4 @@
-/** What operators, or a stop, have nodes do that is not their everyday work. */
+/** Modes of nodes that are not their everyday work. */
 import type { Check } from '../../check.ts';
 import { eachNode } from '../../each-node.ts';
 import type { NodeFacts } from '../../facts.ts';

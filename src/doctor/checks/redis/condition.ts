@@ -4,7 +4,7 @@ import { fail, ok, warn, type Observation } from '../../finding.ts';
 import { redisLooks, type RedisLooked } from '../../redis-look.ts';
 
 /** Reasons that nobody loses anything for yet. */
-const BEARABLE = ['slow', 'loading'];
+const BEARABLE: ReadonlySet<string> = new Set(['slow', 'loading']);
 
 export const redisCondition: Check = {
   name: 'redis.condition',
@@ -21,5 +21,5 @@ function judged({ who, facts }: RedisLooked, now: number): Observation {
   }
   const secs = Math.max(0, Math.round((now - problem.since) / 1_000));
   const says = `${who}: ${problem.says} (for ${secs} s)`;
-  return BEARABLE.includes(problem.cause) ? warn(says, problem.cure) : fail(says, problem.cure);
+  return BEARABLE.has(problem.cause) ? warn(says, problem.cure) : fail(says, problem.cure);
 }

@@ -1,4 +1,4 @@
-/** What of Redis holds until memory runs short or a machine fails: version, policy, memory, disk, replicas. */
+/** Settings of Redis that matter when memory runs short or a machine fails: version, policy, memory, disk, replicas. */
 import type { Check } from '../../check.ts';
 import { mebibytes, percent } from '../../each-node.ts';
 import { fail, ok, warn, type Observation } from '../../finding.ts';

@@ -10,6 +10,7 @@ const ANSWER_MS = 2_000;
 const LARGE_MS = 1_500;
 /** Above this a way feels slow to its users, in ms. */
 const SLOW_MS = 500;
+const TIMES = 3;
 
 export const wayMessages: Check = {
   name: 'way.messages',
@@ -31,7 +32,7 @@ async function judged(way: Way, token: string | undefined): Promise<readonly Obs
     ];
   const { wire, details } = found;
   try {
-    const ms = await roundTrip(wire, 'small', 0, ANSWER_MS);
+    const ms = await quickest(wire);
     if (ms === null)
       return [
         fail(
@@ -58,6 +59,14 @@ function tooLarge(size: number): Observation {
     `a message of ${size} bytes, which a node takes (websocket.max_message_size), does not pass: something on the way has a lower limit`,
     'raise the limit of the proxy or the firewall for WebSocket messages, or lower websocket.max_message_size to it, so that clients know',
   );
+}
+
+/** Of several, because a machine that is busy for a moment is no slow way. */
+async function quickest(wire: Wire): Promise<number | null> {
+  let best = await roundTrip(wire, 'first', 0, ANSWER_MS);
+  for (let time = 1; time < TIMES && best !== null && best > SLOW_MS / TIMES; time += 1)
+    best = Math.min(best, (await roundTrip(wire, `again-${time}`, 0, SLOW_MS)) ?? best);
+  return best;
 }
 
 /** A ping that changes nothing. @returns ms, or `null` */

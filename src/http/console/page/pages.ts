@@ -10,7 +10,7 @@ interface Answer {
   readonly total: number;
 }
 
-export interface ListPage<R> {
+interface ListPage<R> {
   /** Rows that can be had. */
   readonly total: number;
   /** Rows that there are. */

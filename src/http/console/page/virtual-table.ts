@@ -15,7 +15,7 @@ const AHEAD = 100;
 /** Pages that are kept; those that were looked at last stay. */
 const KEPT = 6;
 
-export interface Rows<R> {
+interface Rows<R> {
   readonly total: number;
   readonly rows: readonly R[];
 }

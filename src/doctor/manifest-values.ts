@@ -1,0 +1,50 @@
+/**
+ * The plain values of manifests, with the way to each. No parser of YAML: what is asked for stands on lines of its own, as every tool
+ * writes it; templates with other values are left out.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface ManifestValue {
+  readonly file: string;
+  /** Which document of the file. */
+  readonly document: number;
+  /** Like `spec.template.spec.containers.livenessProbe.httpGet.path`: items of lists add nothing. */
+  readonly path: string;
+  readonly value: string;
+}
+
+const MAX_FILES = 500;
+
+/** @throws Error when the folder cannot be read */
+export function manifestValues(folder: string): readonly ManifestValue[] {
+  return filesOf(folder)
+    .slice(0, MAX_FILES)
+    .flatMap((file) => valuesIn(file.slice(folder.length).replace(/^\//, ''), readFileSync(file, 'utf8')));
+}
+
+function filesOf(folder: string): readonly string[] {
+  if (statSync(folder).isFile()) return [folder];
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.ya?ml$/.test(name))
+    .toSorted()
+    .map((name) => join(folder, name));
+}
+
+function valuesIn(file: string, text: string): readonly ManifestValue[] {
+  return text.split(/^---.*$/m).flatMap((part, document) => {
+    const stack: { readonly indent: number; readonly key: string }[] = [];
+    return part.split('\n').flatMap((line): readonly ManifestValue[] => {
+      const [, spaces = '', key, rest = ''] = /^([\s-]*)([\w./-]+):(?:\s+(.*))?$/.exec(line) ?? [];
+      if (key === undefined || line.trimStart().startsWith('#')) return [];
+      while ((stack.at(-1)?.indent ?? -1) >= spaces.length) stack.pop();
+      const path = [...stack.map((it) => it.key), key].join('.');
+      stack.push({ indent: spaces.length, key });
+      const value = rest
+        .replace(/\s+#.*$/, '')
+        .trim()
+        .replace(/^(['"])(.*)\1$/, '$2');
+      return value === '' || value.includes('{{') ? [] : [{ file, document, path, value }];
+    });
+  });
+}

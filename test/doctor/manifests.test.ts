@@ -1,0 +1,54 @@
+/** Kubernetes manifests, as they are delivered and with each value spoiled. */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+import { MANIFEST_CHECKS } from '../../src/doctor/checks/manifests/all.ts';
+import { examine } from '../../src/doctor/examine.ts';
+import type { Finding } from '../../src/doctor/finding.ts';
+import { systemScheduler } from '../../src/telemetry/system-clock.ts';
+import { patient } from '../harness/patient.ts';
+
+const BASE = fileURLToPath(new URL('../../k8s/base', import.meta.url));
+/** As k8s/base/signalbox.toml says it. */
+const SETTINGS = { 'topics.total_bytes': '268435456', 'shutdown.grace_secs': '25' };
+
+async function examined(changes: readonly (readonly [from: string, to: string])[]): Promise<readonly Finding[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'signalbox-manifests-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  cpSync(BASE, folder, { recursive: true });
+  const file = join(folder, 'stateful-set.yaml');
+  const text = readFileSync(file, 'utf8');
+  for (const [from] of changes) expect(text).toContain(from);
+  writeFileSync(
+    file,
+    changes.reduce((sum, [from, to]) => sum.replace(from, to), text),
+  );
+  const given = await patient({ settings: SETTINGS, manifests: folder });
+  return (await examine(MANIFEST_CHECKS, given, systemScheduler)).findings;
+}
+
+test('as they are delivered, they are good', async () => {
+  expect(await examined([])).toMatchObject([
+    { check: 'manifests.grace', level: 'ok' },
+    { check: 'manifests.memory', level: 'ok' },
+    { check: 'manifests.probes', level: 'ok', says: '3 probes ask the right paths' },
+  ]);
+});
+
+test.each([
+  [
+    'terminationGracePeriodSeconds: 45',
+    'terminationGracePeriodSeconds: 30',
+    /30 s for the end of a pod, 35 are needed/,
+  ],
+  ['memory: 1Gi', 'memory: 512Mi', /a memory limit of 512Mi, \d+ MiB are needed/],
+  ['path: /health/live', 'path: /health/ready', /livenessProbe asks \/health\/ready, expected \/health\/live/],
+  ['path: /health/ready', 'path: /health', /readinessProbe asks \/health, expected \/health\/ready/],
+])('%s as %s', async (from, to, says) => {
+  const findings = await examined([[from, to]]);
+  expect(findings.filter(({ level }) => level === 'fail')).toMatchObject([
+    { says: expect.stringMatching(says) as string },
+  ]);
+});
