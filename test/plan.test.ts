@@ -102,14 +102,6 @@ describe('what is planned is what runs, within a fifth', () => {
     const { target, plan } = targetOfRun(numbers, 'memory');
     const { resident, bytes } = await load(server, target);
     await server.end();
-    console.log(
-      warm,
-      resident,
-      plan.valueOf('resident_memory'),
-      plan.valueOf('connection_memory'),
-      plan.valueOf('log_memory'),
-      bytes,
-    );
     expectWithin(resident, plan.valueOf('resident_memory'));
     // What came with the load alone: connections, subscriptions, topics, messages.
     expectWithin(resident - warm, plan.valueOf('connection_memory') + plan.valueOf('log_memory'));

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { atRest, cpuSecondsAtRest } from '../process-figures.ts';
 import { startOwnServer, type OwnServer } from './own-server.ts';
-import { least, newPeers, type Rig } from './rig.ts';
+import { least, leastOf, newPeers, SLICES, type Rig } from './rig.ts';
 
 export interface RestFigures {
   readonly idle_us: number;
@@ -28,10 +28,13 @@ export async function measureRest(rig: Rig): Promise<RestFigures> {
   }
 }
 
-/** @returns µs of processor time of one second */
+/** @returns µs of processor time of one second, in the part of the time when they were fewest: V8 tidies up after a start */
 export async function microsOfSecond({ pid }: OwnServer, seconds: number): Promise<number> {
-  const before = await atRest(pid);
-  const started = performance.now();
-  await delay(seconds * 1_000);
-  return ((cpuSecondsAtRest(pid) - before) * 1e9) / (performance.now() - started);
+  await atRest(pid);
+  return leastOf(SLICES, async () => {
+    const before = cpuSecondsAtRest(pid);
+    const started = performance.now();
+    await delay((seconds * 1_000) / SLICES);
+    return ((cpuSecondsAtRest(pid) - before) * 1e9) / (performance.now() - started);
+  });
 }
