@@ -35,16 +35,26 @@ function valuesIn(file: string, text: string): readonly ManifestValue[] {
   return text.split(/^---.*$/m).flatMap((part, document) => {
     const stack: { readonly indent: number; readonly key: string }[] = [];
     return part.split('\n').flatMap((line): readonly ManifestValue[] => {
-      const [, spaces = '', key, rest = ''] = /^([\s-]*)([\w./-]+):(?:\s+(.*))?$/.exec(line) ?? [];
+      const [, spaces = '', key, rest = ''] = /^([\s-]*)([\w./][\w./-]*):(?:\s+(.*))?$/.exec(line) ?? [];
       if (key === undefined || line.trimStart().startsWith('#')) return [];
       while ((stack.at(-1)?.indent ?? -1) >= spaces.length) stack.pop();
       const path = [...stack.map((it) => it.key), key].join('.');
       stack.push({ indent: spaces.length, key });
-      const value = rest
-        .replace(/\s+#.*$/, '')
-        .trim()
-        .replace(/^(['"])(.*)\1$/, '$2');
+      const value = unquoted(withoutComment(rest).trim());
       return value === '' || value.includes('{{') ? [] : [{ file, document, path, value }];
     });
   });
+}
+
+/** A comment begins at a # behind a space. */
+function withoutComment(text: string): string {
+  for (let at = text.indexOf('#'); at !== -1; at = text.indexOf('#', at + 1))
+    if (at > 0 && text[at - 1]?.trim() === '') return text.slice(0, at);
+  return text;
+}
+
+function unquoted(text: string): string {
+  const quote = text[0];
+  const isQuoted = text.length > 1 && (quote === '"' || quote === "'") && text.endsWith(quote);
+  return isQuoted ? text.slice(1, -1) : text;
 }

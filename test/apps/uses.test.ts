@@ -74,7 +74,7 @@ test('conversations offer themselves: another application opens one, and speaks 
       return {};
     },
   };
-  const server = await startServer({}, [conversations(), user]);
+  const server = await startServer({ 'apps.conversations.online': 'false' }, [conversations(), user]);
   const desk = offered as Conversations | null;
   if (desk === null) throw new Error('expected the offer');
   const ada = await connect(server.port, { user: 'ada' });

@@ -67,7 +67,8 @@ function servingPort(child: ChildProcess): Promise<number> {
     const hear = (chunk: Buffer): void => {
       if (!timer.hasRef()) return;
       said += chunk.toString();
-      const port = /"port":(\d+).*"message":"Serving"/.exec(said)?.[1];
+      const line = said.split('\n').find((it) => it.includes('"message":"Serving"'));
+      const port = line === undefined ? undefined : /"port":(\d+)/.exec(line)?.[1];
       if (port === undefined) return;
       clearTimeout(timer);
       timer.unref();
