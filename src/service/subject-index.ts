@@ -3,7 +3,7 @@
  * the others, which an application's change of one membership among hundreds a second could not afford.
  */
 import { PatternIndex } from '../protocol/pattern-index.ts';
-import { joinPartsToKeep } from '../protocol/parts.ts';
+import { joinParts, joinPartsToKeep } from '../protocol/parts.ts';
 import { qualify } from '../protocol/topic.ts';
 import { affects, namedTopic, type RightsChange } from './rights-change.ts';
 
@@ -41,7 +41,7 @@ export class SubjectIndex<T extends Subject> {
       for (const subject of some instanceof Set ? some : [some]) if (affects(change, subject)) found.push(subject);
     };
     if (change.user !== undefined) {
-      const theirs = this.byUser.get(joinPartsToKeep(change.tenant, change.user));
+      const theirs = this.byUser.get(joinParts(change.tenant, change.user));
       if (theirs !== undefined) look(theirs);
       return found;
     }
