@@ -60,3 +60,32 @@ test('a waiter goes when its time is over, and when its caller gives up, and lea
   fair.leave();
   expect(fair.underWay).toBe(0);
 });
+
+test('those of one owner beyond the bound wait in order, and the one that leaves gives its place on', async () => {
+  const fair = new FairTurns({ atOnce: 1, waiting: 2, waitingInAll: 2 }, new VirtualClock());
+  const entered: string[] = [];
+  expect(await fair.enter('', 1_000)).toBe(true);
+  const first = fair.enter('', 1_000).then((isIn) => entered.push(`first ${isIn}`));
+  const second = fair.enter('', 1_000).then((isIn) => entered.push(`second ${isIn}`));
+  expect(await fair.enter('', 1_000), 'a third has no place to wait').toBe(false);
+  fair.leave();
+  await first;
+  expect(fair.underWay).toBe(1);
+  fair.leave();
+  await second;
+  expect(entered).toEqual(['first true', 'second true']);
+  fair.leave();
+  expect(fair.underWay).toBe(0);
+});
+
+test('callers that wait give up in time and leave no trace', async () => {
+  const clock = new VirtualClock();
+  const fair = new FairTurns({ atOnce: 1, waiting: 1, waitingInAll: 1 }, clock);
+  await fair.enter('', 1_000);
+  const waiting = fair.enter('', 100);
+  clock.advance(100);
+  expect(await waiting).toBe(false);
+  fair.leave();
+  expect(fair.underWay).toBe(0);
+  expect(clock.pendingTimers).toBe(0);
+});

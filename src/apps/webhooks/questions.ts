@@ -7,9 +7,9 @@ import { readAnswer, type AnswerTo, type Outcome, type Question } from './answer
 import type { Backend } from './backend.ts';
 import type { BreakerState, BreakerOptions } from '../calling/circuit-breaker.ts';
 import { CircuitBreaker } from '../calling/circuit-breaker.ts';
+import { FairTurns } from '../calling/fair-turns.ts';
 import { RememberedAnswers } from './remembered-answers.ts';
 import type { Signer } from './signature.ts';
-import { Turnstile } from './turnstile.ts';
 
 export interface QuestionOptions {
   /** For one question, waiting included. */
@@ -34,6 +34,9 @@ export interface QuestionsTold {
   breaker(state: BreakerState): void;
 }
 
+/** One queue for all: the questions of nobody go before those of others. */
+const ALL = '';
+
 export class Questions {
   private readonly options: QuestionOptions;
   private readonly backend: Backend;
@@ -41,7 +44,7 @@ export class Questions {
   private readonly ports: QuestionPorts;
   private readonly told: QuestionsTold;
   private readonly breaker: CircuitBreaker;
-  private readonly turnstile: Turnstile;
+  private readonly turns: FairTurns;
   private readonly memory: RememberedAnswers<AnswerTo<Question>>;
   /** Answers to what was asked before belong to a past in which other rights held. */
   private era = 0;
@@ -53,7 +56,7 @@ export class Questions {
     this.ports = ports;
     this.told = told;
     this.breaker = new CircuitBreaker(options.breaker, ports.clock, (state) => told.breaker(state));
-    this.turnstile = new Turnstile(options, ports.scheduler);
+    this.turns = new FairTurns({ ...options, waitingInAll: options.waiting }, ports.scheduler);
     this.memory = new RememberedAnswers(options.remembered, ports.clock);
   }
 
@@ -62,7 +65,7 @@ export class Questions {
   }
 
   get underWay(): number {
-    return this.turnstile.underWay;
+    return this.turns.underWay;
   }
 
   get rememberedAnswers(): number {
@@ -105,7 +108,8 @@ export class Questions {
     const { timeoutMs } = this.options;
     // An open breaker refuses at once: nobody waits for a place first.
     if (this.breaker.state === 'open' && this.breaker.waitMs > 0) return this.breakerOpen();
-    if (!(await this.turnstile.enter(timeoutMs))) return down('busy', `${this.options.atOnce} questions are under way`);
+    if (!(await this.turns.enter(ALL, timeoutMs)))
+      return down('busy', `${this.options.atOnce} questions are under way`);
     try {
       const remainingMs = timeoutMs - (clock.elapsed() - startedAt);
       if (remainingMs <= 0) return down('busy', 'no place in time');
@@ -118,7 +122,7 @@ export class Questions {
       else this.breaker.succeeded();
       return outcome;
     } finally {
-      this.turnstile.leave();
+      this.turns.leave();
     }
   }
 

@@ -5,6 +5,7 @@
 import type { Clock, Random, Scheduler } from '../../../telemetry/clock.ts';
 import { CircuitBreaker, type BreakerOptions, type BreakerState } from '../../calling/circuit-breaker.ts';
 import { FairTurns, type FairLimits } from '../../calling/fair-turns.ts';
+import { pause } from '../../calling/pause.ts';
 import { retryDelayMs, type RetryOptions } from '../../calling/retry-schedule.ts';
 import { ProviderError, type Piece, type Provider, type Question } from './provider.ts';
 import { timedPieces, type TimeLimits } from './timed.ts';
@@ -95,25 +96,12 @@ export class GuardedProvider {
         failures += 1;
         if (failure === null || call.hasSpoken || !failure.isWorthRepeating || failures >= this.guards.attempts)
           throw failure ?? error;
-        await this.pause(retryDelayMs(failures, this.guards.retry, this.ports.random, failure.retryAfterMs), signal);
+        const { scheduler, random } = this.ports;
+        await pause(scheduler, retryDelayMs(failures, this.guards.retry, random, failure.retryAfterMs), signal);
       } finally {
         call.left();
       }
     }
-  }
-
-  private pause(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = this.ports.scheduler.after(ms, () => {
-        signal.removeEventListener('abort', ended);
-        resolve();
-      });
-      const ended = (): void => {
-        timer.cancel();
-        reject(signal.reason as Error);
-      };
-      signal.addEventListener('abort', ended, { once: true });
-    });
   }
 }
 

@@ -1,6 +1,7 @@
 /** The provider that works with nothing installed: the same question always gets the same answer, in the same pieces. */
 import { createHash } from 'node:crypto';
 import type { Scheduler } from '../../../telemetry/clock.ts';
+import { pause } from '../../calling/pause.ts';
 import { ProviderError, type Failure, type Piece, type Provider, type Question } from './provider.ts';
 
 /** How a question is answered, in place of the answer that is made up. */
@@ -68,20 +69,9 @@ export class LocalProvider implements Provider {
     };
   }
 
-  private pause(ms: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (ms === 0) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const timer = this.scheduler.after(ms, () => {
-        signal.removeEventListener('abort', ended);
-        resolve();
-      });
-      const ended = (): void => {
-        timer.cancel();
-        reject(signal.reason as Error);
-      };
-      signal.addEventListener('abort', ended, { once: true });
-    });
+  private async pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (ms === 0) signal.throwIfAborted();
+    else await pause(this.scheduler, ms, signal);
   }
 }
 
