@@ -1,6 +1,6 @@
 /** What a plan takes for granted: defaults of the configuration, rules of the server and of its client, and margins. `--set` changes each. */
 import { KEYS_BY_PATH } from '../config/keys.ts';
-import { BACK_OFF } from '../client/back-off.ts';
+import { MIN_BACK_OFF_MS } from '../client/back-off.ts';
 import { LONGEST_MARGIN_MS, MARGIN_SHARE, SPREAD_SHARE } from '../node/drain.ts';
 import type { Unit } from './units.ts';
 
@@ -54,7 +54,7 @@ export const ASSUMPTIONS = {
   start_secs: { value: 5, unit: 's', says: 'a node is ready after its start' },
   ready_secs: { value: 15, unit: 's', says: 'a new node serves before the next one goes (minReadySeconds in k8s/)' },
   back_off_secs: {
-    value: BACK_OFF.minMs / 1_000,
+    value: MIN_BACK_OFF_MS / 1_000,
     unit: 's',
     says: 'a client waits at most before its first try to come back',
   },
