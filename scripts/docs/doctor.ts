@@ -17,7 +17,7 @@ export function doctorPage(): string {
     '',
     'Each check says `ok`, `warn` or `fail`, the cause with its figures, and a cure: a command or a key. The exit code is 1 when anything failed.',
     'Nothing that it does changes anything. `--json` prints the findings for a program, `--only redis` or `--only redis.eviction` runs a group or a',
-    'check. Checks whose needs are not there are left out, and the last lines say what would bring them. The checks run at once and each has 4.5',
+    'check. Checks whose needs are not there are left out, and the last lines say what would bring them. The checks run at once and each has 4.2',
     'seconds, so the whole answers within five; only `--idle` waits longer.',
     '',
     'Tokens and secrets are never shown. `--token` may come several times; `./signalbox token --check` says the same of one, with its claims and all that',
