@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { openFiles } from './open-files.ts';
+import { residentBytes } from './process-usage.ts';
 
 export interface ProcessFacts {
   readonly pid: number;
@@ -28,7 +29,7 @@ export function processFacts(): ProcessFacts {
     cpus: availableParallelism(),
     open_files: openFiles(performance.now()),
     open_files_limit: openFilesLimit(),
-    memory_bytes: process.memoryUsage.rss(),
+    memory_bytes: residentBytes(),
     memory_limit_bytes: memory,
     is_container_limit: isContainer,
     heap_bytes: heap,
