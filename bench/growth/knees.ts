@@ -5,7 +5,7 @@ export const KNEES: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'first publish, µs':
       'maps of topics that double are copied once, and V8 moves what is young while the heap grows. The first few hundred topics are too few for an average.',
     'another publish, µs':
-      'the hundred topics that get the publishes lie farther apart in memory, so the caches of the processor have them no longer, and V8 marks a larger heap meanwhile.',
+      'the hundred topics that get the publishes lie farther apart in memory, so the caches of the processor have them no longer, and V8 marks a larger heap meanwhile. Below 100,000 topics two runs differ by as much as that: 4.4 and 8.9 µs at 1,000 topics.',
     'CPU of a second at rest, ms':
       'the rounds through all topics take several turns of a second. From 20,000 topics on they take 20,000 a second, and the cost stays.',
     'slowest answer at rest, ms':

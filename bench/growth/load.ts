@@ -31,7 +31,8 @@ export function startNode(settings: Settings = {}, core?: number): Promise<Serve
 export class Connection {
   answered = 0;
   received = 0;
-  /** Subscriptions made or ended, by frames. */
+  /** Frames that made or ended subscriptions: sent, and answered. */
+  private changes = 0;
   private changed = 0;
   /** The first thing that went wrong. */
   wrong = '';
@@ -92,7 +93,8 @@ export class Connection {
 
   private async change(type: string, topics: readonly string[]): Promise<void> {
     this.socket?.send(JSON.stringify({ type, id: 's', data: { topics } }));
-    const goal = this.changed + 1;
+    this.changes += 1;
+    const goal = this.changes;
     await reached(() => this.changed, goal);
     this.check(this.changed >= goal, `${type} was not answered`);
   }

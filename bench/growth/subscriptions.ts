@@ -9,6 +9,8 @@ const COUNTS = [1, 10, 100, 1_000, 10_000];
 const ALL = 10_000;
 const PUBLISHES = 10_000;
 const OF_ONE_FRAME = 100;
+/** However many connections they come from: frames of one turn share what a turn costs. */
+const FRAMES_AT_ONCE = 50;
 /** So many are left, the rest end with their connections. */
 const LEFT = 5_000;
 const OPEN_AT_ONCE = 50;
@@ -57,7 +59,7 @@ async function measure(each: number, { isSpent }: Budget): Promise<Point> {
     await pause(1);
     const before = residentBytes(pid);
     const subscribe = await micros(pid, async () => {
-      await Promise.all(readers.map((reader, at) => subscribeAll(reader, at * each, each)));
+      await inFrames(readers, each, each, (reader, topics) => reader.subscribe(topics));
     });
     await pause(1);
     const memory = residentBytes(pid) - before;
@@ -69,7 +71,7 @@ async function measure(each: number, { isSpent }: Budget): Promise<Point> {
     if (received() !== PUBLISHES) throw new Error(`expected ${PUBLISHES} deliveries, got ${received()}`);
     const leave = await micros(pid, async () => {
       const some = readers.slice(0, Math.ceil(LEFT / each));
-      await Promise.all(some.map((reader, at) => leaveSome(reader, at * each, Math.min(each, LEFT))));
+      await inFrames(some, each, Math.min(each, LEFT), (reader, topics) => reader.unsubscribe(topics));
     });
     const end = await micros(pid, async () => {
       for (const reader of readers) reader.destroy();
@@ -91,14 +93,24 @@ async function measure(each: number, { isSpent }: Budget): Promise<Point> {
   }
 }
 
-async function subscribeAll(reader: Connection, from: number, count: number): Promise<void> {
-  for (let at = 0; at < count; at += OF_ONE_FRAME)
-    await reader.subscribe(names(from + at, Math.min(OF_ONE_FRAME, count - at)));
-}
-
-async function leaveSome(reader: Connection, from: number, count: number): Promise<void> {
-  for (let at = 0; at < count; at += OF_ONE_FRAME)
-    await reader.unsubscribe(names(from + at, Math.min(OF_ONE_FRAME, count - at)));
+/** @param each topics between the first of a reader and the first of the next; of these `count` are named */
+async function inFrames(
+  readers: readonly Connection[],
+  each: number,
+  count: number,
+  ask: (reader: Connection, topics: string[]) => Promise<unknown>,
+): Promise<void> {
+  const frames = readers.flatMap((reader, number) =>
+    Array.from({ length: Math.ceil(count / OF_ONE_FRAME) }, (_, at) => ({
+      reader,
+      topics: names(number * each + at * OF_ONE_FRAME, Math.min(OF_ONE_FRAME, count - at * OF_ONE_FRAME)),
+    })),
+  );
+  const next = frames.values();
+  const one = async (): Promise<void> => {
+    for (const { reader, topics } of next) await ask(reader, topics);
+  };
+  await Promise.all(Array.from({ length: FRAMES_AT_ONCE }, one));
 }
 
 function names(from: number, count: number): string[] {
