@@ -1,5 +1,6 @@
 /** The work in which two checkouts are compared: the same as in the sections of the same name, cut into slices. */
 import type { Plan } from '../section.ts';
+import { openAlone } from './alone-probe.ts';
 import { openArrivals, openIdle } from './arrival-probe.ts';
 import type { Contest } from './contest.ts';
 import { FanOutProbe, type FanOutShape } from './fan-out-probe.ts';
@@ -44,6 +45,14 @@ export const CONTESTS: readonly Contest[] = [
     pairs: 8,
     warmUpSlices: 2,
     open: openRoundTrips,
+  },
+  {
+    id: 'w4',
+    title: 'One publish and its acknowledgement, on an idle node',
+    figures: { 'p50, µs': 'less' },
+    pairs: 8,
+    warmUpSlices: 2,
+    open: openAlone,
   },
   {
     id: 'w5',
