@@ -163,7 +163,7 @@ describe.skipIf(POSTGRESQL === null)('sessions in time', () => {
     await Promise.all([one.answering.stop(), two.answering.stop()]);
   });
 
-  test('L-13: what is erased is gone from tables and topics, and whoever follows it is told', async () => {
+  test('L-13: a session that is erased is gone from tables and topics, and its followers are told', async () => {
     const eraser: App = {
       name: 'eraser',
       uses: ['conversations'],

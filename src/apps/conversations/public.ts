@@ -44,7 +44,7 @@ export interface Conversations {
   messages(reader: { readonly tenant: string; readonly user: string }, page: PageInput): Promise<MessagePage | Refusal>;
   /** One that is closed takes no message of its members. */
   update(tenant: string, id: string, change: Changed): Promise<null | Refusal>;
-  /** Its rows and its log are gone for good, and nobody follows it any more. Uploads of its messages stay. */
+  /** Its rows and its log are gone for good, and its followers are told. Uploads of its messages stay. */
   erase(tenant: string, id: string): Promise<void>;
   /** Its topics: the sequenced one, and that of what nobody keeps. Its members may subscribe to both. */
   readonly topicOf: (id: string) => string;

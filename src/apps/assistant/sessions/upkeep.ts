@@ -6,7 +6,7 @@ import type { Tables } from '../tables.ts';
 
 const EVERY_MS = 3_600_000;
 const HOUR_MS = 3_600_000;
-/** What a user has spent today is counted from answers: none of them goes before the day is over. */
+/** The tokens of a day are counted from its answers: none of them goes before the day is over. */
 const LEAST_HOURS = 24;
 /** Sessions of one look. */
 const PIECE = 100;

@@ -1,4 +1,4 @@
-/** A conversation ends for good: its rows are deleted, its log is given up, and whoever follows it stops. */
+/** A conversation ends for good: its rows are deleted, its log is given up, and its followers are told. */
 import type { Ports } from '../ports.ts';
 import type { Tables } from '../tables.ts';
 import { liveTopicOf, topicOf } from '../topic.ts';
