@@ -8,6 +8,7 @@ import { assistantFrames } from './frames.ts';
 import type { Counts, Ports } from './ports.ts';
 import { guardedBy, providerOf } from './providers/chosen.ts';
 import type { Provider } from './providers/provider.ts';
+import { Upkeep } from './sessions/upkeep.ts';
 import { settings, type Settings } from './settings.ts';
 
 const MOST_KEPT_ANSWERS = 1_000;
@@ -27,6 +28,7 @@ export function assistant({ provider }: Options = {}): App<Settings> {
     start: (host, given) => {
       const ports = portsOf(host, given, provider ?? providerOf(given, host.scheduler));
       const answering = new Answering(ports, (event, handler) => host.on(event, handler));
+      const upkeep = new Upkeep(ports, host);
       host.gauge('answers_under_way', 'Answers that this node is making.', () => answering.size);
       host.gauge(
         'questions_waiting',
@@ -39,7 +41,9 @@ export function assistant({ provider }: Options = {}): App<Settings> {
           ports.provider.state === 'closed'
             ? { status: 'healthy' }
             : { status: 'degraded', detail: `the provider ${ports.provider.name} does not answer` },
-        stop: () => answering.stop(),
+        stop: async () => {
+          await Promise.all([answering.stop(), upkeep.stop()]);
+        },
       };
     },
   };

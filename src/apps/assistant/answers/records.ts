@@ -27,7 +27,7 @@ export async function beginAttempt(
   database: Database,
   { tenant, session, question, user }: Omit<AnswerKey, 'attempt'> & { readonly user: string },
   isFurther: boolean,
-  now: number,
+  { now, expiresAt }: { readonly now: number; readonly expiresAt: number },
 ): Promise<AnswerKey | null> {
   return database.transaction<Tables, AnswerKey | null>(async (tables) => {
     // Two who ask at once are one after the other.
@@ -66,7 +66,7 @@ export async function beginAttempt(
       .execute();
     await tables
       .updateTable('sessions')
-      .set({ active_at: new Date(now) })
+      .set({ active_at: new Date(now), expires_at: new Date(expiresAt) })
       .where('tenant', '=', tenant)
       .where('id', '=', session)
       .execute();
@@ -165,6 +165,8 @@ export interface Spent {
   readonly lastMinute: number;
   /** Tokens since midnight, UTC. */
   readonly today: number;
+  /** Answers under way, on all nodes: what they cost is not known yet. */
+  readonly underWay: number;
 }
 
 export async function spentBy(
@@ -182,10 +184,11 @@ export async function spentBy(
       database.sql<number>`coalesce(sum(input_tokens + output_tokens) filter (where started_at >= ${new Date(day)}), 0)::int8`.as(
         'today',
       ),
+      database.sql<number>`count(*) filter (where status = 'running')::int4`.as('underWay'),
     ])
     .where('tenant', '=', tenant)
     .where('user_id', '=', user)
     .where('started_at', '>', new Date(Math.min(day, minute)))
     .executeTakeFirstOrThrow();
-  return { lastMinute: row.lastMinute, today: row.today };
+  return row;
 }
