@@ -51,6 +51,7 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   if (host.isRefusal(sent)) return sent;
   const { sequence, timestamp, duplicate } = sent;
   await answer(ports, answering, asker, { row, question: sequence, isFurther: false });
+  ports.news.tell({ tenant, session: id });
   return { session: id, sequence, timestamp, duplicate };
 }
 
