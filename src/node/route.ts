@@ -82,7 +82,7 @@ interface Endpoint {
   headers?(request: Pick<HttpRequest, 'header'>): Readonly<Record<string, string>>;
   /** Whose share of what arrives a body takes; without, the peer's. */
   senderOf?(head: RequestHead): string;
-  /** A refusal as its clients know it, whoever refuses; without, as docs/http.md says. */
+  /** A refusal as clients of this route know it, also one of the transport; without, as docs/http.md says. */
   refused?(problem: Refusal, request: Pick<HttpRequest, 'header'>): HttpResponse;
 }
 

@@ -97,8 +97,12 @@ describe('REST of guide 004', () => {
     ]);
     expect(first.answer).toMatchObject({ status: 'done', message_id: `${session}.2` });
     const waiting = ask('bob', `/sessions/${session}/messages?since=${first.since}&wait=20`);
-    await say('bob', session, 'a short one');
+    await say('bob', session, 'a slow one', { message_id: 'q-2' });
     expect((await waiting).json.data.messages).toMatchObject([{ sequence: 3 }]);
+    // Also while it is being answered: that is when a client asks again whose connection broke.
+    const twice = await say('bob', session, 'a slow one', { message_id: 'q-2' });
+    expect([twice.status, twice.json.data]).toMatchObject([200, { sequence: 3, duplicate: true }]);
+    await poll('bob', session, '3');
     expect(await say('bob', session, 'a short one', { message_id: 'q-1' })).toMatchObject({
       status: 200,
       json: { data: { sequence: 1, duplicate: true } },

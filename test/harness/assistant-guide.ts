@@ -4,6 +4,7 @@ import { LocalProvider, type Script } from '../../src/apps/assistant/providers/l
 import { conversations } from '../../src/apps/conversations/app.ts';
 import { systemScheduler } from '../../src/telemetry/system-clock.ts';
 import { within } from './deadline.ts';
+import { pgliteFolder } from './pglite-folder.ts';
 import { openServer, type TestServer } from './server.ts';
 import { tokenOf } from './tokens.ts';
 
@@ -22,6 +23,7 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
 };
 
 const LIMITS = {
+  'database.migrate': 'true',
   'apps.assistant.sessions_per_hour': '1000',
   'apps.assistant.active_sessions': '1000',
   'apps.assistant.requests_per_minute': '100000',
@@ -52,10 +54,10 @@ export async function openGuide(settings: Readonly<Record<string, string>> = {})
     // A question without an answer stands before the next one.
     SCRIPTS[turns.at(-1)?.text.split('\n\n').at(-1) ?? ''];
   const provider = new LocalProvider({ paceMs: 1, script }, systemScheduler);
-  return openServer({ 'rate_limiting.enabled': 'false', ...LIMITS, ...settings }, [
-    conversations(),
-    assistant({ provider }),
-  ]);
+  return openServer(
+    { 'database.folder': await pgliteFolder(), 'rate_limiting.enabled': 'false', ...LIMITS, ...settings },
+    [conversations(), assistant({ provider })],
+  );
 }
 
 /** @param path below {@link CHAT} */

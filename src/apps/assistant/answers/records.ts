@@ -11,7 +11,7 @@ export interface AnswerKey {
   readonly attempt: number;
 }
 
-/** An attempt names itself in the log, so that whoever is told of its failure finds the line. */
+/** An attempt names itself in the log, so that a client that is told of its failure can name the line. */
 export function correlationOf({ session, question, attempt }: Omit<AnswerKey, 'tenant'>): string {
   return `${session}.${question}.${attempt}`;
 }

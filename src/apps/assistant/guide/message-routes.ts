@@ -19,7 +19,7 @@ const USUAL = 100;
 const MOST_WAIT_SECS = 30;
 /** Longer than the longest wait, for the reads before and after it. */
 const DEADLINE_MS = 45_000;
-/** Who waits looks again after so long: the word of another node may be lost. */
+/** A poll that waits looks again after so long: the word of another node may be lost. */
 const LOOK_MS = 5_000;
 
 export function messageRoutes(host: Host, door: Door, ports: Ports, answering: Answering): AppRoute[] {

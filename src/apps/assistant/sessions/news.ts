@@ -1,6 +1,6 @@
 /**
- * Who waits for news of a session: a poll that found nothing. All nodes are told that there is some, and where that is not heard,
- * whoever waits looks again after a while. Nobody is told what the news is: it stands in the tables.
+ * Polls that found nothing wait here for news of their session. All nodes are told that there is some, and where that is not heard,
+ * the poll looks again after a while. Nobody is told what the news is: it stands in the tables.
  */
 import type { Host } from '../../host-api.ts';
 
