@@ -136,6 +136,33 @@ export async function runningAttempt(
   return row ?? null;
 }
 
+export interface NewestAttempt {
+  readonly question: number;
+  readonly attempt: number;
+  readonly status: AnswerStatus;
+  readonly failure: string | null;
+  /** Sequence of the message that answers. */
+  readonly message: number | null;
+}
+
+/** The newest of a session, under way or ended; `null` where nothing was asked. */
+export async function newestAttempt(
+  database: Database,
+  { tenant, session }: Pick<AnswerKey, 'tenant' | 'session'>,
+): Promise<NewestAttempt | null> {
+  const row = await database
+    .tables<Tables>()
+    .selectFrom('answers')
+    .select(['question', 'attempt', 'status', 'failure', 'message'])
+    .where('tenant', '=', tenant)
+    .where('session', '=', session)
+    .orderBy('question', 'desc')
+    .orderBy('attempt', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
 /** The last question of a session, whatever became of it. */
 export async function lastQuestion(
   database: Database,
