@@ -50,7 +50,7 @@ export class OpenAnswer implements Answer {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Whoever reads only the pieces, or a store, has been told.
+    // A page that reads only the pieces, or the store, is told there.
     this.final.catch(() => {});
   }
 

@@ -28,7 +28,7 @@ export class CatchingUp {
     if (!this.#isBusy) void this.#ask();
   }
 
-  /** What is wanted no more is not asked for again. */
+  /** Nobody reads any more: it asks no further. */
   stop(): void {
     this.#isWanted = false;
   }
@@ -45,7 +45,7 @@ export class CatchingUp {
         this.#told((await this.#client.request('X-AssistantCurrent', { session: this.#session })) as Current);
         refusals = 0;
       } catch (error) {
-        // What refuses for good refuses the conversation as well, which says so.
+        // A session that is refused for good is so as a conversation, too, which says it.
         if (!isSignalboxError(error) || !(error.temporary || error.reason === 'outcome_unknown')) break;
         this.#isWanted = true;
         wait = (error.retryAfterMs ?? 0) + draw(() => environment.random(), refusals);

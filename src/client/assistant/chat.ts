@@ -221,7 +221,7 @@ export class OpenChat extends Store<AssistantSnapshot> implements AssistantChat 
     this.changed();
   }
 
-  /** What is told to nobody in particular may have been told meanwhile. */
+  /** Events that nobody keeps may have been told meanwhile. */
   #unsure(): void {
     this.#growing.doubt();
     this.#catchingUp.want();
@@ -251,7 +251,7 @@ export class OpenChat extends Store<AssistantSnapshot> implements AssistantChat 
     this.changed();
   }
 
-  /** @param isLate what has not come by now will not come */
+  /** @param isLate messages that have not come by now will not come */
   #settle(isLate = false): void {
     if (this.#answers.size === 0) return;
     const { messages, status, error, connection } = this.#conversation.getSnapshot();
