@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => postgresql?.end());
 
-/** A file system of its own in memory. @returns `null` for who may not mount one */
+/** A file system of its own in memory. @returns `null` where this process may not mount one */
 function smallDisk(): { readonly folder: string; readonly remove: () => void } | null {
   const folder = mkdtempSync(join(tmpdir(), 'signalbox-disk-'));
   try {
@@ -83,7 +83,7 @@ test('a backend that does not know the secret, and one that is away', async () =
   const settings = { 'admin.token': ADMIN_TOKEN };
   const backend = await startWebhookBackend();
   const another = `whsec_${Buffer.alloc(32, 'another').toString('base64')}`;
-  // What is told again often becomes a dead letter soon, and then nothing fails any more.
+  // Told again often, an event is a dead letter soon, and then nothing fails any more.
   const section = { tell: ['connected'], secret: another, retry_first_ms: 100, retry_max_ms: 10_000 };
   const refused = await startWebhookServer(backend, section, settings);
   await connect(refused.port);

@@ -91,7 +91,7 @@ describe.skipIf(POSTGRESQL === null)('a node with PostgreSQL', () => {
     await holder.query('rollback');
     await waiting;
     await postgresql.stop();
-    // Whoever stores something notices it; the look of doctor would as well, and say so in other words.
+    // A client that stores something makes the node notice it; a look of doctor alone says it in other words.
     const client = await connect(node.port, { user: 'ada' });
     expect(await client.ask('X-Thing', 'mine')).toMatchObject({ type: 'Error' });
     await eventuallyWrong(node, 'database.reachable', /the database \(postgresql\) is away/);

@@ -3,7 +3,7 @@ import { readArguments } from '../../src/cli/command.ts';
 import { VERBS } from '../../src/cli/verbs.ts';
 import type { Environment, Outcome } from './process.ts';
 
-/** What the process has itself is put back. One at a time: the tests of a file follow one another. */
+/** Puts back the variables of the process. One at a time: the tests of a file follow one another. */
 export async function verbHere([name = '', ...argv]: readonly string[], environment: Environment): Promise<Outcome> {
   const command = await VERBS[name]?.load();
   if (command === undefined) throw new Error(`expected a verb, got ${name}`);
