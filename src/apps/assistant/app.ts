@@ -11,6 +11,7 @@ import type { Counts, Ports } from './ports.ts';
 import { guardedBy, providerOf } from './providers/chosen.ts';
 import type { Provider } from './providers/provider.ts';
 import { News } from './sessions/news.ts';
+import { Upkeep } from './sessions/upkeep.ts';
 import { settings, type Settings } from './settings.ts';
 
 const MOST_KEPT_ANSWERS = 1_000;
@@ -30,6 +31,7 @@ export function assistant({ provider }: Options = {}): App<Settings> {
     start: (host, given) => {
       const ports = portsOf(host, given, provider ?? providerOf(given, host.scheduler));
       const answering = new Answering(ports, (event, handler) => host.on(event, handler));
+      const upkeep = new Upkeep(ports, host);
       host.gauge('answers_under_way', 'Answers that this node is making.', () => answering.size);
       host.gauge(
         'questions_waiting',
@@ -43,9 +45,9 @@ export function assistant({ provider }: Options = {}): App<Settings> {
           ports.provider.state === 'closed'
             ? { status: 'healthy' }
             : { status: 'degraded', detail: `the provider ${ports.provider.name} does not answer` },
-        stop: () => {
+        stop: async () => {
           ports.news.stop();
-          return answering.stop();
+          await Promise.all([answering.stop(), upkeep.stop()]);
         },
       };
     },

@@ -36,6 +36,12 @@ export function settings(z: Zod) {
         'milliseconds before the second attempt; twice as many before each further one',
       ),
       at_once: count(50, 1, 10_000).describe('answers of the provider at the same time, on a node'),
+      at_once_per_tenant: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .optional()
+        .describe('answers of one tenant at the same time, on a node; without, all that the provider has'),
       waiting: count(1_000, 0, 100_000).describe('questions that wait for their turn, on a node'),
       waiting_per_user: count(3, 0, 1_000).describe('questions of one user that wait for their turn'),
       breaker_failures: count(5, 1, 1_000).describe('failures in a row after which the provider is left alone'),

@@ -62,7 +62,8 @@ export class Answering {
 
   /** Says that its own answers are under way, and ends those of nodes that no longer say so. */
   async look(): Promise<void> {
-    const { database, host } = this.ports;
+    const { database, host, shared } = this.ports;
+    shared.forgetOld();
     if (!database.isReady || this.isOver) return;
     try {
       const now = host.clock.now();
