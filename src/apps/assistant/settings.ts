@@ -60,6 +60,14 @@ export function settings(z: Zod) {
       active_sessions: count(10, 1, 100_000).describe('sessions of a user that are active at once'),
       tokens_per_day: count(0, 0, 2_000_000_000).describe('tokens of a user and day; 0: without a bound'),
       session_hours: count(24, 1, 87_600).describe('hours after which a session ends that nobody has written in'),
+      guide: z
+        .boolean()
+        .default(true)
+        .describe(
+          'REST, streams and a WebSocket for clients of guide 004, below /api/v1/admin/chat (docs/assistant-guide.md)',
+        ),
+      guide_role: z.string().min(1).max(100).default('admin').describe('role of the tokens that may use them'),
+      requests_per_minute: count(100, 1, 1_000_000).describe('requests of a user there, on a node'),
       restore_hours: count(24, 1, 8_760).describe('hours for which a deleted session can be restored'),
     })
     .refine(({ provider, key }) => provider !== 'anthropic' || key !== undefined, {

@@ -90,6 +90,7 @@ export class Answering {
   private async tellInterrupted({ tenant, session, question, attempt }: AnswerKey): Promise<void> {
     const { conversations, counts, host } = this.ports;
     counts.answers.add(1, 'interrupted');
+    this.ports.news.tell({ tenant, session });
     host.log.warn('An answer was interrupted: its node is gone', { session, question });
     const topic = conversations.liveTopicOf(session);
     for (const payload of [

@@ -38,8 +38,12 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   const { session: id, content, clientId } = input;
   const row = await findSession(ports, asker, id);
   if (row === null) return unknownSession(ports);
+  const running = await runningAttempt(ports.database, { tenant, session: id });
+  // The answer to the same message was lost on its way to the user.
+  const before = running === null ? null : await askedBefore(ports, asker, running, clientId);
+  if (before !== null) return before;
   const refused =
-    closedProblem(ports, row) ?? (await spentProblem(ports, asker)) ?? (await busyProblem(ports, asker, id));
+    closedProblem(ports, row) ?? (await spentProblem(ports, asker)) ?? (running === null ? null : busy(ports));
   if (refused !== null) return refused;
   const sent = await conversations.send({
     tenant,
@@ -52,6 +56,7 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   if (host.isRefusal(sent)) return sent;
   const { sequence, timestamp, duplicate } = sent;
   await answer(ports, answering, asker, { row, question: sequence, isFurther: false });
+  ports.news.tell({ tenant, session: id });
   return { session: id, sequence, timestamp, duplicate };
 }
 
@@ -118,8 +123,19 @@ async function answer(
   return key;
 }
 
-async function busyProblem(ports: Ports, { tenant }: Asker, session: string): Promise<Refusal | null> {
-  return (await runningAttempt(ports.database, { tenant, session })) === null ? null : busy(ports);
+/** @returns `null` where the question that is being answered is another one */
+async function askedBefore(
+  { host, conversations }: Ports,
+  { tenant, user }: Asker,
+  { session, question }: AnswerKey,
+  clientId: string | undefined,
+): Promise<Asked | null> {
+  if (clientId === undefined) return null;
+  const place = { conversation: session, after: question - 1, before: question + 1, limit: 1 };
+  const page = await conversations.messages({ tenant, user }, place);
+  const [message] = host.isRefusal(page) ? [] : page.messages;
+  if (message?.clientId !== clientId) return null;
+  return { session, sequence: question, timestamp: message.timestamp, duplicate: true };
 }
 
 function busy({ host }: Pick<Ports, 'host'>): Refusal {

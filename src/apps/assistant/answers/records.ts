@@ -11,6 +11,11 @@ export interface AnswerKey {
   readonly attempt: number;
 }
 
+/** An attempt names itself in the log, so that a client that is told of its failure can name the line. */
+export function correlationOf({ session, question, attempt }: Omit<AnswerKey, 'tenant'>): string {
+  return `${session}.${question}.${attempt}`;
+}
+
 export interface Ended {
   readonly status: Exclude<AnswerStatus, 'running'>;
   readonly failure?: string | undefined;
@@ -139,6 +144,31 @@ export async function runningAttempt(
     .where('tenant', '=', tenant)
     .where('session', '=', session)
     .where('status', '=', 'running')
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+export interface LatestAnswer extends Pick<AnswerKey, 'question' | 'attempt'> {
+  readonly status: AnswerStatus;
+  readonly failure: string | null;
+  /** Sequence of the message that answers; `null` where nothing was said. */
+  readonly message: number | null;
+}
+
+/** The last attempt at the last question. */
+export async function latestAnswer(
+  database: Database,
+  { tenant, session }: Pick<AnswerKey, 'tenant' | 'session'>,
+): Promise<LatestAnswer | null> {
+  const row = await database
+    .tables<Tables>()
+    .selectFrom('answers')
+    .select(['question', 'attempt', 'status', 'failure', 'message'])
+    .where('tenant', '=', tenant)
+    .where('session', '=', session)
+    .orderBy('question', 'desc')
+    .orderBy('attempt', 'desc')
+    .limit(1)
     .executeTakeFirst();
   return row ?? null;
 }

@@ -5,7 +5,7 @@ import { ProviderError, type Ending, type Piece, type Question, type Usage } fro
 import { estimatedUsage } from '../providers/tokens.ts';
 import { ASSISTANT, type Ports } from '../ports.ts';
 import { LiveText, type Delta } from './live-text.ts';
-import { endAttempt, type AnswerKey, type Ended } from './records.ts';
+import { correlationOf, endAttempt, type AnswerKey, type Ended } from './records.ts';
 
 /** Why an answer ends before its end. */
 export type Stop = 'stopped' | 'interrupted';
@@ -80,6 +80,7 @@ export class RunningAnswer {
       const { session, question: place } = this.key;
       const detail = error instanceof Error ? error.message : 'no error';
       this.ports.host.log.warn('No answer', {
+        correlation_id: correlationOf(this.key),
         session,
         question: place,
         provider: this.ports.provider.name,
@@ -115,6 +116,7 @@ export class RunningAnswer {
       text.trim() === '' || status === 'interrupted' ? undefined : await this.store(text, { status, ending, usage });
     const isFirst = await endAttempt(database, this.key, { ...ended, message }, host.clock.now());
     if (!isFirst) return;
+    this.ports.news.tell(this.key);
     counts.answers.add(1, status);
     counts.tokens.add(usage.inputTokens, 'input');
     counts.tokens.add(usage.outputTokens, 'output');
