@@ -20,6 +20,7 @@ type Part =
   | 'publishing'
   | 'history'
   | 'connecting'
+  | 'callers'
   | 'hook'
   | 'event'
   | 'background'

@@ -328,6 +328,7 @@ const HANDSHAKE: Handshake = {
   transferEncoding: '',
   origin: '',
   authorization: '',
+  host: '',
   forwardedFor: '',
   repeated: '',
   query: '',

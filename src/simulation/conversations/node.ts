@@ -252,6 +252,7 @@ const HANDSHAKE = {
   transferEncoding: '',
   origin: '',
   authorization: '',
+  host: '',
   forwardedFor: '',
   repeated: '',
   query: 'format=json',
