@@ -89,7 +89,7 @@ export function servingProblem({ mode }: Pick<NodeParts, 'mode'>): Refusal | nul
   return refusal('not_admitting', `expected a node that serves: this one is ${mode.mode}`, 2_000);
 }
 
-/** Who asks, by the token or by the key of an application; and whether that application lets the caller be served. */
+/** Tells the caller by the token, or by the key of an application, which may say that this caller is not served. */
 export function authenticate(
   parts: NodeParts,
   address: string,

@@ -33,7 +33,7 @@ export function askAboutCaller(
       }
     },
     {
-      // What is known of the tenant may have changed while the question was under way.
+      // The tenant may have been suspended while the question was under way.
       answer: (problem) => decide(problem ?? authenticator.callers?.standing?.(facts.principal) ?? null),
       missing: () => {
         const expected = `expected a decision about this caller within ${limits.decisionTimeoutMs} ms (apps.decision_timeout_ms)`;

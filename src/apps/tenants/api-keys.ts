@@ -4,7 +4,7 @@ import type { Selectable } from 'kysely';
 import type { Database } from '../../database/database.ts';
 import type { Tables } from './tables.ts';
 
-/** No JWT begins so, and whoever finds a key in a log or a repository can tell what it is. */
+/** No JWT begins so, and people who find a key in a repository can tell what it is. */
 export const KEY_PREFIX = 'sbk_';
 const KEY_BYTES = 32;
 const KEY = /^sbk_[A-Za-z0-9_-]{43}$/;
@@ -80,7 +80,7 @@ export async function insertKey(
   });
 }
 
-/** Also one that has ended: who asks looks. */
+/** Also one that has ended: callers look with {@link keyEnd}. */
 export async function findKey(database: Database, digest: string): Promise<Row | null> {
   const row = await database
     .tables<Tables>()

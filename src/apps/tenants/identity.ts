@@ -1,4 +1,4 @@
-/** Who a caller is: by an API key, by the token, by the subdomain; and whether the tenant is served. */
+/** Tells callers by API keys, and decides whether the tenant of a caller is served. */
 import type { CallerFacts } from '../../auth/callers.ts';
 import { refusal, type Refusal } from '../../protocol/errors.ts';
 import type { Callers, KeyHolder } from '../app.ts';
@@ -12,7 +12,7 @@ const REQUIRED = 'Tenant identification required';
 const NOT_FOUND = 'Tenant not found';
 const OVER_RATE = 'Rate limit exceeded';
 
-/** Who may act without a tenant, wherever `required` says that nobody else may. */
+/** Roles that act without a tenant, also where `required` refuses everybody else. */
 const OPERATORS = new Set(['service', 'admin']);
 
 export function callers(ports: Ports): Callers {
