@@ -8,7 +8,7 @@ import { promptOf } from './prompt.ts';
 import {
   beginAttempt,
   lastQuestion,
-  newestAttempt,
+  latestAnswer,
   runningAttempt,
   spentBy,
   type AnswerKey,
@@ -37,6 +37,7 @@ export interface Attempt {
 }
 
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
 export async function ask(ports: Ports, answering: Answering, asker: Asker, input: AskInput): Promise<Asked | Refusal> {
@@ -46,8 +47,11 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   const row = await findSession(ports, asker, id);
   if (row === null) return unknownSession(ports);
   const running = await runningAttempt(ports.database, { tenant, session: id });
-  if (running !== null) return (await sameQuestion(ports, asker, running, clientId)) ?? busy(ports);
-  const refused = closedProblem(ports, row) ?? (await spentProblem(ports, asker));
+  // The answer to the same message was lost on its way to the user.
+  const before = running === null ? null : await askedBefore(ports, asker, running, clientId);
+  if (before !== null) return before;
+  const refused =
+    closedProblem(ports, row) ?? (await spentProblem(ports, asker)) ?? (running === null ? null : busy(ports));
   if (refused !== null) return refused;
   const sent = await conversations.send({
     tenant,
@@ -60,6 +64,7 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   if (host.isRefusal(sent)) return sent;
   const { sequence, timestamp, duplicate } = sent;
   await answer(ports, answering, asker, { row, question: sequence, isFurther: false });
+  ports.news.tell({ tenant, session: id });
   return { session: id, sequence, timestamp, duplicate };
 }
 
@@ -96,7 +101,7 @@ export async function stopAnswer(
 export interface Current {
   /** The one under way. */
   readonly answer: Omit<Attempt, 'session'> | null;
-  /** How the newest one has ended, where none is under way. */
+  /** How the newest one has ended, where none is under way: a client that was away has not heard it. */
   readonly last?: {
     readonly question: number;
     readonly attempt: number;
@@ -115,9 +120,9 @@ export async function current(
 ): Promise<Current | Refusal> {
   if ((await findSession(ports, asker, session)) === null) return unknownSession(ports);
   const { tenant } = asker;
-  const newest = await newestAttempt(ports.database, { tenant, session });
-  if (newest === null) return { answer: null };
-  const { question, attempt, status, failure, message } = newest;
+  const latest = await latestAnswer(ports.database, { tenant, session });
+  if (latest === null) return { answer: null };
+  const { question, attempt, status, failure, message } = latest;
   if (status === 'running') {
     answering.wish('whole', { tenant, session });
     return { answer: { question, attempt } };
@@ -135,7 +140,9 @@ async function answer(
   { row, question, isFurther }: { readonly row: SessionRow; readonly question: number; readonly isFurther: boolean },
 ): Promise<AnswerKey | null> {
   const { host, conversations, settings, database } = ports;
-  const key = await beginAttempt(database, { tenant, session: row.id, question, user }, isFurther, host.clock.now());
+  const now = host.clock.now();
+  const times = { now, expiresAt: now + settings.session_hours * HOUR_MS };
+  const key = await beginAttempt(database, { tenant, session: row.id, question, user }, isFurther, times);
   if (key === null) return null;
   const limit = Math.min(2 * settings.history_messages + 1, 100);
   const page = await conversations.messages({ tenant, user }, { conversation: row.id, before: question + 1, limit });
@@ -144,21 +151,19 @@ async function answer(
   return key;
 }
 
-/** The question that is being answered, asked again by a client that has not heard of it. @returns `null` where it is another one */
-async function sameQuestion(
-  { conversations, host }: Pick<Ports, 'conversations' | 'host'>,
+/** @returns `null` where the question that is being answered is another one */
+async function askedBefore(
+  { host, conversations }: Ports,
   { tenant, user }: Asker,
   { session, question }: AnswerKey,
   clientId: string | undefined,
 ): Promise<Asked | null> {
   if (clientId === undefined) return null;
-  const page = await conversations.messages(
-    { tenant, user },
-    { conversation: session, before: question + 1, limit: 1 },
-  );
-  const asked = host.isRefusal(page) ? undefined : page.messages[0];
-  if (asked?.sequence !== question || asked.clientId !== clientId) return null;
-  return { session, sequence: question, timestamp: asked.timestamp, duplicate: true };
+  const place = { conversation: session, after: question - 1, before: question + 1, limit: 1 };
+  const page = await conversations.messages({ tenant, user }, place);
+  const [message] = host.isRefusal(page) ? [] : page.messages;
+  if (message?.clientId !== clientId) return null;
+  return { session, sequence: question, timestamp: message.timestamp, duplicate: true };
 }
 
 function busy({ host }: Pick<Ports, 'host'>): Refusal {
@@ -167,14 +172,22 @@ function busy({ host }: Pick<Ports, 'host'>): Refusal {
 
 async function spentProblem({ host, database, settings }: Ports, asker: Asker): Promise<Refusal | null> {
   const now = host.clock.now();
-  const { lastMinute, today } = await spentBy(database, asker, now);
+  const { lastMinute, today, underWay } = await spentBy(database, asker, now);
   if (lastMinute >= settings.messages_per_minute)
     return host.refuse('rate_limited', `expected at most ${settings.messages_per_minute} messages a minute`, {
       retryAfterMs: MINUTE_MS / settings.messages_per_minute,
     });
-  if (settings.tokens_per_day === 0 || today < settings.tokens_per_day) return null;
-  return host.refuse('rate_limited', `expected at most ${settings.tokens_per_day} tokens a day, got ${today}`, {
-    retryAfterMs: DAY_MS - (now % DAY_MS),
-    details: { tokens: today, limit: settings.tokens_per_day },
-  });
+  const { tokens_per_day: limit } = settings;
+  // An answer under way may take all that it may: so a day ends about one answer above its limit, and not ten.
+  const taken = today + underWay * settings.max_answer_tokens;
+  if (limit === 0 || taken < limit) return null;
+  const isSpent = today >= limit;
+  return host.refuse(
+    'rate_limited',
+    `expected at most ${limit} tokens a day, got ${today}${isSpent ? '' : ` and ${underWay} answers under way`}`,
+    {
+      retryAfterMs: isSpent ? DAY_MS - (now % DAY_MS) : settings.answer_ms,
+      details: { tokens: today, limit },
+    },
+  );
 }
