@@ -74,7 +74,7 @@ export function assistantScenarios(): void {
       doorway.mend();
       await context.setOffline(false);
       await row(page, /answering/);
-      // What was said meanwhile is there, and it goes on.
+      // The page has got the words of the meantime, and it goes on.
       await tab.until(`document.querySelectorAll('#messages li > span')[1].textContent.length > ${before.length}`);
       const [second] = await Promise.all([context.waitForEvent('page'), page.click('#other')]);
       complaints.push(complaintsOf(second));

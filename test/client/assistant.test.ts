@@ -12,6 +12,7 @@ import { useAssistant } from '../../src/client/react/assistant.ts';
 import { SignalboxProvider } from '../../src/client/react/index.ts';
 import { systemScheduler } from '../../src/telemetry/system-clock.ts';
 import { eventually } from '../harness/deadline.ts';
+import { POSTGRESQL, startPostgresql, type PostgresqlServer } from '../harness/postgresql-server.ts';
 import { openServer, type TestServer } from '../harness/server.ts';
 import { clientOf } from './rig.ts';
 
@@ -33,21 +34,28 @@ async function textOf(answer: Answer): Promise<string> {
   return text;
 }
 
-describe('the assistant of the client library', () => {
+describe.skipIf(POSTGRESQL === null)('the assistant of the client library', () => {
+  let postgresql: PostgresqlServer;
   let server: TestServer;
   beforeAll(async () => {
     const script = ({ turns }: { readonly turns: readonly { readonly text: string }[] }) =>
       SCRIPTS[turns.at(-1)?.text.split('\n\n').at(-1) ?? ''];
     const provider = new LocalProvider({ paceMs: 1, script }, systemScheduler);
+    postgresql = await startPostgresql();
     const limits = {
+      'database.url': await postgresql.database(),
+      'database.migrate': 'true',
       'apps.assistant.sessions_per_hour': '1000',
       'apps.assistant.active_sessions': '1000',
       'apps.assistant.messages_per_minute': '20',
       'rate_limiting.enabled': 'false',
     };
     server = await openServer(limits, [conversations(), assistantApp({ provider })]);
-  }, 60_000);
-  afterAll(() => server.stop());
+  });
+  afterAll(async () => {
+    await server.stop();
+    postgresql.end();
+  });
 
   const begun = async (user: string): Promise<{ readonly client: Client; readonly chat: AssistantChat }> => {
     const client = clientOf(server, user);
