@@ -8,7 +8,7 @@ import { promptOf } from './prompt.ts';
 import {
   beginAttempt,
   lastQuestion,
-  latestAnswer,
+  newestAttempt,
   runningAttempt,
   spentBy,
   type AnswerKey,
@@ -47,11 +47,8 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   const row = await findSession(ports, asker, id);
   if (row === null) return unknownSession(ports);
   const running = await runningAttempt(ports.database, { tenant, session: id });
-  // The answer to the same message was lost on its way to the user.
-  const before = running === null ? null : await askedBefore(ports, asker, running, clientId);
-  if (before !== null) return before;
-  const refused =
-    closedProblem(ports, row) ?? (await spentProblem(ports, asker)) ?? (running === null ? null : busy(ports));
+  if (running !== null) return (await sameQuestion(ports, asker, running, clientId)) ?? busy(ports);
+  const refused = closedProblem(ports, row) ?? (await spentProblem(ports, asker));
   if (refused !== null) return refused;
   const sent = await conversations.send({
     tenant,
@@ -101,7 +98,7 @@ export async function stopAnswer(
 export interface Current {
   /** The one under way. */
   readonly answer: Omit<Attempt, 'session'> | null;
-  /** How the newest one has ended, where none is under way: a client that was away has not heard it. */
+  /** How the newest one has ended, where none is under way. */
   readonly last?: {
     readonly question: number;
     readonly attempt: number;
@@ -120,9 +117,9 @@ export async function current(
 ): Promise<Current | Refusal> {
   if ((await findSession(ports, asker, session)) === null) return unknownSession(ports);
   const { tenant } = asker;
-  const latest = await latestAnswer(ports.database, { tenant, session });
-  if (latest === null) return { answer: null };
-  const { question, attempt, status, failure, message } = latest;
+  const newest = await newestAttempt(ports.database, { tenant, session });
+  if (newest === null) return { answer: null };
+  const { question, attempt, status, failure, message } = newest;
   if (status === 'running') {
     answering.wish('whole', { tenant, session });
     return { answer: { question, attempt } };
@@ -151,19 +148,21 @@ async function answer(
   return key;
 }
 
-/** @returns `null` where the question that is being answered is another one */
-async function askedBefore(
-  { host, conversations }: Ports,
+/** The question that is being answered, asked again by a client that has not heard of it. @returns `null` where it is another one */
+async function sameQuestion(
+  { conversations, host }: Pick<Ports, 'conversations' | 'host'>,
   { tenant, user }: Asker,
   { session, question }: AnswerKey,
   clientId: string | undefined,
 ): Promise<Asked | null> {
   if (clientId === undefined) return null;
-  const place = { conversation: session, after: question - 1, before: question + 1, limit: 1 };
-  const page = await conversations.messages({ tenant, user }, place);
-  const [message] = host.isRefusal(page) ? [] : page.messages;
-  if (message?.clientId !== clientId) return null;
-  return { session, sequence: question, timestamp: message.timestamp, duplicate: true };
+  const page = await conversations.messages(
+    { tenant, user },
+    { conversation: session, before: question + 1, limit: 1 },
+  );
+  const asked = host.isRefusal(page) ? undefined : page.messages[0];
+  if (asked?.sequence !== question || asked.clientId !== clientId) return null;
+  return { session, sequence: question, timestamp: asked.timestamp, duplicate: true };
 }
 
 function busy({ host }: Pick<Ports, 'host'>): Refusal {
