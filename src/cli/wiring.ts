@@ -17,6 +17,7 @@ import type { Node } from '../node/node.ts';
 import { Operations } from '../node/operations.ts';
 import type { Route } from '../node/route.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
+import { Scrapes } from '../telemetry/scrapes.ts';
 import { processUsage } from '../telemetry/process-usage.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
 import { comparedSecrets } from './authentication.ts';
@@ -104,7 +105,8 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     () => database,
     socketIo,
   );
-  const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
+  const scrapes = new Scrapes(clock);
+  const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics, scrapes) : [];
   const facts = {
     config,
     loaded: apps,
@@ -112,6 +114,9 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     storage,
     load,
     gauges,
+    logs,
+    // Those of workers are asked for by their parent.
+    scrapes: isWorker ? null : scrapes,
     apps: () => running,
     database: () => database,
   };

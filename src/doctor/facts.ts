@@ -2,6 +2,9 @@
 import type { ShownValue } from '../node/shown.ts';
 import type { DatabaseLook } from '../database/look.ts';
 import type { OwnFacts } from '../node/node-facts.ts';
+import type { AlertFacts } from '../telemetry/alerts.ts';
+import type { LogFacts } from '../telemetry/pino-log.ts';
+import type { ScrapeFacts } from '../telemetry/scrapes.ts';
 import type { LoadFacts } from '../telemetry/load-watch.ts';
 import type { ProcessFacts } from '../telemetry/process-facts.ts';
 import type { BrokerFacts } from './redis-facts.ts';
@@ -22,6 +25,9 @@ export interface NodeFacts extends Partial<OwnFacts> {
   readonly broker?: BrokerFacts | null;
   readonly database?: DatabaseFacts | null;
   readonly load?: LoadFacts;
+  readonly logs?: LogFacts;
+  readonly scrapes?: ScrapeFacts | null;
+  readonly alerts?: AlertFacts;
   readonly apps?: Readonly<Record<string, { readonly status: string; readonly detail?: string }>>;
 }
 

@@ -16,6 +16,7 @@ import { Admin, ADMIN_TOKEN } from '../harness/admin.ts';
 import { connect } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
 import { findingsOf, patient } from '../harness/patient.ts';
+import { signalbox, startProcess } from '../harness/process.ts';
 import { startRedis } from '../harness/redis-server.ts';
 import { startServer, unexpectedEnd, type TestServer } from '../harness/server.ts';
 import { named } from '../harness/symptoms.ts';
@@ -103,6 +104,29 @@ describe('two nodes', () => {
     const findings = await findingsOf(nodesPresent, { url: a.url });
     expect(findings).toMatchObject([saying('fail', /^not all nodes answer: b /)]);
   });
+});
+
+test('a node that is killed is missed, until it is back under its name; one that says goodbye is not', async () => {
+  const redis = await startRedis();
+  const shared = { 'redis.url': redis.url, 'admin.token': ADMIN_TOKEN };
+  const a = await startServer({ ...shared, 'server.node_name': 'a' });
+  const environment = { REDIS_URL: redis.url, ADMIN_TOKEN };
+  const b = await startProcess(['--set', 'server.node_name=b'], environment);
+  const c = await startServer({ ...shared, 'server.node_name': 'c' });
+  await c.stop();
+  b.signal('SIGKILL');
+  // Its lease would go on for fifteen seconds.
+  for (const key of await redis.redis.keys('*:node:{*}'))
+    if ((await redis.redis.get(key))?.includes('"node":"b"') === true) await redis.redis.del(key);
+  const { line } = await named('node-missing', { node: a.url, isHere: true });
+  expect(line).toContain(': a');
+  expect(await findingsOf(nodesPresent, { url: a.url })).toMatchObject([
+    saying('warn', /^b is gone without having said goodbye, last seen \d+ s ago/),
+  ]);
+  const { out } = await signalbox(['nodes', '--url', a.url, '--token', ADMIN_TOKEN]);
+  expect(out).toMatch(/^gone: b, without saying goodbye, last seen \d{4}-/m);
+  await startServer({ ...shared, 'server.node_name': 'b' });
+  expect(await findingsOf(nodesPresent, { url: a.url })).toMatchObject([saying('ok', /^all 2 nodes answer/)]);
 });
 
 describe('what is no node', () => {
