@@ -52,7 +52,7 @@ export const doctor: Command = {
     const isBundle = isBundleWanted(args);
     const { CHECKS } = await import('../doctor/checks/all.ts');
     const patient = await patientOf(args);
-    const report = await examine(chosen(CHECKS, args.list('only')), patient, systemScheduler);
+    const report = await examine(withNode(chosen(CHECKS, args.list('only')), CHECKS), patient, systemScheduler);
     if (isBundle) {
       const { writeBundle } = await import('./doctor-bundle.ts');
       process.stdout.write(`${await writeBundle(args, patient, report, textOf(report))}\n`);
@@ -79,6 +79,19 @@ function chosen(checks: readonly Check[], only: readonly string[]): readonly Che
   }
   return only.length === 0 ? checks : checks.filter((check) => only.some((name) => isNamed(check, name)));
 }
+
+/** A check that needs a node finds nothing where none answers, which is no good news: then the check that knows it says so. */
+function withNode(checks: readonly Check[], all: readonly Check[]): readonly Check[] {
+  if (!checks.some(({ needs }) => needs.includes('admin'))) return checks;
+  const missing = all.filter((check) => ASKS_NODE.has(check.name) && !checks.includes(check));
+  const onlyFailures = missing.map((check) => ({
+    ...check,
+    run: async (patient: Patient) => (await check.run(patient)).filter(({ level }) => level === 'fail'),
+  }));
+  return [...onlyFailures, ...checks];
+}
+
+const ASKS_NODE: ReadonlySet<string> = new Set(['nodes.reached', 'nodes.present']);
 
 /** @throws UsageError */
 async function patientOf(args: Arguments): Promise<Patient & { readonly token?: string }> {

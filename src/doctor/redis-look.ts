@@ -24,7 +24,7 @@ const HERE = 'this machine';
 /** For a connection, for an answer, and for all of it, in ms. */
 const CONNECT_MS = 1_500;
 const ANSWER_MS = 2_500;
-const WHOLE_MS = 3_500;
+const WHOLE_MS = 3_000;
 
 const direct = new WeakMap<Patient, Promise<RedisLooked | null>>();
 

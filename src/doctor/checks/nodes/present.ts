@@ -4,7 +4,7 @@ import type { Check } from '../../check.ts';
 import { factsOf, named } from '../../facts.ts';
 import { fail, ok, warn, type Observation } from '../../finding.ts';
 import { replicasIn } from '../../manifest-values.ts';
-import type { Patient } from '../../patient.ts';
+import type { Patient, View } from '../../patient.ts';
 
 export const nodesPresent: Check = {
   name: 'nodes.present',
@@ -12,24 +12,31 @@ export const nodesPresent: Check = {
     'Whether as many nodes are there as should be (`--nodes N`, else the replicas of `--manifests`), whether one ended without saying goodbye in the last hour, and whether each answers: half a cluster shows half of everything.',
   needs: ['admin'],
   run: async (patient) => {
-    const [{ nodes, missing }, departed] = await Promise.all([factsOf(patient), departedOf(patient)]);
-    const silent = missing.map((problem) =>
-      fail(
-        `not all nodes answer: ${problem}`,
-        'look at that node by its own address (--url), and at Redis between them',
-      ),
+    const [{ nodes, missing, problem }, listed] = await Promise.all([factsOf(patient), listedIn(patient)]);
+    // Where not even the list comes, another check says so (nodes.reached).
+    if (nodes.length === 0 && missing.length === 0)
+      return problem === null || listed === null
+        ? []
+        : [
+            fail(
+              `the node says nothing of itself (GET /admin/facts): ${problem}; checks that need it had nothing to look at`,
+              'ask again; when it stays so, look at its load and at its log',
+            ),
+          ];
+    const departed = (listed?.['departed'] ?? []) as readonly Departed[];
+    const silent = missing.map((why) =>
+      fail(`not all nodes answer: ${why}`, 'look at that node by its own address (--url), and at Redis between them'),
     );
-    if (nodes.length === 0) return silent;
     const names = nodes.map(({ node }) => node);
     const found = [...silent, ...tooFew(patient, [...names, ...missing]), ...departed.map((it) => gone(it, patient))];
     return found.length > 0 ? found : [ok(`all ${nodes.length} nodes answer`)];
   },
 };
 
-async function departedOf({ views }: Patient): Promise<readonly Departed[]> {
+/** A node of an earlier version does not know who departed. @returns `null` when there is no answer */
+async function listedIn({ views }: Patient): Promise<View['body']> {
   const view = await views?.get('/admin/nodes').catch(() => null);
-  // A node of an earlier version does not know.
-  return (view?.body?.['departed'] ?? []) as readonly Departed[];
+  return view?.status === 200 ? view.body : null;
 }
 
 function tooFew({ expectedNodes, manifests }: Patient, there: readonly string[]): readonly Observation[] {
