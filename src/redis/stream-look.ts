@@ -1,7 +1,7 @@
 /** How long the logs of some topics are: to be held against what retention allows. */
 import type { AskAll } from './look.ts';
 
-export interface StreamSize {
+interface StreamSize {
   readonly topic: string;
   readonly messages: number;
   readonly bytes: number;
