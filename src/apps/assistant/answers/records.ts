@@ -20,7 +20,7 @@ export interface Ended {
 }
 
 /** How long a node holds an answer without saying so again. */
-const HOLD_MS = 15_000;
+export const HOLD_MS = 9_000;
 
 /** @returns `null` where this question has an answer under way already, or the session has */
 export async function beginAttempt(
@@ -97,15 +97,22 @@ export async function endAttempt(database: Database, key: AnswerKey, ended: Ende
   return rows > 0n;
 }
 
-/** All of them in one statement. */
-export async function holdOn(database: Database, keys: readonly AnswerKey[], now: number): Promise<void> {
-  if (keys.length === 0) return;
-  await database.sql`update assistant.answers as answer set held_until = ${new Date(now + HOLD_MS)}
+/** All of them in one statement. @returns those that another node has not ended meanwhile */
+export async function holdOn(
+  database: Database,
+  keys: readonly AnswerKey[],
+  now: number,
+): Promise<readonly AnswerKey[]> {
+  if (keys.length === 0) return [];
+  const { rows } =
+    await database.sql<AnswerKey>`update assistant.answers as answer set held_until = ${new Date(now + HOLD_MS)}
     from unnest(${keys.map((key) => key.tenant)}::text[], ${keys.map((key) => key.session)}::text[],
       ${keys.map((key) => key.question)}::int8[], ${keys.map((key) => key.attempt)}::int4[])
       as held (tenant, session, question, attempt)
     where answer.tenant = held.tenant and answer.session = held.session and answer.question = held.question
-      and answer.attempt = held.attempt and answer.status = 'running'`.execute(database.tables());
+      and answer.attempt = held.attempt and answer.status = 'running'
+    returning answer.tenant, answer.session, answer.question, answer.attempt`.execute(database.tables());
+  return rows;
 }
 
 /** Ends those whose node has not said so again. @returns them; each is returned to one node alone */
