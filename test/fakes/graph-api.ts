@@ -195,7 +195,7 @@ function statusOf(wamid: string, to: string, status: string, reference?: string)
   };
 }
 
-function newWamid(): string {
+export function newWamid(): string {
   return `wamid.${randomBytes(24).toString('base64url')}`;
 }
 

@@ -98,7 +98,7 @@ export class ScriptedServer {
     let size = 0;
     for await (const piece of request) {
       size += (piece as Buffer).byteLength;
-      if (size > MAX_BODY) return void request.destroy();
+      if (size > MAX_BODY) return void request.socket.destroy();
       pieces.push(piece as Buffer);
     }
     const url = new URL(request.url ?? '/', this.url);
@@ -110,7 +110,8 @@ export class ScriptedServer {
     };
     // What a person asks of the fake itself meets no script.
     const behaviour = url.pathname.startsWith('/fake/') ? undefined : this.script.shift();
-    if (behaviour !== undefined && 'cut' in behaviour && behaviour.cut === 'before') return void request.destroy();
+    if (behaviour !== undefined && 'cut' in behaviour && behaviour.cut === 'before')
+      return void request.socket.destroy();
     if (behaviour !== undefined && 'status' in behaviour)
       return write(response, [behaviour.status, behaviour.body ?? { error: { code: 0 } }, behaviour.headers ?? {}]);
     if (behaviour !== undefined && 'slowMs' in behaviour)
@@ -118,7 +119,7 @@ export class ScriptedServer {
         setTimeout(resolve, behaviour.slowMs);
       });
     const answer = await this.answer(asked);
-    if (behaviour !== undefined && 'cut' in behaviour) return void request.destroy();
+    if (behaviour !== undefined && 'cut' in behaviour) return void request.socket.destroy();
     write(response, answer);
   }
 }

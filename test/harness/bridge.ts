@@ -7,10 +7,11 @@ import { app as conversations } from '../../src/apps/conversations/app.ts';
 import { app as media } from '../../src/apps/media/app.ts';
 import { app as tenants } from '../../src/apps/tenants/app.ts';
 import { putCredentials } from '../../src/apps/tenants/credentials.ts';
-import { insertTenant } from '../../src/apps/tenants/records.ts';
+import { changeTenant, insertTenant } from '../../src/apps/tenants/records.ts';
 import { SealKeys } from '../../src/apps/tenants/sealing.ts';
 import type { Database } from '../../src/apps/app.ts';
-import type { App } from '../../src/index.ts';
+import type { App, Host } from '../../src/index.ts';
+import type { DeadMessage, Queue } from '../../src/queue/queue.ts';
 import type { JsonValue } from '../../src/protocol/frames.ts';
 import { FakeGraphApi } from '../fakes/graph-api.ts';
 import { FakeOpenMessaging } from '../fakes/open-messaging.ts';
@@ -46,6 +47,9 @@ export class BridgeRig {
   readonly settings: Readonly<Record<string, string>>;
   /** Of the tables of tenants. */
   tenantTables: Database | null = null;
+  /** Tells all nodes that a tenant has changed. */
+  tenantRegistry: (id: string) => void = () => {};
+  private host: Host | null = null;
 
   private constructor(
     meta: FakeGraphApi,
@@ -104,11 +108,19 @@ export class BridgeRig {
       ...(tenants as App),
       start: async (host, given) => {
         this.tenantTables = host.database;
+        this.tenantRegistry = (id) => host.emit('changed', id);
         return (tenants as App).start(host, given);
       },
     };
+    const watched: App = {
+      ...(bridge as App),
+      start: async (host, given) => {
+        this.host = host;
+        return (bridge as App).start(host, given);
+      },
+    };
     const settings = { ...this.settings, 'server.node_name': name };
-    const server = await openServer(settings, [conversations, media, caught, bridge]);
+    const server = await openServer(settings, [conversations, media, caught, watched]);
     this.nodes.push(server);
     return server;
   }
@@ -119,12 +131,14 @@ export class BridgeRig {
     integration = this.desk.integration,
     rateLimit = 1_000_000,
     tenantSettings = {},
+    appSecret = this.meta.appSecret,
   }: {
     readonly id?: string;
     readonly phoneNumberId?: string;
     readonly integration?: string;
     readonly rateLimit?: number;
     readonly tenantSettings?: Readonly<Record<string, JsonValue>>;
+    readonly appSecret?: string;
   } = {}): Promise<void> {
     const database = this.tenantTables;
     if (database === null) throw new Error('expected a node that runs');
@@ -147,13 +161,41 @@ export class BridgeRig {
     const { meta, desk } = this;
     const put = (kind: 'whatsapp' | 'genesys', credentials: Readonly<Record<string, string>>): Promise<void> =>
       putCredentials(database, keys, { tenant: id, kind, credentials }, now);
-    await put('whatsapp', { accessToken: meta.token, appSecret: meta.appSecret });
+    await put('whatsapp', { accessToken: meta.token, appSecret });
     await put('genesys', {
       clientId: desk.clientId,
       clientSecret: desk.clientSecret,
       region: 'mypurecloud.test',
       webhookSecret: desk.webhookSecret,
     });
+  }
+
+  /** As an operator does: in force on every node at once. */
+  async suspend(id: string, status: 'active' | 'suspended' = 'suspended'): Promise<void> {
+    const { tenantTables, tenantRegistry } = this;
+    if (tenantTables === null) throw new Error('expected a node that runs');
+    await changeTenant(tenantTables, id, { status }, Date.now());
+    tenantRegistry(id);
+  }
+
+  /** Dead letters of a queue, as operators see them. */
+  dead(queue: string): Promise<readonly DeadMessage[]> {
+    return this.queueOf(queue).dead(100);
+  }
+
+  replay(queue: string): Promise<number> {
+    return this.queueOf(queue).replay(null);
+  }
+
+  /** Messages that wait, are worked at, or are tried again later. */
+  async depth(queue: string): Promise<number> {
+    const { ready, unacknowledged, later } = await this.queueOf(queue).depth();
+    return ready + unacknowledged + later;
+  }
+
+  private queueOf(name: string): Queue {
+    if (this.host === null) throw new Error('expected a node that runs');
+    return this.host.queue(name);
   }
 
   /** With a token of the role service, of the tenant unless another is said. */
