@@ -9,7 +9,7 @@ import { bearerToken } from '../node/handshake.ts';
 import type { Node, NodeParts } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { GuardedRoute, HttpRequest, HttpResponse, RequestHead, Verdict } from '../node/route.ts';
-import { failFrom, verifyFrom } from '../node/verification.ts';
+import { failFrom, rememberedFrom, verifyFrom } from '../node/verification.ts';
 import { ERRORS, isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { chargeUser } from '../service/rates.ts';
 import { addressRate, userRate } from './rate-headers.ts';
@@ -74,9 +74,12 @@ export function addressOf(trustedProxies: readonly string[]): (head: RequestHead
 
 /** A refusal as an answer. Callers that may try again are always told when. */
 export function refused(problem: Refusal): HttpResponse {
+  return refusalResponse(withRetry(problem));
+}
+
+export function withRetry(problem: Refusal): Refusal {
   const { code } = ERRORS[problem.reason];
-  const isTemporary = code === 429 || code === 503;
-  return refusalResponse(isTemporary ? { retryAfterMs: DEFAULT_RETRY_MS, ...problem } : problem);
+  return code === 429 || code === 503 ? { retryAfterMs: DEFAULT_RETRY_MS, ...problem } : problem;
 }
 
 /** A draining node finishes what its connections do; a request can as well go to another node. */
@@ -103,7 +106,7 @@ export function authenticate(
     );
   }
   const digest = digestOf(token);
-  const known = parts.authenticator.cached(digest);
+  const known = rememberedFrom(parts, digest);
   if (known !== undefined) return reply(known);
   verifyFrom(parts, () => address, token, digest, reply);
 }

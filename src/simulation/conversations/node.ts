@@ -127,6 +127,7 @@ export class ConversationsNode {
         scheduler: clock,
         supervisor,
         log: silentLog,
+        frameLog: silentLog,
         counters: new Counters(),
         broker,
         deadLetters: new DeadLetters(10),
