@@ -97,7 +97,7 @@ export class FakeGraphApi {
     this.calls.push(`${method} ${url.pathname}`);
     if (headers.authorization !== `Bearer ${this.token}`)
       return [401, { error: { code: 190, message: 'Error validating access token' } }];
-    const [, , id = '', what] = url.pathname.split('/');
+    const [, , id = '', what] = url.pathname.split('/').map(decodeURIComponent);
     if (method === 'POST' && what === 'messages') return this.take(id, jsonOf(text));
     return method === 'GET' && id === 'download' ? this.giveFile(what ?? '') : this.describeFile(id);
   }
@@ -127,7 +127,10 @@ export class FakeGraphApi {
     const file = this.files.get(id);
     if (file === undefined) return [404, { error: { code: 100, message: 'Unsupported get request' } }];
     const size = file.says ?? file.bytes.byteLength;
-    return [200, { id, url: `${this.url}/v0/download/${id}`, mime_type: file.mime, file_size: size }];
+    return [
+      200,
+      { id, url: `${this.url}/v0/download/${encodeURIComponent(id)}`, mime_type: file.mime, file_size: size },
+    ];
   }
 
   private async giveFile(id: string): Promise<Answer> {

@@ -203,11 +203,16 @@ export class BridgeRig {
     path: string,
     {
       tenant = TENANT,
+      user = 'backend',
       headers = {},
-    }: { readonly tenant?: string; readonly headers?: Readonly<Record<string, string>> } = {},
+    }: {
+      readonly tenant?: string;
+      readonly user?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
   ): Promise<{ readonly status: number; readonly json: unknown }> {
     const claims = tenant === '' ? {} : { tenant };
-    const token = await tokenOf('backend', { roles: ['service'], claims });
+    const token = await tokenOf(user, { roles: ['service'], claims });
     const response = await within(
       fetch(`${this.node.url}${path}`, { headers: { authorization: `Bearer ${token}`, ...headers } }),
       `GET ${path}`,

@@ -25,6 +25,7 @@ export interface Ports {
     Host,
     | 'node'
     | 'publish'
+    | 'subscribe'
     | 'emit'
     | 'refuse'
     | 'isRefusal'

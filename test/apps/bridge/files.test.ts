@@ -1,10 +1,9 @@
 /** Files of customers: stored, late, gone, too large, of no known type. Whatever happens to a file, its text arrives. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BridgeRig, TENANT } from '../../harness/bridge.ts';
+import { BridgeRig } from '../../harness/bridge.ts';
 import { within } from '../../harness/deadline.ts';
 import { png } from '../../harness/media.ts';
 import { POSTGRESQL } from '../../harness/postgresql-server.ts';
-import { tokenOf } from '../../harness/tokens.ts';
 
 const NUMBER = '491707770001';
 
@@ -47,11 +46,9 @@ describe.skipIf(POSTGRESQL === null)('files', () => {
   async function conversation(): Promise<readonly Message[]> {
     const { json } = await rig.ask(`/state/conversation?whatsappNumber=${NUMBER}`);
     const topic = `conversation.${(json as { conversation: string }).conversation}`;
-    const token = await tokenOf('agent', { claims: { tenant: TENANT } });
-    const headers = { authorization: `Bearer ${token}` };
-    const response = await within(fetch(`${rig.node.url}/api/topics/${topic}/messages?limit=100`, { headers }), topic);
-    const page = (await response.json()) as { messages: { payload: Message }[] };
-    return page.messages.map(({ payload }) => payload).filter((it) => it.metadata !== undefined);
+    const path = `/api/topics/${topic}/history?limit=100`;
+    const page = (await rig.ask(path, { user: 'agent' })).json as { messages: { data: { payload: Message } }[] };
+    return page.messages.map(({ data }) => data.payload).filter((it) => it.metadata !== undefined);
   }
 
   test('W-37: a file is stored here, named by the message, and given to Genesys by a link that ends', async () => {

@@ -51,6 +51,9 @@ export class Telling {
       ],
     });
     if (host.isRefusal(answer)) throw new ConversationError(answer);
+    // Another node may be making it at this moment: those who look on follow it before the first message, not soon after.
+    const topics = [conversations.topicOf(id), conversations.liveTopicOf(id)];
+    if (!answer.isNew) await Promise.all(users.map((user) => host.subscribe({ tenant, user }, topics)));
     this.open.set(key, true);
     dropOldest(this.open, MOST_OPEN);
   }

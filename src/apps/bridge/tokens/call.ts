@@ -2,7 +2,7 @@
 import type { Clock } from '../../../telemetry/clock.ts';
 import type { JsonValue } from '../../../protocol/frames.ts';
 
-interface CallRequest {
+export interface CallRequest {
   readonly url: string;
   readonly method: 'GET' | 'POST';
   readonly headers: Readonly<Record<string, string>>;

@@ -8,6 +8,8 @@ export interface Token {
   readonly accessToken: string;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
+  /** How long it lived when it was new. */
+  readonly lifeMs: number;
 }
 
 export interface TokenStore {

@@ -38,11 +38,19 @@ export interface TokenPorts {
 const LOOKS = 40;
 const LOOK_MS = 50;
 const MOST = 10_000;
+/** How long a node does not look at the store. */
+const BELIEVED_MS = 1_000;
+
+interface Known {
+  readonly token: Token;
+  readonly readAt: number;
+}
+
 const DEFAULT_SECS = 3_600;
 
 export class Tokens {
   private readonly ports: TokenPorts;
-  private readonly known = new Map<string, Token>();
+  private readonly known = new Map<string, Known>();
   private readonly asking = new Map<string, Promise<Token>>();
 
   constructor(ports: TokenPorts) {
@@ -51,25 +59,37 @@ export class Tokens {
 
   /** @throws TokenError */
   async of(tenant: string): Promise<string> {
-    const known = this.known.get(tenant);
-    const now = this.ports.clock.now();
-    if (known !== undefined && known.expiresAt > now) {
-      // Good for a while yet: the new one is got beside the work.
-      if (known.expiresAt - now < this.ports.aheadMs) this.once(tenant).catch(() => {});
-      return known.accessToken;
-    }
-    return (await this.once(tenant)).accessToken;
+    const { clock, aheadMs } = this.ports;
+    const known = await this.believed(tenant);
+    const left = known === null ? 0 : known.expiresAt - clock.now();
+    if (known === null || left <= 0) return (await this.once(tenant)).accessToken;
+    // Good for a while yet: the new one is got beside the work.
+    if (left < Math.min(aheadMs, known.lifeMs / 2)) this.once(tenant).catch(() => {});
+    return known.accessToken;
   }
 
   /** Genesys has refused it. */
   async refused(tenant: string, accessToken: string): Promise<void> {
-    if (this.known.get(tenant)?.accessToken === accessToken) this.known.delete(tenant);
+    if (this.known.get(tenant)?.token.accessToken === accessToken) this.known.delete(tenant);
     await this.ports.store.forget(tenant, accessToken);
   }
 
   /** Others credentials, perhaps: nothing that is known counts. */
   forget(tenant: string): void {
     this.known.delete(tenant);
+  }
+
+  /** What all nodes share, which somebody may have deleted: it is looked at again after a moment. */
+  private async believed(tenant: string): Promise<Token | null> {
+    const { clock, store } = this.ports;
+    const known = this.known.get(tenant);
+    if (known !== undefined && clock.elapsed() - known.readAt < BELIEVED_MS) return known.token;
+    const kept = await store.read(tenant);
+    if (kept === null) {
+      this.known.delete(tenant);
+      return null;
+    }
+    return this.keep(tenant, kept);
   }
 
   private once(tenant: string): Promise<Token> {
@@ -84,10 +104,8 @@ export class Tokens {
     const { store, clock, aheadMs, callMs, scheduler } = this.ports;
     for (let looks = 0; looks < LOOKS; looks += 1) {
       const kept = await store.read(tenant);
-      if (kept !== null && kept.expiresAt - clock.now() > Math.min(aheadMs, 1_000)) {
-        const isFresh = kept.expiresAt - clock.now() >= aheadMs;
-        if (isFresh || this.known.get(tenant)?.accessToken !== kept.accessToken) return this.keep(tenant, kept);
-      }
+      if (kept !== null && kept.expiresAt - clock.now() >= Math.min(aheadMs, kept.lifeMs / 2))
+        return this.keep(tenant, kept);
       if (await store.lock(tenant, callMs * 2)) {
         try {
           const made = await this.make(tenant);
@@ -106,7 +124,7 @@ export class Tokens {
 
   private keep(tenant: string, token: Token): Token {
     this.known.delete(tenant);
-    this.known.set(tenant, token);
+    this.known.set(tenant, { token, readAt: this.ports.clock.elapsed() });
     dropOldest(this.known, MOST);
     return token;
   }
@@ -143,7 +161,8 @@ export class Tokens {
     }
     count.add(1, 'made');
     const secs = numberOf(fieldsOf(json ?? {})['expires_in']) ?? DEFAULT_SECS;
-    return { accessToken, expiresAt: clock.now() + Math.max(1, secs) * 1_000 };
+    const lifeMs = Math.max(1, secs) * 1_000;
+    return { accessToken, lifeMs, expiresAt: clock.now() + lifeMs };
   }
 }
 
