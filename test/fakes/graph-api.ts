@@ -64,8 +64,8 @@ export class FakeGraphApi {
     return this.server.script;
   }
 
-  tell(url: string): void {
-    this.server.webhook = { url, secret: this.appSecret, encoding: 'hex' };
+  tell(url: string, urls: readonly string[] = [url]): void {
+    this.server.webhook = { url, urls, secret: this.appSecret, encoding: 'hex' };
   }
 
   stop(): Promise<void> {

@@ -60,8 +60,8 @@ export class FakeOpenMessaging {
     return this.server.script;
   }
 
-  tell(url: string): void {
-    this.server.webhook = { url, secret: this.webhookSecret, encoding: 'base64' };
+  tell(url: string, urls: readonly string[] = [url]): void {
+    this.server.webhook = { url, urls, secret: this.webhookSecret, encoding: 'base64' };
   }
 
   stop(): Promise<void> {

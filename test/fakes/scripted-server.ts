@@ -22,11 +22,13 @@ export type Answer = readonly [status: number, body: Json | Uint8Array, headers?
 
 export interface WebhookTarget {
   readonly url: string;
+  /** Where it is tried in turn, when there are several. */
+  readonly urls?: readonly string[];
   readonly secret: string;
   readonly encoding: 'hex' | 'base64';
 }
 
-const RETRIES = 20;
+const RETRIES = 60;
 const RETRY_MS = 100;
 const MAX_BODY = 20_000_000;
 
@@ -70,22 +72,23 @@ export class ScriptedServer {
 
   private async deliver(text: string): Promise<void> {
     for (let tries = 0; tries < RETRIES && this.webhook !== null; tries += 1) {
-      const status = await this.post(text);
+      const status = await this.post(text, tries);
       this.answers.push(status);
       if (status === 200) return;
       await new Promise((resolve) => {
-        setTimeout(resolve, RETRY_MS * (tries + 1));
+        setTimeout(resolve, Math.min(RETRY_MS * (tries + 1), 1_000));
       });
     }
   }
 
-  private async post(text: string): Promise<number> {
+  private async post(text: string, tries: number): Promise<number> {
     const { webhook } = this;
     if (webhook === null) return 0;
+    const { url, urls = [url] } = webhook;
     const signature = createHmac('sha256', webhook.secret).update(text).digest(webhook.encoding);
     const headers = { 'content-type': 'application/json', 'x-hub-signature-256': `sha256=${signature}` };
     try {
-      const response = await fetch(webhook.url, { method: 'POST', headers, body: text });
+      const response = await fetch(urls[tries % urls.length] ?? url, { method: 'POST', headers, body: text });
       await response.arrayBuffer();
       return response.status;
     } catch {

@@ -21,7 +21,7 @@ import { startPostgresql, type PostgresqlServer } from './postgresql-server.ts';
 import { openServer, type TestServer } from './server.ts';
 import { tokenOf } from './tokens.ts';
 
-const SEAL_KEYS = `k1:${Buffer.alloc(32, 7).toString('base64')}`;
+export const SEAL_KEYS = `k1:${Buffer.alloc(32, 7).toString('base64')}`;
 export const TENANT = 'acme';
 
 const folders = new Set<string>();
