@@ -1,17 +1,10 @@
 /** Nodes with the bridge as processes of their own, on ports that they keep, so that each can be killed and come back. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { putCredentials } from '../../src/apps/tenants/credentials.ts';
-import { insertTenant } from '../../src/apps/tenants/records.ts';
-import { SealKeys } from '../../src/apps/tenants/sealing.ts';
-import { parsePostgresqlUrl } from '../../src/config/postgresql-url.ts';
-import { readMigrations } from '../../src/database/migration.ts';
-import { PostgresqlDriver } from '../../src/database/postgresql-driver.ts';
-import { openDatabaseOf } from '../../src/database/test-rig.ts';
 import type { FakeGraphApi } from '../fakes/graph-api.ts';
 import type { FakeOpenMessaging } from '../fakes/open-messaging.ts';
-import { SEAL_KEYS, TENANT } from './bridge.ts';
+import { SEAL_KEYS, TENANT } from './bridge-tenant.ts';
 import { endings } from './end-of-file.ts';
 import { freePort } from './free-port.ts';
 import { startProcess, type ServerProcess } from './process.ts';
@@ -59,12 +52,11 @@ export class BridgeProcess {
       'apps.bridge.genesys_login_url': desk.url,
       ...settings,
     };
-    const sections = ['apps.conversations.max_members=1000'];
-    const words = [...sections, ...Object.entries(all).map(([key, value]) => `${key}=${value}`)];
-    return new BridgeProcess(
-      port,
-      words.flatMap((word) => ['--set', word]),
-    );
+    // An application runs when its section is there, which a file says.
+    const file = join(folder, 'signalbox.toml');
+    writeFileSync(file, ['conversations', 'media', 'tenants', 'bridge'].map((app) => `[apps.${app}]\n`).join(''));
+    const words = Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+    return new BridgeProcess(port, ['--config', file, ...words]);
   }
 
   get url(): string {
@@ -95,34 +87,4 @@ export class BridgeProcess {
     const response = await fetch(`${this.url}${path}`, { headers: { authorization: `Bearer ${token}` } });
     return response.json();
   }
-}
-
-/** The tenant of {@link BridgeRig}, before any node runs. */
-export async function writeTenant(url: string, meta: FakeGraphApi, desk: FakeOpenMessaging): Promise<void> {
-  const limits = { max: 2, idleMs: 1_000, connectTimeoutMs: 10_000, statementTimeoutMs: 10_000, maxWaiting: 10 };
-  const driver = new PostgresqlDriver({ address: parsePostgresqlUrl(url), applicationName: 'test', ...limits });
-  const folder = new URL('../../src/apps/tenants/migrations/', import.meta.url);
-  const { database, link } = await openDatabaseOf('tenants', driver, readMigrations('tenants', folder).migrations);
-  const tenant = {
-    id: TENANT,
-    name: TENANT,
-    plan: 'standard',
-    rateLimit: 1_000_000_000,
-    phoneNumberIds: [meta.phoneNumberId],
-    integrationIds: [desk.integration],
-    subdomain: null,
-    settings: {},
-  };
-  await insertTenant(database, tenant, Date.now());
-  const keys = new SealKeys(SEAL_KEYS);
-  const whatsapp = { accessToken: meta.token, appSecret: meta.appSecret };
-  const genesys = {
-    clientId: desk.clientId,
-    clientSecret: desk.clientSecret,
-    region: 'mypurecloud.test',
-    webhookSecret: desk.webhookSecret,
-  };
-  await putCredentials(database, keys, { tenant: TENANT, kind: 'whatsapp', credentials: whatsapp }, Date.now());
-  await putCredentials(database, keys, { tenant: TENANT, kind: 'genesys', credentials: genesys }, Date.now());
-  await link.stop();
 }

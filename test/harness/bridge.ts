@@ -15,14 +15,12 @@ import type { DeadMessage, Queue } from '../../src/queue/queue.ts';
 import type { JsonValue } from '../../src/protocol/frames.ts';
 import { FakeGraphApi } from '../fakes/graph-api.ts';
 import { FakeOpenMessaging } from '../fakes/open-messaging.ts';
+import { SEAL_KEYS, TENANT } from './bridge-tenant.ts';
 import { eventually, within } from './deadline.ts';
 import { endings } from './end-of-file.ts';
 import { startPostgresql, type PostgresqlServer } from './postgresql-server.ts';
 import { openServer, type TestServer } from './server.ts';
 import { tokenOf } from './tokens.ts';
-
-export const SEAL_KEYS = `k1:${Buffer.alloc(32, 7).toString('base64')}`;
-export const TENANT = 'acme';
 
 const folders = new Set<string>();
 endings.add(() => {

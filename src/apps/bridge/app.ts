@@ -13,6 +13,7 @@ import { callerOf } from './tokens/call.ts';
 import { Credentials } from './tokens/credentials.ts';
 import { MemoryTokenStore, type TokenStore } from './tokens/token-store.ts';
 import { Tokens } from './tokens/tokens.ts';
+import { Troubles } from './troubles.ts';
 import { verbs } from './verbs.ts';
 import { Workers } from './workers.ts';
 
@@ -45,6 +46,7 @@ export const app: App<Settings> = {
     host.gauge('messages_in_work', 'Messages of queues that this node works at.', () => workers.inWork);
     return {
       routes: routes(host, ports, tokens),
+      health: () => ports.troubles.health(),
       stop: async () => {
         await workers.stop();
         await upkeep.stop();
@@ -68,6 +70,7 @@ function portsOf(host: Host, given: Settings): Ports {
     credentials: new Credentials(tenants, host.clock),
     queues: { inbound: queueOf('inbound'), outbound: queueOf('outbound'), desk: queueOf('desk') },
     counts: countsOf(host),
+    troubles: new Troubles(host.clock),
   };
 }
 

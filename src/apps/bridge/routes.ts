@@ -31,7 +31,11 @@ export function routes(host: Host, ports: Ports, tokens: Tokens): readonly AppRo
       summary: "The handshake of Meta's webhook: echoes hub.challenge to a caller that knows the verify token.",
       crossOrigin: false,
       query: (z) => z.record(z.string(), z.union([z.string(), z.array(z.string())])),
-      handle: ({ query }) => handshake(query, settings.verify_token),
+      handle: ({ query }) => {
+        const answer = handshake(query, settings.verify_token);
+        if (answer.status !== 200) ports.troubles.note('handshake', '');
+        return answer;
+      },
     }),
     host.route({
       ...webhook,

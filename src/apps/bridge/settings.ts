@@ -54,6 +54,10 @@ export function settings(z: Zod) {
     settle_ms: count(5_000, 1, 600_000).describe(
       'milliseconds in which a status may still tell what became of a message whose answer was lost',
     ),
+    works: z
+      .boolean()
+      .default(true)
+      .describe('whether this node works at the queues; one that does not takes webhooks alone'),
     at_once: count(64, 1, 1_000).describe('messages of a queue that a node works at, each of another customer'),
     media_bytes: count(20 * MIB, 1, 100 * MIB).describe('bytes of a file of a customer'),
     media_wait_ms: count(2_000, 0, 30_000).describe(

@@ -18,6 +18,10 @@ export class Workers {
   constructor(ports: EgressPorts & DeskPorts) {
     this.ports = ports;
     const { queues, settings } = ports;
+    if (!settings.works) {
+      this.consumers = [];
+      return;
+    }
     const telling = new Telling(ports);
     const calls = settings.call_ms + SPARE_MS;
     this.consumers = [

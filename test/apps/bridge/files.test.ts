@@ -56,8 +56,8 @@ describe.skipIf(POSTGRESQL === null)('files', () => {
     expect(await traced(wamid)).toMatchObject({ kind: 'image', media: 'stored' });
     const told = (await conversation()).find(({ content }) => content === 'my dog');
     expect(told).toMatchObject({ type: 'image', attachments: [{ url: expect.any(String) }] });
-    const item = rig.desk.inbox.find(({ text }) => text === 'my dog');
-    const [content] = item?.body['content'] as readonly {
+    const { body = {} } = rig.desk.inbox.find(({ text }) => text === 'my dog') ?? {};
+    const [content] = (body['content'] ?? []) as readonly {
       attachment: { url: string; mediaType: string; mime: string };
     }[];
     expect(content?.attachment).toMatchObject({ mediaType: 'Image', mime: 'image/png' });

@@ -6,12 +6,13 @@
 import { expect, test } from 'vitest';
 import { FakeGraphApi } from '../../fakes/graph-api.ts';
 import { FakeOpenMessaging } from '../../fakes/open-messaging.ts';
-import { BridgeProcess, writeTenant } from '../../harness/bridge-processes.ts';
+import { BridgeProcess } from '../../harness/bridge-processes.ts';
+import { writeTenant } from '../../harness/bridge-tenant.ts';
 import { eventually } from '../../harness/deadline.ts';
 import { POSTGRESQL, startPostgresql } from '../../harness/postgresql-server.ts';
-import { startRedis } from '../../harness/redis-server.ts';
+import { startDurableRedis } from '../../harness/redis-server.ts';
 
-const COUNT = Number(process.env['LEDGER'] ?? 100);
+const COUNT = Number(process.env['LEDGER'] ?? 40);
 /** Half of them each way. */
 const EACH = Math.ceil(COUNT / 2);
 const CUSTOMERS = Math.min(20, EACH);
@@ -31,8 +32,7 @@ test.skipIf(POSTGRESQL === null)(
       FakeGraphApi.start(),
       FakeOpenMessaging.start(),
       startPostgresql(),
-      // What a client was told is stored is stored: else a kill of Redis would lose it.
-      startRedis(['--appendonly', 'yes', '--appendfsync', 'always']),
+      startDurableRedis(),
     ]);
     const database = await postgresql.database();
     await writeTenant(database, meta, desk);
@@ -45,25 +45,33 @@ test.skipIf(POSTGRESQL === null)(
       'apps.bridge.messages_per_second': '1000',
       'apps.bridge.call_ms': '2000',
     };
-    const nodes = await Promise.all(['n1', 'n2'].map((name) => BridgeProcess.make(name, { database, meta, desk, settings })));
+    const nodes = await Promise.all(
+      ['n1', 'n2'].map((name) => BridgeProcess.make(name, { database, meta, desk, settings })),
+    );
     for (const node of nodes) await node.start();
-    meta.tell(`${nodes[0]?.url ?? ''}/webhooks/whatsapp`, nodes.map(({ url }) => `${url}/webhooks/whatsapp`));
-    desk.tell(`${nodes[1]?.url ?? ''}/webhooks/genesys`, nodes.map(({ url }) => `${url}/webhooks/genesys`));
+    meta.tell(
+      `${nodes[0]?.url ?? ''}/webhooks/whatsapp`,
+      nodes.map(({ url }) => `${url}/webhooks/whatsapp`),
+    );
+    desk.tell(
+      `${nodes[1]?.url ?? ''}/webhooks/genesys`,
+      nodes.map(({ url }) => `${url}/webhooks/genesys`),
+    );
 
     const numberOf = (n: number): string => String(491_709_000_000 + (n % CUSTOMERS));
     const sent: { readonly id: string; readonly text: string }[] = [];
     const kills = killing();
-    let isOver = false;
+    const over = new AbortController();
     const chaos = (async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         await pause(700 + kills.random() * 800);
-        if (isOver) return;
+        if (over.signal.aborted) return;
         const part = kills.next();
         if (part === 'redis') {
           await redis.kill();
           await redis.start();
         } else if (part === 'postgresql') {
-          await postgresql.kill();
+          await postgresql.stop('SIGQUIT');
           await postgresql.start();
         } else if (part === 'cut') {
           meta.script.push({ cut: kills.random() < 0.5 ? 'after' : 'before' }, { status: 500 });
@@ -86,7 +94,7 @@ test.skipIf(POSTGRESQL === null)(
       if (taken.length >= 200) await Promise.all(taken.splice(0));
     }
     await Promise.all(taken);
-    isOver = true;
+    over.abort();
     await chaos;
     meta.script.length = 0;
     desk.script.length = 0;
@@ -121,7 +129,9 @@ test.skipIf(POSTGRESQL === null)(
     };
     const atDesk = counted(desk.inbox.map(({ text }) => text));
     const atPhones = counted(meta.sent.map(({ body }) => (body['text'] as { body: string }).body));
-    const unknown = new Set((await outcomes()).filter(({ status }) => status === 'unknown').map((one) => one.genesysId));
+    const unknown = new Set(
+      (await outcomes()).filter(({ status }) => status === 'unknown').map((one) => one.genesysId),
+    );
     for (let n = 0; n < EACH; n += 1) expect(atDesk.get(`in ${n}`), `in ${n}`).toBe(1);
     for (const { id, text } of sent) expect(atPhones.get(text) ?? 0, text).toBe(unknown.has(id) ? 0 : 1);
     expect([atDesk.size, atPhones.size]).toEqual([EACH, EACH - unknown.size]);
@@ -132,7 +142,9 @@ test.skipIf(POSTGRESQL === null)(
         expect(node.output).not.toContain(secret);
     }
     // oxlint-disable-next-line no-console -- what the books say
-    console.log(`${COUNT} messages, ${kills.count} kills and cuts, ${unknown.size} unknown, ${desk.again.length} calls of Genesys again`);
+    console.log(
+      `${COUNT} messages, ${kills.count} kills and cuts, ${unknown.size} unknown, ${desk.again.length} calls of Genesys again`,
+    );
     for (const node of nodes) await node.end();
     await Promise.all([meta.stop(), desk.stop()]);
     redis.end();

@@ -2,7 +2,8 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../harness/client.ts';
-import { BridgeRig, TENANT } from '../../harness/bridge.ts';
+import { BridgeRig } from '../../harness/bridge.ts';
+import { TENANT } from '../../harness/bridge-tenant.ts';
 import { within } from '../../harness/deadline.ts';
 import { POSTGRESQL } from '../../harness/postgresql-server.ts';
 import { startRedis, type RedisServer } from '../../harness/redis-server.ts';

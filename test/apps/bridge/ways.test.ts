@@ -1,7 +1,8 @@
 /** Both ways over real sockets: from a phone to an agent of this server and to Genesys, and back to the phone. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../harness/client.ts';
-import { BridgeRig, TENANT } from '../../harness/bridge.ts';
+import { BridgeRig } from '../../harness/bridge.ts';
+import { TENANT } from '../../harness/bridge-tenant.ts';
 import { POSTGRESQL } from '../../harness/postgresql-server.ts';
 
 describe.skipIf(POSTGRESQL === null)('the bridge', () => {

@@ -1,7 +1,8 @@
 /** Webhooks that are good, bad, too large, repeated, of others and of nobody: each as the rows say, and the server lives. */
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BridgeRig, TENANT } from '../../harness/bridge.ts';
+import { BridgeRig } from '../../harness/bridge.ts';
+import { TENANT } from '../../harness/bridge-tenant.ts';
 import { within } from '../../harness/deadline.ts';
 import { POSTGRESQL } from '../../harness/postgresql-server.ts';
 import { messageOf, newWamid, webhookBody } from '../../fakes/graph-api.ts';
@@ -72,7 +73,7 @@ describe.skipIf(POSTGRESQL === null)('webhooks', () => {
     for (const bad of [
       'hub.mode=subscribe&hub.verify_token=wrong&hub.challenge=1',
       'hub.mode=unsubscribe&hub.verify_token=a%20word%20of%20ours&hub.challenge=1',
-      `${good}`,
+      good,
       `${good}&hub.challenge=1&hub.challenge=2`,
       `${good}&hub.verify_token=wrong&hub.challenge=1`,
       `hub.mode=subscribe&hub.challenge=1`,

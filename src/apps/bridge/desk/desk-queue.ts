@@ -6,7 +6,7 @@ import { advance, findRow, mark } from '../mapping/message-rows.ts';
 import { customerKey, type Ports } from '../ports.ts';
 import { fieldsOf, listOf, textOf } from '../transforms/fields.ts';
 import type { DeskRequest } from '../transforms/to-genesys.ts';
-import { postToDesk, type DeskPorts } from './genesys.ts';
+import { postToDesk, type DeskOutcome, type DeskPorts } from './genesys.ts';
 
 export interface DeskOrder {
   readonly tenant: string;
@@ -53,6 +53,7 @@ export async function handleDeskOrder(
   const requests = listOf(order['requests']) as unknown as readonly DeskRequest[];
   for (const [at, request] of requests.entries()) {
     const outcome = await postToDesk(ports, tenant, textOf(order['phoneNumberId']) ?? '', request, signal);
+    noteDesk(ports, id, outcome);
     if (outcome.kind === 'taken') {
       if (!isMessage || at > 0) continue;
       if (outcome.conversation !== undefined)
@@ -76,8 +77,15 @@ export async function handleDeskOrder(
     throw new Error(outcome.reason);
   }
   if (isMessage) {
+    for (const trouble of ['genesys_token', 'genesys_away'] as const) ports.troubles.over(trouble, id);
     await advance(ports, row, 'sent', { reason: null });
     ports.counts.messages.add(1, 'desk');
   }
   return undefined;
+}
+
+function noteDesk({ troubles }: Ports, tenant: string, { kind, ...more }: DeskOutcome): void {
+  if (kind === 'taken') return;
+  const isToken = 'isToken' in more && more.isToken;
+  troubles.note(isToken ? 'genesys_token' : kind === 'refused' ? 'genesys_refused' : 'genesys_away', tenant);
 }

@@ -10,7 +10,7 @@ export type DeskOutcome =
   | { readonly kind: 'taken'; readonly id?: string; readonly conversation?: string }
   | { readonly kind: 'limited'; readonly retryAfterMs: number | null; readonly reason: string }
   | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'failed'; readonly reason: string };
+  | { readonly kind: 'failed'; readonly reason: string; readonly isToken?: true };
 
 export interface DeskPorts extends Pick<Ports, 'credentials' | 'settings'> {
   readonly call: Call;
@@ -51,7 +51,7 @@ export async function postToDesk(
     if (status === 401) {
       await tokens.refused(tenant.id, token);
       if (tries < TRIES) continue;
-      return { kind: 'failed', reason: '401 Unauthorized from Genesys API' };
+      return { kind: 'failed', reason: '401 Unauthorized from Genesys API', isToken: true };
     }
     const reason = `Genesys answered ${status}`;
     if (status === 429) return { kind: 'limited', retryAfterMs, reason };
@@ -74,7 +74,8 @@ async function tokenOf(tokens: Tokens, tenant: string): Promise<string | DeskOut
   try {
     return await tokens.of(tenant);
   } catch (error) {
-    if (error instanceof TokenError) return { kind: 'failed', reason: error.message };
+    if (error instanceof TokenError)
+      return { kind: 'failed', reason: error.message, ...(error.problem !== 'away' && { isToken: true as const }) };
     throw error;
   }
 }

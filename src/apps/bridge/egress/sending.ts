@@ -16,6 +16,13 @@ export type EgressPorts = Ports & GraphPorts & { readonly pace: Pace };
 /** `done`: the next part may go. */
 export type SentPart = { readonly kind: 'done' } | { readonly kind: 'ended'; readonly outcome: Outcome };
 
+const TROUBLE_OF = {
+  unauthorized: 'whatsapp_token',
+  limited: 'whatsapp_limited',
+  refused: 'whatsapp_refused',
+  failed: 'whatsapp_away',
+  unknown: 'answer_lost',
+} as const;
 const DONE: SentPart = { kind: 'done' };
 const MAX_RETRY_MS = 3_600_000;
 const UNKNOWN = 'it was sent, and nobody knows whether it arrived: a replay sends it once more';
@@ -76,9 +83,11 @@ async function conclude(
   if (outcome.kind === 'sent') {
     await record(ports, row, outcome.wamid);
     counts.messages.add(1, 'phone');
+    for (const trouble of ['whatsapp_token', 'whatsapp_away'] as const) ports.troubles.over(trouble, row.tenant);
     return DONE;
   }
   const { reason } = outcome;
+  ports.troubles.note(TROUBLE_OF[outcome.kind], row.tenant);
   host.log.info('A message did not go to the phone', {
     tenant: row.tenant,
     message_id: row.id,

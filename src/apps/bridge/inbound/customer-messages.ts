@@ -146,6 +146,7 @@ async function fileOf(
     const place = { tenant: mapping.tenant, owner: customerUser(customer.id), conversation: mapping.id };
     const file = await fetchFile(ports, place, content, AbortSignal.any([late.signal, signal]));
     ports.counts.media.add(1, file.state);
+    if (file.state !== 'stored') ports.troubles.note('file', mapping.tenant);
     if (file.state !== 'stored')
       ports.host.log.info('A file of a customer', { tenant: mapping.tenant, state: file.state, because: file.reason });
     return file;

@@ -22,6 +22,7 @@ export async function genesysWebhook(ports: Ports, { body, header }: Webhook): P
   const known = tenant === null ? null : await credentials.of('genesys', tenant.id);
   if (tenant === null || known === null || !isSigned(known.webhookSecret, body, header(SIGNATURE))) {
     if (tenant !== null) credentials.renew('genesys', tenant.id);
+    ports.troubles.note('genesys_signature', tenant?.id ?? '');
     host.log.warn('Invalid Genesys signature', { tenant: tenant?.id ?? '', ...bodyFacts(body) });
     return answered(ports, 'genesys', 'bad_signature', 'Invalid Genesys signature');
   }

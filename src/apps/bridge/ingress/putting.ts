@@ -10,7 +10,7 @@ export const MAX_MESSAGES = 2_000;
  * handled once
  */
 export async function putAll(
-  { host, settings }: Pick<Ports, 'host' | 'settings'>,
+  { host, settings, troubles }: Pick<Ports, 'host' | 'settings' | 'troubles'>,
   queue: Queue,
   messages: readonly NewMessage[],
 ): Promise<boolean> {
@@ -20,10 +20,13 @@ export async function putAll(
     const put = Promise.all(messages.map((message) => queue.put(message))).then(() => 'put' as const);
     // Nobody waits for it once it is late.
     put.catch(() => {});
-    return (await Promise.race([put, late])) === 'put';
+    if ((await Promise.race([put, late])) === 'put') return true;
+    troubles.note('queue_away', '');
+    return false;
   } catch (error) {
     const because = error instanceof Error ? error.message : String(error);
     host.log.warn('A queue did not take a webhook', { queue: queue.name, because, tenant: messages[0]?.tenant ?? '' });
+    troubles.note('queue_away', '');
     return false;
   } finally {
     timer.cancel();

@@ -69,7 +69,7 @@ async function judge(
 }
 
 async function judgeNumber(
-  { tenants, credentials, host }: Ports,
+  { tenants, credentials, host, troubles }: Ports,
   phoneNumberId: string | null,
   body: Uint8Array,
   signature: string | undefined,
@@ -83,12 +83,14 @@ async function judgeNumber(
       tenant: tenant?.id ?? '',
       because: tenant === null ? 'Tenant not found' : `the tenant is ${tenant.status}`,
     });
+    if (tenant === null) troubles.note('unknown_number', '');
     return 'ignored';
   }
   const known = await credentials.of('whatsapp', tenant.id);
   if (known !== null && isSigned(known.appSecret, body, signature)) return { tenant: tenant.id };
   // The secret may have been changed a moment ago.
   credentials.renew('whatsapp', tenant.id);
+  troubles.note('meta_signature', tenant.id);
   return 'bad';
 }
 
