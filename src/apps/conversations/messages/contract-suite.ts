@@ -1,6 +1,5 @@
 /** What the operations on messages promise, on whichever database. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from '../../../../test/harness/deadline.ts';
 import type { ApplicationDatabase } from '../../../database/database.ts';
 import { isRefusal, type Refusal } from '../../../protocol/errors.ts';
 import { readPage } from '../store.ts';
@@ -124,45 +123,6 @@ export function messagesContract(
       expect((await again(rig)).payload).toEqual({ event: 'message', type: 'text', deleted: true, n: 1 });
       const bobs = await send(rig.ports, bob, { conversation, clientId: 'optimistic-1', body: { content: 'mine' } });
       expect(told(bobs)).toMatchObject({ duplicate: false, n: 2 });
-    });
-
-    test('D-29: on nodes whose clocks are two hours apart messages are in one order, with times that never go back, and told once', async () => {
-      const HOUR_MS = 3_600_000;
-      const rigs = [-HOUR_MS, HOUR_MS].map((offMs) => {
-        const clock = { now: () => Date.now() + offMs, elapsed: () => performance.now() };
-        return rigOf(database, NO_UPLOADS, clock);
-      });
-      const conversation = await makeConversation(database);
-      const sent: SentMessage[] = [];
-      const body = (at: number): object => ({
-        content: `${at}`,
-        // What a client says of its own time is a word like others.
-        metadata: { sentAt: Date.now() - at * HOUR_MS },
-        mentions: ['bob'],
-      });
-      const say = async (at: number): Promise<SentMessage> =>
-        told(
-          await send((rigs[at % 2] as Rig).ports, ada, { conversation, clientId: `c-${at}`, body: { ...body(at) } }),
-        );
-      const begun = Date.now();
-      for (let at = 1; at <= 6; at += 1) sent.push(await say(at));
-      expect(sent.map(({ sequence }) => sequence)).toEqual(numbers(6));
-      const times = sent.map(({ timestamp }) => timestamp);
-      expect(times).toEqual([...times].toSorted((one, two) => one - two));
-      for (const time of times) expect(Math.abs(time - begun)).toBeLessThan(HOUR_MS / 2);
-      expect((await pageOf({ conversation })).map(({ content }) => content)).toEqual(numbers(6).map(String));
-      // The other node is asked again, at once and after longer than anybody knows what was told.
-      const { told: notices } = rigs[1] as Rig;
-      notices.length = 0;
-      const again = (): Promise<SentMessage> =>
-        send((rigs[1] as Rig).ports, ada, { conversation, clientId: 'c-6', body: { ...body(6) } }).then(told);
-      expect(await again()).toMatchObject({ duplicate: true, sequence: 6 });
-      await eventually(() => notices.length === 1, 'the mention to be told again');
-      await database.sql`update conversations.events set sent_at = sent_at - interval '10 minutes'
-        where conversation = ${conversation}`.execute(database.tables());
-      await again();
-      await (rigs[0] as Rig).ports.database.sql`select 1`.execute(database.tables());
-      expect(notices).toHaveLength(1);
     });
 
     test('sending reads what was there: the position of the sender is that of the own message, in both numbers', async () => {
