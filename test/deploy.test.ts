@@ -145,8 +145,8 @@ describe('docker-compose.yml', () => {
     const scraped = parse(read('deploy/prometheus/prometheus.yml')) as {
       scrape_configs: { static_configs: { targets: string[] }[] }[];
     };
-    // Each has one more group, for Socket.IO.
-    expect(upstream).toEqual([...names, ...names]);
+    // Each has one more group, for Socket.IO; nginx one for newcomers besides.
+    expect(upstream).toEqual([...names, ...names, ...names]);
     expect(backend).toEqual([...names, ...names]);
     expect(scraped.scrape_configs[0]?.static_configs[0]?.targets).toEqual(names);
     const { datasources } = parse(read('deploy/grafana/provisioning/datasources/prometheus.yml')) as {

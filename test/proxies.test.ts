@@ -160,6 +160,20 @@ describe.each(PROXIES)('%s', (name) => {
       expect(servers.map(({ connections }) => connections)).toEqual([0, 6]);
     });
 
+    test('two nodes that take nobody: everybody hears their 503 and when to come back, and who is connected stays', async () => {
+      const { proxy, servers } = await setUp(name);
+      const reader = await connect(proxy.port);
+      for (const { running } of servers) running.node.parts.mode.send({ type: 'REFUSE' });
+      const asked = await tokenOf('alice');
+      // More than would make nginx forget a node that fails (`max_fails`).
+      for (let attempt = 0; attempt < 10; attempt += 1)
+        expect(await shakeHands(proxy.port, '127.0.0.1', { authorization: `Bearer ${asked}` })).toBe(503);
+      expect((await fetch(`http://127.0.0.1:${proxy.port}/info`)).status).toBe(200);
+      await reader.subscribe('chat.lobby');
+      await reader.publish('chat.lobby', 'still here');
+      expect((await reader.next('Broadcast')).data.payload).toBe('still here');
+    });
+
     test('metrics and administration are not for the public; health is', async () => {
       const { proxy } = await setUp(name);
       const status = async (path: string): Promise<number> =>

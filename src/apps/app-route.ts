@@ -65,6 +65,11 @@ export interface RouteDefinition<A extends Access, Body, Query> {
   readonly crossOrigin?: boolean;
   /** Whether read-only mode refuses it; without, all methods but GET. */
   readonly writes?: boolean;
+  /**
+   * A refusal as clients of the application know it: its own, and those of the server before the handler (token, rate, schema, size).
+   * Never waits. Without, as docs/http.md says. `Retry-After` and what a status asks for are added.
+   */
+  refused?(problem: Refusal, request: Pick<RouteRequest<Access, unknown, unknown>, 'header'>): RouteResponse;
   handle(request: RouteRequest<A, Body, Query>): MaybePromise<RouteResponse | Refusal>;
 }
 

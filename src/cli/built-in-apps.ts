@@ -6,5 +6,6 @@ export const BUILT_IN: BuiltIn = {
   assistant: () => import('../apps/assistant/app.ts'),
   conversations: () => import('../apps/conversations/app.ts'),
   media: () => import('../apps/media/app.ts'),
+  tenants: () => import('../apps/tenants/app.ts'),
   webhooks: () => import('../apps/webhooks/app.ts'),
 };

@@ -74,9 +74,12 @@ export function addressOf(trustedProxies: readonly string[]): (head: RequestHead
 
 /** A refusal as an answer. Callers that may try again are always told when. */
 export function refused(problem: Refusal): HttpResponse {
+  return refusalResponse(withRetry(problem));
+}
+
+export function withRetry(problem: Refusal): Refusal {
   const { code } = ERRORS[problem.reason];
-  const isTemporary = code === 429 || code === 503;
-  return refusalResponse(isTemporary ? { retryAfterMs: DEFAULT_RETRY_MS, ...problem } : problem);
+  return code === 429 || code === 503 ? { retryAfterMs: DEFAULT_RETRY_MS, ...problem } : problem;
 }
 
 /** A draining node finishes what its connections do; a request can as well go to another node. */

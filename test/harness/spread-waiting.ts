@@ -7,6 +7,7 @@ const WAITING: readonly string[] = [
   'presence-redis',
   'redis-foreign',
   'chaos',
+  'assistant-nodes',
   'redis-control',
   'workers-restarts',
   'load',

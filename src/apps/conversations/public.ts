@@ -3,6 +3,7 @@
  * `uses: ['conversations']`, then `host.used('conversations') as Conversations`. Rights are not asked: it is the application's word.
  */
 import type { Refusal } from '../../protocol/errors.ts';
+import { eraseConversation } from './members/erasing.ts';
 import { openNamed, type Metadata } from './members/making.ts';
 import { updateConversation } from './members/state.ts';
 import { messagesOf, type MessagePage, type PageInput } from './messages/page.ts';
@@ -43,6 +44,8 @@ export interface Conversations {
   messages(reader: { readonly tenant: string; readonly user: string }, page: PageInput): Promise<MessagePage | Refusal>;
   /** One that is closed takes no message of its members. */
   update(tenant: string, id: string, change: Changed): Promise<null | Refusal>;
+  /** Its rows and its log are gone for good, and its followers are told. Uploads of its messages stay. */
+  erase(tenant: string, id: string): Promise<void>;
   /** Its topics: the sequenced one, and that of what nobody keeps. Its members may subscribe to both. */
   readonly topicOf: (id: string) => string;
   readonly liveTopicOf: (id: string) => string;
@@ -65,6 +68,7 @@ export function offeredBy(ports: MessagePorts): Conversations {
       const done = await updateConversation(ports, asBackend(tenant), { conversation: id, ...change });
       return ports.host.isRefusal(done) ? done : null;
     },
+    erase: (tenant, id) => eraseConversation(ports, { tenant, id }),
     topicOf,
     liveTopicOf,
   };

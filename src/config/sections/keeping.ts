@@ -170,4 +170,17 @@ export const KEEPING = {
     .describe(
       'The database of applications (docs/database.md). It is opened when an application runs that keeps something in it.',
     ),
+
+  queue: z
+    .strictObject({
+      max_messages: count(100_000).describe('messages that may wait in a queue; more are refused'),
+      max_message_bytes: count(1_048_576, 1_024, 16_777_216).describe(
+        'bytes of a message with its key and its headers; a larger one is refused',
+      ),
+      max_dead: count(10_000).describe('dead letters that are kept of a queue; beyond, the oldest give way'),
+      memory_bytes: count(67_108_864, 65_536, 1_099_511_627_776).describe(
+        'characters of all messages that wait in a queue in memory; more are refused',
+      ),
+    })
+    .describe('The queues of applications (docs/queues.md). There are none without an application that names one.'),
 } as const;

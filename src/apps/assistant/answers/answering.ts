@@ -7,10 +7,11 @@ import type { Timer } from '../../../telemetry/clock.ts';
 import type { Host } from '../../host-api.ts';
 import { ASSISTANT, type Ports } from '../ports.ts';
 import type { Question } from '../providers/provider.ts';
-import { holdOn, takeAbandoned, type AnswerKey } from './records.ts';
+import { HOLD_MS, holdOn, takeAbandoned, type AnswerKey } from './records.ts';
 import { RunningAnswer } from './running-answer.ts';
 
-const EVERY_MS = 5_000;
+/** Two rounds may fail before somebody else takes an answer for abandoned. */
+const EVERY_MS = HOLD_MS / 3;
 /** Of one answer: readers that come together are told once. */
 const WHOLE_EVERY_MS = 100;
 
@@ -61,15 +62,12 @@ export class Answering {
 
   /** Says that its own answers are under way, and ends those of nodes that no longer say so. */
   async look(): Promise<void> {
-    const { database, host } = this.ports;
+    const { database, host, shared } = this.ports;
+    shared.forgetOld();
     if (!database.isReady || this.isOver) return;
     try {
       const now = host.clock.now();
-      await holdOn(
-        database,
-        [...this.running.values()].map(({ key }) => key),
-        now,
-      );
+      await this.holdOn(now);
       for (const key of await takeAbandoned(database, now)) await this.tellInterrupted(key);
     } catch (error) {
       // The next round tries again; that the database is away is told by the link.
@@ -77,9 +75,22 @@ export class Answering {
     }
   }
 
+  /** An answer that another node has taken for abandoned is not told to its end: it has one, and may have a further attempt. */
+  private async holdOn(now: number): Promise<void> {
+    const held = [...this.running.values()];
+    const kept = await holdOn(
+      this.ports.database,
+      held.map(({ key }) => key),
+      now,
+    );
+    const places = new Set(kept.map(attemptOf));
+    for (const answer of held) if (!places.has(attemptOf(answer.key))) answer.stop('interrupted');
+  }
+
   private async tellInterrupted({ tenant, session, question, attempt }: AnswerKey): Promise<void> {
     const { conversations, counts, host } = this.ports;
     counts.answers.add(1, 'interrupted');
+    this.ports.news.tell({ tenant, session });
     host.log.warn('An answer was interrupted: its node is gone', { session, question });
     const topic = conversations.liveTopicOf(session);
     for (const payload of [
@@ -106,6 +117,10 @@ interface Wished {
   readonly what: Wish;
   readonly tenant: string;
   readonly session: string;
+}
+
+function attemptOf(key: AnswerKey): string {
+  return `${placeOf(key)}/${key.question}/${key.attempt}`;
 }
 
 /** Ids of sessions are unguessable, and of one tenant. */

@@ -29,6 +29,7 @@ export interface Attempt {
 }
 
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
 export async function ask(ports: Ports, answering: Answering, asker: Asker, input: AskInput): Promise<Asked | Refusal> {
@@ -37,8 +38,12 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   const { session: id, content, clientId } = input;
   const row = await findSession(ports, asker, id);
   if (row === null) return unknownSession(ports);
+  const running = await runningAttempt(ports.database, { tenant, session: id });
+  // The answer to the same message was lost on its way to the user.
+  const before = running === null ? null : await askedBefore(ports, asker, running, clientId);
+  if (before !== null) return before;
   const refused =
-    closedProblem(ports, row) ?? (await spentProblem(ports, asker)) ?? (await busyProblem(ports, asker, id));
+    closedProblem(ports, row) ?? (await spentProblem(ports, asker)) ?? (running === null ? null : busy(ports));
   if (refused !== null) return refused;
   const sent = await conversations.send({
     tenant,
@@ -51,6 +56,7 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   if (host.isRefusal(sent)) return sent;
   const { sequence, timestamp, duplicate } = sent;
   await answer(ports, answering, asker, { row, question: sequence, isFurther: false });
+  ports.news.tell({ tenant, session: id });
   return { session: id, sequence, timestamp, duplicate };
 }
 
@@ -106,7 +112,9 @@ async function answer(
   { row, question, isFurther }: { readonly row: SessionRow; readonly question: number; readonly isFurther: boolean },
 ): Promise<AnswerKey | null> {
   const { host, conversations, settings, database } = ports;
-  const key = await beginAttempt(database, { tenant, session: row.id, question, user }, isFurther, host.clock.now());
+  const now = host.clock.now();
+  const times = { now, expiresAt: now + settings.session_hours * HOUR_MS };
+  const key = await beginAttempt(database, { tenant, session: row.id, question, user }, isFurther, times);
   if (key === null) return null;
   const limit = Math.min(2 * settings.history_messages + 1, 100);
   const page = await conversations.messages({ tenant, user }, { conversation: row.id, before: question + 1, limit });
@@ -115,8 +123,19 @@ async function answer(
   return key;
 }
 
-async function busyProblem(ports: Ports, { tenant }: Asker, session: string): Promise<Refusal | null> {
-  return (await runningAttempt(ports.database, { tenant, session })) === null ? null : busy(ports);
+/** @returns `null` where the question that is being answered is another one */
+async function askedBefore(
+  { host, conversations }: Ports,
+  { tenant, user }: Asker,
+  { session, question }: AnswerKey,
+  clientId: string | undefined,
+): Promise<Asked | null> {
+  if (clientId === undefined) return null;
+  const place = { conversation: session, after: question - 1, before: question + 1, limit: 1 };
+  const page = await conversations.messages({ tenant, user }, place);
+  const [message] = host.isRefusal(page) ? [] : page.messages;
+  if (message?.clientId !== clientId) return null;
+  return { session, sequence: question, timestamp: message.timestamp, duplicate: true };
 }
 
 function busy({ host }: Pick<Ports, 'host'>): Refusal {
@@ -125,14 +144,22 @@ function busy({ host }: Pick<Ports, 'host'>): Refusal {
 
 async function spentProblem({ host, database, settings }: Ports, asker: Asker): Promise<Refusal | null> {
   const now = host.clock.now();
-  const { lastMinute, today } = await spentBy(database, asker, now);
+  const { lastMinute, today, underWay } = await spentBy(database, asker, now);
   if (lastMinute >= settings.messages_per_minute)
     return host.refuse('rate_limited', `expected at most ${settings.messages_per_minute} messages a minute`, {
       retryAfterMs: MINUTE_MS / settings.messages_per_minute,
     });
-  if (settings.tokens_per_day === 0 || today < settings.tokens_per_day) return null;
-  return host.refuse('rate_limited', `expected at most ${settings.tokens_per_day} tokens a day, got ${today}`, {
-    retryAfterMs: DAY_MS - (now % DAY_MS),
-    details: { tokens: today, limit: settings.tokens_per_day },
-  });
+  const { tokens_per_day: limit } = settings;
+  // An answer under way may take all that it may: so a day ends about one answer above its limit, and not ten.
+  const taken = today + underWay * settings.max_answer_tokens;
+  if (limit === 0 || taken < limit) return null;
+  const isSpent = today >= limit;
+  return host.refuse(
+    'rate_limited',
+    `expected at most ${limit} tokens a day, got ${today}${isSpent ? '' : ` and ${underWay} answers under way`}`,
+    {
+      retryAfterMs: isSpent ? DAY_MS - (now % DAY_MS) : settings.answer_ms,
+      details: { tokens: today, limit },
+    },
+  );
 }

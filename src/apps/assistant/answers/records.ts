@@ -11,6 +11,11 @@ export interface AnswerKey {
   readonly attempt: number;
 }
 
+/** An attempt names itself in the log, so that a client that is told of its failure can name the line. */
+export function correlationOf({ session, question, attempt }: Omit<AnswerKey, 'tenant'>): string {
+  return `${session}.${question}.${attempt}`;
+}
+
 export interface Ended {
   readonly status: Exclude<AnswerStatus, 'running'>;
   readonly failure?: string | undefined;
@@ -20,14 +25,14 @@ export interface Ended {
 }
 
 /** How long a node holds an answer without saying so again. */
-const HOLD_MS = 15_000;
+export const HOLD_MS = 9_000;
 
 /** @returns `null` where this question has an answer under way already, or the session has */
 export async function beginAttempt(
   database: Database,
   { tenant, session, question, user }: Omit<AnswerKey, 'attempt'> & { readonly user: string },
   isFurther: boolean,
-  now: number,
+  { now, expiresAt }: { readonly now: number; readonly expiresAt: number },
 ): Promise<AnswerKey | null> {
   return database.transaction<Tables, AnswerKey | null>(async (tables) => {
     // Two who ask at once are one after the other.
@@ -66,7 +71,7 @@ export async function beginAttempt(
       .execute();
     await tables
       .updateTable('sessions')
-      .set({ active_at: new Date(now) })
+      .set({ active_at: new Date(now), expires_at: new Date(expiresAt) })
       .where('tenant', '=', tenant)
       .where('id', '=', session)
       .execute();
@@ -97,15 +102,22 @@ export async function endAttempt(database: Database, key: AnswerKey, ended: Ende
   return rows > 0n;
 }
 
-/** All of them in one statement. */
-export async function holdOn(database: Database, keys: readonly AnswerKey[], now: number): Promise<void> {
-  if (keys.length === 0) return;
-  await database.sql`update assistant.answers as answer set held_until = ${new Date(now + HOLD_MS)}
+/** All of them in one statement. @returns those that another node has not ended meanwhile */
+export async function holdOn(
+  database: Database,
+  keys: readonly AnswerKey[],
+  now: number,
+): Promise<readonly AnswerKey[]> {
+  if (keys.length === 0) return [];
+  const { rows } =
+    await database.sql<AnswerKey>`update assistant.answers as answer set held_until = ${new Date(now + HOLD_MS)}
     from unnest(${keys.map((key) => key.tenant)}::text[], ${keys.map((key) => key.session)}::text[],
       ${keys.map((key) => key.question)}::int8[], ${keys.map((key) => key.attempt)}::int4[])
       as held (tenant, session, question, attempt)
     where answer.tenant = held.tenant and answer.session = held.session and answer.question = held.question
-      and answer.attempt = held.attempt and answer.status = 'running'`.execute(database.tables());
+      and answer.attempt = held.attempt and answer.status = 'running'
+    returning answer.tenant, answer.session, answer.question, answer.attempt`.execute(database.tables());
+  return rows;
 }
 
 /** Ends those whose node has not said so again. @returns them; each is returned to one node alone */
@@ -136,6 +148,31 @@ export async function runningAttempt(
   return row ?? null;
 }
 
+export interface LatestAnswer extends Pick<AnswerKey, 'question' | 'attempt'> {
+  readonly status: AnswerStatus;
+  readonly failure: string | null;
+  /** Sequence of the message that answers; `null` where nothing was said. */
+  readonly message: number | null;
+}
+
+/** The last attempt at the last question. */
+export async function latestAnswer(
+  database: Database,
+  { tenant, session }: Pick<AnswerKey, 'tenant' | 'session'>,
+): Promise<LatestAnswer | null> {
+  const row = await database
+    .tables<Tables>()
+    .selectFrom('answers')
+    .select(['question', 'attempt', 'status', 'failure', 'message'])
+    .where('tenant', '=', tenant)
+    .where('session', '=', session)
+    .orderBy('question', 'desc')
+    .orderBy('attempt', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
 /** The last question of a session, whatever became of it. */
 export async function lastQuestion(
   database: Database,
@@ -158,6 +195,8 @@ export interface Spent {
   readonly lastMinute: number;
   /** Tokens since midnight, UTC. */
   readonly today: number;
+  /** Answers under way, on all nodes: what they cost is not known yet. */
+  readonly underWay: number;
 }
 
 export async function spentBy(
@@ -175,10 +214,11 @@ export async function spentBy(
       database.sql<number>`coalesce(sum(input_tokens + output_tokens) filter (where started_at >= ${new Date(day)}), 0)::int8`.as(
         'today',
       ),
+      database.sql<number>`count(*) filter (where status = 'running')::int4`.as('underWay'),
     ])
     .where('tenant', '=', tenant)
     .where('user_id', '=', user)
     .where('started_at', '>', new Date(Math.min(day, minute)))
     .executeTakeFirstOrThrow();
-  return { lastMinute: row.lastMinute, today: row.today };
+  return row;
 }

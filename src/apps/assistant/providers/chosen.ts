@@ -32,7 +32,12 @@ export function guardedBy(
   return new GuardedProvider(
     provider,
     {
-      limits: { atOnce: settings.at_once, waiting: settings.waiting_per_user, waitingInAll: settings.waiting },
+      limits: {
+        atOnce: settings.at_once,
+        atOnceOfTenant: settings.at_once_per_tenant ?? settings.at_once,
+        waiting: settings.waiting_per_user,
+        waitingInAll: settings.waiting,
+      },
       patienceMs: settings.first_delta_ms,
       time: { firstDeltaMs: settings.first_delta_ms, silenceMs: settings.silence_ms, wholeMs: settings.answer_ms },
       attempts: settings.attempts,
