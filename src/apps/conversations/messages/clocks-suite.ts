@@ -1,6 +1,5 @@
 /** What nodes with wrong clocks do with messages, on whichever database. */
-import { beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from '../../../../test/harness/deadline.ts';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ApplicationDatabase } from '../../../database/database.ts';
 import { isRefusal, type Refusal } from '../../../protocol/errors.ts';
 import { messagesOf } from './page.ts';
@@ -36,7 +35,7 @@ export function clocksContract(name: string, open: () => Promise<readonly [Appli
       const sent: SentMessage[] = [];
       const body = (at: number): object => ({
         content: `${at}`,
-        // What a client says of its own time is a word like others.
+        // The time of a client is a word of the message like others.
         metadata: { sentAt: Date.now() - at * HOUR_MS },
         mentions: ['bob'],
       });
@@ -57,7 +56,7 @@ export function clocksContract(name: string, open: () => Promise<readonly [Appli
       const again = (): Promise<SentMessage> =>
         send((rigs[1] as Rig).ports, ada, { conversation, clientId: 'c-6', body: { ...body(6) } }).then(told);
       expect(await again()).toMatchObject({ duplicate: true, sequence: 6 });
-      await eventually(() => notices.length === 1, 'the mention to be told again');
+      await vi.waitFor(() => expect(notices).toHaveLength(1), 30_000);
       await database.sql`update conversations.events set sent_at = sent_at - interval '10 minutes'
         where conversation = ${conversation}`.execute(database.tables());
       await again();
