@@ -5,6 +5,7 @@
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { app } from '../../src/apps/conversations/app.ts';
+import { builtFiles } from '../harness/built-server.ts';
 import { connect, type Connection } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
 import type { Frame } from '../harness/frames.ts';
@@ -107,7 +108,7 @@ class Rounds {
     const steps = ada.isClosed ? 0 : await this.steps();
     if (ada.isClosed) {
       expect(await this.node.exited).toBe(null);
-      this.node = await startScript(NODE, [JSON.stringify(this.settings)]);
+      this.node = await startScript(NODE, [JSON.stringify(this.settings), builtFiles()]);
     } else await this.arm(0);
     const operations = work.flat();
     const back = await connect(this.node.port, { user: 'ada' });
@@ -182,7 +183,7 @@ class Rounds {
 
 test.skipIf(POSTGRESQL === null)(
   'D-11: killed at 20 points by a real SIGKILL, a node that is started again has lost nothing that was confirmed, and nothing is there twice',
-  { timeout: 300_000 },
+  { timeout: 900_000 },
   async () => {
     const [postgresql, redis] = await Promise.all([startPostgresql(), startRedis()]);
     onTestFinished(() => {
@@ -199,7 +200,7 @@ test.skipIf(POSTGRESQL === null)(
     const settings = { ...SETTINGS, ...shared, 'server.node_name': 'victim', 'logging.level': 'info' };
     const other = await startServer({ ...shared, 'server.node_name': 'other' }, [app]);
     const bob = await connect(other.port, { user: 'bob' });
-    const node = await startScript(NODE, [JSON.stringify(settings)]);
+    const node = await startScript(NODE, [JSON.stringify(settings), builtFiles()]);
     const rounds = new Rounds({ postgresql, settings, bob, node });
     const steps = await rounds.run(1e9);
     expect(steps).toBeGreaterThan(POINTS);

@@ -3,16 +3,25 @@
  * from then on. A step is the moment before or behind something that others can see: a statement, a commit, a word to a topic or
  * to a user. Run by test/apps/conversation-killed.test.ts.
  */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { App, Host } from '../../src/apps/app.ts';
-import { app as conversations } from '../../src/apps/conversations/app.ts';
 import type { Settings } from '../../src/apps/conversations/settings.ts';
-import { loadApps } from '../../src/apps/load.ts';
-import { startNode } from '../../src/cli/wiring.ts';
-import { loadConfig } from '../../src/config/load.ts';
-import { PostgresqlSession } from '../../src/database/postgresql-session.ts';
-import { appOf } from './apps.ts';
 
-const settings = JSON.parse(process.argv[2] ?? '{}') as Record<string, string>;
+const [settingsText = '{}', built = ''] = process.argv.slice(2);
+// Compiled: stripping the types of all sources would be most of a start, and there are twenty of these.
+const from = async <Module>(file: string): Promise<Module> =>
+  (await import(pathToFileURL(join(built, file)).href)) as Module;
+const { loadApps } = await from<typeof import('../../src/apps/load.ts')>('apps/load.js');
+const { startNode } = await from<typeof import('../../src/cli/wiring.ts')>('cli/wiring.js');
+const { loadConfig } = await from<typeof import('../../src/config/load.ts')>('config/load.js');
+const { app: conversations } =
+  await from<typeof import('../../src/apps/conversations/app.ts')>('apps/conversations/app.js');
+const { PostgresqlSession } = await from<typeof import('../../src/database/postgresql-session.ts')>(
+  'database/postgresql-session.js',
+);
+
+const settings = JSON.parse(settingsText) as Record<string, string>;
 
 /** What a node looks at once a second, whether anybody does anything or not. */
 const LOOKS = /make_interval/;
@@ -59,28 +68,31 @@ const counted: App<Settings> = {
   start: (host, given) => conversations.start(countedHost(host), given),
 };
 
-const killer = appOf('killer', (host) => ({
-  routes: [
-    host.route({
-      method: 'POST',
-      path: '/apps/killer/arm/:step',
-      access: 'public',
-      summary: 'Counts from now on, and ends the process at this step.',
-      handle: ({ parameters }) => {
-        steps = 0;
-        last = Number(parameters['step']);
-        return { body: {} };
-      },
-    }),
-    host.route({
-      method: 'GET',
-      path: '/apps/killer/steps',
-      access: 'public',
-      summary: 'How many steps there were.',
-      handle: () => ({ body: { steps } }),
-    }),
-  ],
-}));
+const killer: App = {
+  name: 'killer',
+  start: (host) => ({
+    routes: [
+      host.route({
+        method: 'POST',
+        path: '/apps/killer/arm/:step',
+        access: 'public',
+        summary: 'Counts from now on, and ends the process at this step.',
+        handle: ({ parameters }) => {
+          steps = 0;
+          last = Number(parameters['step']);
+          return { body: {} };
+        },
+      }),
+      host.route({
+        method: 'GET',
+        path: '/apps/killer/steps',
+        access: 'public',
+        summary: 'How many steps there were.',
+        handle: () => ({ body: { steps } }),
+      }),
+    ],
+  }),
+};
 
 const loaded = loadConfig({ files: [], environment: {}, flags: new Map(Object.entries(settings)) });
 const { config, apps } = await loadApps(loaded, {}, [counted, killer]);
