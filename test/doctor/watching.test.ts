@@ -1,4 +1,4 @@
-/** Who watches the nodes: logs that nobody takes or that say too little, metrics that nobody reads, alerts that reach nobody. */
+/** Logs that nobody takes or that say too little, metrics that nobody reads, alerts that reach nobody. */
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
