@@ -4,8 +4,8 @@ import type { Principal } from '../auth/principal.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import type { MaybePromise, Zod } from './vocabulary.ts';
 
-/** Anybody; any good token; tokens with the role `service`. */
-export type Access = 'public' | 'user' | 'service';
+/** Anybody; any good token; tokens with the role `service`; those with the role `admin` and of no tenant: operators of the server. */
+export type Access = 'public' | 'user' | 'service' | 'admin';
 
 export type AppMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 

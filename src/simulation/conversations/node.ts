@@ -256,6 +256,7 @@ const HANDSHAKE = {
   transferEncoding: '',
   origin: '',
   authorization: '',
+  host: '',
   forwardedFor: '',
   repeated: '',
   query: 'format=json',
