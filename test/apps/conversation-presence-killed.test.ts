@@ -54,7 +54,7 @@ test.skipIf(POSTGRESQL === null)(
     await kim.close();
     expect(await victim.exited).toBe(null);
     await told(bob, 'user_offline', 'kim');
-    // What is said later comes later.
+    // Messages that are said later come later.
     const lea = await connect(other.port, { user: 'lea' });
     await told(bob, 'user_online', 'lea');
     await lea.close();
