@@ -20,6 +20,7 @@ type Part =
   | 'publishing'
   | 'history'
   | 'connecting'
+  | 'dialect'
   | 'hook'
   | 'event'
   | 'background'
@@ -153,7 +154,15 @@ export class Calls {
 }
 
 /** Somebody waits for the answer: that the database is away, a body breaks off or a text has a NUL is no fault of the application. */
-const ASKED: ReadonlySet<Part> = new Set(['frame', 'route', 'decision', 'publishing', 'history', 'connecting']);
+const ASKED: ReadonlySet<Part> = new Set([
+  'frame',
+  'route',
+  'decision',
+  'publishing',
+  'history',
+  'connecting',
+  'dialect',
+]);
 const DATABASE_RETRY_MS = 1_000;
 
 function unavailable({ part, given }: Called, error: unknown): Refusal | null {

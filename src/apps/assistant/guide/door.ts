@@ -17,6 +17,9 @@ const GIVEN_ID = /^[A-Za-z0-9._:-]{8,64}$/;
 
 export type Headers = Readonly<Record<string, string>>;
 
+/** A refusal, also one that is read from a frame. */
+type Told = Pick<Refusal, 'reason' | 'message' | 'retryAfterMs' | 'details'>;
+
 type DoorHost = Pick<Host, 'clock' | 'random' | 'log' | 'refuse'>;
 
 export class Door {
@@ -76,7 +79,7 @@ export class Door {
   }
 
   /** Logged, counted, and as clients are told it. @param where it was refused: a route, or a type of the envelope */
-  refused(problem: Refusal, where: string, correlationId: string): ChatError {
+  refused(problem: Told, where: string, correlationId: string): ChatError {
     const error = chatError(problem, correlationId);
     this.errors.add(1, error.code);
     if (this.lines.take(1, this.host.clock.elapsed())) this.line(problem, where, error);
@@ -84,7 +87,7 @@ export class Door {
     return error;
   }
 
-  private line({ reason, message }: Refusal, where: string, { code, correlation_id }: ChatError): void {
+  private line({ reason, message }: Told, where: string, { code, correlation_id }: ChatError): void {
     const { log } = this.host;
     // Messages of refusals say what was expected, and nothing of what a user wrote.
     const fields = {

@@ -7,7 +7,7 @@ import type { Host } from '../../host-api.ts';
 import type { Asker } from '../ports.ts';
 import { budgetHeaders, type Door } from './door.ts';
 
-const PLACE = '/api/v1/admin/chat';
+export const PLACE = '/api/v1/admin/chat';
 
 export type GuideRequest<Body, Query> = Pick<
   RouteRequest<'user', Body, Query>,
