@@ -21,6 +21,7 @@ export type * from './apps/host-api.ts';
 export type { Shell } from './apps/verb.ts';
 export type { Principal } from './auth/principal.ts';
 export type { Published } from './broker/broker.ts';
+export type * from './queue/queue.ts';
 export type { Reason, Refusal } from './protocol/errors.ts';
 export type { JsonValue } from './protocol/frames.ts';
 export type { Position } from './protocol/position.ts';

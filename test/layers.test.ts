@@ -11,7 +11,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['client'],
   ['actor', 'segments'],
   ['redis'],
-  ['broker', 'router', 'auth', 'limits', 'session', 'control', 'database'],
+  ['broker', 'router', 'auth', 'limits', 'session', 'control', 'database', 'queue'],
   ['presence'],
   ['service'],
   ['connection'],

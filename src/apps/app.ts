@@ -11,6 +11,7 @@ import type { Database } from '../database/database.ts';
 import type { Migration } from '../database/migration.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
+import type { Queue } from '../queue/queue.ts';
 import type { Position } from '../protocol/position.ts';
 import type { ConnectingFacts, ConnectionFacts, Welcome } from '../service/connection-events.ts';
 import type { ClientEvent, EventAnswer, EventTable, PublishedEvent, ServerEvent } from '../node/event-table.ts';
@@ -32,6 +33,7 @@ export type {
   Host,
   MaybePromise,
   Migration,
+  Queue,
   RouteDefinition,
   StoredMessage,
   Verb,
@@ -45,6 +47,8 @@ export interface App<Settings = unknown> {
   readonly settings?: (z: Zod) => z.ZodType<Settings>;
   /** It keeps something in the database of the server: then `host.database` is there. docs/database.md */
   readonly database?: UsedDatabase;
+  /** Queues that it uses, by name: `host.queue` gives them. Another application may use the same. docs/queues.md */
+  readonly queues?: UsedQueues;
   /**
    * First segments of paths that its routes may have beside `/api/` and `/apps/<name>/`: `/auth`. None that the server has.
    * Several applications may have one, but each route is one application's.
@@ -63,6 +67,13 @@ export interface App<Settings = unknown> {
   readonly verbs?: readonly Verb<Settings>[];
   /** Called once per node, before the first client. A throw stops the server with the application's name and the reason. */
   start(host: Host, settings: Settings): MaybePromise<Parts>;
+}
+
+export interface UsedQueues {
+  /** Each `[a-z][a-z0-9_-]*`, at most 64 characters; the name is that of the queue at the broker. */
+  readonly names: readonly string[];
+  /** Whether a node whose broker is away is no place for new clients. Without, it is none. */
+  readonly isNeeded?: boolean;
 }
 
 export interface UsedDatabase {

@@ -6,6 +6,7 @@ import type { DeadLetters } from '../actor/dead-letters.ts';
 import { DatabaseError } from '../database/database-error.ts';
 import { BodyError } from '../node/body-error.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
+import { QueueError } from '../queue/queue-error.ts';
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -153,7 +154,7 @@ export class Calls {
   }
 }
 
-/** Somebody waits for the answer: that the database is away, a body breaks off or a text has a NUL is no fault of the application. */
+/** Somebody waits for the answer: that the database or a queue is away, a body breaks off or a text has a NUL is no fault of the application. */
 const ASKED: ReadonlySet<Part> = new Set([
   'frame',
   'route',
@@ -163,10 +164,11 @@ const ASKED: ReadonlySet<Part> = new Set([
   'connecting',
   'dialect',
 ]);
-const DATABASE_RETRY_MS = 1_000;
+const RETRY_MS = 1_000;
 
 function unavailable({ part, given }: Called, error: unknown): Refusal | null {
   if (error instanceof BodyError) return error.refusal;
+  if (error instanceof QueueError) return ASKED.has(part) ? untaken(error) : null;
   // The link to the database says so, and the work comes again.
   if (part === 'background' && error instanceof DatabaseError) return error.isTemporary ? away(error) : null;
   if (!(error instanceof DatabaseError) || !ASKED.has(part)) return null;
@@ -177,8 +179,14 @@ function unavailable({ part, given }: Called, error: unknown): Refusal | null {
 
 function away({ problem }: DatabaseError): Refusal {
   return problem === 'unknown'
-    ? refusal('outcome_unknown', 'the database did not say whether it was stored', DATABASE_RETRY_MS)
-    : refusal('database_unavailable', `the database could not do it now: ${problem}`, DATABASE_RETRY_MS);
+    ? refusal('outcome_unknown', 'the database did not say whether it was stored', RETRY_MS)
+    : refusal('database_unavailable', `the database could not do it now: ${problem}`, RETRY_MS);
+}
+
+function untaken({ problem }: QueueError): Refusal {
+  return problem === 'too_large'
+    ? refusal('payload_too_large', 'it is larger than what a queue takes')
+    : refusal('queue_unavailable', `the queue could not take it now: ${problem}`, RETRY_MS);
 }
 
 function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {

@@ -3,6 +3,7 @@ import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { APPS_PREFIX } from '../config/app-sections.ts';
 import type { Problem } from '../config/problem.ts';
+import { isQueueName, QUEUE_NAME_FORM } from '../queue/queue-name.ts';
 import type { App } from './app.ts';
 import { importProblem } from './import-problem.ts';
 import type { FoundApp } from './loaded.ts';
@@ -40,7 +41,7 @@ export function variablePrefix(name: string): string {
 
 /** What is wrong with an application itself, before anything of it runs. */
 export function appProblems({ app, origin }: FoundApp): Problem[] {
-  const { name, start } = app as Partial<App>;
+  const { name, start, queues } = app as Partial<App>;
   if (typeof name !== 'string' || !NAME.test(name))
     return [
       {
@@ -49,6 +50,13 @@ export function appProblems({ app, origin }: FoundApp): Problem[] {
         got: JSON.stringify(name) ?? 'none',
       },
     ];
+  const misnamed = (queues?.names ?? []).filter((queue) => !isQueueName(queue));
+  if (misnamed.length > 0)
+    return misnamed.map((queue) => ({
+      key: `apps.${name}`,
+      expected: `${origin}: queues with names of ${QUEUE_NAME_FORM}`,
+      got: JSON.stringify(queue) ?? 'none',
+    }));
   if (typeof start === 'function') return [];
   return [
     {

@@ -6,6 +6,7 @@ import type { Database } from '../database/database.ts';
 import type { TokenIssuer } from '../auth/issuing.ts';
 import type { Reason, Refusal } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
+import type { Queue } from '../queue/queue.ts';
 import type { Position } from '../protocol/position.ts';
 import type { Reached } from '../service/reach.ts';
 import type { Clock, Random, Scheduler } from '../telemetry/clock.ts';
@@ -36,6 +37,12 @@ export interface Host {
   readonly database: Database | null;
   /** For an application that says so (`presence` of App); `null` for others. */
   readonly presence: HostPresence | null;
+
+  /**
+   * A queue that this application names (`queues` of App).
+   * @throws RangeError for any other
+   */
+  queue(name: string): Queue;
 
   /**
    * What an application that this one uses (`uses` of App) offers: of the type that its public file names.

@@ -2,6 +2,7 @@
 import type { TokenIssuer } from '../auth/issuing.ts';
 import type { ControlBus } from '../control/command.ts';
 import type { Database } from '../database/database.ts';
+import type { Queue } from '../queue/queue.ts';
 import type { PresenceService } from '../service/presence-service.ts';
 import type { ServiceContext } from '../service/context.ts';
 import type { Random } from '../telemetry/clock.ts';
@@ -26,6 +27,7 @@ export interface HostPorts {
   readonly shared: SharedStore | null;
   /** By the name of an application. */
   readonly database: (app: string) => Database | null;
+  readonly queue: (name: string) => Queue;
   /** `null` when no application keeps who is there. */
   readonly presence: PresencePorts | null;
   readonly events: AppEvents;

@@ -31,6 +31,7 @@ export function hostOf(calls: Calls, log: Log, ports: OneHostPorts, phase: Phase
     shared,
     database: ports.database(name),
     presence: ports.presence === null ? null : hostPresence(calls, ports.presence),
+    queue: ports.queue,
     used: ports.used,
     log,
     clock: context.clock,

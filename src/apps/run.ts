@@ -110,7 +110,10 @@ async function start(
   const given = app.presence === true ? ports : { ...ports, presence: null };
   try {
     const parts: unknown = await within(scheduler, START_MS, async () =>
-      app.start(hostOf(calls, log, { ...given, used: usedBy(app, offers) }, phase), settings),
+      app.start(
+        hostOf(calls, log, { ...given, used: usedBy(app, offers), queue: queueOf(app, ports.queue) }, phase),
+        settings,
+      ),
     );
     if (typeof parts === 'object' && parts !== null)
       return {
@@ -238,6 +241,16 @@ function usedBy({ name, uses = [] }: App, offers: ReadonlyMap<string, object | u
       uses.includes(app)
         ? `used ${quote(app)}: it offers nothing`
         : `used ${quote(app)}: expected a name in uses of ${name}, which has ${uses.join(', ') || 'none'}`,
+    );
+  };
+}
+
+/** Those alone that it names: a name that is misspelt makes no queue. */
+function queueOf({ name, queues: { names } = { names: [] } }: App, all: Host['queue']): Host['queue'] {
+  return (queue) => {
+    if (names.includes(queue)) return all(queue);
+    throw new RangeError(
+      `queue ${quote(queue)}: expected a name in queues of ${name}, which has ${names.join(', ') || 'none'}`,
     );
   };
 }

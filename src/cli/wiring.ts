@@ -16,6 +16,7 @@ import { NodeFigures } from '../node/figures.ts';
 import type { Node } from '../node/node.ts';
 import { Operations } from '../node/operations.ts';
 import type { Route } from '../node/route.ts';
+import type { Queues } from '../queue/queues.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
 import { processUsage } from '../telemetry/process-usage.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
@@ -32,6 +33,7 @@ import { examineSelf } from './node/doctor.ts';
 import { nodeFacts } from './node/facts.ts';
 import { buildMetrics, outsideGauges } from './node/metrics.ts';
 import { buildUpkeep } from './node/presence.ts';
+import { openQueues } from './node/queue.ts';
 import { buildPulse } from './node/pulse.ts';
 import { adminRoutes, appDialects, appRoutes, publicRoutes } from './node/routes.ts';
 import { buildSocketIo } from './node/socketio.ts';
@@ -92,6 +94,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const load = new LoadWatch();
   const pulse = buildPulse(core, operations, storage, figures, load, () => onEnd('fatal'));
   let database: NodeDatabase | null = null;
+  let queues: Queues | null = null;
   const gauges = outsideGauges(storage, pulse, logs, () => database);
   const metrics = buildMetrics(core, gauges);
 
@@ -139,6 +142,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   // The process may go on without this node: nothing of it may be left.
   const letGo = async (error: unknown): Promise<never> => {
     await running?.stop(config.apps.deadline_ms);
+    await queues?.stop();
     await database?.stop();
     await storage.stop();
     throw error;
@@ -146,6 +150,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const taken = [...own, ...metricRoutes, ...admin];
   const { shared } = storage;
   database = await openNodeDatabase(config, name, apps, logs).catch(letGo);
+  queues = await openQueues(config, apps, logs).catch(letGo);
   const setOfApps = {
     config,
     apps,
@@ -153,6 +158,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     bus,
     shared,
     database,
+    queues,
     metrics,
     logs,
     events,
@@ -182,7 +188,11 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     storage,
     metrics,
     stop: (options) =>
-      stopNode(config, { node, storage, pulse, load, upkeep, socketIo, servers, apps: running, database }, options),
+      stopNode(
+        config,
+        { node, storage, pulse, load, upkeep, socketIo, servers, apps: running, database, queues },
+        options,
+      ),
   };
 }
 

@@ -31,6 +31,7 @@ export const schema = z.strictObject({
   session: SECTIONS.session.prefault({}),
   redis: SECTIONS.redis.prefault({}),
   database: SECTIONS.database.prefault({}),
+  queue: SECTIONS.queue.prefault({}),
   admin: SECTIONS.admin.prefault({}),
   logging: SECTIONS.logging.prefault({}),
   metrics: SECTIONS.metrics.prefault({}),

@@ -9,7 +9,7 @@ import { bearerToken } from '../node/handshake.ts';
 import type { Node, NodeParts } from '../node/node.ts';
 import { refusalResponse } from '../node/refusal-response.ts';
 import type { GuardedRoute, HttpRequest, HttpResponse, RequestHead, Verdict } from '../node/route.ts';
-import { failFrom, verifyFrom } from '../node/verification.ts';
+import { failFrom, rememberedFrom, verifyFrom } from '../node/verification.ts';
 import { ERRORS, isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { chargeUser } from '../service/rates.ts';
 import { addressRate, userRate } from './rate-headers.ts';
@@ -106,7 +106,7 @@ export function authenticate(
     );
   }
   const digest = digestOf(token);
-  const known = parts.authenticator.cached(digest);
+  const known = rememberedFrom(parts, digest);
   if (known !== undefined) return reply(known);
   verifyFrom(parts, () => address, token, digest, reply);
 }

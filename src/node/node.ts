@@ -33,7 +33,7 @@ import {
 } from './handshake.ts';
 import type { NodeMode } from './mode.ts';
 import type { Origins } from './origins.ts';
-import { failFrom, verifyFrom } from './verification.ts';
+import { failFrom, rememberedFrom, verifyFrom } from './verification.ts';
 import { givenTopics, subscribing } from './welcome.ts';
 
 export interface NodeOptions {
@@ -81,25 +81,14 @@ export class Node {
     this.toldBucket = new TokenBucket(rate);
   }
 
-  /** Decides on a handshake, at once when the token is known. Checks in the order of docs/protocol.md, "Endpoint". */
+  /** Decides on a handshake, at once when the token is known. */
   admit(handshake: Handshake, decide: (admission: Admission) => void): void {
-    const early = isWebSocket(handshake) ? handshakeProblem(handshake) : null;
-    if (early !== null) return decide(this.refuse(handshake, early, false));
-    const full = this.fullProblem();
-    // A page sees nothing of an HTTP answer, so it is told on a socket that is closed at once (toldBucket bounds how many).
-    const foreign = this.parts.origins.problem(handshake.origin);
-    if (foreign !== null) return decide(this.refuse(handshake, foreign, full === null));
-    if (full !== null) return decide(this.refuse(handshake, full));
-    const token = findToken(handshake, this.options.queryToken) ?? MISSING_TOKEN;
-    // A handshake without a token spends what its address may fail at, and nothing that honest handshakes need.
-    if (typeof token !== 'string') return this.refuseStranger(handshake, token, decide);
-    const digest = digestOf(token);
-    const known = this.parts.authenticator.cached(digest);
-    if (known !== undefined) return this.ask(handshake, known, decide);
-    // Looked at here, because a crowd must not cost signatures; taken by those alone whose token is good.
-    const crowded = this.acceptProblem(false);
-    if (crowded !== null) return decide(this.refuse(handshake, crowded));
-    this.verify(handshake, token, digest, decide);
+    const { clock, counters } = this.parts.context;
+    const begun = clock.elapsed();
+    this.examine(handshake, (admission) => {
+      if (admission.kind === 'accepted') counters.handshake.observe((clock.elapsed() - begun) / 1_000);
+      decide(admission);
+    });
   }
 
   /** The connection with this session id, if it is still open: a client may ask as often as its tokens last. */
@@ -156,6 +145,27 @@ export class Node {
     for (const { subscriptions } of this.connections)
       for (const subscription of subscriptions) sum += unaccounted(subscription);
     return sum;
+  }
+
+  /** Checks in the order of docs/protocol.md, "Endpoint". */
+  private examine(handshake: Handshake, decide: (admission: Admission) => void): void {
+    const early = isWebSocket(handshake) ? handshakeProblem(handshake) : null;
+    if (early !== null) return decide(this.refuse(handshake, early, false));
+    const full = this.fullProblem();
+    // A page sees nothing of an HTTP answer, so it is told on a socket that is closed at once (toldBucket bounds how many).
+    const foreign = this.parts.origins.problem(handshake.origin);
+    if (foreign !== null) return decide(this.refuse(handshake, foreign, full === null));
+    if (full !== null) return decide(this.refuse(handshake, full));
+    const token = findToken(handshake, this.options.queryToken) ?? MISSING_TOKEN;
+    // A handshake without a token spends what its address may fail at, and nothing that honest handshakes need.
+    if (typeof token !== 'string') return this.refuseStranger(handshake, token, decide);
+    const digest = digestOf(token);
+    const known = rememberedFrom(this.parts, digest);
+    if (known !== undefined) return this.ask(handshake, known, decide);
+    // Looked at here, because a crowd must not cost signatures; taken by those alone whose token is good.
+    const crowded = this.acceptProblem(false);
+    if (crowded !== null) return decide(this.refuse(handshake, crowded));
+    this.verify(handshake, token, digest, decide);
   }
 
   private fullProblem(): Refusal | null {

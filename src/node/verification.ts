@@ -22,6 +22,16 @@ interface VerificationParts extends AttemptParts {
   readonly authenticator: Authenticator;
 }
 
+/** The principal of a token that was verified before and still is good, by its digest; counts whether there was one. */
+export function rememberedFrom(
+  { authenticator, context }: Pick<VerificationParts, 'authenticator' | 'context'>,
+  digest: string,
+): Principal | undefined {
+  const known = authenticator.cached(digest);
+  context.counters.tokenLookups.add(known === undefined ? 'miss' : 'hit');
+  return known;
+}
+
 /**
  * Verifies a token that is not remembered.
  * @param address whose failures count: the client's, not that of a trusted proxy

@@ -279,6 +279,14 @@ export const ERRORS = {
     when: 'an application needs the database, and that is away, has no connection free, or was too slow',
     remedy: 'wait retry_after_ms, then send it again; nothing was stored, and topics go on meanwhile',
   },
+  queue_unavailable: {
+    code: 503,
+    temporary: true,
+    strike: false,
+    when: 'an application puts what it is sent into a queue, and the broker of that is away or the queue is full',
+    remedy:
+      'wait retry_after_ms, then send it again; it may be handled twice where the broker did not say whether it was stored',
+  },
   storage_unavailable: {
     code: 503,
     temporary: true,

@@ -165,6 +165,7 @@ export class World {
       scheduler: clock,
       supervisor,
       log: silentLog,
+      frameLog: silentLog,
       counters: this.counters,
       broker: this.broker,
       deadLetters: new DeadLetters(10),

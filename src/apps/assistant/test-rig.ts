@@ -7,6 +7,7 @@ import { VirtualClock } from '../../simulation/virtual-clock.ts';
 import { silentLog as log } from '../../telemetry/log.ts';
 import { systemRandom } from '../../telemetry/system-clock.ts';
 import type { Conversations, MessagePage } from '../conversations/public.ts';
+import type { Host } from '../host-api.ts';
 import { Answering } from './answers/answering.ts';
 import { SharedAnswers } from './answers/shared-answers.ts';
 import type { Ports } from './ports.ts';
@@ -56,6 +57,7 @@ export function rigOf(
     }),
     isRefusal: (answer) => typeof answer === 'object' && answer !== null && isRefusal(answer),
   };
+  const on: Host['on'] = (event, handler) => void handlers.set(event, handler);
   const parsed = settings(z).parse(given);
   const provider = new LocalProvider({ paceMs: 0, ...(script && { script }) }, clock);
   const count = { add: () => {} };
@@ -65,11 +67,11 @@ export function rigOf(
     conversations: beside?.ports.conversations ?? talksOf(clock, erased),
     provider: guardedBy(provider, parsed, host),
     shared: new SharedAnswers({ keepMs: parsed.cache_secs * 1_000, most: 1_000 }, clock),
-    news: new News({ ...host, on: (event, handler) => handlers.set(event, handler) }),
+    news: new News({ emit: host.emit, on }),
     settings: parsed,
     counts: { answers: count, tokens: count, firstDelta: { observe: () => {} }, whole: { observe: () => {} } },
   };
-  const answering = new Answering(ports, (event, handler) => handlers.set(event, handler));
+  const answering = new Answering(ports, on);
   const until: Rig['until'] = async (isDone) => {
     for (let steps = 0; !(await isDone()); steps += 1) {
       if (steps > 10_000) throw new Error('expected it to come to pass');

@@ -8,6 +8,8 @@ import type { Config } from '../../config/schema.ts';
 import type { FrameHandler } from '../../connection/context.ts';
 import type { ControlBus } from '../../control/command.ts';
 import type { Route } from '../../node/route.ts';
+import type { Queue } from '../../queue/queue.ts';
+import type { Queues } from '../../queue/queues.ts';
 import { registerOwners } from '../../service/register-owners.ts';
 import { Alerts } from '../../telemetry/alerts.ts';
 import type { MetricsRegistry } from '../../telemetry/metrics-registry.ts';
@@ -24,6 +26,7 @@ interface AppsSetup {
   readonly bus: ControlBus;
   readonly shared: SharedStore | null;
   readonly database: NodeDatabase | null;
+  readonly queues: Queues | null;
   readonly metrics: MetricsRegistry;
   readonly logs: LogFactory;
   readonly events: AppEvents;
@@ -39,6 +42,11 @@ function presencePorts({ config, core: { context, node } }: AppsSetup): Presence
   return { service, isOpen: (id) => node.byId(id)?.isOpen === true, deadlineMs: config.apps.deadline_ms };
 }
 
+function queueOf(queues: Queues | null, name: string): Queue {
+  if (queues === null) throw new Error('expected queues to be there for an application that names one');
+  return queues.of(name);
+}
+
 /** Before the first client can come. @throws AppsError */
 export async function runApps(setup: AppsSetup): Promise<RunningApps> {
   const { config, core, logs, frames } = setup;
@@ -51,6 +59,7 @@ export async function runApps(setup: AppsSetup): Promise<RunningApps> {
     bus: setup.bus,
     shared: setup.shared,
     database: (app) => setup.database?.of(app) ?? null,
+    queue: (name) => queueOf(setup.queues, name),
     presence: presencePorts(setup),
     events: setup.events,
     tokenIssuer: (privateKey) => tokenIssuer(config, core.authenticator, privateKey),

@@ -65,6 +65,7 @@ export function buildCore({ config, name, logs, storage, frameHandlers, keepsPre
       deadLetters,
       sessions: storage.sessions,
       log: logs.room('connection'),
+      frameLog: logs.room('frames'),
       policy: connectionPolicy(config),
       authorizer: buildDecisions(config),
       owners: null,

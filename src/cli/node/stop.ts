@@ -5,6 +5,7 @@ import type { Node } from '../../node/node.ts';
 import type { Pulse } from '../../node/pulse.ts';
 import type { LoadWatch } from '../../telemetry/load-watch.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import type { Queues } from '../../queue/queues.ts';
 import type { Upkeep } from '../../presence/upkeep.ts';
 import type { PresenceService } from '../../service/presence-service.ts';
 import type { SocketIo } from '../../dialects/socketio/socketio.ts';
@@ -30,6 +31,7 @@ interface Ending {
   readonly servers: Server;
   readonly apps: RunningApps;
   readonly database: NodeDatabase | null;
+  readonly queues: Queues | null;
 }
 
 /** For the ends of applications when the connections took all of the time. */
@@ -38,7 +40,7 @@ const SETTLE_STEP_MS = 10;
 
 export async function stopNode(
   { shutdown }: Config,
-  { node, storage, pulse, load, upkeep, socketIo, servers, apps, database }: Ending,
+  { node, storage, pulse, load, upkeep, socketIo, servers, apps, database, queues }: Ending,
   { graceMs = shutdown.grace_secs * 1_000, listenerFirst = false }: StopOptions = {},
 ): Promise<void> {
   // Alone, the listener stays until the end: clients that come now get 503 with Retry-After, and readiness says why.
@@ -50,8 +52,12 @@ export async function stopNode(
   socketIo?.end();
   pulse.end();
   load.stop();
+  const leftMs = (): number => Math.max(LEAST_MS, graceMs - (clock.elapsed() - startedAt));
+  // Handlers use what the applications have.
+  await queues?.quiet(leftMs());
   // While there is something to store in, and other nodes can be told.
-  await apps.stop(Math.max(LEAST_MS, graceMs - (clock.elapsed() - startedAt)));
+  await apps.stop(leftMs());
+  await queues?.stop();
   await database?.stop();
   upkeep?.stop();
   await settlePresence(node.parts.context.presence);

@@ -163,8 +163,24 @@ export const KEEPING = {
       statement_timeout_ms: count(10_000, 10, 3_600_000).describe(
         'milliseconds after which PostgreSQL cancels a statement; migrations take as long as they take',
       ),
+      slow_statement_ms: count(1_000, 1, 3_600_000).describe(
+        'milliseconds after which a statement is a warning in the log, with its text and without its values',
+      ),
     })
     .describe(
       'The database of applications (docs/database.md). It is opened when an application runs that keeps something in it.',
     ),
+
+  queue: z
+    .strictObject({
+      max_messages: count(100_000).describe('messages that may wait in a queue; more are refused'),
+      max_message_bytes: count(1_048_576, 1_024, 16_777_216).describe(
+        'bytes of a message with its key and its headers; a larger one is refused',
+      ),
+      max_dead: count(10_000).describe('dead letters that are kept of a queue; beyond, the oldest give way'),
+      memory_bytes: count(67_108_864, 65_536, 1_099_511_627_776).describe(
+        'characters of all messages that wait in a queue in memory; more are refused',
+      ),
+    })
+    .describe('The queues of applications (docs/queues.md). There are none without an application that names one.'),
 } as const;

@@ -127,6 +127,7 @@ export class ConversationsNode {
         scheduler: clock,
         supervisor,
         log: silentLog,
+        frameLog: silentLog,
         counters: new Counters(),
         broker,
         deadLetters: new DeadLetters(10),
@@ -186,6 +187,9 @@ export class ConversationsNode {
         shared: null,
         presence: null,
         database: () => database,
+        queue: () => {
+          throw new Error('expected no application to want a queue');
+        },
         events: new AppEvents(5_000),
         tokenIssuer: () => {
           throw new Error('expected no application to want tokens');
