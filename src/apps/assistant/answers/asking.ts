@@ -5,7 +5,15 @@ import { changeSession, closedProblem, findSession } from '../sessions/sessions.
 import type { SessionRow } from '../tables.ts';
 import type { Answering } from './answering.ts';
 import { promptOf } from './prompt.ts';
-import { beginAttempt, lastQuestion, runningAttempt, spentBy, type AnswerKey } from './records.ts';
+import {
+  beginAttempt,
+  lastQuestion,
+  newestAttempt,
+  runningAttempt,
+  spentBy,
+  type AnswerKey,
+  type Ended,
+} from './records.ts';
 
 export interface AskInput {
   readonly session: string;
@@ -107,18 +115,38 @@ export async function stopAnswer(
   return { wasRunning: running !== null };
 }
 
+export interface Current {
+  /** The one under way. */
+  readonly answer: Omit<Attempt, 'session'> | null;
+  /** How the newest one has ended, where none is under way. */
+  readonly last?: {
+    readonly question: number;
+    readonly attempt: number;
+    readonly status: Ended['status'];
+    readonly failure?: string;
+    readonly sequence?: number;
+  };
+}
+
 /** What is being answered, and the text so far to all who follow the session. */
 export async function current(
   ports: Ports,
   answering: Answering,
   asker: Asker,
-  id: string,
-): Promise<{ readonly answer: Omit<Attempt, 'session'> | null } | Refusal> {
-  if ((await findSession(ports, asker, id)) === null) return unknownSession(ports);
-  const running = await runningAttempt(ports.database, { tenant: asker.tenant, session: id });
-  if (running === null) return { answer: null };
-  answering.wish('whole', running);
-  return { answer: { question: running.question, attempt: running.attempt } };
+  session: string,
+): Promise<Current | Refusal> {
+  if ((await findSession(ports, asker, session)) === null) return unknownSession(ports);
+  const { tenant } = asker;
+  const newest = await newestAttempt(ports.database, { tenant, session });
+  if (newest === null) return { answer: null };
+  const { question, attempt, status, failure, message } = newest;
+  if (status === 'running') {
+    answering.wish('whole', { tenant, session });
+    return { answer: { question, attempt } };
+  }
+  const why = failure === null ? {} : { failure };
+  const place = message === null ? {} : { sequence: message };
+  return { answer: null, last: { question, attempt, status, ...why, ...place } };
 }
 
 /** @returns `null` where it has one already */
