@@ -91,7 +91,7 @@ async function following(
       ? {}
       : head.epoch === '' || place.sequence === 0
         ? { from: 'earliest' }
-        : { position: { epoch: head.epoch, sequence: place.sequence } };
+        : { epoch: head.epoch, sequence: place.sequence };
   return [
     { type: 'Subscribe', data: { topics: [{ topic, ...from }, { topic: live }] } },
     { type: 'X-AssistantCurrent', data: { session } },

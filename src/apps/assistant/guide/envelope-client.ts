@@ -134,7 +134,16 @@ export class EnvelopeClient implements DialectClient {
       case 'presence':
         return [{ type: 'presence', session, content: 'online', metadata: { user_id: this.setup.user }, at }];
       case 'stop':
-        return [{ type: 'ack', session, messageId, content: 'stop', metadata: details, at }];
+        return [
+          {
+            type: 'ack',
+            session,
+            messageId,
+            content: 'stop',
+            metadata: { was_running: details['wasRunning'] ?? false },
+            at,
+          },
+        ];
       case 'again':
         return [{ type: 'ack', session, messageId, content: 'regenerate', metadata: shownKey(session, details), at }];
       case 'status':
