@@ -12,7 +12,7 @@ import type {
 } from '../node/app-dialect.ts';
 import type { MaybePromise } from './vocabulary.ts';
 
-export type { DialectArrival, DialectClient, DialectFrame, DialectMessage, DialectRefusal, Heard, ServerFrame };
+export type { DialectArrival, DialectClient, DialectFrame, DialectMessage, Heard, ServerFrame };
 
 export interface Dialect {
   /** WebSocket, or a stream of events (`GET`). */
@@ -22,7 +22,7 @@ export interface Dialect {
   /** Who speaks for a client that the server has let in, or why it may not come. */
   begin(arrival: DialectArrival): MaybePromise<DialectClient | Refusal>;
   /** A refusal before there is a client, as clients know it. Never waits. Without, as docs/http.md says. */
-  refused?(problem: Refusal, request: { header(name: string): string | undefined }): DialectRefusal;
+  refused?(problem: Refusal, header: (name: string) => string | undefined): DialectRefusal;
   /** The same as a message inside WebSocket, for pages, which see nothing of an HTTP answer. */
   told?(problem: Refusal): JsonValue;
 }

@@ -18,7 +18,7 @@ export function appDialect(dialect: Dialect, calls: Calls, deadlineMs: number): 
         () => dialect.begin(arrival),
         (client) => decide(isRefusal(client) ? client : guarded(client, calls, called)),
       ),
-    refused: (problem, header) => attempt(calls, called, () => dialect.refused?.(problem, { header }) ?? null, null),
+    refused: (problem, header) => attempt(calls, called, () => dialect.refused?.(problem, header) ?? null, null),
     told: (problem) => attempt(calls, called, () => dialect.told?.(problem) ?? null, null),
   };
 }

@@ -39,11 +39,7 @@ export function guideDialects(host: Host, door: Door, ports: Ports, counts: Conn
       over: 'websocket',
       path: `${PLACE}/ws`,
       begin: (arrival) => begin(arrival, arrival.query.get('session_id')),
-      refused: (problem, { header }) => {
-        const error = door.refused(problem, 'GET /ws', door.correlationOf(header));
-        const headers = { 'x-correlation-id': error.correlation_id };
-        return { headers, body: { success: false, error: { ...error } } };
-      },
+      refused: (problem, header) => door.answer(problem, 'GET /ws', header),
       told: (problem) => {
         const error = door.refused(problem, 'GET /ws', door.newCorrelation());
         return messageOf(errorEnvelope(error, { at: host.clock.now() })).json;
@@ -53,11 +49,7 @@ export function guideDialects(host: Host, door: Door, ports: Ports, counts: Conn
       over: 'events',
       path: `${PLACE}/sessions/:id/stream`,
       begin: (arrival) => begin(arrival, arrival.parameters['id'] ?? ''),
-      refused: (problem, { header }) => {
-        const error = door.refused(problem, 'GET /sessions/:id/stream', door.correlationOf(header));
-        const headers = { 'x-correlation-id': error.correlation_id };
-        return { headers, body: { success: false, error: { ...error } } };
-      },
+      refused: (problem, header) => door.answer(problem, 'GET /sessions/:id/stream', header),
     },
   ];
 }

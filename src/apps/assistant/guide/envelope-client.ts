@@ -150,7 +150,7 @@ export class EnvelopeClient implements DialectClient {
         return [this.current(session, details, at)];
       case 'follow':
         return this.followed(session, details, at);
-      case 'typing':
+      default:
         return [];
     }
   }
@@ -164,7 +164,7 @@ export class EnvelopeClient implements DialectClient {
     return {
       type: 'status',
       session,
-      content: String(status),
+      content: textOf(status),
       metadata: {
         ...shownKey(session, last),
         ...(typeof sequence === 'number' && { message_id: messageIdOf(session, sequence) }),
@@ -181,13 +181,13 @@ export class EnvelopeClient implements DialectClient {
 
   private publication(data: Fields, at: number): readonly Envelope[] {
     const { topic, sequence, from, payload, client_id: clientId } = data;
-    const place = this.setup.sessionOf(String(topic));
+    const place = this.setup.sessionOf(textOf(topic));
     if (place === null || !isFields(payload)) return [];
     const { session, isLive } = place;
     if (isLive) return this.live(session, payload, at);
     if (payload['event'] !== 'message' || typeof sequence !== 'number') return [];
     if (typeof clientId === 'string' && from === this.setup.user && this.own.delete(clientId)) return [];
-    return [storedEnvelope(session, { sequence, from: String(from), timestamp: at, payload })];
+    return [storedEnvelope(session, { sequence, from: textOf(from), timestamp: at, payload })];
   }
 
   private live(session: string, payload: Fields, at: number): readonly Envelope[] {
@@ -214,7 +214,7 @@ export class EnvelopeClient implements DialectClient {
   }
 
   private gap({ topic, cause, from, to }: Fields, at: number): readonly Envelope[] {
-    const place = this.setup.sessionOf(String(topic));
+    const place = this.setup.sessionOf(textOf(topic));
     if (place === null || place.isLive) return [];
     const metadata = { cause: cause ?? null, from: from ?? null, to: to ?? null };
     return [{ type: 'status', session: place.session, content: 'gap', metadata, at }];
@@ -224,8 +224,8 @@ export class EnvelopeClient implements DialectClient {
     const { reason, message, retry_after_ms: retryAfterMs, details } = data;
     const { door } = this.setup;
     const problem = {
-      reason: String(reason) as Reason,
-      message: String(message),
+      reason: textOf(reason) as Reason,
+      message: textOf(message),
       ...(typeof retryAfterMs === 'number' && { retryAfterMs }),
       ...(isFields(details) && { details }),
     };
@@ -249,6 +249,10 @@ export class EnvelopeClient implements DialectClient {
 
 function shownKey(session: string, { question, attempt }: Fields): Fields {
   return { in_reply_to: messageIdOf(session, Number(question)), attempt: attempt ?? 1 };
+}
+
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function detailsOf({ details }: Fields): Fields {

@@ -7,7 +7,7 @@ import { iso, messageIdOf, shownMessage } from './shown.ts';
 
 type Fields = Readonly<Record<string, JsonValue>>;
 
-export type EnvelopeType = 'message' | 'typing' | 'status' | 'error' | 'presence' | 'ack' | 'heartbeat' | 'delta';
+type EnvelopeType = 'message' | 'typing' | 'status' | 'error' | 'presence' | 'ack' | 'heartbeat' | 'delta';
 
 export interface Envelope {
   readonly type: EnvelopeType;
@@ -70,9 +70,7 @@ export function storedEnvelope(
   }: { readonly sequence: number; readonly from: string; readonly timestamp: number; readonly payload: Fields },
 ): Envelope {
   const message = { ...payload, conversation: session, sequence, from, timestamp };
-  const { id, content, metadata, type, status } = shownMessage(
-    message as unknown as Parameters<typeof shownMessage>[0],
-  );
+  const { id, content, metadata, type, status } = shownMessage(message);
   return {
     type: 'message',
     session,
