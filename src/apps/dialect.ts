@@ -19,7 +19,7 @@ export interface Dialect {
   readonly over: 'websocket' | 'events';
   /** Like that of a route; that of a WebSocket has no `:name` parts. */
   readonly path: string;
-  /** Who speaks for a client that the server has let in, or why it may not come. */
+  /** Gives what speaks for a client that the server has let in, or why it may not come. */
   begin(arrival: DialectArrival): MaybePromise<DialectClient | Refusal>;
   /** A refusal before there is a client, as clients know it. Never waits. Without, as docs/http.md says. */
   refused?(problem: Refusal, header: (name: string) => string | undefined): DialectRefusal;

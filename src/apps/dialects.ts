@@ -23,7 +23,7 @@ export function appDialect(dialect: Dialect, calls: Calls, deadlineMs: number): 
   };
 }
 
-/** What throws is a dead letter, and the client stays. */
+/** A throw is a dead letter, and the client stays. */
 function guarded(client: DialectClient, calls: Calls, called: Called): DialectClient {
   const { first, isGiven } = client;
   const received: DialectClient['received'] = (message) => {

@@ -31,7 +31,7 @@ export function sessionBody(z: Zod) {
   });
 }
 
-/** What is too long for a message is said by the operation. */
+/** The operation refuses a content that is too long. */
 export function askBody(z: Zod) {
   const { clientName, context } = sessionBody(z).shape;
   return z.strictObject({

@@ -50,7 +50,7 @@ function turnsOf(messages: MessagePage['messages']): readonly Turn[] {
   return turns;
 }
 
-/** What the user has pressed stands before what it stands for. */
+/** A quick action, which the user has pressed, stands before its text. */
 function textOf({ content = '', metadata }: MessagePage['messages'][number]): string {
   const action = metadata?.['quickAction'];
   return typeof action === 'string' ? `(${action}) ${content}` : content;
