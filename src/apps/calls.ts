@@ -22,6 +22,7 @@ type Part =
   | 'history'
   | 'connecting'
   | 'dialect'
+  | 'callers'
   | 'hook'
   | 'event'
   | 'background'

@@ -35,6 +35,7 @@ export function withRetry(problem: Refusal): Refusal {
 export function handshakeOf(over: TransportName, head: RequestHead): Handshake {
   return plainHandshake(over, {
     origin: head.header('origin') ?? '',
+    host: head.header('host') ?? '',
     authorization: head.header('authorization') ?? '',
     forwardedFor: head.header('x-forwarded-for') ?? '',
     query: head.query.toString(),
@@ -47,11 +48,12 @@ export function plainHandshake(
   over: TransportName,
   {
     origin,
+    host,
     authorization,
     forwardedFor,
     query,
     peer,
-  }: Pick<Handshake, 'origin' | 'authorization' | 'forwardedFor' | 'query' | 'peer'>,
+  }: Pick<Handshake, 'origin' | 'host' | 'authorization' | 'forwardedFor' | 'query' | 'peer'>,
 ): Handshake {
   return {
     over,
@@ -63,6 +65,7 @@ export function plainHandshake(
     contentLength: '',
     transferEncoding: '',
     origin,
+    host,
     authorization,
     forwardedFor,
     repeated: '',
