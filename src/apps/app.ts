@@ -16,6 +16,7 @@ import type { Queue } from '../queue/queue.ts';
 import type { Position } from '../protocol/position.ts';
 import type { ConnectingFacts, ConnectionFacts, Welcome } from '../service/connection-events.ts';
 import type { ClientEvent, EventAnswer, EventTable, PublishedEvent, ServerEvent } from '../node/event-table.ts';
+import type { Dialect } from './dialect.ts';
 import type { Frame, FrameDefinition } from './frame.ts';
 import type { Host } from './host-api.ts';
 import type { Access, AppRoute, RouteDefinition } from './app-route.ts';
@@ -27,6 +28,7 @@ export type {
   Access,
   AppRoute,
   Database,
+  Dialect,
   Frame,
   FrameDefinition,
   Host,
@@ -98,6 +100,8 @@ export interface Parts {
    * `[socketio]` in the configuration nobody asks for them.
    */
   readonly socketio?: readonly EventTable[];
+  /** Protocols of its own, each at a path: JSON over WebSocket, or a stream of events. */
+  readonly dialects?: readonly Dialect[];
   /** Events that it has given up, for operators: `/admin/apps/dead-letters`. */
   readonly deadLetters?: AppDeadLetters;
   /** A component of `/health`, and of readiness where it is needed. Called when somebody asks; never waits. */

@@ -5,8 +5,7 @@ import type { Host } from '../host-api.ts';
 import { Answering } from './answers/answering.ts';
 import { SharedAnswers } from './answers/shared-answers.ts';
 import { assistantFrames } from './frames.ts';
-import { Door } from './guide/door.ts';
-import { guideRoutes } from './guide/routes.ts';
+import { guideParts } from './guide/parts.ts';
 import type { Counts, Ports } from './ports.ts';
 import { guardedBy, providerOf } from './providers/chosen.ts';
 import type { Provider } from './providers/provider.ts';
@@ -40,7 +39,7 @@ export function assistant({ provider }: Options = {}): App<Settings> {
       );
       return {
         frames: assistantFrames(host, ports, answering),
-        routes: given.guide ? guideRoutes(host, doorOf(host, given), ports, answering) : [],
+        ...(given.guide && guideParts(host, ports, answering)),
         health: () =>
           ports.provider.state === 'closed'
             ? { status: 'healthy' }
@@ -69,10 +68,6 @@ function portsOf(host: Host, given: Settings, provider: Provider): Ports {
     settings: given,
     counts: countsOf(host),
   };
-}
-
-function doorOf(host: Host, given: Settings): Door {
-  return new Door(host, given, host.counter('errors_total', 'Refusals to clients of the guide.', 'code'));
 }
 
 function countsOf(host: Host): Counts {
