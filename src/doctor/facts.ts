@@ -21,6 +21,7 @@ export interface NodeFacts extends Partial<OwnFacts> {
   readonly storage?: string;
   readonly broker?: BrokerFacts | null;
   readonly database?: DatabaseFacts | null;
+  readonly queues?: QueueFacts | null;
   readonly load?: LoadFacts;
   readonly apps?: Readonly<Record<string, { readonly status: string; readonly detail?: string }>>;
 }
@@ -32,6 +33,19 @@ export interface DatabaseFacts {
   readonly pool: { readonly idle: number; readonly busy: number; readonly waiting: number; readonly lost: number };
   readonly failures: Readonly<Record<string, number>>;
   readonly look: DatabaseLook | null;
+}
+
+export interface QueueFacts {
+  readonly kind: string;
+  readonly trouble: string | null;
+  readonly problem: string | null;
+  readonly queues: readonly {
+    readonly queue: string;
+    readonly ready: number;
+    readonly unacknowledged: number;
+    readonly later: number;
+    readonly dead: number;
+  }[];
 }
 
 export interface ServiceFacts {

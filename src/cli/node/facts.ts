@@ -8,6 +8,7 @@ import type { OutsideGauges } from '../../node/gauges.ts';
 import type { LoadWatch } from '../../telemetry/load-watch.ts';
 import { glibcVersion, processFacts } from '../../telemetry/process-facts.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import type { Queues } from '../../queue/queues.ts';
 import type { Storage } from '../storage/storage.ts';
 import { build } from './build.ts';
 import type { Core } from './core.ts';
@@ -23,6 +24,7 @@ export interface FactSources {
   /** Once they run. */
   readonly apps: () => RunningApps | null;
   readonly database: () => NodeDatabase | null;
+  readonly queues: () => Queues | null;
 }
 
 /** A look at others may take so long, or it is left out. */
@@ -54,6 +56,7 @@ export async function nodeFacts(sources: FactSources): Promise<object> {
     storage: storage.name,
     broker,
     database,
+    queues: queueFacts(sources.queues()),
     load: load.facts(),
     ...ownFacts(node, sources.gauges(), limits),
     apps: sources.apps()?.health() ?? {},
@@ -75,6 +78,20 @@ function configurationOf({ config, loaded }: FactSources): Readonly<Record<strin
     }),
   );
   return { ...shownConfiguration(config), ...Object.fromEntries(ofApps) };
+}
+
+function queueFacts(queues: Queues | null): object | null {
+  if (queues === null) return null;
+  const { kind, queues: all } = queues.usage();
+  const trouble = queues.store.trouble();
+  return {
+    kind,
+    trouble: trouble?.state ?? null,
+    problem: trouble?.says ?? null,
+    queues: all.flatMap(({ name, depth }) =>
+      depth.length === 0 ? [] : [{ queue: name, ...Object.fromEntries(depth) }],
+    ),
+  };
 }
 
 async function databaseFacts(database: NodeDatabase | null): Promise<object | null> {
