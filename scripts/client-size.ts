@@ -13,6 +13,7 @@ const CLIENT = fileURLToPath(new URL('../src/client', import.meta.url));
 const LIMITS: Readonly<Record<string, number>> = {
   'index.ts': 12_090,
   'classic/index.ts': 13_100,
+  'assistant/index.ts': 7_140,
   'conversations/index.ts': 5_760,
   'debug/index.ts': 160,
   'history/index.ts': 600,
@@ -23,6 +24,7 @@ const LIMITS: Readonly<Record<string, number>> = {
   'pattern/index.ts': 2_930,
   'presence/index.ts': 2_240,
   'react/index.ts': 3_520,
+  'react/assistant.ts': 7_340,
   'persist/index.ts': 2_440,
   'msgpack/index.ts': 1_792,
   'sse/index.ts': 5_780,

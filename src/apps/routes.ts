@@ -1,7 +1,8 @@
 /** Routes of applications as the edge serves them: deadline and failures around the application's handler. */
 import { z } from 'zod';
 import type { ApplicationRoute, CheckedRequest } from '../node/application-route.ts';
-import type { HttpResponse } from '../node/route.ts';
+import { refusalResponse } from '../node/refusal-response.ts';
+import type { HttpRequest, HttpResponse } from '../node/route.ts';
 import { isRefusal, quote, type Refusal } from '../protocol/errors.ts';
 import type { AppRoute, RouteResponse } from './app-route.ts';
 import type { Called, Calls } from './calls.ts';
@@ -23,8 +24,29 @@ export function applicationRoute(app: string, route: AppRoute, calls: Calls, dea
     body: typeof route.body === 'function' ? route.body(z) : (route.body ?? null),
     query: route.query?.(z) ?? null,
     answers: route.answers?.(z) ?? {},
+    refused: route.refused === undefined ? null : (problem, request) => refused(route, problem, request, calls, called),
     answer: (request) => answer(route, request, calls, called),
   };
+}
+
+/** In the application's words, and with the headers of the server. A fault there is told in the server's words. */
+function refused(
+  route: AppRoute,
+  problem: Refusal,
+  request: Pick<HttpRequest, 'header'>,
+  calls: Calls,
+  called: Called,
+): HttpResponse {
+  const plain = refusalResponse(problem);
+  try {
+    const told = route.refused?.(problem, request);
+    if (told === undefined) return plain;
+    const { headers, ...response } = responseOf(told);
+    return { ...response, status: told.status ?? plain.status, headers: { ...plain.headers, ...headers } };
+  } catch (error) {
+    calls.failed(called, error);
+    return plain;
+  }
 }
 
 async function answer(

@@ -229,7 +229,7 @@ describe('waking up', () => {
 });
 
 describe('tokens', () => {
-  test('one that ends is replaced on the same connection', async () => {
+  test('A-28: one that ends is replaced before its end, by one call each time, on the same connection', async () => {
     const asked: string[] = [];
     const { client, server, pass } = rig({
       token: async ({ reason }) => {
@@ -250,7 +250,7 @@ describe('tokens', () => {
     expect(server.sockets.map(({ token }) => token)).toEqual(['token-1']);
   });
 
-  test('one that is still good is used again; one that the server does not take is not', async () => {
+  test('A-28: one that is still good is used again; one that the server does not take is not', async () => {
     const asked: string[] = [];
     const { client, server, pass } = rig({
       token: ({ reason }) => {

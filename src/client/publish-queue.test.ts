@@ -123,7 +123,7 @@ describe('refusals', () => {
     expect(new Set(server.frames('Broadcast').map(({ id }) => id)).size).toBe(1);
   });
 
-  test('for good: it stays until the application deals with it', async () => {
+  test('A-35: for good: it stays as failed, can be seen, and is sent again when the application says so', async () => {
     const { client, server, pass } = rig();
     server.fail('Broadcast', 'not_allowed', 2);
     const found = outcomes([client.topic('a').publish('1', { key: 'k' }), client.topic('a').publish('2')]);
@@ -135,14 +135,15 @@ describe('refusals', () => {
     ]);
     expect([queueOf(client).retry('k'), queueOf(client).retry('unknown')]).toEqual([true, false]);
     await pass(100);
-    expect(queueOf(client).entries().length).toBe(1);
+    expect(server.frames('Broadcast').map(({ data }) => data['payload'])).toEqual(['1', '2', '1']);
+    expect(queueOf(client).entries()).toMatchObject([{ state: 'failed', payload: '"2"' }]);
     queueOf(client).clear();
     expect(queueOf(client).stats()).toMatchObject({ messages: 0, bytes: 0, failed: 0 });
   });
 });
 
 describe('bounds', () => {
-  test('a full queue refuses, and drops nothing', async () => {
+  test('A-36: a full queue refuses what is new and says so, and drops nothing', async () => {
     const { client, server, pass } = rig({ queue: { maxMessages: 2, maxBytes: 100 } });
     server.away();
     const found = outcomes([
@@ -180,7 +181,7 @@ describe('bounds', () => {
     expect([found, items, server.frames('Broadcast').length]).toEqual([['payload_too_large'], [{ text: 'before' }], 1]);
   });
 
-  test('the limit of the server is kept, so that it has to refuse nothing', async () => {
+  test('A-27: the limit of the server is kept, so that it has to refuse nothing', async () => {
     const { client, server, pass } = rig({ server: { limits: { connection_rps: 10, connection_burst: 20 } } });
     const found = outcomes(Array.from({ length: 100 }, (_, at) => client.topic('a').publish(at)));
     await pass(10);
@@ -227,7 +228,7 @@ describe('what nobody waits for any more', () => {
     expect(found).toEqual(['outcome_unknown', 'outcome_unknown']);
   });
 
-  test('what is not settled well before the server forgets the key is not sent again', async () => {
+  test('A-36: what is not settled well before the server forgets the key is not sent again', async () => {
     const { client, server, pass } = rig();
     server.fail('Broadcast', 'unstored', 1_000);
     const found = outcomes([client.topic('a').publish('1')]);

@@ -32,6 +32,7 @@ import { ConnectionFlags, type Agreed } from './connection-flags.ts';
 import type { ConnectionContext } from './context.ts';
 import { tellDisconnected } from './events.ts';
 import { describeFrame } from './frame-description.ts';
+import { noteControl } from './frame-log.ts';
 import { step, type LifecycleEvent, type LifecycleState } from './lifecycle.ts';
 import { countIn } from './mailbox-sums.ts';
 import { NOT_PINGED, roundTripOf } from './ping-times.ts';
@@ -348,12 +349,12 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   replyPayload(frame: ClientFrame, payload: Payload): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
-    this.sendStatus(payload);
+    this.sendStatus(payload, frame.id);
   }
 
-  /** Like {@link send}, for a `Status` that the codec has put together. */
-  sendStatus(payload: Payload): void {
-    this.context.counters.controlSent.add('Status', this.codec.index);
+  /** Like {@link send}, for a `Status` that the codec has put together. @param replyTo the frame that it answers */
+  sendStatus(payload: Payload, replyTo?: string): void {
+    noteControl(this, 'Status', replyTo, payload);
     this.sendPayload(payload);
   }
 
@@ -364,8 +365,8 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
   acknowledge(frame: ClientFrame, ack: Acknowledgement, isLate: boolean): void {
     if (Connection.answered === frame) return;
     Connection.answered = frame;
-    this.context.counters.controlSent.add('Ack', this.codec.index);
     const payload = this.codec.acknowledgement(ack);
+    noteControl(this, 'Ack', frame.id, payload);
     if (!isLate || !gather(this, payload)) this.sendPayload(payload);
   }
 
@@ -384,8 +385,9 @@ export class Connection extends ConnectionFlags implements Actor<ClientFrame>, S
 
   /** Sends a control frame: at once when the socket has room, else through the control lane. */
   send(frame: ControlFrame): void {
-    this.context.counters.controlSent.add(frame.type, this.codec.index);
-    this.sendPayload(this.codec.encode(frame));
+    const payload = this.codec.encode(frame);
+    noteControl(this, frame.type, frame.reply_to, payload);
+    this.sendPayload(payload);
   }
 
   sendPayload(payload: Payload): void {

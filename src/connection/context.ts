@@ -80,6 +80,8 @@ export interface NodeFacts {
 export interface ConnectionContext extends ServiceContext {
   readonly random: Random;
   readonly log: Log;
+  /** Of frames in and out, without what is in them: frame-log.ts. */
+  readonly frameLog: Log;
   readonly flusher: Flusher;
   readonly backlog: Backlog;
   readonly turnGuard: TurnGuard;

@@ -73,7 +73,7 @@ export function writePage(
   connection.transport?.cork(() => {
     writeControl(connection);
     if (subscription !== null) writeGap(connection, subscription);
-    sendRange(connection, page);
+    sendRange(connection, page, subscription?.topic.clientName ?? null);
   });
   afterPage(connection);
 }

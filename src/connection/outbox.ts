@@ -4,6 +4,7 @@ import type { Payload } from '../protocol/codec.ts';
 import type { PreparedRange, WriteShape } from '../router/prepared-ranges.ts';
 import { LIVE, type Subscription } from '../router/subscription.ts';
 import type { Connection } from './connection.ts';
+import { noteControl, notePublications } from './frame-log.ts';
 import { countOut } from './mailbox-sums.ts';
 import { giveUpLost, leftTheTail } from './overflow.ts';
 import { gapFrame } from './replies.ts';
@@ -69,7 +70,7 @@ export function writeToOnly(connection: Connection, subscription: Subscription):
   if (frame === null) return false;
   context.counters.publishToWrite.observe(0);
   context.counters.sentBytes += frame.byteLength;
-  context.counters.publicationsSent.add(codec.index, 1);
+  notePublications(connection, topic.clientName, 1, frame);
   // The books first: a socket that breaks while it is written to ends the subscription before the send returns.
   subscription.wrote(topic.head);
   transport?.send(frame, codec.binary);
@@ -81,19 +82,20 @@ export function writeGap(connection: Connection, subscription: Subscription): vo
   const gap = subscription.takeGap();
   if (gap === null) return;
   connection.context.counters.gaps.add(gap.cause);
-  connection.context.counters.controlSent.add('Gap', connection.codec.index);
-  connection.transport?.send(
-    connection.codec.encode(gapFrame(subscription.topic.clientName, gap)),
-    connection.codec.binary,
-  );
+  const payload = connection.codec.encode(gapFrame(subscription.topic.clientName, gap));
+  noteControl(connection, 'Gap', undefined, payload);
+  connection.transport?.send(payload, connection.codec.binary);
 }
 
-/** Sends the frames of a range, as one message for a client that takes batches. */
-export function sendRange(connection: Connection, range: PreparedRange): void {
+/**
+ * Sends the frames of a range, as one message for a client that takes batches.
+ * @param topic as the client calls it; `null` where they are of several
+ */
+export function sendRange(connection: Connection, range: PreparedRange, topic: string | null): void {
   const { transport, codec } = connection;
   const { frames } = range;
   if (transport === null) return;
-  connection.context.counters.publicationsSent.add(codec.index, frames.length);
+  notePublications(connection, topic, frames.length, frames);
   if (connection.batching && frames.length > 1) {
     transport.send((range.batch ??= codec.join(frames)), codec.binary);
     return;
@@ -154,6 +156,6 @@ function writeSubscription(connection: Connection, subscription: Subscription, b
   countOut(connection, subscription, count, bytes);
   context.counters.sentBytes += bytes;
   topic.trace?.ended(written, to, connection, 'written');
-  sendRange(connection, range);
+  sendRange(connection, range, topic.clientName);
   return bytes;
 }

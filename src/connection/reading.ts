@@ -4,6 +4,7 @@ import { codecOfKind } from '../protocol/codecs.ts';
 import { refusal, type Refusal } from '../protocol/errors.ts';
 import { chargeFrame, chargeUnread, LEFT_UNREAD } from './charges.ts';
 import type { Connection } from './connection.ts';
+import { noteReceived } from './frame-log.ts';
 import { ReadingTurns } from './reading-turns.ts';
 import { errorFrame } from './replies.ts';
 import { hogsTurn } from './turn-guard.ts';
@@ -73,11 +74,13 @@ function accept(connection: Connection, frame: Decoded, size: number): void {
   const { counters, router } = context;
   if (frame.type === 'rejected') {
     counters.received.add('invalid', codec.index);
+    noteReceived(connection, 'invalid', frame.id, size);
     const over = chargeFrame(connection, 1);
     reject(connection, over ?? frame.refusal, frame.id);
     return;
   }
   counters.received.add(frame.type.startsWith('X-') ? 'X-' : frame.type, codec.index);
+  noteReceived(connection, frame.type, frame.id, size);
   if (router.tracing.isOn) router.tracing.arrived(frame);
   const taken = connection.cell.tell(frame, size);
   if (!taken && connection.isOpen)

@@ -205,6 +205,7 @@ export class TestRig {
         alert: (alert) => this.alerts.push(alert),
       }),
       log: silentLog,
+      frameLog: silentLog,
       counters,
       broker: this.broker,
       deadLetters: this.deadLetters,

@@ -5,9 +5,11 @@
 import type { Clock, Scheduler, Timer } from '../telemetry/clock.ts';
 import type { DatabaseGauges } from '../telemetry/gauges.ts';
 import type { Log } from '../telemetry/log.ts';
+import { CountedSession } from './counted-session.ts';
 import { DatabaseError } from './database-error.ts';
-import type { DatabaseDriver, Rows, Session } from './driver.ts';
+import type { DatabaseDriver, Session } from './driver.ts';
 import { unfitness } from './fitness.ts';
+import { StatementLog } from './statement-log.ts';
 import { DatabaseStatistics } from './statistics.ts';
 
 /**
@@ -22,6 +24,8 @@ export interface LinkPorts {
   readonly log: Log;
   /** Makes the tables, or looks whether they are there. @returns what is missing */
   readonly prepare: (session: Session) => Promise<readonly string[]>;
+  /** A statement that takes so many milliseconds is told of in the log; without, none is. */
+  readonly slowMs?: number;
 }
 
 /** A server that is started anew is back in less: nobody needs to notice. */
@@ -34,6 +38,7 @@ export class DatabaseLink {
   readonly driver: DatabaseDriver;
   readonly statistics = new DatabaseStatistics();
   private readonly ports: LinkPorts;
+  private readonly statements: StatementLog;
   private readonly listeners = new Set<() => void>();
   private state: DatabaseTrouble | null = 'starting';
   private looking: Timer | null = null;
@@ -43,6 +48,7 @@ export class DatabaseLink {
   constructor(driver: DatabaseDriver, ports: LinkPorts) {
     this.driver = driver;
     this.ports = ports;
+    this.statements = new StatementLog(ports.log, ports.clock, ports.slowMs ?? Infinity);
   }
 
   /** `null`: it answers, and has the tables. */
@@ -64,7 +70,7 @@ export class DatabaseLink {
   /** @throws DatabaseError, at once while the database is away */
   async acquire(): Promise<Session> {
     try {
-      return new CountedSession(await this.connect(), this.ports.clock, this.statistics);
+      return new CountedSession(await this.connect(), this.ports.clock, this.statistics, this.statements);
     } catch (error) {
       this.statistics.failed(error);
       throw error;
@@ -166,52 +172,4 @@ function isAway(error: unknown): boolean {
 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-class CountedSession implements Session {
-  private readonly session: Session;
-  private readonly clock: Clock;
-  private readonly statistics: DatabaseStatistics;
-
-  constructor(session: Session, clock: Clock, statistics: DatabaseStatistics) {
-    this.session = session;
-    this.clock = clock;
-    this.statistics = statistics;
-  }
-
-  query(text: string, values: readonly unknown[]): Promise<Rows> {
-    return this.counted(() => this.session.query(text, values));
-  }
-
-  script(text: string): Promise<void> {
-    return this.counted(() => this.session.script(text));
-  }
-
-  begin(mode?: string): Promise<void> {
-    return this.counted(() => this.session.begin(mode));
-  }
-
-  commit(): Promise<void> {
-    return this.counted(() => this.session.commit());
-  }
-
-  rollback(): Promise<void> {
-    return this.counted(() => this.session.rollback());
-  }
-
-  release(): void {
-    this.session.release();
-  }
-
-  private async counted<T>(work: () => Promise<T>): Promise<T> {
-    const started = this.clock.elapsed();
-    try {
-      return await work();
-    } catch (error) {
-      this.statistics.failed(error);
-      throw error;
-    } finally {
-      this.statistics.answered((this.clock.elapsed() - started) / 1_000);
-    }
-  }
 }

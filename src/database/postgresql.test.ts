@@ -107,7 +107,7 @@ describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
     expect(ready).toEqual(['ready', 'ready']);
   });
 
-  test('a statement that takes too long is cancelled, and its connection goes on', async () => {
+  test('D-38: a statement that takes too long is cancelled, and its connection goes on', async () => {
     const { database, link } = await open({ statementTimeoutMs: 100 });
     expect(await problemOf(database.sql`select pg_sleep(5)`.execute(database.tables()))).toBe('timeout');
     expect((await database.sql`select 1 as one`.execute(database.tables())).rows).toEqual([{ one: 1 }]);

@@ -40,9 +40,9 @@ function guarded(route: GuardedRoute, origins: Origins, sendsCookies: boolean): 
     ...route,
     headers: (request) => originHeaders(request, origins, sendsCookies),
     authorize: (head, decide) => {
-      const answer = originProblem(head, origins);
-      if (answer === null) route.authorize(head, decide);
-      else decide({ answer });
+      const problem = origins.problem(head.header('origin') ?? '');
+      if (problem === null) route.authorize(head, decide);
+      else decide({ answer: route.refused?.(problem, head) ?? refusalResponse(problem) });
     },
   };
 }

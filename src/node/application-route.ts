@@ -2,10 +2,10 @@
 import type { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
 import type { Refusal } from '../protocol/errors.ts';
-import type { HttpResponse, Method } from './route.ts';
+import type { HttpRequest, HttpResponse, Method } from './route.ts';
 
-/** Anybody; any good token; tokens with the role `service`. */
-type Access = 'public' | 'user' | 'service';
+/** Anybody; any good token; tokens with the role `service`; those with the role `admin` and of no tenant. */
+type Access = 'public' | 'user' | 'service' | 'admin';
 
 export interface ApplicationRoute {
   /** The application. */
@@ -25,6 +25,8 @@ export interface ApplicationRoute {
   readonly crossOrigin: boolean;
   /** Whether read-only mode refuses it. */
   readonly writes: boolean;
+  /** A refusal as clients of the application know it; `null`: as docs/http.md says. Never throws. */
+  readonly refused: ((problem: Refusal, request: Pick<HttpRequest, 'header'>) => HttpResponse) | null;
   /** Never throws, and answers in time. */
   answer(request: CheckedRequest): Promise<HttpResponse | Refusal>;
 }

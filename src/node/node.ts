@@ -17,6 +17,7 @@ import { inTime } from '../service/answer-in-time.ts';
 import type { Welcome } from '../service/connection-events.ts';
 import { failedEvent } from '../service/tell-events.ts';
 import { closeOf, isOfThisNode, type Admission } from './admission.ts';
+import { askAboutCaller, missingCredential } from './callers.ts';
 import { clientAddress } from './client-address.ts';
 import { ConnectionsByNumber } from './connections-by-number.ts';
 import { ConnectionsByUser } from './connections-by-user.ts';
@@ -33,7 +34,7 @@ import {
 } from './handshake.ts';
 import type { NodeMode } from './mode.ts';
 import type { Origins } from './origins.ts';
-import { failFrom, verifyFrom } from './verification.ts';
+import { failFrom, rememberedFrom, verifyFrom } from './verification.ts';
 import { givenTopics, subscribing } from './welcome.ts';
 
 export interface NodeOptions {
@@ -55,10 +56,7 @@ export interface NodeParts {
 /** What clients are given when nobody is asked. */
 const NOTHING: Welcome = { subscribe: [] };
 
-const MISSING_TOKEN = refusal(
-  'token_missing',
-  'expected a token: Authorization: Bearer <jwt>, subprotocol access_token.<jwt>, or ?token=',
-);
+const MISSING_TOKEN = 'expected a token: Authorization: Bearer <jwt>, subprotocol access_token.<jwt>, or ?token=';
 
 export class Node {
   readonly parts: NodeParts;
@@ -81,25 +79,14 @@ export class Node {
     this.toldBucket = new TokenBucket(rate);
   }
 
-  /** Decides on a handshake, at once when the token is known. Checks in the order of docs/protocol.md, "Endpoint". */
+  /** Decides on a handshake, at once when the token is known. */
   admit(handshake: Handshake, decide: (admission: Admission) => void): void {
-    const early = isWebSocket(handshake) ? handshakeProblem(handshake) : null;
-    if (early !== null) return decide(this.refuse(handshake, early, false));
-    const full = this.fullProblem();
-    // A page sees nothing of an HTTP answer, so it is told on a socket that is closed at once (toldBucket bounds how many).
-    const foreign = this.parts.origins.problem(handshake.origin);
-    if (foreign !== null) return decide(this.refuse(handshake, foreign, full === null));
-    if (full !== null) return decide(this.refuse(handshake, full));
-    const token = findToken(handshake, this.options.queryToken) ?? MISSING_TOKEN;
-    // A handshake without a token spends what its address may fail at, and nothing that honest handshakes need.
-    if (typeof token !== 'string') return this.refuseStranger(handshake, token, decide);
-    const digest = digestOf(token);
-    const known = this.parts.authenticator.cached(digest);
-    if (known !== undefined) return this.ask(handshake, known, decide);
-    // Looked at here, because a crowd must not cost signatures; taken by those alone whose token is good.
-    const crowded = this.acceptProblem(false);
-    if (crowded !== null) return decide(this.refuse(handshake, crowded));
-    this.verify(handshake, token, digest, decide);
+    const { clock, counters } = this.parts.context;
+    const begun = clock.elapsed();
+    this.examine(handshake, (admission) => {
+      if (admission.kind === 'accepted') counters.handshake.observe((clock.elapsed() - begun) / 1_000);
+      decide(admission);
+    });
   }
 
   /** The connection with this session id, if it is still open: a client may ask as often as its tokens last. */
@@ -158,6 +145,28 @@ export class Node {
     return sum;
   }
 
+  /** Checks in the order of docs/protocol.md, "Endpoint". */
+  private examine(handshake: Handshake, decide: (admission: Admission) => void): void {
+    const early = isWebSocket(handshake) ? handshakeProblem(handshake) : null;
+    if (early !== null) return decide(this.refuse(handshake, early, false));
+    const full = this.fullProblem();
+    // A page sees nothing of an HTTP answer, so it is told on a socket that is closed at once (toldBucket bounds how many).
+    const foreign = this.parts.origins.problem(handshake.origin);
+    if (foreign !== null) return decide(this.refuse(handshake, foreign, full === null));
+    if (full !== null) return decide(this.refuse(handshake, full));
+    const token =
+      findToken(handshake, this.options.queryToken) ?? missingCredential(this.parts.authenticator, MISSING_TOKEN);
+    // A handshake without a token spends what its address may fail at, and nothing that honest handshakes need.
+    if (typeof token !== 'string') return this.refuseStranger(handshake, token, decide);
+    const digest = digestOf(token);
+    const known = rememberedFrom(this.parts, digest);
+    if (known !== undefined) return this.ask(handshake, known, decide);
+    // Looked at here, because a crowd must not cost signatures; taken by those alone whose token is good.
+    const crowded = this.acceptProblem(false);
+    if (crowded !== null) return decide(this.refuse(handshake, crowded));
+    this.verify(handshake, token, digest, decide);
+  }
+
   private fullProblem(): Refusal | null {
     const { mode } = this.parts;
     if (!mode.isAdmitting) return notAdmitting(mode);
@@ -200,8 +209,17 @@ export class Node {
     );
   }
 
-  /** Applications that want a say in who may connect are asked; an answer that does not come in time is a no. */
   private ask(handshake: Handshake, principal: Principal, decide: (admission: Admission) => void): void {
+    const { host, origin } = handshake;
+    const header = (name: string): string | undefined =>
+      (name === 'host' ? host : name === 'origin' ? origin : '') || undefined;
+    askAboutCaller(this.parts, { principal, method: null, header }, (problem) =>
+      problem === null ? this.askHooks(handshake, principal, decide) : decide(this.refuse(handshake, problem)),
+    );
+  }
+
+  /** Applications that want a say in who may connect are asked; an answer that does not come in time is a no. */
+  private askHooks(handshake: Handshake, principal: Principal, decide: (admission: Admission) => void): void {
     const { context, authenticator } = this.parts;
     const connecting = context.events?.connecting ?? null;
     if (connecting === null) return decide(this.enter(handshake, principal, NOTHING));

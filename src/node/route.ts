@@ -1,4 +1,5 @@
 /** HTTP as the node's features see it; `transport/` carries it. */
+import type { Refusal } from '../protocol/errors.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
 
@@ -81,6 +82,8 @@ interface Endpoint {
   headers?(request: Pick<HttpRequest, 'header'>): Readonly<Record<string, string>>;
   /** Whose share of what arrives a body takes; without, the peer's. */
   senderOf?(head: RequestHead): string;
+  /** A refusal as clients of this route know it, also one of the transport; without, as docs/http.md says. */
+  refused?(problem: Refusal, request: Pick<HttpRequest, 'header'>): HttpResponse;
 }
 
 /** For everybody. A handler that throws is answered with 500. */

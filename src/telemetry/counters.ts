@@ -112,6 +112,8 @@ export class Counters {
   /** Connections closed, by close code. */
   readonly closed = new Tally();
   readonly authenticationFailures = new Tally();
+  /** Tokens that were looked for among those verified before: `hit` or `miss`. */
+  readonly tokenLookups = new Tally();
 
   /** Frames from clients; rejected ones count as type `invalid`. */
   readonly received = new FrameTally();
@@ -158,6 +160,8 @@ export class Counters {
   /** Events for hooks of applications that were dropped, by application. */
   readonly appHooksDropped = new Tally();
 
+  /** Seconds from a handshake to its admission. */
+  readonly handshake = new Histogram(SECONDS);
   /** Seconds from a publication's arrival at this node to its write to a socket. */
   readonly publishToWrite = new Histogram(SECONDS);
   /** Seconds from a ping to its pong. */

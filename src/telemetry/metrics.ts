@@ -37,6 +37,17 @@ export const METRICS: readonly MetricEntry[] = [
     ['reason'],
     ({ authenticationFailures }) => tally(authenticationFailures, 'reason'),
   ),
+  counter(
+    'token_lookups_total',
+    'Tokens of handshakes and HTTP requests, by result: hit (verified before, and remembered) or miss (to be verified).',
+    ['result'],
+    ({ tokenLookups }) => tally(tokenLookups, 'result'),
+  ),
+  histogram(
+    'handshake_seconds',
+    'From a handshake to its admission: token, applications that are asked, limits.',
+    ({ handshake }) => handshake,
+  ),
   gauge('users', 'Users with a connection, or whose rate limit is not full again yet.', [], (_, { users }) => [
     one(users),
   ]),

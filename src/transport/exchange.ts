@@ -93,9 +93,9 @@ export class Exchange {
   begin(problem: string | null): void {
     const { res, head } = this.received;
     // Nothing is kept of a body whose head says that it is refused: the library drops it.
-    if (problem !== null) return this.send(refusalResponse(refusal('malformed', problem)));
+    if (problem !== null) return this.send(this.refused(refusal('malformed', problem)));
     if (Number(head.header('content-length') ?? 0) > this.maxBytes)
-      return this.send(refusalResponse(this.bodyRefusal({ problem: 'too_large' })));
+      return this.send(this.refused(this.bodyRefusal({ problem: 'too_large' })));
     res.onAborted(() => {
       if (!this.isOver) this.admitted?.abandon?.();
       this.isOver = true;
@@ -154,7 +154,7 @@ export class Exchange {
     this.resume();
     if ('problem' in body) {
       this.admitted?.abandon?.();
-      this.send(refusalResponse(this.bodyRefusal(body)));
+      this.send(this.refused(this.bodyRefusal(body)));
     } else if ('bytes' in body) this.run({ body: '', bytes: body.bytes });
     else this.run({ body: body.text });
   }
@@ -179,11 +179,16 @@ export class Exchange {
   }
 
   private failed(error: unknown): HttpResponse {
-    if (error instanceof BodyError) return refusalResponse(error.refusal);
+    if (error instanceof BodyError) return this.refused(error.refusal);
     const { path } = this.received.route;
     const shown = error instanceof Error ? error.stack : String(error);
     this.around.log.error('HTTP handler failed', { path, error: shown });
-    return refusalResponse(refusal('internal', 'the request failed because of a fault of the server'));
+    return this.refused(refusal('internal', 'the request failed because of a fault of the server'));
+  }
+
+  private refused(problem: Refusal): HttpResponse {
+    const { route, head } = this.received;
+    return route.refused?.(problem, head) ?? refusalResponse(problem);
   }
 
   private send(response: HttpResponse): void {

@@ -45,7 +45,7 @@ async function page(
   return (await get(user, `/conversations/${id}/messages${query}`)).json;
 }
 
-test('D-30, C-12: conversations of three kinds in capitals; of a pair there is one, also with oneself in the list', async () => {
+test('D-17, D-30, C-12: conversations of three kinds in capitals; of a pair there is one, also with oneself in the list', async () => {
   const first = await post('ada', '/conversations', { type: 'PRIVATE', participantIds: ['bob'] });
   const again = await post('bob', '/conversations', { type: 'PRIVATE', participantIds: ['ada', 'bob'] });
   expect([first.status, again.status, again.json.conversation.id]).toEqual([201, 200, first.json.conversation.id]);

@@ -68,7 +68,7 @@ describe('who is let in', () => {
       'token_revoked',
     ],
   ])(
-    'with %s nobody is, and the client is told why in the words that it switches on',
+    'A-02: with %s nobody is, and the client is told why in the words that it switches on',
     async (_, auth, text, reason) => {
       const server = await startServer({ ...ON, 'admin.token': ADMIN_TOKEN });
       await new Admin(server.port).post('/admin/tokens/revoke', { jti: 'stolen' });

@@ -2,13 +2,16 @@
 import { describe, expect, test } from 'vitest';
 import { redisCluster, redisNeighbours, redisSlowLog } from '../../src/doctor/checks/redis/deep.ts';
 import { redisEviction, redisMemory, redisPersistence, redisVersion } from '../../src/doctor/checks/redis/fitness.ts';
+import { redisStreams } from '../../src/doctor/checks/redis/streams.ts';
 import type { Check } from '../../src/doctor/check.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { ADMIN_TOKEN } from '../harness/admin.ts';
+import { connect } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
 import { findingsOf } from '../harness/patient.ts';
 import { startCluster, startRedis, startReplica, type RedisServer } from '../harness/redis-server.ts';
 import { startServer } from '../harness/server.ts';
+import { named } from '../harness/symptoms.ts';
 
 async function of(check: Check, redis: RedisServer, more: Readonly<Record<string, string>> = {}): Promise<Finding> {
   const [finding] = await findingsOf(check, { settings: { 'redis.url': redis.url, ...more } });
@@ -24,7 +27,7 @@ describe('from this machine', () => {
     expect(await of(redisVersion, redis)).toMatchObject({ level: 'ok' });
     expect(await of(redisEviction, redis)).toMatchObject({ level: 'ok' });
     expect(await of(redisMemory, redis)).toMatchObject(saying('warn', /no maxmemory/));
-    expect(await of(redisPersistence, redis)).toMatchObject(saying('warn', /no replica and appendonly is off/));
+    await named('sessions-lost', { settings: { 'redis.url': redis.url } });
     await redis.redis.config('SET', 'maxmemory', '1gb');
     expect(await of(redisMemory, redis)).toMatchObject(saying('ok', /of 1024 MiB used/));
     await redis.redis.config('SET', 'appendonly', 'yes');
@@ -34,12 +37,10 @@ describe('from this machine', () => {
   test('another policy, memory that runs short, replicas that are missing', async () => {
     const redis = await startRedis(['--maxmemory', '1gb']);
     await redis.redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    expect(await of(redisEviction, redis)).toMatchObject({
-      ...saying('fail', /got allkeys-lru/),
-      cure: expect.stringMatching(/^redis-cli CONFIG SET maxmemory-policy noeviction/) as string,
-    });
+    const evicting = await named('keys-vanish', { settings: { 'redis.url': redis.url }, isHere: true });
+    expect(evicting.cure).toMatch(/^redis-cli CONFIG SET maxmemory-policy noeviction/);
     await redis.redis.config('SET', 'maxmemory', '1');
-    expect(await of(redisMemory, redis)).toMatchObject(saying('fail', /nothing can be stored/));
+    await named('redis-full', { settings: { 'redis.url': redis.url } });
     expect(await of(redisPersistence, redis, { 'redis.wait_replicas': '1' })).toMatchObject(
       saying('fail', /wants 1 replicas, Redis has 0/),
     );
@@ -78,6 +79,27 @@ describe('from this machine', () => {
   });
 });
 
+test('a log that is longer than the configuration keeps', async () => {
+  const redis = await startRedis();
+  const shared = { 'admin.token': ADMIN_TOKEN, 'redis.url': redis.url, 'rate_limiting.enabled': 'false' };
+  const before = await startServer({ ...shared, 'server.node_name': 'before' });
+  const alice = await connect(before.port, { user: 'alice' });
+  for (let count = 0; count < 150; count += 1) await alice.publish('chat.lobby', count);
+  const asked = { url: before.url, settings: {} };
+  expect(await findingsOf(redisStreams, asked)).toMatchObject([
+    saying('ok', /^of 1 logs that were looked at the longest holds 150 of 1000 messages \(\d+ bytes\)/),
+  ]);
+  await alice.close();
+  await before.stop();
+  const short = { 'topics.history': '10', 'actor_system.mailbox_capacity': '10' };
+  const after = await startServer({ ...shared, 'server.node_name': 'after', ...short });
+  const long = saying('warn', /^the log of chat\.lobby holds 150 messages \(\d+ bytes\), .* keeps 10/);
+  expect(await findingsOf(redisStreams, { url: after.url })).toMatchObject([long]);
+  // From this machine too, when no node is asked.
+  const here = { settings: { 'redis.url': redis.url, ...short } };
+  expect(await findingsOf(redisStreams, here)).toMatchObject([long]);
+});
+
 test('nodes under another prefix, and in another database, are named', async () => {
   const redis = await startRedis();
   const shared = { 'admin.token': ADMIN_TOKEN };
@@ -93,4 +115,5 @@ test('nodes under another prefix, and in another database, are named', async () 
       expect.objectContaining(saying('warn', /^1 nodes are on this Redis under prefix signalbox, database 3/)),
     ]),
   );
+  await named('two-halves', { node: a.url, settings: { 'redis.url': redis.url }, isHere: true });
 });

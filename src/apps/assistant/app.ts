@@ -5,9 +5,13 @@ import type { Host } from '../host-api.ts';
 import { Answering } from './answers/answering.ts';
 import { SharedAnswers } from './answers/shared-answers.ts';
 import { assistantFrames } from './frames.ts';
+import { Door } from './guide/door.ts';
+import { guideRoutes } from './guide/routes.ts';
 import type { Counts, Ports } from './ports.ts';
 import { guardedBy, providerOf } from './providers/chosen.ts';
 import type { Provider } from './providers/provider.ts';
+import { News } from './sessions/news.ts';
+import { Upkeep } from './sessions/upkeep.ts';
 import { settings, type Settings } from './settings.ts';
 
 const MOST_KEPT_ANSWERS = 1_000;
@@ -27,6 +31,7 @@ export function assistant({ provider }: Options = {}): App<Settings> {
     start: (host, given) => {
       const ports = portsOf(host, given, provider ?? providerOf(given, host.scheduler));
       const answering = new Answering(ports, (event, handler) => host.on(event, handler));
+      const upkeep = new Upkeep(ports, host);
       host.gauge('answers_under_way', 'Answers that this node is making.', () => answering.size);
       host.gauge(
         'questions_waiting',
@@ -35,11 +40,15 @@ export function assistant({ provider }: Options = {}): App<Settings> {
       );
       return {
         frames: assistantFrames(host, ports, answering),
+        routes: given.guide ? guideRoutes(host, doorOf(host, given), ports, answering) : [],
         health: () =>
           ports.provider.state === 'closed'
             ? { status: 'healthy' }
             : { status: 'degraded', detail: `the provider ${ports.provider.name} does not answer` },
-        stop: () => answering.stop(),
+        stop: async () => {
+          ports.news.stop();
+          await Promise.all([answering.stop(), upkeep.stop()]);
+        },
       };
     },
   };
@@ -56,9 +65,14 @@ function portsOf(host: Host, given: Settings, provider: Provider): Ports {
     conversations: host.used('conversations') as Conversations,
     provider: guardedBy(provider, given, host),
     shared: new SharedAnswers({ keepMs: given.cache_secs * 1_000, most: MOST_KEPT_ANSWERS }, host.clock),
+    news: new News(host),
     settings: given,
     counts: countsOf(host),
   };
+}
+
+function doorOf(host: Host, given: Settings): Door {
+  return new Door(host, given, host.counter('errors_total', 'Refusals to clients of the guide.', 'code'));
 }
 
 function countsOf(host: Host): Counts {

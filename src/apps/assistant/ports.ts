@@ -5,6 +5,7 @@ import type { Conversations } from '../conversations/public.ts';
 import type { Counter, Host, Observations } from '../host-api.ts';
 import type { SharedAnswers } from './answers/shared-answers.ts';
 import type { GuardedProvider } from './providers/guarded.ts';
+import type { News } from './sessions/news.ts';
 import type { Settings } from './settings.ts';
 
 /** As a member and as a sender; no user may have this name. */
@@ -19,6 +20,7 @@ export interface Ports {
   readonly conversations: Conversations;
   readonly provider: GuardedProvider;
   readonly shared: SharedAnswers;
+  readonly news: News;
   readonly settings: Settings;
   readonly counts: Counts;
 }

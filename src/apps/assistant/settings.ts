@@ -9,7 +9,7 @@ export function settings(z: Zod) {
   return z
     .strictObject({
       provider: z
-        .enum(['local', 'anthropic', 'openai'])
+        .enum(['local', 'anthropic', 'openai', 'bedrock'])
         .default('local')
         .describe('who answers: local makes answers up; the others are servers that speak these interfaces'),
       base_url: z
@@ -17,6 +17,11 @@ export function settings(z: Zod) {
         .optional()
         .describe('where the provider is; without, the service itself'),
       key: z.string().min(1).optional().meta({ secret: 'token' }).describe('key of the provider'),
+      region: z
+        .string()
+        .regex(/^[a-z0-9-]{1,40}$/, 'expected the name of a region, as eu-central-1')
+        .optional()
+        .describe('region of Amazon Bedrock'),
       model: z.string().min(1).max(200).default('local').describe('the model, as the provider calls it'),
       system: z
         .string()
@@ -36,6 +41,12 @@ export function settings(z: Zod) {
         'milliseconds before the second attempt; twice as many before each further one',
       ),
       at_once: count(50, 1, 10_000).describe('answers of the provider at the same time, on a node'),
+      at_once_per_tenant: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .optional()
+        .describe('answers of one tenant at the same time, on a node; without, all that the provider has'),
       waiting: count(1_000, 0, 100_000).describe('questions that wait for their turn, on a node'),
       waiting_per_user: count(3, 0, 1_000).describe('questions of one user that wait for their turn'),
       breaker_failures: count(5, 1, 1_000).describe('failures in a row after which the provider is left alone'),
@@ -49,10 +60,26 @@ export function settings(z: Zod) {
       active_sessions: count(10, 1, 100_000).describe('sessions of a user that are active at once'),
       tokens_per_day: count(0, 0, 2_000_000_000).describe('tokens of a user and day; 0: without a bound'),
       session_hours: count(24, 1, 87_600).describe('hours after which a session ends that nobody has written in'),
+      guide: z
+        .boolean()
+        .default(true)
+        .describe(
+          'REST, streams and a WebSocket for clients of guide 004, below /api/v1/admin/chat (docs/assistant-guide.md)',
+        ),
+      guide_role: z.string().min(1).max(100).default('admin').describe('role of the tokens that may use them'),
+      requests_per_minute: count(100, 1, 1_000_000).describe('requests of a user there, on a node'),
       restore_hours: count(24, 1, 8_760).describe('hours for which a deleted session can be restored'),
     })
     .refine(({ provider, key }) => provider !== 'anthropic' || key !== undefined, {
       path: ['key'],
       message: 'a key: the provider anthropic wants one',
+    })
+    .refine(({ provider, region }) => provider !== 'bedrock' || region !== undefined, {
+      path: ['region'],
+      message: 'a region of Amazon Bedrock, as eu-central-1',
+    })
+    .refine(({ provider, model }) => provider === 'local' || model !== 'local', {
+      path: ['model'],
+      message: 'a model of the provider: local is known to no other',
     });
 }

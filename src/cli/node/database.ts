@@ -48,7 +48,8 @@ export async function openNodeDatabase(
   const sets = migrationSets(users, []);
   const isMigrating = driver.name === 'pglite' || config.database.migrate;
   const prepare = (session: Session): Promise<readonly string[]> => prepared(session, sets, isMigrating, log);
-  const link = new DatabaseLink(driver, { clock, scheduler, log, prepare });
+  const slowMs = config.database.slow_statement_ms;
+  const link = new DatabaseLink(driver, { clock, scheduler, log, prepare, slowMs });
   await link.start();
   const databases = new Map(users.map(({ app: { name } }) => [name, new ApplicationDatabase(name, link, scheduler)]));
   return {

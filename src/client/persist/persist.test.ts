@@ -115,24 +115,27 @@ test.each([
 test.each([
   ['localStorage', texts],
   ['a file', file],
-])('%s: what was not sent is sent by the next page, once', async (_name, make) => {
+])('A-33: %s: what was not sent is sent by the next page, once and in order', async (_name, make) => {
   const storage = make();
   const server = new TestServer();
   const first = start(server, storage());
+  const unsent = ['unsent 1', 'unsent 2', 'unsent 3'];
   server.away();
-  first.client
-    .topic('a')
-    .publish('unsent', { key: 'k' })
-    .catch(() => {});
+  for (const text of unsent)
+    first.client
+      .topic('a')
+      .publish(text)
+      .catch(() => {});
   await rest(server, 1_000);
+  expect(queueOf(first.client).stats()).toMatchObject({ messages: 3, failed: 0 });
   await first.client.close();
   await rest(server, 100);
   server.away(false);
-  for (const expected of [1, 0]) {
+  for (const expected of [unsent, []]) {
     const next = start(server, storage());
     const items = collect(next.client.topic('a'), { since: 'live' });
     await rest(server, 2_000);
-    expect(items.filter((text) => text === 'unsent').length).toBe(expected);
+    expect(items.filter((text) => text !== 'live')).toEqual(expected);
     expect(queueOf(next.client).stats().messages).toBe(0);
     await next.client.close();
     await rest(server, 100);

@@ -163,6 +163,9 @@ export const KEEPING = {
       statement_timeout_ms: count(10_000, 10, 3_600_000).describe(
         'milliseconds after which PostgreSQL cancels a statement; migrations take as long as they take',
       ),
+      slow_statement_ms: count(1_000, 1, 3_600_000).describe(
+        'milliseconds after which a statement is a warning in the log, with its text and without its values',
+      ),
     })
     .describe(
       'The database of applications (docs/database.md). It is opened when an application runs that keeps something in it.',

@@ -127,6 +127,7 @@ export class ConversationsNode {
         scheduler: clock,
         supervisor,
         log: silentLog,
+        frameLog: silentLog,
         counters: new Counters(),
         broker,
         deadLetters: new DeadLetters(10),
@@ -242,6 +243,7 @@ const NO_BUS: ControlBus = {
   send: () => Promise.resolve([]),
   tell: () => {},
   members: () => Promise.resolve([]),
+  departed: () => Promise.resolve([]),
   stop: () => Promise.resolve(),
 };
 
@@ -255,6 +257,7 @@ const HANDSHAKE = {
   transferEncoding: '',
   origin: '',
   authorization: '',
+  host: '',
   forwardedFor: '',
   repeated: '',
   query: 'format=json',

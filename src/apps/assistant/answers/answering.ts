@@ -62,7 +62,8 @@ export class Answering {
 
   /** Says that its own answers are under way, and ends those of nodes that no longer say so. */
   async look(): Promise<void> {
-    const { database, host } = this.ports;
+    const { database, host, shared } = this.ports;
+    shared.forgetOld();
     if (!database.isReady || this.isOver) return;
     try {
       const now = host.clock.now();
@@ -89,6 +90,7 @@ export class Answering {
   private async tellInterrupted({ tenant, session, question, attempt }: AnswerKey): Promise<void> {
     const { conversations, counts, host } = this.ports;
     counts.answers.add(1, 'interrupted');
+    this.ports.news.tell({ tenant, session });
     host.log.warn('An answer was interrupted: its node is gone', { session, question });
     const topic = conversations.liveTopicOf(session);
     for (const payload of [

@@ -5,7 +5,15 @@ import { closedProblem, findSession } from '../sessions/sessions.ts';
 import type { SessionRow } from '../tables.ts';
 import type { Answering } from './answering.ts';
 import { promptOf } from './prompt.ts';
-import { beginAttempt, lastQuestion, runningAttempt, spentBy, type AnswerKey } from './records.ts';
+import {
+  beginAttempt,
+  lastQuestion,
+  newestAttempt,
+  runningAttempt,
+  spentBy,
+  type AnswerKey,
+  type Ended,
+} from './records.ts';
 
 export interface AskInput {
   readonly session: string;
@@ -29,6 +37,7 @@ export interface Attempt {
 }
 
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
 export async function ask(ports: Ports, answering: Answering, asker: Asker, input: AskInput): Promise<Asked | Refusal> {
@@ -37,8 +46,9 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   const { session: id, content, clientId } = input;
   const row = await findSession(ports, asker, id);
   if (row === null) return unknownSession(ports);
-  const refused =
-    closedProblem(ports, row) ?? (await spentProblem(ports, asker)) ?? (await busyProblem(ports, asker, id));
+  const running = await runningAttempt(ports.database, { tenant, session: id });
+  if (running !== null) return (await sameQuestion(ports, asker, running, clientId)) ?? busy(ports);
+  const refused = closedProblem(ports, row) ?? (await spentProblem(ports, asker));
   if (refused !== null) return refused;
   const sent = await conversations.send({
     tenant,
@@ -51,6 +61,7 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   if (host.isRefusal(sent)) return sent;
   const { sequence, timestamp, duplicate } = sent;
   await answer(ports, answering, asker, { row, question: sequence, isFurther: false });
+  ports.news.tell({ tenant, session: id });
   return { session: id, sequence, timestamp, duplicate };
 }
 
@@ -84,18 +95,38 @@ export async function stopAnswer(
   return { wasRunning: running !== null };
 }
 
+export interface Current {
+  /** The one under way. */
+  readonly answer: Omit<Attempt, 'session'> | null;
+  /** How the newest one has ended, where none is under way. */
+  readonly last?: {
+    readonly question: number;
+    readonly attempt: number;
+    readonly status: Ended['status'];
+    readonly failure?: string;
+    readonly sequence?: number;
+  };
+}
+
 /** What is being answered, and the text so far to all who follow the session. */
 export async function current(
   ports: Ports,
   answering: Answering,
   asker: Asker,
-  id: string,
-): Promise<{ readonly answer: Omit<Attempt, 'session'> | null } | Refusal> {
-  if ((await findSession(ports, asker, id)) === null) return unknownSession(ports);
-  const running = await runningAttempt(ports.database, { tenant: asker.tenant, session: id });
-  if (running === null) return { answer: null };
-  answering.wish('whole', running);
-  return { answer: { question: running.question, attempt: running.attempt } };
+  session: string,
+): Promise<Current | Refusal> {
+  if ((await findSession(ports, asker, session)) === null) return unknownSession(ports);
+  const { tenant } = asker;
+  const newest = await newestAttempt(ports.database, { tenant, session });
+  if (newest === null) return { answer: null };
+  const { question, attempt, status, failure, message } = newest;
+  if (status === 'running') {
+    answering.wish('whole', { tenant, session });
+    return { answer: { question, attempt } };
+  }
+  const why = failure === null ? {} : { failure };
+  const place = message === null ? {} : { sequence: message };
+  return { answer: null, last: { question, attempt, status, ...why, ...place } };
 }
 
 /** @returns `null` where it has one already */
@@ -106,7 +137,9 @@ async function answer(
   { row, question, isFurther }: { readonly row: SessionRow; readonly question: number; readonly isFurther: boolean },
 ): Promise<AnswerKey | null> {
   const { host, conversations, settings, database } = ports;
-  const key = await beginAttempt(database, { tenant, session: row.id, question, user }, isFurther, host.clock.now());
+  const now = host.clock.now();
+  const times = { now, expiresAt: now + settings.session_hours * HOUR_MS };
+  const key = await beginAttempt(database, { tenant, session: row.id, question, user }, isFurther, times);
   if (key === null) return null;
   const limit = Math.min(2 * settings.history_messages + 1, 100);
   const page = await conversations.messages({ tenant, user }, { conversation: row.id, before: question + 1, limit });
@@ -115,8 +148,21 @@ async function answer(
   return key;
 }
 
-async function busyProblem(ports: Ports, { tenant }: Asker, session: string): Promise<Refusal | null> {
-  return (await runningAttempt(ports.database, { tenant, session })) === null ? null : busy(ports);
+/** The question that is being answered, asked again by a client that has not heard of it. @returns `null` where it is another one */
+async function sameQuestion(
+  { conversations, host }: Pick<Ports, 'conversations' | 'host'>,
+  { tenant, user }: Asker,
+  { session, question }: AnswerKey,
+  clientId: string | undefined,
+): Promise<Asked | null> {
+  if (clientId === undefined) return null;
+  const page = await conversations.messages(
+    { tenant, user },
+    { conversation: session, before: question + 1, limit: 1 },
+  );
+  const asked = host.isRefusal(page) ? undefined : page.messages[0];
+  if (asked?.sequence !== question || asked.clientId !== clientId) return null;
+  return { session, sequence: question, timestamp: asked.timestamp, duplicate: true };
 }
 
 function busy({ host }: Pick<Ports, 'host'>): Refusal {
@@ -125,14 +171,22 @@ function busy({ host }: Pick<Ports, 'host'>): Refusal {
 
 async function spentProblem({ host, database, settings }: Ports, asker: Asker): Promise<Refusal | null> {
   const now = host.clock.now();
-  const { lastMinute, today } = await spentBy(database, asker, now);
+  const { lastMinute, today, underWay } = await spentBy(database, asker, now);
   if (lastMinute >= settings.messages_per_minute)
     return host.refuse('rate_limited', `expected at most ${settings.messages_per_minute} messages a minute`, {
       retryAfterMs: MINUTE_MS / settings.messages_per_minute,
     });
-  if (settings.tokens_per_day === 0 || today < settings.tokens_per_day) return null;
-  return host.refuse('rate_limited', `expected at most ${settings.tokens_per_day} tokens a day, got ${today}`, {
-    retryAfterMs: DAY_MS - (now % DAY_MS),
-    details: { tokens: today, limit: settings.tokens_per_day },
-  });
+  const { tokens_per_day: limit } = settings;
+  // An answer under way may take all that it may: so a day ends about one answer above its limit, and not ten.
+  const taken = today + underWay * settings.max_answer_tokens;
+  if (limit === 0 || taken < limit) return null;
+  const isSpent = today >= limit;
+  return host.refuse(
+    'rate_limited',
+    `expected at most ${limit} tokens a day, got ${today}${isSpent ? '' : ` and ${underWay} answers under way`}`,
+    {
+      retryAfterMs: isSpent ? DAY_MS - (now % DAY_MS) : settings.answer_ms,
+      details: { tokens: today, limit },
+    },
+  );
 }

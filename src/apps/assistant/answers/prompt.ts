@@ -2,6 +2,7 @@
 import type { MessagePage } from '../../conversations/public.ts';
 import { numberAt } from '../providers/event-json.ts';
 import type { Question, Turn } from '../providers/provider.ts';
+import { CHARACTERS_OF_TOKEN } from '../providers/tokens.ts';
 import { ASSISTANT } from '../ports.ts';
 import type { Settings } from '../settings.ts';
 
@@ -9,9 +10,6 @@ interface About {
   readonly clientName: string | null;
   readonly context: string | null;
 }
-
-/** Tokens of models are about so many characters. */
-const CHARACTERS_OF_TOKEN = 4;
 
 /** @param messages ascending; the last one is the question */
 export function promptOf(

@@ -11,6 +11,11 @@ export interface AnswerKey {
   readonly attempt: number;
 }
 
+/** An attempt names itself in the log, so that a client that is told of its failure can name the line. */
+export function correlationOf({ session, question, attempt }: Omit<AnswerKey, 'tenant'>): string {
+  return `${session}.${question}.${attempt}`;
+}
+
 export interface Ended {
   readonly status: Exclude<AnswerStatus, 'running'>;
   readonly failure?: string | undefined;
@@ -27,7 +32,7 @@ export async function beginAttempt(
   database: Database,
   { tenant, session, question, user }: Omit<AnswerKey, 'attempt'> & { readonly user: string },
   isFurther: boolean,
-  now: number,
+  { now, expiresAt }: { readonly now: number; readonly expiresAt: number },
 ): Promise<AnswerKey | null> {
   return database.transaction<Tables, AnswerKey | null>(async (tables) => {
     // Two who ask at once are one after the other.
@@ -66,7 +71,7 @@ export async function beginAttempt(
       .execute();
     await tables
       .updateTable('sessions')
-      .set({ active_at: new Date(now) })
+      .set({ active_at: new Date(now), expires_at: new Date(expiresAt) })
       .where('tenant', '=', tenant)
       .where('id', '=', session)
       .execute();
@@ -143,6 +148,33 @@ export async function runningAttempt(
   return row ?? null;
 }
 
+export interface NewestAttempt {
+  readonly question: number;
+  readonly attempt: number;
+  readonly status: AnswerStatus;
+  readonly failure: string | null;
+  /** Sequence of the message that answers. */
+  readonly message: number | null;
+}
+
+/** The newest of a session, under way or ended; `null` where nothing was asked. */
+export async function newestAttempt(
+  database: Database,
+  { tenant, session }: Pick<AnswerKey, 'tenant' | 'session'>,
+): Promise<NewestAttempt | null> {
+  const row = await database
+    .tables<Tables>()
+    .selectFrom('answers')
+    .select(['question', 'attempt', 'status', 'failure', 'message'])
+    .where('tenant', '=', tenant)
+    .where('session', '=', session)
+    .orderBy('question', 'desc')
+    .orderBy('attempt', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
 /** The last question of a session, whatever became of it. */
 export async function lastQuestion(
   database: Database,
@@ -165,6 +197,8 @@ export interface Spent {
   readonly lastMinute: number;
   /** Tokens since midnight, UTC. */
   readonly today: number;
+  /** Answers under way, on all nodes: what they cost is not known yet. */
+  readonly underWay: number;
 }
 
 export async function spentBy(
@@ -182,10 +216,11 @@ export async function spentBy(
       database.sql<number>`coalesce(sum(input_tokens + output_tokens) filter (where started_at >= ${new Date(day)}), 0)::int8`.as(
         'today',
       ),
+      database.sql<number>`count(*) filter (where status = 'running')::int4`.as('underWay'),
     ])
     .where('tenant', '=', tenant)
     .where('user_id', '=', user)
     .where('started_at', '>', new Date(Math.min(day, minute)))
     .executeTakeFirstOrThrow();
-  return { lastMinute: row.lastMinute, today: row.today };
+  return row;
 }

@@ -2,9 +2,10 @@
 import { isRefusal } from '../../../protocol/errors.ts';
 import type { JsonValue } from '../../../protocol/frames.ts';
 import { ProviderError, type Ending, type Piece, type Question, type Usage } from '../providers/provider.ts';
+import { estimatedUsage } from '../providers/tokens.ts';
 import { ASSISTANT, type Ports } from '../ports.ts';
 import { LiveText, type Delta } from './live-text.ts';
-import { endAttempt, type AnswerKey, type Ended } from './records.ts';
+import { correlationOf, endAttempt, type AnswerKey, type Ended } from './records.ts';
 
 /** Why an answer ends before its end. */
 export type Stop = 'stopped' | 'interrupted';
@@ -69,21 +70,24 @@ export class RunningAnswer {
         else this.heard(piece.text);
         if (this.text.isFull) break;
       }
-      const { usage = NOTHING, ending = 'length' } = end ?? {};
+      const { usage = estimatedUsage(question, this.text.whole), ending = 'length' } = end ?? {};
       return { status: 'done', usage, ending };
     } catch (error) {
-      if (this.cut.signal.aborted) return { status: this.cut.signal.reason as Stop };
+      // Nobody says what half of an answer has cost; what it cost counts all the same.
+      const usage = this.text.isEmpty ? NOTHING : estimatedUsage(question, this.text.whole);
+      if (this.cut.signal.aborted) return { status: this.cut.signal.reason as Stop, usage };
       const failure = error instanceof ProviderError ? error.failure : 'garbage';
       const { session, question: place } = this.key;
       const detail = error instanceof Error ? error.message : 'no error';
       this.ports.host.log.warn('No answer', {
+        correlation_id: correlationOf(this.key),
         session,
         question: place,
         provider: this.ports.provider.name,
         failure,
         detail,
       });
-      return { status: 'failed', failure };
+      return { status: 'failed', failure, usage };
     } finally {
       this.text.end();
     }
@@ -94,7 +98,7 @@ export class RunningAnswer {
     const { signal } = this.cut;
     const { shared, provider } = this.ports;
     const ask = (given: AbortSignal): AsyncIterable<Piece> =>
-      provider.answer(question, AbortSignal.any([signal, given]), `${tenant}/${user}`);
+      provider.answer(question, AbortSignal.any([signal, given]), { tenant, user });
     return shared.read({ tenant, user, question }, ask, this.key.attempt > 1).pieces;
   }
 
@@ -109,9 +113,12 @@ export class RunningAnswer {
     const { status, failure, usage = NOTHING, ending } = ended;
     const text = this.text.whole;
     const message =
-      text.trim() === '' || status === 'interrupted' ? undefined : await this.store(text, { status, ending, usage });
+      text.trim() === '' || status === 'interrupted'
+        ? undefined
+        : await this.store(text, { status, failure, ending, usage });
     const isFirst = await endAttempt(database, this.key, { ...ended, message }, host.clock.now());
     if (!isFirst) return;
+    this.ports.news.tell(this.key);
     counts.answers.add(1, status);
     counts.tokens.add(usage.inputTokens, 'input');
     counts.tokens.add(usage.outputTokens, 'output');
@@ -128,9 +135,10 @@ export class RunningAnswer {
     content: string,
     {
       status,
+      failure,
       ending,
       usage,
-    }: { readonly status: Ended['status']; readonly ending: Ending | undefined; readonly usage: Usage },
+    }: Pick<Ended, 'status' | 'failure'> & { readonly ending: Ending | undefined; readonly usage: Usage },
   ): Promise<number> {
     const { conversations, settings, host } = this.ports;
     const { tenant, session, question, attempt } = this.key;
@@ -138,6 +146,7 @@ export class RunningAnswer {
       question,
       attempt,
       status,
+      ...(failure !== undefined && { failure }),
       ...(ending !== undefined && { ending }),
       model: settings.model,
       inputTokens: usage.inputTokens,

@@ -61,6 +61,19 @@ export class SharedAnswers {
     return { source: 'asked', pieces: answer.read() };
   }
 
+  /** Answers that are kept. */
+  get size(): number {
+    return this.kept.size;
+  }
+
+  /** Forgets what has had its time: of an answer that nobody asks for again, nobody would notice it. */
+  forgetOld(): void {
+    for (const [key, { until }] of this.kept) {
+      if (until > this.clock.elapsed()) return;
+      this.kept.delete(key);
+    }
+  }
+
   private known(key: string): readonly Piece[] | undefined {
     const found = this.kept.get(key);
     if (found === undefined || found.until > this.clock.elapsed()) return found?.pieces;

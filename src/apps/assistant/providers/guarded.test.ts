@@ -6,7 +6,7 @@ import { LocalProvider, type Script } from './local.ts';
 import type { ProviderError, Question } from './provider.ts';
 
 const GUARDS: Guards = {
-  limits: { atOnce: 1, waiting: 1, waitingInAll: 10 },
+  limits: { atOnce: 1, atOnceOfTenant: 1, waiting: 1, waitingInAll: 10 },
   patienceMs: 500,
   time: { firstDeltaMs: 1_000, silenceMs: 1_000, wholeMs: 5_000 },
   attempts: 3,
@@ -27,12 +27,12 @@ function guarded(scripts: readonly Script[]) {
     changed: () => {},
   });
   /** Its text, or what went wrong, after as much virtual time as it takes. */
-  const ask = async (owner = 'ada', signal = new AbortController().signal): Promise<string> => {
+  const ask = async (user = 'ada', signal = new AbortController().signal): Promise<string> => {
     const state = { isOver: false };
     const answer = (async () => {
       let text = '';
       try {
-        for await (const piece of provider.answer(QUESTION, signal, owner))
+        for await (const piece of provider.answer(QUESTION, signal, { tenant: '', user }))
           if (piece.kind === 'delta') text += piece.text;
         return text;
       } catch (error) {

@@ -4,14 +4,14 @@
  */
 import type { Clock, Random, Scheduler } from '../../../telemetry/clock.ts';
 import { CircuitBreaker, type BreakerOptions, type BreakerState } from '../../calling/circuit-breaker.ts';
-import { FairTurns, type FairLimits } from '../../calling/fair-turns.ts';
 import { pause } from '../../calling/pause.ts';
 import { retryDelayMs, type RetryOptions } from '../../calling/retry-schedule.ts';
 import { ProviderError, type Piece, type Provider, type Question } from './provider.ts';
+import { TenantTurns, type Owner, type TurnLimits } from './tenant-turns.ts';
 import { timedPieces, type TimeLimits } from './timed.ts';
 
 export interface Guards {
-  readonly limits: FairLimits;
+  readonly limits: TurnLimits;
   /** How long a call may wait for its turn. */
   readonly patienceMs: number;
   readonly time: TimeLimits;
@@ -33,7 +33,7 @@ export class GuardedProvider {
   private readonly provider: Provider;
   private readonly guards: Guards;
   private readonly ports: GuardPorts;
-  private readonly turns: FairTurns;
+  private readonly turns: TenantTurns;
   private readonly breaker: CircuitBreaker;
 
   constructor(provider: Provider, guards: Guards, ports: GuardPorts) {
@@ -41,7 +41,7 @@ export class GuardedProvider {
     this.provider = provider;
     this.guards = guards;
     this.ports = ports;
-    this.turns = new FairTurns(guards.limits, ports.scheduler);
+    this.turns = new TenantTurns(guards.limits, ports.scheduler);
     this.breaker = new CircuitBreaker(guards.breaker, ports.clock, ports.changed);
   }
 
@@ -58,18 +58,19 @@ export class GuardedProvider {
   }
 
   /**
-   * @param owner whose turn it is: tenant and user
+   * @param owner whose turn it is
    * @throws ProviderError, or the reason of `signal`
    */
-  async *answer(question: Question, signal: AbortSignal, owner: string): AsyncGenerator<Piece> {
-    if (!(await this.turns.enter(owner, this.guards.patienceMs, signal))) {
+  async *answer(question: Question, signal: AbortSignal, owner: Owner): AsyncGenerator<Piece> {
+    const leave = await this.turns.enter(owner, this.guards.patienceMs, signal);
+    if (leave === null) {
       signal.throwIfAborted();
       throw new ProviderError('busy', 'too many questions wait for this provider', this.guards.patienceMs);
     }
     try {
       yield* this.attempted(question, signal);
     } finally {
-      this.turns.leave();
+      leave();
     }
   }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Scheduler } from '../../../telemetry/clock.ts';
 import { pause } from '../../calling/pause.ts';
 import { ProviderError, type Failure, type Piece, type Provider, type Question } from './provider.ts';
+import { CHARACTERS_OF_TOKEN, estimatedUsage } from './tokens.ts';
 
 /** How a question is answered, in place of the answer that is made up. */
 export interface Script {
@@ -34,8 +35,6 @@ const SENTENCES = [
   'Ask again when you know more.',
 ];
 const MOST_SENTENCES = 4;
-/** Tokens of models are about so many characters. */
-const CHARACTERS_OF_TOKEN = 4;
 
 export class LocalProvider implements Provider {
   readonly name = 'local';
@@ -64,7 +63,7 @@ export class LocalProvider implements Provider {
     if (script.hangs === true) await this.pause(2 ** 31 - 1, signal);
     yield {
       kind: 'end',
-      usage: usageOf(question, whole.slice(0, most)),
+      usage: estimatedUsage(question, whole.slice(0, most)),
       ending: whole.length > most ? 'length' : 'done',
     };
   }
@@ -87,15 +86,4 @@ function madeUp({ turns, model, system }: Question): string {
   );
   const beginning = Array.from(asked).slice(0, 60).join('').trim();
   return [`You asked: "${beginning}".`, ...new Set(sentences)].join(' ');
-}
-
-function usageOf(
-  { turns, system }: Question,
-  answer: string,
-): { readonly inputTokens: number; readonly outputTokens: number } {
-  const length = turns.reduce((sum, { text }) => sum + text.length, system.length);
-  return {
-    inputTokens: Math.ceil(length / CHARACTERS_OF_TOKEN),
-    outputTokens: Math.ceil(answer.length / CHARACTERS_OF_TOKEN),
-  };
 }
