@@ -18,6 +18,7 @@ import { Operations } from '../node/operations.ts';
 import type { Route } from '../node/route.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
+import { Scrapes } from '../telemetry/scrapes.ts';
 import { processUsage } from '../telemetry/process-usage.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
 import { comparedSecrets } from './authentication.ts';
@@ -109,7 +110,8 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     () => database,
     socketIo,
   );
-  const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
+  const scrapes = new Scrapes(clock);
+  const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics, scrapes) : [];
   const facts = {
     config,
     loaded: apps,
@@ -117,6 +119,9 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     storage,
     load,
     gauges,
+    logs,
+    // Those of workers are asked for by their parent.
+    scrapes: isWorker ? null : scrapes,
     apps: () => running,
     database: () => database,
   };
