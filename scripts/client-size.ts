@@ -13,6 +13,7 @@ const CLIENT = fileURLToPath(new URL('../src/client', import.meta.url));
 const LIMITS: Readonly<Record<string, number>> = {
   'index.ts': 12_090,
   'classic/index.ts': 13_100,
+  'assistant/index.ts': 7_140,
   'conversations/index.ts': 5_760,
   'debug/index.ts': 160,
   'history/index.ts': 600,

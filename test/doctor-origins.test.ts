@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { originsConfigured } from '../src/doctor/checks/origins/configured.ts';
 import { faults, findings } from './harness/doctor.ts';
+import { named } from './harness/symptoms.ts';
 
 describe('a page', () => {
   test.each([
@@ -18,14 +19,18 @@ describe('a page', () => {
       'https://other.com',
       'browsers send https://example.com for https://example.com/chat/',
     ],
-    ['https://example.com', '', 'security.allowed_origins is empty'],
-  ])('%s, where %s is allowed', async (page, allowed, named) => {
+  ])('%s, where %s is allowed', async (page, allowed, said) => {
     const settings = { 'security.allowed_origins': allowed };
     const [fault = '', ...more] = await faults([originsConfigured], { settings, page });
     expect(fault).toMatch(/^fail origins\.configured pages of /);
-    expect(fault).toContain(named);
+    expect(fault).toContain(said);
     expect(fault).toContain('[security] allowed_origins = [');
     expect(more).toEqual([]);
+  });
+
+  test('where none is allowed', async () => {
+    const { line } = await named('page-refused', { values: { PAGE: 'https://example.com' } });
+    expect(line).toContain('pages of https://example.com');
   });
 
   test('that is allowed, also with a slash, a default port and upper case', async () => {

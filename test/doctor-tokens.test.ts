@@ -13,6 +13,7 @@ import { Admin, ADMIN_TOKEN } from './harness/admin.ts';
 import { faults, findings } from './harness/doctor.ts';
 import { signalbox, startProcess } from './harness/process.ts';
 import { startServer } from './harness/server.ts';
+import { named } from './harness/symptoms.ts';
 import { SECRET, tokenOf } from './harness/tokens.ts';
 
 const CLOSED = { 'topics.subscribe': '', 'topics.publish': '' };
@@ -47,12 +48,17 @@ describe('a token signed with', () => {
     ['a variable that was not set', 'undefined', 'the text "undefined" instead of a secret'],
     ['the secret of an example', 'your-256-bit-secret', 'the text "your-256-bit-secret"'],
   ];
-  test.each(cases)('%s', async (_, key, named) => {
+  test.each(cases)('%s', async (_, key, said) => {
     const settings = { ...OPEN, 'auth.jwt_secret': GENERATED, 'admin.token': ADMIN_TOKEN };
     const [fault = '', ...more] = await faults([tokensAccepted], { settings, tokens: [signed(key)] });
     expect(fault).toMatch(/^fail tokens\.accepted the token of alice was signed with /);
-    expect(fault).toContain(named);
+    expect(fault).toContain(said);
     expect([more, fault.includes(GENERATED)]).toEqual([[], false]);
+  });
+
+  test('a line end behind the secret, as the page of symptoms says it', async () => {
+    const values = { TOKEN: signed(`${GENERATED}\n`) };
+    await named('token-other-secret', { values, environment: { JWT_SECRET: GENERATED } });
   });
 
   test('base64url of bytes that base64 would read otherwise', async () => {
@@ -111,10 +117,14 @@ describe('what was pasted for a token', () => {
     ['a+b.c/d=.e', 'base64url'],
     ['gho_16C7e42F292c6912E7', 'has no dots'],
     ['a.b.c', 'is not a JWT'],
-  ])('%j', async (text, named) => {
+  ])('%j', async (text, said) => {
     const [fault = ''] = await faults(TOKEN_CHECKS, { tokens: [text] });
     expect(fault).toContain('fail tokens.accepted');
-    expect(fault).toContain(named);
+    expect(fault).toContain(said);
+  });
+
+  test('nothing, because a variable was not set', async () => {
+    await named('token-missing', { values: { TOKEN: 'undefined' }, isHere: true });
   });
 });
 
@@ -138,13 +148,13 @@ describe('times', () => {
   });
 
   test("an issuer's clock that is ahead, and one that is behind", async () => {
-    expect(await inTimes({ iat: now + 600 })).toEqual([
-      expect.stringMatching(/clock that is at least (59\d|600) s ahead/),
-    ]);
-    const [behind] = await inTimes({ iat: now - 4_000, exp: now - 400 });
-    expect(behind).toMatch(
-      /^fail tokens\.accepted .* expired 40\d s ago: it was issued 400\d s ago .* lives 3600 s → .*clock is 400\d s behind/,
-    );
+    const ahead = { TOKEN: signed(SECRET, undefined, { iat: now + 600 }) };
+    const { line } = await named('clock-skew', { values: ahead, settings: OPEN, isHere: true });
+    expect(line).toMatch(/at least (?:5\d\d|600) s ahead/);
+    const behind = { TOKEN: signed(SECRET, undefined, { iat: now - 4_000, exp: now - 400 }) };
+    const expired = await named('token-expired', { values: behind, settings: OPEN });
+    expect(expired.line).toMatch(/ expired 4\d\d s ago: it was issued 4\d{3} s ago .* lives 3600 s/);
+    expect(expired.cure).toMatch(/clock is 4\d{3} s behind/);
   });
 
   test('years, text, and an end before the beginning', async () => {
@@ -164,15 +174,14 @@ describe('rights', () => {
     faults([tokensRights], { settings: { ...CLOSED, ...settings }, tokens: [signed(SECRET, undefined, claims)] });
 
   test('without roles: which rule would let which role', async () => {
-    const [fault] = await inRights({ 'topics.rules': rules }, { roles: [] });
-    expect(fault).toContain(
-      'has no roles and may do nothing: chat.** allows subscribe to user, publish to moderator →',
-    );
+    const values = { TOKEN: signed(SECRET, undefined, { roles: [] }) };
+    const { line } = await named('token-without-roles', { values, settings: { ...CLOSED, 'topics.rules': rules } });
+    expect(line).toContain('may do nothing: chat.** allows subscribe to user, publish to moderator');
   });
 
   test('roles in a claim that is not read', async () => {
-    const [fault] = await inRights({ 'topics.rules': rules }, { roles: undefined, realm_access: { roles: ['user'] } });
-    expect(fault).toContain('its claim realm_access is not read here');
+    const values = { TOKEN: signed(SECRET, undefined, { roles: undefined, realm_access: { roles: ['user'] } }) };
+    await named('roles-elsewhere', { values, settings: { ...CLOSED, 'topics.rules': rules }, isHere: true });
   });
 
   test('a start without any rule, and a claim topics that covers nothing', async () => {
@@ -182,8 +191,10 @@ describe('rights', () => {
   });
 
   test('a topic of the claim subscribe that the rights do not cover', async () => {
-    const [fault] = await inRights({ 'topics.rules': rules }, { subscribe: ['chat.lobby', 'staff.room'] });
-    expect(fault).toContain('"staff.room" from the start, and may not subscribe to it (no_rule)');
+    const values = { TOKEN: signed(SECRET, undefined, { subscribe: ['chat.lobby', 'staff.room'] }) };
+    const settings = { ...CLOSED, 'topics.rules': rules };
+    const { line } = await named('topic-without-right', { values, settings, isHere: true });
+    expect(line).toContain('"staff.room" from the start');
   });
 });
 
@@ -199,6 +210,7 @@ describe('the running node', () => {
         /^fail tokens\.node test-node refuses the token of alice: the token was revoked → .*emergency status/,
       ),
     ]);
+    await named('token-revoked', { node: server.url, values: { TOKEN: token }, settings: OPEN });
     const { code, out } = await signalbox(['token', '--check', token, '--url', server.url], {
       JWT_SECRET: SECRET,
       ADMIN_TOKEN,

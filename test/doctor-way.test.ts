@@ -11,6 +11,7 @@ import { signalbox } from './harness/process.ts';
 import { startProxy, type ProxyName, type ProxyOptions } from './harness/proxy.ts';
 import { startRelay } from './harness/relay.ts';
 import { startServer, type TestServer } from './harness/server.ts';
+import { named } from './harness/symptoms.ts';
 import { SECRET, tokenOf } from './harness/tokens.ts';
 import { isMissing } from './harness/tools.ts';
 
@@ -82,6 +83,7 @@ describe.skipIf(isMissing('nginx'))('nginx', () => {
         /^fail way\.handshake a proxy drops the headers Upgrade and Connection: .* → nginx: .*proxy_set_header Upgrade/,
       ),
     ]);
+    await named('proxy-without-upgrade', { values: { WS_URL: url } });
   });
 
   test('that sends /ws to the root of the nodes, and that sends it nowhere', async () => {
@@ -124,7 +126,8 @@ describe.skipIf(isMissing('nginx'))('nginx', () => {
   test('whose nodes are gone', async () => {
     const { node, url } = await behind('nginx');
     await node.stop();
-    expect((await found(url))[0]).toMatch(/"nginx" answers 502: it reaches no node that serves/);
+    const { line } = await named('proxy-without-nodes', { values: { WS_URL: url } });
+    expect(line).toContain('"nginx" answers 502');
   });
 
   test('that the node does not trust: it sees the address of the proxy', async () => {
@@ -153,6 +156,7 @@ describe.skipIf(isMissing('nginx'))('nginx', () => {
     expect(fault).toMatch(
       /^fail way\.idle something on the way cut a silent connection after \d\.\d s without a close frame; the node pings every \d+ s, which is too late → .*proxy_read_timeout/,
     );
+    await named('silence-cut', { values: { WS_URL: url, TOKEN: await tokenOf('alice') } });
   });
 });
 
@@ -178,17 +182,18 @@ describe.skipIf(isMissing('haproxy'))('haproxy', () => {
 });
 
 describe('TLS', () => {
-  const way = async (names: readonly string[], days: number, host = 'localhost'): Promise<readonly string[]> => {
+  const to = async (names: readonly string[], days: number, host = 'localhost'): Promise<string> => {
     const node = await startServer();
     const port = await startRelay(node.port, { certificate: certificateFor(names, days) });
-    return found(`wss://${host}:${port}/ws`);
+    return `wss://${host}:${port}/ws`;
   };
+  const way = async (names: readonly string[], days: number, host?: string): Promise<readonly string[]> =>
+    found(await to(names, days, host));
 
   test('self-signed, expired, soon to expire, and of another name', async () => {
     expect((await way(['DNS:localhost'], 90)).join()).toMatch(/fail way\.certificate the certificate is self-signed/);
-    expect((await way(['DNS:localhost'], -10)).join()).toMatch(
-      /fail way\.certificate the certificate expired 10 days ago/,
-    );
+    const { line } = await named('certificate-expired', { values: { WS_URL: await to(['DNS:localhost'], -10) } });
+    expect(line).toContain('expired 10 days ago');
     expect((await way(['DNS:localhost'], 5.5)).join()).toMatch(
       /warn way\.certificate the certificate expires in 5 days/,
     );
@@ -271,17 +276,16 @@ describe('what stands where a node should', () => {
       '<title>400 The plain HTTP request was sent to HTTPS port</title>',
       /port is one of HTTPS.* → wss:/,
     ],
-  ] as const)('%s', async (_, status, headers, body, named) => {
+  ] as const)('%s', async (_, status, headers, body, said) => {
     const url = await something((_request, response) => response.writeHead(status, headers).end(body));
     const [fault = '', ...more] = await found(url);
-    expect(fault).toMatch(named);
+    expect(fault).toMatch(said);
     expect([fault.slice(0, 18), more]).toEqual(['fail way.handshake', []]);
   });
 
   test('nobody, a name that leads nowhere, and one that says nothing', async () => {
-    expect((await found('ws://127.0.0.1:9/ws'))[0]).toMatch(
-      /^fail way\.address nobody answers at port 9 of 127\.0\.0\.1: .*ECONNREFUSED/,
-    );
+    const { line } = await named('nobody-listens', { values: { WS_URL: 'ws://127.0.0.1:9/ws' }, isHere: true });
+    expect(line).toMatch(/nobody answers at port 9 of 127\.0\.0\.1: .*ECONNREFUSED/);
     expect((await found('ws://no-such-host.invalid/ws'))[0]).toMatch(
       /^fail way\.address the name no-such-host\.invalid leads nowhere/,
     );
@@ -298,7 +302,8 @@ describe('what stands where a node should', () => {
           piece.toString('latin1').startsWith('HTTP') ? undefined : 0,
         ),
     });
-    expect((await found(`ws://127.0.0.1:${held}/ws`)).join()).toContain('nothing that the node says comes through');
+    const values = { WS_URL: `ws://127.0.0.1:${held}/ws`, TOKEN: await tokenOf('alice') };
+    await named('messages-held-back', { values, isHere: true });
     const narrow = await startRelay(node.port, { toNode: (piece) => (piece.byteLength > 16_000 ? null : piece) });
     expect((await found(`ws://127.0.0.1:${narrow}/ws`)).join()).toContain(
       'a message of 65536 bytes, which a node takes (websocket.max_message_size), does not pass',

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { signalbox, type Outcome } from './harness/process.ts';
 import { startRedis, type RedisServer } from './harness/redis-server.ts';
+import { named } from './harness/symptoms.ts';
 import { SECRET } from './harness/tokens.ts';
 
 const HOUR = 3_600_000;
@@ -133,10 +134,22 @@ test('a wrong command line is told, and so is a Redis that is not there', async 
   const without = await signalbox(['sessions', 'backup', file('x')], { JWT_SECRET: SECRET });
   expect(without).toMatchObject({ code: 2 });
   expect(without.err).toContain('redis.url');
-  const away = await signalbox(['sessions', 'backup', file('x'), '--set', 'redis.connect_timeout_ms=100'], {
-    REDIS_URL: 'redis://127.0.0.1:1',
-    JWT_SECRET: SECRET,
+  await named('backup-fails', {
+    values: { FILE: file('x') },
+    settings: { 'redis.connect_timeout_ms': '100' },
+    environment: { REDIS_URL: 'redis://127.0.0.1:1' },
   });
-  expect(away).toMatchObject({ code: 1 });
-  expect(away.err).toContain('expected Redis to answer');
+});
+
+test('a backup that was cut when it was copied: what is whole is restored, and the rest is named', async () => {
+  await redis.redis.set(keyOf('good'), JSON.stringify(sessionOf('good', 1_000)), 'PX', HOUR);
+  await redis.redis.set(keyOf('more'), JSON.stringify(sessionOf('more', 1_000)), 'PX', HOUR);
+  expect(await run('backup', file('cut.ndjson'))).toMatchObject({ code: 0 });
+  writeFileSync(file('cut.ndjson'), readFileSync(file('cut.ndjson')).subarray(0, -20));
+  await redis.redis.flushall();
+  const { line } = await named('backup-corrupt', {
+    values: { FILE: file('cut.ndjson') },
+    environment: { REDIS_URL: redis.url },
+  });
+  expect(line).toBe('1 sessions restored, 0 left alone because Redis has a newer one, 1 invalid');
 });

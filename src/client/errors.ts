@@ -17,7 +17,8 @@ type ClientReason =
   | 'handler_failed'
   | 'storage_failed'
   | 'unsupported'
-  | 'user_changed';
+  | 'user_changed'
+  | 'answer_failed';
 
 export type ErrorReason = Reason | ClientReason;
 

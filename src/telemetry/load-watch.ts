@@ -2,7 +2,12 @@
  * How busy the process is: the lag of its event loop, what garbage collection takes, and CPU. In windows of ten seconds to two
  * minutes, so that an answer is about now.
  */
-import { monitorEventLoopDelay, PerformanceObserver, type IntervalHistogram } from 'node:perf_hooks';
+import {
+  monitorEventLoopDelay,
+  performance as loop,
+  PerformanceObserver,
+  type IntervalHistogram,
+} from 'node:perf_hooks';
 
 /** Between two samples of the event loop, in ms. */
 const RESOLUTION_MS = 20;
@@ -15,8 +20,10 @@ export interface LoadFacts {
   readonly window_secs: number;
   readonly loop_lag_ms: { readonly p50: number; readonly p99: number; readonly max: number };
   readonly gc: { readonly count: number; readonly ms: number; readonly longest_ms: number };
-  /** Cores, of which the event loop can use one. */
+  /** Cores, of all threads of the process. */
   readonly cpu: number;
+  /** The part of the time that the event loop worked and did not wait for events: 1 is a node that can do no more. */
+  readonly loop_busy: number;
 }
 
 export class LoadWatch {
@@ -26,6 +33,7 @@ export class LoadWatch {
   });
   private gc = { count: 0, ms: 0, longest_ms: 0 };
   private cpu = process.cpuUsage();
+  private busy = loop.eventLoopUtilization();
   private since = performance.now();
   private before: LoadFacts | null = null;
 
@@ -46,6 +54,7 @@ export class LoadWatch {
     this.delays.reset();
     this.gc = { count: 0, ms: 0, longest_ms: 0 };
     this.cpu = process.cpuUsage();
+    this.busy = loop.eventLoopUtilization();
     this.since = performance.now();
   }
 
@@ -61,6 +70,7 @@ export class LoadWatch {
       loop_lag_ms: { p50: this.lag(50), p99: this.lag(99), max: this.lag(100) },
       gc: { ...this.gc, ms: Math.round(this.gc.ms), longest_ms: Math.round(this.gc.longest_ms) },
       cpu: Math.round(((user + system) / 1_000 / Math.max(1, elapsed)) * 100) / 100,
+      loop_busy: Math.round(loop.eventLoopUtilization(this.busy).utilization * 100) / 100,
     };
   }
 

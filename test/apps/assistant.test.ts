@@ -106,7 +106,10 @@ describe('the assistant', () => {
     const { live, stored } = await follow(late);
     expect(textOf(live)).toBe('one two three four five six');
     expect(stored).toMatchObject([{ content: 'one two three four five six' }]);
-    expect((await late.ask('X-AssistantCurrent', { session })).data.details).toEqual({ answer: null });
+    expect((await late.ask('X-AssistantCurrent', { session })).data.details).toEqual({
+      answer: null,
+      last: { question: 1, attempt: 1, status: 'done', sequence: 2 },
+    });
   });
 
   test('an answer is stopped: what was said stays, says so, and the question can be asked again', async () => {
@@ -132,6 +135,11 @@ describe('the assistant', () => {
     const session = await begin(dan);
     await ask(dan, session, 'one that fails');
     expect((await follow(dan)).live.at(-2)).toMatchObject({ status: 'failed', failure: 'unauthorized' });
+    // Also to a client that was away and has missed it.
+    expect((await dan.ask('X-AssistantCurrent', { session })).data.details).toEqual({
+      answer: null,
+      last: { question: 1, attempt: 1, status: 'failed', failure: 'unauthorized' },
+    });
     await ask(dan, session, 'one that breaks');
     const { stored } = await follow(dan);
     expect(stored.at(-1)).toMatchObject({ content: 'half of ', metadata: { answer: { status: 'failed' } } });
@@ -145,8 +153,16 @@ describe('the assistant', () => {
     const data = { session, content: 'a short one', clientId: 'q1' };
     expect((await eve.ask('X-AssistantAsk', data)).data.details).toMatchObject({ sequence: 1, duplicate: false });
     await follow(eve);
+    // Also while it is answered: the first confirmation may have been lost.
+    const slow = { session, content: 'a slow one', clientId: 'q2' };
+    expect((await eve.ask('X-AssistantAsk', slow)).data.details).toMatchObject({ sequence: 3, duplicate: false });
+    expect((await eve.ask('X-AssistantAsk', slow)).data.details).toMatchObject({ sequence: 3, duplicate: true });
+    await follow(eve);
     expect((await eve.ask('X-AssistantAsk', data)).data.details).toMatchObject({ sequence: 1, duplicate: true });
-    expect((await eve.ask('X-AssistantCurrent', { session })).data.details).toEqual({ answer: null });
+    expect((await eve.ask('X-AssistantCurrent', { session })).data.details).toMatchObject({
+      answer: null,
+      last: { question: 3 },
+    });
   });
 
   test('L-11, L-13: sessions of a user: listed by cursor, changed, closed, deleted and restored; those of others are not there', async () => {

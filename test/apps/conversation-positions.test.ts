@@ -5,8 +5,9 @@ import { recountVerb } from '../../src/apps/conversations/positions/verbs.ts';
 import { openAppNodes } from '../harness/app-nodes.ts';
 import { connect, type Connection } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
-import { POSTGRESQL } from '../harness/postgresql-server.ts';
+import { POSTGRESQL, type PostgresqlServer } from '../harness/postgresql-server.ts';
 import type { TestServer } from '../harness/server.ts';
+import { named } from '../harness/symptoms.ts';
 import { tokenOf } from '../harness/tokens.ts';
 
 interface Shown {
@@ -34,9 +35,11 @@ async function subscribedTo(client: Connection): Promise<readonly string[]> {
 describe.skipIf(POSTGRESQL === null)('positions over two nodes', () => {
   let nodes: readonly [TestServer, TestServer];
   let stop: () => Promise<void>;
+  let postgresql: PostgresqlServer;
+  let database: string;
 
   beforeAll(async () => {
-    ({ nodes, stop } = await openAppNodes(app, { 'apps.conversations.online': 'false' }));
+    ({ nodes, stop, postgresql, url: database } = await openAppNodes(app, { 'apps.conversations.online': 'false' }));
   }, 60_000);
   afterAll(() => stop());
 
@@ -145,6 +148,21 @@ describe.skipIf(POSTGRESQL === null)('positions over two nodes', () => {
     expect(await recountVerb.run(shell)).toBe(0);
     expect(lines.at(-1)).toBe('corrections: 0');
     expect(lines[0]).toMatch(/^conversations: [1-9]/);
+  });
+
+  test('a count that was made wrong by hand is found, and mended, by the verb', async () => {
+    const [ada] = [await open('counting')];
+    const id = await group(ada, ['counted', 'counted-too']);
+    await send(ada, id, 'first');
+    await send(ada, id, 'second');
+    await postgresql.query(
+      `update conversations.conversations set messages = 1 where id = '${id}'`,
+      new URL(database).pathname.slice(1),
+    );
+    // With a variable of its section the verb knows the application.
+    const environment = { SIGNALBOX_APPS_CONVERSATIONS_ONLINE: 'false', DATABASE_URL: database };
+    const { line } = await named('unread-drift', { values: { URL: nodes[0].url }, environment });
+    expect(line).toBe('corrections: 1');
   });
 
   test('a client that loses its place in a conversation hears nothing of it, live or stored', async () => {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { POSTGRESQL, startPostgresql, type PostgresqlServer } from '../harness/postgresql-server.ts';
 import { signalbox, type Outcome } from '../harness/process.ts';
+import { named } from '../harness/symptoms.ts';
 import { SECRET } from '../harness/tokens.ts';
 
 const MODULE = fileURLToPath(new URL('./notes.ts', import.meta.url));
@@ -63,6 +64,16 @@ describe.skipIf(POSTGRESQL === null)('signalbox database', () => {
       );
     },
   );
+
+  test('a recovery that has brought the tables and not what they hold', { timeout: 60_000 }, async () => {
+    const [url, restored] = [await server.database(), await server.database()];
+    expect(await database('migrate', url)).toMatchObject({ code: 0 });
+    const backup = join(folder, 'half');
+    execFileSync(`${POSTGRESQL}/pg_dump`, ['--format=custom', `--file=${backup}`, `--dbname=${url}`]);
+    execFileSync(`${POSTGRESQL}/pg_restore`, ['--section=pre-data', `--dbname=${restored}`, backup]);
+    const settings = { 'apps.modules': MODULE };
+    await named('recovery-not-whole', { settings, environment: { DATABASE_URL: restored } });
+  });
 
   test('a server that is not there is one line without the password, and exit code 1', async () => {
     const { code, err } = await database('status', server.url('missing').replace('postgres@', 'postgres:hunter2@'));

@@ -7,10 +7,12 @@ import type { Finding } from '../../src/doctor/finding.ts';
 import type { App } from '../../src/index.ts';
 import { systemScheduler } from '../../src/telemetry/system-clock.ts';
 import { ADMIN_TOKEN } from '../harness/admin.ts';
+import { connect } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
 import { patient } from '../harness/patient.ts';
 import { POSTGRESQL, startPostgresql, type PostgresqlServer } from '../harness/postgresql-server.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
+import { named } from '../harness/symptoms.ts';
 import { appOf } from '../harness/apps.ts';
 
 const MAKES =
@@ -18,7 +20,16 @@ const MAKES =
 
 function app(): App {
   const migrations = [{ name: '0001-things', sql: MAKES }];
-  return { ...appOf('things', () => ({})), database: { migrations, isNeeded: false } };
+  const storing = appOf('things', (host) => {
+    const { database } = host;
+    if (database === null) throw new Error('expected a database');
+    const handle = async (owner: string) => {
+      await database.sql`insert into things.things (id, owner) values (1, ${owner})`.execute(database.tables());
+      return { owner };
+    };
+    return { frames: { 'X-Thing': host.frame({ schema: (z) => z.string(), handle }) } };
+  });
+  return { ...storing, database: { migrations, isNeeded: false } };
 }
 
 async function wrong({ url }: TestServer): Promise<readonly Finding[]> {
@@ -68,43 +79,51 @@ describe.skipIf(POSTGRESQL === null)('a node with PostgreSQL', () => {
     );
     const [holder, waiter] = [await session(url), await session(url)];
     await holder.query('drop index things.things_of');
-    expect(await eventuallyWrong(node, 'database.migrations', /the index things\.things_of is missing/)).toMatchObject({
-      level: 'warn',
-    });
+    await eventuallyWrong(node, 'database.migrations', /the index things\.things_of is missing/);
+    await named('index-missing', { node: node.url, isHere: true });
     await holder.query('begin; lock table things.things in access exclusive mode');
     const waiting = waiter.query("insert into things.things values (1, 'what alice says')").catch(() => {});
-    const locked = await eventuallyWrong(
-      node,
-      'database.long',
-      /a-test, active, insert\) .* waits for a lock of process \d+/,
-    );
-    expect(locked).toMatchObject({
-      level: 'fail',
-      cure: expect.stringMatching(/^select pg_terminate_backend/) as string,
-    });
-    expect(JSON.stringify(locked)).not.toContain('what alice says');
+    await eventuallyWrong(node, 'database.long', /waits for a lock of process \d+/);
+    const { line, cure } = await named('statements-queue', { node: node.url, isHere: true });
+    expect(line).toMatch(/a-test, active, insert\) .* waits for a lock of process \d+/);
+    expect(cure).toMatch(/^select pg_terminate_backend/);
+    expect(line).not.toContain('what alice says');
     await holder.query('rollback');
     await waiting;
     await postgresql.stop();
-    const away = await eventuallyWrong(
-      node,
-      'database.reachable',
-      /the database \(postgresql\) (?:is away|does not answer)/,
-    );
-    expect(away).toMatchObject({ level: 'fail', cure: expect.stringMatching(/start PostgreSQL/) as string });
+    // A client that stores something makes the node notice it; a look of doctor alone says it in other words.
+    const client = await connect(node.port, { user: 'ada' });
+    expect(await client.ask('X-Thing', 'mine')).toMatchObject({ type: 'Error' });
+    await eventuallyWrong(node, 'database.reachable', /the database \(postgresql\) is away/);
+    expect((await named('database-away', { node: node.url })).cure).toContain('start PostgreSQL');
     await postgresql.start();
+  });
+
+  test('every connection of the pool waits for a lock, and others wait for a connection', async () => {
+    const [node, url] = await start({
+      'database.migrate': 'true',
+      'database.pool_max': '2',
+      'database.connect_timeout_ms': '500',
+    });
+    const holder = await session(url);
+    await holder.query('begin; lock table things.things in access exclusive mode');
+    const clients = await Promise.all(['ada', 'bob', 'eve'].map((user) => connect(node.port, { user })));
+    for (const client of clients) client.send('X-Thing', 'mine');
+    await eventuallyWrong(node, 'database.pool', /became free/);
+    const { cure } = await named('pool-exhausted', { node: node.url });
+    expect(cure).toContain('database.pool_max');
+    await holder.query('rollback');
   });
 
   test('its tables are missing', async () => {
     const [node] = await start({});
-    expect(await wrong(node)).toEqual(
-      expect.arrayContaining([
-        expect.objectContaining({ check: 'database.reachable', cure: './signalbox database migrate' }),
-        expect.objectContaining({
-          check: 'database.migrations',
-          says: expect.stringContaining('things/0001-things is pending') as string,
-        }),
-      ]),
+    expect(await wrong(node)).toContainEqual(
+      expect.objectContaining({ check: 'database.reachable', cure: './signalbox database migrate' }),
     );
+    const { line, cure } = await named('relation-missing', { node: node.url });
+    expect([line, cure]).toEqual([
+      expect.stringContaining('things/0001-things is pending') as string,
+      './signalbox database migrate',
+    ]);
   });
 });

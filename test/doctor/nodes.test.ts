@@ -18,6 +18,7 @@ import { eventually } from '../harness/deadline.ts';
 import { findingsOf, patient } from '../harness/patient.ts';
 import { startRedis } from '../harness/redis-server.ts';
 import { startServer, unexpectedEnd, type TestServer } from '../harness/server.ts';
+import { named } from '../harness/symptoms.ts';
 
 const saying = (level: string, says: RegExp): object => ({ level, says: expect.stringMatching(says) as string });
 
@@ -63,6 +64,7 @@ describe('two nodes', () => {
       ]),
     );
     expect(findings).toHaveLength(3);
+    await named('nodes-differ', { node: url, isHere: true });
     expect(JSON.stringify(findings)).not.toMatch(/a{40}|b{40}/);
   });
 
@@ -94,7 +96,7 @@ describe('two nodes', () => {
   test('one of which is full, and one of which hangs', async () => {
     const [a, b] = await two({ 'websocket.max_connections': '1' });
     await connect(a.port, { user: 'alice' });
-    expect(await findingsOf(nodesBalance, { url: a.url })).toMatchObject([saying('fail', /^a: 1 of 1 connections/)]);
+    await named('server-full', { node: a.url });
     // It lives by its lease, and answers nothing any more.
     b.running.storage.views?.start('nobody', () => ({ status: 503, body: null }));
     await b.running.storage.bus.members();
@@ -132,6 +134,7 @@ describe('what is no node', () => {
     expect(findings.filter(({ level }) => level === 'fail')).toMatchObject([
       { check: 'nodes.reached', ...saying('fail', /refuses the admin token: 401 token_invalid/) },
     ]);
+    await named('admin-refused', { node: url, environment: { ADMIN_TOKEN: 'a wrong token' } });
   });
 });
 

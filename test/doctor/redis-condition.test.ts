@@ -9,6 +9,7 @@ import { signalbox, startProcess } from '../harness/process.ts';
 import { startRedis, type RedisServer } from '../harness/redis-server.ts';
 import { startServer, type TestServer } from '../harness/server.ts';
 import { SlowWay } from '../harness/slow-way.ts';
+import { named } from '../harness/symptoms.ts';
 
 /** Time-outs as short as a busy machine allows. */
 const SETTINGS = {
@@ -135,7 +136,7 @@ describe('while nodes run', () => {
     expect((await node.get('/health/ready')).status).toBe(200);
     const samples = (await node.samples('signalbox_redis_trouble')) as unknown as { trouble: string; value: number }[];
     expect(samples).toContainEqual({ trouble: 'slow', value: 1 });
-    expect(await byNode(node)).toMatchObject([{ level: 'warn', says: expect.stringMatching(/slow/) as string }]);
+    await named('redis-slow', { node: node.url });
     way.delayMs = 0;
     await eventually(async () => (await health(node))['status'] === 'healthy', 'it to be healthy again');
   });
@@ -163,23 +164,16 @@ describe('before a start, from this machine', () => {
     const withPassword = (password: string): string =>
       `redis://:${encodeURIComponent(password)}@127.0.0.1:${redis.port}`;
     expect(await fault(redis, withPassword('the right one'))).toMatchObject({ level: 'ok' });
-    const wrong = await fault(redis, withPassword('the wrong one'));
-    expect(wrong).toMatchObject({ level: 'fail', says: expect.stringMatching(/refuses user or password/) as string });
+    const wrong = await named('redis-password', { environment: { REDIS_URL: withPassword('the wrong one') } });
     expect(JSON.stringify(wrong)).not.toContain('the wrong one');
     await redis.kill();
-    expect(await fault(redis)).toMatchObject({
-      level: 'fail',
-      says: expect.stringMatching(/nobody listens/) as string,
-    });
+    await named('redis-refused', { environment: { REDIS_URL: redis.url } });
   });
 
   test('stopped', async () => {
     const redis = await startRedis();
     redis.pause();
-    expect(await fault(redis)).toMatchObject({
-      level: 'fail',
-      says: expect.stringMatching(/does not answer/) as string,
-    });
+    await named('redis-silent', { environment: { REDIS_URL: redis.url } });
     redis.resume();
   });
 });

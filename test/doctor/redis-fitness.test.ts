@@ -9,6 +9,7 @@ import { eventually } from '../harness/deadline.ts';
 import { findingsOf } from '../harness/patient.ts';
 import { startCluster, startRedis, startReplica, type RedisServer } from '../harness/redis-server.ts';
 import { startServer } from '../harness/server.ts';
+import { named } from '../harness/symptoms.ts';
 
 async function of(check: Check, redis: RedisServer, more: Readonly<Record<string, string>> = {}): Promise<Finding> {
   const [finding] = await findingsOf(check, { settings: { 'redis.url': redis.url, ...more } });
@@ -24,7 +25,7 @@ describe('from this machine', () => {
     expect(await of(redisVersion, redis)).toMatchObject({ level: 'ok' });
     expect(await of(redisEviction, redis)).toMatchObject({ level: 'ok' });
     expect(await of(redisMemory, redis)).toMatchObject(saying('warn', /no maxmemory/));
-    expect(await of(redisPersistence, redis)).toMatchObject(saying('warn', /no replica and appendonly is off/));
+    await named('sessions-lost', { settings: { 'redis.url': redis.url } });
     await redis.redis.config('SET', 'maxmemory', '1gb');
     expect(await of(redisMemory, redis)).toMatchObject(saying('ok', /of 1024 MiB used/));
     await redis.redis.config('SET', 'appendonly', 'yes');
@@ -34,12 +35,10 @@ describe('from this machine', () => {
   test('another policy, memory that runs short, replicas that are missing', async () => {
     const redis = await startRedis(['--maxmemory', '1gb']);
     await redis.redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    expect(await of(redisEviction, redis)).toMatchObject({
-      ...saying('fail', /got allkeys-lru/),
-      cure: expect.stringMatching(/^redis-cli CONFIG SET maxmemory-policy noeviction/) as string,
-    });
+    const evicting = await named('keys-vanish', { settings: { 'redis.url': redis.url }, isHere: true });
+    expect(evicting.cure).toMatch(/^redis-cli CONFIG SET maxmemory-policy noeviction/);
     await redis.redis.config('SET', 'maxmemory', '1');
-    expect(await of(redisMemory, redis)).toMatchObject(saying('fail', /nothing can be stored/));
+    await named('redis-full', { settings: { 'redis.url': redis.url } });
     expect(await of(redisPersistence, redis, { 'redis.wait_replicas': '1' })).toMatchObject(
       saying('fail', /wants 1 replicas, Redis has 0/),
     );
@@ -93,4 +92,5 @@ test('nodes under another prefix, and in another database, are named', async () 
       expect.objectContaining(saying('warn', /^1 nodes are on this Redis under prefix signalbox, database 3/)),
     ]),
   );
+  await named('two-halves', { node: a.url, settings: { 'redis.url': redis.url }, isHere: true });
 });

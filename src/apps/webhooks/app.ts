@@ -110,8 +110,8 @@ function healthOf(given: Settings, questions: Questions, telling: Telling | null
   const { events, bytes } = telling.queue.size();
   if (events > FULL_PART * given.queue_events || bytes > FULL_PART * given.queue_bytes)
     return { status: 'degraded', detail: `${events} events wait for the backend: the oldest will give way` };
-  const { failuresInRow } = telling.delivery;
-  return failuresInRow > 1
-    ? { status: 'degraded', detail: `the backend takes no events: ${failuresInRow} attempts in a row failed` }
-    : { status: 'healthy' };
+  const { failuresInRow, lastFailure } = telling.delivery;
+  if (failuresInRow <= 1) return { status: 'healthy' };
+  const detail = `the backend takes no events: ${failuresInRow} attempts in a row failed, the last one ${lastFailure}`;
+  return { status: 'degraded', detail };
 }

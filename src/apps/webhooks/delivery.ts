@@ -59,6 +59,7 @@ export class Delivery {
   private readonly told: DeliveryTold;
   private limit: number;
   private failures = 0;
+  private failure = '';
   private attemptsAlone = 0;
   private waiting: Timer | null = null;
   private running: Promise<void> | null = null;
@@ -76,6 +77,11 @@ export class Delivery {
   /** Failures in a row. */
   get failuresInRow(): number {
     return this.failures;
+  }
+
+  /** What the last failure was: `failed: status 401`, `away: ECONNREFUSED`. */
+  get lastFailure(): string {
+    return this.failure;
   }
 
   /** There is something in the queue. Does nothing while it delivers, or waits before the next attempt. */
@@ -151,6 +157,7 @@ export class Delivery {
       return 0;
     }
     this.failures += 1;
+    this.failure = reasonOf(sent);
     // Is it one of them, or are they too many for the time?
     const mayBeTheEvents = sent.kind === 'failed' || (sent.kind === 'away' && sent.isLate);
     if (this.failures >= PATIENCE && mayBeTheEvents) this.limit = 1;

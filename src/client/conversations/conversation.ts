@@ -4,7 +4,7 @@ import type { Client } from '../client.ts';
 import type { ConnectionState } from '../connection-state.ts';
 import { isSignalboxError, type SignalboxError } from '../errors.ts';
 import type { Item, Message } from '../items.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox, type SendPort } from './outbox.ts';
 import { Positions } from './positions.ts';
 import { pageBefore, pagesDownTo, readMembers, readPositions } from './reading.ts';
 import { Messages, type ChatMessage } from './snapshot.ts';
@@ -102,6 +102,11 @@ export class OpenConversation extends Store<ConversationSnapshot> implements Con
     this.#ownTyping.stops();
     this.#timeline.me ||= userOf(this.#client);
     return this.#outbox.send(typeof body === 'string' ? { type: 'text', content: body } : { type: 'text', ...body });
+  }
+
+  /** Another way for messages than the topic. */
+  sendBy(port: SendPort): void {
+    this.#outbox.sendPort = port;
   }
 
   retry(key: string): boolean {

@@ -1,7 +1,8 @@
 /** `signalbox/client/conversations`: the application conversations, as stores. docs/client.md, "Conversations"; the server's side: docs/conversations.md. */
 import type { Client } from '../client.ts';
-import { OpenConversation, type Conversation } from './conversation.ts';
+import type { Conversation } from './conversation.ts';
 import { OwnConversations, type ConversationList } from './list.ts';
+import { openConversation, shared } from './shared.ts';
 import type { ConversationFacts } from './wire.ts';
 
 export type { Conversation, ConversationSnapshot } from './conversation.ts';
@@ -25,17 +26,10 @@ export interface Conversations {
 }
 
 export function conversations(client: Client): Conversations {
-  const shared = <T>(key: string, make: () => T): T => {
-    const known = client.shared.get(key) as T | undefined;
-    if (known !== undefined) return known;
-    const made = make();
-    client.shared.set(key, made);
-    return made;
-  };
-  const list = (): OwnConversations => shared('conversations', () => new OwnConversations(client));
+  const list = (): OwnConversations => shared(client, 'conversations', () => new OwnConversations(client));
   return {
     list,
-    open: (id) => shared(`conversation ${id}`, () => new OpenConversation(client, id)),
+    open: (id) => openConversation(client, id),
     create: async (what) => {
       const made = (await client.request('X-ConversationCreate', what)) as Awaited<ReturnType<Conversations['create']>>;
       // Others are told by a message; on this device the page is to show it at once.

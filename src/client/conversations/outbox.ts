@@ -1,10 +1,17 @@
-/** Messages that are sent wait in the client's own queue: it keeps the order, survives breaks, and with a storage also the page. */
+/**
+ * Messages that are sent. They wait in the client's own queue, which keeps the order, survives breaks, and with a storage also the
+ * page; an application may have another way for those of its conversations.
+ */
 import type { Client } from '../client.ts';
 import { isSignalboxError, SignalboxError } from '../errors.ts';
 import type { Timeline } from './timeline.ts';
 import type { MessageBody } from './wire.ts';
 
+/** Sends a message under its key. @returns its place */
+export type SendPort = (body: MessageBody, key: string) => Promise<{ readonly sequence?: number | undefined }>;
+
 export class Outbox {
+  sendPort: SendPort;
   readonly #client: Client;
   readonly #topic: string;
   readonly #timeline: Timeline;
@@ -15,6 +22,7 @@ export class Outbox {
     this.#topic = topic;
     this.#timeline = timeline;
     this.#changed = changed;
+    this.sendPort = (body, key) => client.topic<MessageBody>(topic).publish(body, { key });
   }
 
   send(body: MessageBody): string {
@@ -58,13 +66,10 @@ export class Outbox {
   }
 
   #publish(key: string, body: MessageBody): void {
-    this.#client
-      .topic<MessageBody>(this.#topic)
-      .publish(body, { key })
-      .then(
-        ({ sequence = 0 }) => this.#confirmed(key, sequence),
-        (error: unknown) => this.#failed(key, error),
-      );
+    this.sendPort(body, key).then(
+      ({ sequence = 0 }) => this.#confirmed(key, sequence),
+      (error: unknown) => this.#failed(key, error),
+    );
   }
 
   #confirmed(key: string, sequence: number): void {

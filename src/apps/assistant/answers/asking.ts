@@ -5,7 +5,15 @@ import { closedProblem, findSession } from '../sessions/sessions.ts';
 import type { SessionRow } from '../tables.ts';
 import type { Answering } from './answering.ts';
 import { promptOf } from './prompt.ts';
-import { beginAttempt, lastQuestion, runningAttempt, spentBy, type AnswerKey } from './records.ts';
+import {
+  beginAttempt,
+  lastQuestion,
+  newestAttempt,
+  runningAttempt,
+  spentBy,
+  type AnswerKey,
+  type Ended,
+} from './records.ts';
 
 export interface AskInput {
   readonly session: string;
@@ -39,11 +47,8 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   const row = await findSession(ports, asker, id);
   if (row === null) return unknownSession(ports);
   const running = await runningAttempt(ports.database, { tenant, session: id });
-  // The answer to the same message was lost on its way to the user.
-  const before = running === null ? null : await askedBefore(ports, asker, running, clientId);
-  if (before !== null) return before;
-  const refused =
-    closedProblem(ports, row) ?? (await spentProblem(ports, asker)) ?? (running === null ? null : busy(ports));
+  if (running !== null) return (await sameQuestion(ports, asker, running, clientId)) ?? busy(ports);
+  const refused = closedProblem(ports, row) ?? (await spentProblem(ports, asker));
   if (refused !== null) return refused;
   const sent = await conversations.send({
     tenant,
@@ -90,18 +95,38 @@ export async function stopAnswer(
   return { wasRunning: running !== null };
 }
 
+export interface Current {
+  /** The one under way. */
+  readonly answer: Omit<Attempt, 'session'> | null;
+  /** How the newest one has ended, where none is under way. */
+  readonly last?: {
+    readonly question: number;
+    readonly attempt: number;
+    readonly status: Ended['status'];
+    readonly failure?: string;
+    readonly sequence?: number;
+  };
+}
+
 /** What is being answered, and the text so far to all who follow the session. */
 export async function current(
   ports: Ports,
   answering: Answering,
   asker: Asker,
-  id: string,
-): Promise<{ readonly answer: Omit<Attempt, 'session'> | null } | Refusal> {
-  if ((await findSession(ports, asker, id)) === null) return unknownSession(ports);
-  const running = await runningAttempt(ports.database, { tenant: asker.tenant, session: id });
-  if (running === null) return { answer: null };
-  answering.wish('whole', running);
-  return { answer: { question: running.question, attempt: running.attempt } };
+  session: string,
+): Promise<Current | Refusal> {
+  if ((await findSession(ports, asker, session)) === null) return unknownSession(ports);
+  const { tenant } = asker;
+  const newest = await newestAttempt(ports.database, { tenant, session });
+  if (newest === null) return { answer: null };
+  const { question, attempt, status, failure, message } = newest;
+  if (status === 'running') {
+    answering.wish('whole', { tenant, session });
+    return { answer: { question, attempt } };
+  }
+  const why = failure === null ? {} : { failure };
+  const place = message === null ? {} : { sequence: message };
+  return { answer: null, last: { question, attempt, status, ...why, ...place } };
 }
 
 /** @returns `null` where it has one already */
@@ -123,19 +148,21 @@ async function answer(
   return key;
 }
 
-/** @returns `null` where the question that is being answered is another one */
-async function askedBefore(
-  { host, conversations }: Ports,
+/** The question that is being answered, asked again by a client that has not heard of it. @returns `null` where it is another one */
+async function sameQuestion(
+  { conversations, host }: Pick<Ports, 'conversations' | 'host'>,
   { tenant, user }: Asker,
   { session, question }: AnswerKey,
   clientId: string | undefined,
 ): Promise<Asked | null> {
   if (clientId === undefined) return null;
-  const place = { conversation: session, after: question - 1, before: question + 1, limit: 1 };
-  const page = await conversations.messages({ tenant, user }, place);
-  const [message] = host.isRefusal(page) ? [] : page.messages;
-  if (message?.clientId !== clientId) return null;
-  return { session, sequence: question, timestamp: message.timestamp, duplicate: true };
+  const page = await conversations.messages(
+    { tenant, user },
+    { conversation: session, before: question + 1, limit: 1 },
+  );
+  const asked = host.isRefusal(page) ? undefined : page.messages[0];
+  if (asked?.sequence !== question || asked.clientId !== clientId) return null;
+  return { session, sequence: question, timestamp: asked.timestamp, duplicate: true };
 }
 
 function busy({ host }: Pick<Ports, 'host'>): Refusal {

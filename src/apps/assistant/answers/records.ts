@@ -148,18 +148,20 @@ export async function runningAttempt(
   return row ?? null;
 }
 
-export interface LatestAnswer extends Pick<AnswerKey, 'question' | 'attempt'> {
+export interface NewestAttempt {
+  readonly question: number;
+  readonly attempt: number;
   readonly status: AnswerStatus;
   readonly failure: string | null;
-  /** Sequence of the message that answers; `null` where nothing was said. */
+  /** Sequence of the message that answers. */
   readonly message: number | null;
 }
 
-/** The last attempt at the last question. */
-export async function latestAnswer(
+/** The newest of a session, under way or ended; `null` where nothing was asked. */
+export async function newestAttempt(
   database: Database,
   { tenant, session }: Pick<AnswerKey, 'tenant' | 'session'>,
-): Promise<LatestAnswer | null> {
+): Promise<NewestAttempt | null> {
   const row = await database
     .tables<Tables>()
     .selectFrom('answers')

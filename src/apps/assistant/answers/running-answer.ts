@@ -113,7 +113,9 @@ export class RunningAnswer {
     const { status, failure, usage = NOTHING, ending } = ended;
     const text = this.text.whole;
     const message =
-      text.trim() === '' || status === 'interrupted' ? undefined : await this.store(text, { status, ending, usage });
+      text.trim() === '' || status === 'interrupted'
+        ? undefined
+        : await this.store(text, { status, failure, ending, usage });
     const isFirst = await endAttempt(database, this.key, { ...ended, message }, host.clock.now());
     if (!isFirst) return;
     this.ports.news.tell(this.key);
@@ -133,9 +135,10 @@ export class RunningAnswer {
     content: string,
     {
       status,
+      failure,
       ending,
       usage,
-    }: { readonly status: Ended['status']; readonly ending: Ending | undefined; readonly usage: Usage },
+    }: Pick<Ended, 'status' | 'failure'> & { readonly ending: Ending | undefined; readonly usage: Usage },
   ): Promise<number> {
     const { conversations, settings, host } = this.ports;
     const { tenant, session, question, attempt } = this.key;
@@ -143,6 +146,7 @@ export class RunningAnswer {
       question,
       attempt,
       status,
+      ...(failure !== undefined && { failure }),
       ...(ending !== undefined && { ending }),
       model: settings.model,
       inputTokens: usage.inputTokens,

@@ -5,7 +5,7 @@ import type { AppRoute, Zod } from '../../app.ts';
 import type { Host } from '../../host-api.ts';
 import type { Answering } from '../answers/answering.ts';
 import { ask, askAgain, stopAnswer } from '../answers/asking.ts';
-import { latestAnswer, type LatestAnswer } from '../answers/records.ts';
+import { newestAttempt, type NewestAttempt } from '../answers/records.ts';
 import type { MessagePage } from '../../conversations/public.ts';
 import { unknownSession, type Asker, type Ports } from '../ports.ts';
 import { findSession } from '../sessions/sessions.ts';
@@ -152,7 +152,7 @@ async function readPage(ports: Ports, asker: Asker, session: string, query: Page
 }
 
 interface Found extends Pick<MessagePage, 'messages' | 'hasMore' | 'total'> {
-  readonly answer: LatestAnswer | null;
+  readonly answer: NewestAttempt | null;
 }
 
 /**
@@ -198,7 +198,7 @@ async function pageOf(
   const { tenant, user } = asker;
   if ((await findSession(ports, asker, session)) === null) return unknownSession(ports);
   // The answer first: when it has ended, its message is on the page.
-  const answer = await latestAnswer(database, { tenant, session });
+  const answer = await newestAttempt(database, { tenant, session });
   const found = await conversations.messages({ tenant, user }, { conversation: session, ...asked });
   if (host.isRefusal(found)) return found.reason === 'not_found' ? unknownSession(ports) : found;
   return { ...found, answer };

@@ -1,5 +1,5 @@
 /** Where a client stands in a session: behind which message, and which end of an answer it knows. Pure. */
-import type { LatestAnswer } from '../answers/records.ts';
+import type { NewestAttempt } from '../answers/records.ts';
 
 export interface Place {
   readonly sequence: number;
@@ -22,6 +22,6 @@ export function placeOf({ sequence, known }: Place): string {
 }
 
 /** The attempt that has ended last, without a message that would tell of it. */
-export function endedOf(answer: LatestAnswer | null): string {
+export function endedOf(answer: NewestAttempt | null): string {
   return answer === null || answer.status === 'running' ? NONE : `${answer.question}.${answer.attempt}`;
 }

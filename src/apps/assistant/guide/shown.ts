@@ -1,7 +1,7 @@
 /** Sessions, messages and answers as clients of the guide know them: names with underscores, times in ISO 8601. Pure. */
 import type { JsonValue } from '../../../protocol/frames.ts';
 import type { MessagePage } from '../../conversations/public.ts';
-import { correlationOf, type LatestAnswer } from '../answers/records.ts';
+import { correlationOf, type NewestAttempt } from '../answers/records.ts';
 import { ASSISTANT } from '../ports.ts';
 import type { SessionView } from '../sessions/view.ts';
 
@@ -79,7 +79,7 @@ function metadataOf({ answer, ...own }: Readonly<Record<string, JsonValue>>, ses
 }
 
 /** What became of the last question. */
-export function shownAnswer(session: string, answer: LatestAnswer | null): JsonValue {
+export function shownAnswer(session: string, answer: NewestAttempt | null): JsonValue {
   if (answer === null) return null;
   const { question, attempt, status, failure, message } = answer;
   return {
