@@ -16,16 +16,29 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { UsageError } from '../../src/cli/command.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
+import { FileLock } from '../../src/telemetry/file-lock.ts';
 import { connect } from '../harness/client.ts';
 import { pgliteFolder } from '../harness/pglite-folder.ts';
 import { POSTGRESQL, startPostgresql, type PostgresqlServer } from '../harness/postgresql-server.ts';
-import { signalbox, startProcess, type Outcome, type ServerProcess } from '../harness/process.ts';
+import { startProcess, type Environment, type Outcome, type ServerProcess } from '../harness/process.ts';
+import { verbHere } from '../harness/verb-here.ts';
 
 vi.setConfig({ testTimeout: 90_000 });
 
 const MODULE = fileURLToPath(new URL('./notes.ts', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'signalbox-backup-'));
 afterAll(() => rmSync(root, { recursive: true }));
+
+/** As the command line has it: what is thrown is a line, and an exit code. */
+function verbOf(words: readonly string[], environment: Environment = {}): Promise<Outcome> {
+  return verbHere(words, environment).catch((error: unknown) => ({
+    code: error instanceof UsageError || error instanceof ConfigError ? 2 : 1,
+    out: '',
+    err: String(error),
+  }));
+}
 
 let folders = 0;
 function newFolder(): string {
@@ -44,7 +57,7 @@ describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
 
   const nameOf = (url: string): string => new URL(url).pathname.slice(1);
   const verb = (url: string, words: readonly string[], more: Record<string, string> = {}): Promise<Outcome> =>
-    signalbox(['database', ...words, '--set', `apps.modules=${MODULE}`], {
+    verbOf(['database', ...words, '--set', `apps.modules=${MODULE}`], {
       DATABASE_URL: url,
       PATH: `${POSTGRESQL}:${process.env['PATH'] ?? ''}`,
       ...more,
@@ -94,7 +107,7 @@ describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
     expect(await verb(url, ['check'])).toMatchObject({ code: 0 });
 
     // The data of before was kept, and comes back as well.
-    const [kept = ''] = archivesIn(folder).filter((name) => name.startsWith('before-restore'));
+    const kept = archivesIn(folder).find((name) => name.startsWith('before-restore')) ?? '';
     expect(restored.out).toContain(`${join(folder, kept)} has what was there before`);
     expect(await verb(url, ['restore', join(folder, kept)])).toMatchObject({ code: 0 });
     expect(await notes(url)).toEqual(spoilt);
@@ -232,15 +245,17 @@ describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
 
   test('L-33: a restore waits for nodes to be stopped, and then clients go on: they hear that another history begins, and messages have places again', async () => {
     const url = await server.database();
-    const sets = ['database.migrate=true', 'apps.conversations.online=false'].flatMap((it) => ['--set', it]);
+    const file = join(root, 'signalbox.toml');
+    writeFileSync(file, '[database]\nmigrate = true\n[apps.conversations]\nonline = false\n');
+    const sets = ['--config', file];
     const environment = { DATABASE_URL: url, PATH: `${POSTGRESQL}:${process.env['PATH'] ?? ''}` };
     const start = async (): Promise<ServerProcess> => {
       const node = await startProcess(sets, environment);
       onTestFinished(() => node.signal('SIGKILL'));
       return node;
     };
-    const verbOf = (...words: readonly string[]): Promise<Outcome> =>
-      signalbox(['database', ...words, ...sets], environment);
+    const database = (...words: readonly string[]): Promise<Outcome> =>
+      verbOf(['database', ...words, ...sets], environment);
     const first = await start();
     const ada = await connect(first.port, { user: 'ada' });
     const { data } = await ada.ask('X-ConversationCreate', { kind: 'private', with: 'bob' });
@@ -250,17 +265,17 @@ describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
     await send(ada, 'one');
     const folder = newFolder();
     // Beside a node that runs.
-    expect(await verbOf('backup', folder)).toMatchObject({ code: 0 });
+    expect(await database('backup', folder)).toMatchObject({ code: 0 });
     await send(ada, 'two, which the backup lacks');
     const [last] = await ada.take(2).then((frames) => frames.slice(-1));
     const position = { epoch: last?.data.epoch, sequence: last?.data.sequence };
     const [archive = ''] = archivesIn(folder);
-    expect(await verbOf('restore', join(folder, archive))).toMatchObject({
+    expect(await database('restore', join(folder, archive))).toMatchObject({
       code: 1,
       err: expect.stringContaining('expected no node at this database, got signalbox-test-node') as string,
     });
     expect(await first.end()).toBe(0);
-    expect(await verbOf('restore', join(folder, archive))).toMatchObject({ code: 0 });
+    expect(await database('restore', join(folder, archive))).toMatchObject({ code: 0 });
 
     const second = await start();
     const again = await connect(second.port, { user: 'ada' });
@@ -269,7 +284,7 @@ describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
     again.send('Unsubscribe', { topics: [topic] }, { id: 'u' });
     await again.status('unsubscribed');
     again.send('Subscribe', { topics: [{ topic, from: position }] }, { id: 's' });
-    expect(await again.next('Gap')).toMatchObject({ data: { topic } });
+    expect(await again.status('subscribed')).toMatchObject({ recovery: { [topic]: { recovered: false } } });
     const answer = await send(again, 'another second one');
     expect(answer.data.details).toMatchObject({ sequence: 2 });
     const page = await again.ask('X-ConversationMessages', { conversation });
@@ -283,7 +298,7 @@ describe('PGlite', () => {
   test('L-32, L-33: a folder is backed up and comes back; a corrupt archive, and a node that runs, change nothing', async () => {
     const folder = await pgliteFolder();
     const verb = (...words: readonly string[]): Promise<Outcome> =>
-      signalbox(['database', ...words, '--set', `apps.modules=${MODULE}`, '--set', `database.folder=${folder}`]);
+      verbOf(['database', ...words, '--set', `apps.modules=${MODULE}`, '--set', `database.folder=${folder}`]);
     expect(await verb('migrate')).toMatchObject({ code: 0 });
     const backups = newFolder();
     expect(await verb('backup', backups)).toMatchObject({ code: 0 });
@@ -305,10 +320,8 @@ describe('PGlite', () => {
     expect(await verb('restore', path)).toMatchObject({ code: 1, err: expect.stringContaining('corrupt') as string });
     expect(readdirSync(folder)).toEqual(there);
     expect(await verb('check')).toMatchObject({ code: 0 });
-    writeFileSync(
-      join(folder, 'signalbox.lock'),
-      `${process.pid} ${readFileSync('/proc/self/stat', 'utf8').split(') ').pop()?.split(' ')[19] ?? ''}`,
-    );
+    const node = FileLock.take(join(folder, 'signalbox.lock'), 'as a node has it');
+    onTestFinished(() => node.release());
     expect(await verb('backup', backups)).toMatchObject({
       code: 1,
       err: expect.stringContaining('stop the node') as string,

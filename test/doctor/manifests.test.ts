@@ -57,7 +57,7 @@ test.each([
   ]);
 });
 
-test('pods that are ended for memory: the limit is lower than what the configuration allows', async () => {
+test('L-31: pods that are ended for memory: the limit is lower than what the configuration allows', async () => {
   const DIR = spoiled([['memory: 1Gi', 'memory: 512Mi']]);
   const { line } = await named('container-memory', { values: { DIR }, settings: SETTINGS });
   expect(line).toMatch(/a memory limit of 512Mi, \d+ MiB are needed/);

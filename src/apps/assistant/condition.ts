@@ -57,8 +57,10 @@ export class Condition {
     const since = this.clock.elapsed() - WINDOW_MS;
     const lately = this.seen.filter(({ at }) => at >= since);
     const failure = lately.at(-1)?.failure ?? null;
-    if (state !== 'closed') return degraded(`the provider ${name} does not answer${failure === null ? '' : `: ${failure}`}`);
-    if (failure !== null) return degraded(`the provider ${name} ${SAYS[failure] ?? `has not answered the last question: ${failure}`}`);
+    if (state !== 'closed')
+      return degraded(`the provider ${name} does not answer${failure === null ? '' : `: ${failure}`}`);
+    if (failure !== null)
+      return degraded(`the provider ${name} ${SAYS[failure] ?? `has not answered the last question: ${failure}`}`);
     const slow = lately.filter(({ seconds }) => seconds > SLOW_SECS).length;
     if (slow >= SLOW.least && slow >= SLOW.share * lately.length)
       return degraded(

@@ -6,7 +6,7 @@ type Program = 'pg_dump' | 'pg_restore' | 'psql';
 
 export interface Running {
   readonly child: ChildProcess;
-  /** @throws Error with the last line that it has said */
+  /** @throws Error with the last error that it has said */
   readonly ended: Promise<void>;
 }
 
@@ -51,8 +51,10 @@ export function start(
     child.once('error', (error) => reject(problemOf(program, error)));
     child.once('close', (code, signal) => {
       if (code === 0) return resolve();
-      const [last = ''] = said.trim().split('\n').slice(-1);
-      reject(new Error(`${program} ended with ${code ?? signal ?? 'nothing'}: ${last || 'it says no more'}`));
+      const lines = said.trim().split('\n');
+      // Behind the error there may be where it was.
+      const why = lines.findLast((line) => /\b(?:ERROR|FATAL|error):/.test(line)) ?? lines.at(-1);
+      reject(new Error(`${program} ended with ${code ?? signal ?? 'nothing'}: ${why || 'it says no more'}`));
     });
   });
   // Looked at in its turn: until then it is no rejection that nobody handles.
