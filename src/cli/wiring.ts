@@ -18,6 +18,7 @@ import { Operations } from '../node/operations.ts';
 import type { Route } from '../node/route.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
+import { Scrapes } from '../telemetry/scrapes.ts';
 import { processUsage } from '../telemetry/process-usage.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
 import { comparedSecrets } from './authentication.ts';
@@ -72,8 +73,10 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const { config, onEnd, apps = [], isWorker = false } = setup;
   const name = nodeName(config);
   const logs = new LogFactory(parseLevels(config.logging.level), config.logging.format, { node: name });
-  const ephemeral = apps.flatMap(({ app }) => app.ephemeral ?? []);
-  const storage = await buildStorage(config, name, logs, ephemeral);
+  const storage = await buildStorage(config, name, logs, {
+    ephemeral: apps.flatMap(({ app }) => app.ephemeral ?? []),
+    hasQueues: apps.some(({ app }) => app.queues !== undefined),
+  });
   const { bus } = storage;
   const keepsPresence = apps.some(({ app }) => app.presence === true);
   const frameHandlers = new Map<string, FrameHandler>();
@@ -107,7 +110,8 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     () => database,
     socketIo,
   );
-  const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
+  const scrapes = new Scrapes(clock);
+  const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics, scrapes) : [];
   const facts = {
     config,
     loaded: apps,
@@ -115,6 +119,9 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     storage,
     load,
     gauges,
+    logs,
+    // Those of workers are asked for by their parent.
+    scrapes: isWorker ? null : scrapes,
     apps: () => running,
     database: () => database,
   };
@@ -150,7 +157,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const taken = [...own, ...metricRoutes, ...admin];
   const { shared } = storage;
   database = await openNodeDatabase(config, name, apps, logs).catch(letGo);
-  queues = await openQueues(config, apps, logs).catch(letGo);
+  queues = await openQueues(config, apps, storage.queues, logs).catch(letGo);
   const setOfApps = {
     config,
     apps,

@@ -72,6 +72,10 @@ export const COMMANDS = {
   broadcast: z.strictObject({ type: z.literal('SystemNotification'), data: NOTIFICATION }),
   disconnect: z.strictObject({ connection_id: connectionId, reconnect }),
   disconnect_user: z.strictObject({ user, tenant, reconnect }),
+  disconnect_tenant: z.strictObject({
+    tenant: z.string().min(1).refine(isTenant, 'expected at most 64 characters [A-Za-z0-9_:-]'),
+    reconnect,
+  }),
   revoke: z
     .strictObject({
       jti: z.string().min(1).max(128).optional().describe('one token'),
@@ -171,6 +175,13 @@ export interface Member {
   readonly seen_at: number;
 }
 
+/** A node that lives no more and did not say that it ends. */
+export interface Departed {
+  readonly node: string;
+  /** In ms since 1970, by its own clock. */
+  readonly seen_at: number;
+}
+
 /** Carries a command out on a node. */
 export type Execute = (command: Command, dryRun: boolean) => Outcome;
 
@@ -187,5 +198,7 @@ export interface ControlBus {
   tell(command: Command): void;
   /** Every live node. */
   members(): Promise<readonly Member[]>;
+  /** Nodes of the last hour that ended without saying goodbye, and did not come back under their name. */
+  departed(members: readonly Member[]): Promise<readonly Departed[]>;
   stop(): Promise<void>;
 }

@@ -6,6 +6,8 @@ import { comparable, shownConfiguration, type ShownValue } from '../../node/show
 import { ownFacts } from '../../node/node-facts.ts';
 import type { OutsideGauges } from '../../node/gauges.ts';
 import type { LoadWatch } from '../../telemetry/load-watch.ts';
+import type { LogFactory } from '../../telemetry/pino-log.ts';
+import type { Scrapes } from '../../telemetry/scrapes.ts';
 import { glibcVersion, processFacts } from '../../telemetry/process-facts.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -20,6 +22,8 @@ export interface FactSources {
   readonly storage: Storage;
   readonly load: LoadWatch;
   readonly gauges: () => OutsideGauges;
+  readonly logs: LogFactory;
+  readonly scrapes: Scrapes | null;
   /** Once they run. */
   readonly apps: () => RunningApps | null;
   readonly database: () => NodeDatabase | null;
@@ -55,6 +59,9 @@ export async function nodeFacts(sources: FactSources): Promise<object> {
     broker,
     database,
     load: load.facts(),
+    logs: sources.logs.facts(),
+    scrapes: sources.scrapes?.facts() ?? null,
+    alerts: core.alerts.facts(),
     ...ownFacts(node, sources.gauges(), limits),
     apps: sources.apps()?.health() ?? {},
   };

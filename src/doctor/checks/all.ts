@@ -2,6 +2,7 @@
 import type { Check } from '../check.ts';
 import { ACTOR_CHECKS } from './actors/all.ts';
 import { APP_CHECKS } from './apps/all.ts';
+import { configurationAlerts } from './configuration/alerts.ts';
 import { configurationValidity } from './configuration/validity.ts';
 import { COST_CHECKS } from './cost/all.ts';
 import { DATABASE_CHECKS } from './database/all.ts';
@@ -24,6 +25,7 @@ import { WAY_CHECKS } from './way/all.ts';
 export const CHECKS: readonly Check[] = [
   ...HOST_CHECKS,
   configurationValidity,
+  configurationAlerts,
   ...NODES_CHECKS,
   secretsStrength,
   secretsFiles,

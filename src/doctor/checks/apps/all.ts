@@ -2,6 +2,7 @@
 import type { Check } from '../../check.ts';
 import { eachNode } from '../../each-node.ts';
 import { fail, warn, type Observation } from '../../finding.ts';
+import { appsBridge, bridgeRows } from './bridge.ts';
 
 /** Where to look, by application. */
 const CURES: Readonly<Record<string, string>> = {
@@ -38,7 +39,7 @@ function cureOf(app: string, detail: string): string {
 const appsHealth: Check = {
   name: 'apps.health',
   looksAt:
-    'What applications say of themselves: whether the backend of webhooks answers and its queue moves, whether uploads can be stored, whether the model of the assistant answers, in time, and takes its key.',
+    'What applications say of themselves: whether the backend of webhooks answers and its queue moves, whether uploads can be stored, what WhatsApp and Genesys refuse, whether the model of the assistant answers in time and takes its key.',
   needs: ['admin'],
   run: (patient) =>
     eachNode(
@@ -46,6 +47,7 @@ const appsHealth: Check = {
       ({ apps = {} }): readonly Observation[] =>
         Object.entries(apps).flatMap(([app, { status, detail = 'it says no more' }]) => {
           if (status === 'healthy') return [];
+          if (app === 'bridge') return bridgeRows(detail);
           const says = `${app} is ${status}: ${detail}`;
           const cure = cureOf(app, detail);
           return [status === 'unhealthy' ? fail(says, cure) : warn(says, cure)];
@@ -57,4 +59,4 @@ const appsHealth: Check = {
     ),
 };
 
-export const APP_CHECKS: readonly Check[] = [appsHealth];
+export const APP_CHECKS: readonly Check[] = [appsHealth, appsBridge];
