@@ -4,6 +4,7 @@
  * alike: schemas are made with the `z` that it is handed.
  */
 import type { z } from 'zod';
+import type { CallerFacts } from '../auth/callers.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Action } from '../auth/rights.ts';
 import type { Draft, Published } from '../broker/broker.ts';
@@ -90,6 +91,8 @@ export interface Parts {
   /** Topics that it owns. Claims of applications may not overlap. */
   readonly topics?: readonly OwnedTopics[];
   readonly hooks?: Hooks;
+  /** What it knows of callers, beside their tokens. One application of a server does. */
+  readonly callers?: Callers;
   /**
    * Namespaces of Socket.IO with the events that clients know there; a namespace belongs to one application. Without
    * `[socketio]` in the configuration nobody asks for them.
@@ -124,6 +127,44 @@ export interface Health {
   readonly detail?: string;
   /** Whether a node on which it is `unhealthy` is no place for new clients. */
   readonly isNeeded?: boolean;
+}
+
+/** Keys that stand in the place of tokens, and whether a caller is served at all. */
+export interface Callers {
+  readonly keys?: CallerKeys;
+  /**
+   * Asked about everybody with a good token or key before anything is done: a request, a connection. Nothing: yes. No answer in
+   * `apps.decision_timeout_ms` is a no.
+   */
+  readonly admits?: (caller: CallerFacts) => MaybePromise<undefined | Refusal>;
+  /**
+   * Why somebody who was admitted is served no more. Asked of every connection about once a second and of each request, so it
+   * answers at once, from memory.
+   */
+  readonly standing?: (principal: Principal) => undefined | Refusal;
+}
+
+export interface CallerKeys {
+  /** Of every key: at least three characters [A-Za-z0-9_-], and none that tokens begin with. */
+  readonly prefix: string;
+  /** A header of HTTP requests that keys may come in, beside `Authorization: Bearer`; lower case. */
+  readonly header: string;
+  /** What callers with neither a token nor a key are told. */
+  readonly missing: string;
+  /** Whom a key stands for; asked each time. */
+  readonly verify: (key: string) => MaybePromise<KeyHolder | Refusal>;
+}
+
+export interface KeyHolder {
+  readonly tenant: string;
+  readonly user: string;
+  readonly roles: readonly string[];
+  /** As `jti` of a token: `host.revokeToken` ends its connections. */
+  readonly tokenId: string;
+  /** Milliseconds since 1970. */
+  readonly issuedAt: number;
+  /** Milliseconds since 1970; `Infinity` for one that does not end by itself. */
+  readonly expiresAt: number;
 }
 
 /** Topics by pattern, of every tenant, and who decides over them. */

@@ -21,6 +21,7 @@ type Part =
   | 'publishing'
   | 'history'
   | 'connecting'
+  | 'callers'
   | 'hook'
   | 'event'
   | 'background'

@@ -2,7 +2,7 @@
 import type { Problem } from '../config/problem.ts';
 import { isSupportedPattern, isTopicName, looksLikePattern, overlaps, covers } from '../protocol/topic.ts';
 import { CLIENT_FRAME_TYPES } from '../protocol/frames.ts';
-import type { Hooks, Parts } from './app.ts';
+import type { Callers, Hooks, Parts } from './app.ts';
 import { FRAME_TYPE } from './frame-type.ts';
 
 export interface Given {
@@ -27,6 +27,7 @@ export function partsProblems(
 ): Problem[] {
   return [
     ...memberProblems(given),
+    ...callerProblems(given),
     ...frameProblems(given),
     ...placeProblems(given, routes),
     ...routeProblems(given, routes),
@@ -41,12 +42,14 @@ const PARTS = [
   'routes',
   'topics',
   'hooks',
+  'callers',
   'socketio',
   'deadLetters',
   'health',
   'offers',
   'stop',
 ] satisfies (keyof Parts)[];
+const CALLERS = ['keys', 'admits', 'standing'] satisfies (keyof Callers)[];
 const HOOKS = [
   'atOnce',
   'connecting',
@@ -62,6 +65,7 @@ function memberProblems(given: readonly Given[]): Problem[] {
   return given.flatMap(({ app, parts }) => [
     ...strangers(`apps.${app}`, 'parts', PARTS, parts),
     ...strangers(`apps.${app}`, 'hooks', HOOKS, parts.hooks ?? {}),
+    ...strangers(`apps.${app}`, 'callers', CALLERS, parts.callers ?? {}),
   ]);
 }
 
@@ -69,6 +73,28 @@ function strangers(key: string, what: string, known: readonly string[], there: o
   return Object.keys(there)
     .filter((name) => !known.includes(name))
     .map((name) => ({ key, expected: `${what} of ${known.join(', ')}`, got: quoted(name) }));
+}
+
+const KEY_PREFIX = /^[A-Za-z0-9_-]{3,32}$/;
+/** The header of a JWT is an object, and so begins with this in base64url. */
+const OF_JWTS = 'eyJ';
+const HEADER_NAME = /^[a-z][a-z0-9-]{0,63}$/;
+
+function callerProblems(given: readonly Given[]): Problem[] {
+  const knowing = given.filter(({ parts }) => parts.callers !== undefined);
+  const [first] = knowing;
+  return knowing.flatMap(({ app, parts }) => {
+    const key = `apps.${app}`;
+    const { keys } = parts.callers ?? {};
+    if (app !== first?.app)
+      return [{ key, expected: 'one application that knows of callers', got: `${first?.app} does too` }];
+    if (keys === undefined) return [];
+    if (!KEY_PREFIX.test(keys.prefix) || keys.prefix.startsWith(OF_JWTS))
+      return [{ key, expected: 'keys with a prefix of 3 to 32 characters [A-Za-z0-9_-]', got: quoted(keys.prefix) }];
+    return HEADER_NAME.test(keys.header)
+      ? []
+      : [{ key, expected: 'keys with the name of a header in lower case', got: quoted(keys.header) }];
+  });
 }
 
 function frameProblems(given: readonly Given[]): Problem[] {
@@ -157,8 +183,8 @@ function pathProblem(
 ): Omit<Problem, 'key'> | null {
   if (!['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].includes(method))
     return { expected: `route ${path} with GET, POST, PUT, PATCH or DELETE`, got: quoted(method) };
-  if (!['public', 'user', 'service'].includes(access))
-    return { expected: `route ${method} ${path} with the access public, user or service`, got: quoted(access) };
+  if (!['public', 'user', 'service', 'admin'].includes(access))
+    return { expected: `route ${method} ${path} with the access public, user, service or admin`, got: quoted(access) };
   const isPlace = places.some((place) => path.startsWith(`${place}/`) || (path === place && !OWN_PLACE.test(place)));
   if (isPlace && /^(?:\/(?:[\w.~-]+|:[A-Za-z]\w*))+$/.test(path)) return null;
   const below = places.map((place) => `${place}/`).join(' or ');

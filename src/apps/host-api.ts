@@ -83,6 +83,8 @@ export interface Host {
 
   /** Closes every connection of the user, on every node. With `reconnect` clients come back, else they stay away. */
   disconnect(user: User, options?: { readonly reconnect?: boolean }): Promise<Reached>;
+  /** Closes every connection of a tenant, on every node. With `reconnect` clients come back, else they stay away. */
+  disconnectTenant(tenant: string, options?: { readonly reconnect?: boolean }): Promise<Reached>;
   /** A `SystemNotification` to every connection of the user, on every node. */
   notify(user: User, event: string, data: JsonValue): Promise<Reached>;
   /**

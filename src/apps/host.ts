@@ -79,11 +79,23 @@ export function hostOf(calls: Calls, log: Log, ports: OneHostPorts, phase: Phase
 /** What reaches a user on every node. */
 function peopleOf(
   bus: ControlBus,
-): Pick<Host, 'disconnect' | 'notify' | 'subscribe' | 'unsubscribe' | 'revoke' | 'revokeToken' | 'rightsChanged'> {
+): Pick<
+  Host,
+  | 'disconnect'
+  | 'disconnectTenant'
+  | 'notify'
+  | 'subscribe'
+  | 'unsubscribe'
+  | 'revoke'
+  | 'revokeToken'
+  | 'rightsChanged'
+> {
   const order = (command: Command): ReturnType<typeof reach> => reach(bus, command);
   return {
     disconnect: async (user, { reconnect = false } = {}) =>
       order(read('disconnect_user', { ...whose(user), reconnect })),
+    disconnectTenant: async (tenant, { reconnect = false } = {}) =>
+      order(read('disconnect_tenant', { tenant, reconnect })),
     notify: async (user, event, data) => order(read('notify_user', { ...whose(user), event, data })),
     subscribe: async (user, topics) => orderTopics(order, user, topics, true),
     unsubscribe: async (user, topics) => orderTopics(order, user, topics, false),

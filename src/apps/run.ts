@@ -1,5 +1,6 @@
 /** Starts the applications of a node, puts together what they give, and ends them. */
 import type { DeadLetters } from '../actor/dead-letters.ts';
+import type { Callers as CallersPort } from '../auth/callers.ts';
 import type { Problem } from '../config/problem.ts';
 import type { FrameHandler } from '../connection/context.ts';
 import type { AppDeadLetters, RunningDeadLetters } from '../node/app-dead-letters.ts';
@@ -10,6 +11,7 @@ import type { Scheduler } from '../telemetry/clock.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { App, Health, Host, Parts } from './app.ts';
+import { callersPort } from './callers.ts';
 import { Calls, type Called } from './calls.ts';
 import { partsProblems } from './check-parts.ts';
 import { frameHandler } from './frames.ts';
@@ -43,6 +45,8 @@ export interface RunningApps {
   readonly owners: Owners | null;
   /** `null` when no application has hooks. */
   readonly events: HookEvents | null;
+  /** `null` when no application knows of callers. */
+  readonly callers: CallersPort | null;
   readonly deadLetters: AppDeadLetters;
   /** By application; those that say nothing of themselves are missing. */
   health(): Readonly<Record<string, Health>>;
@@ -162,6 +166,7 @@ function build(running: readonly Running[], ports: AppPorts): RunningApps {
     eventTables: running.flatMap(({ parts }) => parts.socketio ?? []),
     owners: owners.size === 0 ? null : owners,
     events: hasHooks ? events : null,
+    callers: running.map((it) => callersOf(it, deadlineMs)).find((it) => it !== null) ?? null,
     deadLetters: new Map(running.flatMap((it) => deadLettersOf(it, deadlineMs))),
     health: () => Object.fromEntries(running.flatMap(healthOf)),
     stop: async (graceMs) => {
@@ -170,6 +175,10 @@ function build(running: readonly Running[], ports: AppPorts): RunningApps {
       await stopAll(running, Math.max(0, endsAt - ports.context.clock.elapsed()));
     },
   };
+}
+
+function callersOf({ parts: { callers }, calls }: Running, deadlineMs: number): CallersPort | null {
+  return callers === undefined ? null : callersPort(callers, calls, deadlineMs);
 }
 
 function deadLettersOf({ app, parts, calls }: Running, deadlineMs: number): [string, RunningDeadLetters][] {

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { dropOldest } from '../telemetry/drop-oldest.ts';
+import type { ApiKeys, Callers } from './callers.ts';
 import { expired, readClaims, type ClaimRules } from './claims.ts';
 import type { KeySet } from './key-set.ts';
 import { matchKey, noKeyMatches, readToken, type SignedToken } from './signature.ts';
@@ -34,6 +35,8 @@ export class Authenticator {
   readonly revocations: Revocations;
   /** Whether it is not known yet what was revoked: nobody is let in on a token meanwhile. */
   awaitsOrders = false;
+  /** What an application says of callers; `null` when none does. */
+  callers: Callers | null = null;
   // In order of use: the least recently used principal leaves first. Digests, so that no token is kept in memory.
   private readonly cache = new Map<string, Principal>();
   private readonly options: AuthenticatorOptions;
@@ -71,6 +74,8 @@ export class Authenticator {
 
   /** Like {@link verify}, for a token that is not {@link cached}. */
   verifyUnknown(token: string, digest: string, reply: (answer: Principal | Refusal) => void): void {
+    const keys = this.callers?.keys ?? null;
+    if (keys !== null && token.startsWith(keys.prefix)) return this.verifyKey(keys, token, reply);
     this.examine(token, (answer) => reply(this.remember(digest, answer)));
   }
 
@@ -101,16 +106,28 @@ export class Authenticator {
 
   /** Why a principal is not accepted any more, or `null`. */
   problem(principal: Principal): Refusal | null {
-    const { keySet } = this.options;
-    if (principal.keyId !== undefined && keySet?.has(principal.keyId) === false)
-      return refusal('token_revoked', 'the key that the token was signed with was withdrawn');
-    return this.revocations.size === 0 ? null : this.revocations.problem(principal, this.clock.now());
+    return this.tokenProblem(principal) ?? this.callers?.standing?.(principal) ?? null;
   }
 
   /** Why a principal who was verified before is none now, or `null`: also when the token has expired since. */
   lapsed(principal: Principal): Refusal | null {
     if (this.clock.now() >= principal.expiresAt + this.options.leewaySecs * 1_000) return expired();
     return this.problem(principal);
+  }
+
+  /** Keys are remembered by the application that has them: it knows when one ends. */
+  private verifyKey(keys: ApiKeys, key: string, reply: (answer: Principal | Refusal) => void): void {
+    if (this.awaitsOrders) return reply(refusal('not_admitting', ORDERS_UNREAD, RETRY_MS));
+    if (key.length > MAX_TOKEN_BYTES)
+      return reply(refusal('token_invalid', `expected a key of at most ${MAX_TOKEN_BYTES} bytes, got ${key.length}`));
+    keys.verify(key, (answer) => reply(isRefusal(answer) ? answer : (this.tokenProblem(answer) ?? answer)));
+  }
+
+  private tokenProblem(principal: Principal): Refusal | null {
+    const { keySet } = this.options;
+    if (principal.keyId !== undefined && keySet?.has(principal.keyId) === false)
+      return refusal('token_revoked', 'the key that the token was signed with was withdrawn');
+    return this.revocations.size === 0 ? null : this.revocations.problem(principal, this.clock.now());
   }
 
   private freshen(): void {
@@ -137,7 +154,7 @@ export class Authenticator {
     if (isRefusal(claimed)) return claimed;
     const principal = signed.keyId === undefined ? claimed : { ...claimed, keyId: signed.keyId };
     this.revocations.seen(principal, now);
-    return this.problem(principal) ?? { principal, key: signed.key };
+    return this.tokenProblem(principal) ?? { principal, key: signed.key };
   }
 
   private remember(digest: string, verified: Verified | Refusal): Principal | Refusal {

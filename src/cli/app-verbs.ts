@@ -20,7 +20,7 @@ const OPTIONS: Command['options'] = {
   token: {
     type: 'string',
     value: 'TOKEN',
-    help: 'for its routes (default: one with the role service, signed with the secret of the configuration)',
+    help: 'for its routes (default: one with the roles service and admin, signed with the secret of the configuration)',
   },
   ...CONFIG_OPTIONS,
 };
@@ -122,7 +122,9 @@ async function sign({ auth }: Config, hasSecret: boolean): Promise<string> {
   if (!hasSecret || auth.jwt_secret === undefined || algorithm === undefined)
     throw new UsageError('expected --token: the configuration has no secret to sign one with');
   const { SignJWT } = await import('jose');
-  const jwt = new SignJWT({ roles: ['service'] }).setProtectedHeader({ alg: algorithm }).setSubject('operator');
+  const jwt = new SignJWT({ roles: ['service', 'admin'] })
+    .setProtectedHeader({ alg: algorithm })
+    .setSubject('operator');
   if (auth.issuer !== undefined) jwt.setIssuer(auth.issuer);
   if (auth.audience !== undefined) jwt.setAudience(auth.audience);
   return jwt.setIssuedAt().setExpirationTime('5m').sign(secretBytes(auth.jwt_secret));

@@ -73,8 +73,10 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const { config, onEnd, apps = [], isWorker = false } = setup;
   const name = nodeName(config);
   const logs = new LogFactory(parseLevels(config.logging.level), config.logging.format, { node: name });
-  const ephemeral = apps.flatMap(({ app }) => app.ephemeral ?? []);
-  const storage = await buildStorage(config, name, logs, ephemeral);
+  const storage = await buildStorage(config, name, logs, {
+    ephemeral: apps.flatMap(({ app }) => app.ephemeral ?? []),
+    hasQueues: apps.some(({ app }) => app.queues !== undefined),
+  });
   const { bus } = storage;
   const keepsPresence = apps.some(({ app }) => app.presence === true);
   const frameHandlers = new Map<string, FrameHandler>();
@@ -155,7 +157,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const taken = [...own, ...metricRoutes, ...admin];
   const { shared } = storage;
   database = await openNodeDatabase(config, name, apps, logs).catch(letGo);
-  queues = await openQueues(config, apps, logs).catch(letGo);
+  queues = await openQueues(config, apps, storage.queues, logs).catch(letGo);
   const setOfApps = {
     config,
     apps,

@@ -22,6 +22,7 @@ export function checkTogether(config: Config): Problem[] {
     ...checkSecrets(config),
     ...checkBroker(config),
     ...checkDatabase(config),
+    ...checkQueue(config),
     ...checkFetched(config),
     ...checkWorkers(config),
     ...checkBounds(config),
@@ -191,6 +192,11 @@ function checkDatabase({ database: { url, folder } }: Config): Problem[] {
       got: JSON.stringify(folder),
     });
   return problems;
+}
+
+function checkQueue({ queue: { kind }, redis }: Config): Problem[] {
+  if (kind !== 'redis' || redis.url !== undefined) return [];
+  return [{ key: 'redis.url', expected: 'a Redis, in which queues are kept (queue.kind)', got: 'nothing' }];
 }
 
 /** The URL itself is never shown: it may hold a password. */

@@ -3,6 +3,7 @@
  * Deadlines are counted in beats: while the event loop is blocked there are none, so that clients are never cut off for
  * the server's own stall. And no connection has a timer, which could outlive it.
  */
+import type { Refusal } from '../protocol/errors.ts';
 import type { Connection } from './connection.ts';
 import { noteSentPing } from './ping-times.ts';
 import { closeServed } from './serve-out.ts';
@@ -55,8 +56,11 @@ function isStalled({ transport, context, progress }: Connection): boolean {
 
 function checkToken(connection: Connection): boolean {
   const { principal, context } = connection;
-  if (context.revoked(principal) !== null) {
-    closeServed(connection, 'token_revoked', 'the token was revoked: sign in again');
+  const revoked = context.revoked(principal);
+  if (revoked !== null) {
+    // A new token would not help a user whose tenant is not served.
+    if (isOfTenant(revoked)) closeServed(connection, 'forbidden', revoked.message);
+    else closeServed(connection, 'token_revoked', 'the token was revoked: sign in again');
     return false;
   }
   if (principal.expiresAt === Infinity) return true;
@@ -74,6 +78,10 @@ function checkToken(connection: Connection): boolean {
     });
   }
   return true;
+}
+
+function isOfTenant({ reason }: Refusal): boolean {
+  return reason === 'tenant_suspended' || reason === 'tenant_not_found';
 }
 
 function sendPing(connection: Connection): void {

@@ -72,6 +72,10 @@ export const COMMANDS = {
   broadcast: z.strictObject({ type: z.literal('SystemNotification'), data: NOTIFICATION }),
   disconnect: z.strictObject({ connection_id: connectionId, reconnect }),
   disconnect_user: z.strictObject({ user, tenant, reconnect }),
+  disconnect_tenant: z.strictObject({
+    tenant: z.string().min(1).refine(isTenant, 'expected at most 64 characters [A-Za-z0-9_:-]'),
+    reconnect,
+  }),
   revoke: z
     .strictObject({
       jti: z.string().min(1).max(128).optional().describe('one token'),

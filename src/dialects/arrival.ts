@@ -32,6 +32,7 @@ export function refused(problem: Refusal): HttpResponse {
 export function handshakeOf(over: TransportName, head: RequestHead): Handshake {
   return plainHandshake(over, {
     origin: head.header('origin') ?? '',
+    host: head.header('host') ?? '',
     authorization: head.header('authorization') ?? '',
     forwardedFor: head.header('x-forwarded-for') ?? '',
     query: head.query.toString(),
@@ -44,11 +45,12 @@ export function plainHandshake(
   over: TransportName,
   {
     origin,
+    host,
     authorization,
     forwardedFor,
     query,
     peer,
-  }: Pick<Handshake, 'origin' | 'authorization' | 'forwardedFor' | 'query' | 'peer'>,
+  }: Pick<Handshake, 'origin' | 'host' | 'authorization' | 'forwardedFor' | 'query' | 'peer'>,
 ): Handshake {
   return {
     over,
@@ -60,6 +62,7 @@ export function plainHandshake(
     contentLength: '',
     transferEncoding: '',
     origin,
+    host,
     authorization,
     forwardedFor,
     repeated: '',

@@ -4,6 +4,7 @@
  */
 import { digestOf } from '../auth/authenticator.ts';
 import type { Principal } from '../auth/principal.ts';
+import { askAboutCaller, missingCredential } from '../node/callers.ts';
 import { clientAddress } from '../node/client-address.ts';
 import { bearerToken } from '../node/handshake.ts';
 import type { Node, NodeParts } from '../node/node.ts';
@@ -88,27 +89,70 @@ export function servingProblem({ mode }: Pick<NodeParts, 'mode'>): Refusal | nul
   return refusal('not_admitting', `expected a node that serves: this one is ${mode.mode}`, 2_000);
 }
 
+/** Tells the caller by the token, or by the key of an application, which may say that this caller is not served. */
 export function authenticate(
   parts: NodeParts,
   address: string,
   head: RequestHead,
   reply: (answer: Principal | Refusal) => void,
 ): void {
+  const { authenticator } = parts;
+  if (authenticator.callers === null) return verifyCredential(parts, address, bearerOf(parts, head), reply);
+  identify(parts, address, head, (principal) => {
+    if (isRefusal(principal)) return reply(principal);
+    const header = (name: string): string | undefined => head.header(name);
+    askAboutCaller(parts, { principal, method: head.method, header }, (problem) => reply(problem ?? principal));
+  });
+}
+
+/** A request may come with a token and with a key: then both have to be good, and of one tenant. The token says who it is. */
+function identify(
+  parts: NodeParts,
+  address: string,
+  head: RequestHead,
+  reply: (answer: Principal | Refusal) => void,
+): void {
+  const keys = parts.authenticator.callers?.keys ?? null;
+  const key = keys === null ? undefined : head.header(keys.header);
+  if (key === undefined) return verifyCredential(parts, address, bearerOf(parts, head), reply);
+  // Any token may stand in Authorization, and nothing but a key here.
+  const credential = keys !== null && key.startsWith(keys.prefix) ? key : wrongKey(keys?.header ?? '');
+  verifyCredential(parts, address, credential, (holder) => {
+    if (isRefusal(holder) || head.header('authorization') === undefined) return reply(holder);
+    verifyCredential(parts, address, bearerOf(parts, head), (principal) =>
+      reply(isRefusal(principal) || principal.tenant === holder.tenant ? principal : conflict()),
+    );
+  });
+}
+
+function conflict(): Refusal {
+  return refusal('tenant_conflict', 'expected a token and an API key of the same tenant');
+}
+
+function wrongKey(header: string): Refusal {
+  return refusal('tenant_not_found', `Tenant not found: expected an API key in the header ${header}`);
+}
+
+/** The token, or why there is none. */
+function bearerOf({ authenticator }: NodeParts, head: RequestHead): string | Refusal {
   const authorization = head.header('authorization');
   const token = bearerToken(authorization ?? '');
-  if (token === null) {
-    const got = authorization === undefined ? 'no Authorization header' : 'an Authorization header of another form';
-    return failFrom(
-      parts,
-      () => address,
-      refusal('token_missing', `expected Authorization: Bearer <jwt>, got ${got}`),
-      reply,
-    );
-  }
-  const digest = digestOf(token);
+  if (token !== null) return token;
+  const got = authorization === undefined ? 'no Authorization header' : 'an Authorization header of another form';
+  return missingCredential(authenticator, `expected Authorization: Bearer <jwt>, got ${got}`);
+}
+
+function verifyCredential(
+  parts: NodeParts,
+  address: string,
+  credential: string | Refusal,
+  reply: (answer: Principal | Refusal) => void,
+): void {
+  if (typeof credential !== 'string') return failFrom(parts, () => address, credential, reply);
+  const digest = digestOf(credential);
   const known = rememberedFrom(parts, digest);
   if (known !== undefined) return reply(known);
-  verifyFrom(parts, () => address, token, digest, reply);
+  verifyFrom(parts, () => address, credential, digest, reply);
 }
 
 export function roleProblem({ roles }: Principal): Refusal | null {

@@ -16,6 +16,7 @@ import { addressRate, strangerRate, userRate } from './rate-headers.ts';
 
 /** Addresses of strangers that are remembered for their rate. */
 const STRANGERS = 100_000;
+const ADMIN = 'admin';
 
 export function applicationRoutes(
   node: Node,
@@ -94,7 +95,7 @@ function admit(
   const answered = (response: HttpResponse): HttpResponse => withHeaders(response, userRate(context, usage));
   const problem =
     chargeUser(context, usage, Math.min(route.cost, context.users.rate.burst)) ??
-    (route.access === 'service' ? roleProblem(principal) : null) ??
+    accessProblem(route, principal) ??
     (route.writes ? writeProblem(context) : null);
   if (problem !== null) return { answer: answered(refusedBy(route, problem, head)) };
   return {
@@ -106,6 +107,12 @@ function admit(
       );
     },
   };
+}
+
+function accessProblem({ access }: ApplicationRoute, principal: Principal): Refusal | null {
+  if (access === 'service') return roleProblem(principal);
+  if (access !== 'admin' || (principal.roles.includes(ADMIN) && principal.tenant === '')) return null;
+  return refusal('not_allowed', `expected a token with the role ${ADMIN}, and of no tenant`);
 }
 
 async function answer(
@@ -125,9 +132,19 @@ async function answer(
 }
 
 function readQuery({ query }: ApplicationRoute, request: HttpRequest): { readonly value: unknown } | Refusal {
-  const values = Object.fromEntries(request.query);
+  const values = valuesOf(request.query);
   const read = (query ?? z.record(z.string(), z.string())).safeParse(values);
   return read.success ? { value: read.data } : schemaRefusal(read.error, 'query');
+}
+
+/** A name that comes twice has a list: a schema of texts refuses it, and nobody chooses one of two in silence. */
+function valuesOf(query: URLSearchParams): Readonly<Record<string, string | readonly string[]>> {
+  return Object.fromEntries(
+    [...new Set(query.keys())].map((name) => {
+      const all = query.getAll(name);
+      return [name, all.length === 1 ? (all[0] ?? '') : all];
+    }),
+  );
 }
 
 function readBodyOf(

@@ -4,8 +4,8 @@ import type { Principal } from '../auth/principal.ts';
 import type { Refusal } from '../protocol/errors.ts';
 import type { HttpRequest, HttpResponse, Method } from './route.ts';
 
-/** Anybody; any good token; tokens with the role `service`. */
-type Access = 'public' | 'user' | 'service';
+/** Anybody; any good token; tokens with the role `service`; those with the role `admin` and of no tenant. */
+type Access = 'public' | 'user' | 'service' | 'admin';
 
 export interface ApplicationRoute {
   /** The application. */

@@ -21,6 +21,7 @@ const GOOD: Handshake = {
   transferEncoding: '',
   origin: '',
   authorization: '',
+  host: '',
   forwardedFor: '',
   repeated: '',
   query: '',

@@ -17,6 +17,7 @@ export interface Handshake {
   readonly contentLength: string;
   readonly transferEncoding: string;
   readonly origin: string;
+  readonly host: string;
   readonly authorization: string;
   readonly forwardedFor: string;
   /** Name of a header that must not come twice and did; `''` when there is none. */

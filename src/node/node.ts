@@ -17,6 +17,7 @@ import { inTime } from '../service/answer-in-time.ts';
 import type { Welcome } from '../service/connection-events.ts';
 import { failedEvent } from '../service/tell-events.ts';
 import { closeOf, isOfThisNode, type Admission } from './admission.ts';
+import { askAboutCaller, missingCredential } from './callers.ts';
 import { clientAddress } from './client-address.ts';
 import { ConnectionsByNumber } from './connections-by-number.ts';
 import { ConnectionsByUser } from './connections-by-user.ts';
@@ -55,10 +56,7 @@ export interface NodeParts {
 /** What clients are given when nobody is asked. */
 const NOTHING: Welcome = { subscribe: [] };
 
-const MISSING_TOKEN = refusal(
-  'token_missing',
-  'expected a token: Authorization: Bearer <jwt>, subprotocol access_token.<jwt>, or ?token=',
-);
+const MISSING_TOKEN = 'expected a token: Authorization: Bearer <jwt>, subprotocol access_token.<jwt>, or ?token=';
 
 export class Node {
   readonly parts: NodeParts;
@@ -156,7 +154,8 @@ export class Node {
     const foreign = this.parts.origins.problem(handshake.origin);
     if (foreign !== null) return decide(this.refuse(handshake, foreign, full === null));
     if (full !== null) return decide(this.refuse(handshake, full));
-    const token = findToken(handshake, this.options.queryToken) ?? MISSING_TOKEN;
+    const token =
+      findToken(handshake, this.options.queryToken) ?? missingCredential(this.parts.authenticator, MISSING_TOKEN);
     // A handshake without a token spends what its address may fail at, and nothing that honest handshakes need.
     if (typeof token !== 'string') return this.refuseStranger(handshake, token, decide);
     const digest = digestOf(token);
@@ -210,8 +209,17 @@ export class Node {
     );
   }
 
-  /** Applications that want a say in who may connect are asked; an answer that does not come in time is a no. */
   private ask(handshake: Handshake, principal: Principal, decide: (admission: Admission) => void): void {
+    const { host, origin } = handshake;
+    const header = (name: string): string | undefined =>
+      (name === 'host' ? host : name === 'origin' ? origin : '') || undefined;
+    askAboutCaller(this.parts, { principal, method: null, header }, (problem) =>
+      problem === null ? this.askHooks(handshake, principal, decide) : decide(this.refuse(handshake, problem)),
+    );
+  }
+
+  /** Applications that want a say in who may connect are asked; an answer that does not come in time is a no. */
+  private askHooks(handshake: Handshake, principal: Principal, decide: (admission: Admission) => void): void {
     const { context, authenticator } = this.parts;
     const connecting = context.events?.connecting ?? null;
     if (connecting === null) return decide(this.enter(handshake, principal, NOTHING));

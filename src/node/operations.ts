@@ -174,6 +174,17 @@ const PLANS: Plans = {
     };
   },
 
+  disconnect_tenant: (self, { tenant, reconnect }) => {
+    const theirs = self.open().filter(({ principal }) => principal.tenant === tenant);
+    return {
+      connections: theirs.length,
+      apply: () => {
+        for (const connection of theirs)
+          closeServed(connection, reconnect ? 'disconnected' : 'forbidden', 'the tenant of this connection was closed');
+      },
+    };
+  },
+
   close_connections: ({ node }, given) => {
     const meant = connectionsMeant(node, given);
     return {

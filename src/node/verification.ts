@@ -3,7 +3,7 @@ import type { Authenticator } from '../auth/authenticator.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { ConnectionContext } from '../connection/context.ts';
 import type { KeyedBuckets } from '../limits/keyed-buckets.ts';
-import { isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
+import { ERRORS, isRefusal, refusal, type Refusal } from '../protocol/errors.ts';
 import { networkOf } from './client-address.ts';
 
 type Answer<T> = (answer: T | Refusal) => void;
@@ -73,8 +73,8 @@ export function attemptFrom<T extends object>(
     return reply(refusal('rate_limited', 'expected fewer failed tokens from this address', failures.wait(key, 1, now)));
   }
   attempt((answer) => {
-    // A node that does not know yet what was revoked has not looked at the token.
-    if (isRefusal(answer) && answer.reason !== 'not_admitting') {
+    // A node that does not know yet what was revoked, or whose database is away, has not looked at the token.
+    if (isRefusal(answer) && !ERRORS[answer.reason].temporary) {
       failures.take(key ?? networkOf(address()), 1, now);
       context.counters.authenticationFailures.add(answer.reason);
     }

@@ -101,6 +101,35 @@ export const ERRORS = {
     when: 'the account of the user was deactivated',
     remedy: 'an operator activates it again: ./signalbox accounts activate',
   },
+  tenant_required: {
+    code: 401,
+    temporary: false,
+    strike: false,
+    when: 'the application tenants serves nobody without a tenant, and the token names none',
+    remedy: 'get a token with the claim tenant, or use an API key',
+  },
+  tenant_not_found: {
+    code: 401,
+    temporary: false,
+    strike: false,
+    when: 'the API key is unknown, has ended or was revoked, or there is no tenant of this name',
+    remedy:
+      'an operator looks: ./signalbox tenants of-key tells whose key it is, ./signalbox tenants show what there is of a tenant',
+  },
+  tenant_suspended: {
+    code: 403,
+    temporary: false,
+    strike: false,
+    when: 'the tenant is suspended',
+    remedy: 'an operator resumes it: ./signalbox tenants resume',
+  },
+  tenant_conflict: {
+    code: 403,
+    temporary: false,
+    strike: false,
+    when: 'the API key, the token, the subdomain and X-Tenant-ID of one request name different tenants',
+    remedy: 'name one tenant: a token and a key of the same one, at its own subdomain',
+  },
   origin_not_allowed: {
     code: 403,
     temporary: false,

@@ -329,6 +329,7 @@ const HANDSHAKE: Handshake = {
   transferEncoding: '',
   origin: '',
   authorization: '',
+  host: '',
   forwardedFor: '',
   repeated: '',
   query: '',

@@ -31,6 +31,7 @@ export class UpgradeHead implements Handshake {
   contentLength = '';
   transferEncoding = '';
   origin = '';
+  host = '';
   authorization = '';
   forwardedFor = '';
   repeated = '';
@@ -79,7 +80,7 @@ export class UpgradeHead implements Handshake {
         this.extensions = this.list(EXTENSIONS, this.extensions, value);
         return;
       case 'host':
-        this.single(HOST, name, '', value);
+        this.host = this.single(HOST, name, this.host, value);
         return;
       case 'origin':
         this.origin = this.single(ORIGIN, name, this.origin, value);

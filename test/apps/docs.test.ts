@@ -37,6 +37,7 @@ describe('docs/applications.md', () => {
     ['Routes: `host.route`', 'src/apps/app-route.ts', 'RouteDefinition'],
     ['Owned topics', 'src/apps/app.ts', 'OwnedTopics'],
     ['Hooks', 'src/apps/app.ts', 'Hooks'],
+    ['Callers', 'src/apps/app.ts', 'Callers'],
     ['The host', 'src/apps/host-api.ts', 'Host'],
   ])('the table "%s" has every member of its type, and no other', (heading, file, name) => {
     expect(membersOf(file, name).length).toBeGreaterThan(2);

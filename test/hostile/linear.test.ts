@@ -149,6 +149,7 @@ const handshake = {
   transferEncoding: '',
   origin: '',
   authorization: '',
+  host: '',
   forwardedFor: '',
   repeated: '',
   query: '',

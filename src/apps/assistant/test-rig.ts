@@ -102,6 +102,7 @@ function talksOf(clock: VirtualClock, erased: string[]): Conversations {
       messages.push(message as unknown as MessagePage['messages'][number]);
       return { sequence, timestamp, duplicate: false } as Awaited<ReturnType<Conversations['send']>>;
     },
+    move: async () => false,
     messages: async (_, { conversation }) => ({ messages: talks.get(conversation) ?? [] }) as unknown as MessagePage,
     update: async () => null,
     erase: async (_, id) => {

@@ -2,23 +2,34 @@
 import type { Database } from '../../database/database.ts';
 import type { App } from '../app.ts';
 import type { Host } from '../host-api.ts';
+import { callers } from './identity.ts';
 import type { Ports } from './ports.ts';
 import { offeredBy } from './public.ts';
 import { Registry } from './registry.ts';
+import { routes } from './routes.ts';
 import { SealKeys } from './sealing.ts';
 import { settings, type Settings } from './settings.ts';
 import { MemoryMinuteCounter, Spending, type MinuteCounter } from './spending.ts';
+import { keepUp } from './upkeep.ts';
+import { verbs } from './verbs.ts';
 
 export const app: App<Settings> = {
   name: 'tenants',
   settings,
   places: ['/tenants'],
   database: { migrations: new URL('./migrations/', import.meta.url) },
+  verbs,
   start: async (host, given) => {
     const { database } = host;
     if (database === null) throw new Error('expected a database');
     const ports = await portsOf(host, database, given);
-    return { offers: offeredBy(ports) };
+    const upkeep = keepUp(host, ports);
+    return {
+      routes: routes(host, ports),
+      callers: callers(ports),
+      offers: offeredBy(ports),
+      stop: () => upkeep.stop(),
+    };
   },
 };
 
@@ -32,6 +43,7 @@ async function portsOf(host: Host, database: Database, given: Settings): Promise
     settings: given,
     registry,
     spending: new Spending(await counterOf(host, given)),
+    clearShared: await clearingOf(host),
     keys: given.seal_keys === undefined ? null : new SealKeys(given.seal_keys),
   };
 }
@@ -43,4 +55,11 @@ async function counterOf(host: Host, given: Settings): Promise<MinuteCounter> {
   const { SharedMinuteCounter } = await import('./redis-minute-counter.ts');
   const failures = host.counter('counter_failures_total', 'Requests that were counted by this node alone.');
   return new SharedMinuteCounter(shared, given.counter_prefix, alone, () => failures.add());
+}
+
+/** Without a store that nodes share there is nothing to clear in it. */
+async function clearingOf({ shared }: Host): Promise<Ports['clearShared']> {
+  if (shared === null) return () => Promise.resolve(0);
+  const { clearTenantKeys } = await import('./redis-cache.ts');
+  return (tenant) => clearTenantKeys(shared, tenant);
 }

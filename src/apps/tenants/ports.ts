@@ -7,11 +7,13 @@ import type { Settings } from './settings.ts';
 import type { Spending } from './spending.ts';
 
 export interface Ports {
-  readonly host: Pick<Host, 'clock' | 'log' | 'isRefusal'>;
+  readonly host: Pick<Host, 'clock' | 'log' | 'revokeToken' | 'disconnectTenant' | 'tokenIssuer'>;
   readonly database: Database;
   readonly settings: Settings;
   readonly registry: Registry;
   readonly spending: Spending;
   /** `null` without `seal_keys`: no credentials are taken, and none open. */
   readonly keys: SealKeys | null;
+  /** Clears the keys of a tenant in the shared store. @returns how many; `null` when it does not answer */
+  readonly clearShared: (tenant: string) => Promise<number | null>;
 }

@@ -7,11 +7,24 @@ import { silentLog } from '../../telemetry/log.ts';
 import { systemClock as clock } from '../../telemetry/system-clock.ts';
 import { putCredentials } from './credentials.ts';
 import { offeredBy, type Credentials, type HandleKind, type Spent, type Tenant, type Tenants } from './public.ts';
+import type { Ports } from './ports.ts';
 import { insertTenant } from './records.ts';
 import { SealKeys } from './sealing.ts';
 import { settings } from './settings.ts';
 import { MemoryMinuteCounter, Spending } from './spending.ts';
 import { DATABASES, newTenant, TestNodes } from './test-rig.ts';
+
+const reached = { connections: 0, missed: [] };
+
+function hostOf(): Ports['host'] {
+  return {
+    clock,
+    log: silentLog,
+    revokeToken: async () => reached,
+    disconnectTenant: async () => reached,
+    tokenIssuer: () => () => 'token',
+  };
+}
 
 const keys = new SealKeys(`k1:${randomBytes(32).toString('base64')}`);
 
@@ -22,12 +35,13 @@ describe.each(DATABASES.slice(0, 1))('on %s', (_name, _isThere, open) => {
     database = await open();
     const registry = new TestNodes().registry(database);
     offered = offeredBy({
-      host: { clock, log: silentLog, isRefusal: (_answer): _answer is never => false },
+      host: hostOf(),
       database,
       settings: settings(z).parse({}),
       registry,
       spending: new Spending(new MemoryMinuteCounter()),
       keys,
+      clearShared: async () => 0,
     });
   });
 

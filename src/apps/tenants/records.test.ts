@@ -11,9 +11,11 @@ import {
   sealedBy,
 } from './credentials.ts';
 import { changeTenant, deleteTenant, findTenant, insertTenant, listTenants } from './records.ts';
+import { writeAudit, listAudit } from './audit.ts';
 import { SealKeys } from './sealing.ts';
 import type { Tables } from './tables.ts';
 import { DATABASES, newTenant, TestNodes } from './test-rig.ts';
+import { tidy } from './upkeep.ts';
 
 const keyText = (id: string): string => `${id}:${randomBytes(32).toString('base64')}`;
 
@@ -128,6 +130,16 @@ describe.each(DATABASES)('on %s', (_name, isThere, open) => {
       );
       expect(await removeCredentials(database, id, 'whatsapp')).toBe(true);
       expect(await removeCredentials(database, id, 'whatsapp')).toBe(false);
+    });
+
+    test('the audit is read from its newest entry, and loses what is too old', async () => {
+      const actor = { user: 'operator', address: '::1' };
+      for (const at of [1_000, 2_000, 3_000])
+        await writeAudit(database, actor, { tenant: 'audited', action: 'changed', details: { at } }, at);
+      await tidy(database, 2_000);
+      const entries = await listAudit(database, 'audited', 10);
+      expect(entries.map(({ details }) => details)).toEqual([{ at: 3_000 }, { at: 2_000 }]);
+      expect((await listAudit(database, 'audited', 1)).length).toBe(1);
     });
 
     test('a row of credentials that is copied to another tenant does not open', async () => {

@@ -26,13 +26,24 @@ export class SharedMinuteCounter implements MinuteCounter {
   }
 
   take(tenant: string, limit: number, now: number): Promise<boolean> {
-    const key = `${this.prefix}${tenant}:${minuteName(now)}`;
     return new Promise((resolve) => {
-      this.redis.write([['EVAL', TAKE.source, 1, key, limit, KEPT_SECS]], ([result]) => {
+      this.redis.write([['EVAL', TAKE.source, 1, this.keyOf(tenant, now), limit, KEPT_SECS]], ([result]) => {
         if (!isFailure(result)) return resolve(result === 1);
         this.failed();
         resolve(this.alone.take(tenant, limit, now));
       });
     });
+  }
+
+  count(tenant: string, now: number): Promise<number> {
+    return new Promise((resolve) => {
+      this.redis.write([['GET', this.keyOf(tenant, now)]], ([result]) =>
+        resolve(isFailure(result) ? this.alone.count(tenant, now) : Number(result ?? 0)),
+      );
+    });
+  }
+
+  private keyOf(tenant: string, now: number): string {
+    return `${this.prefix}${tenant}:${minuteName(now)}`;
   }
 }

@@ -1,13 +1,18 @@
 /**
  * Tenants as a node knows them: read from the table, remembered, and forgotten on every node when one is changed. A node that
- * did not hear of a change believes the old record for `cache_secs` at most.
+ * did not hear of a change finds it in the table, within `cache_secs`.
  */
+import type { Selectable } from 'kysely';
 import type { Database } from '../../database/database.ts';
-import type { JsonValue } from '../../protocol/frames.ts';
 import type { Host } from '../host-api.ts';
+import { findKey } from './api-keys.ts';
+import { Barred, changesSince } from './barred.ts';
 import { findTenant, tenantOfHandle, tenantOfSubdomain } from './records.ts';
 import { Remembered } from './remembered.ts';
-import type { HandleKind, Tenant } from './tenant.ts';
+import type { Tables } from './tables.ts';
+import type { HandleKind, Status, Tenant } from './tenant.ts';
+
+type KeyRow = Selectable<Tables['api_keys']>;
 
 const CHANGED = 'changed';
 /** How long an outage of the database may last before tenants are unknown. */
@@ -19,10 +24,16 @@ export interface RegistryOptions {
 }
 
 export class Registry {
-  private readonly host: Pick<Host, 'emit'>;
+  readonly barred = new Barred();
+  private readonly host: Pick<Host, 'clock' | 'emit'>;
+  private readonly database: Database;
   private readonly tenants: Remembered<Tenant | null>;
   private readonly owners: Remembered<string | null>;
+  private readonly keys: Remembered<KeyRow | null>;
   private readonly listeners: ((id: string) => void)[] = [];
+  /** When the newest change was made that this node has seen in the table, and of which tenants it was. */
+  private seenAt: number;
+  private seen = new Set<string>();
 
   constructor(
     host: Pick<Host, 'clock' | 'emit' | 'on'>,
@@ -30,6 +41,8 @@ export class Registry {
     { cacheSecs, cacheSize }: RegistryOptions,
   ) {
     this.host = host;
+    this.database = database;
+    this.seenAt = host.clock.now();
     const bounds = {
       clock: host.clock,
       ageMs: cacheSecs * 1_000,
@@ -37,10 +50,13 @@ export class Registry {
       capacity: cacheSize,
       isTemporary: (error: unknown) => database.isProblem(error) && error.isTemporary,
     };
-    this.tenants = new Remembered({ ...bounds, load: (id) => findTenant(database, id) });
+    this.tenants = new Remembered({ ...bounds, load: (id) => this.load(id) });
     this.owners = new Remembered({ ...bounds, load: (name) => ownerOf(database, name) });
+    this.keys = new Remembered({ ...bounds, load: (digest) => findKey(database, digest) });
     host.on(CHANGED, (data) => {
-      if (typeof data === 'string') this.forget(data);
+      if (typeof data !== 'object' || data === null || Array.isArray(data)) return;
+      const { id, status } = data as { readonly id?: unknown; readonly status?: unknown };
+      if (typeof id === 'string') this.forget(id, status as Status | null);
     });
   }
 
@@ -60,30 +76,48 @@ export class Registry {
     return owner === null ? null : this.get(owner);
   }
 
-  /** Told on every node when a tenant was made or changed; on one that does not hear of it, never. */
+  /** An API key, also one that has ended. */
+  byKey(digest: string): Promise<KeyRow | null> {
+    return this.keys.get(digest);
+  }
+
+  /** Told on every node when a tenant was made or changed; on one that does not hear of it, when it finds the change in the table. */
   onChange(listener: (id: string) => void): void {
     this.listeners.push(listener);
   }
 
-  /** After the commit: this node forgets at once, the others as soon as they hear of it. */
-  changed(id: string): void {
-    this.forget(id);
-    this.host.emit(CHANGED, id satisfies JsonValue);
+  /** After the commit: this node forgets at once, the others as soon as they hear of it. @param status when it may have changed */
+  changed(id: string, status: Status | null = null): void {
+    this.forget(id, status);
+    this.host.emit(CHANGED, { id, status });
   }
 
-  /** Everything of one tenant that this node remembers, or of all. */
-  clear(id?: string): void {
-    if (id === undefined) this.tenants.forgetAll();
-    else this.tenants.forget(id);
-    this.owners.forgetAll();
+  /** Looks in the table for changes that this node did not hear of. Called every `cache_secs`. */
+  async catchUp(): Promise<void> {
+    const changes = await changesSince(this.database, this.seenAt);
+    const names = new Set(changes.map(({ id, at }) => `${id} ${at}`));
+    for (const { id, status, at } of changes) {
+      if (!this.seen.has(`${id} ${at}`)) this.forget(id, status);
+      this.seenAt = Math.max(this.seenAt, at);
+    }
+    this.seen = names;
   }
 
   get size(): number {
     return this.tenants.size;
   }
 
-  private forget(id: string): void {
-    this.clear(id);
+  private async load(id: string): Promise<Tenant | null> {
+    const tenant = await findTenant(this.database, id);
+    if (tenant !== null) this.barred.learn(id, tenant.status);
+    return tenant;
+  }
+
+  private forget(id: string, status: Status | null): void {
+    if (status !== null) this.barred.learn(id, status);
+    this.tenants.forget(id);
+    this.owners.forgetWhere((owner) => owner === null || owner === id);
+    this.keys.forgetWhere((key) => key === null || key.tenant === id);
     for (const listener of this.listeners) listener(id);
   }
 }

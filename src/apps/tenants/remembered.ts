@@ -51,6 +51,12 @@ export class Remembered<Value> {
     this.loading.delete(key);
   }
 
+  /** Those of which this is so; what is being read counts no more, whatever it will be. */
+  forgetWhere(isMeant: (value: Value) => boolean): void {
+    for (const [key, { value }] of this.entries) if (isMeant(value)) this.entries.delete(key);
+    this.loading.clear();
+  }
+
   forgetAll(): void {
     this.entries.clear();
     this.loading.clear();

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SealError, SealKeys } from './sealing.ts';
 
@@ -8,14 +7,11 @@ const KEY = randomBytes(32).toString('base64');
 describe('sealing', () => {
   test('what was sealed opens, and never looks the same twice', () => {
     const keys = new SealKeys(`k1:${KEY}`);
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.string(), (text, about) => {
-        const sealed = keys.seal(text, about);
-        expect(keys.open(sealed, about)).toBe(Buffer.from(text).toString());
-        expect(keys.seal(text, about).sealed).not.toBe(sealed.sealed);
-      }),
-      { numRuns: 50 },
-    );
+    for (const text of ['', 'secret', 'ü€😀\0', '{"a":"b"}', 'x'.repeat(10_000)]) {
+      const sealed = keys.seal(text, 'acme/whatsapp');
+      expect(keys.open(sealed, 'acme/whatsapp')).toBe(text);
+      expect(keys.seal(text, 'acme/whatsapp').sealed).not.toBe(sealed.sealed);
+    }
   });
 
   test('one flipped bit anywhere is refused, and so are other words about it', () => {

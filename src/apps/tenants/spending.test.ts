@@ -39,7 +39,7 @@ describe('on one node', () => {
 
   test('who has nothing left asks nobody until the next minute', async () => {
     let asked = 0;
-    const counter: MinuteCounter = { take: async () => ((asked += 1), false) };
+    const counter: MinuteCounter = { take: async () => ((asked += 1), false), count: async () => 0 };
     const spending = new Spending(counter);
     await spendAll([spending], 't', 1, 1);
     await spendAll([spending], 't', 1, 100);

@@ -11,11 +11,18 @@ export type Spent = { readonly ok: true } | { readonly ok: false; readonly retry
 export interface MinuteCounter {
   /** Counts a request if fewer than `limit` were counted in this minute. @param now milliseconds since 1970 */
   take(tenant: string, limit: number, now: number): Promise<boolean>;
+  /** How many were counted in this minute. */
+  count(tenant: string, now: number): Promise<number>;
 }
 
 export class MemoryMinuteCounter implements MinuteCounter {
   private minute = 0;
   private readonly counts = new Map<string, number>();
+
+  count(tenant: string, now: number): Promise<number> {
+    const isNow = Math.floor(now / MINUTE_MS) === this.minute;
+    return Promise.resolve(isNow ? (this.counts.get(tenant) ?? 0) : 0);
+  }
 
   take(tenant: string, limit: number, now: number): Promise<boolean> {
     const minute = Math.floor(now / MINUTE_MS);
@@ -36,6 +43,11 @@ export class Spending {
 
   constructor(counter: MinuteCounter) {
     this.counter = counter;
+  }
+
+  /** How many requests this minute has had. */
+  used(tenant: string, now: number): Promise<number> {
+    return this.counter.count(tenant, now);
   }
 
   /** @param limit requests a minute; @param now milliseconds since 1970 */

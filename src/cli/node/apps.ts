@@ -78,5 +78,6 @@ export async function runApps(setup: AppsSetup): Promise<RunningApps> {
   for (const [type, handler] of running.frames) frames.set(type, handler);
   if (running.owners !== null) registerOwners(context, running.owners);
   context.events = running.events;
+  core.authenticator.callers = running.callers;
   return running;
 }

@@ -257,6 +257,7 @@ const HANDSHAKE = {
   transferEncoding: '',
   origin: '',
   authorization: '',
+  host: '',
   forwardedFor: '',
   repeated: '',
   query: 'format=json',

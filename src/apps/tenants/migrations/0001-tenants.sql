@@ -15,6 +15,7 @@ create table tenants (
 );
 
 create unique index tenants_subdomain on tenants (subdomain);
+create index tenants_changed on tenants (changed_at);
 
 -- What webhooks call a tenant by: ids of WhatsApp numbers, ids of Genesys integrations. One tenant has it.
 create table handles (

@@ -2,6 +2,7 @@
 import type { Check } from '../../check.ts';
 import { eachNode } from '../../each-node.ts';
 import { fail, warn, type Observation } from '../../finding.ts';
+import { appsBridge, bridgeRows } from './bridge.ts';
 
 /** Where to look, by application. */
 const CURES: Readonly<Record<string, string>> = {
@@ -12,7 +13,7 @@ const CURES: Readonly<Record<string, string>> = {
 const appsHealth: Check = {
   name: 'apps.health',
   looksAt:
-    'What applications say of themselves: whether the backend of webhooks answers and its queue moves, whether uploads can be stored.',
+    'What applications say of themselves: whether the backend of webhooks answers and its queue moves, whether uploads can be stored, what WhatsApp and Genesys refuse.',
   needs: ['admin'],
   run: (patient) =>
     eachNode(
@@ -20,6 +21,7 @@ const appsHealth: Check = {
       ({ apps = {} }): readonly Observation[] =>
         Object.entries(apps).flatMap(([app, { status, detail = 'it says no more' }]) => {
           if (status === 'healthy') return [];
+          if (app === 'bridge') return bridgeRows(detail);
           const says = `${app} is ${status}: ${detail}`;
           const cure = CURES[app] ?? `look at the lines of ${app} in the log`;
           return [status === 'unhealthy' ? fail(says, cure) : warn(says, cure)];
@@ -31,4 +33,4 @@ const appsHealth: Check = {
     ),
 };
 
-export const APP_CHECKS: readonly Check[] = [appsHealth];
+export const APP_CHECKS: readonly Check[] = [appsHealth, appsBridge];
