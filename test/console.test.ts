@@ -95,7 +95,7 @@ test('the library of the charts is the file of its package, whose version is exa
 test('docs/console.md has a picture of every view in two widths', () => {
   const page = readFileSync(new URL('../docs/console.md', import.meta.url), 'utf8');
   const pictures = [...page.matchAll(/\]\((console\/[\w-]+\.png)\)/g)].map(([, path = '']) => path);
-  expect(pictures).toHaveLength(20);
+  expect(pictures).toHaveLength(22);
   for (const path of pictures)
     expect([path, existsSync(new URL(`../docs/${path}`, import.meta.url))]).toEqual([path, true]);
 });

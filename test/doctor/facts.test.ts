@@ -49,9 +49,11 @@ test('two nodes: both are asked, and each finds the key that differs', async () 
     { node: 'b', problem: null, storage: 'redis' },
   ]);
   const doctor = await admin.get('/admin/doctor');
-  expect(doctor.body).toMatchObject({ node: 'a', summary: { fail: 1 } });
+  expect(doctor.body).toMatchObject({ node: 'a' });
   const findings = doctor.body['findings'] as { check: string; level: string; says: string }[];
-  expect(findings.filter(({ level }) => level === 'fail')).toMatchObject([
+  // A busy machine is a finding too.
+  const failed = findings.filter(({ check, level }) => level === 'fail' && !check.startsWith('load.'));
+  expect(failed).toMatchObject([
     {
       check: 'nodes.configurations',
       says: expect.stringMatching(/^topics\.age_secs differs: 50 on a; 3600 on b/) as string,

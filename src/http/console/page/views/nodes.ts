@@ -16,6 +16,13 @@ interface Member {
   readonly seen_at: number;
 }
 
+interface Answer {
+  readonly total: number;
+  readonly nodes: readonly Member[];
+  /** A node of an earlier version does not say it. */
+  readonly departed?: readonly { readonly node: string; readonly seen_at: number }[];
+}
+
 const COLUMNS: readonly Column<Member>[] = [
   { title: 'Node', text: ({ node }) => node },
   { title: 'Mode', text: ({ mode }) => mode, mark: ({ mode }) => (mode === 'running' ? 'ok' : 'warn') },
@@ -39,15 +46,14 @@ export function nodesView(desk: Desk): View {
     none: 'No node has said that it lives.',
   });
   const sum = h('p', { class: 'sum' });
+  const gone = h('p', { class: 'problem', role: 'status' });
   desk.poll(2_000, async (signal) => {
-    const { total, nodes } = await desk.api.get<{ total: number; nodes: readonly Member[] }>(
-      '/admin/nodes',
-      {},
-      signal,
-    );
+    const { total, nodes, departed = [] } = await desk.api.get<Answer>('/admin/nodes', {}, signal);
     table.show(nodes.toSorted((a, b) => (a.node < b.node ? -1 : 1)));
     const connections = nodes.reduce((all, node) => all + node.connections, 0);
     setText(sum, `${count(connections)} connections on ${count(total)} ${total === 1 ? 'node' : 'nodes'}`);
+    const missed = departed.map(({ node, seen_at: seen }) => `${node} (last seen ${dateTime(seen)})`);
+    setText(gone, missed.length === 0 ? '' : `Gone without having said goodbye: ${missed.join(', ')}.`);
   });
-  return { title: 'Nodes', element: h('div', {}, sum, table.element) };
+  return { title: 'Nodes', element: h('div', {}, sum, gone, table.element) };
 }
