@@ -45,13 +45,12 @@ test.skipIf(!hasCurl || POSTGRESQL === null)(
     const environment = {
       PATH: process.env['PATH'],
       HOME: folder,
-      SIGNALBOX_URL: `http://127.0.0.1:${server}`,
       DATABASE_URL: await postgresql.database(),
       SIGNALBOX_DATABASE_MIGRATE: 'true',
     };
     for (const line of programs.split('\n').filter((it) => it.endsWith('&'))) {
       const [program = '', ...words] = line.replace(/ *&$/, '').split(' ');
-      const child = spawn(program, words, { cwd: ROOT, env: environment, stdio: 'ignore' });
+      const child = spawn(program, words, { cwd: ROOT, env: environment, stdio: ['ignore', 'ignore', 'inherit'] });
       started.add(child);
     }
     const answers = async (port: number, path: string): Promise<boolean> =>
