@@ -71,7 +71,7 @@ describe.skipIf(POSTGRESQL === null)('a node with PostgreSQL', () => {
     return client;
   };
 
-  test('L-29: all is well; an index is dropped; somebody waits for a lock; it stops', { timeout: 60_000 }, async () => {
+  test('A-46, L-29: all is well; an index is dropped; somebody waits for a lock; it stops', { timeout: 60_000 }, async () => {
     const [node, url] = await start({ 'database.migrate': 'true' });
     const { findings } = await examine(DATABASE_CHECKS, await patient({ url: node.url }), systemScheduler);
     expect(findings.map(({ check, level }) => `${level} ${check}`)).toEqual(
