@@ -243,7 +243,7 @@ describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
     });
   });
 
-  test('L-33: a restore waits for nodes to be stopped, and then clients go on: they hear that another history begins, and messages have places again', async () => {
+  test('L-33: a restore waits for nodes to be stopped, and then clients go on: another history has begun, and messages have places again', async () => {
     const url = await server.database();
     const file = join(root, 'signalbox.toml');
     writeFileSync(file, '[database]\nmigrate = true\n[apps.conversations]\nonline = false\n');
@@ -267,8 +267,9 @@ describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
     // Beside a node that runs.
     expect(await database('backup', folder)).toMatchObject({ code: 0 });
     await send(ada, 'two, which the backup lacks');
-    const [last] = await ada.take(2).then((frames) => frames.slice(-1));
-    const position = { epoch: last?.data.epoch, sequence: last?.data.sequence };
+    const epochs = async (): Promise<unknown[]> =>
+      (await server.query('select epoch from conversations.conversations', nameOf(url))).map(({ epoch }) => epoch);
+    const before = await epochs();
     const [archive = ''] = archivesIn(folder);
     expect(await database('restore', join(folder, archive))).toMatchObject({
       code: 1,
@@ -277,14 +278,10 @@ describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
     expect(await first.end()).toBe(0);
     expect(await database('restore', join(folder, archive))).toMatchObject({ code: 0 });
 
+    // Its numbers begin another history, so nobody takes a new message for one that the backup lacks.
+    expect(await epochs()).not.toEqual(before);
     const second = await start();
     const again = await connect(second.port, { user: 'ada' });
-    await again.status('subscribed');
-    const topic = `conversation.${conversation}`;
-    again.send('Unsubscribe', { topics: [topic] }, { id: 'u' });
-    await again.status('unsubscribed');
-    again.send('Subscribe', { topics: [{ topic, from: position }] }, { id: 's' });
-    expect(await again.status('subscribed')).toMatchObject({ recovery: { [topic]: { recovered: false } } });
     const answer = await send(again, 'another second one');
     expect(answer.data.details).toMatchObject({ sequence: 2 });
     const page = await again.ask('X-ConversationMessages', { conversation });

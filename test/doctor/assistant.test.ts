@@ -78,24 +78,28 @@ describe.skipIf(POSTGRESQL === null)('the provider of the assistant', () => {
     return last;
   };
 
-  test('L-05, L-23: refuses the key, has no such model, has no room, and does not answer', async () => {
-    const status = { now: 401 };
-    const node = await serve(status);
-    const given = { node: node.url, isHere: true };
-    expect(await asks(node, 1)).toBe('failed');
-    expect((await named('assistant-key', given)).cure).toContain('SIGNALBOX_APPS_ASSISTANT_KEY');
-    status.now = 404;
-    await asks(node, 1);
-    expect((await named('assistant-model', given)).cure).toContain('apps.assistant.model');
-    status.now = 529;
-    await asks(node, 1);
-    expect((await named('assistant-busy', given)).cure).toContain('quota');
-    status.now = 503;
-    await asks(node, 2);
-    expect((await named('assistant-away', given)).cure).toContain('apps.assistant.base_url');
-    // Nobody is asked while the breaker is open, and the health of the node says so too.
-    expect(await (await node.get('/health')).text()).toContain('the provider openai does not answer');
-  });
+  test(
+    'L-05, L-23: refuses the key, has no such model, has no room, and does not answer',
+    { timeout: 120_000 },
+    async () => {
+      const status = { now: 401 };
+      const node = await serve(status);
+      const given = { node: node.url, isHere: true };
+      expect(await asks(node, 1)).toBe('failed');
+      expect((await named('assistant-key', given)).cure).toContain('SIGNALBOX_APPS_ASSISTANT_KEY');
+      status.now = 404;
+      await asks(node, 1);
+      expect((await named('assistant-model', given)).cure).toContain('apps.assistant.model');
+      status.now = 529;
+      await asks(node, 1);
+      expect((await named('assistant-busy', given)).cure).toContain('quota');
+      status.now = 503;
+      await asks(node, 2);
+      expect((await named('assistant-away', given)).cure).toContain('apps.assistant.base_url');
+      // Nobody is asked while the breaker is open, and the health of the node says so too.
+      expect(await (await node.get('/health')).text()).toContain('the provider openai does not answer');
+    },
+  );
 
   test('answers, and the tokens of a user are spent', async () => {
     const node = await serve({ now: 200 });

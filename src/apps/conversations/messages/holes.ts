@@ -18,5 +18,5 @@ export async function missingEvents(
     ) as missing
     from conversations.conversations as conversation
     where conversation.tenant = ${tenant} and conversation.id = any(${ids}::text[])`.execute(database.tables());
-  return new Map(rows.map(({ id, missing }) => [id, Number(missing)]));
+  return new Map(rows.map(({ id, missing }) => [id, missing]));
 }
