@@ -61,21 +61,25 @@ describe.skipIf(RABBITMQ === null)('RabbitMQ', () => {
     return { store, other, lateBy: BOUND - 1, dispose: async () => {} };
   });
 
-  test('W-31: depths are what the broker itself says, and prefetch is what it was told', async () => {
-    const store = await open('numbers');
-    await there(store);
-    const queue = queuesOf(store).of('numbers');
-    await putAll(queue, ['a', 'b', 'c', 'd', 'e']);
-    const work = new HeldWork(queue, { prefetch: 2 });
-    const held = [await work.next(), await work.next()];
-    const listed = (): string =>
-      server?.ctl('-q', 'list_queues', 'name', 'messages_ready', 'messages_unacknowledged') ?? '';
-    await eventually(() => /^numbers\t3\t2$/m.test(listed()), 'the broker to say so', 120_000);
-    expect(await queue.depth()).toEqual({ ready: 3, unacknowledged: 2, later: 0, dead: 0 });
-    expect(server?.ctl('-q', 'list_consumers', 'queue_name', 'prefetch_count')).toMatch(/^numbers\t2$/m);
-    for (const one of held) one.end();
-    await work.consumer.stop(0);
-  }, PATIENCE_MS);
+  test(
+    'W-31: depths are what the broker itself says, and prefetch is what it was told',
+    async () => {
+      const store = await open('numbers');
+      await there(store);
+      const queue = queuesOf(store).of('numbers');
+      await putAll(queue, ['a', 'b', 'c', 'd', 'e']);
+      const work = new HeldWork(queue, { prefetch: 2 });
+      const held = [await work.next(), await work.next()];
+      const listed = (): string =>
+        server?.ctl('-q', 'list_queues', 'name', 'messages_ready', 'messages_unacknowledged') ?? '';
+      await eventually(() => /^numbers\t3\t2$/m.test(listed()), 'the broker to say so', 120_000);
+      expect(await queue.depth()).toEqual({ ready: 3, unacknowledged: 2, later: 0, dead: 0 });
+      expect(server?.ctl('-q', 'list_consumers', 'queue_name', 'prefetch_count')).toMatch(/^numbers\t2$/m);
+      for (const one of held) one.end();
+      await work.consumer.stop(0);
+    },
+    PATIENCE_MS,
+  );
 
   test(
     'W-33: the broker is killed and starts again: what was confirmed is handled, and a put meanwhile is refused',
