@@ -36,7 +36,7 @@ import { buildMetrics, outsideGauges } from './node/metrics.ts';
 import { buildUpkeep } from './node/presence.ts';
 import { openQueues, queueHealth } from './node/queue.ts';
 import { buildPulse } from './node/pulse.ts';
-import { adminRoutes, appRoutes, publicRoutes } from './node/routes.ts';
+import { adminRoutes, appDialects, appRoutes, publicRoutes } from './node/routes.ts';
 import { buildSocketIo } from './node/socketio.ts';
 import { stopNode, type StopOptions } from './node/stop.ts';
 import { nodeName } from './node-name.ts';
@@ -181,9 +181,10 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     routes: taken,
   };
   running = await runApps(setOfApps).catch(letGo);
-  const routes = [...own, ...appRoutes(config, core, running)];
+  const dialects = appDialects(config, core, running);
+  const routes = [...own, ...appRoutes(config, core, running), ...dialects.routes];
   socketIo?.serve(running.eventTables);
-  const socketRoutes = socketIo?.socketRoutes ?? [];
+  const socketRoutes = [...(socketIo?.socketRoutes ?? []), ...dialects.socketRoutes];
   const transportLog = logs.room('transport');
   const listening = isWorker
     ? listenAsWorker(config, node, routes, socketRoutes, context.counters, transportLog)

@@ -1,6 +1,7 @@
 /** What a node answers by HTTP: to everybody, to scrapers, and to operators. */
 import type { RunningApps } from '../../apps/run.ts';
 import type { Config } from '../../config/schema.ts';
+import { dialectRoutesOf } from '../../dialects/apps/routes.ts';
 import type { PollSettings } from '../../dialects/poll.ts';
 import { dialectRoutes } from '../../dialects/routes.ts';
 import type { SocketIo } from '../../dialects/socketio/socketio.ts';
@@ -23,6 +24,7 @@ import { userConnectionRoutes } from '../../http/user-connections.ts';
 import type { ApplicationRoute } from '../../node/application-route.ts';
 import type { Queues } from '../../queue/queues.ts';
 import type { GuardedRoute, Route } from '../../node/route.ts';
+import type { SocketRoute } from '../../node/socket-route.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import { buildRights } from '../authentication.ts';
@@ -73,6 +75,16 @@ export function appRoutes(config: Config, { node, origins }: Core, { routes }: R
     applicationRoutes(node, config.server.trusted_proxies, given);
   const forPages = routes.filter((route) => route.crossOrigin);
   return [...crossOrigin(serve(forPages), origins), ...serve(routes.filter((route) => !route.crossOrigin))];
+}
+
+/** Protocols of applications. */
+export function appDialects(
+  config: Config,
+  { node, origins }: Core,
+  { dialects }: RunningApps,
+): { readonly routes: readonly Route[]; readonly socketRoutes: readonly SocketRoute[] } {
+  const { routes, socketRoutes } = dialectRoutesOf(node, config.server.trusted_proxies, dialects);
+  return { routes: crossOrigin(routes, origins), socketRoutes };
 }
 
 /** @param looking the views of this node, which other nodes have as well */
