@@ -59,8 +59,12 @@ function described(body: Body): string {
   if (body['kind'] === null) return 'no application of this node names a queue';
   const titles = ['queue', 'ready', 'unacknowledged', 'later', 'dead'];
   const rows = (body['queues'] as readonly Body[]).map((row) => titles.map((title) => row[title] ?? '?'));
-  const trouble = body['trouble'] === null ? '' : `, ${String(body['trouble'])}: ${String(body['problem'])}`;
-  return `${table(titles, rows)}\nkept in ${String(body['kind'])}${trouble}`;
+  const { kind, trouble, problem } = body as {
+    readonly kind: string;
+    readonly trouble: string | null;
+    readonly problem: string;
+  };
+  return `${table(titles, rows)}\nkept in ${kind}${trouble === null ? '' : `, ${trouble}: ${problem}`}`;
 }
 
 function deadLetters(body: Body): string {

@@ -35,7 +35,7 @@ export class Queues {
     return queue;
   }
 
-  /** Looks at the depths now and then: whoever asks for metrics does not wait. */
+  /** Looks at the depths now and then, so that a scrape of metrics does not wait for the broker. */
   watch(): void {
     this.watching ??= this.ports.scheduler.every(LOOK_MS, () => void this.look());
     void this.look();

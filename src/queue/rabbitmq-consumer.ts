@@ -85,7 +85,7 @@ export class RabbitConsumer implements Subscription {
     this.ports.ended();
     this.drop();
     if (channel === null) return;
-    // What was not acknowledged goes back. A broker that is gone knows that by itself.
+    // Messages that were not acknowledged go back. A broker that is gone knows that by itself.
     await new Promise<void>((resolve) => {
       this.ports.scheduler.after(CLOSE_MS, resolve);
       closed(channel).then(resolve, resolve);
@@ -143,7 +143,7 @@ export class RabbitConsumer implements Subscription {
     this.balance();
   }
 
-  /** What waits here is not to keep the others waiting at the broker. */
+  /** Messages that wait here do not keep the others waiting at the broker. */
   private balance(): void {
     const { channel, isPaused, isWidening } = this;
     const { prefetch, log, queue } = this.ports;

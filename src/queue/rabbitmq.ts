@@ -12,7 +12,7 @@ import { deadName, deadQueue, HEADERS, headerOf, mainQueue, type RabbitBounds } 
 import { RabbitPuts } from './rabbitmq-puts.ts';
 
 /** `connect` of amqplib, as far as it is used here. */
-export type Connect = (
+type Connect = (
   url: string,
   options: {
     readonly recovery: RecoveryOptions;
