@@ -14,8 +14,12 @@ import { startScript, type ServerProcess } from '../harness/process.ts';
 import { startRedis } from '../harness/redis-server.ts';
 import { SETTINGS, startServer } from '../harness/server.ts';
 
+/** So many starts find a busy machine at times. */
+const START_MS = 120_000;
 const NODE = fileURLToPath(new URL('../harness/killed-node.ts', import.meta.url));
 const POINTS = 20;
+/** The relay looks once a second, and less often for what could not be appended at once. */
+const RELAYED_MS = 90_000;
 
 type Outcome = 'confirmed' | 'unknown' | 'not tried';
 
@@ -108,7 +112,7 @@ class Rounds {
     const steps = ada.isClosed ? 0 : await this.steps();
     if (ada.isClosed) {
       expect(await this.node.exited).toBe(null);
-      this.node = await startScript(NODE, [JSON.stringify(this.settings), builtFiles()]);
+      this.node = await startScript(NODE, [JSON.stringify(this.settings), builtFiles()], START_MS);
     } else await this.arm(0);
     const operations = work.flat();
     const back = await connect(this.node.port, { user: 'ada' });
@@ -137,6 +141,7 @@ class Rounds {
     await eventually(
       () => sequencesOf(this.bob.frames, id).length >= sequences.length,
       `point ${point}: everything at the reader on the other node`,
+      RELAYED_MS,
     );
     expect(sequencesOf(this.bob.frames, id), `point ${point}`).toEqual(sequences);
     const mentions = this.bob.frames.filter(
@@ -200,7 +205,7 @@ test.skipIf(POSTGRESQL === null)(
     const settings = { ...SETTINGS, ...shared, 'server.node_name': 'victim', 'logging.level': 'info' };
     const other = await startServer({ ...shared, 'server.node_name': 'other' }, [app]);
     const bob = await connect(other.port, { user: 'bob' });
-    const node = await startScript(NODE, [JSON.stringify(settings), builtFiles()]);
+    const node = await startScript(NODE, [JSON.stringify(settings), builtFiles()], START_MS);
     const rounds = new Rounds({ postgresql, settings, bob, node });
     const steps = await rounds.run(1e9);
     expect(steps).toBeGreaterThan(POINTS);

@@ -4,6 +4,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Longest first. A file that is not named here runs as well, where it stands. */
 const WAITING: readonly string[] = [
   'chromium',
+  'conversation-killed',
+  'media-killed',
   'presence-redis',
   'redis-foreign',
   'chaos',
@@ -16,6 +18,7 @@ const WAITING: readonly string[] = [
   'conversations/sending',
   'webhooks-workers',
   'install',
+  'conversation-restart',
   'floods',
   'proxies-streams',
   'bad-server-http',
