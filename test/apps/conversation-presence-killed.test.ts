@@ -56,7 +56,7 @@ test.skipIf(POSTGRESQL === null)(
     await kim.close();
     expect(await victim.exited).toBe(null);
     await told(bob, 'user_offline', 'kim');
-    // What is said later comes later.
+    // A later word comes later: a second one about kim would be here by then.
     const lea = await connect(other.port, { user: 'lea' });
     await told(bob, 'user_online', 'lea');
     await lea.close();

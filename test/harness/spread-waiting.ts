@@ -4,7 +4,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Longest first. A file that is not named here runs as well, where it stands. */
 const WAITING: readonly string[] = [
   'chromium',
-  'conversation-killed',
   'media-killed',
   'presence-redis',
   'redis-foreign',
