@@ -1,25 +1,29 @@
 /**
- * A node of conversations as a process of its own, which kills itself: when `POST /apps/killer/arm/N` was called, at its N-th step
- * from then on. A step is the moment before or behind something that others can see: a statement, a commit, a word to a topic or
- * to a user. Run by test/apps/conversation-killed.test.ts.
+ * A node of conversations, and of media where that has settings, as a process of its own, which kills itself: when
+ * `POST /apps/killer/arm/N` was called, at its N-th step from then on. A step is the moment before or behind something that
+ * others can see: a statement, a commit, a word to a topic or to a user.
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { App, Host } from '../../src/apps/app.ts';
+import type * as Conversations from '../../src/apps/conversations/app.ts';
 import type { Settings } from '../../src/apps/conversations/settings.ts';
+import type * as Load from '../../src/apps/load.ts';
+import type * as Media from '../../src/apps/media/app.ts';
+import type * as Wiring from '../../src/cli/wiring.ts';
+import type * as LoadConfig from '../../src/config/load.ts';
+import type * as Sessions from '../../src/database/postgresql-session.ts';
 
 const [settingsText = '{}', built = ''] = process.argv.slice(2);
 // Compiled: stripping the types of all sources would be most of a start, and there are twenty of these.
 const from = async <Module>(file: string): Promise<Module> =>
   (await import(pathToFileURL(join(built, file)).href)) as Module;
-const { loadApps } = await from<typeof import('../../src/apps/load.ts')>('apps/load.js');
-const { startNode } = await from<typeof import('../../src/cli/wiring.ts')>('cli/wiring.js');
-const { loadConfig } = await from<typeof import('../../src/config/load.ts')>('config/load.js');
-const { app: conversations } =
-  await from<typeof import('../../src/apps/conversations/app.ts')>('apps/conversations/app.js');
-const { PostgresqlSession } = await from<typeof import('../../src/database/postgresql-session.ts')>(
-  'database/postgresql-session.js',
-);
+const { loadApps } = await from<typeof Load>('apps/load.js');
+const { startNode } = await from<typeof Wiring>('cli/wiring.js');
+const { loadConfig } = await from<typeof LoadConfig>('config/load.js');
+const { app: conversations } = await from<typeof Conversations>('apps/conversations/app.js');
+const { app: media } = await from<typeof Media>('apps/media/app.js');
+const { PostgresqlSession } = await from<typeof Sessions>('database/postgresql-session.js');
 
 const settings = JSON.parse(settingsText) as Record<string, string>;
 
@@ -43,6 +47,7 @@ async function between<T>(work: () => Promise<T>): Promise<T> {
   return answer;
 }
 
+// oxlint-disable-next-line typescript/unbound-method -- each is called on its session
 const { query, begin, commit } = PostgresqlSession.prototype;
 PostgresqlSession.prototype.query = function counted(text, values) {
   return LOOKS.test(text) ? query.call(this, text, values) : between(() => query.call(this, text, values));
@@ -95,7 +100,8 @@ const killer: App = {
 };
 
 const loaded = loadConfig({ files: [], environment: {}, flags: new Map(Object.entries(settings)) });
-const { config, apps } = await loadApps(loaded, {}, [counted, killer]);
+const wantsMedia = Object.keys(settings).some((key) => key.startsWith('apps.media.'));
+const { config, apps } = await loadApps(loaded, {}, [counted, killer, ...(wantsMedia ? [media] : [])]);
 const running = await startNode({ config, apps, onEnd: () => process.exit(70) });
 running.logs.room('cli').info('Serving', { port: running.port });
 process.on('SIGTERM', () => {

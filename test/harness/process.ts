@@ -211,10 +211,10 @@ export function spawnServer(args: readonly string[], environment: Environment): 
 }
 
 /** A script as a process of its own, until it serves: a node that is not the command line's. */
-export async function startScript(path: string, args: readonly string[]): Promise<ServerProcess> {
+export async function startScript(path: string, args: readonly string[], ms?: number): Promise<ServerProcess> {
   const child = track(spawn(process.execPath, [path, ...args], { env: CLEAN, stdio: ['ignore', 'pipe', 'pipe'] }));
   const server = new ServerProcess(child);
-  await server.serving();
+  await server.serving(ms);
   return server;
 }
 

@@ -4,6 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Longest first. A file that is not named here runs as well, where it stands. */
 const WAITING: readonly string[] = [
   'chromium',
+  'media-killed',
   'presence-redis',
   'redis-foreign',
   'chaos',
@@ -16,6 +17,7 @@ const WAITING: readonly string[] = [
   'conversations/sending',
   'webhooks-workers',
   'install',
+  'conversation-restart',
   'floods',
   'proxies-streams',
   'bad-server-http',

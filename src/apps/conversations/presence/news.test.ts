@@ -33,10 +33,9 @@ function nodes(count: number): {
       emit: (_event, data) => {
         if (!isAlive) return;
         words.push(JSON.stringify(data).length);
-        for (const handler of [...handlers.values()]) handler(data, { node });
+        for (const handler of handlers.values()) handler(data, { node });
       },
-      on: (_event, handler) =>
-        void handlers.set(node, handler as (data: JsonValue, from: { readonly node: string }) => void),
+      on: (_event, handler) => void handlers.set(node, handler),
     };
     const told: News[] = [];
     const made: Node = {

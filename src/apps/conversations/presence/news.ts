@@ -32,7 +32,7 @@ type NewsHost = Pick<Host, 'node' | 'emit' | 'on' | 'clock' | 'scheduler'>;
 
 const EVENT = 'online';
 const SWEEP_MS = 500;
-/** A node that does not hear its own word in time, as while the bus between nodes is away, tells members all the same. */
+/** A node that does not hear its own word in time, as while the link between nodes is broken, tells members all the same. */
 const OWN_MS = 1_000;
 /** How much later than the node that has heard of a change another one tells it. */
 const OTHERS_MS = 2_000;
