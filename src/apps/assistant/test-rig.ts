@@ -69,7 +69,13 @@ export function rigOf(
     shared: new SharedAnswers({ keepMs: parsed.cache_secs * 1_000, most: 1_000 }, clock),
     news: new News({ emit: host.emit, on }),
     settings: parsed,
-    counts: { answers: count, tokens: count, firstDelta: { observe: () => {} }, whole: { observe: () => {} } },
+    counts: {
+      answers: count,
+      tokens: count,
+      failures: count,
+      firstDelta: { observe: () => {} },
+      whole: { observe: () => {} },
+    },
   };
   const answering = new Answering(ports, on);
   const until: Rig['until'] = async (isDone) => {
