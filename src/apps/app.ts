@@ -80,6 +80,11 @@ export interface UsedQueues {
 export interface UsedDatabase {
   /** Changes of its tables: a folder of files `0001-first.sql`, or the same as a list. Each is applied once, in order. */
   readonly migrations: URL | readonly Migration[];
+  /**
+   * SQL that runs once where a backup was restored, in the same transaction: for what must not be as it was, as an epoch of which
+   * readers have seen more. Its tables need their schema.
+   */
+  readonly restored?: string;
   /** Whether a node whose database is away is no place for new clients. Without, it is none. */
   readonly isNeeded?: boolean;
 }

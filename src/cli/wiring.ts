@@ -34,7 +34,7 @@ import { examineSelf } from './node/doctor.ts';
 import { nodeFacts } from './node/facts.ts';
 import { buildMetrics, outsideGauges } from './node/metrics.ts';
 import { buildUpkeep } from './node/presence.ts';
-import { openQueues } from './node/queue.ts';
+import { openQueues, queueHealth } from './node/queue.ts';
 import { buildPulse } from './node/pulse.ts';
 import { adminRoutes, appDialects, appRoutes, publicRoutes } from './node/routes.ts';
 import { buildSocketIo } from './node/socketio.ts';
@@ -98,7 +98,13 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const pulse = buildPulse(core, operations, storage, figures, load, () => onEnd('fatal'));
   let database: NodeDatabase | null = null;
   let queues: Queues | null = null;
-  const gauges = outsideGauges(storage, pulse, logs, () => database);
+  const gauges = outsideGauges(
+    storage,
+    pulse,
+    logs,
+    () => database,
+    () => queues,
+  );
   const metrics = buildMetrics(core, gauges);
 
   const socketIo = await buildSocketIo(config, core);
@@ -108,6 +114,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     storage,
     () => running,
     () => database,
+    () => queueHealth(queues, apps),
     socketIo,
   );
   const scrapes = new Scrapes(clock);
@@ -124,6 +131,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     scrapes: isWorker ? null : scrapes,
     apps: () => running,
     database: () => database,
+    queues: () => queues,
   };
   const views = [
     ...adminViewRoutes(node, bus, storage.views, operations),
@@ -138,7 +146,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   let port = config.server.port;
   const clientPort = (): number | null => (config.admin.port === undefined ? null : port);
   const admin = [
-    ...adminRoutes(config, core, storage, looking, isWorker, logs),
+    ...adminRoutes(config, core, storage, looking, isWorker, logs, () => queues),
     // The page of workers comes from their parent.
     ...(isWorker ? [] : configuredConsole(config, clientPort)),
   ];
@@ -157,7 +165,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const taken = [...own, ...metricRoutes, ...admin];
   const { shared } = storage;
   database = await openNodeDatabase(config, name, apps, logs).catch(letGo);
-  queues = await openQueues(config, apps, storage.queues, logs).catch(letGo);
+  queues = await openQueues(config, apps, storage.queues, logs, name).catch(letGo);
   const setOfApps = {
     config,
     apps,

@@ -194,9 +194,17 @@ function checkDatabase({ database: { url, folder } }: Config): Problem[] {
   return problems;
 }
 
-function checkQueue({ queue: { kind }, redis }: Config): Problem[] {
-  if (kind !== 'redis' || redis.url !== undefined) return [];
-  return [{ key: 'redis.url', expected: 'a Redis, in which queues are kept (queue.kind)', got: 'nothing' }];
+function checkQueue({ queue: { kind, url }, redis }: Config): Problem[] {
+  const problems: Problem[] = [];
+  if (kind === 'redis' && redis.url === undefined)
+    problems.push({ key: 'redis.url', expected: 'a Redis, in which queues are kept (queue.kind)', got: 'nothing' });
+  if (kind === 'rabbitmq' && url === undefined)
+    problems.push({ key: 'queue.url', expected: 'a RabbitMQ, at which queues are kept (queue.kind)', got: 'nothing' });
+  if (url !== undefined && kind !== 'auto' && kind !== 'rabbitmq')
+    problems.push({ key: 'queue.url', expected: `nothing, as queue.kind is ${kind}`, got: '(a URL)' });
+  if (url !== undefined && !/^amqps?:\/\/[^/?#\s]+/.test(url))
+    problems.push({ key: 'queue.url', expected: 'amqp://user:password@host:5672/vhost', got: '(another URL)' });
+  return problems;
 }
 
 /** The URL itself is never shown: it may hold a password. */

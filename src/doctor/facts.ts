@@ -24,6 +24,7 @@ export interface NodeFacts extends Partial<OwnFacts> {
   readonly storage?: string;
   readonly broker?: BrokerFacts | null;
   readonly database?: DatabaseFacts | null;
+  readonly queues?: QueueFacts | null;
   readonly load?: LoadFacts;
   readonly logs?: LogFacts;
   readonly scrapes?: ScrapeFacts | null;
@@ -38,6 +39,19 @@ export interface DatabaseFacts {
   readonly pool: { readonly idle: number; readonly busy: number; readonly waiting: number; readonly lost: number };
   readonly failures: Readonly<Record<string, number>>;
   readonly look: DatabaseLook | null;
+}
+
+export interface QueueFacts {
+  readonly kind: string;
+  readonly trouble: string | null;
+  readonly problem: string | null;
+  readonly queues: readonly {
+    readonly queue: string;
+    readonly ready: number;
+    readonly unacknowledged: number;
+    readonly later: number;
+    readonly dead: number;
+  }[];
 }
 
 export interface ServiceFacts {

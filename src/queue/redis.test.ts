@@ -25,6 +25,7 @@ queueContract('Redis', async () => {
   return {
     store,
     other,
+    lateBy: 0,
     dispose: async () => {
       await Promise.all([store.stop(), other.stop()]);
       for (const link of links) link.stop();

@@ -1,5 +1,6 @@
 /** What operators are shown of Redis. Arguments of commands hold what clients say: only the names of commands leave it. */
-import { isFailure, type Command } from './command-client.ts';
+import type { AskAll } from './ask-all.ts';
+import { isFailure } from './command-client.ts';
 import { lookAtStreams, type StreamsLook } from './stream-look.ts';
 import { infoValue } from './vitals.ts';
 
@@ -51,9 +52,6 @@ export interface DeepLook {
   /** Of the server minus this machine, in ms. */
   readonly clock_ahead_ms: number | null;
 }
-
-/** Sends a command to every server that takes writes. */
-export type AskAll = (command: Command) => Promise<readonly unknown[]>;
 
 const SLOW_COMMANDS = 32;
 const ALL_SLOTS = 16_384;

@@ -1,5 +1,5 @@
 /** How long the logs of some topics are: to be held against what retention allows. */
-import type { AskAll } from './look.ts';
+import type { AskAll } from './ask-all.ts';
 
 interface StreamSize {
   readonly topic: string;

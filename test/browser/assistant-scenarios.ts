@@ -8,6 +8,7 @@ import { assistant } from '../../src/apps/assistant/app.ts';
 import { LocalProvider, type Script } from '../../src/apps/assistant/providers/local.ts';
 import { app as conversations } from '../../src/apps/conversations/app.ts';
 import { systemScheduler } from '../../src/telemetry/system-clock.ts';
+import { eventually } from '../harness/deadline.ts';
 import { Doorway } from '../harness/doorway.ts';
 import { POSTGRESQL, startPostgresql } from '../harness/postgresql-server.ts';
 import { startServer } from '../harness/server.ts';
@@ -54,10 +55,9 @@ export function assistantScenarios(): void {
       const shots = process.env['SCREENSHOTS'] ?? folder();
       const complaints: string[][] = [];
       const url = `http://localhost:${doorway.port}/assistant.html`;
-      const tab = await openTab(url, async (opened) => {
-        complaints.push(complaintsOf(opened.page));
+      const { page, context } = await openTab(url, async (tab) => {
+        complaints.push(complaintsOf(tab.page));
       });
-      const { page, context } = tab;
       await page.getByRole('button', { name: 'New chat' }).click();
       await page.getByText('connected', { exact: true }).waitFor();
       await ask(page, 'long');
@@ -75,7 +75,7 @@ export function assistantScenarios(): void {
       await context.setOffline(false);
       await row(page, /answering/);
       // The page has got the words of the meantime, and it goes on.
-      await tab.until(`document.querySelectorAll('#messages li > span')[1].textContent.length > ${before.length}`);
+      await eventually(async () => ((await texts(page))[1]?.length ?? 0) > before.length, 'the answer to grow');
       const [second] = await Promise.all([context.waitForEvent('page'), page.click('#other')]);
       complaints.push(complaintsOf(second));
       for (const side of [page, second]) {

@@ -1,4 +1,4 @@
-/** What is no Signalbox, says nothing, refuses the token, or is half of a cluster: named within five seconds by the verb. */
+/** Another server than a Signalbox, a host that says nothing, a wrong token, half of a cluster: the verb names each within five seconds. */
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';

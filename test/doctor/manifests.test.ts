@@ -85,7 +85,7 @@ test('nothing that says how many files a pod may open, and how many nodes they a
   expect(replicasIn(folder)).toBe(3);
 });
 
-test('pods that are ended for memory: the limit is lower than what the configuration allows', async () => {
+test('L-31: pods that are ended for memory: the limit is lower than what the configuration allows', async () => {
   const DIR = spoiled([['memory: 1Gi', 'memory: 512Mi']]);
   const { line } = await named('container-memory', { values: { DIR }, settings: SETTINGS });
   expect(line).toMatch(/a memory limit of 512Mi, \d+ MiB are needed/);

@@ -34,7 +34,7 @@ describe('from this machine', () => {
     expect(await of(redisPersistence, redis)).toMatchObject({ level: 'ok' });
   });
 
-  test('another policy, memory that runs short, replicas that are missing', async () => {
+  test('L-27: another policy, memory that runs short, replicas that are missing', async () => {
     const redis = await startRedis(['--maxmemory', '1gb']);
     await redis.redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
     const evicting = await named('keys-vanish', { settings: { 'redis.url': redis.url }, isHere: true });

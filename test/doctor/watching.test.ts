@@ -1,4 +1,4 @@
-/** Who watches the nodes: logs that nobody takes or that say too little, metrics that nobody reads, alerts that reach nobody. */
+/** Logs that nobody takes or that say too little, metrics that nobody reads, alerts that reach nobody. */
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,7 +6,6 @@ import { expect, onTestFinished, test } from 'vitest';
 import { configurationAlerts } from '../../src/doctor/checks/configuration/alerts.ts';
 import { nodesLogs } from '../../src/doctor/checks/nodes/logs.ts';
 import { nodesMetrics } from '../../src/doctor/checks/nodes/metrics.ts';
-import type { Check } from '../../src/doctor/check.ts';
 import { examine } from '../../src/doctor/examine.ts';
 import type { View } from '../../src/doctor/patient.ts';
 import { systemScheduler } from '../../src/telemetry/system-clock.ts';
@@ -62,7 +61,7 @@ test('metrics that are switched off, and that nobody reads', async () => {
   const silent = async (count: number): Promise<unknown> => {
     const body = { nodes: [{ node: 'n1', problem: null, scrapes: { count, silent_secs: 400 } }] };
     const views = { address: 'n1', get: (): Promise<View> => Promise.resolve({ status: 200, body }) };
-    return (await examine([nodesMetrics as Check], { ...(await patient({})), views }, systemScheduler)).findings;
+    return (await examine([nodesMetrics], { ...(await patient({})), views }, systemScheduler)).findings;
   };
   expect(await silent(0)).toMatchObject([
     saying('warn', /^n1: nobody has asked for \/metrics for 400 s, since the start$/),

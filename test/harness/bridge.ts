@@ -7,7 +7,7 @@ import { app as conversations } from '../../src/apps/conversations/app.ts';
 import { app as media } from '../../src/apps/media/app.ts';
 import { app as tenants } from '../../src/apps/tenants/app.ts';
 import { putCredentials } from '../../src/apps/tenants/credentials.ts';
-import { changeTenant, insertTenant } from '../../src/apps/tenants/records.ts';
+import { insertTenant } from '../../src/apps/tenants/records.ts';
 import { SealKeys } from '../../src/apps/tenants/sealing.ts';
 import type { Database } from '../../src/apps/app.ts';
 import type { App, Host } from '../../src/index.ts';
@@ -45,8 +45,6 @@ export class BridgeRig {
   readonly settings: Readonly<Record<string, string>>;
   /** Of the tables of tenants. */
   tenantTables: Database | null = null;
-  /** Tells all nodes that a tenant has changed. */
-  tenantRegistry: (id: string) => void = () => {};
   private host: Host | null = null;
 
   private constructor(
@@ -106,7 +104,6 @@ export class BridgeRig {
       ...(tenants as App),
       start: async (host, given) => {
         this.tenantTables = host.database;
-        this.tenantRegistry = (id) => host.emit('changed', id);
         return (tenants as App).start(host, given);
       },
     };
@@ -170,10 +167,16 @@ export class BridgeRig {
 
   /** As an operator does: in force on every node at once. */
   async suspend(id: string, status: 'active' | 'suspended' = 'suspended'): Promise<void> {
-    const { tenantTables, tenantRegistry } = this;
-    if (tenantTables === null) throw new Error('expected a node that runs');
-    await changeTenant(tenantTables, id, { status }, Date.now());
-    tenantRegistry(id);
+    const token = await tokenOf('operator', { roles: ['admin'] });
+    const response = await within(
+      fetch(`${this.node.url}/tenants/${id}`, {
+        method: 'PATCH',
+        headers: { authorization: `Bearer ${token}` },
+        body: JSON.stringify({ status }),
+      }),
+      `a tenant to be ${status}`,
+    );
+    if (response.status !== 200) throw new Error(`expected a tenant that changes, got ${response.status}`);
   }
 
   /** Dead letters of a queue, as operators see them. */
@@ -202,15 +205,17 @@ export class BridgeRig {
     {
       tenant = TENANT,
       user = 'backend',
+      roles = ['service'],
       headers = {},
     }: {
       readonly tenant?: string;
       readonly user?: string;
+      readonly roles?: readonly string[];
       readonly headers?: Readonly<Record<string, string>>;
     } = {},
   ): Promise<{ readonly status: number; readonly json: unknown }> {
     const claims = tenant === '' ? {} : { tenant };
-    const token = await tokenOf(user, { roles: ['service'], claims });
+    const token = await tokenOf(user, { roles, claims });
     const response = await within(
       fetch(`${this.node.url}${path}`, { headers: { authorization: `Bearer ${token}`, ...headers } }),
       `GET ${path}`,

@@ -88,7 +88,7 @@ export function routes(host: Host, ports: Ports, tokens: Tokens): readonly AppRo
     host.route({
       method: 'GET',
       path: '/auth/token',
-      access: 'service',
+      access: 'admin',
       summary:
         'A token of Genesys for the tenant of X-Tenant-ID, to see whether its credentials work; masked unless reveal=true.',
       query: (z) => z.object({ reveal: z.enum(['true', 'false']).optional() }),
@@ -150,7 +150,7 @@ export function routes(host: Host, ports: Ports, tokens: Tokens): readonly AppRo
 /** The tenant of the token; a backend of the whole installation says one. Two that differ are a contradiction. */
 function tenantOf(
   host: Host,
-  { principal, header }: Pick<RouteRequest<'service', unknown, unknown>, 'principal' | 'header'>,
+  { principal, header }: Pick<RouteRequest<'service' | 'admin', unknown, unknown>, 'principal' | 'header'>,
   named?: string,
 ): string | Refusal {
   const asked = named ?? header('x-tenant-id');

@@ -6,6 +6,7 @@ import type { Refusal } from '../../protocol/errors.ts';
 import { eraseConversation } from './members/erasing.ts';
 import { openNamed, type Metadata } from './members/making.ts';
 import { updateConversation } from './members/state.ts';
+import { missingEvents } from './messages/holes.ts';
 import { messagesOf, type MessagePage, type PageInput } from './messages/page.ts';
 import type { MessagePorts } from './messages/ports.ts';
 import type { PositionPorts } from './positions/ports.ts';
@@ -61,6 +62,8 @@ export interface Conversations {
   update(tenant: string, id: string, change: Changed): Promise<null | Refusal>;
   /** Its rows and its log are gone for good, and its followers are told. Uploads of its messages stay. */
   erase(tenant: string, id: string): Promise<void>;
+  /** How many sequences of each have no event: 0, or somebody else has deleted rows. One that is not there is not in the answer. */
+  missing(tenant: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Its topics: the sequenced one, and that of what nobody keeps. Its members may subscribe to both. */
   readonly topicOf: (id: string) => string;
   readonly liveTopicOf: (id: string) => string;
@@ -89,6 +92,7 @@ export function offeredBy(ports: MessagePorts & PositionPorts): Conversations {
       return ports.host.isRefusal(done) ? done : null;
     },
     erase: (tenant, id) => eraseConversation(ports, { tenant, id }),
+    missing: (tenant, ids) => missingEvents(ports.database, tenant, ids),
     topicOf,
     liveTopicOf,
   };

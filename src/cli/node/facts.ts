@@ -10,6 +10,7 @@ import type { LogFactory } from '../../telemetry/pino-log.ts';
 import type { Scrapes } from '../../telemetry/scrapes.ts';
 import { glibcVersion, processFacts } from '../../telemetry/process-facts.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import type { Queues } from '../../queue/queues.ts';
 import type { Storage } from '../storage/storage.ts';
 import { build } from './build.ts';
 import type { Core } from './core.ts';
@@ -27,6 +28,7 @@ export interface FactSources {
   /** Once they run. */
   readonly apps: () => RunningApps | null;
   readonly database: () => NodeDatabase | null;
+  readonly queues: () => Queues | null;
 }
 
 /** A look at others may take so long, or it is left out. */
@@ -58,6 +60,7 @@ export async function nodeFacts(sources: FactSources): Promise<object> {
     storage: storage.name,
     broker,
     database,
+    queues: queueFacts(sources.queues()),
     load: load.facts(),
     logs: sources.logs.facts(),
     scrapes: sources.scrapes?.facts() ?? null,
@@ -82,6 +85,20 @@ function configurationOf({ config, loaded }: FactSources): Readonly<Record<strin
     }),
   );
   return { ...shownConfiguration(config), ...Object.fromEntries(ofApps) };
+}
+
+function queueFacts(queues: Queues | null): object | null {
+  if (queues === null) return null;
+  const { kind, queues: all } = queues.usage();
+  const trouble = queues.store.trouble();
+  return {
+    kind,
+    trouble: trouble?.state ?? null,
+    problem: trouble?.says ?? null,
+    queues: all.flatMap(({ name, depth }) =>
+      depth.length === 0 ? [] : [{ queue: name, ...Object.fromEntries(depth) }],
+    ),
+  };
 }
 
 async function databaseFacts(database: NodeDatabase | null): Promise<object | null> {

@@ -7,11 +7,12 @@ import { dialectRoutes } from '../../dialects/routes.ts';
 import type { SocketIo } from '../../dialects/socketio/socketio.ts';
 import { AdminAccess, type AdminRoute } from '../../http/admin-access.ts';
 import { adminCommandRoutes } from '../../http/admin-commands.ts';
+import { adminQueueRoutes } from '../../http/admin-queues.ts';
 import { onAnyNode } from '../../http/admin-elsewhere.ts';
 import { applicationRoutes } from '../../http/application-routes.ts';
 import { crossOrigin } from '../../http/cross-origin.ts';
 import { developmentPageRoutes } from '../../http/development-page/route.ts';
-import { healthRoutes } from '../../http/health.ts';
+import { healthRoutes, type QueueHealth } from '../../http/health.ts';
 import { infoRoutes } from '../../http/info.ts';
 import { openApiRoutes } from '../../http/openapi/routes.ts';
 import { Profiler } from '../../http/profile.ts';
@@ -21,10 +22,11 @@ import { tokenCheckRoute } from '../../http/token-check.ts';
 import { topicRoutes } from '../../http/topics.ts';
 import { userConnectionRoutes } from '../../http/user-connections.ts';
 import type { ApplicationRoute } from '../../node/application-route.ts';
+import type { Queues } from '../../queue/queues.ts';
 import type { GuardedRoute, Route } from '../../node/route.ts';
 import type { SocketRoute } from '../../node/socket-route.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
-import { systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import { buildRights } from '../authentication.ts';
 import { developmentSigner } from '../development-token.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -40,11 +42,12 @@ export function publicRoutes(
   storage: Storage,
   apps: () => RunningApps | null,
   database: () => NodeDatabase | null,
+  queues: () => QueueHealth | null,
   socketIo: SocketIo | null,
 ): Route[] {
   const proxies = config.server.trusted_proxies;
   return [
-    ...healthRoutes(node, storage, () => apps()?.health() ?? {}, database),
+    ...healthRoutes(node, storage, () => apps()?.health() ?? {}, database, queues),
     ...infoRoutes(node, build),
     ...openApiRoutes(version, () => apps()?.routes ?? []),
     ...crossOrigin(
@@ -92,6 +95,7 @@ export function adminRoutes(
   looking: readonly AdminRoute[],
   isWorker: boolean,
   logs: LogFactory,
+  queues: () => Queues | null,
 ): Route[] {
   const access = new AdminAccess(
     { token: config.admin.token, trustedProxies: config.server.trusted_proxies },
@@ -101,6 +105,7 @@ export function adminRoutes(
   return [
     ...onAnyNode(looking, { own: mode.name, bus, views }),
     ...adminCommandRoutes(bus, isWorker ? null : mode.name, logs.room('control')),
+    ...adminQueueRoutes({ node: mode.name, clock, log: logs.room('control'), queues }),
     new Profiler(scheduler).route,
     tokenCheckRoute(node, buildRights(config)),
   ].map((route) => access.guard(route));

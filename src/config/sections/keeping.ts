@@ -174,9 +174,12 @@ export const KEEPING = {
   queue: z
     .strictObject({
       kind: z
-        .enum(['auto', 'memory', 'redis'])
+        .enum(['auto', 'memory', 'redis', 'rabbitmq'])
         .default('auto')
-        .describe('where queues are kept; auto: in Redis where redis.url is set, else in memory'),
+        .describe(
+          'where queues are kept; auto: at RabbitMQ where queue.url is set, else in Redis where redis.url is set, else in memory',
+        ),
+      url: secret('text').describe('RabbitMQ: amqp://user:password@host:5672/vhost, or amqps:// for TLS'),
       lease_secs: seconds(15, 2).describe(
         'silence of a node after which the messages in its hands are handed to others, with Redis',
       ),

@@ -15,6 +15,7 @@ import { MANIFEST_CHECKS } from './manifests/all.ts';
 import { NODES_CHECKS } from './nodes/all.ts';
 import { originsConfigured } from './origins/configured.ts';
 import { originsHandshake } from './origins/handshake.ts';
+import { QUEUE_CHECKS } from './queues/all.ts';
 import { REDIS_CHECKS } from './redis/all.ts';
 import { secretsFiles } from './secrets/files.ts';
 import { secretsSame } from './secrets/same.ts';
@@ -37,6 +38,7 @@ export const CHECKS: readonly Check[] = [
   ...WAY_CHECKS,
   ...REDIS_CHECKS,
   ...DATABASE_CHECKS,
+  ...QUEUE_CHECKS,
   ...LOAD_CHECKS,
   ...DELIVERY_CHECKS,
   ...ACTOR_CHECKS,

@@ -46,15 +46,15 @@ describe.skipIf(POSTGRESQL === null)('two nodes', () => {
 
   test('W-20, W-21: one token for both nodes, readable as the guide reads it; masked unless asked for', async () => {
     const before = rig.desk.tokensMade;
-    await rig.ask('/auth/token');
+    const asked = { tenant: '', roles: ['admin'], headers: { 'x-tenant-id': TENANT } };
+    await rig.ask('/auth/token', asked);
     await redis.redis.del(`tenant:${TENANT}:oauth:token`);
     // A node looks again after a second.
     await rig.eventually(async () => {
-      await rig.ask('/auth/token');
+      await rig.ask('/auth/token', asked);
       return (await redis.redis.exists(`tenant:${TENANT}:oauth:token`)) === 1;
     }, 'a new token after DEL');
     const path = '/auth/token';
-    const asked = { tenant: '', headers: { 'x-tenant-id': TENANT } };
     const all = await Promise.all(Array.from({ length: 20 }, () => rig.ask(path, asked)));
     expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]));
     expect(rig.desk.tokensMade - before).toBeLessThanOrEqual(2);
@@ -66,8 +66,10 @@ describe.skipIf(POSTGRESQL === null)('two nodes', () => {
       token: kept.accessToken,
       masked: false,
     });
-    expect((await rig.ask(path, { tenant: '', headers: { 'x-tenant-id': 'nobody' } })).status).toBe(502);
-    expect((await rig.ask(path, { tenant: '' })).status).toBe(400);
+    expect((await rig.ask(path, { ...asked, headers: { 'x-tenant-id': 'nobody' } })).status).toBe(502);
+    expect((await rig.ask(path, { ...asked, headers: {} })).status).toBe(400);
+    expect((await rig.ask(path)).status).toBe(403);
+    expect((await rig.ask(path, { ...asked, roles: ['service'] })).status).toBe(403);
   });
 
   test('W-20: tokens that Genesys has ended are replaced by one for both nodes', async () => {

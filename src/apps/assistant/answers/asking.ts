@@ -189,7 +189,7 @@ function busy({ host }: Pick<Ports, 'host'>): Refusal {
   return host.refuse('wrong_state', 'expected a session whose last question is answered: wait, or stop the answer');
 }
 
-async function spentProblem({ host, database, settings }: Ports, asker: Asker): Promise<Refusal | null> {
+async function spentProblem({ host, database, settings, condition }: Ports, asker: Asker): Promise<Refusal | null> {
   const now = host.clock.now();
   const { lastMinute, today, underWay } = await spentBy(database, asker, now);
   if (lastMinute >= settings.messages_per_minute)
@@ -201,6 +201,7 @@ async function spentProblem({ host, database, settings }: Ports, asker: Asker): 
   const taken = today + underWay * settings.max_answer_tokens;
   if (limit === 0 || taken < limit) return null;
   const isSpent = today >= limit;
+  if (isSpent) condition.spent();
   return host.refuse(
     'rate_limited',
     `expected at most ${limit} tokens a day, got ${today}${isSpent ? '' : ` and ${underWay} answers under way`}`,

@@ -71,6 +71,7 @@ export class RunningAnswer {
         if (this.text.isFull) break;
       }
       const { usage = estimatedUsage(question, this.text.whole), ending = 'length' } = end ?? {};
+      this.ports.condition.ended(this.seconds(), null);
       return { status: 'done', usage, ending };
     } catch (error) {
       // Nobody says what half of an answer has cost; what it cost counts all the same.
@@ -87,6 +88,7 @@ export class RunningAnswer {
         failure,
         detail,
       });
+      this.ports.condition.ended(this.seconds(), failure);
       return {
         status: 'failed',
         failure,

@@ -55,7 +55,7 @@ test('W-20: it is replaced before its end beside the work, and not waited for', 
   expect(await tokens.of('acme')).toBe('token-2');
 });
 
-test('W-20: a token that is refused early makes one new one, whoever else has it; an old one refuses nothing', async () => {
+test('W-20: a token that is refused early makes one new one, however many callers have it; an old one refuses nothing', async () => {
   const { tokens, asked } = rig();
   await tokens.of('acme');
   await Promise.all(Array.from({ length: 10 }, () => tokens.refused('acme', 'token-1')));

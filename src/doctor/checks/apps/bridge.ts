@@ -1,4 +1,4 @@
-/** The bridge between WhatsApp and Genesys: what its configuration lacks. What goes wrong at the moment is said by its health. */
+/** The bridge between WhatsApp and Genesys: what its configuration lacks. Its health says what goes wrong at the moment. */
 import type { Check } from '../../check.ts';
 import { ok, warn, type Observation } from '../../finding.ts';
 import { TROUBLES, troublesIn } from '../../../apps/bridge/troubles.ts';
