@@ -15,6 +15,7 @@ import type { Provider } from './providers/provider.ts';
 import { News } from './sessions/news.ts';
 import { Upkeep } from './sessions/upkeep.ts';
 import { settings, type Settings } from './settings.ts';
+import { talliesOf } from './tallies.ts';
 
 const MOST_KEPT_ANSWERS = 1_000;
 
@@ -32,7 +33,8 @@ export function assistant({ provider }: Options = {}): App<Settings> {
     verbs,
     database: { migrations: new URL('./migrations/', import.meta.url) },
     start: (host, given) => {
-      const ports = portsOf(host, given, provider ?? providerOf(given, host.scheduler));
+      const tallies = talliesOf(host);
+      const ports = portsOf(host, given, provider ?? providerOf(given, host.scheduler), tallies);
       const answering = new Answering(ports, (event, handler) => host.on(event, handler));
       const upkeep = new Upkeep(ports, host);
       host.gauge('answers_under_way', 'Answers that this node is making.', () => answering.size);
@@ -41,7 +43,7 @@ export function assistant({ provider }: Options = {}): App<Settings> {
         'Questions that wait for their turn at the provider.',
         () => ports.provider.waiting,
       );
-      const guide = given.guide ? guideParts(host, ports, answering) : undefined;
+      const guide = given.guide ? guideParts(host, ports, answering, tallies) : undefined;
       return {
         frames: assistantFrames(host, ports, answering),
         ...guide,
@@ -58,7 +60,7 @@ export function assistant({ provider }: Options = {}): App<Settings> {
 
 export const app = assistant();
 
-function portsOf(host: Host, given: Settings, provider: Provider): Ports {
+function portsOf(host: Host, given: Settings, provider: Provider, counts: Counts): Ports {
   const { database } = host;
   if (database === null) throw new Error('expected a database');
   return {
@@ -69,16 +71,7 @@ function portsOf(host: Host, given: Settings, provider: Provider): Ports {
     shared: new SharedAnswers({ keepMs: given.cache_secs * 1_000, most: MOST_KEPT_ANSWERS }, host.clock),
     news: new News(host),
     settings: given,
-    counts: countsOf(host),
+    counts,
     condition: new Condition(host.clock),
-  };
-}
-
-function countsOf(host: Host): Counts {
-  return {
-    answers: host.counter('answers_total', 'Answers by how they ended.', 'status'),
-    tokens: host.counter('tokens_total', 'Tokens of the model, asked and answered.', 'direction'),
-    firstDelta: host.histogram('first_delta_seconds', 'From the question to the first piece of its answer.'),
-    whole: host.histogram('answer_seconds', 'From the question to the end of its answer.'),
   };
 }

@@ -33,6 +33,8 @@ export interface Counts {
   readonly answers: Counter;
   /** Tokens, `input` and `output`. */
   readonly tokens: Counter;
+  /** Answers that failed, by why. */
+  readonly failures: Counter;
   /** From the question to the first delta, and to the end. */
   readonly firstDelta: Observations;
   readonly whole: Observations;

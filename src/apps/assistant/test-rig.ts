@@ -71,7 +71,13 @@ export function rigOf(
     news: new News({ emit: host.emit, on }),
     settings: parsed,
     condition: new Condition(clock),
-    counts: { answers: count, tokens: count, firstDelta: { observe: () => {} }, whole: { observe: () => {} } },
+    counts: {
+      answers: count,
+      tokens: count,
+      failures: count,
+      firstDelta: { observe: () => {} },
+      whole: { observe: () => {} },
+    },
   };
   const answering = new Answering(ports, on);
   const until: Rig['until'] = async (isDone) => {

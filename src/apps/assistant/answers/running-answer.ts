@@ -127,6 +127,7 @@ export class RunningAnswer {
     if (!isFirst) return;
     this.ports.news.tell(this.key);
     counts.answers.add(1, status);
+    if (failure !== undefined) counts.failures.add(1, failure);
     counts.tokens.add(usage.inputTokens, 'input');
     counts.tokens.add(usage.outputTokens, 'output');
     counts.whole.observe(this.seconds());

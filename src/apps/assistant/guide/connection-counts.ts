@@ -4,6 +4,7 @@ import type { Counter } from '../../host-api.ts';
 export class ConnectionCounts {
   active = 0;
   peak = 0;
+  total = 0;
   private readonly counter: Counter;
 
   constructor(counter: Counter) {
@@ -13,6 +14,7 @@ export class ConnectionCounts {
   opened(): void {
     this.active += 1;
     this.peak = Math.max(this.peak, this.active);
+    this.total += 1;
     this.counter.add();
   }
 

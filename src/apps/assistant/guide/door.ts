@@ -108,7 +108,7 @@ export class Door {
       code,
       reason,
       where,
-      message,
+      problem: message,
       ...(this.unlogged > 0 && { unlogged: this.unlogged }),
     };
     this.unlogged = 0;

@@ -1,5 +1,5 @@
 /** One client of the guide's envelope: what it says as frames, and what the server's frames are called there. */
-import type { Reason } from '../../../protocol/errors.ts';
+import { ERRORS, type Reason } from '../../../protocol/errors.ts';
 import type { JsonValue } from '../../../protocol/frames.ts';
 import { dropOldest } from '../../../telemetry/drop-oldest.ts';
 import type { DialectClient, DialectFrame, DialectMessage, Heard, ServerFrame } from '../../dialect.ts';
@@ -223,12 +223,14 @@ export class EnvelopeClient implements DialectClient {
   private refused(data: Fields, request: Request | undefined, at: number): Envelope {
     const { reason, message, retry_after_ms: retryAfterMs, details } = data;
     const { door } = this.setup;
+    // A connection that is closed says why in words of its own.
+    const isKnown = Object.hasOwn(ERRORS, textOf(reason));
     const problem = {
-      reason: textOf(reason) as Reason,
+      reason: isKnown ? (textOf(reason) as Reason) : 'not_admitting',
       message: textOf(message),
       ...(typeof retryAfterMs === 'number' && { retryAfterMs }),
-      ...(isFields(details) && { details }),
-    };
+      details: { ...(isFields(details) && details), ...(!isKnown && { close: textOf(reason) }) },
+    } as const;
     const where = `envelope ${request?.kind ?? 'connection'}`;
     const error = door.refused(problem, where, door.newCorrelation());
     return errorEnvelope(error, { session: request?.session ?? '', messageId: request?.messageId ?? '', at });

@@ -64,8 +64,7 @@ function asked(
   newId: () => string,
 ): Said | Unread {
   const request: Request = { kind: 'ask', session, messageId: messageId === '' ? newId() : messageId };
-  if (typeof content !== 'string')
-    return unread(refusal('invalid_field', `content: expected text, got ${quote(content)}`), request);
+  if (typeof content !== 'string') return unread(refusal('invalid_field', 'content: expected text'), request);
   const about = aboutIn(metadata);
   if ('problem' in about) return unread(about.problem, request);
   return {
