@@ -1,4 +1,4 @@
-/** What applications say of themselves: the queue of webhooks, the storage of uploads. */
+/** What applications say of themselves: the queue of webhooks, the storage of uploads, the keys of credentials. */
 import type { Check } from '../../check.ts';
 import { eachNode } from '../../each-node.ts';
 import { fail, warn, type Observation } from '../../finding.ts';
@@ -6,13 +6,15 @@ import { fail, warn, type Observation } from '../../finding.ts';
 /** Where to look, by application. */
 const CURES: Readonly<Record<string, string>> = {
   webhooks: './signalbox webhooks dead, and the log of the backend at apps.webhooks.url',
+  tenants:
+    'put the key that is missing back into apps.tenants.seal_keys, behind the first: ./signalbox tenants reseal replaces it',
   media: 'look at the disk of apps.media.folder, or at the S3 of apps.media.s3_endpoint',
 };
 
 const appsHealth: Check = {
   name: 'apps.health',
   looksAt:
-    'What applications say of themselves: whether the backend of webhooks answers and its queue moves, whether uploads can be stored.',
+    'What applications say of themselves: whether the backend of webhooks answers and its queue moves, whether uploads can be stored, whether credentials of tenants can be opened.',
   needs: ['admin'],
   run: (patient) =>
     eachNode(
