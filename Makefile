@@ -15,7 +15,7 @@ STAMP        := node_modules/.stamp-$(NODE_MAJOR)
 NODE_BIN     := $(if $(SYS_MAJOR),,$(CURDIR)/$(TC)/node_modules/.bin)
 export PATH  := $(if $(NODE_BIN),$(NODE_BIN):)$(CURDIR)/node_modules/.bin:$(PATH)
 # Programs that tests run, and the Debian packages that bring them. Where they cannot be installed those tests are skipped.
-SYSTEM       := redis-server:redis-server redis-sentinel:redis-sentinel curl:curl jq:jq kubectl:kubernetes-client nginx:nginx ip:iproute2 haproxy:haproxy promtool:prometheus chromium:chromium pg_ctlcluster:postgresql
+SYSTEM       := redis-server:redis-server redis-sentinel:redis-sentinel curl:curl jq:jq kubectl:kubernetes-client nginx:nginx ip:iproute2 haproxy:haproxy promtool:prometheus chromium:chromium pg_ctlcluster:postgresql rabbitmq-server:rabbitmq-server
 MISSING      := $(strip $(foreach pair,$(SYSTEM),$(if $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v $(firstword $(subst :, ,$(pair)))),,$(lastword $(subst :, ,$(pair))))))
 NODE_STAMP   := $(if $(NODE_BIN),$(TC)/node-$(NODE_PIN).stamp,)
 

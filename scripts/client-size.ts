@@ -24,6 +24,7 @@ const LIMITS: Readonly<Record<string, number>> = {
   'pattern/index.ts': 2_930,
   'presence/index.ts': 2_240,
   'react/index.ts': 3_520,
+  'react/assistant.ts': 7_340,
   'persist/index.ts': 2_440,
   'msgpack/index.ts': 1_792,
   'sse/index.ts': 5_780,

@@ -54,7 +54,7 @@ async function something(answer: RequestListener): Promise<string> {
 }
 
 describe.skipIf(isMissing('nginx'))('nginx', () => {
-  test('as it is delivered: nothing is wrong, with TLS in front and compression', async () => {
+  test('A-46, of the port: as it is delivered nothing is wrong, with TLS in front and compression', async () => {
     const { node, url } = await behind('nginx', [AS_OTHER], {
       'server.trusted_proxies': '127.0.0.9',
       'websocket.compression': 'true',

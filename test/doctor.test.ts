@@ -28,7 +28,7 @@ describe('an examination', () => {
     const scheduler = { ...systemScheduler, after: (_: number, work: () => void) => systemScheduler.after(1, work) };
     const report = await examine([hangs, throws], NOBODY, scheduler);
     expect(report.findings.map(({ check, level, says }) => [check, level, says])).toEqual([
-      ['a.hangs', 'fail', 'no answer within 4.2 s'],
+      ['a.hangs', 'fail', 'no answer within 3.7 s'],
       ['a.throws', 'fail', 'a broken check'],
     ]);
     expect(report.summary).toEqual({ ok: 0, warn: 0, fail: 2 });

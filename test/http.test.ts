@@ -260,7 +260,7 @@ describe('routes of applications', () => {
     expect((await post(server, 'x')).status).toBe(202);
   });
 
-  test('one that throws is 500, says nothing of the fault, and harms nobody', async () => {
+  test('L-26: one that throws is 500, says nothing of the fault, and harms nobody', async () => {
     const server = await startServer({}, [things]);
     const response = await server.get('/api/broken');
     expect(response.status).toBe(500);

@@ -45,7 +45,7 @@ const NAMES_REDIS: readonly RegExp[] = [
   // The table of all metrics has those of Redis as a part.
   /^telemetry\/metrics\.ts$/,
   // Verbs and answers that tell an operator which storage it is.
-  /^cli\/storage\/(build|storage)\.ts$/,
+  /^cli\/storage\/(build|queue-kind|storage)\.ts$/,
   // Checks of what a server uses, by the name of what they look at.
   /^doctor\/check\.ts$/,
   /^doctor\/checks\/(redis\/|nodes\/|deliveries\/|host\/|manifests\/|all\.ts$)/,

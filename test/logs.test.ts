@@ -25,7 +25,7 @@ function routing(lines: readonly LogLine[]): { targets: number; count: number; a
   }));
 }
 
-test('every line is JSON with level, time, message, node and room', async () => {
+test('L-35: every line is JSON with level, time, message, node and room', async () => {
   const server = await startProcess([], ENVIRONMENT);
   const client = await connect(server.port);
   await client.subscribe(TOPIC);

@@ -8,6 +8,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfig } from '../src/config/load.ts';
 import { METRICS } from '../src/telemetry/metrics.ts';
+import { assistant } from '../src/apps/assistant/app.ts';
+import { conversations } from '../src/apps/conversations/app.ts';
 import { connect } from './harness/client.ts';
 import { startServer } from './harness/server.ts';
 import { SECRET } from './harness/tokens.ts';
@@ -107,15 +109,20 @@ const labels = new Set([
   'kind',
   'namespace',
   'pod',
+  // Of answers of the assistant.
+  'status',
 ]);
 
 describe('the metrics that are asked for exist', () => {
-  test('on a node: every name, and every label, in alerts, dashboard and scaling rule', async () => {
+  test('L-25: on a node: every name, and every label, in alerts, dashboard and scaling rule', async () => {
     const server = await startServer();
     const client = await connect(server.port);
     await client.subscribe('chat.lobby');
     await client.publish('chat.lobby', 'hello');
-    const live = seriesIn(await (await server.get('/metrics')).text());
+    const withAssistant = await startServer({}, [conversations(), assistant()]);
+    const live = seriesIn(
+      (await Promise.all([server, withAssistant].map(async (it) => (await it.get('/metrics')).text()))).join('\n'),
+    );
     // Scraping itself makes this one.
     live.add('up');
 

@@ -97,7 +97,7 @@ describe('time-outs', () => {
 
 describe.each(PROXIES)('%s', (name) => {
   describe.skipIf(isMissing(name))('in front of two nodes', () => {
-    test('carries connect, subscribe, publish, both formats, and the close code of the server', async () => {
+    test('L-37: carries connect, subscribe, publish, both formats, and the close code of the server', async () => {
       const { proxy, servers } = await setUp(name);
       const reader = await connect(proxy.port, { user: 'bob' });
       await reader.subscribe('chat.lobby');

@@ -25,7 +25,7 @@ async function preflight(server: TestServer, origin: string, path = '/api/publis
 
 describe('preflight', () => {
   test.each([APP, 'https://a.shops.example', 'https://b.a.shops.example'])(
-    'A-05: of %s is granted, to it alone',
+    'A-05, L-38: of %s is granted, to it alone',
     async (origin) => {
       const server = await startServer(ORIGINS);
       const { status, headers } = await preflight(server, origin);

@@ -48,13 +48,13 @@ export interface RouteDefinition<A extends Access, Body, Query> {
    * arrive: who does not read on makes the client wait. Without, there is no body.
    */
   readonly body?: ((z: Zod) => z.ZodType<Body>) | 'bytes' | 'stream';
-  /** Of the query, whose values are strings. */
+  /** Of the query, whose values are strings; a name that comes twice has a list. */
   readonly query?: (z: Zod) => z.ZodType<Query>;
   /** Of the JSON in good answers, by status, for the OpenAPI document. */
   readonly answers?: (z: Zod) => Readonly<Record<number, z.ZodType>>;
   /** Bytes of a body; without, 1 MiB. */
   readonly maxBody?: number;
-  /** Tokens of the rate limits of the user that a request costs; without, 1. Strangers are charged by address. */
+  /** Tokens of the rate limits of the user that a request costs; without, 1. Strangers are charged by address; 0 charges nobody, for webhooks that are signed. */
   readonly cost?: number;
   /**
    * Milliseconds for the answer, of a stream for its first piece; without, `apps.deadline_ms`. A body that is read while it

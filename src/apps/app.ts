@@ -16,6 +16,7 @@ import type { Queue } from '../queue/queue.ts';
 import type { Position } from '../protocol/position.ts';
 import type { ConnectingFacts, ConnectionFacts, Welcome } from '../service/connection-events.ts';
 import type { ClientEvent, EventAnswer, EventTable, PublishedEvent, ServerEvent } from '../node/event-table.ts';
+import type { Dialect } from './dialect.ts';
 import type { Frame, FrameDefinition } from './frame.ts';
 import type { Host } from './host-api.ts';
 import type { Access, AppRoute, RouteDefinition } from './app-route.ts';
@@ -27,6 +28,7 @@ export type {
   Access,
   AppRoute,
   Database,
+  Dialect,
   Frame,
   FrameDefinition,
   Host,
@@ -78,6 +80,11 @@ export interface UsedQueues {
 export interface UsedDatabase {
   /** Changes of its tables: a folder of files `0001-first.sql`, or the same as a list. Each is applied once, in order. */
   readonly migrations: URL | readonly Migration[];
+  /**
+   * SQL that runs once where a backup was restored, in the same transaction: for what must not be as it was, as an epoch of which
+   * readers have seen more. Its tables need their schema.
+   */
+  readonly restored?: string;
   /** Whether a node whose database is away is no place for new clients. Without, it is none. */
   readonly isNeeded?: boolean;
 }
@@ -98,6 +105,8 @@ export interface Parts {
    * `[socketio]` in the configuration nobody asks for them.
    */
   readonly socketio?: readonly EventTable[];
+  /** Protocols of its own, each at a path: JSON over WebSocket, or a stream of events. */
+  readonly dialects?: readonly Dialect[];
   /** Events that it has given up, for operators: `/admin/apps/dead-letters`. */
   readonly deadLetters?: AppDeadLetters;
   /** A component of `/health`, and of readiness where it is needed. Called when somebody asks; never waits. */

@@ -21,6 +21,7 @@ type Part =
   | 'publishing'
   | 'history'
   | 'connecting'
+  | 'dialect'
   | 'callers'
   | 'hook'
   | 'event'
@@ -155,7 +156,15 @@ export class Calls {
 }
 
 /** Somebody waits for the answer: that the database or a queue is away, a body breaks off or a text has a NUL is no fault of the application. */
-const ASKED: ReadonlySet<Part> = new Set(['frame', 'route', 'decision', 'publishing', 'history', 'connecting']);
+const ASKED: ReadonlySet<Part> = new Set([
+  'frame',
+  'route',
+  'decision',
+  'publishing',
+  'history',
+  'connecting',
+  'dialect',
+]);
 const RETRY_MS = 1_000;
 
 function unavailable({ part, given }: Called, error: unknown): Refusal | null {

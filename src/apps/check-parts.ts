@@ -2,7 +2,7 @@
 import type { Problem } from '../config/problem.ts';
 import { isSupportedPattern, isTopicName, looksLikePattern, overlaps, covers } from '../protocol/topic.ts';
 import { CLIENT_FRAME_TYPES } from '../protocol/frames.ts';
-import type { Callers, Hooks, Parts } from './app.ts';
+import type { AppRoute, Callers, Dialect, Hooks, Parts } from './app.ts';
 import { FRAME_TYPE } from './frame-type.ts';
 
 export interface Given {
@@ -44,6 +44,7 @@ const PARTS = [
   'hooks',
   'callers',
   'socketio',
+  'dialects',
   'deadLetters',
   'health',
   'offers',
@@ -128,7 +129,7 @@ function routeProblems(
   const taken = new Map<string, Taken>();
   for (const { method, path } of own) taken.set(shapeOf(method, path), { by: 'the server', what: path });
   return given.flatMap(({ app, parts, places = [] }) =>
-    (parts.routes ?? []).flatMap(({ method, path, access }) => {
+    [...(parts.routes ?? []), ...(parts.dialects ?? []).map(asRoute)].flatMap(({ method, path, access }) => {
       const key = `apps.${app}`;
       const wrong = pathProblem([...places, '/api', `/apps/${app}`], method, path, access);
       if (wrong !== null) return [{ key, ...wrong }];
@@ -140,6 +141,11 @@ function routeProblems(
         : [{ key, expected: `route ${method} ${path} for one alone`, got: `${other.what} is that of ${other.by} too` }];
     }),
   );
+}
+
+/** A dialect answers `GET` at its path. */
+function asRoute({ path }: Dialect): Pick<AppRoute, 'method' | 'path' | 'access'> {
+  return { method: 'GET', path, access: 'user' };
 }
 
 /** What the server may answer itself, also where its configuration or another version switches it on. */

@@ -4,6 +4,7 @@ import type { Callers as CallersPort } from '../auth/callers.ts';
 import type { Problem } from '../config/problem.ts';
 import type { FrameHandler } from '../connection/context.ts';
 import type { AppDeadLetters, RunningDeadLetters } from '../node/app-dead-letters.ts';
+import type { AppDialect } from '../node/app-dialect.ts';
 import type { ApplicationRoute } from '../node/application-route.ts';
 import type { EventTable } from '../node/event-table.ts';
 import { isRefusal, quote } from '../protocol/errors.ts';
@@ -14,6 +15,7 @@ import type { App, Health, Host, Parts } from './app.ts';
 import { callersPort } from './callers.ts';
 import { Calls, type Called } from './calls.ts';
 import { partsProblems } from './check-parts.ts';
+import { appDialect } from './dialects.ts';
 import { frameHandler } from './frames.ts';
 import { HookEvents } from './hooks.ts';
 import { hostOf } from './host.ts';
@@ -41,6 +43,7 @@ export interface RunningApps {
   readonly routes: readonly ApplicationRoute[];
   /** Of Socket.IO, each of another namespace. */
   readonly eventTables: readonly EventTable[];
+  readonly dialects: readonly AppDialect[];
   /** `null` when no application owns a topic. */
   readonly owners: Owners | null;
   /** `null` when no application has hooks. */
@@ -164,6 +167,9 @@ function build(running: readonly Running[], ports: AppPorts): RunningApps {
     frames: new Map(frames),
     routes,
     eventTables: running.flatMap(({ parts }) => parts.socketio ?? []),
+    dialects: running.flatMap(({ parts, calls }) =>
+      (parts.dialects ?? []).map((dialect) => appDialect(dialect, calls, decisionTimeoutMs)),
+    ),
     owners: owners.size === 0 ? null : owners,
     events: hasHooks ? events : null,
     callers: running.map((it) => callersOf(it, deadlineMs)).find((it) => it !== null) ?? null,

@@ -4,6 +4,7 @@ import type { BuiltIn } from '../apps/find.ts';
 export const BUILT_IN: BuiltIn = {
   accounts: () => import('../apps/accounts/app.ts'),
   assistant: () => import('../apps/assistant/app.ts'),
+  bridge: () => import('../apps/bridge/app.ts'),
   conversations: () => import('../apps/conversations/app.ts'),
   media: () => import('../apps/media/app.ts'),
   tenants: () => import('../apps/tenants/app.ts'),

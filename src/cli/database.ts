@@ -3,16 +3,17 @@ import type { LoadedApp } from '../apps/loaded.ts';
 import { ConfigError } from '../config/config-error.ts';
 import type { Config } from '../config/schema.ts';
 import type { Session } from '../database/driver.ts';
-import { unfitness } from '../database/fitness.ts';
 import { migrate, migrationStatus, type MigrationStatus } from '../database/migrate.ts';
 import type { MigrationSet } from '../database/migration.ts';
 import { UsageError, type Arguments, type Command, type ExitCode } from './command.ts';
 import { CONFIG_OPTIONS } from './config-flags.ts';
 import { isOnlySecretMissing, loadFromArguments, loadWithoutSecret } from './config-options.ts';
 import { databaseProblems, migrationSets } from './database-problems.ts';
-import { openDriver } from './node/database.ts';
+import { inDatabase } from './database-session.ts';
 
 type Work = (session: Session, sets: readonly MigrationSet[]) => Promise<ExitCode>;
+
+const KEEP = { usual: 30, most: 10_000 };
 
 const WORKS: Readonly<Record<string, Work>> = {
   migrate: async (session, sets) => {
@@ -41,24 +42,31 @@ const WORKS: Readonly<Record<string, Work>> = {
 export const database: Command = {
   name: 'database',
   summary: 'Makes the tables of applications, and says which changes of them are missing.',
-  usage: 'migrate | status | check',
-  positionals: 1,
-  options: CONFIG_OPTIONS,
+  usage: 'migrate | status | check | backup FOLDER | restore FILE',
+  positionals: 2,
+  options: {
+    ...CONFIG_OPTIONS,
+    keep: { type: 'string', value: 'N', help: `backups that stay in the folder, the newest (${KEEP.usual})` },
+  },
   notes: [
     '  migrate    applies what is missing; several at the same time do no harm',
     '  status     lists every migration: applied, pending, changed since, or unknown to this version',
     '  check      connects, and exits 1 when one is pending or changed',
+    '  backup     writes an archive of one moment, tests it, and takes away the oldest; nodes may go on (not with database.folder)',
+    '  restore    tests the archive, keeps what is there beside it, and puts back all of it or nothing; no node may run',
   ],
   async run(args): Promise<ExitCode> {
-    const [wanted = ''] = args.positionals;
+    const [wanted = '', place] = args.positionals;
+    if (wanted === 'backup' || wanted === 'restore') return archived(wanted, place, args);
     const work = Object.hasOwn(WORKS, wanted) ? WORKS[wanted] : undefined;
     if (work === undefined)
       throw new UsageError(
-        `expected migrate, status or check, got ${wanted === '' ? 'nothing' : JSON.stringify(wanted)}`,
+        `expected migrate, status, check, backup or restore, got ${wanted === '' ? 'nothing' : JSON.stringify(wanted)}`,
       );
+    if (place !== undefined) throw new UsageError(`expected nothing after ${wanted}, got ${place}`);
     const { config, apps } = await load(args);
     const sets = setsOf(config, apps);
-    if (sets.length > 0) return await within(config, (session) => work(session, sets));
+    if (sets.length > 0) return await inDatabase(config, (session) => work(session, sets));
     print('no application of this configuration keeps anything in a database');
     return 0;
   },
@@ -75,27 +83,24 @@ async function load(args: Arguments): Promise<{ readonly config: Config; readonl
   }
 }
 
+async function archived(action: 'backup' | 'restore', place: string | undefined, args: Arguments): Promise<ExitCode> {
+  if (place === undefined)
+    throw new UsageError(
+      action === 'backup' ? 'expected backup FOLDER' : 'expected restore FILE, an archive of a backup',
+    );
+  const keep = Number(args.text('keep') ?? KEEP.usual);
+  if (!Number.isInteger(keep) || keep < 1 || keep > KEEP.most)
+    throw new UsageError(`expected --keep from 1 to ${KEEP.most}, got ${args.text('keep') ?? ''}`);
+  const { config, apps } = await load(args);
+  setsOf(config, apps);
+  const { backUp, restore } = await import('./backup/verbs.ts');
+  return action === 'backup' ? backUp(config, { folder: place, keep }) : restore(config, apps, place);
+}
+
 function setsOf(config: Config, apps: readonly LoadedApp[]): readonly MigrationSet[] {
   const problems = databaseProblems(config, apps);
   if (problems.length > 0) throw new ConfigError(problems);
   return migrationSets(apps, []);
-}
-
-/** Examined as a node would: a server that is too old or a replica is told before anything is done in it. */
-async function within(config: Config, work: (session: Session) => Promise<ExitCode>): Promise<ExitCode> {
-  const driver = await openDriver(config, 'signalbox-database');
-  try {
-    const session = await driver.acquire();
-    try {
-      const unfit = await unfitness(session);
-      if (unfit !== null) throw new Error(unfit);
-      return await work(session);
-    } finally {
-      session.release();
-    }
-  } finally {
-    await driver.stop();
-  }
 }
 
 function lineOf({ app, name, state, appliedAt }: MigrationStatus): string {

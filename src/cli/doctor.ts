@@ -32,6 +32,7 @@ export const doctor: Command = {
     page: { type: 'string', value: 'ORIGIN', help: 'the origin of a page that connects, like https://example.com' },
     idle: { type: 'string', value: 'SECS', help: 'hold a silent connection so long, to see what ends it on the way' },
     manifests: { type: 'string', value: 'DIR', help: 'Kubernetes manifests to be held against the configuration' },
+    nodes: { type: 'string', value: 'N', help: 'how many nodes there should be (default: replicas of --manifests)' },
     only: { type: 'string', multiple: true, value: 'CHECK', help: 'a check, or a group of them (docs/doctor.md)' },
     json: { type: 'boolean', help: 'print the report as JSON' },
     out: {
@@ -51,7 +52,7 @@ export const doctor: Command = {
     const isBundle = isBundleWanted(args);
     const { CHECKS } = await import('../doctor/checks/all.ts');
     const patient = await patientOf(args);
-    const report = await examine(chosen(CHECKS, args.list('only')), patient, systemScheduler);
+    const report = await examine(withNode(chosen(CHECKS, args.list('only')), CHECKS), patient, systemScheduler);
     if (isBundle) {
       const { writeBundle } = await import('./doctor-bundle.ts');
       process.stdout.write(`${await writeBundle(args, patient, report, textOf(report))}\n`);
@@ -79,6 +80,19 @@ function chosen(checks: readonly Check[], only: readonly string[]): readonly Che
   return only.length === 0 ? checks : checks.filter((check) => only.some((name) => isNamed(check, name)));
 }
 
+/** A check that needs a node finds nothing where none answers, which is no good news: then the check that knows it says so. */
+function withNode(checks: readonly Check[], all: readonly Check[]): readonly Check[] {
+  if (!checks.some(({ needs }) => needs.includes('admin'))) return checks;
+  const missing = all.filter((check) => ASKS_NODE.has(check.name) && !checks.includes(check));
+  const onlyFailures = missing.map((check) => ({
+    ...check,
+    run: async (patient: Patient) => (await check.run(patient)).filter(({ level }) => level === 'fail'),
+  }));
+  return [...onlyFailures, ...checks];
+}
+
+const ASKS_NODE: ReadonlySet<string> = new Set(['nodes.reached', 'nodes.present']);
+
 /** @throws UsageError */
 async function patientOf(args: Arguments): Promise<Patient & { readonly token?: string }> {
   const urls = args.list('url').map(readWay);
@@ -94,6 +108,7 @@ async function patientOf(args: Arguments): Promise<Patient & { readonly token?: 
     urls: urls.filter(({ protocol }) => protocol.startsWith('ws')),
     tokens: args.list('token'),
     page: pageOf(args),
+    ...expectedNodesOf(args),
     manifests: args.text('manifests') ?? null,
     idleMs: idleOf(args),
   };
@@ -150,6 +165,14 @@ function pageOf(args: Arguments): string | null {
   const page = args.text('page') ?? null;
   if (page === null || originOf(page) !== null) return page;
   throw new UsageError(`expected --page like https://example.com, got ${JSON.stringify(page)}`);
+}
+
+/** @throws UsageError */
+function expectedNodesOf(args: Arguments): Pick<Patient, 'expectedNodes'> {
+  const text = args.text('nodes');
+  if (text === undefined) return {};
+  if (/^[1-9]\d{0,3}$/.test(text)) return { expectedNodes: Number(text) };
+  throw new UsageError(`expected --nodes with a number of nodes, 1 to 9999, got ${JSON.stringify(text)}`);
 }
 
 function idleOf(args: Arguments): number {

@@ -41,6 +41,10 @@ export const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: 'Lists connections, the worst first; shows one; closes one.',
     load: async () => (await import('./connections.ts')).connections,
   },
+  queues: {
+    summary: 'Lists the queues of applications and their dead letters, replays these, and purges.',
+    load: async () => (await import('./queues.ts')).queues,
+  },
   topics: {
     summary: 'Lists the topics that a node serves, the most subscribed first.',
     load: async () => (await import('./topics.ts')).topics,

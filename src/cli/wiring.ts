@@ -18,6 +18,7 @@ import { Operations } from '../node/operations.ts';
 import type { Route } from '../node/route.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
+import { Scrapes } from '../telemetry/scrapes.ts';
 import { processUsage } from '../telemetry/process-usage.ts';
 import { LogFactory, parseLevels } from '../telemetry/pino-log.ts';
 import { comparedSecrets } from './authentication.ts';
@@ -33,9 +34,9 @@ import { examineSelf } from './node/doctor.ts';
 import { nodeFacts } from './node/facts.ts';
 import { buildMetrics, outsideGauges } from './node/metrics.ts';
 import { buildUpkeep } from './node/presence.ts';
-import { openQueues } from './node/queue.ts';
+import { openQueues, queueHealth } from './node/queue.ts';
 import { buildPulse } from './node/pulse.ts';
-import { adminRoutes, appRoutes, publicRoutes } from './node/routes.ts';
+import { adminRoutes, appDialects, appRoutes, publicRoutes } from './node/routes.ts';
 import { buildSocketIo } from './node/socketio.ts';
 import { stopNode, type StopOptions } from './node/stop.ts';
 import { nodeName } from './node-name.ts';
@@ -72,8 +73,10 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const { config, onEnd, apps = [], isWorker = false } = setup;
   const name = nodeName(config);
   const logs = new LogFactory(parseLevels(config.logging.level), config.logging.format, { node: name });
-  const ephemeral = apps.flatMap(({ app }) => app.ephemeral ?? []);
-  const storage = await buildStorage(config, name, logs, ephemeral);
+  const storage = await buildStorage(config, name, logs, {
+    ephemeral: apps.flatMap(({ app }) => app.ephemeral ?? []),
+    hasQueues: apps.some(({ app }) => app.queues !== undefined),
+  });
   const { bus } = storage;
   const keepsPresence = apps.some(({ app }) => app.presence === true);
   const frameHandlers = new Map<string, FrameHandler>();
@@ -95,7 +98,13 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const pulse = buildPulse(core, operations, storage, figures, load, () => onEnd('fatal'));
   let database: NodeDatabase | null = null;
   let queues: Queues | null = null;
-  const gauges = outsideGauges(storage, pulse, logs, () => database);
+  const gauges = outsideGauges(
+    storage,
+    pulse,
+    logs,
+    () => database,
+    () => queues,
+  );
   const metrics = buildMetrics(core, gauges);
 
   const socketIo = await buildSocketIo(config, core);
@@ -105,9 +114,11 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     storage,
     () => running,
     () => database,
+    () => queueHealth(queues, apps),
     socketIo,
   );
-  const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics) : [];
+  const scrapes = new Scrapes(clock);
+  const metricRoutes = config.metrics.enabled ? metricsRoutes(node, metrics, scrapes) : [];
   const facts = {
     config,
     loaded: apps,
@@ -115,8 +126,12 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     storage,
     load,
     gauges,
+    logs,
+    // Those of workers are asked for by their parent.
+    scrapes: isWorker ? null : scrapes,
     apps: () => running,
     database: () => database,
+    queues: () => queues,
   };
   const views = [
     ...adminViewRoutes(node, bus, storage.views, operations),
@@ -131,7 +146,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   let port = config.server.port;
   const clientPort = (): number | null => (config.admin.port === undefined ? null : port);
   const admin = [
-    ...adminRoutes(config, core, storage, looking, isWorker, logs),
+    ...adminRoutes(config, core, storage, looking, isWorker, logs, () => queues),
     // The page of workers comes from their parent.
     ...(isWorker ? [] : configuredConsole(config, clientPort)),
   ];
@@ -150,7 +165,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
   const taken = [...own, ...metricRoutes, ...admin];
   const { shared } = storage;
   database = await openNodeDatabase(config, name, apps, logs).catch(letGo);
-  queues = await openQueues(config, apps, logs).catch(letGo);
+  queues = await openQueues(config, apps, storage.queues, logs, name).catch(letGo);
   const setOfApps = {
     config,
     apps,
@@ -166,9 +181,10 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     routes: taken,
   };
   running = await runApps(setOfApps).catch(letGo);
-  const routes = [...own, ...appRoutes(config, core, running)];
+  const dialects = appDialects(config, core, running);
+  const routes = [...own, ...appRoutes(config, core, running), ...dialects.routes];
   socketIo?.serve(running.eventTables);
-  const socketRoutes = socketIo?.socketRoutes ?? [];
+  const socketRoutes = [...(socketIo?.socketRoutes ?? []), ...dialects.socketRoutes];
   const transportLog = logs.room('transport');
   const listening = isWorker
     ? listenAsWorker(config, node, routes, socketRoutes, context.counters, transportLog)

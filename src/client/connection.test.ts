@@ -340,7 +340,7 @@ describe('tokens', () => {
   });
 });
 
-test('states() tells where the connection stands, the newest each time, and ends with it', async () => {
+test('L-39: states() tells where the connection stands, the newest each time, and ends with it', async () => {
   const { client, server, pass } = rig();
   const seen: string[] = [];
   const reading = (async (): Promise<void> => {

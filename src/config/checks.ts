@@ -22,6 +22,7 @@ export function checkTogether(config: Config): Problem[] {
     ...checkSecrets(config),
     ...checkBroker(config),
     ...checkDatabase(config),
+    ...checkQueue(config),
     ...checkFetched(config),
     ...checkWorkers(config),
     ...checkBounds(config),
@@ -190,6 +191,19 @@ function checkDatabase({ database: { url, folder } }: Config): Problem[] {
       expected: 'no folder beside database.url: what is in the folder would not be in the server',
       got: JSON.stringify(folder),
     });
+  return problems;
+}
+
+function checkQueue({ queue: { kind, url }, redis }: Config): Problem[] {
+  const problems: Problem[] = [];
+  if (kind === 'redis' && redis.url === undefined)
+    problems.push({ key: 'redis.url', expected: 'a Redis, in which queues are kept (queue.kind)', got: 'nothing' });
+  if (kind === 'rabbitmq' && url === undefined)
+    problems.push({ key: 'queue.url', expected: 'a RabbitMQ, at which queues are kept (queue.kind)', got: 'nothing' });
+  if (url !== undefined && kind !== 'auto' && kind !== 'rabbitmq')
+    problems.push({ key: 'queue.url', expected: `nothing, as queue.kind is ${kind}`, got: '(a URL)' });
+  if (url !== undefined && !/^amqps?:\/\/[^/?#\s]+/.test(url))
+    problems.push({ key: 'queue.url', expected: 'amqp://user:password@host:5672/vhost', got: '(another URL)' });
   return problems;
 }
 

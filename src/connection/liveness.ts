@@ -8,6 +8,7 @@ import type { Connection } from './connection.ts';
 import { noteSentPing } from './ping-times.ts';
 import { closeServed } from './serve-out.ts';
 import { saveSession } from './sessions.ts';
+import { answersPings } from './transport.ts';
 
 /** Share of a token's lifetime after which its holder is warned. */
 const WARN_AT = 0.8;
@@ -24,7 +25,7 @@ export function beat(connection: Connection): void {
     if (node.beat - connection.seenBeat >= limits.closeTimeoutBeats) transport.terminate();
     return;
   }
-  if (connection.over !== 'websocket') {
+  if (!answersPings(connection.over)) {
     if (isOld(connection))
       return closeServed(connection, 'rotated', 'open the next stream at the positions that you have');
   } else if (node.beat - connection.seenBeat >= limits.clientTimeoutBeats) {
@@ -32,7 +33,7 @@ export function beat(connection: Connection): void {
   }
   if (isStalled(connection)) return connection.close('stalled', `nothing read for ${limits.stallTimeoutBeats} s`);
   if (!checkToken(connection)) return;
-  const every = connection.over === 'websocket' ? limits.heartbeatBeats : limits.streamHeartbeatBeats;
+  const every = answersPings(connection.over) ? limits.heartbeatBeats : limits.streamHeartbeatBeats;
   if ((node.beat + connection.number) % every === 0) sendPing(connection);
   if (connection.sessionDueBeat !== -1 && node.beat >= connection.sessionDueBeat) saveSession(connection);
   // A log that could not be read before may be readable now.
@@ -89,7 +90,7 @@ function sendPing(connection: Connection): void {
   // Behind a blocked socket pings would only pile up: what the client reads shows whether it lives.
   if (connection.isBlocked || transport === null) return;
   // Nothing answers where a client only listens.
-  if (connection.over === 'websocket') noteSentPing(connection);
+  if (answersPings(connection.over)) noteSentPing(connection);
   transport.ping();
   if (connection.framePings) connection.send({ type: 'Ping', data: { timestamp: context.clock.now() } });
 }

@@ -6,15 +6,20 @@ import type { CloseReason } from '../protocol/close-codes.ts';
 export const CORK_BYTES = 16 * 1024;
 
 /**
- * What clients come over. A WebSocket and Socket.IO go both ways. The others only listen: a stream of events, one answer
- * that waits for news, and the answers to some frames.
+ * What clients come over. A WebSocket, Socket.IO and the WebSocket of an application's dialect go both ways. The others only listen:
+ * a stream of events, one answer that waits for news, and the answers to some frames.
  */
-export const TRANSPORTS = ['websocket', 'sse', 'poll', 'frames', 'socketio'] as const;
+export const TRANSPORTS = ['websocket', 'sse', 'poll', 'frames', 'socketio', 'dialect'] as const;
 export type TransportName = (typeof TRANSPORTS)[number];
 
 /** Whether a client stays for longer than one answer. */
 export function isLasting(over: TransportName): boolean {
-  return over === 'websocket' || over === 'sse' || over === 'socketio';
+  return over !== 'poll' && over !== 'frames';
+}
+
+/** Whether it is a WebSocket, whose pings are answered. */
+export function answersPings(over: TransportName): boolean {
+  return over === 'websocket' || over === 'dialect';
 }
 
 export interface Transport {

@@ -175,6 +175,13 @@ export interface Member {
   readonly seen_at: number;
 }
 
+/** A node that lives no more and did not say that it ends. */
+export interface Departed {
+  readonly node: string;
+  /** In ms since 1970, by its own clock. */
+  readonly seen_at: number;
+}
+
 /** Carries a command out on a node. */
 export type Execute = (command: Command, dryRun: boolean) => Outcome;
 
@@ -191,5 +198,7 @@ export interface ControlBus {
   tell(command: Command): void;
   /** Every live node. */
   members(): Promise<readonly Member[]>;
+  /** Nodes of the last hour that ended without saying goodbye, and did not come back under their name. */
+  departed(members: readonly Member[]): Promise<readonly Departed[]>;
   stop(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /** The control bus of a node that is alone. */
-import type { Command, ControlBus, Execute, Member, Outcome } from './command.ts';
+import type { Command, ControlBus, Departed, Execute, Member, Outcome } from './command.ts';
 
 export class MemoryControlBus implements ControlBus {
   private execute: Execute | null = null;
@@ -23,6 +23,10 @@ export class MemoryControlBus implements ControlBus {
 
   members(): Promise<readonly Member[]> {
     return Promise.resolve(this.describe === null ? [] : [this.describe()]);
+  }
+
+  departed(): Promise<readonly Departed[]> {
+    return Promise.resolve([]);
   }
 
   stop(): Promise<void> {

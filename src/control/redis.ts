@@ -8,7 +8,8 @@ import { isFailure, type Command as RedisCommand } from '../redis/command-client
 import type { RedisLink } from '../redis/link.ts';
 import type { Clock, Random, Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Command, ControlBus, Execute, Member, Outcome } from './command.ts';
+import type { Command, ControlBus, Departed, Execute, Member, Outcome } from './command.ts';
+import { LastSeen } from './redis-last-seen.ts';
 import { RedisOrderStore } from './redis-order-store.ts';
 import { StandingOrders, type Given } from './standing-orders.ts';
 import { readCommand } from './standing.ts';
@@ -53,6 +54,7 @@ export class RedisControlBus implements ControlBus {
   /** Answers to a recall that are still to come, by its id. */
   private readonly recalls = new Map<string, { left: number; readonly done: () => void }>();
   private readonly standing: StandingOrders;
+  private readonly lastSeen: LastSeen;
   private isSubscribed = false;
   private isRenewing = false;
   /** Whether members could write themselves into the index lately. */
@@ -83,6 +85,7 @@ export class RedisControlBus implements ControlBus {
       message: (_name, bytes) => this.received(bytes),
       reconnected: () => void this.listen(),
     });
+    this.lastSeen = new LastSeen(link.keys);
     this.standing = new StandingOrders({
       store: new RedisOrderStore(link, random),
       clock,
@@ -139,12 +142,18 @@ export class RedisControlBus implements ControlBus {
     return members.sort((a, b) => (a.node < b.node ? -1 : 1));
   }
 
+  async departed(members: readonly Member[]): Promise<readonly Departed[]> {
+    const [answer] = await this.read([this.lastSeen.question]);
+    return this.lastSeen.departed(answer, members);
+  }
+
   stop(): Promise<void> {
     this.renewal?.cancel();
     return new Promise((resolve) => {
       const commands: RedisCommand[] = [
         ['DEL', this.leaseKey(this.instance)],
         ['ZREM', this.membersKey(), this.instance],
+        this.lastSeen.goodbye(this.describe().node),
       ];
       this.link.write(commands, () => resolve());
     });
@@ -184,6 +193,7 @@ export class RedisControlBus implements ControlBus {
       // Leases have their own expiry; this only keeps the index from growing. Members that cannot write themselves into
       // it, because Redis is full, are not old.
       ...(this.isIndexTrusted ? [['ZREMRANGEBYSCORE', this.membersKey(), '-inf', now - 10 * LEASE_MS] as const] : []),
+      ...this.lastSeen.renewal(this.describe().node, now),
     ];
     const results = await new Promise<readonly unknown[]>((resolve) => this.link.write(commands, resolve));
     // Full: what is there already can still be kept alive, so that the members stay known.

@@ -12,7 +12,7 @@ import { DatabaseError, databaseError, NOT_COMMITTED } from './database-error.ts
 import type { DatabaseDriver, DriverUsage, Rows, Session } from './driver.ts';
 import { PARSERS, toParameter } from './sql-values.ts';
 
-const PACKAGE = '@electric-sql/pglite';
+export const PGLITE_PACKAGE = '@electric-sql/pglite';
 
 export interface PGliteOptions {
   /** `null`: in memory, gone with the process. */
@@ -30,7 +30,7 @@ interface Waiting {
 
 /** @throws Error when the package is not installed, the folder is in use or cannot be written */
 export async function openPGlite(options: PGliteOptions, scheduler: Scheduler): Promise<PGliteDriver> {
-  const missing = missingPackage(PACKAGE, 'the embedded database (no database.url)');
+  const missing = missingPackage(PGLITE_PACKAGE, 'the embedded database (no database.url)');
   if (missing !== null) throw new Error(missing);
   const { PGlite } = await import('@electric-sql/pglite');
   const { folder } = options;
@@ -118,7 +118,7 @@ function exhausted(message: string): DatabaseError {
   return new DatabaseError('exhausted', message);
 }
 
-class PGliteSession implements Session {
+export class PGliteSession implements Session {
   private readonly pglite: PGlite;
   private readonly onEnd: () => void;
   private isInTransaction = false;

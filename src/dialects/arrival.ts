@@ -24,9 +24,12 @@ export function arrive(
 
 /** A refusal as an answer. Callers that may try again are always told when. */
 export function refused(problem: Refusal): HttpResponse {
-  const { temporary } = ERRORS[problem.reason];
-  const { headers, ...answer } = refusalResponse(temporary ? { retryAfterMs: DEFAULT_RETRY_MS, ...problem } : problem);
+  const { headers, ...answer } = refusalResponse(withRetry(problem));
   return { ...answer, headers: { ...headers, 'cache-control': 'no-store' } };
+}
+
+export function withRetry(problem: Refusal): Refusal {
+  return ERRORS[problem.reason].temporary ? { retryAfterMs: DEFAULT_RETRY_MS, ...problem } : problem;
 }
 
 export function handshakeOf(over: TransportName, head: RequestHead): Handshake {

@@ -7,6 +7,7 @@ export const NEEDS = {
   configuration: 'a configuration (--config, --profile)',
   admin: 'a running node (--url http://…, --admin-token)',
   redis: 'redis.url, or a running node (--url http://…)',
+  queue: 'an application that has a queue, or a running node (--url http://…)',
   database: 'an application that keeps something in the database, or a running node (--url http://…)',
   url: 'the way of clients (--url wss://…)',
   page: 'the origin of a page (--page https://…)',
@@ -37,6 +38,8 @@ const IS_THERE: Readonly<Record<Need, (patient: Patient) => boolean>> = {
   redis: ({ configuration, views }) => views !== null || configuration?.config?.redis.url !== undefined,
   database: ({ configuration, views }) =>
     views !== null || (configuration?.apps.some(({ app }) => app.database !== undefined) ?? false),
+  queue: ({ configuration, views }) =>
+    views !== null || (configuration?.apps.some(({ app }) => app.queues !== undefined) ?? false),
   url: ({ urls }) => urls.length > 0,
   page: ({ page }) => page !== null,
   tokens: ({ tokens }) => tokens.length > 0,

@@ -2,6 +2,9 @@
 import type { ShownValue } from '../node/shown.ts';
 import type { DatabaseLook } from '../database/look.ts';
 import type { OwnFacts } from '../node/node-facts.ts';
+import type { AlertFacts } from '../telemetry/alerts.ts';
+import type { LogFacts } from '../telemetry/pino-log.ts';
+import type { ScrapeFacts } from '../telemetry/scrapes.ts';
 import type { LoadFacts } from '../telemetry/load-watch.ts';
 import type { ProcessFacts } from '../telemetry/process-facts.ts';
 import type { BrokerFacts } from './redis-facts.ts';
@@ -21,7 +24,11 @@ export interface NodeFacts extends Partial<OwnFacts> {
   readonly storage?: string;
   readonly broker?: BrokerFacts | null;
   readonly database?: DatabaseFacts | null;
+  readonly queues?: QueueFacts | null;
   readonly load?: LoadFacts;
+  readonly logs?: LogFacts;
+  readonly scrapes?: ScrapeFacts | null;
+  readonly alerts?: AlertFacts;
   readonly apps?: Readonly<Record<string, { readonly status: string; readonly detail?: string }>>;
 }
 
@@ -34,14 +41,29 @@ export interface DatabaseFacts {
   readonly look: DatabaseLook | null;
 }
 
+export interface QueueFacts {
+  readonly kind: string;
+  readonly trouble: string | null;
+  readonly problem: string | null;
+  readonly queues: readonly {
+    readonly queue: string;
+    readonly ready: number;
+    readonly unacknowledged: number;
+    readonly later: number;
+    readonly dead: number;
+  }[];
+}
+
 export interface ServiceFacts {
   readonly nodes: readonly NodeFacts[];
   /** Why somebody is missing, a line each. */
   readonly missing: readonly string[];
+  /** Why there is nothing at all, when a node was to be asked. */
+  readonly problem: string | null;
 }
 
 const asked = new WeakMap<Views, Promise<ServiceFacts>>();
-const NOBODY: ServiceFacts = { nodes: [], missing: [] };
+const NOBODY: ServiceFacts = { nodes: [], missing: [], problem: null };
 
 /** Of all nodes that answer; of nobody when no node can be asked, which is the finding of another check. */
 export function factsOf({ views }: Patient): Promise<ServiceFacts> {
@@ -55,14 +77,15 @@ async function askAll(views: Views): Promise<ServiceFacts> {
   let view: View;
   try {
     view = await views.get('/admin/facts?node=*');
-  } catch {
-    return NOBODY;
+  } catch (error) {
+    return { ...NOBODY, problem: error instanceof Error ? error.message : String(error) };
   }
   const rows = view.body?.['nodes'];
-  if (view.status !== 200 || !Array.isArray(rows)) return NOBODY;
+  if (view.status !== 200 || !Array.isArray(rows)) return { ...NOBODY, problem: `it answers ${view.status}` };
   const answers = rows as readonly (NodeFacts & { readonly problem?: string | null })[];
   const isAnswer = ({ problem }: (typeof answers)[number]): boolean => typeof problem !== 'string';
   return {
+    problem: null,
     nodes: answers.filter(isAnswer),
     missing: answers.filter((row) => !isAnswer(row)).map(({ node, problem }) => `${node} ${problem ?? ''}`),
   };

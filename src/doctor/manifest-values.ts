@@ -23,6 +23,23 @@ export function manifestValues(folder: string): readonly ManifestValue[] {
     .flatMap((file) => valuesIn(file.slice(folder.length).replace(/^\//, ''), readFileSync(file, 'utf8')));
 }
 
+/** How many nodes the manifests ask for: replicas of a StatefulSet, or of the values of the chart; `null` when none says it. */
+export function replicasIn(folder: string): number | null {
+  const values = manifestValues(folder);
+  const isSet = ({ file, document }: ManifestValue): boolean =>
+    values.some(
+      (it) => it.file === file && it.document === document && it.path === 'kind' && it.value === 'StatefulSet',
+    );
+  const counts = values
+    .filter(
+      (it) =>
+        (it.path === 'spec.replicas' && isSet(it)) || (it.path === 'replicaCount' && /values\.ya?ml$/.test(it.file)),
+    )
+    .map(({ value }) => Number(value))
+    .filter((count) => Number.isInteger(count) && count > 0);
+  return counts.length === 0 ? null : Math.max(...counts);
+}
+
 function filesOf(folder: string): readonly string[] {
   if (statSync(folder).isFile()) return [folder];
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })

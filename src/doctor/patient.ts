@@ -61,6 +61,8 @@ export interface Patient {
   readonly tokens: readonly string[];
   /** The origin of a page that connects. */
   readonly page: string | null;
+  /** How many nodes there should be, when somebody says it. */
+  readonly expectedNodes?: number;
   /** A directory of Kubernetes manifests. */
   readonly manifests: string | null;
   /** How long the idle time of the way may be measured, in ms; 0 when nobody asked for it. */

@@ -3,8 +3,10 @@ import { Cluster, type Redis } from 'ioredis';
 import { parseRedisUrl, type RedisAddress } from '../config/redis-url.ts';
 import { connectCommands } from '../redis/connection.ts';
 import { failureOf } from '../redis/failure.ts';
+import { Keys } from '../redis/keys.ts';
 import type { RedisFacts } from '../redis/link-facts.ts';
-import { isWhole, lookDeeper, serverFacts, type AskAll } from '../redis/look.ts';
+import type { AskAll } from '../redis/ask-all.ts';
+import { isWhole, lookDeeper, serverFacts } from '../redis/look.ts';
 import { away, slow, unfit, type LinkProblem } from '../redis/problem.ts';
 import { isRefusedLogin } from '../redis/examination.ts';
 import { SLOW_MS } from '../redis/vitals.ts';
@@ -23,7 +25,7 @@ const HERE = 'this machine';
 /** For a connection, for an answer, and for all of it, in ms. */
 const CONNECT_MS = 1_500;
 const ANSWER_MS = 2_500;
-const WHOLE_MS = 3_500;
+const WHOLE_MS = 3_000;
 
 const direct = new WeakMap<Patient, Promise<RedisLooked | null>>();
 
@@ -70,7 +72,10 @@ async function connectAndLook({ configuration, clock }: Patient): Promise<RedisL
   const reasons: string[] = [];
   const client = open(address, reasons);
   try {
-    return { who: HERE, facts: { ...facts, ...(await inTime(looked(client, clock))) } };
+    return {
+      who: HERE,
+      facts: { ...facts, ...(await inTime(looked(client, clock, new Keys(redis.prefix, facts.database)))) },
+    };
   } catch (error) {
     const reason = reasons.at(-1) ?? (error instanceof Error ? error.message : String(error));
     return { who: HERE, facts: { ...facts, state: 'connecting', problem: problemOf(reason, clock.now()) } };
@@ -79,7 +84,7 @@ async function connectAndLook({ configuration, clock }: Patient): Promise<RedisL
   }
 }
 
-async function looked(client: Redis | Cluster, clock: Clock) {
+async function looked(client: Redis | Cluster, clock: Clock, keys: Keys) {
   // The library waits for a cluster that is whole.
   if (client instanceof Cluster) client.options.enableReadyCheck = false;
   await client.connect();
@@ -95,7 +100,7 @@ async function looked(client: Redis | Cluster, clock: Clock) {
     problem: ms >= SLOW_MS ? { ...slow(ms), since: clock.now() } : null,
     latency_ms: { p50: ms, max: ms },
     servers: infos.map((info) => serverFacts(info, clock.now())),
-    deep: await lookDeeper(ask, () => clock.now()),
+    deep: await lookDeeper(ask, () => clock.now(), keys.start('stream')),
   };
 }
 

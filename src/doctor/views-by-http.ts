@@ -2,7 +2,7 @@
 import { UnreachedError, type View, type Views } from './patient.ts';
 
 /** For one answer, in ms. */
-const TIMEOUT_MS = 3_800;
+const TIMEOUT_MS = 3_300;
 
 export function viewsByHttp(url: URL, token: string): Views {
   return { address: url.origin, get: (path) => answered(ask(new URL(path, url), token)) };

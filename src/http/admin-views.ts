@@ -99,7 +99,8 @@ async function nodes(bus: ControlBus, views: NodeViews | null): Promise<HttpResp
   const members = await bus.members();
   const away = views?.problem ?? null;
   const problem = away === null ? null : `${away}: other nodes are not seen, whether they live or not`;
-  return { status: 200, body: { total: members.length, nodes: members, problem } };
+  const departed = await bus.departed(members);
+  return { status: 200, body: { total: members.length, nodes: members, departed, problem } };
 }
 
 function tracedPatterns({ parts }: Node): HttpResponse {

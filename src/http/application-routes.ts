@@ -132,9 +132,19 @@ async function answer(
 }
 
 function readQuery({ query }: ApplicationRoute, request: HttpRequest): { readonly value: unknown } | Refusal {
-  const values = Object.fromEntries(request.query);
+  const values = valuesOf(request.query);
   const read = (query ?? z.record(z.string(), z.string())).safeParse(values);
   return read.success ? { value: read.data } : schemaRefusal(read.error, 'query');
+}
+
+/** A name that comes twice has a list: a schema of texts refuses it, and nobody chooses one of two in silence. */
+function valuesOf(query: URLSearchParams): Readonly<Record<string, string | readonly string[]>> {
+  return Object.fromEntries(
+    [...new Set(query.keys())].map((name) => {
+      const all = query.getAll(name);
+      return [name, all.length === 1 ? (all[0] ?? '') : all];
+    }),
+  );
 }
 
 function readBodyOf(

@@ -21,11 +21,20 @@ export interface DatabaseHealth {
   readonly isNeeded: boolean;
 }
 
+/** Where the queues of applications are kept; as of the database. */
+export type QueueHealth = DatabaseHealth;
+
 /** How an application says that it is. */
 interface AppHealth {
   readonly status: 'healthy' | 'degraded' | 'unhealthy';
   readonly detail?: string;
   readonly isNeeded?: boolean;
+}
+
+/** What applications need of others. */
+interface Needed {
+  readonly database: DatabaseHealth | null;
+  readonly queues: QueueHealth | null;
 }
 
 type AppsHealth = () => Readonly<Record<string, AppHealth>>;
@@ -36,23 +45,28 @@ export function healthRoutes(
   storage: StorageHealth,
   apps: AppsHealth = () => ({}),
   database: () => DatabaseHealth | null = () => null,
+  queues: () => QueueHealth | null = () => null,
 ): Route[] {
   return [
-    { method: 'GET', path: '/health', handle: () => health(node, storage, apps(), database()) },
+    {
+      method: 'GET',
+      path: '/health',
+      handle: () => health(node, storage, apps(), { database: database(), queues: queues() }),
+    },
     // Answering is the proof of life: an event loop that hangs does not.
     { method: 'GET', path: '/health/live', handle: () => ({ status: 200, body: { status: 'alive' } }) },
-    { method: 'GET', path: '/health/ready', handle: () => readiness(node, storage, apps(), database()) },
+    {
+      method: 'GET',
+      path: '/health/ready',
+      handle: () => readiness(node, storage, apps(), { database: database(), queues: queues() }),
+    },
   ];
 }
 
-function health(
-  node: Node,
-  storage: StorageHealth,
-  apps: ReturnType<AppsHealth>,
-  database: DatabaseHealth | null,
-): HttpResponse {
+function health(node: Node, storage: StorageHealth, apps: ReturnType<AppsHealth>, needed: Needed): HttpResponse {
   const { mode, context } = node.parts;
-  const isWithout = isMissing(database);
+  const { database, queues } = needed;
+  const isWithout = isMissing(database) || isMissing(queues);
   const problem = storage.problem();
   return {
     status: isServing(node) && !isWithout ? 200 : 503,
@@ -66,6 +80,7 @@ function health(
       broker: storage.name,
       ...(problem === null ? {} : { broker_state: storage.trouble() ?? problem.cause, ...problemOf(storage) }),
       ...databaseState(database),
+      ...queueState(queues),
       ...(Object.keys(apps).length === 0 ? {} : { apps: Object.fromEntries(Object.entries(apps).map(asSaid)) }),
     },
   };
@@ -75,20 +90,18 @@ function asSaid([name, { status, detail }]: [string, AppHealth]): [string, objec
   return [name, { status, ...(detail === undefined ? {} : { detail }) }];
 }
 
-/** A node whose storage, database or needed application is in trouble keeps its clients, but is no place for new ones. */
-function readiness(
-  node: Node,
-  storage: StorageHealth,
-  apps: ReturnType<AppsHealth>,
-  database: DatabaseHealth | null,
-): HttpResponse {
+/** A node whose storage, database, queues or needed application is in trouble keeps its clients, but is no place for new ones. */
+function readiness(node: Node, storage: StorageHealth, apps: ReturnType<AppsHealth>, needed: Needed): HttpResponse {
   const { mode } = node.parts;
+  const { database, queues } = needed;
+  const isWithout = isMissing(database) || isMissing(queues);
   const trouble = brokerState(storage);
   const unfit = Object.entries(apps).filter(([, { status, isNeeded }]) => isNeeded === true && status === 'unhealthy');
-  const ready = mode.isAdmitting && trouble.broker_state === undefined && unfit.length === 0 && !isMissing(database);
+  const ready = mode.isAdmitting && trouble.broker_state === undefined && unfit.length === 0 && !isWithout;
   const why = {
     ...(trouble.broker_state === undefined ? {} : { broker: storage.name, ...trouble, ...problemOf(storage) }),
     ...(isMissing(database) ? databaseState(database) : {}),
+    ...(isMissing(queues) ? queueState(queues) : {}),
     ...(unfit.length === 0 ? {} : { apps: Object.fromEntries(unfit.map(asSaid)) }),
   };
   return { status: ready ? 200 : 503, body: { ready, mode: mode.mode, ...why } };
@@ -110,8 +123,14 @@ function databaseState(database: DatabaseHealth | null): object {
   return { database: database.name, ...(trouble === null ? {} : { database_state: trouble }) };
 }
 
-function isMissing(database: DatabaseHealth | null): boolean {
-  return database !== null && database.isNeeded && database.trouble() !== null;
+function queueState(queues: QueueHealth | null): object {
+  if (queues === null) return {};
+  const trouble = queues.trouble();
+  return { queues: queues.name, ...(trouble === null ? {} : { queue_state: trouble }) };
+}
+
+function isMissing(needed: DatabaseHealth | null): boolean {
+  return needed !== null && needed.isNeeded && needed.trouble() !== null;
 }
 
 function isServing({ parts }: Node): boolean {

@@ -2,14 +2,16 @@
 import type { Node } from '../node/node.ts';
 import type { HttpResponse, Route } from '../node/route.ts';
 import type { MetricsRegistry } from '../telemetry/metrics-registry.ts';
+import type { Scrapes } from '../telemetry/scrapes.ts';
 
-export function metricsRoutes(node: Node, metrics: MetricsRegistry): Route[] {
+export function metricsRoutes(node: Node, metrics: MetricsRegistry, scrapes: Scrapes): Route[] {
   return [
     {
       method: 'GET',
       path: '/metrics',
       handle: async (request) => {
         if (request.header('accept')?.includes('application/json') === true) return asJson(node, metrics);
+        scrapes.came();
         const { contentType, body } = await metrics.text();
         return { status: 200, headers: { 'content-type': contentType }, body };
       },

@@ -1,7 +1,7 @@
 /** What a node looks like at this moment, for metrics and the health answer. */
 import { TRANSPORTS } from '../connection/transport.ts';
 import { CODECS } from '../protocol/codecs.ts';
-import type { DatabaseGauges, Gauges, SharedStoreGauges } from '../telemetry/gauges.ts';
+import type { DatabaseGauges, QueuesGauges, Gauges, SharedStoreGauges } from '../telemetry/gauges.ts';
 import { oldestAgeMs } from './inspection.ts';
 import type { Node } from './node.ts';
 
@@ -15,6 +15,7 @@ export interface OutsideGauges {
   readonly sessions: number;
   readonly sharedStore: SharedStoreGauges | null;
   readonly database: DatabaseGauges | null;
+  readonly queues: QueuesGauges | null;
   readonly eventLoopLagSeconds: number;
   readonly logLinesLost: number;
   readonly build: Readonly<Record<string, string>>;

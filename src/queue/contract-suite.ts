@@ -11,6 +11,8 @@ export interface UnderContract {
   readonly store: QueueStore;
   /** Of another node, at the same broker; the store itself where there is none. */
   readonly other: QueueStore;
+  /** Messages beyond the bound that it takes before it refuses. */
+  readonly lateBy: number;
   readonly dispose: () => Promise<void>;
 }
 
@@ -177,6 +179,8 @@ export function queueContract(name: string, make: () => Promise<UnderContract>):
         consumeAll(it, { prefetch: 3 }, () => new Promise((resolve) => setTimeout(resolve, 5))),
       );
       await Promise.all(keys.map((key, at) => queue.put({ id: `${at}`, key, tenant: 't', body: at })));
+      const count = (): number => all.reduce((sum, { seen: own }) => sum + own.length, 0);
+      await eventually(() => count() >= keys.length, 'all to be handled');
       await empties();
       const seen = all.map(({ seen: own }) => own.map(({ body }) => Number(body)));
       expect(seen.flat().sort((a, b) => a - b)).toEqual(keys.map((_, at) => at));
@@ -231,12 +235,25 @@ export function queueContract(name: string, make: () => Promise<UnderContract>):
     test('a queue that is full refuses, and takes again when there is room; a message that is too large is refused always', async () => {
       await Promise.all(Array.from({ length: BOUND }, (_, at) => queue.put({ key: `${at}`, tenant: '', body: at })));
       const more = { key: 'more', tenant: '', body: 'more' };
-      await expect(queue.put(more)).rejects.toMatchObject({ name: 'QueueError', problem: 'full', isTemporary: true });
+      // A broker of several parts may notice a little late.
+      let taken = 0;
+      const fill = async (): Promise<void> => {
+        for (; taken < BOUND; taken += 1) await queue.put({ ...more, key: `more-${taken}` });
+      };
+      await expect(fill()).rejects.toMatchObject({ name: 'QueueError', problem: 'full', isTemporary: true });
+      expect(taken).toBeLessThanOrEqual(under.lateBy);
       const { seen } = consumeAll(queue, {});
       await empties();
-      await queue.put(more);
+      await eventually(
+        () =>
+          queue.put(more).then(
+            () => true,
+            () => false,
+          ),
+        'room',
+      );
       await empties();
-      expect(seen).toHaveLength(BOUND + 1);
+      expect(seen).toHaveLength(BOUND + taken + 1);
       const large = { key: 'k', tenant: '', body: 'ü'.repeat(MAX_MESSAGE_BYTES / 2) };
       await expect(queue.put(large)).rejects.toMatchObject({ problem: 'too_large', isTemporary: false });
       await expect(queue.put({ ...more, key: '' })).rejects.toThrow('expected a key of 1 to 256 characters, got 0');
@@ -261,10 +278,8 @@ export function queueContract(name: string, make: () => Promise<UnderContract>):
       await eventually(async () => (await queue.depth()).ready === 2, 'one to be back');
       const next = consumeAll(elsewhere, {});
       await empties();
-      expect(next.seen.map(({ body, attempt }) => [body, attempt])).toEqual([
-        [2, 2],
-        [3, 1],
-      ]);
+      expect(next.seen.map(({ body }) => body)).toEqual([2, 3]);
+      expect(next.seen[0]?.attempt).toBe(2);
       two.end();
       expect(await queue.depth()).toEqual({ ready: 0, unacknowledged: 0, later: 0, dead: 0 });
     });

@@ -6,5 +6,5 @@ import { MemoryQueueStore } from './memory.ts';
 queueContract('memory', async () => {
   const limits = { maxMessages: BOUND, maxBytes: 1_000_000, maxDead: MAX_DEAD };
   const store = new MemoryQueueStore(limits, clock, scheduler);
-  return { store, other: store, dispose: () => store.stop() };
+  return { store, other: store, lateBy: 0, dispose: () => store.stop() };
 });

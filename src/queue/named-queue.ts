@@ -1,5 +1,6 @@
 /** A queue of a store, as its users see it. */
 import { messageText, readMessage } from './message-text.ts';
+import { QueueCounts } from './queue-counts.ts';
 import { QueueError } from './queue-error.ts';
 import type { Consumer, ConsumeOptions, DeadMessage, Handle, NewMessage, Queue, QueueDepth } from './queue.ts';
 import type { DeadText, QueueStore } from './queue-store.ts';
@@ -16,6 +17,7 @@ export class NamedQueue implements Queue {
   readonly name: string;
   private readonly store: QueueStore;
   private readonly ports: QueuePorts;
+  readonly counts = new QueueCounts();
   private readonly consumers = new Set<Consumer>();
 
   constructor(name: string, store: QueueStore, ports: QueuePorts) {
@@ -26,6 +28,16 @@ export class NamedQueue implements Queue {
   }
 
   async put(message: NewMessage): Promise<void> {
+    try {
+      await this.send(message);
+      this.counts.put(null);
+    } catch (error) {
+      this.counts.put(error);
+      throw error;
+    }
+  }
+
+  private async send(message: NewMessage): Promise<void> {
     const { id = this.ports.random.id(), key } = message;
     const text = messageText(id, message, this.ports.clock.now());
     const bytes = Buffer.byteLength(text);
@@ -39,7 +51,7 @@ export class NamedQueue implements Queue {
   }
 
   consume(options: ConsumeOptions, handle: Handle): Consumer {
-    const consumer = new StoreConsumer(this.name, this.store, this.ports, options, handle, { handled: () => {} });
+    const consumer = new StoreConsumer(this.name, this.store, this.ports, options, handle, this.counts);
     this.consumers.add(consumer);
     return consumer;
   }

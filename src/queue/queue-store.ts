@@ -42,8 +42,8 @@ export interface DeadText {
 }
 
 export interface StoreTrouble {
-  /** `starting`: it has not answered yet. */
-  readonly state: 'starting' | 'away' | 'unfit';
+  /** `starting`: it has not answered yet. `full`: it takes no messages. */
+  readonly state: 'starting' | 'away' | 'unfit' | 'full';
   /** For operators: what was expected and what came, without what opens it. */
   readonly says: string;
 }

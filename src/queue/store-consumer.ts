@@ -14,6 +14,8 @@ export interface ConsumerPorts {
 
 /** What a queue counts of its consumers on this node. */
 export interface ConsumerCounts {
+  /** Before its first attempt. */
+  waited(seconds: number): void;
   handled(outcome: 'done' | 'retried' | 'dead' | 'lost', seconds: number): void;
 }
 
@@ -93,6 +95,7 @@ export class StoreConsumer implements Consumer {
     // A message that ends its process every time is none that another try would help.
     if (delivery.attempt > this.options.attempts)
       return this.bury(delivery, message, 'no consumer has come to an end with it', 0);
+    if (delivery.attempt === 1) this.counts.waited((clock.now() - message.queuedAt) / 1_000);
     const abort = new AbortController();
     const began = clock.elapsed();
     const spent = (): number => (clock.elapsed() - began) / 1_000;

@@ -42,6 +42,7 @@ function deepLook(link: RedisLink, clock: Clock, scheduler: Scheduler): Promise<
     lookDeeper(
       (command) => link.askAll(command),
       () => clock.now(),
+      link.keys.start('stream'),
     )
       .then(resolve, () => resolve(null))
       .finally(() => late.cancel());

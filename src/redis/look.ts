@@ -1,5 +1,7 @@
 /** What operators are shown of Redis. Arguments of commands hold what clients say: only the names of commands leave it. */
-import { isFailure, type Command } from './command-client.ts';
+import type { AskAll } from './ask-all.ts';
+import { isFailure } from './command-client.ts';
+import { lookAtStreams, type StreamsLook } from './stream-look.ts';
 import { infoValue } from './vitals.ts';
 
 /** One server that takes writes, as `INFO` says it. */
@@ -45,12 +47,11 @@ export interface DeepLook {
   readonly neighbours: readonly Neighbours[] | null;
   /** `null` when it is no cluster. */
   readonly cluster: { readonly state: string; readonly slots_ok: number } | null;
+  /** `null` when the user of `redis.url` may not ask. */
+  readonly streams: StreamsLook | null;
   /** Of the server minus this machine, in ms. */
   readonly clock_ahead_ms: number | null;
 }
-
-/** Sends a command to every server that takes writes. */
-export type AskAll = (command: Command) => Promise<readonly unknown[]>;
 
 const SLOW_COMMANDS = 32;
 const ALL_SLOTS = 16_384;
@@ -82,19 +83,21 @@ export function serverFacts(info: string, now: number): RedisServerFacts {
   };
 }
 
-/** Reads only; what the user of `redis.url` may not ask is `null`. @param now of this machine, in ms since 1970 */
-export async function lookDeeper(ask: AskAll, now: () => number): Promise<DeepLook> {
+/** Reads only; what the user of `redis.url` may not ask is `null`. @param now of this machine, in ms since 1970 @param logs what keys of logs begin with */
+export async function lookDeeper(ask: AskAll, now: () => number, logs: string): Promise<DeepLook> {
   const askedAt = now();
-  const [times, slow, channels, cluster] = await Promise.all([
+  const [times, slow, channels, cluster, streams] = await Promise.all([
     ask(['TIME']).then((answers) => ({ answers, middle: (askedAt + now()) / 2 })),
     ask(['SLOWLOG', 'GET', SLOW_COMMANDS]),
     ask(['PUBSUB', 'CHANNELS', '*:view:{*}']),
     ask(['CLUSTER', 'INFO']),
+    lookAtStreams(ask, logs),
   ]);
   return {
     slow_log: listsOf(slow) === null ? null : slowest(listsOf(slow) ?? []),
     neighbours: listsOf(channels) === null ? null : neighboursOf((listsOf(channels) ?? []).map(String)),
     cluster: clusterOf(cluster[0]),
+    streams,
     clock_ahead_ms: aheadOf(times.answers[0], times.middle),
   };
 }

@@ -42,6 +42,23 @@ export interface DatabaseGauges {
   readonly batched: number;
 }
 
+/** What is read off one queue of applications. */
+export interface QueueGauges {
+  readonly name: string;
+  /** Messages by state; none while nobody knows. */
+  readonly depth: readonly (readonly [state: string, messages: number])[];
+  readonly outcomes: ReadonlyMap<string, number>;
+  readonly puts: ReadonlyMap<string, number>;
+  readonly seconds: Histogram;
+  readonly waits: Histogram;
+}
+
+export interface QueuesGauges {
+  readonly kind: string;
+  readonly isUp: boolean;
+  readonly queues: readonly QueueGauges[];
+}
+
 /** What is read off a node when metrics are asked for. */
 export interface Gauges {
   /** The names of the wire formats, by their numbers. */
@@ -74,6 +91,8 @@ export interface Gauges {
   readonly sharedStore: SharedStoreGauges | null;
   /** `null` when no application uses one. */
   readonly database: DatabaseGauges | null;
+  /** `null` when no application names one. */
+  readonly queues: QueuesGauges | null;
   readonly deadLetters: number;
   readonly eventLoopLagSeconds: number;
   readonly logLinesLost: number;

@@ -27,6 +27,10 @@ export class LogDestination implements DestinationStream {
     this.put = put;
   }
 
+  get waitingBytes(): number {
+    return this.pending.byteLength;
+  }
+
   write(line: string): void {
     const bytes = Buffer.from(line);
     if (this.pending.byteLength > 0 && this.pending.byteLength + bytes.byteLength > MAX_PENDING) {

@@ -4,6 +4,7 @@
  */
 import type { FrameTally, Tally } from './counters.ts';
 import { DATABASE_METRICS } from './database-metrics.ts';
+import { QUEUE_METRICS } from './queue-metrics.ts';
 import { counter, gauge, histogram, one, type MetricEntry, type Sample } from './metric-entry.ts';
 import { REDIS_METRICS } from './redis-metrics.ts';
 
@@ -208,6 +209,7 @@ export const METRICS: readonly MetricEntry[] = [
 
   ...REDIS_METRICS,
   ...DATABASE_METRICS,
+  ...QUEUE_METRICS,
 
   counter('actor_restarts_total', 'Failures after which an actor went on.', [], ({ actorFailures }) => [
     one(actorFailures),

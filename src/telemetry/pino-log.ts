@@ -29,6 +29,15 @@ export function parseLevels(text: string): LogLevels {
   return { fallback, rooms };
 }
 
+export interface LogFacts {
+  /** Lines that standard output did not take, since the start. */
+  readonly lost: number;
+  /** Bytes that it does not take now. */
+  readonly waiting_bytes: number;
+  /** That hold now, in the form of logging.level. */
+  readonly levels: string;
+}
+
 /** Makes the logs of rooms. */
 export class LogFactory {
   private readonly root: Logger;
@@ -65,6 +74,10 @@ export class LogFactory {
   /** Lines that standard output did not take. */
   get lostLines(): number {
     return this.output.lost;
+  }
+
+  facts(): LogFacts {
+    return { lost: this.output.lost, waiting_bytes: this.output.waitingBytes, levels: this.levelsText };
   }
 
   /** The log of a room; its lines carry `target` = `signalbox::<room>`. */

@@ -25,6 +25,7 @@ import { asksForHead, respond } from './response.ts';
 import { LateUpgrades } from './late-upgrades.ts';
 import { listenProblem } from './listen-problem.ts';
 import { Socket, type SocketData } from './socket.ts';
+import { registerSocketRoute } from './socket-routes.ts';
 import { UpgradeHead } from './upgrade-head.ts';
 import { uws } from './uws.ts';
 
@@ -77,7 +78,8 @@ export function listen(
   const app = uws.App();
   const late = new LateUpgrades();
   registerWebSocket(app, node, options, counters, late, log);
-  for (const route of options.socketRoutes) registerSocketRoute(app, route, options, counters, log);
+  const around = { behaviour: behaviour(options, counters), compresses: options.compression, late, log };
+  for (const route of options.socketRoutes) registerSocketRoute(app, route, around);
   registerRoutes(app, routes, counters, log);
   return listenOn(app, options, () => late.end());
 }
@@ -164,49 +166,6 @@ function behaviour(options: ServerOptions, counters: Counters): WebSocketBehavio
       ws.getUserData().socket.closed(cut?.code ?? code, cut?.reason);
     },
   };
-}
-
-/** A path whose handshakes are decided on in their own turn. */
-function registerSocketRoute(
-  app: TemplatedApp,
-  route: SocketRoute,
-  options: ServerOptions,
-  counters: Counters,
-  log: Log,
-): void {
-  app.ws<SocketData>(route.path, {
-    ...behaviour(options, counters),
-    upgrade: (res, req, context) => {
-      res.onAborted(() => {});
-      const socket = new Socket(options.compression);
-      // Caught inside, because the library ends the process when something is thrown into it.
-      try {
-        upgradeAt(route, socket, res, req, context);
-      } catch (error) {
-        log.error('Upgrade failed', { error: error instanceof Error ? error.stack : String(error) });
-        if (socket.isOpen) socket.terminate();
-        else res.close();
-      }
-    },
-  });
-}
-
-function upgradeAt(
-  route: SocketRoute,
-  socket: Socket,
-  res: HttpResponse,
-  req: HttpRequest,
-  context: us_socket_context_t,
-): void {
-  const head = new UpgradeHead(res, req);
-  if (isAmbiguous(head)) return void res.close();
-  const malformed = percentProblem(head.query) ?? head.problem;
-  const problem = malformed === null ? handshakeProblem(head) : refusal('bad_handshake', malformed);
-  if (problem !== null) return respond(res, refusalResponse(problem), { isHead: asksForHead(req), ends: true });
-  const verdict = route.admit(head);
-  if ('answer' in verdict) return respond(res, verdict.answer, { isHead: false, ends: verdict.answer.status === 400 });
-  res.upgrade<SocketData>({ socket }, head.key, '', head.extensions, context);
-  socket.listener = verdict.open(socket);
 }
 
 /**

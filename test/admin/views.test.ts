@@ -132,7 +132,7 @@ test('dead letters are listed, newest first, without tokens and without what the
   expect(JSON.stringify(body)).not.toContain('private');
 });
 
-test('a profile of each kind comes as a file for DevTools, one at a time', async () => {
+test('L-30: a profile of each kind comes as a file for DevTools, one at a time', async () => {
   const server = await startServer(SETTINGS);
   const admin = new Admin(server.port);
   const cpu = admin.post('/admin/profile', { kind: 'cpu', secs: 0.5 });

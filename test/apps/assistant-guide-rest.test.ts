@@ -142,8 +142,13 @@ describe('REST of guide 004', () => {
       attempt: 1,
       status: 'failed',
       message_id: null,
-      failure: 'unauthorized',
-      correlation_id: `${session}.1.1`,
+      error: {
+        code: 'CHAT_AI_SERVICE_ERROR',
+        message: 'The AI service refused this server',
+        details: { reason: 'unauthorized' },
+        retry_after: null,
+        correlation_id: `${session}.1.1`,
+      },
     });
     const idle = await ask('dan', `/sessions/${session}/messages?since=${failed.since}&wait=0.2`);
     expect(idle.json.data).toMatchObject({ messages: [], answer: { status: 'failed' } });

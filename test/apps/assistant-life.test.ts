@@ -1,5 +1,6 @@
 /** The life of sessions and of answers in time: what is left of one that is idle, when it ends, when it is gone, and what a day costs. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { parsePostgresqlUrl } from '../../src/config/postgresql-url.ts';
 import { readMigrations } from '../../src/database/migration.ts';
 import { PostgresqlDriver } from '../../src/database/postgresql-driver.ts';
@@ -10,9 +11,12 @@ import { conversations } from '../../src/apps/conversations/app.ts';
 import type { Conversations } from '../../src/apps/conversations/public.ts';
 import { connect } from '../harness/client.ts';
 import { startServer } from '../harness/server.ts';
+import { tokenOf } from '../harness/tokens.ts';
 import { POSTGRESQL, startPostgresql, type PostgresqlServer } from '../harness/postgresql-server.ts';
 import { ask, askAgain } from '../../src/apps/assistant/answers/asking.ts';
 import type { Script } from '../../src/apps/assistant/providers/local.ts';
+import { verbs } from '../../src/apps/assistant/operator/verbs.ts';
+import { settings } from '../../src/apps/assistant/settings.ts';
 import { rigOf, type Rig } from '../../src/apps/assistant/test-rig.ts';
 import { beginSession, deleteSession, getSession, restoreSession } from '../../src/apps/assistant/sessions/sessions.ts';
 import { eraseDeleted } from '../../src/apps/assistant/sessions/upkeep.ts';
@@ -205,5 +209,50 @@ describe.skipIf(POSTGRESQL === null)('sessions in time', () => {
       data: { reason: 'not_found' },
     });
     expect(await ada.ask('X-Erase', { session })).toMatchObject({ type: 'Status' });
+  });
+
+  test('L-13, L-43: an operator brings deleted sessions back with their messages, and finds a hole in them', async () => {
+    const url = await postgresql.database();
+    const server = await startServer({ 'database.url': url, 'database.migrate': 'true' }, [
+      conversations(),
+      assistant(),
+    ]);
+    const token = await tokenOf('backend', { roles: ['service'] });
+    const lines: string[] = [];
+    const verb = async (name: string, ...words: readonly string[]): Promise<number | undefined> => {
+      lines.length = 0;
+      return verbs
+        .find((it) => it.name === name)
+        ?.run({
+          settings: settings(z).parse({}),
+          words,
+          print: (line) => void lines.push(line),
+          input: async () => '',
+          request: async (method, path, body) => {
+            const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+            const answer = await fetch(`${server.url}${path}`, { method, headers, body: JSON.stringify(body) });
+            return { status: answer.status, body: await answer.json() };
+          },
+        });
+    };
+    const ada = await connect(server.port, { user: 'ada' });
+    const { id: session } = (await ada.ask('X-AssistantBegin', {})).data.details as { id: string };
+    await ada.status('subscribed');
+    await ada.ask('X-AssistantAsk', { session, content: 'Is it there?' });
+    await ada.waitFor(
+      ({ data }) => (data.payload as { event?: string } | undefined)?.event === 'answer.end',
+      'the end',
+    );
+    expect([await verb('verify'), lines]).toEqual([0, ['1 sessions, 0 with a fault']]);
+    await ada.ask('X-AssistantDelete', { session });
+    expect([await verb('recover', '24', 'bob'), lines]).toEqual([0, ['0 sessions are back']]);
+    expect([await verb('recover', '24', 'ada'), lines]).toEqual([0, ['1 sessions are back']]);
+    expect([await verb('recover', 'all'), lines]).toEqual([1, ['expected hours from 1 on, got "all"']]);
+    const page = await ada.ask('X-ConversationMessages', { conversation: session });
+    expect((page.data.details as { messages: unknown[] }).messages).toHaveLength(2);
+    await postgresql.query('delete from conversations.events where sequence = 1', new URL(url).pathname.slice(1));
+    expect([await verb('verify'), lines]).toEqual([1, [`${session}  lacks 1 messages`, '1 sessions, 1 with a fault']]);
+    await postgresql.query('delete from conversations.conversations', new URL(url).pathname.slice(1));
+    expect([await verb('verify'), lines[0]]).toEqual([1, `${session}  has no conversation`]);
   });
 });

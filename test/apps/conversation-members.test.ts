@@ -38,7 +38,7 @@ async function ask<Answer>(client: Connection, type: string, data: object): Prom
   return reply.data.details as Answer;
 }
 
-describe.skipIf(POSTGRESQL === null)('two nodes with conversations', () => {
+describe.skipIf(POSTGRESQL === null)('D-39: two nodes with conversations', () => {
   let postgresql: PostgresqlServer;
   let url: string;
   let nodes: readonly [TestServer, TestServer];

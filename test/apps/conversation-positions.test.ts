@@ -32,7 +32,7 @@ async function subscribedTo(client: Connection): Promise<readonly string[]> {
   return ((await client.status('subscribed')) as { readonly topics: readonly string[] }).topics;
 }
 
-describe.skipIf(POSTGRESQL === null)('positions over two nodes', () => {
+describe.skipIf(POSTGRESQL === null)('D-39: positions over two nodes', () => {
   let nodes: readonly [TestServer, TestServer];
   let stop: () => Promise<void>;
   let postgresql: PostgresqlServer;

@@ -14,7 +14,7 @@ interface Shown {
   readonly conversation: { readonly id: string };
 }
 
-describe.skipIf(POSTGRESQL === null)('who is online, on two nodes', () => {
+describe.skipIf(POSTGRESQL === null)('D-39: who is online, on two nodes', () => {
   let nodes: readonly [TestServer, TestServer];
   let stop: () => Promise<void>;
   let url: string;

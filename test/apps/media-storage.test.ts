@@ -104,7 +104,7 @@ describe.each(STORAGES)('a storage: %s', (_name, open) => {
     await storage.remove('default/left');
   });
 
-  test('answers its probe', async () => {
+  test('A-46: answers its probe', async () => {
     await storage.probe();
   });
 });

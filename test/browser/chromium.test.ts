@@ -2,6 +2,7 @@
 import { afterAll, describe } from 'vitest';
 import { isMissing } from '../harness/tools.ts';
 import { closeBrowser } from './chromium.ts';
+import { assistantScenarios } from './assistant-scenarios.ts';
 import { conversationScenarios } from './conversation-scenarios.ts';
 import { eventSourceScenarios } from './event-source-scenarios.ts';
 import { floodScenarios } from './flood-scenarios.ts';
@@ -23,5 +24,6 @@ describe.skipIf(isMissing('chromium'))('in Chromium', () => {
   describe('Socket.IO', socketIoScenarios);
   describe('the page of a development server', pageScenarios);
   describe('the page of conversations', conversationScenarios);
+  describe('the page of the assistant', assistantScenarios);
   describe('a page that is put aside', sleepScenarios);
 });

@@ -49,6 +49,8 @@ export function conversationScenarios(): void {
 
     await alice.getByRole('textbox', { name: 'User to write to' }).fill('bob');
     await alice.getByRole('button', { name: 'Write to' }).click();
+    // Until the server has made it, there is nothing to write in.
+    await alice.locator('#list button[aria-current="true"]').waitFor();
     const [mine, others] = [alice, bob].map((page) => page.getByRole('textbox', { name: 'Message', exact: true }));
     await mine?.fill('hello');
     await mine?.press('Enter');

@@ -1,13 +1,18 @@
 /** The assistant in the client library, against a real node: answers as loops and as a store, over breaks of every kind. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createElement, StrictMode, type ReactNode } from 'react';
+import { act, create } from 'react-test-renderer';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { assistant as assistantApp } from '../../src/apps/assistant/app.ts';
 import { LocalProvider, type Script } from '../../src/apps/assistant/providers/local.ts';
 import { conversations } from '../../src/apps/conversations/app.ts';
 import { answerOf, assistant, type Answer, type AssistantChat } from '../../src/client/assistant/index.ts';
 import { conversations as chats } from '../../src/client/conversations/index.ts';
 import type { Client } from '../../src/client/index.ts';
+import { useAssistant } from '../../src/client/react/assistant.ts';
+import { SignalboxProvider } from '../../src/client/react/index.ts';
 import { systemScheduler } from '../../src/telemetry/system-clock.ts';
 import { eventually } from '../harness/deadline.ts';
+import { POSTGRESQL, startPostgresql, type PostgresqlServer } from '../harness/postgresql-server.ts';
 import { openServer, type TestServer } from '../harness/server.ts';
 import { clientOf } from './rig.ts';
 
@@ -29,21 +34,28 @@ async function textOf(answer: Answer): Promise<string> {
   return text;
 }
 
-describe('the assistant of the client library', () => {
+describe.skipIf(POSTGRESQL === null)('the assistant of the client library', () => {
+  let postgresql: PostgresqlServer;
   let server: TestServer;
   beforeAll(async () => {
     const script = ({ turns }: { readonly turns: readonly { readonly text: string }[] }) =>
       SCRIPTS[turns.at(-1)?.text.split('\n\n').at(-1) ?? ''];
     const provider = new LocalProvider({ paceMs: 1, script }, systemScheduler);
+    postgresql = await startPostgresql();
     const limits = {
+      'database.url': await postgresql.database(),
+      'database.migrate': 'true',
       'apps.assistant.sessions_per_hour': '1000',
       'apps.assistant.active_sessions': '1000',
       'apps.assistant.messages_per_minute': '20',
       'rate_limiting.enabled': 'false',
     };
     server = await openServer(limits, [conversations(), assistantApp({ provider })]);
-  }, 60_000);
-  afterAll(() => server.stop());
+  });
+  afterAll(async () => {
+    await server.stop();
+    postgresql.end();
+  });
 
   const begun = async (user: string): Promise<{ readonly client: Client; readonly chat: AssistantChat }> => {
     const client = clientOf(server, user);
@@ -218,5 +230,42 @@ describe('the assistant of the client library', () => {
     await all.delete(chat.id);
     expect(await all.sessions()).toEqual({ sessions: [], cursor: null });
     expect(await all.restore(chat.id)).toMatchObject({ id: chat.id });
+  });
+
+  test('L-40: mounted twice by React it is one connection, an answer goes on without its component, and both show the same', async () => {
+    const { chat, client } = await begun('jan');
+    const world = globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean | undefined };
+    const before = world.IS_REACT_ACT_ENVIRONMENT;
+    world.IS_REACT_ACT_ENVIRONMENT = true;
+    onTestFinished(() => {
+      world.IS_REACT_ACT_ENVIRONMENT = before;
+    });
+    let sockets = 0;
+    client.on('state', ({ status }) => {
+      if (status === 'connected') sockets += 1;
+    });
+    const used: AssistantChat[] = [];
+    const Talk = (): string => {
+      const { messages, answer, chat: store } = useAssistant(chat.id);
+      used.push(store);
+      return [...messages.map(({ content }) => content), ...(answer ? [`… ${answer.text}`] : [])].join(' | ');
+    };
+    const tree = (shown: ReactNode): ReactNode =>
+      createElement(StrictMode, null, createElement(SignalboxProvider, { client }, shown));
+    let root: ReturnType<typeof create> | undefined;
+    await act(() => {
+      root = create(tree(createElement(Talk)));
+    });
+    const shows = (text: RegExp): Promise<void> =>
+      act(() => eventually(() => text.test(String(root?.toJSON())), `the page to show ${String(text)}`));
+    await act(async () => {
+      used[0]?.ask('long');
+    });
+    await shows(/^long \| … word0 👍 word1/);
+    await act(() => root?.update(tree(null)));
+    await act(() => root?.update(tree(createElement(Talk))));
+    await shows(/^long \| word0 .* word29 👍$/);
+    await act(() => root?.unmount());
+    expect([sockets, new Set(used).size]).toEqual([0, 1]);
   });
 });

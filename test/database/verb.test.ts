@@ -30,7 +30,7 @@ describe.skipIf(POSTGRESQL === null)('signalbox database', () => {
   afterAll(() => server.end());
 
   test(
-    'A-45: migrates, and finds all of it in a database that pg_restore has made of a backup; what this version lacks or has otherwise is said',
+    'A-45, L-28: migrates, and finds all of it in a database that pg_restore has made of a backup; what this version lacks or has otherwise is said',
     { timeout: 60_000 },
     async () => {
       const url = await server.database();

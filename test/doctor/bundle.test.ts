@@ -27,7 +27,7 @@ function entriesOf(archive: Buffer): ReadonlyMap<string, string> {
   return entries;
 }
 
-test('everything that a report needs, and no secret, token, password or message', async () => {
+test('L-34: everything that a report needs, and no secret, token, password or message', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'signalbox-bundle-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const redis = await startRedis(['--user', 'bundle', 'on', '>a-password-of-redis', '~*', '&*', '+@all']);

@@ -71,33 +71,37 @@ describe.skipIf(POSTGRESQL === null)('a node with PostgreSQL', () => {
     return client;
   };
 
-  test('all is well; an index is dropped; somebody waits for a lock; it stops', { timeout: 60_000 }, async () => {
-    const [node, url] = await start({ 'database.migrate': 'true' });
-    const { findings } = await examine(DATABASE_CHECKS, await patient({ url: node.url }), systemScheduler);
-    expect(findings.map(({ check, level }) => `${level} ${check}`)).toEqual(
-      ['reachable', 'pool', 'migrations', 'long', 'space'].map((name) => `ok database.${name}`),
-    );
-    const [holder, waiter] = [await session(url), await session(url)];
-    await holder.query('drop index things.things_of');
-    await eventuallyWrong(node, 'database.migrations', /the index things\.things_of is missing/);
-    await named('index-missing', { node: node.url, isHere: true });
-    await holder.query('begin; lock table things.things in access exclusive mode');
-    const waiting = waiter.query("insert into things.things values (1, 'what alice says')").catch(() => {});
-    await eventuallyWrong(node, 'database.long', /waits for a lock of process \d+/);
-    const { line, cure } = await named('statements-queue', { node: node.url, isHere: true });
-    expect(line).toMatch(/a-test, active, insert\) .* waits for a lock of process \d+/);
-    expect(cure).toMatch(/^select pg_terminate_backend/);
-    expect(line).not.toContain('what alice says');
-    await holder.query('rollback');
-    await waiting;
-    await postgresql.stop();
-    // A client that stores something makes the node notice it; a look of doctor alone says it in other words.
-    const client = await connect(node.port, { user: 'ada' });
-    expect(await client.ask('X-Thing', 'mine')).toMatchObject({ type: 'Error' });
-    await eventuallyWrong(node, 'database.reachable', /the database \(postgresql\) is away/);
-    expect((await named('database-away', { node: node.url })).cure).toContain('start PostgreSQL');
-    await postgresql.start();
-  });
+  test(
+    'A-46, L-29: all is well; an index is dropped; somebody waits for a lock; it stops',
+    { timeout: 60_000 },
+    async () => {
+      const [node, url] = await start({ 'database.migrate': 'true' });
+      const { findings } = await examine(DATABASE_CHECKS, await patient({ url: node.url }), systemScheduler);
+      expect(findings.map(({ check, level }) => `${level} ${check}`)).toEqual(
+        ['reachable', 'pool', 'migrations', 'long', 'space'].map((name) => `ok database.${name}`),
+      );
+      const [holder, waiter] = [await session(url), await session(url)];
+      await holder.query('drop index things.things_of');
+      await eventuallyWrong(node, 'database.migrations', /the index things\.things_of is missing/);
+      await named('index-missing', { node: node.url, isHere: true });
+      await holder.query('begin; lock table things.things in access exclusive mode');
+      const waiting = waiter.query("insert into things.things values (1, 'what alice says')").catch(() => {});
+      await eventuallyWrong(node, 'database.long', /waits for a lock of process \d+/);
+      const { line, cure } = await named('statements-queue', { node: node.url, isHere: true });
+      expect(line).toMatch(/a-test, active, insert\) .* waits for a lock of process \d+/);
+      expect(cure).toMatch(/^select pg_terminate_backend/);
+      expect(line).not.toContain('what alice says');
+      await holder.query('rollback');
+      await waiting;
+      await postgresql.stop();
+      // A client that stores something makes the node notice it; a look of doctor alone says it in other words.
+      const client = await connect(node.port, { user: 'ada' });
+      expect(await client.ask('X-Thing', 'mine')).toMatchObject({ type: 'Error' });
+      await eventuallyWrong(node, 'database.reachable', /the database \(postgresql\) is away/);
+      expect((await named('database-away', { node: node.url })).cure).toContain('start PostgreSQL');
+      await postgresql.start();
+    },
+  );
 
   test('every connection of the pool waits for a lock, and others wait for a connection', async () => {
     const [node, url] = await start({

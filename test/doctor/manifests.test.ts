@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { MANIFEST_CHECKS } from '../../src/doctor/checks/manifests/all.ts';
 import { examine } from '../../src/doctor/examine.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
+import { replicasIn } from '../../src/doctor/manifest-values.ts';
 import { systemScheduler } from '../../src/telemetry/system-clock.ts';
 import { patient } from '../harness/patient.ts';
 import { named } from '../harness/symptoms.ts';
@@ -39,6 +40,11 @@ test('as they are delivered, they are good', async () => {
     { check: 'manifests.grace', level: 'ok' },
     { check: 'manifests.memory', level: 'ok' },
     { check: 'manifests.probes', level: 'ok', says: '3 probes ask the right paths' },
+    {
+      check: 'manifests.open-files',
+      level: 'ok',
+      says: expect.stringContaining('65536 open files, 10200 are') as string,
+    },
   ]);
 });
 
@@ -48,6 +54,7 @@ test.each([
     'terminationGracePeriodSeconds: 30',
     /30 s for the end of a pod, 35 are needed/,
   ],
+  ['hard: 65536', 'hard: 4096', /4096 open files, 10200 are needed for 10000 connections/],
   ['path: /health/live', 'path: /health/ready', /livenessProbe asks \/health\/ready, expected \/health\/live/],
   ['path: /health/ready', 'path: /health', /readinessProbe asks \/health, expected \/health\/ready/],
 ])('%s as %s', async (from, to, says) => {
@@ -57,7 +64,28 @@ test.each([
   ]);
 });
 
-test('pods that are ended for memory: the limit is lower than what the configuration allows', async () => {
+test('nothing that says how many files a pod may open, and how many nodes they ask for', async () => {
+  const folder = spoiled([
+    ['type: RLIMIT_NOFILE', 'type: RLIMIT_CORE'],
+    ['            hard: 65536', ''],
+    ['replicas: 1', 'replicas: 3'],
+  ]);
+  const { findings } = await examine(
+    MANIFEST_CHECKS,
+    await patient({ settings: SETTINGS, manifests: folder }),
+    systemScheduler,
+  );
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      check: 'manifests.open-files',
+      level: 'warn',
+      says: expect.stringMatching(/the runtime decides/) as string,
+    }),
+  );
+  expect(replicasIn(folder)).toBe(3);
+});
+
+test('L-31: pods that are ended for memory: the limit is lower than what the configuration allows', async () => {
   const DIR = spoiled([['memory: 1Gi', 'memory: 512Mi']]);
   const { line } = await named('container-memory', { values: { DIR }, settings: SETTINGS });
   expect(line).toMatch(/a memory limit of 512Mi, \d+ MiB are needed/);

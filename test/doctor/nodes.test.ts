@@ -16,8 +16,11 @@ import { Admin, ADMIN_TOKEN } from '../harness/admin.ts';
 import { connect } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
 import { findingsOf, patient } from '../harness/patient.ts';
+import { signalbox, startProcess } from '../harness/process.ts';
 import { startRedis } from '../harness/redis-server.ts';
 import { startServer, unexpectedEnd, type TestServer } from '../harness/server.ts';
+import { SECRET } from '../harness/tokens.ts';
+import { verbHere } from '../harness/verb-here.ts';
 import { named } from '../harness/symptoms.ts';
 
 const saying = (level: string, says: RegExp): object => ({ level, says: expect.stringMatching(says) as string });
@@ -105,6 +108,35 @@ describe('two nodes', () => {
   });
 });
 
+test('a node that is killed is missed, until it is back under its name; one that says goodbye is not', async () => {
+  const redis = await startRedis();
+  const shared = { 'redis.url': redis.url, 'admin.token': ADMIN_TOKEN };
+  const a = await startServer({ ...shared, 'server.node_name': 'a' });
+  const environment = { REDIS_URL: redis.url, ADMIN_TOKEN };
+  const b = await startProcess(['--set', 'server.node_name=b'], environment);
+  const c = await startServer({ ...shared, 'server.node_name': 'c' });
+  await c.stop();
+  b.signal('SIGKILL');
+  // Its lease would go on for fifteen seconds.
+  for (const key of await redis.redis.keys('*:node:{*}'))
+    if ((await redis.redis.get(key))?.includes('"node":"b"') === true) await redis.redis.del(key);
+  const { line } = await named('node-missing', { node: a.url, isHere: true });
+  expect(line).toContain(': a');
+  expect(await findingsOf(nodesPresent, { url: a.url })).toMatchObject([
+    saying('warn', /^b is gone without having said goodbye, last seen \d+ s ago/),
+  ]);
+  const { out } = await signalbox(['nodes', '--url', a.url, '--token', ADMIN_TOKEN]);
+  expect(out).toMatch(/^gone: b, without saying goodbye, last seen \d{4}-/m);
+  await startServer({ ...shared, 'server.node_name': 'b' });
+  expect(await findingsOf(nodesPresent, { url: a.url })).toMatchObject([saying('ok', /^all 2 nodes answer/)]);
+});
+
+test('one check alone, of a node that does not answer: the answer is not that all is well', async () => {
+  const args = ['doctor', '--only', 'load.cpu', '--url', 'http://127.0.0.1:9'];
+  const { code, out } = await verbHere(args, { ADMIN_TOKEN, JWT_SECRET: SECRET });
+  expect([code, out]).toEqual([1, expect.stringMatching(/^fail {2}nodes\.reached {2}nobody answers/) as string]);
+});
+
 describe('what is no node', () => {
   test('a host that takes connections and says nothing', async () => {
     const server = createServer(() => {});
@@ -120,7 +152,7 @@ describe('what is no node', () => {
     const { findings } = await examine(CHECKS, given, systemScheduler);
     expect(performance.now() - startedAt).toBeLessThan(10_000);
     expect(findings).toContainEqual(
-      expect.objectContaining({ check: 'nodes.reached', ...saying('fail', /nobody answers.*no answer within 3.8 s/) }),
+      expect.objectContaining({ check: 'nodes.reached', ...saying('fail', /nobody answers.*no answer within 3.3 s/) }),
     );
     // The rest has nothing to say: one cause, one finding.
     const failed = findings.filter(({ level }) => level === 'fail').map(({ check }) => check);

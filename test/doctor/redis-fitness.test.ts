@@ -2,9 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { redisCluster, redisNeighbours, redisSlowLog } from '../../src/doctor/checks/redis/deep.ts';
 import { redisEviction, redisMemory, redisPersistence, redisVersion } from '../../src/doctor/checks/redis/fitness.ts';
+import { redisStreams } from '../../src/doctor/checks/redis/streams.ts';
 import type { Check } from '../../src/doctor/check.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { ADMIN_TOKEN } from '../harness/admin.ts';
+import { connect } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
 import { findingsOf } from '../harness/patient.ts';
 import { startCluster, startRedis, startReplica, type RedisServer } from '../harness/redis-server.ts';
@@ -32,7 +34,7 @@ describe('from this machine', () => {
     expect(await of(redisPersistence, redis)).toMatchObject({ level: 'ok' });
   });
 
-  test('another policy, memory that runs short, replicas that are missing', async () => {
+  test('L-27: another policy, memory that runs short, replicas that are missing', async () => {
     const redis = await startRedis(['--maxmemory', '1gb']);
     await redis.redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
     const evicting = await named('keys-vanish', { settings: { 'redis.url': redis.url }, isHere: true });
@@ -75,6 +77,27 @@ describe('from this machine', () => {
     );
     expect(await look(redisCluster)).toMatchObject([saying('fail', /^the cluster is fail, 1\d{4} of 16384 slots/)]);
   });
+});
+
+test('a log that is longer than the configuration keeps', async () => {
+  const redis = await startRedis();
+  const shared = { 'admin.token': ADMIN_TOKEN, 'redis.url': redis.url, 'rate_limiting.enabled': 'false' };
+  const before = await startServer({ ...shared, 'server.node_name': 'before' });
+  const alice = await connect(before.port, { user: 'alice' });
+  for (let count = 0; count < 150; count += 1) await alice.publish('chat.lobby', count);
+  const asked = { url: before.url, settings: {} };
+  expect(await findingsOf(redisStreams, asked)).toMatchObject([
+    saying('ok', /^of 1 logs that were looked at the longest holds 150 of 1000 messages \(\d+ bytes\)/),
+  ]);
+  await alice.close();
+  await before.stop();
+  const short = { 'topics.history': '10', 'actor_system.mailbox_capacity': '10' };
+  const after = await startServer({ ...shared, 'server.node_name': 'after', ...short });
+  const long = saying('warn', /^the log of chat\.lobby holds 150 messages \(\d+ bytes\), .* keeps 10/);
+  expect(await findingsOf(redisStreams, { url: after.url })).toMatchObject([long]);
+  // From this machine too, when no node is asked.
+  const here = { settings: { 'redis.url': redis.url, ...short } };
+  expect(await findingsOf(redisStreams, here)).toMatchObject([long]);
 });
 
 test('nodes under another prefix, and in another database, are named', async () => {

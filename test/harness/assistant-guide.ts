@@ -8,7 +8,7 @@ import { pgliteFolder } from './pglite-folder.ts';
 import { openServer, type TestServer } from './server.ts';
 import { tokenOf } from './tokens.ts';
 
-const CHAT = '/api/v1/admin/chat';
+export const CHAT = '/api/v1/admin/chat';
 
 /** By the text of the question. */
 const SCRIPTS: Readonly<Record<string, Script>> = {

@@ -6,7 +6,7 @@ import { systemClock, systemRandom, systemScheduler } from '../../src/telemetry/
 import type { RedisServer } from './redis-server.ts';
 
 /** The caller starts and stops it. */
-export function redisLink(server: RedisServer, prefix: string): RedisLink {
+export function redisLink(server: Pick<RedisServer, 'url'>, prefix: string): RedisLink {
   const options = {
     prefix,
     deployment: { name: '', fingerprints: [] },

@@ -4,9 +4,11 @@ import type { Conversations } from '../conversations/public.ts';
 import type { Host } from '../host-api.ts';
 import { Answering } from './answers/answering.ts';
 import { SharedAnswers } from './answers/shared-answers.ts';
+import { Condition } from './condition.ts';
 import { assistantFrames } from './frames.ts';
-import { Door } from './guide/door.ts';
-import { guideRoutes } from './guide/routes.ts';
+import { guideParts } from './guide/parts.ts';
+import { operatorRoutes } from './operator/routes.ts';
+import { verbs } from './operator/verbs.ts';
 import type { Counts, Ports } from './ports.ts';
 import { guardedBy, providerOf } from './providers/chosen.ts';
 import type { Provider } from './providers/provider.ts';
@@ -27,6 +29,7 @@ export function assistant({ provider }: Options = {}): App<Settings> {
     name: 'assistant',
     settings,
     uses: ['conversations'],
+    verbs,
     database: { migrations: new URL('./migrations/', import.meta.url) },
     start: (host, given) => {
       const ports = portsOf(host, given, provider ?? providerOf(given, host.scheduler));
@@ -38,13 +41,12 @@ export function assistant({ provider }: Options = {}): App<Settings> {
         'Questions that wait for their turn at the provider.',
         () => ports.provider.waiting,
       );
+      const guide = given.guide ? guideParts(host, ports, answering) : undefined;
       return {
         frames: assistantFrames(host, ports, answering),
-        routes: given.guide ? guideRoutes(host, doorOf(host, given), ports, answering) : [],
-        health: () =>
-          ports.provider.state === 'closed'
-            ? { status: 'healthy' }
-            : { status: 'degraded', detail: `the provider ${ports.provider.name} does not answer` },
+        ...guide,
+        routes: [...(guide?.routes ?? []), ...operatorRoutes(host, ports)],
+        health: () => ports.condition.health(ports.provider),
         stop: async () => {
           ports.news.stop();
           await Promise.all([answering.stop(), upkeep.stop()]);
@@ -68,11 +70,8 @@ function portsOf(host: Host, given: Settings, provider: Provider): Ports {
     news: new News(host),
     settings: given,
     counts: countsOf(host),
+    condition: new Condition(host.clock),
   };
-}
-
-function doorOf(host: Host, given: Settings): Door {
-  return new Door(host, given, host.counter('errors_total', 'Refusals to clients of the guide.', 'code'));
 }
 
 function countsOf(host: Host): Counts {

@@ -15,7 +15,8 @@ import {
   listSessions,
   restoreSession,
 } from './sessions/sessions.ts';
-import { listQuery, sessionBody, sessionChange, sessionId } from './shapes.ts';
+import { tellTyping } from './sessions/typing.ts';
+import { askBody, listQuery, sessionBody, sessionChange, sessionId } from './shapes.ts';
 
 export function assistantFrames(host: Host, ports: Ports, answering: Answering): NonNullable<Parts['frames']> {
   const frame = <Schema extends z.ZodType>(
@@ -41,11 +42,15 @@ export function assistantFrames(host: Host, ports: Ports, answering: Answering):
     'X-AssistantDelete': frame(ofSession, (asker, { session }) => deleteSession(ports, asker, session)),
     'X-AssistantRestore': frame(ofSession, (asker, { session }) => restoreSession(ports, asker, session)),
     'X-AssistantAsk': frame(
-      (z) => z.strictObject({ session: sessionId(z), content: z.string(), clientId: z.string().optional() }),
+      (z) => askBody(z).extend({ session: sessionId(z) }),
       (asker, data) => ask(ports, answering, asker, data),
     ),
     'X-AssistantAgain': frame(ofSession, (asker, { session }) => askAgain(ports, answering, asker, session)),
     'X-AssistantStop': frame(ofSession, (asker, { session }) => stopAnswer(ports, answering, asker, session)),
+    'X-AssistantTyping': frame(
+      (z) => z.strictObject({ session: sessionId(z), isTyping: z.boolean() }),
+      (asker, data) => tellTyping(ports, asker, data),
+    ),
     'X-AssistantCurrent': frame(ofSession, (asker, { session }) => current(ports, answering, asker, session), false),
   };
 }

@@ -3,6 +3,7 @@ import type { Database } from '../../database/database.ts';
 import type { Refusal } from '../../protocol/errors.ts';
 import type { Conversations } from '../conversations/public.ts';
 import type { Counter, Host, Observations } from '../host-api.ts';
+import type { Condition } from './condition.ts';
 import type { SharedAnswers } from './answers/shared-answers.ts';
 import type { GuardedProvider } from './providers/guarded.ts';
 import type { News } from './sessions/news.ts';
@@ -23,6 +24,7 @@ export interface Ports {
   readonly news: News;
   readonly settings: Settings;
   readonly counts: Counts;
+  readonly condition: Condition;
 }
 
 /** Metrics. */

@@ -9,7 +9,7 @@ export function settings(z: Zod) {
   return z
     .strictObject({
       provider: z
-        .enum(['local', 'anthropic', 'openai'])
+        .enum(['local', 'anthropic', 'openai', 'bedrock'])
         .default('local')
         .describe('who answers: local makes answers up; the others are servers that speak these interfaces'),
       base_url: z
@@ -17,6 +17,11 @@ export function settings(z: Zod) {
         .optional()
         .describe('where the provider is; without, the service itself'),
       key: z.string().min(1).optional().meta({ secret: 'token' }).describe('key of the provider'),
+      region: z
+        .string()
+        .regex(/^[a-z0-9-]{1,40}$/, 'expected the name of a region, as eu-central-1')
+        .optional()
+        .describe('region of Amazon Bedrock'),
       model: z.string().min(1).max(200).default('local').describe('the model, as the provider calls it'),
       system: z
         .string()
@@ -68,5 +73,13 @@ export function settings(z: Zod) {
     .refine(({ provider, key }) => provider !== 'anthropic' || key !== undefined, {
       path: ['key'],
       message: 'a key: the provider anthropic wants one',
+    })
+    .refine(({ provider, region }) => provider !== 'bedrock' || region !== undefined, {
+      path: ['region'],
+      message: 'a region of Amazon Bedrock, as eu-central-1',
+    })
+    .refine(({ provider, model }) => provider === 'local' || model !== 'local', {
+      path: ['model'],
+      message: 'a model of the provider: local is known to no other',
     });
 }

@@ -31,6 +31,18 @@ export function sessionBody(z: Zod) {
   });
 }
 
+/** The operation refuses a content that is too long. */
+export function askBody(z: Zod) {
+  const { clientName, context } = sessionBody(z).shape;
+  return z.strictObject({
+    content: z.string(),
+    clientId: z.string().optional(),
+    clientName,
+    context,
+    quickAction: text(z, 100).optional(),
+  });
+}
+
 export function sessionChange(z: Zod) {
   return sessionBody(z).extend({ status: z.enum(['active', 'closed']).optional() });
 }

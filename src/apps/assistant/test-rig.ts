@@ -10,6 +10,7 @@ import type { Conversations, MessagePage } from '../conversations/public.ts';
 import type { Host } from '../host-api.ts';
 import { Answering } from './answers/answering.ts';
 import { SharedAnswers } from './answers/shared-answers.ts';
+import { Condition } from './condition.ts';
 import type { Ports } from './ports.ts';
 import { guardedBy } from './providers/chosen.ts';
 import { LocalProvider, type LocalOptions } from './providers/local.ts';
@@ -69,6 +70,7 @@ export function rigOf(
     shared: new SharedAnswers({ keepMs: parsed.cache_secs * 1_000, most: 1_000 }, clock),
     news: new News({ emit: host.emit, on }),
     settings: parsed,
+    condition: new Condition(clock),
     counts: { answers: count, tokens: count, firstDelta: { observe: () => {} }, whole: { observe: () => {} } },
   };
   const answering = new Answering(ports, on);
@@ -102,12 +104,14 @@ function talksOf(clock: VirtualClock, erased: string[]): Conversations {
       messages.push(message as unknown as MessagePage['messages'][number]);
       return { sequence, timestamp, duplicate: false } as Awaited<ReturnType<Conversations['send']>>;
     },
+    move: async () => false,
     messages: async (_, { conversation }) => ({ messages: talks.get(conversation) ?? [] }) as unknown as MessagePage,
     update: async () => null,
     erase: async (_, id) => {
       talks.delete(id);
       erased.push(id);
     },
+    missing: async (_, ids) => new Map(ids.filter((id) => talks.has(id)).map((id) => [id, 0])),
     topicOf: (id) => `conversation.${id}`,
     liveTopicOf: (id) => `conversation.${id}.live`,
   };

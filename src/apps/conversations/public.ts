@@ -6,8 +6,11 @@ import type { Refusal } from '../../protocol/errors.ts';
 import { eraseConversation } from './members/erasing.ts';
 import { openNamed, type Metadata } from './members/making.ts';
 import { updateConversation } from './members/state.ts';
+import { missingEvents } from './messages/holes.ts';
 import { messagesOf, type MessagePage, type PageInput } from './messages/page.ts';
 import type { MessagePorts } from './messages/ports.ts';
+import type { PositionPorts } from './positions/ports.ts';
+import { markDelivered, markRead } from './positions/positions.ts';
 import { send, type SendInput, type SentMessage } from './messages/send.ts';
 import { liveTopicOf, topicOf } from './topic.ts';
 
@@ -35,6 +38,14 @@ interface Changed {
   readonly metadata?: Metadata;
 }
 
+interface Moving {
+  readonly tenant: string;
+  readonly user: string;
+  readonly conversation: string;
+  readonly to: number;
+  readonly is: 'delivered' | 'read';
+}
+
 export interface Conversations {
   /** Makes a group under this id; twice is the same one. Its members are told, and their connections follow it. */
   open(opening: Opening): Promise<{ readonly isNew: boolean } | Refusal>;
@@ -42,16 +53,23 @@ export interface Conversations {
   send(sending: SendingOf): Promise<SentMessage | Refusal>;
   /** As this user may read them. */
   messages(reader: { readonly tenant: string; readonly user: string }, page: PageInput): Promise<MessagePage | Refusal>;
+  /**
+   * A member has got, or has read, everything up to a sequence; the others are told. Backwards is nothing.
+   * @returns whether it has moved
+   */
+  move(moving: Moving): Promise<boolean | Refusal>;
   /** One that is closed takes no message of its members. */
   update(tenant: string, id: string, change: Changed): Promise<null | Refusal>;
   /** Its rows and its log are gone for good, and its followers are told. Uploads of its messages stay. */
   erase(tenant: string, id: string): Promise<void>;
+  /** How many sequences of each have no event: 0, or somebody else has deleted rows. One that is not there is not in the answer. */
+  missing(tenant: string, ids: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Its topics: the sequenced one, and that of what nobody keeps. Its members may subscribe to both. */
   readonly topicOf: (id: string) => string;
   readonly liveTopicOf: (id: string) => string;
 }
 
-export function offeredBy(ports: MessagePorts): Conversations {
+export function offeredBy(ports: MessagePorts & PositionPorts): Conversations {
   const asBackend = (tenant: string) => ({ tenant, user: 'conversations', roles: ['service'] });
   return {
     open: async ({ tenant, ...made }) => {
@@ -64,11 +82,17 @@ export function offeredBy(ports: MessagePorts): Conversations {
       return send({ ...ports, settings }, { tenant, user: sender, roles: [] }, { ...input, isTrusted: true });
     },
     messages: (reader, page) => messagesOf(ports, { ...reader, roles: [] }, page),
+    move: async ({ tenant, user, conversation, to, is }) => {
+      const mark = is === 'read' ? markRead : markDelivered;
+      const moved = await mark(ports, { tenant, user, roles: [] }, { conversation, to });
+      return ports.host.isRefusal(moved) ? moved : moved.hasMoved;
+    },
     update: async (tenant, id, change) => {
       const done = await updateConversation(ports, asBackend(tenant), { conversation: id, ...change });
       return ports.host.isRefusal(done) ? done : null;
     },
     erase: (tenant, id) => eraseConversation(ports, { tenant, id }),
+    missing: (tenant, ids) => missingEvents(ports.database, tenant, ids),
     topicOf,
     liveTopicOf,
   };

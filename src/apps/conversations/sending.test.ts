@@ -12,6 +12,7 @@ import { openDatabaseOf, type TestDatabase } from '../../database/test-rig.ts';
 import type { DatabaseDriver } from '../../database/driver.ts';
 import { systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import { sendingContract } from './contract-suite.ts';
+import { clocksContract } from './messages/clocks-suite.ts';
 import { messagesContract } from './messages/contract-suite.ts';
 import { messagesOf, rowsQuery } from './messages/page.ts';
 import { senderOf } from './sending.ts';
@@ -54,10 +55,12 @@ function twoOnPostgresql(): Promise<Two> {
 
 sendingContract('PGlite', twoOnPglite);
 messagesContract('PGlite', twoOnPglite);
+clocksContract('PGlite', twoOnPglite);
 
 describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
   sendingContract('PostgreSQL', twoOnPostgresql);
   messagesContract('PostgreSQL', twoOnPostgresql);
+  clocksContract('PostgreSQL', twoOnPostgresql);
 
   test('a message whose connection breaks before the answer is unknown: without an id it may be there already, and is not sent again', async () => {
     const [database, other] = await twoOnPostgresql();

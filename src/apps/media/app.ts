@@ -4,6 +4,7 @@ import type { Host } from '../host-api.ts';
 import { Cleaning } from './cleaning.ts';
 import { DiskStorage } from './disk-storage.ts';
 import { Links } from './links.ts';
+import { offeredBy } from './public.ts';
 import { PLACES, routes } from './routes.ts';
 import { settings, type Settings } from './settings.ts';
 import { StorageWatch } from './storage-watch.ts';
@@ -28,6 +29,7 @@ export const app: App<Settings> = {
     return {
       routes: routes(host, ports, watch),
       health: () => watch.health(),
+      offers: offeredBy(ports),
       stop: async () => {
         watch.stop();
         await cleaning.stop();

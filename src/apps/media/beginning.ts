@@ -117,7 +117,11 @@ export interface Described {
   readonly maxBytes: number;
 }
 
-export function newUpload(ports: MediaPorts, { tenant, user }: Principal, described: Described): NewUpload {
+export function newUpload(
+  ports: MediaPorts,
+  { tenant, user }: Pick<Principal, 'tenant' | 'user'>,
+  described: Described,
+): NewUpload {
   const { purpose, conversation, name, type, maxBytes } = described;
   const id = newId(ports);
   const folder = purpose === 'avatar' ? 'avatars' : conversation === null ? 'files' : `chat/${conversation}`;

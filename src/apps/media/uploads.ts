@@ -1,5 +1,5 @@
 /**
- * What other applications may ask about uploads; the one public file of this room. A message or a profile names uploads
+ * What other applications may ask about uploads; public like public.ts. A message or a profile names uploads
  * by their ids or URLs. Store the `url` and `type` that are answered here, and not what the client sent.
  */
 import type { Kysely } from 'kysely';

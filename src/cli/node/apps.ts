@@ -51,7 +51,7 @@ function queueOf(queues: Queues | null, name: string): Queue {
 export async function runApps(setup: AppsSetup): Promise<RunningApps> {
   const { config, core, logs, frames } = setup;
   const { context, mode } = core;
-  const alerts = new Alerts(logs.room('apps'), config.admin.alert_webhook);
+  const alerts = new Alerts(logs.room('apps'), config.admin.alert_webhook, core.alerts);
   const running = await startApps(setup.apps, {
     node: mode.name,
     context,

@@ -9,7 +9,7 @@ import { KeyedBuckets } from '../../limits/keyed-buckets.ts';
 import { NodeMode } from '../../node/mode.ts';
 import { Node } from '../../node/node.ts';
 import { Origins } from '../../node/origins.ts';
-import { Alerts } from '../../telemetry/alerts.ts';
+import { AlertRecord, Alerts } from '../../telemetry/alerts.ts';
 import { Counters } from '../../telemetry/counters.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
 import {
@@ -29,6 +29,7 @@ export interface Core {
   readonly context: ConnectionContext;
   readonly authenticator: Authenticator;
   readonly origins: Origins;
+  readonly alerts: AlertRecord;
 }
 
 interface CoreSetup {
@@ -52,6 +53,7 @@ export function buildCore({ config, name, logs, storage, frameHandlers, keepsPre
     logs.room('node').info('Mode changed', { mode: current }),
   );
   const counters = new Counters();
+  const alerts = new AlertRecord();
   const deadLetters = new DeadLetters(actors.dead_letters);
   const authenticator = buildAuthenticator(config, buildKeySet(config, logs.room('auth')));
   const context = buildContext(
@@ -61,7 +63,7 @@ export function buildCore({ config, name, logs, storage, frameHandlers, keepsPre
       random,
       counters,
       broker: storage.broker,
-      supervisor: buildSupervisor(config, logs, counters, deadLetters),
+      supervisor: buildSupervisor(config, logs, counters, deadLetters, alerts),
       deadLetters,
       sessions: storage.sessions,
       log: logs.room('connection'),
@@ -104,7 +106,7 @@ export function buildCore({ config, name, logs, storage, frameHandlers, keepsPre
     },
     { context, mode, authenticator, origins, failures },
   );
-  return { node, mode, context, authenticator, origins };
+  return { node, mode, context, authenticator, origins, alerts };
 }
 
 function contextSettings(config: Config): ContextSettings {
@@ -134,9 +136,15 @@ function contextSettings(config: Config): ContextSettings {
   };
 }
 
-function buildSupervisor(config: Config, logs: LogFactory, counters: Counters, deadLetters: DeadLetters): Supervisor {
+function buildSupervisor(
+  config: Config,
+  logs: LogFactory,
+  counters: Counters,
+  deadLetters: DeadLetters,
+  record: AlertRecord,
+): Supervisor {
   const log = logs.room('actor');
-  const alerts = new Alerts(log, config.admin.alert_webhook);
+  const alerts = new Alerts(log, config.admin.alert_webhook, record);
   return new Supervisor(clock, scheduler, deadLetters, {
     wentOn: (actor, error, restarts) => {
       counters.actorFailures += 1;

@@ -6,8 +6,11 @@ import { comparable, shownConfiguration, type ShownValue } from '../../node/show
 import { ownFacts } from '../../node/node-facts.ts';
 import type { OutsideGauges } from '../../node/gauges.ts';
 import type { LoadWatch } from '../../telemetry/load-watch.ts';
+import type { LogFactory } from '../../telemetry/pino-log.ts';
+import type { Scrapes } from '../../telemetry/scrapes.ts';
 import { glibcVersion, processFacts } from '../../telemetry/process-facts.ts';
 import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import type { Queues } from '../../queue/queues.ts';
 import type { Storage } from '../storage/storage.ts';
 import { build } from './build.ts';
 import type { Core } from './core.ts';
@@ -20,9 +23,12 @@ export interface FactSources {
   readonly storage: Storage;
   readonly load: LoadWatch;
   readonly gauges: () => OutsideGauges;
+  readonly logs: LogFactory;
+  readonly scrapes: Scrapes | null;
   /** Once they run. */
   readonly apps: () => RunningApps | null;
   readonly database: () => NodeDatabase | null;
+  readonly queues: () => Queues | null;
 }
 
 /** A look at others may take so long, or it is left out. */
@@ -54,7 +60,11 @@ export async function nodeFacts(sources: FactSources): Promise<object> {
     storage: storage.name,
     broker,
     database,
+    queues: queueFacts(sources.queues()),
     load: load.facts(),
+    logs: sources.logs.facts(),
+    scrapes: sources.scrapes?.facts() ?? null,
+    alerts: core.alerts.facts(),
     ...ownFacts(node, sources.gauges(), limits),
     apps: sources.apps()?.health() ?? {},
   };
@@ -75,6 +85,20 @@ function configurationOf({ config, loaded }: FactSources): Readonly<Record<strin
     }),
   );
   return { ...shownConfiguration(config), ...Object.fromEntries(ofApps) };
+}
+
+function queueFacts(queues: Queues | null): object | null {
+  if (queues === null) return null;
+  const { kind, queues: all } = queues.usage();
+  const trouble = queues.store.trouble();
+  return {
+    kind,
+    trouble: trouble?.state ?? null,
+    problem: trouble?.says ?? null,
+    queues: all.flatMap(({ name, depth }) =>
+      depth.length === 0 ? [] : [{ queue: name, ...Object.fromEntries(depth) }],
+    ),
+  };
 }
 
 async function databaseFacts(database: NodeDatabase | null): Promise<object | null> {

@@ -1,16 +1,18 @@
 /** What a node answers by HTTP: to everybody, to scrapers, and to operators. */
 import type { RunningApps } from '../../apps/run.ts';
 import type { Config } from '../../config/schema.ts';
+import { dialectRoutesOf } from '../../dialects/apps/routes.ts';
 import type { PollSettings } from '../../dialects/poll.ts';
 import { dialectRoutes } from '../../dialects/routes.ts';
 import type { SocketIo } from '../../dialects/socketio/socketio.ts';
 import { AdminAccess, type AdminRoute } from '../../http/admin-access.ts';
 import { adminCommandRoutes } from '../../http/admin-commands.ts';
+import { adminQueueRoutes } from '../../http/admin-queues.ts';
 import { onAnyNode } from '../../http/admin-elsewhere.ts';
 import { applicationRoutes } from '../../http/application-routes.ts';
 import { crossOrigin } from '../../http/cross-origin.ts';
 import { developmentPageRoutes } from '../../http/development-page/route.ts';
-import { healthRoutes } from '../../http/health.ts';
+import { healthRoutes, type QueueHealth } from '../../http/health.ts';
 import { infoRoutes } from '../../http/info.ts';
 import { openApiRoutes } from '../../http/openapi/routes.ts';
 import { Profiler } from '../../http/profile.ts';
@@ -20,9 +22,11 @@ import { tokenCheckRoute } from '../../http/token-check.ts';
 import { topicRoutes } from '../../http/topics.ts';
 import { userConnectionRoutes } from '../../http/user-connections.ts';
 import type { ApplicationRoute } from '../../node/application-route.ts';
+import type { Queues } from '../../queue/queues.ts';
 import type { GuardedRoute, Route } from '../../node/route.ts';
+import type { SocketRoute } from '../../node/socket-route.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
-import { systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
+import { systemClock as clock, systemScheduler as scheduler } from '../../telemetry/system-clock.ts';
 import { buildRights } from '../authentication.ts';
 import { developmentSigner } from '../development-token.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -38,11 +42,12 @@ export function publicRoutes(
   storage: Storage,
   apps: () => RunningApps | null,
   database: () => NodeDatabase | null,
+  queues: () => QueueHealth | null,
   socketIo: SocketIo | null,
 ): Route[] {
   const proxies = config.server.trusted_proxies;
   return [
-    ...healthRoutes(node, storage, () => apps()?.health() ?? {}, database),
+    ...healthRoutes(node, storage, () => apps()?.health() ?? {}, database, queues),
     ...infoRoutes(node, build),
     ...openApiRoutes(version, () => apps()?.routes ?? []),
     ...crossOrigin(
@@ -72,6 +77,16 @@ export function appRoutes(config: Config, { node, origins }: Core, { routes }: R
   return [...crossOrigin(serve(forPages), origins), ...serve(routes.filter((route) => !route.crossOrigin))];
 }
 
+/** Protocols of applications. */
+export function appDialects(
+  config: Config,
+  { node, origins }: Core,
+  { dialects }: RunningApps,
+): { readonly routes: readonly Route[]; readonly socketRoutes: readonly SocketRoute[] } {
+  const { routes, socketRoutes } = dialectRoutesOf(node, config.server.trusted_proxies, dialects);
+  return { routes: crossOrigin(routes, origins), socketRoutes };
+}
+
 /** @param looking the views of this node, which other nodes have as well */
 export function adminRoutes(
   config: Config,
@@ -80,6 +95,7 @@ export function adminRoutes(
   looking: readonly AdminRoute[],
   isWorker: boolean,
   logs: LogFactory,
+  queues: () => Queues | null,
 ): Route[] {
   const access = new AdminAccess(
     { token: config.admin.token, trustedProxies: config.server.trusted_proxies },
@@ -89,6 +105,7 @@ export function adminRoutes(
   return [
     ...onAnyNode(looking, { own: mode.name, bus, views }),
     ...adminCommandRoutes(bus, isWorker ? null : mode.name, logs.room('control')),
+    ...adminQueueRoutes({ node: mode.name, clock, log: logs.room('control'), queues }),
     new Profiler(scheduler).route,
     tokenCheckRoute(node, buildRights(config)),
   ].map((route) => access.guard(route));

@@ -5,15 +5,15 @@
 import type { Config } from '../../config/schema.ts';
 import type { LogFactory } from '../../telemetry/pino-log.ts';
 import { memoryStorage } from './memory.ts';
-import type { Storage } from './storage.ts';
+import type { Storage, WantedByApps } from './storage.ts';
 
 export async function buildStorage(
   config: Config,
   nodeName: string,
   logs: LogFactory,
-  ephemeral: readonly string[],
+  wanted: WantedByApps,
 ): Promise<Storage> {
-  if (config.redis.url === undefined) return memoryStorage(config, ephemeral);
+  if (config.redis.url === undefined) return memoryStorage(config, wanted.ephemeral);
   const { redisStorage } = await import('./redis.ts');
-  return redisStorage(config, config.redis.url, nodeName, logs, ephemeral);
+  return redisStorage(config, config.redis.url, nodeName, logs, wanted);
 }

@@ -40,6 +40,7 @@ export function memoryStorage(config: Config, ephemeral: readonly string[]): Sto
     bus,
     views: null,
     shared: null,
+    queues: null,
     hasEarlierOrders: false,
     trouble: () => null,
     problem: () => null,

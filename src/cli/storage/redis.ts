@@ -6,6 +6,7 @@ import type { Config } from '../../config/schema.ts';
 import { RedisControlBus } from '../../control/redis.ts';
 import { RedisNodeViews } from '../../control/redis-views.ts';
 import { RedisPresenceStore } from '../../presence/redis-presence.ts';
+import { RedisQueueStore, type RedisQueueOptions } from '../../queue/redis.ts';
 import { fingerprint, type Deployment } from '../../redis/deployment.ts';
 import { RedisLink } from '../../redis/link.ts';
 import { linkFacts } from '../../redis/link-facts.ts';
@@ -19,9 +20,10 @@ import {
   systemRandom as random,
   systemScheduler as scheduler,
 } from '../../telemetry/system-clock.ts';
+import { queueKind } from './queue-kind.ts';
 import { retentionRules } from './retention-rules.ts';
 import { sharesOf } from './shares.ts';
-import type { Storage } from './storage.ts';
+import type { Storage, WantedByApps } from './storage.ts';
 
 /** Reads of logs that may wait for their turn. */
 const WAITING_READS = 100_000;
@@ -32,16 +34,15 @@ export function redisStorage(
   url: string,
   nodeName: string,
   logs: LogFactory,
-  ephemeral: readonly string[],
+  { ephemeral, hasQueues }: WantedByApps,
 ): Storage {
   const { topics, session, redis, actor_system: actors } = config;
   const link = buildLink(config, url, nodeName, logs);
-  const wait = redis.wait_replicas === 0 ? null : { replicas: redis.wait_replicas, timeoutMs: redis.wait_timeout_ms };
   const topicLogs = new RedisTopicLogs(
     {
       idempotencyWindowMs: topics.idempotency_window_secs * 1_000,
       metaTtlMs: redis.topic_ttl_secs * 1_000,
-      wait,
+      wait: waitOf(redis),
       limits: { ...sharesOf(config), maxTopics: topics.max_topics },
     },
     link,
@@ -95,6 +96,7 @@ export function redisStorage(
     bus,
     views: new RedisNodeViews(link, random, scheduler),
     shared: link,
+    queues: hasQueues && queueKind(config) === 'redis' ? redisQueues(config, link) : null,
     hasEarlierOrders: true,
     trouble: () => link.trouble,
     problem: () => link.problem,
@@ -134,6 +136,25 @@ export function redisStorage(
       };
     },
   };
+}
+
+function redisQueues({ queue, redis }: Config, link: RedisLink): RedisQueueStore {
+  return new RedisQueueStore(
+    {
+      maxMessages: queue.max_messages,
+      maxDead: queue.max_dead,
+      leaseMs: queue.lease_secs * 1_000,
+      wait: waitOf(redis),
+    },
+    link,
+    clock,
+    scheduler,
+    random,
+  );
+}
+
+function waitOf({ wait_replicas: replicas, wait_timeout_ms: timeoutMs }: Config['redis']): RedisQueueOptions['wait'] {
+  return replicas === 0 ? null : { replicas, timeoutMs };
 }
 
 /** @throws Error when the URL is not one */

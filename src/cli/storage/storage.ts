@@ -3,10 +3,18 @@ import type { SharedStore } from '../../apps/host-api.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { ControlBus } from '../../control/command.ts';
 import type { NodeViews } from '../../control/views.ts';
+import type { QueueStore } from '../../queue/queue-store.ts';
 import type { Sweep } from '../../telemetry/sweeps.ts';
 import type { PresenceStore } from '../../presence/presence-store.ts';
 import type { SessionStore } from '../../session/session-store.ts';
 import type { SharedStoreGauges } from '../../telemetry/gauges.ts';
+
+/** What the applications of a node say of themselves before they start, as far as it matters here. */
+export interface WantedByApps {
+  /** Topics that are never stored. */
+  readonly ephemeral: readonly string[];
+  readonly hasQueues: boolean;
+}
 
 export interface Storage {
   readonly name: 'memory' | 'redis';
@@ -19,6 +27,8 @@ export interface Storage {
   readonly views: NodeViews | null;
   /** For applications that keep something for all nodes; `null` where a node is alone. */
   readonly shared: SharedStore | null;
+  /** Queues of applications, where they are kept beside everything else; else `null`. */
+  readonly queues: QueueStore | null;
   /** Others may have been told something before this node came, which it has to read first. */
   readonly hasEarlierOrders: boolean;
   /** Why logs and sessions cannot be relied on, or `null`. A node whose storage is in trouble is not ready. */

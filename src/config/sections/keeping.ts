@@ -173,6 +173,16 @@ export const KEEPING = {
 
   queue: z
     .strictObject({
+      kind: z
+        .enum(['auto', 'memory', 'redis', 'rabbitmq'])
+        .default('auto')
+        .describe(
+          'where queues are kept; auto: at RabbitMQ where queue.url is set, else in Redis where redis.url is set, else in memory',
+        ),
+      url: secret('text').describe('RabbitMQ: amqp://user:password@host:5672/vhost, or amqps:// for TLS'),
+      lease_secs: seconds(15, 2).describe(
+        'silence of a node after which the messages in its hands are handed to others, with Redis',
+      ),
       max_messages: count(100_000).describe('messages that may wait in a queue; more are refused'),
       max_message_bytes: count(1_048_576, 1_024, 16_777_216).describe(
         'bytes of a message with its key and its headers; a larger one is refused',

@@ -51,7 +51,7 @@ export class EngineRoutes {
   }
 
   get socketRoute(): SocketRoute {
-    return { path: PATH, admit: (handshake) => this.admitSocket(handshake) };
+    return { path: PATH, admit: (handshake, decide) => decide(this.admitSocket(handshake)) };
   }
 
   private polled(head: RequestHead): Verdict {

@@ -2,6 +2,7 @@
 import type { Check } from '../check.ts';
 import { ACTOR_CHECKS } from './actors/all.ts';
 import { APP_CHECKS } from './apps/all.ts';
+import { configurationAlerts } from './configuration/alerts.ts';
 import { configurationValidity } from './configuration/validity.ts';
 import { COST_CHECKS } from './cost/all.ts';
 import { DATABASE_CHECKS } from './database/all.ts';
@@ -14,6 +15,7 @@ import { MANIFEST_CHECKS } from './manifests/all.ts';
 import { NODES_CHECKS } from './nodes/all.ts';
 import { originsConfigured } from './origins/configured.ts';
 import { originsHandshake } from './origins/handshake.ts';
+import { QUEUE_CHECKS } from './queues/all.ts';
 import { REDIS_CHECKS } from './redis/all.ts';
 import { secretsFiles } from './secrets/files.ts';
 import { secretsSame } from './secrets/same.ts';
@@ -24,6 +26,7 @@ import { WAY_CHECKS } from './way/all.ts';
 export const CHECKS: readonly Check[] = [
   ...HOST_CHECKS,
   configurationValidity,
+  configurationAlerts,
   ...NODES_CHECKS,
   secretsStrength,
   secretsFiles,
@@ -35,6 +38,7 @@ export const CHECKS: readonly Check[] = [
   ...WAY_CHECKS,
   ...REDIS_CHECKS,
   ...DATABASE_CHECKS,
+  ...QUEUE_CHECKS,
   ...LOAD_CHECKS,
   ...DELIVERY_CHECKS,
   ...ACTOR_CHECKS,

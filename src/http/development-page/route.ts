@@ -1,7 +1,8 @@
 /**
  * The pages of a development server, each in one HTML file, and the client library that they load: `/` is a chat over a topic,
- * `/conversations.html` one over the application of that name. The pages hold tokens, so these are given to browsers of this machine alone, and only under a name of this machine: else a foreign site could read them by
- * a name of its own that it lets resolve to 127.0.0.1 (DNS rebinding).
+ * `/conversations.html` and `/assistant.html` are over the applications of these names. The pages hold tokens, so these are given to browsers of
+ * this machine alone, and only under a name of this machine: else a foreign site could read them by a name of its own that it lets
+ * resolve to 127.0.0.1 (DNS rebinding).
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -11,8 +12,10 @@ import { refusal } from '../../protocol/errors.ts';
 import { clientModules, type ClientModules } from './client-modules.ts';
 
 const FILE = new URL('page.html', import.meta.url);
-/** Beside the sources and beside the built files; an image may leave it out. */
-const CONVERSATIONS = new URL('../../../examples/conversations.html', import.meta.url);
+/** Beside the sources and beside the built files; an image may leave them out. */
+const EXAMPLES = new URL('../../../examples/', import.meta.url);
+/** Applications that have a page and a part of the library. */
+const APPLICATIONS = ['conversations', 'assistant'] as const;
 /** The folder of all rooms, in a checkout and in a package. */
 const ROOMS = new URL('../../', import.meta.url);
 /** Data, which no policy keeps from being read; without tokens it is an empty object. */
@@ -38,14 +41,17 @@ export function developmentPageRoutes(sign: (user: string) => Promise<string>): 
   const html = readFileSync(FILE, 'utf8');
   return [
     { method: 'GET', path: '/', handle: (request) => page(html, request, sign) },
-    {
-      method: 'GET',
-      path: '/conversations.html',
-      handle: (request) =>
-        existsSync(CONVERSATIONS)
-          ? page(readFileSync(CONVERSATIONS, 'utf8'), request, sign)
-          : refusalResponse(refusal('not_found', 'expected examples/conversations.html beside the server')),
-    },
+    ...APPLICATIONS.map((name): Route => {
+      const file = new URL(`${name}.html`, EXAMPLES);
+      return {
+        method: 'GET',
+        path: `/${name}.html`,
+        handle: (request) =>
+          existsSync(file)
+            ? page(readFileSync(file, 'utf8'), request, sign)
+            : refusalResponse(refusal('not_found', `expected examples/${name}.html beside the server`)),
+      };
+    }),
     ...clientRoutes(),
   ];
 }
@@ -78,14 +84,14 @@ function clientRoutes(): Route[] {
       path: '/signalbox.js',
       handle: () => script(`export * from './signalbox/${known().entry}';\n`),
     },
-    {
+    ...APPLICATIONS.map((name): Route => ({
       method: 'GET',
-      path: '/signalbox-conversations.js',
+      path: `/signalbox-${name}.js`,
       handle: () => {
-        const { entry, conversations } = known();
-        return script(`export * from './signalbox/${entry}';\nexport * from './signalbox/${conversations}';\n`);
+        const { entry, [name]: part } = known();
+        return script(`export * from './signalbox/${entry}';\nexport * from './signalbox/${part}';\n`);
       },
-    },
+    })),
     {
       method: 'GET',
       path: '/signalbox/:room/:file',

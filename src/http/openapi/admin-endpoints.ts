@@ -167,6 +167,9 @@ const VIEWS: readonly Endpoint[] = [
     response: z.object({
       total: z.int(),
       nodes: z.array(member),
+      departed: z
+        .array(z.object({ node: z.string(), seen_at: z.number() }))
+        .describe('nodes of the last hour that ended without saying goodbye and did not come back under their name'),
       problem: z.string().nullable().describe('why other nodes are not seen; null when they are'),
     }),
   },

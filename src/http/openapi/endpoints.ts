@@ -3,6 +3,7 @@ import type { Endpoint } from './endpoint.ts';
 import { ADMIN_ENDPOINTS } from './admin-endpoints.ts';
 import { NODE_ENDPOINTS } from './node-endpoints.ts';
 import { PUBLISH_ENDPOINTS } from './publish-endpoints.ts';
+import { QUEUE_ENDPOINTS } from './queue-endpoints.ts';
 import { STREAM_ENDPOINTS } from './stream-endpoints.ts';
 import { USER_ENDPOINTS } from './user-endpoints.ts';
 
@@ -12,4 +13,5 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...PUBLISH_ENDPOINTS,
   ...USER_ENDPOINTS,
   ...ADMIN_ENDPOINTS,
+  ...QUEUE_ENDPOINTS,
 ];

@@ -27,6 +27,7 @@ const facts = z
       .describe('by key; of secrets a fingerprint, which is the same on nodes that have the same'),
     broker: z.looseObject({}).nullable().optional().describe('what topics are kept in; null in memory'),
     database: z.looseObject({}).nullable().optional().describe('null when no application uses one'),
+    queues: z.looseObject({}).nullable().optional().describe('null when no application names one'),
     load: z.looseObject({}).optional().describe('lag of the event loop, garbage collection, CPU'),
     costs: z.looseObject({}).optional().describe('what costs most: topics, users, addresses, patterns'),
   })

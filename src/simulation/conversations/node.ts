@@ -243,6 +243,7 @@ const NO_BUS: ControlBus = {
   send: () => Promise.resolve([]),
   tell: () => {},
   members: () => Promise.resolve([]),
+  departed: () => Promise.resolve([]),
   stop: () => Promise.resolve(),
 };
 

@@ -4,8 +4,10 @@ import { pgliteFolder } from '../../../test/harness/pglite-folder.ts';
 import { Relay } from '../../apps/conversations/relay.ts';
 import type { Session } from '../../database/driver.ts';
 import { systemScheduler } from '../../telemetry/system-clock.ts';
+import { flow } from './operations.ts';
 import { simulateConversations } from './simulate.ts';
 import { SimulatedTables } from './tables.ts';
+import { ConversationsWorld } from './world.ts';
 
 /** So few that the suite stays fast. */
 const SEEDS = Number(process.env['CONVERSATION_SEEDS'] ?? 3);
@@ -40,6 +42,47 @@ test(
   },
   60_000 + SEEDS * 10_000,
 );
+
+test('D-36: with a clock that stands a message reaches its readers on both nodes: on its way nothing waits for a timer', async () => {
+  const world = await ConversationsWorld.begin(7, tables);
+  const [sender] = world.clients;
+  if (sender === undefined) throw new Error('expected clients');
+  const readers = world.clients.filter(({ topics }) => topics.includes('conversation.all'));
+  const places = (): number[] => readers.map(({ places: at }) => at.get('conversation.all')?.sequence ?? 0);
+  /** All that the network and the tables do by themselves, while no time passes. */
+  const goOn = async (): Promise<void> => {
+    for (let round = 0; round < 20; round += 1) {
+      flow(world, 1);
+      await world.rest();
+    }
+  };
+  try {
+    for (const [at, client] of world.clients.entries()) client.connect(world.nodeAt(at % 2 === 0 ? 0 : 0.9));
+    await goOn();
+    expect(readers.every(({ isFollowing }) => isFollowing)).toBe(true);
+    expect(new Set(readers.map(({ node }) => node)).size).toBe(2);
+    const stood = world.clock.now();
+    for (let n = 1; n <= 3; n += 1) {
+      sender.send('all');
+      await goOn();
+      expect([places(), sender.unconfirmed]).toEqual([readers.map(() => n), 0]);
+    }
+    expect(world.clock.now()).toBe(stood);
+    // The clock does count: a database that takes its time is waited for, and for nothing beside it.
+    for (const { database } of world.nodes) database.latencyMs = 100;
+    sender.send('all');
+    await goOn();
+    expect([places(), sender.unconfirmed]).toEqual([readers.map(() => 3), 1]);
+    for (let ms = 0; ms < 800; ms += 50) {
+      world.clock.advance(50);
+      await goOn();
+    }
+    expect([places(), sender.unconfirmed]).toEqual([readers.map(() => 4), 0]);
+  } finally {
+    for (const node of world.nodes) node.kill(0);
+    await tables.settled();
+  }
+}, 60_000);
 
 suite('planted bugs are found', () => {
   /** @param send what becomes of the sending statement */

@@ -1,7 +1,7 @@
 /** A user asks: the message is stored, then confirmed, then answered. */
 import type { Refusal } from '../../../protocol/errors.ts';
 import { unknownSession, type Asker, type Ports } from '../ports.ts';
-import { closedProblem, findSession } from '../sessions/sessions.ts';
+import { changeSession, closedProblem, findSession } from '../sessions/sessions.ts';
 import type { SessionRow } from '../tables.ts';
 import type { Answering } from './answering.ts';
 import { promptOf } from './prompt.ts';
@@ -20,6 +20,11 @@ export interface AskInput {
   readonly content: string;
   /** The user's own id: the same message again is asked once. */
   readonly clientId?: string | undefined;
+  /** What the session is about from now on, where that is said with a message. */
+  readonly clientName?: string | undefined;
+  readonly context?: string | undefined;
+  /** What the user has pressed instead of writing, in the words of the product. */
+  readonly quickAction?: string | undefined;
 }
 
 export interface Asked {
@@ -43,19 +48,20 @@ const MINUTE_MS = 60_000;
 export async function ask(ports: Ports, answering: Answering, asker: Asker, input: AskInput): Promise<Asked | Refusal> {
   const { host, conversations, settings } = ports;
   const { tenant, user } = asker;
-  const { session: id, content, clientId } = input;
-  const row = await findSession(ports, asker, id);
-  if (row === null) return unknownSession(ports);
+  const { session: id, content, clientId, quickAction } = input;
+  const found = await findSession(ports, asker, id);
+  if (found === null) return unknownSession(ports);
   const running = await runningAttempt(ports.database, { tenant, session: id });
   if (running !== null) return (await sameQuestion(ports, asker, running, clientId)) ?? busy(ports);
-  const refused = closedProblem(ports, row) ?? (await spentProblem(ports, asker));
+  const refused = closedProblem(ports, found) ?? (await spentProblem(ports, asker));
   if (refused !== null) return refused;
+  const row = await aboutNow(ports, asker, found, input);
   const sent = await conversations.send({
     tenant,
     conversation: id,
     sender: user,
     clientId,
-    body: { content },
+    body: { content, ...(quickAction !== undefined && { metadata: { quickAction } }) },
     maxContent: settings.max_question,
   });
   if (host.isRefusal(sent)) return sent;
@@ -63,6 +69,20 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   await answer(ports, answering, asker, { row, question: sequence, isFurther: false });
   ports.news.tell({ tenant, session: id });
   return { session: id, sequence, timestamp, duplicate };
+}
+
+/** Clients of guide 004 say with each message what the session is about. */
+async function aboutNow(
+  ports: Ports,
+  asker: Asker,
+  row: SessionRow,
+  { clientName = row.client_name ?? undefined, context = row.context ?? undefined }: AskInput,
+): Promise<SessionRow> {
+  const isSame = (clientName ?? null) === row.client_name && (context ?? null) === row.context;
+  if (isSame) return row;
+  const changed = await changeSession(ports, asker, row.id, { clientName, context });
+  if (ports.host.isRefusal(changed)) return row;
+  return { ...row, client_name: clientName ?? null, context: context ?? null };
 }
 
 /** Another attempt at the last question, also of one that failed, was stopped or was interrupted. */
@@ -169,7 +189,7 @@ function busy({ host }: Pick<Ports, 'host'>): Refusal {
   return host.refuse('wrong_state', 'expected a session whose last question is answered: wait, or stop the answer');
 }
 
-async function spentProblem({ host, database, settings }: Ports, asker: Asker): Promise<Refusal | null> {
+async function spentProblem({ host, database, settings, condition }: Ports, asker: Asker): Promise<Refusal | null> {
   const now = host.clock.now();
   const { lastMinute, today, underWay } = await spentBy(database, asker, now);
   if (lastMinute >= settings.messages_per_minute)
@@ -181,6 +201,7 @@ async function spentProblem({ host, database, settings }: Ports, asker: Asker): 
   const taken = today + underWay * settings.max_answer_tokens;
   if (limit === 0 || taken < limit) return null;
   const isSpent = today >= limit;
+  if (isSpent) condition.spent();
   return host.refuse(
     'rate_limited',
     `expected at most ${limit} tokens a day, got ${today}${isSpent ? '' : ` and ${underWay} answers under way`}`,

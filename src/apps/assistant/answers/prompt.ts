@@ -39,7 +39,7 @@ function turnsOf(messages: MessagePage['messages']): readonly Turn[] {
   }
   const turns: Turn[] = [];
   for (const [at, message] of messages.entries()) {
-    const text = message.content ?? '';
+    const text = textOf(message);
     const question = questionOf(message);
     if (text === '' || (question !== null && answered.get(question) !== at)) continue;
     const by = message.from === ASSISTANT ? 'assistant' : 'user';
@@ -48,6 +48,12 @@ function turnsOf(messages: MessagePage['messages']): readonly Turn[] {
     else turns.push({ by, text });
   }
   return turns;
+}
+
+/** A quick action, which the user has pressed, stands before its text. */
+function textOf({ content = '', metadata }: MessagePage['messages'][number]): string {
+  const action = metadata?.['quickAction'];
+  return typeof action === 'string' ? `(${action}) ${content}` : content;
 }
 
 /** Of an answer: the sequence of its question. */

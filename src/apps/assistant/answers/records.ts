@@ -19,6 +19,8 @@ export function correlationOf({ session, question, attempt }: Omit<AnswerKey, 't
 export interface Ended {
   readonly status: Exclude<AnswerStatus, 'running'>;
   readonly failure?: string | undefined;
+  /** When the provider may be asked again, where it has said so. */
+  readonly retryAfterMs?: number | undefined;
   /** Sequence of the message that answers. */
   readonly message?: number | undefined;
   readonly usage?: Usage | undefined;

@@ -71,6 +71,7 @@ export class RunningAnswer {
         if (this.text.isFull) break;
       }
       const { usage = estimatedUsage(question, this.text.whole), ending = 'length' } = end ?? {};
+      this.ports.condition.ended(this.seconds(), null);
       return { status: 'done', usage, ending };
     } catch (error) {
       // Nobody says what half of an answer has cost; what it cost counts all the same.
@@ -87,7 +88,13 @@ export class RunningAnswer {
         failure,
         detail,
       });
-      return { status: 'failed', failure, usage };
+      this.ports.condition.ended(this.seconds(), failure);
+      return {
+        status: 'failed',
+        failure,
+        retryAfterMs: error instanceof ProviderError ? error.retryAfterMs : undefined,
+        usage,
+      };
     } finally {
       this.text.end();
     }
@@ -110,7 +117,7 @@ export class RunningAnswer {
   /** A message is stored where there is something to say, also half of it, and says itself that it is one. */
   private async finish(ended: Ended & { readonly ending?: Ending }): Promise<void> {
     const { counts, database, host } = this.ports;
-    const { status, failure, usage = NOTHING, ending } = ended;
+    const { status, failure, retryAfterMs, usage = NOTHING, ending } = ended;
     const text = this.text.whole;
     const message =
       text.trim() === '' || status === 'interrupted'
@@ -127,6 +134,7 @@ export class RunningAnswer {
       event: 'answer.end',
       status,
       ...(failure !== undefined && { failure }),
+      ...(retryAfterMs !== undefined && { retryAfterMs: Math.ceil(retryAfterMs) }),
       ...(message !== undefined && { sequence: message }),
     });
   }

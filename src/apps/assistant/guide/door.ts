@@ -3,6 +3,7 @@ import type { Principal } from '../../../auth/principal.ts';
 import { KeyedBuckets } from '../../../limits/keyed-buckets.ts';
 import { TokenBucket } from '../../../limits/token-bucket.ts';
 import { ERRORS, type Refusal } from '../../../protocol/errors.ts';
+import type { JsonValue } from '../../../protocol/frames.ts';
 import type { Counter, Host } from '../../host-api.ts';
 import type { Settings } from '../settings.ts';
 import { chatError, type ChatError } from './errors.ts';
@@ -15,7 +16,13 @@ const LINES = { perSecond: 100, burst: 1_000 };
 /** As clients and proxies choose them. */
 const GIVEN_ID = /^[A-Za-z0-9._:-]{8,64}$/;
 
-export type Headers = Readonly<Record<string, string>>;
+type Headers = Readonly<Record<string, string>>;
+
+type Header = (name: string) => string | undefined;
+type Body = Readonly<Record<string, JsonValue>>;
+
+/** A refusal, also one that is read from a frame. */
+type Told = Pick<Refusal, 'reason' | 'message' | 'retryAfterMs' | 'details'>;
 
 type DoorHost = Pick<Host, 'clock' | 'random' | 'log' | 'refuse'>;
 
@@ -66,7 +73,7 @@ export class Door {
   }
 
   /** The id that the client or a proxy has given the request, or a new one. */
-  correlationOf(header: (name: string) => string | undefined): string {
+  correlationOf(header: Header): string {
     const given = header('x-correlation-id') ?? header('x-request-id');
     return given !== undefined && GIVEN_ID.test(given) ? given : this.newCorrelation();
   }
@@ -76,7 +83,7 @@ export class Door {
   }
 
   /** Logged, counted, and as clients are told it. @param where it was refused: a route, or a type of the envelope */
-  refused(problem: Refusal, where: string, correlationId: string): ChatError {
+  refused(problem: Told, where: string, correlationId: string): ChatError {
     const error = chatError(problem, correlationId);
     this.errors.add(1, error.code);
     if (this.lines.take(1, this.host.clock.elapsed())) this.line(problem, where, error);
@@ -84,7 +91,16 @@ export class Door {
     return error;
   }
 
-  private line({ reason, message }: Refusal, where: string, { code, correlation_id }: ChatError): void {
+  /** The same as an answer of HTTP, with the id that the request has or is given. */
+  answer(problem: Refusal, where: string, header: Header): { readonly headers: Headers; readonly body: Body } {
+    const error = this.refused(problem, where, this.correlationOf(header));
+    return {
+      headers: { 'x-correlation-id': error.correlation_id, ...budgetHeaders(problem, this.host.clock.now()) },
+      body: { success: false, error: { ...error } },
+    };
+  }
+
+  private line({ reason, message }: Told, where: string, { code, correlation_id }: ChatError): void {
     const { log } = this.host;
     // Messages of refusals say what was expected, and nothing of what a user wrote.
     const fields = {
@@ -106,7 +122,7 @@ function keyOf({ tenant, user }: Pick<Principal, 'tenant' | 'user'>): string {
 }
 
 /** What a token budget that is used up says of itself, as asking.ts refuses it. */
-export function budgetHeaders({ details, retryAfterMs = 0 }: Refusal, now: number): Headers {
+function budgetHeaders({ details, retryAfterMs = 0 }: Refusal, now: number): Headers {
   const { tokens, limit } = details ?? {};
   if (typeof tokens !== 'number' || typeof limit !== 'number') return {};
   return {

@@ -1,6 +1,7 @@
 /** The error object of the guide: every refusal below its paths and every error of its envelope is one. Pure. */
 import type { JsonValue } from '../../../protocol/frames.ts';
 import type { Reason, Refusal } from '../../../protocol/errors.ts';
+import type { Failure } from '../providers/provider.ts';
 
 /** Seven of the guide, and one for what none of them says: this server cannot do it now. */
 const CODES = [
@@ -63,6 +64,36 @@ export function chatError(
     message,
     details: { reason, ...details },
     retry_after: retryAfterMs === undefined ? null : Math.ceil(retryAfterMs / 1_000),
+    correlation_id: correlationId,
+  };
+}
+
+/** What users are told of a provider. Why it is so stands in the log: keys and addresses are nobody's business. */
+const SENTENCES: Readonly<Record<Failure, string>> = {
+  unavailable: 'The AI service does not answer',
+  busy: 'The AI service has too much to do',
+  timeout: 'The AI service did not answer in time',
+  unauthorized: 'The AI service refused this server',
+  invalid: 'The AI service did not take the question',
+  garbage: 'The AI service answered something that is no answer',
+  cut: 'The answer broke off',
+  too_large: 'The AI service answered too much',
+};
+const INTERRUPTED = 'The answer was interrupted, as its node has ended';
+/** Where the provider has not said when. */
+const RETRY_MS: Partial<Record<Failure, number>> = { unavailable: 10_000, busy: 10_000, timeout: 5_000, cut: 1_000 };
+
+/** An answer that failed, or, without a failure, was interrupted. @param correlationId that of its line in the log */
+export function answerError(
+  { failure, retryAfterMs }: { readonly failure: Failure | null; readonly retryAfterMs: number | null },
+  correlationId: string,
+): ChatError {
+  const afterMs = retryAfterMs ?? (failure === null ? 0 : RETRY_MS[failure]);
+  return {
+    code: 'CHAT_AI_SERVICE_ERROR',
+    message: failure === null ? INTERRUPTED : SENTENCES[failure],
+    details: { reason: failure ?? 'interrupted' },
+    retry_after: afterMs === undefined ? null : Math.ceil(afterMs / 1_000),
     correlation_id: correlationId,
   };
 }

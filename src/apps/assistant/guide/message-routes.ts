@@ -9,6 +9,7 @@ import { newestAttempt, type NewestAttempt } from '../answers/records.ts';
 import type { MessagePage } from '../../conversations/public.ts';
 import { unknownSession, type Asker, type Ports } from '../ports.ts';
 import { findSession } from '../sessions/sessions.ts';
+import { askBody } from '../shapes.ts';
 import type { Door } from './door.ts';
 import { guideRoute, type GuideAnswer } from './route.ts';
 import { noOffset, sessionIn } from './session-routes.ts';
@@ -51,16 +52,19 @@ export function messageRoutes(host: Host, door: Door, ports: Ports, answering: A
           z.object({
             content: z.string(),
             message_id: z.string().optional().describe('of the client: the same message is asked once'),
+            metadata: metadataBody(z).optional(),
           }),
         answers: (z) => ({
           200: z.object({ success: z.literal(true), data: place(z) }),
           201: z.object({ success: z.literal(true), data: place(z) }),
         }),
       },
-      async (asker, { parameters, body: { content, message_id: clientId }, header }) => {
+      async (asker, { parameters, body: { content, message_id: clientId, metadata = {} }, header }) => {
         const session = sessionIn(parameters);
         const key = clientId ?? header('idempotency-key');
-        const asked = await ask(ports, answering, asker, { session, content, clientId: key });
+        const { client_name: clientName, context, quick_action: quickAction } = metadata;
+        const about = { clientName, context, quickAction };
+        const asked = await ask(ports, answering, asker, { session, content, clientId: key, ...about });
         if (host.isRefusal(asked)) return asked;
         const { sequence, timestamp, duplicate } = asked;
         return {
@@ -222,6 +226,12 @@ function shownPage(
       before: first?.sequence ?? null,
     },
   };
+}
+
+/** What is said with a message of its session. */
+function metadataBody(z: Zod) {
+  const { clientName, context, quickAction } = askBody(z).shape;
+  return z.object({ client_name: clientName, context, quick_action: quickAction });
 }
 
 function pageQuery(z: Zod) {

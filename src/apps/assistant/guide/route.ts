@@ -5,9 +5,9 @@ import type { AppRoute, RouteDefinition } from '../../app.ts';
 import type { RouteRequest, RouteResponse } from '../../app-route.ts';
 import type { Host } from '../../host-api.ts';
 import type { Asker } from '../ports.ts';
-import { budgetHeaders, type Door } from './door.ts';
+import type { Door } from './door.ts';
 
-const PLACE = '/api/v1/admin/chat';
+export const PLACE = '/api/v1/admin/chat';
 
 export type GuideRequest<Body, Query> = Pick<
   RouteRequest<'user', Body, Query>,
@@ -41,13 +41,7 @@ export function guideRoute<Body = undefined, Query = Readonly<Record<string, str
     ...definition,
     path: `${PLACE}${path}`,
     access: 'user',
-    refused: (problem, { header }) => {
-      const error = door.refused(problem, where, door.correlationOf(header));
-      return {
-        headers: { 'x-correlation-id': error.correlation_id, ...budgetHeaders(problem, host.clock.now()) },
-        body: { success: false, error },
-      };
-    },
+    refused: (problem, { header }) => door.answer(problem, where, header),
     handle: async (request): Promise<RouteResponse | Refusal> => {
       const { principal, header } = request;
       const problem = door.roleProblem(principal) ?? door.rateProblem(principal);

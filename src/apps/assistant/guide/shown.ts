@@ -3,6 +3,8 @@ import type { JsonValue } from '../../../protocol/frames.ts';
 import type { MessagePage } from '../../conversations/public.ts';
 import { correlationOf, type NewestAttempt } from '../answers/records.ts';
 import { ASSISTANT } from '../ports.ts';
+import type { Failure } from '../providers/provider.ts';
+import { answerError } from './errors.ts';
 import type { SessionView } from '../sessions/view.ts';
 
 type Shown = Readonly<Record<string, JsonValue>>;
@@ -78,15 +80,19 @@ function metadataOf({ answer, ...own }: Readonly<Record<string, JsonValue>>, ses
   };
 }
 
-/** What became of the last question. */
+/** What became of the last question, with the error of one that failed. */
 export function shownAnswer(session: string, answer: NewestAttempt | null): JsonValue {
   if (answer === null) return null;
   const { question, attempt, status, failure, message } = answer;
+  const isFailed = status === 'failed' || status === 'interrupted';
+  const correlation = correlationOf({ session, question, attempt });
   return {
     in_reply_to: messageIdOf(session, question),
     attempt,
     status,
     message_id: message === null ? null : messageIdOf(session, message),
-    ...(failure !== null && { failure, correlation_id: correlationOf({ session, question, attempt }) }),
+    ...(isFailed && {
+      error: { ...answerError({ failure: failure as Failure | null, retryAfterMs: null }, correlation) },
+    }),
   };
 }

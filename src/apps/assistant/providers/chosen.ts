@@ -3,6 +3,7 @@ import type { Scheduler } from '../../../telemetry/clock.ts';
 import type { Host } from '../../host-api.ts';
 import type { Settings } from '../settings.ts';
 import { AnthropicProvider } from './anthropic.ts';
+import { BedrockProvider } from './bedrock.ts';
 import { GuardedProvider } from './guarded.ts';
 import { LocalProvider } from './local.ts';
 import { OpenAiProvider } from './openai.ts';
@@ -17,6 +18,8 @@ const MAX_RETRY_MS = 30_000;
 const PROVIDERS: Readonly<Record<Settings['provider'], (settings: Settings, scheduler: Scheduler) => Provider>> = {
   local: (_, scheduler) => new LocalProvider({ paceMs: LOCAL_PACE_MS }, scheduler),
   anthropic: ({ base_url: baseUrl = ANTHROPIC, key = '' }) => new AnthropicProvider({ baseUrl: new URL(baseUrl), key }),
+  bedrock: ({ base_url: baseUrl, key, region = '' }) =>
+    new BedrockProvider({ region, key, endpoint: baseUrl === undefined ? undefined : new URL(baseUrl) }),
   openai: ({ base_url: baseUrl = OPENAI, key }) => new OpenAiProvider({ baseUrl: new URL(baseUrl), key }),
 };
 

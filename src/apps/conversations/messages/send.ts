@@ -40,7 +40,7 @@ export interface SentMessage {
 
 const MAX_CLIENT_ID = 128;
 /** So long the log knows what was told. */
-const TOLD_AGAIN_MS = 240_000;
+const TOLD_AGAIN_SECS = 240;
 
 /** Stored, delivered and confirmed. A log that does not take it now gets it from the relay: it is in the table. */
 export async function send(ports: MessagePorts, actor: Actor, input: SendInput): Promise<SentMessage | Refusal> {
@@ -98,11 +98,21 @@ export async function store(ports: MessagePorts, actor: Actor, input: SendInput)
   const message = asSent(conversation, sent);
   ports.host.log.debug('Message sent', { conversation, sequence: sent.sequence, duplicate: !sent.isNew });
   // Sent again at once, nobody knows whether its first node lived long enough to tell them; twice is once.
-  if (sent.isNew || message.timestamp > ports.host.clock.now() - TOLD_AGAIN_MS)
-    void ports.host.background('messaging: mentions', () =>
-      tellMentioned(ports, { ...message, tenant: actor.tenant, from: actor.user }, mentioned(message.payload)),
-    );
+  const users = mentioned(message.payload);
+  if (users.length > 0)
+    void ports.host.background('messaging: mentions', async () => {
+      if (sent.isNew || (await isRecent(ports, message)))
+        await tellMentioned(ports, { ...message, tenant: actor.tenant, from: actor.user }, users);
+    });
   return message;
+}
+
+/** By the clock that the message was stored by: that of this node may be off. */
+async function isRecent({ database }: MessagePorts, { timestamp }: SentMessage): Promise<boolean> {
+  const { rows } = await database.sql<{ is_recent: boolean }>`
+    select to_timestamp(${timestamp / 1_000}::float8) > clock_timestamp() - make_interval(secs => ${TOLD_AGAIN_SECS}::float8)
+      as is_recent`.execute(database.tables());
+  return rows[0]?.is_recent === true;
 }
 
 /** Uploads of a message that was not stored under its own place are let go of. Where nobody knows whether it was, they are kept. */

@@ -4,7 +4,8 @@ import type { ApplicationDatabase } from '../../../database/database.ts';
 import { isRefusal, refusal } from '../../../protocol/errors.ts';
 import { SeededRandom } from '../../../simulation/seeded-random.ts';
 import { silentLog as log } from '../../../telemetry/log.ts';
-import { systemClock as clock, systemScheduler as scheduler } from '../../../telemetry/system-clock.ts';
+import type { Clock } from '../../../telemetry/clock.ts';
+import { systemClock, systemScheduler as scheduler } from '../../../telemetry/system-clock.ts';
 import type { Outgoing, User } from '../../host-api.ts';
 import type { Actor } from '../ports.ts';
 import { senderOf } from '../sending.ts';
@@ -22,7 +23,8 @@ export interface Rig {
   readonly withdrawn: { readonly topic: string; readonly upTo: number }[];
 }
 
-export function rigOf(database: ApplicationDatabase, uploads: Uploads = NO_UPLOADS): Rig {
+/** @param clock of the node, which may be off */
+export function rigOf(database: ApplicationDatabase, uploads: Uploads = NO_UPLOADS, clock: Clock = systemClock): Rig {
   const published: Rig['published'][number][] = [];
   const told: Rig['told'][number][] = [];
   const withdrawn: Rig['withdrawn'][number][] = [];

@@ -10,6 +10,7 @@ import type { Host, HostPresence } from '../../host-api.ts';
 import { tellLive } from '../positions/live.ts';
 import type { Ports } from '../ports.ts';
 import type { Tables } from '../tables.ts';
+import { keyOf, NewsOfNodes, type News } from './news.ts';
 
 const PLACES = 64;
 /** Users of whom is told at the same time. */
@@ -18,13 +19,13 @@ const WIDTH = 4;
 const MAX_WAITING = 100_000;
 
 export interface OnlinePorts extends Pick<Ports, 'database' | 'settings'> {
-  readonly host: Pick<Host, 'publish' | 'isRefusal' | 'background' | 'log'> & { readonly presence: HostPresence };
+  readonly host: Pick<
+    Host,
+    'node' | 'publish' | 'isRefusal' | 'background' | 'log' | 'emit' | 'on' | 'clock' | 'scheduler' | 'random'
+  > & { readonly presence: HostPresence };
 }
 
-interface News {
-  readonly tenant: string;
-  readonly user: string;
-  readonly isPresent: boolean;
+interface Waiting extends News {
   /** It has waited: the user may have come back, or gone, elsewhere. */
   readonly isOld: boolean;
 }
@@ -39,15 +40,23 @@ export function placeOf(user: string): string {
 export class Online {
   private readonly ports: OnlinePorts;
   /** By user: only the newest counts. */
-  private readonly waiting = new Map<string, News>();
+  private readonly waiting = new Map<string, Waiting>();
+  /** What all nodes remember until it is told: this one may end before it has told it. */
+  private readonly news: NewsOfNodes;
   private running = 0;
   private idle: (() => void)[] = [];
   private isOver = false;
 
   constructor(ports: OnlinePorts) {
     this.ports = ports;
-    ports.host.presence.onChange(({ tenant, user, isPresent }) =>
-      this.heard({ tenant, user, isPresent, isOld: false }),
+    const { host, database } = ports;
+    this.news = new NewsOfNodes(
+      host,
+      () => database.isReady,
+      (news, isOld) => this.heard({ ...news, isOld }),
+    );
+    host.presence.onChange(({ tenant, user, isPresent }) =>
+      this.news.begin({ id: host.random.id(), tenant, user, isPresent }),
     );
     ports.database.onReady(() => this.next());
   }
@@ -59,12 +68,13 @@ export class Online {
   /** Resolves when nobody is being told any more. */
   stop(): Promise<void> {
     this.isOver = true;
+    this.news.stop();
     if (this.running === 0) return Promise.resolve();
     return new Promise((resolve) => this.idle.push(resolve));
   }
 
-  private heard(news: News): void {
-    const key = JSON.stringify([news.tenant, news.user]);
+  private heard(news: Waiting): void {
+    const key = keyOf(news);
     // The newest is behind all others.
     this.waiting.delete(key);
     this.waiting.set(key, news);
@@ -90,17 +100,18 @@ export class Online {
   }
 
   /** News that could not be told for now are told when the database is back, as they are then. */
-  private async tellOrKeep(key: string, news: News): Promise<void> {
+  private async tellOrKeep(key: string, news: Waiting): Promise<void> {
     const { database } = this.ports;
     try {
       await this.tell(news);
+      this.news.done(news);
     } catch (error) {
       if (!database.isReady && !this.waiting.has(key)) this.waiting.set(key, { ...news, isOld: true });
       throw error;
     }
   }
 
-  private async tell(news: News): Promise<void> {
+  private async tell(news: Waiting): Promise<void> {
     const { database, settings } = this.ports;
     const { tenant, user } = news;
     const isPresent = news.isOld ? await this.isPresent(news) : news.isPresent;
@@ -109,7 +120,9 @@ export class Online {
       database.tables<Tables>(),
     );
     const event = isPresent ? 'user_online' : 'user_offline';
-    await Promise.all(rows.map(({ id }) => tellLive(this.ports, { tenant, user }, id, { event, user })));
+    await Promise.all(
+      rows.map(({ id }) => tellLive(this.ports, { tenant, user }, id, { event, user }, `online.${news.id}`)),
+    );
   }
 
   private async isPresent({ tenant, user, isPresent }: News): Promise<boolean> {

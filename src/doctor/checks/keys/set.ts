@@ -7,7 +7,7 @@ import type { Check } from '../../check.ts';
 import { fail, ok, warn, type Observation } from '../../finding.ts';
 import { givenTokens } from '../../tokens/given-token.ts';
 
-const FETCH_MS = 3_500;
+const FETCH_MS = 3_000;
 const MAX_BYTES = 1_048_576;
 
 export const keysSet: Check = {

@@ -9,6 +9,8 @@ const GC_SHARE = 10;
 /** A part of the limit is for young objects, so old ones never fill all of it: a heap of 200 MiB ends at 84 %. */
 const HEAP = { warn: 75, fail: 90 };
 const CPU = { warn: 0.8, fail: 0.95 };
+/** Windows that are younger say little, and less still. */
+const YOUNG_SECS = { warns: 10, silent: 1 };
 const MAILBOXES = { warn: 50, fail: 90 };
 const OLD_SECS = 5;
 const BLOCKED = 10;
@@ -72,8 +74,11 @@ const loadCpu: Check = {
       patient,
       ({ load }): readonly Observation[] => {
         const busy = busyOf(load);
+        // A start is work without a pause: it says nothing of a node that serves.
+        const window = load?.window_secs ?? 0;
+        if (window < YOUNG_SECS.silent) return [];
         const says = `the event loop is busy ${Math.round(busy * 100)} % of the time (the process takes ${load?.cpu ?? 0} cores)`;
-        if (busy >= CPU.fail) return [fail(`${says}: it can do no more`, PROFILE)];
+        if (busy >= CPU.fail && window >= YOUNG_SECS.warns) return [fail(`${says}: it can do no more`, PROFILE)];
         return busy >= CPU.warn ? [warn(says, PROFILE)] : [];
       },
       (nodes) =>

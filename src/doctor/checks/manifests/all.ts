@@ -19,6 +19,9 @@ const UNITS: Readonly<Record<string, number>> = {
   Mi: 1_048_576,
   Gi: 2 ** 30,
 };
+const PROBE = /\.(?:liveness|readiness|startup)Probe\.httpGet\.path$/;
+/** Beside connections of clients. */
+const OTHER_FILES = 200;
 const PATHS: Readonly<Record<string, RegExp>> = {
   livenessProbe: /^\/health\/live$/,
   startupProbe: /^\/health\/(?:live|ready)$/,
@@ -74,7 +77,7 @@ const manifestsProbes: Check = {
   looksAt: 'The paths of probes: liveness must never ask about Redis, readiness must.',
   needs: ['manifests'],
   run: (patient) => {
-    const probes = nodesOf(patient, /\.(?:liveness|readiness|startup)Probe\.httpGet\.path$/);
+    const probes = nodesOf(patient, PROBE);
     const wrong = probes.flatMap(({ file, path, value }): readonly Observation[] => {
       const probe = path.split('.').at(-3) ?? '';
       if (PATHS[probe]?.test(value) !== false) return [];
@@ -90,7 +93,35 @@ const manifestsProbes: Check = {
   },
 };
 
-export const MANIFEST_CHECKS: readonly Check[] = [manifestsGrace, manifestsMemory, manifestsProbes];
+const manifestsOpenFiles: Check = {
+  name: 'manifests.open-files',
+  looksAt:
+    'The annotation `ulimits.nri.containerd.io/container.…` for open files against `websocket.max_connections`, and whether there is one.',
+  needs: ['manifests', 'configuration'],
+  run: (patient) => {
+    const connections = patient.configuration?.config?.websocket.max_connections;
+    if (connections === undefined || nodesOf(patient, PROBE).length === 0) return [];
+    const needed = connections + OTHER_FILES;
+    const limits = valuesOf(patient, /annotations\.ulimits\.nri\.containerd\.io\/container\.[\w-]+\.hard$/i);
+    if (limits.length === 0)
+      return [
+        warn(
+          `nothing in the manifests says how many files a pod may open, ${needed} are needed for ${connections} connections: the runtime decides`,
+          'LimitNOFILE of the container runtime, or the annotation of k8s/base/stateful-set.yaml (docs/kubernetes.md, "Open files")',
+        ),
+      ];
+    return limits.map(({ file, value }): Observation => {
+      const says = `${file}: ${value} open files, ${needed} are needed for ${connections} connections`;
+      if (Number(value) >= needed) return ok(says);
+      return fail(
+        `${says}: a pod takes fewer connections`,
+        `hard: ${needed} in that annotation, or a lower websocket.max_connections`,
+      );
+    });
+  },
+};
+
+export const MANIFEST_CHECKS: readonly Check[] = [manifestsGrace, manifestsMemory, manifestsProbes, manifestsOpenFiles];
 
 /** Seconds that a pod pauses before it is told to stop, as `sleep` in one of two forms. */
 function pauseOf(patient: Patient, file: string, document: number): number {
@@ -106,11 +137,7 @@ function valuesOf({ manifests }: Patient, path: RegExp): readonly ManifestValue[
 
 /** Of documents that have a probe or an end of ours: beside a node, manifests describe its Redis. */
 function nodesOf(patient: Patient, path: RegExp): readonly ManifestValue[] {
-  const ours = new Set(
-    valuesOf(patient, /\.(?:liveness|readiness|startup)Probe\.httpGet\.path$/).map(
-      ({ file, document }) => `${file} ${document}`,
-    ),
-  );
+  const ours = new Set(valuesOf(patient, PROBE).map(({ file, document }) => `${file} ${document}`));
   return valuesOf(patient, path).filter(({ file, document }) => ours.has(`${file} ${document}`));
 }
 

@@ -3,6 +3,8 @@ import type { Check } from '../../check.ts';
 import { nodesBalance } from './balance.ts';
 import { nodesConfigurations } from './configurations.ts';
 import { nodesFound } from './found.ts';
+import { nodesLogs } from './logs.ts';
+import { nodesMetrics } from './metrics.ts';
 import { nodesModes } from './modes.ts';
 import { nodesOrders } from './orders.ts';
 import { nodesPresent } from './present.ts';
@@ -20,4 +22,6 @@ export const NODES_CHECKS: readonly Check[] = [
   nodesOrders,
   nodesSkew,
   nodesBalance,
+  nodesLogs,
+  nodesMetrics,
 ];

@@ -3,6 +3,7 @@ import type { Check } from '../../check.ts';
 import { redisClock } from './clock.ts';
 import { redisCondition } from './condition.ts';
 import { redisCluster, redisNeighbours, redisSlowLog } from './deep.ts';
+import { redisStreams } from './streams.ts';
 import { redisEviction, redisMemory, redisPersistence, redisVersion } from './fitness.ts';
 
 export const REDIS_CHECKS: readonly Check[] = [
@@ -15,4 +16,5 @@ export const REDIS_CHECKS: readonly Check[] = [
   redisSlowLog,
   redisClock,
   redisNeighbours,
+  redisStreams,
 ];

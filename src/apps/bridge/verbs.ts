@@ -1,0 +1,50 @@
+/** `./signalbox bridge trace`: where a message is. */
+import type { Shell, Verb } from '../verb.ts';
+import type { Settings } from './settings.ts';
+import type { TracedMessage } from './trace/trace.ts';
+
+interface Answer {
+  readonly messages: readonly TracedMessage[];
+  readonly queues: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+export const verbs: readonly Verb<Settings>[] = [
+  {
+    name: 'trace',
+    summary: 'where a message is, by the id of WhatsApp (wamid.…), of Genesys, or a number (+49…): all its steps',
+    usage: '<id or number> [tenant]',
+    run: trace,
+  },
+];
+
+async function trace(shell: Shell<Settings>): Promise<number> {
+  const [what, tenant] = shell.words;
+  if (what === undefined) {
+    shell.print('expected the id of a message at WhatsApp or Genesys, or a number with +');
+    return 1;
+  }
+  const name = what.startsWith('wamid.') ? 'wamid' : /^\+[\d ()-]+$/.test(what) ? 'number' : 'genesysId';
+  const query = new URLSearchParams({ [name]: what, ...(tenant !== undefined && { tenant }) });
+  const { status, body } = await shell.request('GET', `/apps/bridge/trace?${query.toString()}`);
+  if (status !== 200) {
+    const message = (body as { readonly error?: { readonly message?: string } } | null)?.error?.message;
+    shell.print(`the server answered ${status}: ${message ?? JSON.stringify(body)}`);
+    return 1;
+  }
+  const { messages, queues } = body as Answer;
+  for (const message of messages) printOne(shell, message);
+  if (messages.length > 0) return 0;
+  shell.print('no message of this tenant is known by that: it waits in a queue, or its webhook never came');
+  for (const [queue, { ready = 0, later = 0, dead = 0 }] of Object.entries(queues))
+    shell.print(`  ${queue}: ${ready} wait, ${later} are tried again later, ${dead} dead letters`);
+  return 1;
+}
+
+function printOne({ print }: Shell<Settings>, message: TracedMessage): void {
+  const way = message.direction === 'in' ? 'from' : 'to';
+  print(`message ${message.id}: ${message.kind} ${way} ${message.number}, ${message.status}`);
+  for (const { stage, at, node, afterMs } of message.steps)
+    print(`  ${stage.padEnd(14)} ${at}  +${afterMs} ms${node === '' ? '' : `  ${node}`}`);
+  if (message.sequence !== null) print(`  conversation.${message.conversation}, position ${message.sequence}`);
+  print(`  ${message.says}`);
+}
