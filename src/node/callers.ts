@@ -8,7 +8,7 @@ import { failedEvent } from '../service/tell-events.ts';
 const RETRY_MS = 1_000;
 
 interface AskingParts {
-  readonly context: Pick<ConnectionContext, 'scheduler' | 'clock' | 'deadLetters' | 'limits'>;
+  readonly context: Pick<ConnectionContext, 'scheduler' | 'clock' | 'deadLetters' | 'limits' | 'counters'>;
   readonly authenticator: { readonly callers: Callers | null };
 }
 
@@ -20,7 +20,11 @@ export function askAboutCaller(
 ): void {
   const admits = authenticator.callers?.admits ?? null;
   if (admits === null) return decide(null);
-  const { scheduler, clock, deadLetters, limits } = context;
+  const { scheduler, clock, deadLetters, limits, counters } = context;
+  const decided = (problem: Refusal | null): void => {
+    if (problem !== null) counters.callersRefused.add(problem.reason);
+    decide(problem);
+  };
   inTime<Refusal | null>(
     scheduler,
     limits.decisionTimeoutMs,
@@ -34,10 +38,10 @@ export function askAboutCaller(
     },
     {
       // The tenant may have been suspended while the question was under way.
-      answer: (problem) => decide(problem ?? authenticator.callers?.standing?.(facts.principal) ?? null),
+      answer: (problem) => decided(problem ?? authenticator.callers?.standing?.(facts.principal) ?? null),
       missing: () => {
         const expected = `expected a decision about this caller within ${limits.decisionTimeoutMs} ms (apps.decision_timeout_ms)`;
-        decide(refusal('rights_unavailable', expected, RETRY_MS));
+        decided(refusal('rights_unavailable', expected, RETRY_MS));
       },
       late: () => {},
     },

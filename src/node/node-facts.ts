@@ -1,6 +1,6 @@
 /** Facts of a running node that other views do not say: queues, losses, failures by kind, and what costs most. */
 import type { DeadLetter } from '../actor/dead-letters.ts';
-import type { Histogram } from '../telemetry/counters.ts';
+import type { Counters, Histogram } from '../telemetry/counters.ts';
 import { costsOf, type Costs } from './costs.ts';
 import type { OutsideGauges } from './gauges.ts';
 import { readGauges } from './gauges.ts';
@@ -45,6 +45,8 @@ export interface OwnFacts {
   readonly limits: {
     readonly refused: Readonly<Record<string, number>>;
     readonly limited: Costs['limited'];
+    /** Callers whom an application does not let be served, by reason; with the keys that nobody knows. */
+    readonly callers: Readonly<Record<string, number>>;
     /** Connections closed since the start, by close code. */
     readonly closed: Readonly<Record<string, number>>;
   };
@@ -90,10 +92,19 @@ export function ownFacts(
     limits: {
       refused: Object.fromEntries(counters.rateLimited.counts),
       limited,
+      callers: callersRefused(counters),
       closed: Object.fromEntries(counters.closed.counts),
     },
     costs,
   };
+}
+
+function callersRefused({
+  callersRefused: refused,
+  authenticationFailures,
+}: Counters): Readonly<Record<string, number>> {
+  const unknownKeys = authenticationFailures.get('tenant_not_found');
+  return { ...Object.fromEntries(refused.counts), ...(unknownKeys > 0 && { unknown_key: unknownKeys }) };
 }
 
 /** The bound in ms below which the share of observations is; `null` without any, or beyond the last bound. */

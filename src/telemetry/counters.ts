@@ -112,6 +112,8 @@ export class Counters {
   /** Connections closed, by close code. */
   readonly closed = new Tally();
   readonly authenticationFailures = new Tally();
+  /** By reason: callers with a good token or key whom an application does not let be served. */
+  readonly callersRefused = new Tally();
   /** Tokens that were looked for among those verified before: `hit` or `miss`. */
   readonly tokenLookups = new Tally();
 

@@ -75,6 +75,12 @@ export const METRICS: readonly MetricEntry[] = [
   counter('errors_sent_total', 'Refused frames, by reason of docs/errors.md.', ['reason'], ({ errors }) =>
     tally(errors, 'reason'),
   ),
+  counter(
+    'callers_refused_total',
+    'Callers with a good token or key whom an application does not let be served, by reason.',
+    ['reason'],
+    ({ callersRefused }) => tally(callersRefused, 'reason'),
+  ),
   counter('rate_limited_total', 'Frames refused by a rate limit, by scope.', ['scope'], ({ rateLimited }) =>
     tally(rateLimited, 'scope'),
   ),

@@ -5,8 +5,10 @@ import type { Host } from '../host-api.ts';
 import { callers } from './identity.ts';
 import type { Ports } from './ports.ts';
 import { offeredBy } from './public.ts';
+import { RefusedLines } from './refused-lines.ts';
 import { Registry } from './registry.ts';
 import { routes } from './routes.ts';
+import { SealWatch } from './seal-watch.ts';
 import { SealKeys } from './sealing.ts';
 import { settings, type Settings } from './settings.ts';
 import { MemoryMinuteCounter, Spending, type MinuteCounter } from './spending.ts';
@@ -24,11 +26,16 @@ export const app: App<Settings> = {
     if (database === null) throw new Error('expected a database');
     const ports = await portsOf(host, database, given);
     const upkeep = keepUp(host, ports);
+    const seals = new SealWatch(host, database, ports.keys);
     return {
       routes: routes(host, ports),
       callers: callers(ports),
+      health: () => seals.health(),
       offers: offeredBy(ports),
-      stop: () => upkeep.stop(),
+      stop: () => {
+        upkeep.stop();
+        seals.stop();
+      },
     };
   },
 };
@@ -44,6 +51,7 @@ async function portsOf(host: Host, database: Database, given: Settings): Promise
     registry,
     spending: new Spending(await counterOf(host, given)),
     clearShared: await clearingOf(host),
+    refusedLines: new RefusedLines(host.log, host.clock),
     keys: given.seal_keys === undefined ? null : new SealKeys(given.seal_keys),
   };
 }

@@ -64,8 +64,10 @@ async function admissionProblem(
     return refusal('tenant_conflict', 'expected a token or key of the tenant of this subdomain');
   if (id === '') return ports.settings.required ? refusal('tenant_required', REQUIRED) : undefined;
   const tenant = await ports.registry.get(id);
-  if (tenant === null) return refusal('tenant_not_found', NOT_FOUND);
-  return tenant.status === 'active' ? rateProblem(ports, tenant) : barredProblem(tenant.status);
+  if (tenant?.status === 'active') return rateProblem(ports, tenant);
+  const problem = barredProblem(tenant?.status ?? 'deleted');
+  ports.refusedLines.refused(id, problem.reason);
+  return problem;
 }
 
 async function rateProblem({ spending, host }: Ports, { id, rateLimit }: Tenant): Promise<undefined | Refusal> {

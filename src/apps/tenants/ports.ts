@@ -1,6 +1,7 @@
 /** What the operations of this application work with. */
 import type { Database } from '../../database/database.ts';
 import type { Host } from '../host-api.ts';
+import type { RefusedLines } from './refused-lines.ts';
 import type { Registry } from './registry.ts';
 import type { SealKeys } from './sealing.ts';
 import type { Settings } from './settings.ts';
@@ -14,6 +15,7 @@ export interface Ports {
   readonly spending: Spending;
   /** `null` without `seal_keys`: no credentials are taken, and none open. */
   readonly keys: SealKeys | null;
+  readonly refusedLines: RefusedLines;
   /** Clears the keys of a tenant in the shared store. @returns how many; `null` when it does not answer */
   readonly clearShared: (tenant: string) => Promise<number | null>;
 }

@@ -9,6 +9,7 @@ import { putCredentials } from './credentials.ts';
 import { offeredBy, type Credentials, type HandleKind, type Spent, type Tenant, type Tenants } from './public.ts';
 import type { Ports } from './ports.ts';
 import { insertTenant } from './records.ts';
+import { RefusedLines } from './refused-lines.ts';
 import { SealKeys } from './sealing.ts';
 import { settings } from './settings.ts';
 import { MemoryMinuteCounter, Spending } from './spending.ts';
@@ -42,6 +43,7 @@ describe.each(DATABASES.slice(0, 1))('on %s', (_name, _isThere, open) => {
       spending: new Spending(new MemoryMinuteCounter()),
       keys,
       clearShared: async () => 0,
+      refusedLines: new RefusedLines(silentLog, clock),
     });
   });
 

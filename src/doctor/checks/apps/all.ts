@@ -1,4 +1,4 @@
-/** What applications say of themselves: the queue of webhooks, the storage of uploads, the provider of the assistant. */
+/** What applications say of themselves: the queue of webhooks, the storage of uploads, the keys of credentials, the provider of the assistant. */
 import type { Check } from '../../check.ts';
 import { eachNode } from '../../each-node.ts';
 import { fail, warn, type Observation } from '../../finding.ts';
@@ -7,6 +7,8 @@ import { appsBridge, bridgeRows } from './bridge.ts';
 /** Where to look, by application. */
 const CURES: Readonly<Record<string, string>> = {
   webhooks: './signalbox webhooks dead, and the log of the backend at apps.webhooks.url',
+  tenants:
+    'put the key that is missing back into apps.tenants.seal_keys, behind the first: ./signalbox tenants reseal replaces it',
   media: 'look at the disk of apps.media.folder, or at the S3 of apps.media.s3_endpoint',
 };
 /** By a word of the sentence, where an application has several things that can be wrong. */
@@ -39,7 +41,7 @@ function cureOf(app: string, detail: string): string {
 const appsHealth: Check = {
   name: 'apps.health',
   looksAt:
-    'What applications say of themselves: whether the backend of webhooks answers and its queue moves, whether uploads can be stored, what WhatsApp and Genesys refuse, whether the model of the assistant answers in time and takes its key.',
+    'What applications say of themselves: whether the backend of webhooks answers and its queue moves, whether uploads can be stored, whether credentials of tenants can be opened, what WhatsApp and Genesys refuse, whether the model of the assistant answers in time and takes its key.',
   needs: ['admin'],
   run: (patient) =>
     eachNode(

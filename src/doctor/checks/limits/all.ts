@@ -56,4 +56,43 @@ const limitsCutOff: Check = {
     ),
 };
 
-export const LIMIT_CHECKS: readonly Check[] = [limitsRefused, limitsCutOff];
+/** Callers that an application refuses, with what helps. */
+const CALLERS: Readonly<Record<string, readonly [who: string, cure: string]>> = {
+  tenant_required: [
+    'users without a tenant',
+    'give them tokens with the claim tenant, or set apps.tenants.required = false',
+  ],
+  tenant_not_found: [
+    'users of tenants that there are not',
+    'the log names the tenants: ./signalbox tenants create, or correct the issuer',
+  ],
+  tenant_suspended: ['users of tenants that are suspended', 'the log names the tenants: ./signalbox tenants resume'],
+  tenant_conflict: [
+    'callers that name two tenants',
+    'a token, a key, a subdomain and X-Tenant-ID have to be of one tenant',
+  ],
+  rate_limited: [
+    'requests beyond the minute of their tenant',
+    './signalbox tenants usage, then tenants set ID \'{"rateLimit": …}\'',
+  ],
+  unknown_key: ['API keys that are unknown or have ended', './signalbox tenants of-key says whose a key is'],
+};
+
+const limitsCallers: Check = {
+  name: 'limits.callers',
+  looksAt: 'Callers whom the application of tenants does not let be served, since the start, by reason.',
+  needs: ['admin'],
+  run: (patient) =>
+    eachNode(
+      patient,
+      ({ limits }): readonly Observation[] =>
+        Object.entries(limits?.callers ?? {}).map(([reason, count]) => {
+          const [who, cure] = CALLERS[reason] ?? [`callers (${reason})`, 'docs/errors.md says what it means'];
+          return warn(`${count} times refused: ${who}`, cure);
+        }),
+      (nodes) =>
+        nodes.some(({ limits }) => limits?.callers !== undefined) ? 'every caller with a good token was served' : null,
+    ),
+};
+
+export const LIMIT_CHECKS: readonly Check[] = [limitsRefused, limitsCallers, limitsCutOff];

@@ -1,0 +1,440 @@
+/**
+ * W-27: two tenants use the same ids for everything, and one of them asks every route, sends every frame and follows every topic
+ * with the ids of the other. Nothing of the other comes back, and nothing of the other changes. Routes come from /openapi.json and
+ * frames from the node, so one that is new is asked too.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { app as accounts } from '../../src/apps/accounts/app.ts';
+import { app as assistant } from '../../src/apps/assistant/app.ts';
+import { app as conversations } from '../../src/apps/conversations/app.ts';
+import { app as media } from '../../src/apps/media/app.ts';
+import { app as tenants } from '../../src/apps/tenants/app.ts';
+import { CLIENT_FRAME_TYPES } from '../../src/protocol/frames.ts';
+import { connect, type Connection } from '../harness/client.ts';
+import type { Frame } from '../harness/frames.ts';
+import { png } from '../harness/media.ts';
+import { requestsOf, type Values } from '../harness/openapi-requests.ts';
+import { POSTGRESQL, startPostgresql, type PostgresqlServer } from '../harness/postgresql-server.ts';
+import { openServer, type TestServer } from '../harness/server.ts';
+import { userOf } from '../harness/tenants.ts';
+import { tokenOf } from '../harness/tokens.ts';
+
+/** The name of the one tenant, and a word of everything that it has. No id contains it. */
+const THEIRS = 'amber';
+const OURS = 'basalt';
+const TOPIC = 'news.shared';
+const ROOM = 'room.shared';
+/** For as long a stream of events is read. */
+const READ_MS = 300;
+const ROLES = ['user', 'service', 'admin'];
+
+interface Ids {
+  readonly conversation: string;
+  readonly session: string;
+  readonly upload: string;
+  readonly url: string;
+  readonly signed: URLSearchParams;
+  readonly message: string;
+  readonly connection: string;
+  readonly resumable: string;
+  readonly key: string;
+}
+
+interface Asking {
+  readonly method?: string;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+describe.skipIf(POSTGRESQL === null)('two tenants with the same ids', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'signalbox-isolation-'));
+  let postgresql: PostgresqlServer;
+  let server: TestServer;
+  let theirs: Ids;
+  let ours: Ids;
+  /** Of both tenants, connected all the while. */
+  const sockets: WebSocket[] = [];
+
+  beforeAll(async () => {
+    postgresql = await startPostgresql();
+    server = await openServer(
+      {
+        'database.url': await postgresql.database(),
+        'database.migrate': 'true',
+        'rate_limiting.enabled': 'false',
+        'auth.failures_per_minute': '1000000',
+        'topics.rules': JSON.stringify([{ pattern: 'room.**', presence: 'user' }]),
+        'apps.media.folder': folder,
+        'apps.accounts.scrypt_log2': '14',
+        'apps.conversations.online': 'false',
+        'apps.tenants.rate_limit': '1000000',
+        'apps.tenants.seal_keys': `k1:${Buffer.alloc(32, 1).toString('base64')}`,
+      },
+      [accounts, assistant, conversations, media, tenants],
+    );
+    theirs = await seed(THEIRS);
+    ours = await seed(OURS);
+  }, 120_000);
+  afterAll(async () => {
+    for (const socket of sockets) socket.close();
+    await server.stop();
+    postgresql.end();
+    rmSync(folder, { recursive: true });
+  });
+
+  async function ask(
+    token: string | null,
+    path: string,
+    { method = 'GET', body, headers = {} }: Asking = {},
+  ): Promise<{ status: number; text: string }> {
+    const asking = (): Promise<Response> =>
+      fetch(new URL(path, server.url), {
+        method,
+        headers: { ...(token !== null && { authorization: `Bearer ${token}` }), ...headers },
+        ...(body !== undefined && { body }),
+      });
+    // A connection that was kept may end with the answer before, which refused a body unread.
+    const response = await asking()
+      .catch(asking)
+      .catch((error: unknown) => {
+        throw new Error(`${method} ${path} ${typeof body === 'string' ? body : ''}`, { cause: error });
+      });
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+    return { status: response.status, text: isStream ? await beginning(response) : await response.text() };
+  }
+
+  async function made(token: string, path: string, body: unknown): Promise<Record<string, unknown>> {
+    const { status, text } = await ask(token, path, { method: 'POST', body: JSON.stringify(body) });
+    if (status >= 300) throw new Error(`${path}: ${status} ${text}`);
+    return JSON.parse(text) as Record<string, unknown>;
+  }
+
+  /** Everything that a tenant can have, with its name in it. */
+  async function seed(tenant: string): Promise<Ids> {
+    const operator = await tokenOf('operator', { roles: ['admin'] });
+    await made(operator, '/tenants', {
+      tenantId: tenant,
+      name: `${tenant} Inc.`,
+      subdomain: tenant,
+      phoneNumberIds: [`${tenant}-1`],
+    });
+    const key = await made(operator, `/tenants/${tenant}/api-keys`, { name: `${tenant} shop` });
+    await ask(operator, `/tenants/${tenant}/credentials/whatsapp`, {
+      method: 'PUT',
+      body: JSON.stringify({ accessToken: `${tenant}-token-of-meta` }),
+    });
+    const token = await userOf(tenant, 'ada', ROLES);
+    const { conversation } = await made(token, '/conversations', {
+      type: 'GROUP',
+      name: `${tenant} group`,
+      participantIds: ['ada', 'bob', 'cyd'],
+    });
+    const { id } = conversation as { readonly id: string };
+    await made(token, `/conversations/${id}/messages`, { type: 'TEXT', content: `${tenant} says hello` });
+    const session = await made(token, '/api/v1/admin/chat/sessions', { client_name: `${tenant} client` }).catch(
+      () => null,
+    );
+    const upload = await made(token, '/apps/media/uploads', {
+      fileName: `${tenant}.png`,
+      fileType: 'image/png',
+      conversation: id,
+    });
+    const put = { method: 'PUT', body: png(300), headers: { 'content-type': 'image/png' } };
+    await ask(null, String(upload['uploadUrl']), put);
+    await made(token, '/apps/accounts/users', {
+      email: `ada@${tenant}.example`,
+      displayName: `Ada of ${tenant}`,
+      password: 'correct horse battery staple',
+    });
+    const published = await made(token, '/api/publish', { topic: TOPIC, payload: `${tenant} news` });
+    await made(token, '/api/publish', { target_user: 'ada', payload: `${tenant} direct` });
+    const begun = session as { id?: string; session_id?: string; session?: { id?: string } } | null;
+    const details = await stay(token, { topic: ROOM, action: 'enter', data: { name: `${tenant} ada` } });
+    return {
+      conversation: id,
+      session: begun?.id ?? begun?.session_id ?? begun?.session?.id ?? 'none',
+      upload: String(upload['id']),
+      url: String(upload['publicUrl']),
+      signed: new URL(String(upload['uploadUrl']), server.url).searchParams,
+      message: String(published['message_id'] ?? published['id']),
+      connection: details['connection_id'] ?? '',
+      resumable: details['session_id'] ?? '',
+      key: (key as { readonly id: string }).id,
+    };
+  }
+
+  /** Connects until the end, and enters. @returns the details of the first Status */
+  function stay(token: string, presence: object): Promise<Readonly<Record<string, string>>> {
+    const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`, ['signalbox.json', `access_token.${token}`]);
+    sockets.push(socket);
+    return new Promise((resolve, reject) => {
+      let details: Readonly<Record<string, string>> | null = null;
+      socket.addEventListener('error', () => reject(new Error('expected a connection')));
+      socket.addEventListener('message', ({ data }) => {
+        const frame = JSON.parse(String(data)) as Frame;
+        if (details === null) {
+          details = frame.data.details as Readonly<Record<string, string>>;
+          socket.send(JSON.stringify({ type: 'Presence', id: 'p', data: presence }));
+        } else if (frame.reply_to === 'p') resolve(details);
+      });
+    });
+  }
+
+  /** A client of the other tenant that listens to what it may. */
+  async function witness(): Promise<Connection> {
+    const client = await connect(server.port, { token: await userOf(THEIRS, 'ada', ROLES) });
+    await client.subscribe(TOPIC, `@presence.${ROOM}`, `conversation.${theirs.conversation}`, '@me');
+    return client;
+  }
+
+  /** Whether it has heard and lost nothing. */
+  async function untouched(client: Connection): Promise<void> {
+    expect((await client.publish('other.topic', 'still here')).type).toBe('Ack');
+    expect(JSON.stringify(client.frames)).not.toContain(OURS);
+  }
+
+  /** Ids of the tenant, by the names of parameters and fields. */
+  function valuesOf(ids: Ids): Values {
+    return (name, route) => {
+      const id = /\/admin\/connections/.test(route)
+        ? ids.connection
+        : /\/admin\/trace/.test(route)
+          ? ids.message
+          : /\/chat\/sessions/.test(route)
+            ? ids.session
+            : /\/media/.test(route)
+              ? ids.upload
+              : /^\S+ \/tenants/.test(route)
+                ? 'shared'
+                : /\/users\/\{id\}/.test(route)
+                  ? 'ada'
+                  : ids.conversation;
+      const values: Readonly<Record<string, string>> = {
+        id,
+        messageId: `${ids.conversation}.1`,
+        conversation: ids.conversation,
+        conversationId: ids.conversation,
+        session: ids.session,
+        user: 'ada',
+        userId: 'ada',
+        users: 'ada',
+        participantIds: 'ada',
+        userIds: 'ada',
+        topic: TOPIC,
+        topics: TOPIC,
+        connection_id: ids.connection,
+        session_id: ids.resumable,
+        urls: ids.url,
+        url: ids.url,
+        q: 'says',
+        emoji: 'x',
+        kind: 'whatsapp',
+        key: ids.key,
+        app: 'webhooks',
+        expires: ids.signed.get('expires') ?? '1',
+        signature: 'x',
+        content: `${OURS} was here`,
+        payload: `${OURS} was here`,
+        fileType: 'image/png',
+        fileName: 'a.png',
+        email: 'ada@example.com',
+        password: 'correct horse battery staple',
+        from: 'earliest',
+        limit: '10',
+      };
+      return values[name];
+    };
+  }
+
+  /** All that the other tenant sees of itself. */
+  async function stateOf(tenant: string, ids: Ids): Promise<readonly string[]> {
+    const token = await userOf(tenant, 'ada', ROLES);
+    const paths = [
+      `/conversations/${ids.conversation}`,
+      `/conversations/${ids.conversation}/messages`,
+      '/conversations',
+      `/api/topics/${TOPIC}/history`,
+      `/api/topics/${ROOM}/presence`,
+      '/apps/accounts/users',
+      ids.url,
+      '/apps/tenants/own',
+    ];
+    const answers = await Promise.all(paths.map(async (path) => ({ path, ...(await ask(token, path)) })));
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    return answers.map(({ path, text }) => `${path} ${text}`);
+  }
+
+  test('W-27: every route, with the ids of the other tenant, by a user, a backend, an administrator and a key', async ({
+    annotate,
+  }) => {
+    const there = await witness();
+    const before = await stateOf(THEIRS, theirs);
+    expect(before.filter((text) => text.includes(THEIRS)).length).toBeGreaterThan(5);
+    const operator = await tokenOf('operator', { roles: ['admin'] });
+    const { secret } = (await made(operator, `/tenants/${OURS}/api-keys`, { name: 'all', roles: ROLES })) as {
+      readonly secret: string;
+    };
+    const callers: readonly (readonly [string, () => Promise<string | null>])[] = [
+      ['a user', () => userOf(OURS, 'ada')],
+      ['a stranger of the tenant', () => userOf(OURS, 'eve')],
+      ['a backend', () => userOf(OURS, 'ada', ROLES)],
+      ['a key', async () => secret],
+      ['nobody', async () => null],
+    ];
+    const derived = [...(await requestsOf(server, valuesOf(theirs))), ...(await requestsOf(server, valuesOf(ours)))];
+    // A poll that says no time waits for news until the client has gone.
+    const requests = derived.filter(({ route, body }) => route !== '/poll' || body?.includes('wait_ms') === true);
+    // Those first that change nothing: some of the others end sessions and accounts.
+    const order = (method: string): number => ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].indexOf(method);
+    const good = new Set<string>();
+    for (const { method, route, path, body } of requests.toSorted((a, b) => order(a.method) - order(b.method))) {
+      for (const [who, tokenFor] of callers) {
+        const { status, text } = await ask(await tokenFor(), path, { method, ...(body !== undefined && { body }) });
+        const what = `${who}: ${method} ${path} ${body ?? ''} → ${status} ${text.slice(0, 500)}`;
+        expect(text.includes(THEIRS), what).toBe(false);
+        expect(status, what).not.toBe(500);
+        if (status < 300 && who !== 'nobody') good.add(`${method} ${route}`);
+      }
+    }
+    await annotate(`${requests.length * callers.length} requests, ${good.size} routes with good answers`);
+    // Else nothing was asked.
+    expect(good.size).toBeGreaterThan(30);
+    expect(await stateOf(THEIRS, theirs)).toEqual(before);
+    await untouched(there);
+  }, 300_000);
+
+  test('W-27: every frame, with the ids of the other tenant', async () => {
+    const there = await witness();
+    const before = await stateOf(THEIRS, theirs);
+    const client = await connect(server.port, { token: await userOf(OURS, 'ada', ROLES) });
+    const types = [...CLIENT_FRAME_TYPES, ...server.running.node.parts.context.frameHandlers.keys()];
+    expect(types.filter((type) => FRAMES[type] === undefined)).toEqual([]);
+    for (const type of types)
+      for (const data of FRAMES[type]?.(theirs) ?? []) {
+        const answer = await client.ask(type, data);
+        expect(JSON.stringify(answer), `${type} ${JSON.stringify(data)}`).not.toContain(THEIRS);
+      }
+    expect(JSON.stringify(client.frames)).not.toContain(THEIRS);
+    expect(await stateOf(THEIRS, theirs)).toEqual(before);
+    await untouched(there);
+  }, 60_000);
+
+  test('W-27: every topic and pattern, while the other tenant publishes, enters and speaks', async () => {
+    const there = await witness();
+    const client = await connect(server.port, { token: await userOf(OURS, 'ada', ROLES) });
+    const followed = [
+      TOPIC,
+      'news.**',
+      'room.**',
+      `@presence.${ROOM}`,
+      `conversation.${theirs.conversation}`,
+      'conversation.*',
+      '@me',
+    ];
+    await client.ask('Subscribe', { topics: followed.map((topic) => ({ topic, from: 'earliest' })) });
+    const token = await userOf(THEIRS, 'bob', ROLES);
+    await made(token, '/api/publish', { topic: TOPIC, payload: `${THEIRS} again` });
+    await made(token, '/api/publish', { target_user: 'ada', payload: `${THEIRS} again` });
+    await made(token, `/conversations/${theirs.conversation}/messages`, { type: 'TEXT', content: `${THEIRS} again` });
+    const bob = await connect(server.port, { token });
+    await bob.ask('Presence', { topic: ROOM, action: 'enter', data: { name: THEIRS } });
+    await heard(there, `${THEIRS} again`);
+    // The answer to a later frame comes after whatever was on its way.
+    await made(await userOf(OURS, 'ada', ROLES), '/api/publish', { topic: TOPIC, payload: `${OURS} last` });
+    await heard(client, `${OURS} last`);
+    expect(JSON.stringify(client.frames)).not.toContain(THEIRS);
+  }, 60_000);
+
+  test('W-27: metrics, health and the log of the node name no tenant', async () => {
+    for (const path of ['/metrics', '/metrics.json', '/health', '/info'])
+      expect((await ask(null, path)).text).not.toMatch(new RegExp(`${THEIRS}|${OURS}`));
+  });
+});
+
+function heard(client: Connection, text: string): Promise<Frame> {
+  return client.waitFor((frame) => frame.type === 'Broadcast' && JSON.stringify(frame.data).includes(text), text);
+}
+
+/** What has come of a stream of events after a moment. */
+async function beginning(response: Response): Promise<string> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return '';
+  let text = '';
+  const timer = setTimeout(() => void reader.cancel(), READ_MS);
+  for (;;) {
+    const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }));
+    if (done) break;
+    text += Buffer.from(value as Uint8Array).toString();
+  }
+  clearTimeout(timer);
+  return text;
+}
+
+type Data = (ids: Ids) => readonly object[];
+
+const inConversation =
+  (...more: readonly object[]): Data =>
+  ({ conversation }) =>
+    (more.length === 0 ? [{}] : more).map((it) => ({ conversation, ...it }));
+const inSession =
+  (...more: readonly object[]): Data =>
+  ({ session }) =>
+    (more.length === 0 ? [{}] : more).map((it) => ({ session, ...it }));
+const nothing: Data = () => [{}];
+
+/** What each frame carries; a new frame has to be here. */
+const FRAMES: Readonly<Record<string, Data>> = {
+  Ping: nothing,
+  Subscribe: ({ conversation }) => [
+    {
+      topics: [TOPIC, `conversation.${conversation}`, '@me', `@presence.${ROOM}`].map((topic) => ({
+        topic,
+        from: 'earliest',
+      })),
+    },
+  ],
+  Unsubscribe: () => [{ topics: [TOPIC] }],
+  Broadcast: () => [{ topic: TOPIC, payload: OURS }],
+  DirectMessage: () => [{ user: 'ada', payload: OURS }],
+  GetMissedMessages: ({ resumable }) => [{ session_id: resumable, since: {} }],
+  History: () => [{ topic: TOPIC, limit: 10 }],
+  Authenticate: () => [{ token: 'x.y.z' }],
+  Ack: () => [],
+  Presence: () => [{ topic: ROOM, action: 'enter', data: { name: OURS } }],
+  PresenceGet: () => [{ topic: ROOM }],
+  'X-ConversationCreate': () => [{ kind: 'private', with: 'bob' }],
+  'X-ConversationList': nothing,
+  'X-ConversationUnread': nothing,
+  'X-ConversationGet': inConversation(),
+  'X-ConversationUpdate': inConversation({ name: 'x' }),
+  'X-ConversationArchive': inConversation(),
+  'X-ConversationAddMembers': inConversation({ users: ['kim'] }),
+  'X-ConversationRemoveMember': inConversation({ user: 'bob' }),
+  'X-ConversationLeave': inConversation(),
+  'X-ConversationSetMember': inConversation({ user: 'bob', role: 'reader' }),
+  'X-ConversationSend': inConversation({ type: 'text', content: OURS }),
+  'X-ConversationEdit': inConversation({ sequence: 1, content: OURS }),
+  'X-ConversationDelete': inConversation({ sequence: 1 }),
+  'X-ConversationReact': inConversation({ sequence: 1, emoji: 'x' }),
+  'X-ConversationMessages': inConversation(),
+  'X-ConversationThread': inConversation({ thread: 1 }),
+  'X-ConversationSearch': (ids) => [{ text: 'says' }, { conversation: ids.conversation, text: 'says' }],
+  'X-ConversationRead': inConversation(),
+  'X-ConversationDelivered': inConversation(),
+  'X-ConversationPositions': inConversation(),
+  'X-ConversationTyping': inConversation({ isTyping: true }),
+  'X-ConversationOnline': inConversation(),
+  'X-AssistantBegin': nothing,
+  'X-AssistantSessions': nothing,
+  'X-AssistantSession': inSession(),
+  'X-AssistantCurrent': inSession(),
+  'X-AssistantChange': inSession({ clientName: OURS }),
+  'X-AssistantDelete': inSession(),
+  'X-AssistantRestore': inSession(),
+  'X-AssistantAsk': inSession({ content: OURS }),
+  'X-AssistantAgain': inSession(),
+  'X-AssistantStop': inSession(),
+};
