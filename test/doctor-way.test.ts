@@ -17,7 +17,7 @@ import { isMissing } from './harness/tools.ts';
 
 const FORWARDED = 'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;';
 const AS_OTHER = ['proxy_set_header Host $host;', 'proxy_set_header Host $host; proxy_bind 127.0.0.9;'] as const;
-const TO_NODES = 'location / { proxy_pass http://signalbox; }';
+const TO_NODES = 'location = /ws {';
 
 interface Setup {
   readonly node: TestServer;
@@ -88,14 +88,12 @@ describe.skipIf(isMissing('nginx'))('nginx', () => {
 
   test('that sends /ws to the root of the nodes, and that sends it nowhere', async () => {
     const wrong = await behind('nginx', [
-      [TO_NODES, 'location / { proxy_pass http://signalbox; } location /ws { proxy_pass http://signalbox/; }'],
+      [TO_NODES, 'location = /ws { proxy_pass http://signalbox/; } location = /as-it-should-be {'],
     ]);
     expect((await found(wrong.url))[0]).toMatch(
       /a Signalbox answers 404 at \/ws: .*a proxy changes the path → .*location \/ws/,
     );
-    const nowhere = await behind('nginx', [
-      [TO_NODES, 'location /health { proxy_pass http://signalbox; } location / { return 404; }'],
-    ]);
+    const nowhere = await behind('nginx', [[TO_NODES, 'location = /ws { return 404; } location = /as-it-should-be {']]);
     expect((await found(nowhere.url))[0]).toMatch(/"nginx" answers 404: the path \/ws leads to no node/);
   });
 

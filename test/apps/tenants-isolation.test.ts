@@ -437,4 +437,5 @@ const FRAMES: Readonly<Record<string, Data>> = {
   'X-AssistantAsk': inSession({ content: OURS }),
   'X-AssistantAgain': inSession(),
   'X-AssistantStop': inSession(),
+  'X-AssistantTyping': inSession({ isTyping: true }),
 };

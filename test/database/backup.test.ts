@@ -243,7 +243,7 @@ describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
     });
   });
 
-  test('L-33: a restore waits for nodes to be stopped, and then clients go on: another history has begun, and messages have places again', async () => {
+  test('L-33: a restore waits for nodes to be stopped, and then clients go on: they hear that another history has begun, and messages have places again', async () => {
     const url = await server.database();
     const file = join(root, 'signalbox.toml');
     writeFileSync(file, '[database]\nmigrate = true\n[apps.conversations]\nonline = false\n');
@@ -282,6 +282,11 @@ describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
     expect(await epochs()).not.toEqual(before);
     const second = await start();
     const again = await connect(second.port, { user: 'ada' });
+    const topic = `conversation.${conversation}`;
+    // A reader that comes back with its place of before is told so.
+    await again.ask('Unsubscribe', { topics: [topic] });
+    const reply = await again.ask('Subscribe', { topics: [{ topic, epoch: before[0], sequence: 2 }] });
+    expect(reply.data.details).toMatchObject({ recovery: { [topic]: { recovered: false, reason: 'unknown_epoch' } } });
     const answer = await send(again, 'another second one');
     expect(answer.data.details).toMatchObject({ sequence: 2 });
     const page = await again.ask('X-ConversationMessages', { conversation });
