@@ -285,7 +285,7 @@ describe.skipIf(POSTGRESQL === null)('two tenants with the same ids', () => {
       ['nobody', async () => null],
     ];
     const derived = [...(await requestsOf(server, valuesOf(theirs))), ...(await requestsOf(server, valuesOf(ours)))];
-    // A poll that says no time waits for news until the client has gone.
+    // A poll that says no time waits for news for 25 s (`streams.max_wait_ms`).
     const requests = derived.filter(({ route, body }) => route !== '/poll' || body?.includes('wait_ms') === true);
     // Those first that change nothing: some of the others end sessions and accounts.
     const order = (method: string): number => ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].indexOf(method);

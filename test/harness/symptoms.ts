@@ -45,7 +45,7 @@ interface Given {
   readonly isHere?: boolean;
 }
 
-interface Named {
+export interface Named {
   /** The line of the answer, as it was printed. */
   readonly line: string;
   /** The line behind it: a command or a key. `null` when there is none. */
