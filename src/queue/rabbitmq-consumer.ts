@@ -64,6 +64,8 @@ export class RabbitConsumer implements Subscription {
 
   /** @throws Error when the broker does not let it consume */
   async attach(channel: Channel): Promise<void> {
+    // An attempt before may have come to nothing halfway.
+    this.drop();
     this.channel = channel;
     channel.on('close', () => this.lose(channel));
     await this.widen(channel);

@@ -252,13 +252,17 @@ export class RabbitQueueStore implements QueueStore {
   private async open(consumer: RabbitConsumer, queue: string): Promise<void> {
     const { model } = this;
     if (model === null || this.isStopped || !this.consumers.has(consumer)) return;
+    let channel: Channel | null = null;
     try {
       await this.there(model, queue);
-      const channel = await model.createChannel();
+      channel = await model.createChannel();
       channel.on('error', () => {});
-      await consumer.attach(channel);
+      // A broker that has just come back may never answer for a queue whose leader was not there yet.
+      await this.inTime(consumer.attach(channel), SETUP_MS);
     } catch (error) {
       this.failed(queue, error);
+      // Messages that it may have been given go back.
+      if (channel !== null) void channel.close().catch(() => {});
       this.ports.scheduler.after(AGAIN_MS, () => {
         // Else the next connection opens it.
         if (model === this.model) void this.open(consumer, queue);

@@ -15,6 +15,7 @@ import { app as tenants } from '../../src/apps/tenants/app.ts';
 import { CLIENT_FRAME_TYPES } from '../../src/protocol/frames.ts';
 import { connect, type Connection } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
+import { FRAMES_OF_OTHERS, OURS, ROOM, TOPIC, type Ids } from '../harness/frames-of-others.ts';
 import type { Frame } from '../harness/frames.ts';
 import { png } from '../harness/media.ts';
 import { requestsOf, type Values } from '../harness/openapi-requests.ts';
@@ -25,24 +26,9 @@ import { tokenOf } from '../harness/tokens.ts';
 
 /** The name of the one tenant, and a word of everything that it has. No id contains it. */
 const THEIRS = 'amber';
-const OURS = 'basalt';
-const TOPIC = 'news.shared';
-const ROOM = 'room.shared';
 /** For as long a stream of events is read. */
 const READ_MS = 300;
 const ROLES = ['user', 'service', 'admin'];
-
-interface Ids {
-  readonly conversation: string;
-  readonly session: string;
-  readonly upload: string;
-  readonly url: string;
-  readonly signed: URLSearchParams;
-  readonly message: string;
-  readonly connection: string;
-  readonly resumable: string;
-  readonly key: string;
-}
 
 interface Asking {
   readonly method?: string;
@@ -319,9 +305,9 @@ describe.skipIf(POSTGRESQL === null)('two tenants with the same ids', () => {
     const before = await stateOf(THEIRS, theirs);
     const client = await connectOurs();
     const types = [...CLIENT_FRAME_TYPES, ...server.running.node.parts.context.frameHandlers.keys()];
-    expect(types.filter((type) => FRAMES[type] === undefined)).toEqual([]);
+    expect(types.filter((type) => FRAMES_OF_OTHERS[type] === undefined)).toEqual([]);
     for (const type of types)
-      for (const data of FRAMES[type]?.(theirs) ?? []) {
+      for (const data of FRAMES_OF_OTHERS[type]?.(theirs) ?? []) {
         const answer = await client.ask(type, data);
         expect(JSON.stringify(answer), `${type} ${JSON.stringify(data)}`).not.toContain(THEIRS);
       }
@@ -380,70 +366,3 @@ async function beginning(response: Response): Promise<string> {
   clearTimeout(timer);
   return text;
 }
-
-type Data = (ids: Ids) => readonly object[];
-
-const inConversation =
-  (...more: readonly object[]): Data =>
-  ({ conversation }) =>
-    (more.length === 0 ? [{}] : more).map((it) => ({ conversation, ...it }));
-const inSession =
-  (...more: readonly object[]): Data =>
-  ({ session }) =>
-    (more.length === 0 ? [{}] : more).map((it) => ({ session, ...it }));
-const nothing: Data = () => [{}];
-
-/** What each frame carries; a new frame has to be here. */
-const FRAMES: Readonly<Record<string, Data>> = {
-  Ping: nothing,
-  Subscribe: ({ conversation }) => [
-    {
-      topics: [TOPIC, `conversation.${conversation}`, '@me', `@presence.${ROOM}`].map((topic) => ({
-        topic,
-        from: 'earliest',
-      })),
-    },
-  ],
-  Unsubscribe: () => [{ topics: [TOPIC] }],
-  Broadcast: () => [{ topic: TOPIC, payload: OURS }],
-  DirectMessage: () => [{ user: 'ada', payload: OURS }],
-  GetMissedMessages: ({ resumable }) => [{ session_id: resumable, since: {} }],
-  History: () => [{ topic: TOPIC, limit: 10 }],
-  Authenticate: () => [{ token: 'x.y.z' }],
-  Ack: () => [],
-  Presence: () => [{ topic: ROOM, action: 'enter', data: { name: OURS } }],
-  PresenceGet: () => [{ topic: ROOM }],
-  'X-ConversationCreate': () => [{ kind: 'private', with: 'bob' }],
-  'X-ConversationList': nothing,
-  'X-ConversationUnread': nothing,
-  'X-ConversationGet': inConversation(),
-  'X-ConversationUpdate': inConversation({ name: 'x' }),
-  'X-ConversationArchive': inConversation(),
-  'X-ConversationAddMembers': inConversation({ users: ['kim'] }),
-  'X-ConversationRemoveMember': inConversation({ user: 'bob' }),
-  'X-ConversationLeave': inConversation(),
-  'X-ConversationSetMember': inConversation({ user: 'bob', role: 'reader' }),
-  'X-ConversationSend': inConversation({ type: 'text', content: OURS }),
-  'X-ConversationEdit': inConversation({ sequence: 1, content: OURS }),
-  'X-ConversationDelete': inConversation({ sequence: 1 }),
-  'X-ConversationReact': inConversation({ sequence: 1, emoji: 'x' }),
-  'X-ConversationMessages': inConversation(),
-  'X-ConversationThread': inConversation({ thread: 1 }),
-  'X-ConversationSearch': (ids) => [{ text: 'says' }, { conversation: ids.conversation, text: 'says' }],
-  'X-ConversationRead': inConversation(),
-  'X-ConversationDelivered': inConversation(),
-  'X-ConversationPositions': inConversation(),
-  'X-ConversationTyping': inConversation({ isTyping: true }),
-  'X-ConversationOnline': inConversation(),
-  'X-AssistantBegin': nothing,
-  'X-AssistantSessions': nothing,
-  'X-AssistantSession': inSession(),
-  'X-AssistantCurrent': inSession(),
-  'X-AssistantChange': inSession({ clientName: OURS }),
-  'X-AssistantDelete': inSession(),
-  'X-AssistantRestore': inSession(),
-  'X-AssistantAsk': inSession({ content: OURS }),
-  'X-AssistantAgain': inSession(),
-  'X-AssistantStop': inSession(),
-  'X-AssistantTyping': inSession({ isTyping: true }),
-};

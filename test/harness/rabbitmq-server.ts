@@ -1,10 +1,11 @@
 /** A real RabbitMQ of the test's own: its own ports, directories and names, as its own user, ended with the test file at the latest. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { eventually, within } from './deadline.ts';
 import { endings } from './end-of-file.ts';
 import { freePort } from './free-port.ts';
@@ -89,9 +90,11 @@ export class RabbitmqServer {
   }
 
   /** What the broker itself says, with one of its own tools. */
-  ctl(...words: readonly string[]): string {
+  async ctl(...words: readonly string[]): Promise<string> {
     const own = { ...owner(), env: this.environment(), cwd: this.directory };
-    return execFileSync(`${PROGRAMS}/rabbitmqctl`, [...words], { ...own, encoding: 'utf8', stdio: 'pipe' });
+    // Not at once: this process has connections to the broker, and sends no heartbeat while it waits.
+    const { stdout } = await promisify(execFile)(`${PROGRAMS}/rabbitmqctl`, [...words], { ...own, encoding: 'utf8' });
+    return stdout;
   }
 
   end(): void {
