@@ -96,6 +96,9 @@ describe.skipIf(POSTGRESQL === null)('D-39: who is online, on two nodes', () => 
     const host = await open('hal', 1);
     const conversationId = await group(host, ['ida', 'jan', 'kim']);
     const [chat, market] = [await guest('ida', '/messaging', 0), await guest('jan', '/', 0)];
+    // Both follow the conversation when they hear of a message.
+    await host.ask('X-ConversationSend', { conversation: conversationId, content: 'Hello' });
+    await Promise.all([chat.next('new_message'), market.next('message:new')]);
     const kim = await guest('kim', '/messaging', 1);
     // Of the others they hear as well when those come behind them.
     const hears = async (): Promise<object> => {

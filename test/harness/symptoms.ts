@@ -63,14 +63,22 @@ export async function named(id: string, given: Given = {}): Promise<Named> {
   const { testPath } = expect.getState();
   if (testPath !== undefined && testPath !== `${ROOT}${row.file}`)
     throw new Error(`the row ${id} says that its test is in ${row.file}, and it is in ${testPath}`);
-  // On a busy machine a node may answer later than doctor waits, and says so.
+  // On a busy machine a node may answer later than doctor waits.
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await run(row, given);
-    if (attempt === ATTEMPTS || !/no answer within|without an answer/.test(outcome.out)) return answerOf(row, outcome);
+    try {
+      return answerOf(row, outcome);
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error;
+    }
+    // Nodes tell each other once in a while how they are.
+    await new Promise((resolve) => {
+      setTimeout(resolve, TOLD_MS);
+    });
   }
 }
 
-const ATTEMPTS = 3;
+const [ATTEMPTS, TOLD_MS] = [4, 700];
 
 function run({ command }: Symptom, given: Given): Promise<Outcome> {
   const { node, values = {}, settings = {}, environment, args = [], isHere = false } = given;

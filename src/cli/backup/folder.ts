@@ -8,7 +8,9 @@ const PARTIAL = '.partial';
 
 /** @param at milliseconds since 1970 */
 export function backupName(at: number, ending: 'dump' | 'tar.gz', beginning = 'signalbox'): string {
-  const time = new Date(at).toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  const whole = new Date(at).toISOString().replaceAll(/[-:.]/g, '');
+  // Two restores in one second each keep what was there before.
+  const time = beginning === 'signalbox' ? whole.replace(/\d{3}Z$/, 'Z') : whole;
   return `${beginning}-${time}.${ending}`;
 }
 
