@@ -10,7 +10,7 @@ import { serviceRoutes } from './service-routes.ts';
 import { Sessions } from './sessions.ts';
 import { settings, type Settings } from './settings.ts';
 import { Throttle } from './throttle.ts';
-import { keepTidy, tellRevocations } from './upkeep.ts';
+import { tellRevocations, upkeepOf } from './upkeep.ts';
 import { verbs } from './verbs.ts';
 
 export const app: App<Settings> = {
@@ -25,7 +25,7 @@ export const app: App<Settings> = {
     const ports = portsOf(host, database, given);
     await ports.passwords.prepare();
     if (host.shared === null) await tellWhenReady({ host, database, settings: given });
-    const upkeep = keepTidy({ host, database, settings: given });
+    const upkeep = upkeepOf({ host, database, settings: given });
     return {
       routes: [...userRoutes(host, ports), ...serviceRoutes(host, ports)],
       topics: [PROFILES],

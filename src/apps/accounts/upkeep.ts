@@ -1,6 +1,7 @@
 /** What happens by itself: revocations are told again after a restart, and rows that nobody needs any more are deleted. */
 import type { Database } from '../../database/database.ts';
 import type { Host } from '../host-api.ts';
+import { Rounds } from '../rounds.ts';
 import type { Settings } from './settings.ts';
 import type { Tables } from './tables.ts';
 
@@ -45,10 +46,10 @@ export async function tellRevocations({ host, database, settings }: Ports): Prom
   for (const { access_id: token } of tokens) await host.revokeToken(token, forSecs);
 }
 
-/** Every hour, on every node: twice is the same. */
-export function keepTidy(ports: Ports): { stop(): void } {
-  const timer = ports.host.scheduler.every(EVERY_MS, () => void ports.host.background('old rows', () => tidy(ports)));
-  return { stop: () => timer.cancel() };
+export function upkeepOf(ports: Ports): Rounds {
+  const { host, database } = ports;
+  const work = (): Promise<void> => host.background('old rows', () => tidy(ports));
+  return new Rounds({ scheduler: host.scheduler, database, everyMs: EVERY_MS, work });
 }
 
 /** Sessions stay for a day after their end, for those who look what happened; their tokens go with them. */

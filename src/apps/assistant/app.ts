@@ -13,7 +13,7 @@ import type { Counts, Ports } from './ports.ts';
 import { guardedBy, providerOf } from './providers/chosen.ts';
 import type { Provider } from './providers/provider.ts';
 import { News } from './sessions/news.ts';
-import { Upkeep } from './sessions/upkeep.ts';
+import { upkeepOf } from './sessions/upkeep.ts';
 import { settings, type Settings } from './settings.ts';
 import { talliesOf } from './tallies.ts';
 
@@ -36,7 +36,7 @@ export function assistant({ provider }: Options = {}): App<Settings> {
       const tallies = talliesOf(host);
       const ports = portsOf(host, given, provider ?? providerOf(given, host.scheduler), tallies);
       const answering = new Answering(ports, (event, handler) => host.on(event, handler));
-      const upkeep = new Upkeep(ports, host);
+      const upkeep = upkeepOf(ports, host);
       host.gauge('answers_under_way', 'Answers that this node is making.', () => answering.size);
       host.gauge(
         'questions_waiting',

@@ -5,7 +5,7 @@ import type { Host } from '../host-api.ts';
 import type { Media } from '../media/public.ts';
 import type { Tenants } from '../tenants/public.ts';
 import { Pace } from './egress/pace.ts';
-import { Upkeep } from './mapping/upkeep.ts';
+import { upkeepOf } from './mapping/upkeep.ts';
 import { QUEUES, type Counts, type Ports } from './ports.ts';
 import { PLACES, routes } from './routes.ts';
 import { settings, type Settings } from './settings.ts';
@@ -42,7 +42,7 @@ export const app: App<Settings> = {
     ports.tenants.onChange((id) => tokens.forget(id));
     const pace = new Pace(given.messages_per_second, host.clock);
     const workers = new Workers({ ...ports, call, tokens, pace });
-    const upkeep = new Upkeep(ports);
+    const upkeep = upkeepOf(ports);
     host.gauge('messages_in_work', 'Messages of queues that this node works at.', () => workers.inWork);
     return {
       routes: routes(host, ports, tokens),

@@ -6,7 +6,7 @@ import { logLines } from './log-lines.ts';
 import { MARKETPLACE_EVENTS } from './marketplace/events.ts';
 import { marketplaceRoutes } from './marketplace/rest.ts';
 import { memberFrames } from './members/frames.ts';
-import { Jobs } from './members/jobs.ts';
+import { jobsOf } from './members/jobs.ts';
 import { repeats } from './members/repeats.ts';
 import { mayActLiveOf, mayActOf, readableOf } from './members/rights.ts';
 import { memberRoutes } from './members/routes.ts';
@@ -69,7 +69,7 @@ export function conversations({ spaces }: Options = {}): App<Settings> {
       const relay = new Relay(host, database, repeats(ports));
       const positions = positionParts(host, ports);
       const online = onlineParts(host, ports);
-      const jobs = new Jobs(ports);
+      const jobs = jobsOf(ports);
       const lines = logLines(host);
       return {
         frames: { ...memberFrames(host, ports), ...messageFrames(host, ports), ...positions.frames, ...online.frames },

@@ -1,8 +1,8 @@
 /** Removes uploads that nothing names: announced and never sent, sent and never used, or let go of by what named them. */
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Timer } from '../../telemetry/clock.ts';
 import type { Counter, Host } from '../host-api.ts';
+import { Rounds } from '../rounds.ts';
 import { objectOf, type MediaPorts } from './ports.ts';
 import { StorageError } from './storage.ts';
 import { forgetUploads, takeOrphans } from './store.ts';
@@ -18,31 +18,30 @@ type CleaningPorts = Pick<MediaPorts, 'database' | 'storage' | 'settings'> & {
 export class Cleaning {
   private readonly ports: CleaningPorts;
   private readonly removed: Counter;
-  private readonly timer: Timer;
-  private round: Promise<void> | null = null;
-  private isOver = false;
+  private readonly rounds: Rounds;
 
   constructor(ports: CleaningPorts, removed: Counter) {
     this.ports = ports;
     this.removed = removed;
-    this.timer = ports.host.scheduler.every(ports.settings.clean_secs * 1_000, () => void this.run());
-    ports.database.onReady(() => void this.run());
+    const { host, database, settings } = ports;
+    this.rounds = new Rounds({
+      scheduler: host.scheduler,
+      database,
+      everyMs: settings.clean_secs * 1_000,
+      work: (isOver) => host.background('unused uploads', () => this.clean(isOver)),
+    });
   }
 
-  /** A round, or that which is under way. Every node has them: two do no harm to one another. */
+  /** A round, or that which is under way. */
   run(): Promise<void> {
-    if (this.isOver || !this.ports.database.isReady) return Promise.resolve();
-    this.round ??= this.ports.host.background('unused uploads', () => this.clean()).finally(() => (this.round = null));
-    return this.round;
+    return this.rounds.begin();
   }
 
-  async stop(): Promise<void> {
-    this.isOver = true;
-    this.timer.cancel();
-    await this.round;
+  stop(): Promise<void> {
+    return this.rounds.stop();
   }
 
-  private async clean(): Promise<void> {
+  private async clean(isOver: () => boolean): Promise<void> {
     const { database, storage, settings } = this.ports;
     try {
       for (;;) {
@@ -54,7 +53,7 @@ export class Cleaning {
           orphans.map(({ id }) => id),
         );
         this.removed.add(orphans.length);
-        if (orphans.length < BATCH || this.isOver) break;
+        if (orphans.length < BATCH || isOver()) break;
       }
       await this.sweepSpool();
     } catch (error) {

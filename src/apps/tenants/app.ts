@@ -12,7 +12,7 @@ import { SealWatch } from './seal-watch.ts';
 import { SealKeys } from './sealing.ts';
 import { settings, type Settings } from './settings.ts';
 import { MemoryMinuteCounter, Spending, type MinuteCounter } from './spending.ts';
-import { keepUp } from './upkeep.ts';
+import { upkeepOf } from './upkeep.ts';
 import { verbs } from './verbs.ts';
 
 export const app: App<Settings> = {
@@ -25,16 +25,15 @@ export const app: App<Settings> = {
     const { database } = host;
     if (database === null) throw new Error('expected a database');
     const ports = await portsOf(host, database, given);
-    const upkeep = keepUp(host, ports);
+    const upkeep = upkeepOf(host, ports);
     const seals = new SealWatch(host, database, ports.keys);
     return {
       routes: routes(host, ports),
       callers: callers(ports),
       health: () => seals.health(),
       offers: offeredBy(ports),
-      stop: () => {
-        upkeep.stop();
-        seals.stop();
+      stop: async () => {
+        await Promise.all([...upkeep, seals].map((one) => one.stop()));
       },
     };
   },

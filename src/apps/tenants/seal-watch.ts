@@ -1,8 +1,8 @@
 /** Whether all that is sealed can be opened: a key that was left out is noticed before a message needs it. */
 import type { Database } from '../../database/database.ts';
-import type { Timer } from '../../telemetry/clock.ts';
 import type { Health } from '../app.ts';
 import type { Host } from '../host-api.ts';
+import { Rounds } from '../rounds.ts';
 import { sealedBy } from './credentials.ts';
 import type { SealKeys } from './sealing.ts';
 
@@ -12,16 +12,15 @@ export class SealWatch {
   private readonly database: Database;
   private readonly keys: SealKeys | null;
   private readonly log: Host['log'];
-  private readonly timer: Timer;
+  private readonly rounds: Rounds;
   private missing: readonly string[] = [];
 
   constructor(host: Pick<Host, 'scheduler' | 'background' | 'log'>, database: Database, keys: SealKeys | null) {
     this.database = database;
     this.keys = keys;
     this.log = host.log;
-    const look = (): void => void host.background('seals', () => this.look());
-    this.timer = host.scheduler.every(EVERY_MS, look);
-    database.onReady(look);
+    const work = (): Promise<void> => host.background('seals', () => this.look());
+    this.rounds = new Rounds({ scheduler: host.scheduler, database, everyMs: EVERY_MS, work });
   }
 
   health(): Health {
@@ -38,7 +37,7 @@ export class SealWatch {
     this.missing = missing;
   }
 
-  stop(): void {
-    this.timer.cancel();
+  stop(): Promise<void> {
+    return this.rounds.stop();
   }
 }

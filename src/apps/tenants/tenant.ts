@@ -29,16 +29,7 @@ export interface Tenant {
 }
 
 /** What a tenant is made with. */
-export interface NewTenant {
-  readonly id: string;
-  readonly name: string;
-  readonly plan: string;
-  readonly rateLimit: number;
-  readonly phoneNumberIds: readonly string[];
-  readonly integrationIds: readonly string[];
-  readonly subdomain: string | null;
-  readonly settings: Readonly<Record<string, JsonValue>>;
-}
+export type NewTenant = Omit<Tenant, 'status' | 'createdAt' | 'changedAt'>;
 
 /** Fields that are left out stay. */
 export interface TenantChange {

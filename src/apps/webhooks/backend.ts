@@ -5,6 +5,7 @@
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Scheduler } from '../../telemetry/clock.ts';
+import { retryAfterMs } from '../calling/retry-after.ts';
 
 export interface BackendOptions {
   readonly url: URL;
@@ -138,7 +139,7 @@ class Exchange {
     return {
       status: response.statusCode ?? 0,
       contentType: (type.split(';')[0] ?? '').trim().toLowerCase(),
-      retryAfterMs: /^\d{1,9}$/.test(retryAfter ?? '') ? Number(retryAfter) * 1_000 : undefined,
+      retryAfterMs: retryAfterMs(retryAfter),
       body: Buffer.concat(chunks),
     };
   }

@@ -1,4 +1,5 @@
 /** Errors of the SDK of Bedrock as failures: it has names for what the service says, and for what its own machine lacks. */
+import { retryAfterMs } from '../../calling/retry-after.ts';
 import { field, numberAt, textAt } from './event-json.ts';
 import { failureOf, ProviderError, type Failure } from './provider.ts';
 
@@ -50,6 +51,5 @@ function failureBy(kind: string, status: number, hasBegun: boolean): Failure {
 }
 
 function retryAfterOf(error: unknown): number | undefined {
-  const after = textAt(field(field(error, '$response'), 'headers'), 'retry-after');
-  return /^\d{1,6}$/.test(after) ? Number(after) * 1_000 : undefined;
+  return retryAfterMs(textAt(field(field(error, '$response'), 'headers'), 'retry-after'));
 }

@@ -1,4 +1,5 @@
 /** One POST whose answer is a stream of events. */
+import { retryAfterMs } from '../../calling/retry-after.ts';
 import { readEvents, type StreamEvent } from './event-stream.ts';
 import { failureOf, ProviderError } from './provider.ts';
 
@@ -48,9 +49,8 @@ async function sent(url: URL, request: RequestInit): Promise<Response> {
 
 async function refused(response: Response): Promise<ProviderError> {
   const { status } = response;
-  const after = response.headers.get('retry-after') ?? '';
-  const retryAfterMs = /^\d{1,6}$/.test(after) ? Number(after) * 1_000 : undefined;
-  return new ProviderError(failureOf(status), `status ${status}${await kindOf(response)}`, retryAfterMs);
+  const asked = retryAfterMs(response.headers.get('retry-after'));
+  return new ProviderError(failureOf(status), `status ${status}${await kindOf(response)}`, asked);
 }
 
 /** The name of the error, as these interfaces have it; the message may repeat what the user said, so it is left out. */

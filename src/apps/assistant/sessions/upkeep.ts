@@ -1,6 +1,6 @@
 /** What happens by itself: a session that was deleted, and that nobody can restore any more, is erased with its messages. */
-import type { Timer } from '../../../telemetry/clock.ts';
 import type { Host } from '../../host-api.ts';
+import { Rounds } from '../../rounds.ts';
 import type { Ports } from '../ports.ts';
 import type { Tables } from '../tables.ts';
 
@@ -15,33 +15,13 @@ type UpkeepPorts = Pick<Ports, 'database' | 'conversations' | 'settings'> & {
   readonly host: Pick<Host, 'clock' | 'log'>;
 };
 
-/** Every hour, on every node: twice is the same. */
-export class Upkeep {
-  private readonly ports: UpkeepPorts;
-  private readonly host: Pick<Host, 'background'>;
-  private readonly timer: Timer;
-  private round: Promise<void> | null = null;
-  private isOver = false;
-
-  constructor(ports: UpkeepPorts, host: Pick<Host, 'background' | 'scheduler'>) {
-    this.ports = ports;
-    this.host = host;
-    this.timer = host.scheduler.every(EVERY_MS, () => this.begin());
-    ports.database.onReady(() => this.begin());
-  }
-
-  async stop(): Promise<void> {
-    this.isOver = true;
-    this.timer.cancel();
-    await this.round;
-  }
-
-  private begin(): void {
-    if (this.isOver || !this.ports.database.isReady) return;
-    this.round ??= this.host
-      .background('deleted sessions', () => eraseDeleted(this.ports, () => this.isOver))
-      .finally(() => (this.round = null));
-  }
+export function upkeepOf(ports: UpkeepPorts, host: Pick<Host, 'background' | 'scheduler'>): Rounds {
+  return new Rounds({
+    scheduler: host.scheduler,
+    database: ports.database,
+    everyMs: EVERY_MS,
+    work: (isOver) => host.background('deleted sessions', () => eraseDeleted(ports, isOver)),
+  });
 }
 
 /** @returns how many sessions are gone for good */

@@ -1,6 +1,7 @@
 /** One call of Meta or Genesys: bounded in time and size, and told apart by whether the other side may have acted. */
 import type { Clock } from '../../../telemetry/clock.ts';
 import type { JsonValue } from '../../../protocol/frames.ts';
+import { retryAfterMs } from '../../calling/retry-after.ts';
 
 export interface CallRequest {
   readonly url: string;
@@ -50,8 +51,8 @@ export function callerOf(clock: Pick<Clock, 'now'>): Call {
         ...(body !== undefined && { body }),
       });
       const text = await textOf(response);
-      const retryAfterMs = retryAfter(response.headers.get('retry-after'), clock.now());
-      return { kind: 'answer', status: response.status, json: jsonOf(text), retryAfterMs };
+      const asked = retryAfterMs(response.headers.get('retry-after'), clock.now());
+      return { kind: 'answer', status: response.status, json: jsonOf(text), retryAfterMs: asked ?? null };
     } catch (error) {
       const code = codeOf(error);
       return { kind: NEVER_SENT.has(code) ? 'away' : 'lost', detail: timeout.aborted ? 'no answer in time' : code };
@@ -76,13 +77,6 @@ function jsonOf(text: string): JsonValue | null {
   } catch {
     return null;
   }
-}
-
-/** In seconds, or as a date (RFC 9110 section 10.2.3). */
-function retryAfter(header: string | null, now: number): number | null {
-  if (header === null) return null;
-  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1_000 : Date.parse(header) - now;
-  return Number.isFinite(ms) ? Math.max(0, ms) : null;
 }
 
 /** Of what went wrong below; never the message, which may hold a URL. */

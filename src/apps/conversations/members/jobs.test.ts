@@ -8,7 +8,7 @@ import { Counters } from '../../../telemetry/counters.ts';
 import { silentLog } from '../../../telemetry/log.ts';
 import { Calls } from '../../calls.ts';
 import type { Ports } from '../ports.ts';
-import { Jobs } from './jobs.ts';
+import { jobsOf } from './jobs.ts';
 
 function rigOf(fail: () => Error): {
   readonly clock: VirtualClock;
@@ -49,7 +49,7 @@ function rigOf(fail: () => Error): {
     },
   };
   const settings = { retention_days: 1, deleted_user_days: 1, audit_days: 1 };
-  const jobs = new Jobs({ host, settings, database: database as unknown as Database } as unknown as Ports);
+  const jobs = jobsOf({ host, settings, database: database as unknown as Database } as unknown as Ports);
   return { clock, counters, letters, asked, logged, stop: () => jobs.stop() };
 }
 
