@@ -30,14 +30,12 @@ const PROTO = '__proto__';
 const LONGEST_PROTO = PROTO.length * 6;
 /** A number of more digits may be beyond the range of a double, as one with an exponent may. */
 const SAFE_DIGITS = 300;
-/** Containers that are open are remembered from one scan to the next, unless they were very many. */
-const MAX_REMEMBERED = 1_024;
+/** Room for closing brackets, used by every scan; a deeper text has its own. An array that grew anew took 20 times as long. */
+const ROOM = new Uint8Array(65_536);
 
 /** The problem that was noted first since {@link takeProblem}. */
 let problem: string | null = null;
 let hasEscape = false;
-/** Closing brackets of the containers that are open. */
-const open: number[] = [];
 
 /** Why the values scanned since the last call are unfit as a payload, or `null`. */
 export function takeProblem(): string | null {
@@ -51,6 +49,8 @@ export function takeProblem(): string | null {
  * @returns where the value ends that starts at `from`, or -1 when none does
  */
 export function scanValue(text: string, from: number, depth: number): number {
+  /** Closing brackets of the containers that are open. */
+  let open = ROOM;
   let level = 0;
   let at = from;
   for (;;) {
@@ -61,6 +61,7 @@ export function scanValue(text: string, from: number, depth: number): number {
       at = skipSpace(text, at + 1);
       if (text.charCodeAt(at) === closing) at += 1;
       else {
+        if (level === open.length) open = doubled(open);
         open[level] = closing;
         level += 1;
         if (closing === CLOSE_BRACE) at = scanKey(text, at);
@@ -86,9 +87,14 @@ export function scanValue(text: string, from: number, depth: number): number {
       at += 1;
     }
     if (level > 0) continue;
-    if (open.length > MAX_REMEMBERED) open.length = 0;
     return at;
   }
+}
+
+function doubled(room: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const wider = new Uint8Array(room.length * 2);
+  wider.set(room);
+  return wider;
 }
 
 export function skipSpace(text: string, from: number): number {

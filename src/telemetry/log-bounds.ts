@@ -33,7 +33,12 @@ export function boundedFields(fields: LogFields): LogFields {
 /** What a value puts into the line, `null` for numbers and the like. */
 function textOf(value: unknown): string | null {
   if (typeof value === 'string') return value;
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : null;
+  return typeof value === 'object' && value !== null ? JSON.stringify(value, shortened) : null;
+}
+
+/** Of a long text nothing is printed that is cut off afterwards: printed control characters take six times the room. */
+function shortened(_: string, value: unknown): unknown {
+  return typeof value === 'string' && value.length > MAX_FIELD ? value.slice(0, MAX_FIELD + 1) : value;
 }
 
 function clip(text: string, max: number): string {
