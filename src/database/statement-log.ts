@@ -25,8 +25,9 @@ export class StatementLog {
 
   /** @param ms from the statement to its answer, or to its failure */
   answered(text: string, ms: number): void {
+    // Slow ones too: of several in a second one is a warning, and a reader of all lines would miss the rest.
+    if (this.log.isEnabled('debug')) this.log.debug('Statement', fieldsOf(text, ms));
     if (ms >= this.slowMs) this.slow(text, ms);
-    else if (this.log.isEnabled('debug')) this.log.debug('Statement', fieldsOf(text, ms));
   }
 
   private slow(text: string, ms: number): void {

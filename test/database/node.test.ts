@@ -126,21 +126,27 @@ describe('a database in the process', () => {
     const lines: Record<string, unknown>[] = [];
     const write = (line: string): void => void lines.push(JSON.parse(line) as Record<string, unknown>);
     const told = new LogFactory(parseLevels('info,database=debug'), 'json', {}, { write });
-    const node = await openNodeDatabase(configOf({ 'database.slow_statement_ms': '60' }), 'n', [loaded('notes')], told);
+    const node = await openNodeDatabase(
+      configOf({ 'database.slow_statement_ms': '300' }),
+      'n',
+      [loaded('notes')],
+      told,
+    );
     const database = node?.of('notes');
     if (node === null || database === undefined || database === null) throw new Error('expected a database');
     const said = 'what-alice-said';
     await database.sql`insert into notes.notes values (${1}, ${said})`.execute(database.tables());
-    for (let at = 0; at < 3; at += 1)
-      await database.sql`select pg_sleep(${0.08}), ${said}::text`.execute(database.tables());
+    const slow = database.sql`select pg_sleep(${0.35}), ${said}::text`;
+    await Promise.all(Array.from({ length: 3 }, () => slow.execute(database.tables())));
     await node.stop();
     const found = (message: string): Record<string, unknown>[] =>
       lines.filter((line) => line['message'] === message && line['target'] === 'signalbox::database');
     expect(found('Statement')).toContainEqual(
       expect.objectContaining({ level: 'DEBUG', statement: 'insert into notes.notes values ($1, $2)' }),
     );
+    expect(found('Statement').filter(({ statement }) => String(statement).includes('pg_sleep'))).toHaveLength(3);
     expect(found('Slow statement')[0]).toMatchObject({ level: 'WARN', statement: 'select pg_sleep($1), $2::text' });
-    expect(found('Slow statement')[0]?.['duration_ms']).toBeGreaterThanOrEqual(60);
+    expect(found('Slow statement')[0]?.['duration_ms']).toBeGreaterThanOrEqual(300);
     expect(found('Slow statement').length).toBeLessThan(3);
     expect(JSON.stringify(lines)).not.toContain(said);
   });

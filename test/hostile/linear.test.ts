@@ -161,7 +161,21 @@ const frame = (payload: string): string => `{"type":"Broadcast","data":{"topic":
 const acknowledged = (size: number): string =>
   `{"type":"Ack","data":{"positions":{${Array.from({ length: size / 64 }, (_, at) => `"a.${at}":{"epoch":"e","sequence":1}`).join(',')}}}}`;
 
-const WORK: readonly { name: string; size: number; work: Prepare }[] = [
+/** Frames of JSON, and the platform's own parser on the same text, which one of them is read with. */
+const decoded = (make: (size: number) => string): { work: Prepare; platform: Prepare } => ({
+  work: text(make, json),
+  platform: text(make, parsed),
+});
+
+function parsed(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return undefined;
+  }
+}
+
+const WORK: readonly { name: string; size: number; work: Prepare; platform?: Prepare }[] = [
   {
     name: 'the bearer token of an operator, spaces',
     size: HEAD,
@@ -245,32 +259,32 @@ const WORK: readonly { name: string; size: number; work: Prepare }[] = [
     size: MESSAGE,
     work: text((size) => frame(`"${'x'.repeat(size)}"`), readPlainBroadcast),
   },
-  { name: 'a Broadcast, escapes', size: MESSAGE, work: text((size) => frame(`"${'\\"'.repeat(size / 2)}"`), json) },
+  { name: 'a Broadcast, escapes', size: MESSAGE, ...decoded((size) => frame(`"${'\\"'.repeat(size / 2)}"`)) },
   {
     name: 'a Broadcast, backslashes',
     size: MESSAGE,
-    work: text((size) => frame(`"${'\\\\'.repeat(size / 2)}"`), json),
+    ...decoded((size) => frame(`"${'\\\\'.repeat(size / 2)}"`)),
   },
-  { name: 'a Broadcast, spaces', size: MESSAGE, work: text((size) => frame(' '.repeat(size)), json) },
-  { name: 'a Broadcast, brackets', size: MESSAGE, work: text((size) => frame(`[${'[],'.repeat(size / 3)}[]]`), json) },
+  { name: 'a Broadcast, spaces', size: MESSAGE, ...decoded((size) => frame(' '.repeat(size))) },
+  { name: 'a Broadcast, brackets', size: MESSAGE, ...decoded((size) => frame(`[${'[],'.repeat(size / 3)}[]]`)) },
   {
     name: 'lone surrogates, backslashes',
     size: MESSAGE,
     work: text((size) => `"${String.raw`\ud83d\ude00`}${'\\\\'.repeat(size / 2)}"`, loneSurrogateAt),
   },
-  { name: 'nesting without end', size: MESSAGE, work: text((size) => frame('['.repeat(size)), json) },
+  { name: 'nesting without end', size: MESSAGE, ...decoded((size) => frame('['.repeat(size))) },
   {
     name: 'many equal keys',
     size: MESSAGE,
-    work: text((size) => `{${'"type":"Ping",'.repeat(size / 14)}"id":"x"}`, json),
+    ...decoded((size) => `{${'"type":"Ping",'.repeat(size / 14)}"id":"x"}`),
   },
   {
     name: 'many keys',
     size: MESSAGE,
-    work: text((size) => frame(`{${Array.from({ length: size / 8 }, (_, at) => `"k${at}":1`).join(',')}}`), json),
+    ...decoded((size) => frame(`{${Array.from({ length: size / 8 }, (_, at) => `"k${at}":1`).join(',')}}`)),
   },
-  { name: 'an Ack of many positions', size: MESSAGE, work: text(acknowledged, json) },
-  { name: 'a batch', size: MESSAGE, work: text((size) => `[${'{},'.repeat(size / 3)}{}]`, json) },
+  { name: 'an Ack of many positions', size: MESSAGE, ...decoded(acknowledged) },
+  { name: 'a batch', size: MESSAGE, ...decoded((size) => `[${'{},'.repeat(size / 3)}{}]`) },
   {
     name: 'a member, quotes',
     size: MESSAGE,
@@ -295,6 +309,14 @@ const WORK: readonly { name: string; size: number; work: Prepare }[] = [
   },
 ];
 
-test.each(WORK)('$name: twice the text takes at most 2.5 times as long', ({ size, work }) => {
-  expect(growthOf(work, size)).toBeLessThanOrEqual(LINEAR);
+test.each(WORK)('$name: twice the text takes at most 2.5 times as long', ({ size, work, platform }) => {
+  expect(growthOf(work, size)).toBeLessThanOrEqual(LINEAR * stepOf(size, platform));
 });
+
+/**
+ * What V8's parser itself grows by beyond a doubling: its arrays of more than 128 KiB are mapped anew for each text, and the
+ * first touch of a page is dear on some machines. Work that is not linear in the text is still seen: it would be four.
+ */
+function stepOf(size: number, platform: Prepare | undefined): number {
+  return platform === undefined ? 1 : Math.max(1, growthOf(platform, size) / 2);
+}

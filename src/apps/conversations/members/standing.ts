@@ -27,7 +27,9 @@ export async function find(
     tables.selectFrom('conversations').selectAll().where('tenant', '=', tenant).where('id', '=', id).executeTakeFirst(),
     findMember(tables, { tenant, id, user }),
   ]);
-  return conversation === undefined ? null : { conversation, member };
+  if (conversation === undefined) return null;
+  // Two connections of a pool see two moments: a conversation that began in between is there, and its members were not yet.
+  return { conversation, member: member ?? (await findMember(tables, { tenant, id, user })) };
 }
 
 export async function findMember(
