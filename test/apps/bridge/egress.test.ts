@@ -1,16 +1,22 @@
 /** Messages to phones when WhatsApp refuses, limits, fails and loses answers: calls, order, pauses and ends as the rows say. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BridgeRig } from '../../harness/bridge.ts';
+import { BRIDGE_QUEUES, openBridgeQueues, type BridgeQueues } from '../../harness/bridge-queues.ts';
 import { POSTGRESQL } from '../../harness/postgresql-server.ts';
 
 let numbers = 491_706_000_000;
 
-describe.skipIf(POSTGRESQL === null)('to the phone', () => {
+describe.skipIf(POSTGRESQL === null).each(BRIDGE_QUEUES)('to the phone, queues: %s', (kind) => {
   let rig: BridgeRig;
+  let queues: BridgeQueues;
   beforeAll(async () => {
-    rig = await BridgeRig.open({ settings: { 'apps.bridge.attempts': '4' } });
+    queues = await openBridgeQueues(kind);
+    rig = await BridgeRig.open({ settings: { 'apps.bridge.attempts': '4', ...queues.settings } });
   });
-  afterAll(() => rig.stop());
+  afterAll(async () => {
+    await rig.stop();
+    queues.end();
+  });
   beforeEach(() => {
     rig.meta.script.length = 0;
     rig.meta.statuses = [];

@@ -1,7 +1,8 @@
 /**
  * The books: so many messages each way while nodes, Redis and PostgreSQL are killed and vendors cut connections. Every message is
  * where it belongs once; one whose answer was lost and of which no status tells is named as unknown, and was not sent.
- * `LEDGER=10000 npx vitest run test/apps/bridge/ledger.test.ts` is the long one.
+ * `LEDGER=10000 npx vitest run test/apps/bridge/ledger.test.ts` is the long one; with LEDGER_QUEUE=rabbitmq its queues are at
+ * RabbitMQ, which is killed too.
  */
 import { expect, test } from 'vitest';
 import { FakeGraphApi } from '../../fakes/graph-api.ts';
@@ -10,12 +11,15 @@ import { BridgeProcess } from '../../harness/bridge-processes.ts';
 import { writeTenant } from '../../harness/bridge-tenant.ts';
 import { eventually } from '../../harness/deadline.ts';
 import { POSTGRESQL, startPostgresql } from '../../harness/postgresql-server.ts';
+import { makeRabbitmq, RABBITMQ } from '../../harness/rabbitmq-server.ts';
 import { startDurableRedis } from '../../harness/redis-server.ts';
 
 const COUNT = Number(process.env['LEDGER'] ?? 40);
 /** Half of them each way. */
 const EACH = Math.ceil(COUNT / 2);
-const CUSTOMERS = Math.min(20, EACH);
+/** A trace shows a hundred messages of each. */
+const CUSTOMERS = Math.min(EACH, Math.max(20, Math.ceil(COUNT / 90)));
+const QUEUE = process.env['LEDGER_QUEUE'] ?? 'redis';
 const MINUTE = 60_000;
 const LONG_MS = MINUTE * 4 + COUNT * 100;
 
@@ -25,19 +29,21 @@ interface Traced {
   readonly genesysId: string | null;
 }
 
-test.skipIf(POSTGRESQL === null)(
+test.skipIf(POSTGRESQL === null || (QUEUE === 'rabbitmq' && RABBITMQ === null))(
   `W-08, W-33: of ${COUNT} messages none is lost and none is there twice, whatever is killed`,
   async () => {
-    const [meta, desk, postgresql, redis] = await Promise.all([
+    const [meta, desk, postgresql, redis, rabbitmq] = await Promise.all([
       FakeGraphApi.start(),
       FakeOpenMessaging.start(),
       startPostgresql(),
       startDurableRedis(),
+      QUEUE === 'rabbitmq' ? makeRabbitmq().then((server) => server.start()) : null,
     ]);
     const database = await postgresql.database();
     await writeTenant(database, meta, desk);
     const settings = {
       'redis.url': redis.url,
+      ...(rabbitmq !== null && { 'queue.url': rabbitmq.url }),
       'apps.bridge.attempts': '100',
       'apps.bridge.retry_ms': '50',
       'apps.bridge.max_retry_ms': '500',
@@ -70,6 +76,9 @@ test.skipIf(POSTGRESQL === null)(
         if (part === 'redis') {
           await redis.kill();
           await redis.start();
+          if (rabbitmq === null) continue;
+          await rabbitmq.kill();
+          await rabbitmq.start();
         } else if (part === 'postgresql') {
           await postgresql.stop('SIGQUIT');
           await postgresql.start();
@@ -148,6 +157,7 @@ test.skipIf(POSTGRESQL === null)(
     for (const node of nodes) await node.end();
     await Promise.all([meta.stop(), desk.stop()]);
     redis.end();
+    rabbitmq?.end();
     postgresql.end();
   },
   LONG_MS * 2,

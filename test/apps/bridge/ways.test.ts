@@ -2,15 +2,21 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connect } from '../../harness/client.ts';
 import { BridgeRig } from '../../harness/bridge.ts';
+import { BRIDGE_QUEUES, openBridgeQueues, type BridgeQueues } from '../../harness/bridge-queues.ts';
 import { TENANT } from '../../harness/bridge-tenant.ts';
 import { POSTGRESQL } from '../../harness/postgresql-server.ts';
 
-describe.skipIf(POSTGRESQL === null)('the bridge', () => {
+describe.skipIf(POSTGRESQL === null).each(BRIDGE_QUEUES)('the bridge, queues: %s', (kind) => {
   let rig: BridgeRig;
+  let queues: BridgeQueues;
   beforeAll(async () => {
-    rig = await BridgeRig.open();
+    queues = await openBridgeQueues(kind);
+    rig = await BridgeRig.open({ settings: queues.settings });
   });
-  afterAll(() => rig.stop());
+  afterAll(async () => {
+    await rig.stop();
+    queues.end();
+  });
 
   test('W-08, W-13, W-43: a text of a customer comes to an agent on a socket, and to Genesys under an id of ours', async () => {
     const agent = await connect(rig.node.port, { user: 'agent', claims: { tenant: TENANT } });
