@@ -94,6 +94,11 @@ describe('docker-compose.yml', () => {
     expect(lint(planted).join()).toContain('additional properties');
   });
 
+  test('W-40: every service has a bound of memory', () => {
+    for (const [name, service] of Object.entries(compose.services))
+      expect([name, service.mem_limit]).toEqual([name, expect.stringMatching(/^\d+[mg]$/)]);
+  });
+
   test('every file, network, volume, secret and service that is named is there', () => {
     for (const [name, service] of Object.entries(compose.services)) {
       for (const volume of service.volumes ?? []) {

@@ -3,11 +3,10 @@
  * core with `works = false`, as a node that takes webhooks alone; what it takes stays in the queue.
  *
  * Run: taskset -c 1 node bench/bridge/webhooks.ts [--rate 2000] [--seconds 20] [--queue redis|rabbitmq|memory] [--url URL]
- * PostgreSQL, and Redis unless `--url` names one, are programs of this machine, started for the run. RabbitMQ has to run: `--url amqp://…`.
+ * PostgreSQL, and Redis or RabbitMQ unless `--url` names one, are programs of this machine, started for the run.
  */
 import { createHmac } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,10 +14,12 @@ import { FakeGraphApi, messageOf, newWamid, webhookBody } from '../../test/fakes
 import { FakeOpenMessaging } from '../../test/fakes/open-messaging.ts';
 import { SEAL_KEYS, writeTenant } from '../../test/harness/bridge-tenant.ts';
 import { startPostgresql } from '../../test/harness/postgresql-server.ts';
+import { makeRabbitmq } from '../../test/harness/rabbitmq-server.ts';
 import { startRedis } from '../../test/harness/redis-server.ts';
 import { pause } from '../pause.ts';
 import { cpuSecondsAtRest, start } from '../processes.ts';
 import { BENCH_SECRET } from '../tokens.ts';
+import { Senders, type Answered } from './senders.ts';
 
 const { values } = parseArgs({
   options: {
@@ -31,7 +32,7 @@ const { values } = parseArgs({
 const RATE = Number(values.rate);
 const SECONDS = Number(values.seconds);
 const WARM_SECONDS = 3;
-const TICK_MS = 5;
+const TICK_SECONDS = 0.005;
 
 const [meta, desk, postgresql] = await Promise.all([
   FakeGraphApi.start(),
@@ -39,12 +40,13 @@ const [meta, desk, postgresql] = await Promise.all([
   startPostgresql(),
 ]);
 const redis = values.queue === 'redis' && values.url === undefined ? await startRedis() : null;
+const rabbitmq = values.queue === 'rabbitmq' && values.url === undefined ? await (await makeRabbitmq()).start() : null;
 const database = await postgresql.database();
 await writeTenant(database, meta, desk);
 const folder = mkdtempSync(join(tmpdir(), 'signalbox-bench-'));
 const file = join(folder, 'signalbox.toml');
 writeFileSync(file, ['conversations', 'media', 'tenants', 'bridge'].map((app) => `[apps.${app}]\n`).join(''));
-const queueUrl = values.url ?? redis?.url;
+const queueUrl = values.url ?? redis?.url ?? rabbitmq?.url;
 const settings = {
   'database.url': database,
   'database.migrate': 'true',
@@ -63,49 +65,42 @@ const server = await start({
   env: { JWT_SECRET: BENCH_SECRET },
   ready: /"port":(\d+)/,
 });
-const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+const senders = new Senders(server.port, 64);
 
-/** @returns milliseconds until the answer, or its status when that is no 200 */
-function post(n: number): Promise<{ readonly ms: number; readonly status: number }> {
-  const from = String(491_700_000_000 + (n % 5_000));
-  const message = messageOf(from, newWamid(), { type: 'text', text: { body: `message ${n} `.padEnd(120, '.') } });
-  const text = JSON.stringify(webhookBody(meta.phoneNumberId, { messages: [message] }, from));
-  const signature = createHmac('sha256', meta.appSecret).update(text).digest('hex');
-  const headers = {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-    'x-hub-signature-256': `sha256=${signature}`,
-  };
-  const began = performance.now();
-  return new Promise((resolve) => {
-    const ended = (status: number): void => resolve({ ms: performance.now() - began, status });
-    const sending = request(
-      { agent, port: server.port, host: '127.0.0.1', method: 'POST', path: '/webhooks/whatsapp', headers },
-      (response) => {
-        response.resume();
-        response.on('end', () => ended(response.statusCode ?? 0));
-      },
-    );
-    sending.on('error', () => ended(0));
-    sending.end(text);
+/** Whole requests, made before the time runs. */
+function requests(first: number, count: number): readonly Buffer[] {
+  return Array.from({ length: count }, (_, at) => {
+    const from = String(491_700_000_000 + ((first + at) % 5_000));
+    const said = `message ${first + at} `.padEnd(120, '.');
+    const message = messageOf(from, newWamid(), { type: 'text', text: { body: said } });
+    const body = JSON.stringify(webhookBody(meta.phoneNumberId, { messages: [message] }, from));
+    const signature = createHmac('sha256', meta.appSecret).update(body).digest('hex');
+    const head = [
+      'POST /webhooks/whatsapp HTTP/1.1',
+      'host: 127.0.0.1',
+      'content-type: application/json',
+      `content-length: ${Buffer.byteLength(body)}`,
+      `x-hub-signature-256: sha256=${signature}`,
+    ];
+    return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`);
   });
 }
 
-async function run(seconds: number): Promise<readonly { readonly ms: number; readonly status: number }[]> {
+async function run(first: number, seconds: number): Promise<readonly Answered[]> {
+  const all = requests(first, seconds * RATE);
   const began = performance.now();
-  const answers: Promise<{ readonly ms: number; readonly status: number }>[] = [];
-  for (;;) {
-    const at = (performance.now() - began) / 1_000;
-    if (at >= seconds) break;
-    while (answers.length < at * RATE) answers.push(post(answers.length));
-    await pause(TICK_MS);
+  const answers: Promise<Answered>[] = [];
+  while (answers.length < all.length) {
+    const due = Math.min(all.length, ((performance.now() - began) / 1_000) * RATE);
+    for (const request of all.slice(answers.length, due)) answers.push(senders.send(request));
+    await pause(TICK_SECONDS);
   }
   return Promise.all(answers);
 }
 
-await run(WARM_SECONDS);
+await run(0, WARM_SECONDS);
 const before = cpuSecondsAtRest(server.pid);
-const answers = await run(SECONDS);
+const answers = await run(WARM_SECONDS * RATE, SECONDS);
 const used = cpuSecondsAtRest(server.pid) - before;
 const good = answers.filter(({ status }) => status === 200).map(({ ms }) => ms);
 const sorted = good.toSorted((a, b) => a - b);
@@ -117,7 +112,9 @@ process.stdout.write(
 );
 await server.stop();
 await Promise.all([meta.stop(), desk.stop()]);
+senders.end();
 redis?.end();
+rabbitmq?.end();
 postgresql.end();
 rmSync(folder, { recursive: true, force: true });
 process.exit(0);

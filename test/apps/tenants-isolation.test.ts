@@ -3,16 +3,20 @@
  * with the ids of the other. Nothing of the other comes back, and nothing of the other changes. Routes come from /openapi.json and
  * frames from the node, so one that is new is asked too.
  */
+import { createHmac } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { app as accounts } from '../../src/apps/accounts/app.ts';
 import { app as assistant } from '../../src/apps/assistant/app.ts';
+import { app as bridge } from '../../src/apps/bridge/app.ts';
 import { app as conversations } from '../../src/apps/conversations/app.ts';
 import { app as media } from '../../src/apps/media/app.ts';
 import { app as tenants } from '../../src/apps/tenants/app.ts';
+import { app as webhooks } from '../../src/apps/webhooks/app.ts';
 import { CLIENT_FRAME_TYPES } from '../../src/protocol/frames.ts';
+import { messageOf, webhookBody } from '../fakes/graph-api.ts';
 import { connect, type Connection } from '../harness/client.ts';
 import { eventually } from '../harness/deadline.ts';
 import { FRAMES_OF_OTHERS, OURS, ROOM, TOPIC, type Ids } from '../harness/frames-of-others.ts';
@@ -29,6 +33,10 @@ const THEIRS = 'amber';
 /** For as long a stream of events is read. */
 const READ_MS = 300;
 const ROLES = ['user', 'service', 'admin'];
+/** Of one customer of both. */
+const [NUMBER, WAMID] = ['491701112223', 'wamid.shared'];
+/** Nobody listens there. */
+const NOWHERE = 'http://127.0.0.1:9';
 
 interface Asking {
   readonly method?: string;
@@ -57,10 +65,19 @@ describe.skipIf(POSTGRESQL === null)('two tenants with the same ids', () => {
         'apps.media.folder': folder,
         'apps.accounts.scrypt_log2': '14',
         'apps.conversations.online': 'false',
+        'apps.bridge.graph_url': NOWHERE,
+        'apps.bridge.genesys_api_url': NOWHERE,
+        'apps.bridge.genesys_login_url': NOWHERE,
+        'apps.bridge.agents': 'ada',
+        'apps.webhooks.url': NOWHERE,
+        'apps.webhooks.secret': `whsec_${Buffer.alloc(32, 2).toString('base64')}`,
+        'apps.webhooks.tell': 'published',
+        'apps.webhooks.tell_payloads': 'true',
+        'apps.webhooks.queue_dir': folder,
         'apps.tenants.rate_limit': '1000000',
         'apps.tenants.seal_keys': `k1:${Buffer.alloc(32, 1).toString('base64')}`,
       },
-      [accounts, assistant, conversations, media, tenants],
+      [accounts, assistant, bridge, conversations, media, tenants, webhooks],
     );
     theirs = await seed(THEIRS);
     ours = await seed(OURS);
@@ -111,7 +128,7 @@ describe.skipIf(POSTGRESQL === null)('two tenants with the same ids', () => {
     const key = await made(operator, `/tenants/${tenant}/api-keys`, { name: `${tenant} shop` });
     await ask(operator, `/tenants/${tenant}/credentials/whatsapp`, {
       method: 'PUT',
-      body: JSON.stringify({ accessToken: `${tenant}-token-of-meta` }),
+      body: JSON.stringify({ accessToken: `${tenant}-token-of-meta`, appSecret: `${tenant}-secret-of-meta` }),
     });
     const token = await userOf(tenant, 'ada', ROLES);
     const { conversation } = await made(token, '/conversations', {
@@ -136,6 +153,7 @@ describe.skipIf(POSTGRESQL === null)('two tenants with the same ids', () => {
     });
     const published = await made(token, '/api/publish', { topic: TOPIC, payload: `${tenant} news` });
     await made(token, '/api/publish', { target_user: 'ada', payload: `${tenant} direct` });
+    await customerWrites(tenant, token);
     const details = await stay(token, { topic: ROOM, action: 'enter', data: { name: `${tenant} ada` } });
     return {
       conversation: id,
@@ -148,6 +166,20 @@ describe.skipIf(POSTGRESQL === null)('two tenants with the same ids', () => {
       resumable: details['session_id'] ?? '',
       key: (key as { readonly id: string }).id,
     };
+  }
+
+  /** Over WhatsApp, to the number of the tenant. */
+  async function customerWrites(tenant: string, token: string): Promise<void> {
+    const message = messageOf(NUMBER, WAMID, { type: 'text', text: { body: `${tenant} on the phone` } });
+    const body = JSON.stringify(webhookBody(`${tenant}-1`, { messages: [message] }, NUMBER));
+    const signature = createHmac('sha256', `${tenant}-secret-of-meta`).update(body).digest('hex');
+    const headers = { 'content-type': 'application/json', 'x-hub-signature-256': `sha256=${signature}` };
+    const { status, text } = await ask(null, '/webhooks/whatsapp', { method: 'POST', body, headers });
+    expect([status, text]).toEqual([200, '{"status":"queued"}']);
+    await eventually(async () => {
+      const traced = await ask(token, `/apps/bridge/trace?wamid=${WAMID}`);
+      return traced.text.includes('"status":"sent"');
+    }, `the message of a customer of ${tenant}`);
   }
 
   /** Connects until the end, and enters. @returns the details of the first Status */
@@ -228,8 +260,11 @@ describe.skipIf(POSTGRESQL === null)('two tenants with the same ids', () => {
         password: 'correct horse battery staple',
         from: 'earliest',
         limit: '10',
+        wamid: WAMID,
+        whatsappNumber: NUMBER,
       };
-      return values[name];
+      // It is asked for by one thing.
+      return route.includes('/bridge/trace') && name !== 'wamid' ? undefined : values[name];
     };
   }
 
@@ -245,6 +280,8 @@ describe.skipIf(POSTGRESQL === null)('two tenants with the same ids', () => {
       '/apps/accounts/users',
       ids.url,
       '/apps/tenants/own',
+      `/apps/bridge/trace?wamid=${WAMID}`,
+      `/state/conversation?whatsappNumber=${NUMBER}`,
     ];
     const answers = await Promise.all(paths.map(async (path) => ({ path, ...(await ask(token, path)) })));
     expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
@@ -289,6 +326,19 @@ describe.skipIf(POSTGRESQL === null)('two tenants with the same ids', () => {
     expect(await stateOf(THEIRS, theirs)).toEqual(before);
     await untouched(there);
   }, 300_000);
+
+  test('W-27: a header or a parameter that names the other tenant is refused', async () => {
+    const token = await userOf(OURS, 'kim', ROLES);
+    const headers = { 'x-tenant-id': THEIRS };
+    const asked = [
+      ask(token, `/apps/bridge/trace?wamid=${WAMID}`, { headers }),
+      ask(token, `/apps/bridge/trace?wamid=${WAMID}&tenant=${THEIRS}`),
+      ask(token, `/state/conversation?whatsappNumber=${NUMBER}`, { headers }),
+      ask(token, '/auth/token', { headers }),
+    ];
+    for (const { status, text } of await Promise.all(asked))
+      expect([status, text.includes(THEIRS)]).toEqual([403, false]);
+  });
 
   /** Routes have revoked the tokens of this user, which holds for all of the second in which it was done. */
   const connectOurs = async (): Promise<Connection> => {

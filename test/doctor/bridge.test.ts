@@ -14,7 +14,13 @@ test('each trouble of a tenant is a row with its own cure, until ten minutes aft
   troubles.note('meta_signature', 'acme');
   const { status, detail = '' } = troubles.health();
   expect(status).toBe('degraded');
-  expect(detail).toContain('meta_signature of acme: 2 times');
+  troubles.note('meta_signature', 'globex');
+  expect(detail).toContain('meta_signature: 2 times, of one tenant');
+  expect(troubles.health().detail).toContain('meta_signature: 3 times, of 2 tenants');
+  // Everybody may read the health; operators ask by a route of their own.
+  expect(troubles.health().detail).not.toMatch(/acme|globex/);
+  expect(troubles.list('globex')).toMatchObject([{ trouble: 'meta_signature', tenant: 'globex', times: 1 }]);
+  expect(troubles.list('')).toHaveLength(all.length + 1);
   const rows = bridgeRows(detail);
   expect(rows).toHaveLength(all.length);
   expect(new Set(rows.map(({ cure }) => cure)).size).toBeGreaterThan(all.length - 3);

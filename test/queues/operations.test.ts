@@ -87,7 +87,7 @@ test('W-39: metrics tell depth, outcomes, how long handlers take and how long me
   expect(text).toMatch(/signalbox_queue_waiting_seconds_count\{queue="letters"\} 3/);
 });
 
-test('W-02, W-03: a broker that is away is named by health, puts are refused, and topics go on', async () => {
+test('W-01, W-02, W-03: a broker that is away is named by health, puts are refused, and topics go on', async () => {
   const url = `amqp://guest:secret-of-the-broker@127.0.0.1:${await freePort()}`;
   const server = await startServer({ 'admin.token': ADMIN, 'queue.url': url }, [lettersApp(POISON)]);
   const away = { queues: 'rabbitmq', queue_state: 'starting' };
@@ -95,6 +95,8 @@ test('W-02, W-03: a broker that is away is named by health, puts are refused, an
   expect([health.status, await health.json()]).toMatchObject([503, { status: 'unhealthy', ...away }]);
   const ready = await server.get('/health/ready');
   expect([ready.status, await ready.json()]).toMatchObject([503, { ready: false, ...away }]);
+  const told = await signalbox(['health', '--url', server.url]);
+  expect([told.code, told.out]).toEqual([1, expect.stringContaining('"queue_state":"starting"')]);
   expect((await server.get('/health/live')).status).toBe(200);
   expect(await send(server.url, 'ada', 'x')).toBe(503);
   await eventually(

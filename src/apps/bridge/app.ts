@@ -14,6 +14,7 @@ import { Credentials } from './tokens/credentials.ts';
 import { MemoryTokenStore, type TokenStore } from './tokens/token-store.ts';
 import { Tokens } from './tokens/tokens.ts';
 import { Troubles } from './troubles.ts';
+import { WorkTimes } from './work-times.ts';
 import { verbs } from './verbs.ts';
 import { Workers } from './workers.ts';
 
@@ -71,6 +72,7 @@ function portsOf(host: Host, given: Settings): Ports {
     queues: { inbound: queueOf('inbound'), outbound: queueOf('outbound'), desk: queueOf('desk') },
     counts: countsOf(host),
     troubles: new Troubles(host.clock),
+    workTimes: new WorkTimes(),
   };
 }
 
@@ -89,7 +91,9 @@ function countsOf(host: Host): Counts {
     statuses: host.counter('statuses_total', 'Statuses of WhatsApp by what they were.', 'status'),
     media: host.counter('media_total', 'Files of customers by what became of them.', 'state'),
     tokens: host.counter('tokens_total', 'Calls for tokens of Genesys by how they ended.', 'outcome'),
-    workSeconds: host.counter('work_seconds_total', 'Seconds of work on messages of queues by tenant.', 'tenant'),
-    work: host.counter('work_total', 'Messages of queues that were worked at by tenant.', 'tenant'),
+    workSeconds: host.histogram(
+      'work_seconds',
+      'Work on a message of a queue; `signalbox bridge work` has it by tenant.',
+    ),
   };
 }

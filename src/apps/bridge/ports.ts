@@ -10,6 +10,7 @@ import type { Tenants } from '../tenants/public.ts';
 import type { Credentials } from './tokens/credentials.ts';
 import type { Settings } from './settings.ts';
 import type { Troubles } from './troubles.ts';
+import type { WorkTimes } from './work-times.ts';
 
 /** Names of queues as guide 002 has them; the third is what a queue between our two sides needs beside them. */
 export const QUEUES = {
@@ -46,6 +47,7 @@ export interface Ports {
   readonly queues: { readonly [Name in keyof typeof QUEUES]: Queue };
   readonly counts: Counts;
   readonly troubles: Troubles;
+  readonly workTimes: WorkTimes;
 }
 
 /** Metrics. */
@@ -58,9 +60,7 @@ export interface Counts {
   readonly statuses: Counter;
   readonly media: Counter;
   readonly tokens: Counter;
-  /** Seconds of work on messages by tenant, and how many they were. */
-  readonly workSeconds: Counter;
-  readonly work: Counter;
+  readonly workSeconds: Observations;
 }
 
 /** How messages of one customer are kept in order: a hash, because keys of queues are shown and logged. */

@@ -5,10 +5,12 @@ import type { Host } from '../host-api.ts';
 import type { Refusal } from '../../protocol/errors.ts';
 import { genesysWebhook } from './ingress/genesys-webhook.ts';
 import { handshake, type Query } from './ingress/handshake.ts';
+import { inTime } from './ingress/in-time.ts';
 import { whatsappWebhook } from './ingress/whatsapp-webhook.ts';
 import { findState } from './mapping/lookup.ts';
 import type { Ports } from './ports.ts';
 import { TokenError, type Tokens } from './tokens/tokens.ts';
+import { givenUp } from './trace/given-up.ts';
 import { traceMessages } from './trace/trace.ts';
 import { digitsOf } from './transforms/fields.ts';
 
@@ -24,6 +26,7 @@ export function routes(host: Host, ports: Ports, tokens: Tokens): readonly AppRo
   const webhook = { access: 'public', body: 'bytes', cost: 0, crossOrigin: false } as const;
   const bounds = { maxBody: settings.max_body_bytes, deadlineMs: settings.answer_ms + SPARE_MS };
   return [
+    workRoute(host, ports),
     host.route<'public', undefined, Query>({
       method: 'GET',
       path: '/webhooks/whatsapp',
@@ -45,7 +48,7 @@ export function routes(host: Host, ports: Ports, tokens: Tokens): readonly AppRo
       summary:
         'Takes a webhook of WhatsApp, signed by Meta: messages of customers, and statuses of what they were sent.',
       answers: (z) => ({ 200: z.object({ status: z.enum(['queued', 'ignored']) }) }),
-      handle: (request) => timed(ports, () => whatsappWebhook(ports, request)),
+      handle: (request) => inTime(ports, 'whatsapp', () => whatsappWebhook(ports, request)),
     }),
     host.route({
       ...webhook,
@@ -54,7 +57,7 @@ export function routes(host: Host, ports: Ports, tokens: Tokens): readonly AppRo
       path: '/webhooks/genesys',
       summary: 'Takes a webhook of Genesys Open Messaging, signed: what agents write and have read.',
       answers: (z) => ({ 200: z.object({ status: z.enum(['queued', 'ignored']) }) }),
-      handle: (request) => timed(ports, () => genesysWebhook(ports, request)),
+      handle: (request) => inTime(ports, 'genesys', () => genesysWebhook(ports, request)),
     }),
     host.route({
       method: 'GET',
@@ -141,10 +144,43 @@ export function routes(host: Host, ports: Ports, tokens: Tokens): readonly AppRo
         const { inbound, outbound, desk } = ports.queues;
         const [waiting, going, forDesk] = await Promise.all([inbound, outbound, desk].map((queue) => queue.depth()));
         const queues = { [inbound.name]: waiting, [outbound.name]: going, [desk.name]: forDesk };
-        return { headers: { 'cache-control': 'no-store' }, body: { messages, queues } };
+        const dead = await givenUp(ports, tenant, wamid ?? genesysId);
+        return { headers: { 'cache-control': 'no-store' }, body: { messages, queues, dead } };
       },
     }),
   ];
+}
+
+/** What is slow and what goes wrong on this node, by tenant. */
+function workRoute(host: Host, { workTimes, troubles }: Pick<Ports, 'workTimes' | 'troubles'>): AppRoute {
+  return host.route({
+    method: 'GET',
+    path: '/apps/bridge/work',
+    access: 'admin',
+    summary:
+      'How long messages of queues take on this node and what goes wrong, by tenant: of all, or of that of the token.',
+    answers: (z) => ({
+      200: z.object({
+        node: z.string(),
+        tenants: z.array(
+          z.object({
+            tenant: z.string(),
+            messages: z.number(),
+            seconds: z.number(),
+            half: z.number().nullable(),
+            most: z.number().nullable(),
+          }),
+        ),
+        troubles: z.array(
+          z.object({ trouble: z.string(), tenant: z.string(), times: z.number(), says: z.string(), cure: z.string() }),
+        ),
+      }),
+    }),
+    handle: async ({ principal: { tenant } }) => ({
+      headers: { 'cache-control': 'no-store' },
+      body: { node: host.node, tenants: workTimes.list(tenant), troubles: troubles.list(tenant) },
+    }),
+  });
 }
 
 /** The tenant of the token; a backend of the whole installation says one. Two that differ are a contradiction. */
@@ -160,13 +196,4 @@ function tenantOf(
   return tenant === undefined || tenant === ''
     ? host.refuse('invalid_field', 'Tenant identification required: X-Tenant-ID, or a token of a tenant')
     : tenant;
-}
-
-async function timed<T>({ host, counts }: Ports, work: () => Promise<T>): Promise<T> {
-  const began = host.clock.elapsed();
-  try {
-    return await work();
-  } finally {
-    counts.webhookSeconds.observe((host.clock.elapsed() - began) / 1_000);
-  }
 }

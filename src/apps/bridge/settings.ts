@@ -41,7 +41,7 @@ export function settings(z: Zod) {
       ),
     max_body_bytes: count(10 * MIB, 1_024, 100 * MIB).describe('bytes of a webhook'),
     answer_ms: count(2_500, 100, 8_000).describe(
-      'milliseconds after which a webhook is answered with 503, when the queue has not taken it',
+      'milliseconds after which a webhook is answered with 503, when its tenant was not found or the queue has not taken it by then',
     ),
     idle_hours: count(24, 1, 8_760).describe('hours of silence after which a new message begins a new conversation'),
     messages_per_second: count(80, 1, 1_000).describe('messages a second that a number of a business sends'),

@@ -29,8 +29,8 @@ export const TROUBLES = {
     cure: 'the log names the phone_number_id: add it to phoneNumberIds of its tenant',
   },
   queue_away: {
-    says: 'a queue did not take webhooks in time: their senders come again',
-    cure: 'look at the broker: ./signalbox doctor --only queues',
+    says: 'webhooks were not taken in time, by the lookup of their tenant or by a queue: their senders come again',
+    cure: 'look at the broker and at the database: ./signalbox doctor --only queue --only database',
   },
   genesys_token: {
     says: 'Genesys refuses the credentials',
@@ -69,8 +69,13 @@ export type Trouble = keyof typeof TROUBLES;
 /** So long after the last time it counts as over. */
 const KEPT_MS = 600_000;
 const MOST = 1_000;
-/** In the detail of the health. */
-const SHOWN = 20;
+
+export interface NamedTrouble extends Entry {
+  readonly trouble: Trouble;
+  /** Empty where none is known. */
+  readonly tenant: string;
+  readonly times: number;
+}
 
 interface Noted {
   readonly trouble: Trouble;
@@ -107,12 +112,32 @@ export class Troubles {
     const now = this.clock.elapsed();
     const current = [...this.noted.values()].filter(({ lastAt }) => now - lastAt <= KEPT_MS);
     if (current.length === 0) return { status: 'healthy' };
-    const detail = current
-      .slice(-SHOWN)
-      .map(({ trouble, tenant, times }) => `${trouble}${tenant === '' ? '' : ` of ${tenant}`}: ${times} times`)
-      .join('; ');
-    return { status: 'degraded', detail };
+    const kinds = new Map<Trouble, { times: number; readonly tenants: Set<string> }>();
+    for (const { trouble, tenant, times } of current) {
+      const kind = kinds.get(trouble) ?? { times: 0, tenants: new Set<string>() };
+      kind.times += times;
+      if (tenant !== '') kind.tenants.add(tenant);
+      kinds.set(trouble, kind);
+    }
+    // Everybody may read it, so it names no tenant.
+    const detail = [...kinds].map(
+      ([trouble, { times, tenants }]) => `${trouble}: ${times} times${ofTenants(tenants.size)}`,
+    );
+    return { status: 'degraded', detail: detail.join('; ') };
   }
+
+  /** For operators. @param only of one tenant, or of all for `''` */
+  list(only: string): readonly NamedTrouble[] {
+    const now = this.clock.elapsed();
+    return [...this.noted.values()]
+      .filter(({ tenant, lastAt }) => now - lastAt <= KEPT_MS && (only === '' || tenant === only))
+      .map(({ trouble, tenant, times }) => ({ trouble, tenant, times, ...TROUBLES[trouble] }));
+  }
+}
+
+function ofTenants(count: number): string {
+  if (count === 0) return '';
+  return count === 1 ? ', of one tenant' : `, of ${count} tenants`;
 }
 
 /** The troubles that a detail of {@link Troubles.health} names. */

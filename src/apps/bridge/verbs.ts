@@ -1,11 +1,15 @@
 /** `./signalbox bridge trace`: where a message is. */
 import type { Shell, Verb } from '../verb.ts';
 import type { Settings } from './settings.ts';
+import type { GivenUp } from './trace/given-up.ts';
 import type { TracedMessage } from './trace/trace.ts';
+import type { NamedTrouble } from './troubles.ts';
+import type { TenantWork } from './work-times.ts';
 
 interface Answer {
   readonly messages: readonly TracedMessage[];
   readonly queues: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly dead: readonly GivenUp[];
 }
 
 export const verbs: readonly Verb<Settings>[] = [
@@ -15,7 +19,45 @@ export const verbs: readonly Verb<Settings>[] = [
     usage: '<id or number> [tenant]',
     run: trace,
   },
+  {
+    name: 'work',
+    summary: 'how long messages of each tenant take on this node, and what goes wrong with which tenant',
+    usage: '',
+    run: work,
+  },
 ];
+
+interface Work {
+  readonly node: string;
+  readonly tenants: readonly TenantWork[];
+  readonly troubles: readonly NamedTrouble[];
+}
+
+async function work(shell: Shell<Settings>): Promise<number> {
+  const { status, body } = await shell.request('GET', '/apps/bridge/work');
+  if (status !== 200) return refused(shell, status, body);
+  const { node, tenants, troubles } = body as Work;
+  if (tenants.length === 0) shell.print(`${node} has worked at no message yet`);
+  for (const { tenant, messages, seconds, half, most } of tenants)
+    shell.print(
+      `${tenant}: ${messages} messages, ${((seconds / messages) * 1_000).toFixed(1)} ms each, half ${upTo(half)}, 99 of 100 ${upTo(most)}`,
+    );
+  for (const { trouble, tenant, times, says, cure } of troubles) {
+    shell.print(`${trouble}${tenant === '' ? '' : ` of ${tenant}`}, ${times} times: ${says}`);
+    shell.print(`  ${cure}`);
+  }
+  return 0;
+}
+
+function upTo(seconds: number | null): string {
+  return seconds === null ? 'longer than a minute' : `within ${seconds * 1_000} ms`;
+}
+
+function refused({ print }: Shell<Settings>, status: number, body: unknown): number {
+  const message = (body as { readonly error?: { readonly message?: string } } | null)?.error?.message;
+  print(`the server answered ${status}: ${message ?? JSON.stringify(body)}`);
+  return 1;
+}
 
 async function trace(shell: Shell<Settings>): Promise<number> {
   const [what, tenant] = shell.words;
@@ -26,14 +68,14 @@ async function trace(shell: Shell<Settings>): Promise<number> {
   const name = what.startsWith('wamid.') ? 'wamid' : /^\+[\d ()-]+$/.test(what) ? 'number' : 'genesysId';
   const query = new URLSearchParams({ [name]: what, ...(tenant !== undefined && { tenant }) });
   const { status, body } = await shell.request('GET', `/apps/bridge/trace?${query.toString()}`);
-  if (status !== 200) {
-    const message = (body as { readonly error?: { readonly message?: string } } | null)?.error?.message;
-    shell.print(`the server answered ${status}: ${message ?? JSON.stringify(body)}`);
-    return 1;
-  }
-  const { messages, queues } = body as Answer;
+  if (status !== 200) return refused(shell, status, body);
+  const { messages, queues, dead } = body as Answer;
   for (const message of messages) printOne(shell, message);
-  if (messages.length > 0) return 0;
+  for (const { queue, id, reason, attempts, at } of dead) {
+    shell.print(`given up at ${at} after ${attempts} attempts: ${reason}`);
+    shell.print(`  ./signalbox queues replay ${queue} --ids ${id} tries it again`);
+  }
+  if (messages.length > 0 || dead.length > 0) return 0;
   shell.print('no message of this tenant is known by that: it waits in a queue, or its webhook never came');
   for (const [queue, { ready = 0, later = 0, dead = 0 }] of Object.entries(queues))
     shell.print(`  ${queue}: ${ready} wait, ${later} are tried again later, ${dead} dead letters`);

@@ -55,13 +55,14 @@ export class Workers {
   }
 
   private async watched(handle: Handle, message: QueueMessage, signal: AbortSignal): Promise<Outcome> {
-    const { host, counts } = this.ports;
+    const { host, counts, workTimes } = this.ports;
     const began = host.clock.elapsed();
     try {
       return await handle(message, signal);
     } finally {
-      counts.work.add(1, message.tenant);
-      counts.workSeconds.add((host.clock.elapsed() - began) / 1_000, message.tenant);
+      const seconds = (host.clock.elapsed() - began) / 1_000;
+      counts.workSeconds.observe(seconds);
+      workTimes.observe(message.tenant, seconds);
     }
   }
 }

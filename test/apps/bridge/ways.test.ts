@@ -18,7 +18,7 @@ describe.skipIf(POSTGRESQL === null).each(BRIDGE_QUEUES)('the bridge, queues: %s
     queues.end();
   });
 
-  test('W-08, W-13, W-43: a text of a customer comes to an agent on a socket, and to Genesys under an id of ours', async () => {
+  test('W-08, W-13, W-36, W-38, W-43: a text of a customer comes to an agent on a socket, and to Genesys under an id of ours', async () => {
     const agent = await connect(rig.node.port, { user: 'agent', claims: { tenant: TENANT } });
     const { wamid, taken } = rig.meta.say('491701234501', 'Hello there');
     await taken;

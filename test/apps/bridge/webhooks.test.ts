@@ -8,6 +8,9 @@ import { POSTGRESQL } from '../../harness/postgresql-server.ts';
 import { messageOf, newWamid, webhookBody } from '../../fakes/graph-api.ts';
 
 const NUMBER = '491705550001';
+const TEXT = { type: 'text', text: { body: 'hello' } };
+/** Of a busy machine. */
+const SLACK_MS = 2_000;
 
 describe.skipIf(POSTGRESQL === null)('webhooks', () => {
   let rig: BridgeRig;
@@ -81,6 +84,21 @@ describe.skipIf(POSTGRESQL === null)('webhooks', () => {
       '',
     ])
       expect((await shake(bad)).status, bad).toBe(403);
+  });
+
+  test('W-09, W-41: while the lookup of a tenant hangs, a webhook is answered in time, and those of tenants that are known go on', async () => {
+    expect((await post(textBy(NUMBER, 'known'))).status).toBe(200);
+    const database = rig.tenantTables;
+    if (database === null) throw new Error('expected tables of tenants');
+    const unknown = JSON.stringify(webhookBody('901', { messages: [messageOf(NUMBER, newWamid(), TEXT)] }, NUMBER));
+    await database.transaction(async (tables) => {
+      await database.sql`lock table tenants.handles in access exclusive mode`.execute(tables);
+      const began = performance.now();
+      const answers = await Promise.all([post(unknown), post(textBy(NUMBER, 'known too'))]);
+      expect(answers.map(({ status }) => status)).toEqual([503, 200]);
+      expect(performance.now() - began).toBeLessThan(3_000 + SLACK_MS);
+    });
+    expect((await post(unknown)).body).toBe('{"status":"ignored"}');
   });
 
   test('W-05: the bytes are signed as they came; one that differs, in the body or the signature, is refused', async () => {

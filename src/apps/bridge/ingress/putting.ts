@@ -1,4 +1,4 @@
-/** Puts what a webhook brought into a queue, and says in time whether the queue has all of it. */
+/** Puts what a webhook brought into a queue, and says whether the queue has all of it. */
 import type { NewMessage, Queue } from '../../../queue/queue.ts';
 import type { Ports } from '../ports.ts';
 
@@ -10,25 +10,17 @@ export const MAX_MESSAGES = 2_000;
  * handled once
  */
 export async function putAll(
-  { host, settings, troubles }: Pick<Ports, 'host' | 'settings' | 'troubles'>,
+  { host, troubles }: Pick<Ports, 'host' | 'troubles'>,
   queue: Queue,
   messages: readonly NewMessage[],
 ): Promise<boolean> {
-  const { promise: late, resolve } = Promise.withResolvers<'late'>();
-  const timer = host.scheduler.after(settings.answer_ms, () => resolve('late'));
   try {
-    const put = Promise.all(messages.map((message) => queue.put(message))).then(() => 'put' as const);
-    // Nobody waits for it once it is late.
-    put.catch(() => {});
-    if ((await Promise.race([put, late])) === 'put') return true;
-    troubles.note('queue_away', '');
-    return false;
+    await Promise.all(messages.map((message) => queue.put(message)));
+    return true;
   } catch (error) {
     const because = error instanceof Error ? error.message : String(error);
     host.log.warn('A queue did not take a webhook', { queue: queue.name, because, tenant: messages[0]?.tenant ?? '' });
     troubles.note('queue_away', '');
     return false;
-  } finally {
-    timer.cancel();
   }
 }

@@ -23,7 +23,7 @@ type Judged =
   | { readonly kind: 'good'; readonly tenant: string; readonly change: Change; readonly phoneNumberId: string }
   /** Of nobody here. */
   | { readonly kind: 'ignored' }
-  | { readonly kind: 'bad' };
+  | { readonly kind: 'bad'; readonly tenant: string };
 
 export async function whatsappWebhook(ports: Ports, { body, header }: Webhook): Promise<RouteResponse> {
   if (!isJson(header('content-type')))
@@ -33,8 +33,10 @@ export async function whatsappWebhook(ports: Ports, { body, header }: Webhook): 
     return answered(ports, 'whatsapp', 'malformed', 'expected a webhook of a whatsapp_business_account');
   const judged = await judge(ports, changes, body, header(SIGNATURE));
   const good = judged.filter((one) => one.kind === 'good');
-  if (good.length === 0 && judged.some(({ kind }) => kind === 'bad')) {
-    ports.host.log.warn('Invalid Meta signature', bodyFacts(body));
+  const bad = judged.filter((one) => one.kind === 'bad');
+  if (good.length === 0 && bad.length > 0) {
+    const tenants = new Set(bad.map(({ tenant }) => tenant));
+    for (const tenant of tenants) ports.host.log.warn('Invalid Meta signature', { ...bodyFacts(body), tenant });
     return answered(ports, 'whatsapp', 'bad_signature', 'Invalid Meta signature');
   }
   const messages = good.flatMap((one) => messagesOf(ports, one));
@@ -62,9 +64,9 @@ async function judge(
   return changes.map((change): Judged => {
     const { phoneNumberId } = change;
     const verdict = verdicts.get(phoneNumberId) ?? 'ignored';
-    if (verdict === 'ignored' || verdict === 'bad' || phoneNumberId === null)
-      return { kind: verdict === 'bad' ? 'bad' : 'ignored' };
-    return { kind: 'good', tenant: verdict.tenant, change, phoneNumberId };
+    if (verdict === 'ignored' || phoneNumberId === null) return { kind: 'ignored' };
+    const { tenant } = verdict;
+    return verdict.isSigned ? { kind: 'good', tenant, change, phoneNumberId } : { kind: 'bad', tenant };
   });
 }
 
@@ -73,7 +75,7 @@ async function judgeNumber(
   phoneNumberId: string | null,
   body: Uint8Array,
   signature: string | undefined,
-): Promise<'ignored' | 'bad' | { readonly tenant: string }> {
+): Promise<'ignored' | { readonly tenant: string; readonly isSigned: boolean }> {
   if (phoneNumberId === null) return 'ignored';
   const tenant = await tenants.byWhatsAppNumber(phoneNumberId);
   // A refusal would make Meta send it for days, and then end the webhook for everybody.
@@ -87,11 +89,11 @@ async function judgeNumber(
     return 'ignored';
   }
   const known = await credentials.of('whatsapp', tenant.id);
-  if (known !== null && isSigned(known.appSecret, body, signature)) return { tenant: tenant.id };
+  if (known !== null && isSigned(known.appSecret, body, signature)) return { tenant: tenant.id, isSigned: true };
   // The secret may have been changed a moment ago.
   credentials.renew('whatsapp', tenant.id);
   troubles.note('meta_signature', tenant.id);
-  return 'bad';
+  return { tenant: tenant.id, isSigned: false };
 }
 
 function messagesOf(

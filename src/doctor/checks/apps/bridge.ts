@@ -52,7 +52,7 @@ export const appsBridge: Check = {
 export function bridgeRows(detail: string): readonly Observation[] {
   const rows = troublesIn(detail).map(({ trouble, text }) => {
     const { says, cure } = TROUBLES[trouble];
-    return warn(`bridge: ${says} (${text})`, cure);
+    return warn(`bridge: ${says} (${text})`, `${cure}; ./signalbox bridge work names the tenants`);
   });
   return rows.length > 0 ? rows : [warn(`bridge: ${detail}`, 'look at the lines of bridge in the log')];
 }
