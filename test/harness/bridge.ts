@@ -99,7 +99,8 @@ export class BridgeRig {
     return node;
   }
 
-  async start(name: string): Promise<TestServer> {
+  /** @param own settings of this node alone */
+  async start(name: string, own: Readonly<Record<string, string>> = {}): Promise<TestServer> {
     const caught: App = {
       ...(tenants as App),
       start: async (host, given) => {
@@ -114,7 +115,7 @@ export class BridgeRig {
         return (bridge as App).start(host, given);
       },
     };
-    const settings = { ...this.settings, 'server.node_name': name };
+    const settings = { ...this.settings, 'server.node_name': name, ...own };
     const server = await openServer(settings, [conversations, media, caught, watched]);
     this.nodes.push(server);
     return server;

@@ -13,6 +13,7 @@ import { callerOf } from './tokens/call.ts';
 import { Credentials } from './tokens/credentials.ts';
 import { MemoryTokenStore, type TokenStore } from './tokens/token-store.ts';
 import { Tokens } from './tokens/tokens.ts';
+import { UnderwayMessages } from './trace/underway.ts';
 import { Troubles } from './troubles.ts';
 import { verbs } from './verbs.ts';
 import { Workers } from './workers.ts';
@@ -71,6 +72,7 @@ function portsOf(host: Host, given: Settings): Ports {
     queues: { inbound: queueOf('inbound'), outbound: queueOf('outbound'), desk: queueOf('desk') },
     counts: countsOf(host),
     troubles: new Troubles(host.clock),
+    underway: new UnderwayMessages(),
   };
 }
 

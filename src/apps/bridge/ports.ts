@@ -9,6 +9,7 @@ import type { Media } from '../media/public.ts';
 import type { Tenants } from '../tenants/public.ts';
 import type { Credentials } from './tokens/credentials.ts';
 import type { Settings } from './settings.ts';
+import type { UnderwayMessages } from './trace/underway.ts';
 import type { Troubles } from './troubles.ts';
 
 /** Names of queues as guide 002 has them; the third is what a queue between our two sides needs beside them. */
@@ -46,6 +47,7 @@ export interface Ports {
   readonly queues: { readonly [Name in keyof typeof QUEUES]: Queue };
   readonly counts: Counts;
   readonly troubles: Troubles;
+  readonly underway: UnderwayMessages;
 }
 
 /** Metrics. */

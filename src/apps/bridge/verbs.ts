@@ -1,10 +1,12 @@
 /** `./signalbox bridge trace`: where a message is. */
 import type { Shell, Verb } from '../verb.ts';
 import type { Settings } from './settings.ts';
-import type { TracedMessage } from './trace/trace.ts';
+import type { QueuedMessage } from './trace/in-queues.ts';
+import type { Step, TracedMessage } from './trace/trace.ts';
 
 interface Answer {
   readonly messages: readonly TracedMessage[];
+  readonly inQueues: readonly QueuedMessage[];
   readonly queues: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
@@ -31,10 +33,13 @@ async function trace(shell: Shell<Settings>): Promise<number> {
     shell.print(`the server answered ${status}: ${message ?? JSON.stringify(body)}`);
     return 1;
   }
-  const { messages, queues } = body as Answer;
+  const { messages, inQueues, queues } = body as Answer;
   for (const message of messages) printOne(shell, message);
-  if (messages.length > 0) return 0;
-  shell.print('no message of this tenant is known by that: it waits in a queue, or its webhook never came');
+  for (const message of inQueues) printQueued(shell, message);
+  if (messages.length + inQueues.length > 0) return 0;
+  shell.print(
+    'no message of this tenant is known by that: its webhook never came, or the node that took it has ended since',
+  );
   for (const [queue, { ready = 0, later = 0, dead = 0 }] of Object.entries(queues))
     shell.print(`  ${queue}: ${ready} wait, ${later} are tried again later, ${dead} dead letters`);
   return 1;
@@ -43,8 +48,20 @@ async function trace(shell: Shell<Settings>): Promise<number> {
 function printOne({ print }: Shell<Settings>, message: TracedMessage): void {
   const way = message.direction === 'in' ? 'from' : 'to';
   print(`message ${message.id}: ${message.kind} ${way} ${message.number}, ${message.status}`);
-  for (const { stage, at, node, afterMs } of message.steps)
-    print(`  ${stage.padEnd(14)} ${at}  +${afterMs} ms${node === '' ? '' : `  ${node}`}`);
+  printSteps(print, message.steps);
   if (message.sequence !== null) print(`  conversation.${message.conversation}, position ${message.sequence}`);
   print(`  ${message.says}`);
+}
+
+function printQueued({ print }: Shell<Settings>, { id, queue, state, steps, says }: QueuedMessage): void {
+  print(`message ${id} in ${queue}, ${state}`);
+  printSteps(print, steps);
+  print(`  ${says}`);
+}
+
+function printSteps(print: Shell<Settings>['print'], steps: readonly Step[]): void {
+  for (const { stage, at, node, afterMs, reason } of steps)
+    print(
+      `  ${stage.padEnd(14)} ${at}  +${afterMs} ms${node === '' ? '' : `  ${node}`}${reason === undefined ? '' : `  ${reason}`}`,
+    );
 }

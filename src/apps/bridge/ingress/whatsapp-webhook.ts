@@ -23,9 +23,11 @@ type Judged =
   | { readonly kind: 'good'; readonly tenant: string; readonly change: Change; readonly phoneNumberId: string }
   /** Of nobody here. */
   | { readonly kind: 'ignored' }
-  | { readonly kind: 'bad' };
+  /** Of a tenant that is served, and signed by somebody else. */
+  | { readonly kind: 'bad'; readonly tenant: string };
 
 export async function whatsappWebhook(ports: Ports, { body, header }: Webhook): Promise<RouteResponse> {
+  const received = ports.host.clock.now();
   if (!isJson(header('content-type')))
     return answered(ports, 'whatsapp', 'bad_type', 'expected Content-Type: application/json');
   const changes = changesOf(jsonOf(body));
@@ -34,10 +36,13 @@ export async function whatsappWebhook(ports: Ports, { body, header }: Webhook): 
   const judged = await judge(ports, changes, body, header(SIGNATURE));
   const good = judged.filter((one) => one.kind === 'good');
   if (good.length === 0 && judged.some(({ kind }) => kind === 'bad')) {
-    ports.host.log.warn('Invalid Meta signature', bodyFacts(body));
+    const tenant = [...new Set(judged.flatMap((one) => (one.kind === 'bad' ? [one.tenant] : [])))]
+      .slice(0, 5)
+      .join(' ');
+    ports.host.log.warn('Invalid Meta signature', { tenant, ...bodyFacts(body) });
     return answered(ports, 'whatsapp', 'bad_signature', 'Invalid Meta signature');
   }
-  const messages = good.flatMap((one) => messagesOf(ports, one));
+  const messages = good.flatMap((one) => messagesOf(ports, one, received));
   if (messages.length === 0) return answered(ports, 'whatsapp', 'ignored');
   if (messages.length > MAX_MESSAGES)
     return answered(ports, 'whatsapp', 'malformed', `expected at most ${MAX_MESSAGES} messages in a webhook`);
@@ -62,9 +67,9 @@ async function judge(
   return changes.map((change): Judged => {
     const { phoneNumberId } = change;
     const verdict = verdicts.get(phoneNumberId) ?? 'ignored';
-    if (verdict === 'ignored' || verdict === 'bad' || phoneNumberId === null)
-      return { kind: verdict === 'bad' ? 'bad' : 'ignored' };
-    return { kind: 'good', tenant: verdict.tenant, change, phoneNumberId };
+    if (verdict === 'ignored' || phoneNumberId === null) return { kind: 'ignored' };
+    const { tenant } = verdict;
+    return verdict.isGood ? { kind: 'good', tenant, change, phoneNumberId } : { kind: 'bad', tenant };
   });
 }
 
@@ -73,7 +78,7 @@ async function judgeNumber(
   phoneNumberId: string | null,
   body: Uint8Array,
   signature: string | undefined,
-): Promise<'ignored' | 'bad' | { readonly tenant: string }> {
+): Promise<'ignored' | { readonly tenant: string; readonly isGood: boolean }> {
   if (phoneNumberId === null) return 'ignored';
   const tenant = await tenants.byWhatsAppNumber(phoneNumberId);
   // A refusal would make Meta send it for days, and then end the webhook for everybody.
@@ -87,18 +92,19 @@ async function judgeNumber(
     return 'ignored';
   }
   const known = await credentials.of('whatsapp', tenant.id);
-  if (known !== null && isSigned(known.appSecret, body, signature)) return { tenant: tenant.id };
+  if (known !== null && isSigned(known.appSecret, body, signature)) return { tenant: tenant.id, isGood: true };
   // The secret may have been changed a moment ago.
   credentials.renew('whatsapp', tenant.id);
   troubles.note('meta_signature', tenant.id);
-  return 'bad';
+  return { tenant: tenant.id, isGood: false };
 }
 
 function messagesOf(
   { host }: Ports,
   { tenant, change, phoneNumberId }: Extract<Judged, { readonly kind: 'good' }>,
+  received: number,
 ): readonly NewMessage[] {
-  const receipt = { tenant, now: host.clock.now(), node: host.node };
+  const receipt = { tenant, received, now: host.clock.now(), node: host.node };
   const each = (kind: 'message' | 'status') => (event: Change['messages'][number]) =>
     whatsappMessage({ ...event, kind, phoneNumberId }, { ...receipt, claim: host.random.id() });
   return [

@@ -29,8 +29,8 @@ export interface NewMessage {
   readonly stages: readonly StageMark[];
 }
 
-/** A step of a message: where it was, when, and on which node. */
-export type StageMark = readonly [stage: string, at: number, node: string];
+/** A step of a message: where it was, when, on which node, and why when it went wrong. */
+export type StageMark = readonly [stage: string, at: number, node: string, reason?: string];
 
 export interface Mapped {
   readonly customer: CustomerRow;
@@ -142,7 +142,11 @@ async function insertMessage(
   { direction, kind, wamid, deskId, claim, raw, stages }: NewMessage,
   now: Date,
 ): Promise<MessageRow> {
-  const marks: readonly StageMark[] = [...stages, ['stored', now.getTime(), host.node]];
+  const marks: readonly StageMark[] = [
+    ...stages,
+    ['mapped', now.getTime(), host.node],
+    ['stored', host.clock.now(), host.node],
+  ];
   return tables
     .insertInto('messages')
     .values({
