@@ -94,6 +94,12 @@ describe('docker-compose.yml', () => {
     expect(lint(planted).join()).toContain('additional properties');
   });
 
+  test('W-40: every service has a limit of memory', () => {
+    const limits = Object.entries(compose.services).map(([name, { mem_limit: limit = 'none' }]) => `${name} ${limit}`);
+    expect(limits.filter((limit) => !/ \d+[mg]$/.test(limit))).toEqual([]);
+    expect(limits.length).toBeGreaterThan(4);
+  });
+
   test('every file, network, volume, secret and service that is named is there', () => {
     for (const [name, service] of Object.entries(compose.services)) {
       for (const volume of service.volumes ?? []) {

@@ -165,7 +165,7 @@ describe.skipIf(POSTGRESQL === null)('PostgreSQL', () => {
     expect(runs).toBeGreaterThanOrEqual(3);
   });
 
-  test('nodes that start at the same time apply a migration once', async () => {
+  test('W-34: nodes that start at the same time apply a migration once', async () => {
     const url = await server.database();
     const drivers = [1, 2, 3].map(() => driverOn(url));
     const sets = [

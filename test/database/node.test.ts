@@ -78,7 +78,7 @@ describe.skipIf(POSTGRESQL === null)('a node with PostgreSQL', () => {
     await eventually(async () => (await answer(server, '/api/notes')).status === 200, 'the tables to be made');
   });
 
-  test('without database.migrate a node waits for its tables, and takes them when they are there', async () => {
+  test('W-34: without database.migrate a node waits for its tables, and takes them when they are there', async () => {
     const url = await postgresql.database();
     const server = await startServer({ 'database.url': url }, [notesApp('notes')]);
     expect(await answer(server, '/health/ready')).toMatchObject({

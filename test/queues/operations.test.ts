@@ -87,7 +87,7 @@ test('W-39: metrics tell depth, outcomes, how long handlers take and how long me
   expect(text).toMatch(/signalbox_queue_waiting_seconds_count\{queue="letters"\} 3/);
 });
 
-test('W-02, W-03: a broker that is away is named by health, puts are refused, and topics go on', async () => {
+test('W-01, W-02, W-03: a broker that is away is named by health, puts are refused, and topics go on', async () => {
   const url = `amqp://guest:secret-of-the-broker@127.0.0.1:${await freePort()}`;
   const server = await startServer({ 'admin.token': ADMIN, 'queue.url': url }, [lettersApp(POISON)]);
   const away = { queues: 'rabbitmq', queue_state: 'starting' };
