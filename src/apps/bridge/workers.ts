@@ -7,7 +7,7 @@ import type { EgressPorts } from './egress/sending.ts';
 import { handleInbound } from './inbound/customer-messages.ts';
 import { Telling } from './inbound/telling.ts';
 import type { Host } from '../host-api.ts';
-import type { StageMark } from './mapping/mapping.ts';
+import type { StageMark } from './tables.ts';
 import { isFields } from './transforms/fields.ts';
 
 /** Room beside the calls of one message for the database and the conversation. */

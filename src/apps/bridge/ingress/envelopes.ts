@@ -5,7 +5,7 @@ import { customerKey } from '../ports.ts';
 import { digestOf } from '../trace/underway.ts';
 import { fieldsOf, optional, textOf, type Fields } from '../transforms/fields.ts';
 import type { RawEvent } from '../transforms/from-whatsapp.ts';
-import type { StageMark } from '../mapping/mapping.ts';
+import type { StageMark } from '../tables.ts';
 
 /** A message or a status of WhatsApp; `file`: a message whose text was told, and whose file is still to come. */
 export interface WhatsAppEnvelope extends RawEvent {

@@ -4,7 +4,7 @@
  */
 import type { Kysely } from 'kysely';
 import type { Ports } from '../ports.ts';
-import type { CustomerRow, MappingRow, MessageRow, Tables } from '../tables.ts';
+import type { CustomerRow, MappingRow, MessageRow, StageMark, Tables } from '../tables.ts';
 
 type Builder = Kysely<Tables>;
 type MappingPorts = Pick<Ports, 'host' | 'database' | 'settings'>;
@@ -28,9 +28,6 @@ export interface NewMessage {
   /** Steps that were before this one. */
   readonly stages: readonly StageMark[];
 }
-
-/** A step of a message: where it was, when, on which node, and why when it went wrong. */
-export type StageMark = readonly [stage: string, at: number, node: string, reason?: string];
 
 export interface Mapped {
   readonly customer: CustomerRow;

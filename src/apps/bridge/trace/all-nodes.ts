@@ -2,7 +2,7 @@
 import type { JsonValue } from '../../../protocol/frames.ts';
 import type { Host } from '../../host-api.ts';
 import { fieldsOf, isFields, listOf, numberOf, textOf } from '../transforms/fields.ts';
-import type { StageMark } from '../mapping/mapping.ts';
+import type { StageMark } from '../tables.ts';
 import type { Sought, Underway, UnderwayMessages } from './underway.ts';
 
 /** For other nodes to answer. */

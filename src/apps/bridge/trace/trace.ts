@@ -1,7 +1,7 @@
 /** "Where is my message": the way of a message from the webhook to the phone, by what somebody has of it. Numbers are masked. */
 import { maskedNumber, type Ports } from '../ports.ts';
 import type { MessageRow, Tables } from '../tables.ts';
-import type { StageMark } from '../mapping/mapping.ts';
+import type { StageMark } from '../tables.ts';
 import { explain } from './explain.ts';
 
 export interface Asked {

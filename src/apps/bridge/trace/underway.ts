@@ -4,7 +4,7 @@
  */
 import { dropOldest } from '../../../telemetry/drop-oldest.ts';
 import type { NewMessage, QueueMessage } from '../../../queue/queue.ts';
-import type { StageMark } from '../mapping/mapping.ts';
+import type { StageMark } from '../tables.ts';
 import { customerKey, hashOf } from '../ports.ts';
 
 /** Messages that a node remembers: less than 10 MB. */
