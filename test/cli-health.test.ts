@@ -91,7 +91,7 @@ describe('health', () => {
     expect([any.code, any.err]).toEqual([2, expect.stringContaining('expected --url: server.port is 0')]);
   });
 
-  test('of a node that admits nobody is 1, and --live is still 0', async () => {
+  test('W-01: of a node that admits nobody is 1, and --live is still 0', async () => {
     const server = await startServer();
     server.running.node.parts.mode.send({ type: 'REFUSE' });
     const ready = await ask('--url', server.url);

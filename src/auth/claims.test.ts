@@ -109,6 +109,16 @@ describe('the tenant', () => {
     expect(read({ tenant: 'acme' })).toMatchObject({ tenant: 'acme' });
   });
 
+  test('W-26: is named by tenant or tenant_id, and two that differ are none', () => {
+    expect(read({ tenant_id: 'acme' })).toMatchObject({ tenant: 'acme' });
+    expect(read({ tenant_id: 'acme', tenant: 'acme' })).toMatchObject({ tenant: 'acme' });
+    expect(read({ tenant_id: 'acme', tenant: 'globex' })).toEqual(refused('tenant'));
+    for (const wrong of ['a/b', 5, null, ['acme']]) {
+      expect(read({ tenant_id: wrong })).toEqual(refused('tenant'));
+      expect(read({ tenant_id: wrong, tenant: 'acme' })).toEqual(refused('tenant'));
+    }
+  });
+
   test.each([['a/b'], ['a.b'], ['@a'], ['*'], [' '], ['x'.repeat(65)], [5], [null], [['acme']]])(
     'is not %j',
     (tenant) => {

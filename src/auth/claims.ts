@@ -31,10 +31,12 @@ export function readClaims(claims: Claims, rules: ClaimRules, now: number): Prin
     return invalid('sub or user_id: expected no NUL and no halves of characters');
   const problem = timeProblem(claims, rules, now) ?? partyProblem(claims, rules);
   if (problem !== null) return problem;
-  const { roles = [], tenant = '', jti, iat, exp } = claims;
+  const { roles = [], tenant_id: other, tenant = other ?? '', jti, iat, exp } = claims;
   if (!isStrings(roles) || roles.length > MAX_ROLES) return invalid(`roles: expected at most ${MAX_ROLES} strings`);
   if (typeof tenant !== 'string' || !isTenant(tenant))
     return invalid('tenant: expected 1 to 64 characters [A-Za-z0-9_:-]');
+  if (other !== undefined && other !== tenant)
+    return invalid('tenant and tenant_id: expected one tenant, got two that differ');
   if (jti !== undefined && (typeof jti !== 'string' || jti.length > MAX_TOKEN_ID)) {
     return invalid(`jti: expected at most ${MAX_TOKEN_ID} characters`);
   }

@@ -45,6 +45,8 @@ export class BridgeRig {
   readonly settings: Readonly<Record<string, string>>;
   /** Of the tables of tenants. */
   tenantTables: Database | null = null;
+  /** What the bridge writes into the log, on all nodes. */
+  readonly lines: { readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
   private host: Host | null = null;
 
   private constructor(
@@ -99,7 +101,8 @@ export class BridgeRig {
     return node;
   }
 
-  async start(name: string): Promise<TestServer> {
+  /** @param own settings of this node alone */
+  async start(name: string, own: Readonly<Record<string, string>> = {}): Promise<TestServer> {
     const caught: App = {
       ...(tenants as App),
       start: async (host, given) => {
@@ -111,10 +114,25 @@ export class BridgeRig {
       ...(bridge as App),
       start: async (host, given) => {
         this.host = host;
-        return (bridge as App).start(host, given);
+        const line =
+          (write: Host['log']['info']): Host['log']['info'] =>
+          (message, fields = {}) => {
+            this.lines.push({ message, fields });
+            write(message, fields);
+          };
+        const { log } = host;
+        const heard = {
+          isEnabled: log.isEnabled.bind(log),
+          trace: line(log.trace.bind(log)),
+          debug: line(log.debug.bind(log)),
+          info: line(log.info.bind(log)),
+          warn: line(log.warn.bind(log)),
+          error: line(log.error.bind(log)),
+        };
+        return (bridge as App).start({ ...host, log: heard }, given);
       },
     };
-    const settings = { ...this.settings, 'server.node_name': name };
+    const settings = { ...this.settings, 'server.node_name': name, ...own };
     const server = await openServer(settings, [conversations, media, caught, watched]);
     this.nodes.push(server);
     return server;

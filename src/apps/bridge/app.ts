@@ -13,6 +13,7 @@ import { callerOf } from './tokens/call.ts';
 import { Credentials } from './tokens/credentials.ts';
 import { MemoryTokenStore, type TokenStore } from './tokens/token-store.ts';
 import { Tokens } from './tokens/tokens.ts';
+import { UnderwayMessages } from './trace/underway.ts';
 import { Troubles } from './troubles.ts';
 import { WorkTimes } from './work-times.ts';
 import { verbs } from './verbs.ts';
@@ -73,6 +74,7 @@ function portsOf(host: Host, given: Settings): Ports {
     counts: countsOf(host),
     troubles: new Troubles(host.clock),
     workTimes: new WorkTimes(),
+    underway: new UnderwayMessages(),
   };
 }
 

@@ -1,6 +1,4 @@
 /** What the operations of the bridge work with, so that they run in tests without a server. */
-import { createHash } from 'node:crypto';
-import { joinParts } from '../../protocol/parts.ts';
 import type { Database } from '../../database/database.ts';
 import type { Queue } from '../../queue/queue.ts';
 import type { Conversations } from '../conversations/public.ts';
@@ -9,6 +7,7 @@ import type { Media } from '../media/public.ts';
 import type { Tenants } from '../tenants/public.ts';
 import type { Credentials } from './tokens/credentials.ts';
 import type { Settings } from './settings.ts';
+import type { UnderwayMessages } from './trace/underway.ts';
 import type { Troubles } from './troubles.ts';
 import type { WorkTimes } from './work-times.ts';
 
@@ -48,6 +47,7 @@ export interface Ports {
   readonly counts: Counts;
   readonly troubles: Troubles;
   readonly workTimes: WorkTimes;
+  readonly underway: UnderwayMessages;
 }
 
 /** Metrics. */
@@ -61,18 +61,6 @@ export interface Counts {
   readonly media: Counter;
   readonly tokens: Counter;
   readonly workSeconds: Observations;
-}
-
-/** How messages of one customer are kept in order: a hash, because keys of queues are shown and logged. */
-export function customerKey(tenant: string, number: string): string {
-  return hashOf('customer', tenant, number).slice(0, 32);
-}
-
-/** In hex. */
-export function hashOf(...parts: readonly string[]): string {
-  return createHash('sha256')
-    .update(joinParts(...parts))
-    .digest('hex');
 }
 
 /** The user that a customer is in conversations. */

@@ -10,7 +10,8 @@ import { whatsappWebhook } from './ingress/whatsapp-webhook.ts';
 import { findState } from './mapping/lookup.ts';
 import type { Ports } from './ports.ts';
 import { TokenError, type Tokens } from './tokens/tokens.ts';
-import { givenUp } from './trace/given-up.ts';
+import { allNodes } from './trace/all-nodes.ts';
+import { queuedMessages } from './trace/in-queues.ts';
 import { traceMessages } from './trace/trace.ts';
 import { digitsOf } from './transforms/fields.ts';
 
@@ -22,6 +23,7 @@ const MAX_TRACED = 100;
 const SHOWN = 4;
 
 export function routes(host: Host, ports: Ports, tokens: Tokens): readonly AppRoute[] {
+  const nodes = allNodes(host, ports.underway);
   const { settings } = ports;
   const webhook = { access: 'public', body: 'bytes', cost: 0, crossOrigin: false } as const;
   const bounds = { maxBody: settings.max_body_bytes, deadlineMs: settings.answer_ms + SPARE_MS };
@@ -140,12 +142,17 @@ export function routes(host: Host, ports: Ports, tokens: Tokens): readonly AppRo
         if (typeof tenant !== 'string') return tenant;
         const { wamid, genesysId, id, number, limit = 10 } = request.query;
         const digits = number === undefined ? undefined : digitsOf(number);
-        const messages = await traceMessages(ports, tenant, { wamid, genesysId, id, number: digits, limit });
+        const found = await traceMessages(ports, tenant, { wamid, genesysId, id, number: digits, limit });
+        const { messages, ids } = found;
+        const sideId = wamid ?? genesysId;
+        const by = digits !== undefined ? { number: digits } : sideId === undefined ? null : { id: sideId };
+        // What has a row by the id that was asked for is no other message in a queue.
+        const isFound = sideId !== undefined && messages.length > 0;
+        const inQueues = by === null || isFound ? [] : await queuedMessages(ports, nodes, tenant, by, ids, limit);
         const { inbound, outbound, desk } = ports.queues;
         const [waiting, going, forDesk] = await Promise.all([inbound, outbound, desk].map((queue) => queue.depth()));
         const queues = { [inbound.name]: waiting, [outbound.name]: going, [desk.name]: forDesk };
-        const dead = await givenUp(ports, tenant, wamid ?? genesysId);
-        return { headers: { 'cache-control': 'no-store' }, body: { messages, queues, dead } };
+        return { headers: { 'cache-control': 'no-store' }, body: { messages, inQueues, queues } };
       },
     }),
   ];

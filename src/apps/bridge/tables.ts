@@ -4,6 +4,9 @@ import type { Generated, Selectable } from 'kysely';
 /** `sending`: a call is under way, or was when its node ended. `unknown`: it was sent, and nobody heard the answer. */
 export type MessageStatus = 'pending' | 'sending' | 'unknown' | 'sent' | 'failed' | 'delivered' | 'read';
 
+/** A step of a message: where it was, when, on which node, and why when it went wrong. */
+export type StageMark = readonly [stage: string, at: number, node: string, reason?: string];
+
 interface CustomerTable {
   readonly tenant: string;
   readonly id: string;

@@ -1,15 +1,15 @@
 /** `./signalbox bridge trace`: where a message is. */
 import type { Shell, Verb } from '../verb.ts';
 import type { Settings } from './settings.ts';
-import type { GivenUp } from './trace/given-up.ts';
-import type { TracedMessage } from './trace/trace.ts';
+import type { QueuedMessage } from './trace/in-queues.ts';
+import type { Step, TracedMessage } from './trace/trace.ts';
 import type { NamedTrouble } from './troubles.ts';
 import type { TenantWork } from './work-times.ts';
 
 interface Answer {
   readonly messages: readonly TracedMessage[];
+  readonly inQueues: readonly QueuedMessage[];
   readonly queues: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  readonly dead: readonly GivenUp[];
 }
 
 export const verbs: readonly Verb<Settings>[] = [
@@ -69,14 +69,13 @@ async function trace(shell: Shell<Settings>): Promise<number> {
   const query = new URLSearchParams({ [name]: what, ...(tenant !== undefined && { tenant }) });
   const { status, body } = await shell.request('GET', `/apps/bridge/trace?${query.toString()}`);
   if (status !== 200) return refused(shell, status, body);
-  const { messages, queues, dead } = body as Answer;
+  const { messages, inQueues, queues } = body as Answer;
   for (const message of messages) printOne(shell, message);
-  for (const { queue, id, reason, attempts, at } of dead) {
-    shell.print(`given up at ${at} after ${attempts} attempts: ${reason}`);
-    shell.print(`  ./signalbox queues replay ${queue} --ids ${id} tries it again`);
-  }
-  if (messages.length > 0 || dead.length > 0) return 0;
-  shell.print('no message of this tenant is known by that: it waits in a queue, or its webhook never came');
+  for (const message of inQueues) printQueued(shell, message);
+  if (messages.length + inQueues.length > 0) return 0;
+  shell.print(
+    'no message of this tenant is known by that: its webhook never came, or the node that took it has ended since',
+  );
   for (const [queue, { ready = 0, later = 0, dead = 0 }] of Object.entries(queues))
     shell.print(`  ${queue}: ${ready} wait, ${later} are tried again later, ${dead} dead letters`);
   return 1;
@@ -85,8 +84,20 @@ async function trace(shell: Shell<Settings>): Promise<number> {
 function printOne({ print }: Shell<Settings>, message: TracedMessage): void {
   const way = message.direction === 'in' ? 'from' : 'to';
   print(`message ${message.id}: ${message.kind} ${way} ${message.number}, ${message.status}`);
-  for (const { stage, at, node, afterMs } of message.steps)
-    print(`  ${stage.padEnd(14)} ${at}  +${afterMs} ms${node === '' ? '' : `  ${node}`}`);
+  printSteps(print, message.steps);
   if (message.sequence !== null) print(`  conversation.${message.conversation}, position ${message.sequence}`);
   print(`  ${message.says}`);
+}
+
+function printQueued({ print }: Shell<Settings>, { id, queue, state, steps, says }: QueuedMessage): void {
+  print(`message ${id} in ${queue}, ${state}`);
+  printSteps(print, steps);
+  print(`  ${says}`);
+}
+
+function printSteps(print: Shell<Settings>['print'], steps: readonly Step[]): void {
+  for (const { stage, at, node, afterMs, reason } of steps)
+    print(
+      `  ${stage.padEnd(14)} ${at}  +${afterMs} ms${node === '' ? '' : `  ${node}`}${reason === undefined ? '' : `  ${reason}`}`,
+    );
 }

@@ -6,6 +6,9 @@ import { handleOutbound } from './egress/agent-messages.ts';
 import type { EgressPorts } from './egress/sending.ts';
 import { handleInbound } from './inbound/customer-messages.ts';
 import { Telling } from './inbound/telling.ts';
+import type { Host } from '../host-api.ts';
+import type { StageMark } from './tables.ts';
+import { isFields } from './transforms/fields.ts';
 
 /** Room beside the calls of one message for the database and the conversation. */
 const SPARE_MS = 30_000;
@@ -50,19 +53,45 @@ export class Workers {
   private consume(queue: Queue, deadlineMs: number, handle: Handle): Consumer {
     const { at_once: prefetch, attempts, retry_ms: retryMs, max_retry_ms: maxRetryMs } = this.ports.settings;
     return queue.consume({ prefetch, attempts, retryMs, maxRetryMs, deadlineMs }, (message, signal) =>
-      this.watched(handle, message, signal),
+      this.watched(queue.name, handle, message, signal),
     );
   }
 
-  private async watched(handle: Handle, message: QueueMessage, signal: AbortSignal): Promise<Outcome> {
-    const { host, counts, workTimes } = this.ports;
+  private async watched(queue: string, handle: Handle, message: QueueMessage, signal: AbortSignal): Promise<Outcome> {
+    const { host, counts, workTimes, underway } = this.ports;
     const began = host.clock.elapsed();
     try {
-      return await handle(message, signal);
+      const outcome = await handle(message, signal);
+      if (outcome === undefined) underway.done(message);
+      else underway.step(queue, message, attemptOf(message, host, outcome));
+      return outcome;
+    } catch (error) {
+      underway.step(queue, message, attemptOf(message, host, error));
+      throw error;
     } finally {
       const seconds = (host.clock.elapsed() - began) / 1_000;
       counts.workSeconds.observe(seconds);
       workTimes.observe(message.tenant, seconds);
     }
   }
+}
+
+/** An attempt that was not the last word: the reason is that of our own errors, which quote no message. */
+function attemptOf({ attempt }: QueueMessage, host: Pick<Host, 'clock' | 'node'>, outcome: unknown): StageMark {
+  const because =
+    outcome instanceof Error
+      ? reasonOf(outcome)
+      : isFields(outcome) && typeof outcome['dead'] === 'string'
+        ? outcome['dead']
+        : 'it waits for its turn';
+  return [`attempt-${attempt}`, host.clock.now(), host.node, because];
+}
+
+/** Errors of the database may quote a value: their code is enough. */
+function reasonOf(error: Error & { readonly code?: unknown }): string {
+  return typeof error.code === 'string'
+    ? `${error.name} ${error.code}`
+    : error.name === 'Error'
+      ? error.message
+      : error.name;
 }

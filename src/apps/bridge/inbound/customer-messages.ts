@@ -9,7 +9,8 @@ import { claimOf, readWhatsApp, stagesOf, type WhatsAppEnvelope } from '../ingre
 import { mapMessage, type Mapped } from '../mapping/mapping.ts';
 import { advance, mark } from '../mapping/message-rows.ts';
 import { fetchFile, type FetchedFile, type FilePorts } from '../media/fetching.ts';
-import { customerKey, customerUser, type Ports } from '../ports.ts';
+import { customerKey } from '../hashes.ts';
+import { customerUser, type Ports } from '../ports.ts';
 import { customerMessage } from '../transforms/from-whatsapp.ts';
 import type { CustomerMessage } from '../transforms/message.ts';
 import { conversationBodies } from '../transforms/to-conversation.ts';

@@ -1,10 +1,11 @@
 /** What stands in the queues: what came, as it came, and enough beside it to find it again. */
 import type { JsonValue } from '../../../protocol/frames.ts';
 import type { NewMessage, QueueMessage } from '../../../queue/queue.ts';
-import { customerKey, hashOf } from '../ports.ts';
+import { customerKey } from '../hashes.ts';
+import { digestOf } from '../trace/underway.ts';
 import { fieldsOf, optional, textOf, type Fields } from '../transforms/fields.ts';
 import type { RawEvent } from '../transforms/from-whatsapp.ts';
-import type { StageMark } from '../mapping/mapping.ts';
+import type { StageMark } from '../tables.ts';
 
 /** A message or a status of WhatsApp; `file`: a message whose text was told, and whose file is still to come. */
 export interface WhatsAppEnvelope extends RawEvent {
@@ -13,12 +14,15 @@ export interface WhatsAppEnvelope extends RawEvent {
 }
 
 const RECEIVED = 'received-at';
+const VERIFIED = 'verified-at';
 const BY = 'received-by';
 /** Another one for each time that something is put into a queue: a replay keeps it, a repetition has its own. */
 const CLAIM = 'claim';
 
 interface Receipt {
   readonly tenant: string;
+  /** When its webhook came, and when its signature was found good. */
+  readonly received: number;
   readonly now: number;
   readonly node: string;
   readonly claim: string;
@@ -27,7 +31,7 @@ interface Receipt {
 export function whatsappMessage(envelope: WhatsAppEnvelope, receipt: Receipt): NewMessage {
   const { kind, phoneNumberId, id, customer, name, raw } = envelope;
   return {
-    id: `${kind[0]}-${hashOf(receipt.tenant, id).slice(0, 20)}-${receipt.claim}`,
+    id: `${kind[0]}-${digestOf(receipt.tenant, id)}-${receipt.claim}`,
     key: customerKey(receipt.tenant, customer),
     tenant: receipt.tenant,
     body: { kind, phoneNumberId, id, customer, ...optional('name', name), raw },
@@ -49,7 +53,7 @@ export function readWhatsApp({ body }: QueueMessage): WhatsAppEnvelope {
 /** @param customer digits */
 export function deskMessage(id: string, customer: string, raw: Fields, receipt: Receipt): NewMessage {
   return {
-    id: `g-${hashOf(receipt.tenant, id).slice(0, 20)}-${receipt.claim}`,
+    id: `g-${digestOf(receipt.tenant, id)}-${receipt.claim}`,
     key: customerKey(receipt.tenant, customer),
     tenant: receipt.tenant,
     body: raw,
@@ -64,16 +68,24 @@ export function claimOf({ headers, id }: Pick<QueueMessage, 'headers' | 'id'>): 
 /** Steps before the one that handles it: when its webhook came, and when the queue had it. */
 export function stagesOf({ headers, queuedAt }: QueueMessage, node: string, now: number): readonly StageMark[] {
   const by = headers[BY] ?? '';
-  const at = Number(headers[RECEIVED] ?? queuedAt);
+  return [...webhookStages(headers, queuedAt), ['queued', queuedAt, by], ['taken', now, node]];
+}
+
+/** Steps of a webhook, of what it was put into the queue with. */
+export function webhookStages(headers: Readonly<Record<string, string>>, otherwise: number): readonly StageMark[] {
+  const by = headers[BY] ?? '';
+  const timeOf = (name: string): number => {
+    const at = Number(headers[name] ?? otherwise);
+    return Number.isFinite(at) ? at : otherwise;
+  };
   return [
-    ['received', Number.isFinite(at) ? at : queuedAt, by],
-    ['queued', queuedAt, by],
-    ['taken', now, node],
+    ['received', timeOf(RECEIVED), by],
+    ['verified', timeOf(VERIFIED), by],
   ];
 }
 
-function headersOf({ now, node, claim }: Receipt): Readonly<Record<string, string>> {
-  return { [RECEIVED]: String(now), [BY]: node, [CLAIM]: claim };
+function headersOf({ received, now, node, claim }: Receipt): Readonly<Record<string, string>> {
+  return { [RECEIVED]: String(received), [VERIFIED]: String(now), [BY]: node, [CLAIM]: claim };
 }
 
 export function jsonOf(bytes: Uint8Array): JsonValue | undefined {

@@ -11,6 +11,7 @@ import { SIGNATURE, type Webhook } from './whatsapp-webhook.ts';
 
 export async function genesysWebhook(ports: Ports, { body, header }: Webhook): Promise<RouteResponse> {
   const { host, tenants, credentials, queues } = ports;
+  const received = host.clock.now();
   if (!isJson(header('content-type')))
     return answered(ports, 'genesys', 'bad_type', 'expected Content-Type: application/json');
   const raw = jsonOf(body);
@@ -37,6 +38,7 @@ export async function genesysWebhook(ports: Ports, { body, header }: Webhook): P
   if (news === null || news.kind === 'other') return answered(ports, 'genesys', 'ignored');
   const message = deskMessage(news.id, news.to, raw, {
     tenant: tenant.id,
+    received,
     now,
     node: host.node,
     claim: host.random.id(),

@@ -20,7 +20,7 @@ export async function inTime(
     const answer = await Promise.race([working, late]);
     if (answer !== null) return answer;
     troubles.note('queue_away', '');
-    host.log.warn('A webhook was not taken in time', { side, answer_ms: settings.answer_ms });
+    host.log.warn('A webhook was not taken in time', { side, tenant: '', answer_ms: settings.answer_ms });
     return answered(ports, side, 'queue_away', 'the webhook was not taken in time');
   } finally {
     timer.cancel();

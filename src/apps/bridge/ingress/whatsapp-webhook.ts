@@ -23,9 +23,11 @@ type Judged =
   | { readonly kind: 'good'; readonly tenant: string; readonly change: Change; readonly phoneNumberId: string }
   /** Of nobody here. */
   | { readonly kind: 'ignored' }
+  /** Of a tenant that is served, and signed by somebody else. */
   | { readonly kind: 'bad'; readonly tenant: string };
 
 export async function whatsappWebhook(ports: Ports, { body, header }: Webhook): Promise<RouteResponse> {
+  const received = ports.host.clock.now();
   if (!isJson(header('content-type')))
     return answered(ports, 'whatsapp', 'bad_type', 'expected Content-Type: application/json');
   const changes = changesOf(jsonOf(body));
@@ -39,7 +41,7 @@ export async function whatsappWebhook(ports: Ports, { body, header }: Webhook): 
     for (const tenant of tenants) ports.host.log.warn('Invalid Meta signature', { ...bodyFacts(body), tenant });
     return answered(ports, 'whatsapp', 'bad_signature', 'Invalid Meta signature');
   }
-  const messages = good.flatMap((one) => messagesOf(ports, one));
+  const messages = good.flatMap((one) => messagesOf(ports, one, received));
   if (messages.length === 0) return answered(ports, 'whatsapp', 'ignored');
   if (messages.length > MAX_MESSAGES)
     return answered(ports, 'whatsapp', 'malformed', `expected at most ${MAX_MESSAGES} messages in a webhook`);
@@ -99,8 +101,9 @@ async function judgeNumber(
 function messagesOf(
   { host }: Ports,
   { tenant, change, phoneNumberId }: Extract<Judged, { readonly kind: 'good' }>,
+  received: number,
 ): readonly NewMessage[] {
-  const receipt = { tenant, now: host.clock.now(), node: host.node };
+  const receipt = { tenant, received, now: host.clock.now(), node: host.node };
   const each = (kind: 'message' | 'status') => (event: Change['messages'][number]) =>
     whatsappMessage({ ...event, kind, phoneNumberId }, { ...receipt, claim: host.random.id() });
   return [

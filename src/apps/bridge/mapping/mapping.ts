@@ -4,7 +4,7 @@
  */
 import type { Kysely } from 'kysely';
 import type { Ports } from '../ports.ts';
-import type { CustomerRow, MappingRow, MessageRow, Tables } from '../tables.ts';
+import type { CustomerRow, MappingRow, MessageRow, StageMark, Tables } from '../tables.ts';
 
 type Builder = Kysely<Tables>;
 type MappingPorts = Pick<Ports, 'host' | 'database' | 'settings'>;
@@ -28,9 +28,6 @@ export interface NewMessage {
   /** Steps that were before this one. */
   readonly stages: readonly StageMark[];
 }
-
-/** A step of a message: where it was, when, and on which node. */
-export type StageMark = readonly [stage: string, at: number, node: string];
 
 export interface Mapped {
   readonly customer: CustomerRow;
@@ -142,7 +139,11 @@ async function insertMessage(
   { direction, kind, wamid, deskId, claim, raw, stages }: NewMessage,
   now: Date,
 ): Promise<MessageRow> {
-  const marks: readonly StageMark[] = [...stages, ['stored', now.getTime(), host.node]];
+  const marks: readonly StageMark[] = [
+    ...stages,
+    ['mapped', now.getTime(), host.node],
+    ['stored', host.clock.now(), host.node],
+  ];
   return tables
     .insertInto('messages')
     .values({

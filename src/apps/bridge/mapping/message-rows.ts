@@ -60,7 +60,7 @@ export async function mark(
   await database
     .tables<Tables>()
     .updateTable('messages')
-    .set({ ...change, changed_at: new Date(host.clock.now()), stages: grown(ports, stage) })
+    .set({ ...change, changed_at: new Date(host.clock.now()), stages: grown(ports, stage, change.reason) })
     .where('tenant', '=', tenant)
     .where('id', '=', id)
     .execute();
@@ -81,7 +81,13 @@ export async function advance(
   const row = await database
     .tables<Tables>()
     .updateTable('messages')
-    .set({ ...change, status, rank, changed_at: new Date(host.clock.now()), stages: grown(ports, status) })
+    .set({
+      ...change,
+      status,
+      rank,
+      changed_at: new Date(host.clock.now()),
+      stages: grown(ports, status, change.reason),
+    })
     .where('tenant', '=', tenant)
     .where('id', '=', id)
     // A message may go back and forth below the first rank until a status is told.
@@ -104,8 +110,18 @@ export async function reopen(ports: RowPorts, { tenant, id }: RowKey): Promise<v
     .execute();
 }
 
-function grown({ database, host }: RowPorts, stage: string): RawBuilder<readonly string[]> {
-  const entry = JSON.stringify([stage, host.clock.now(), host.node]);
+/** @param reason of what went wrong: it stays with the step when the row has another one */
+function grown(
+  { database, host }: RowPorts,
+  stage: string,
+  reason: string | null = null,
+): RawBuilder<readonly string[]> {
+  const entry = JSON.stringify([
+    stage,
+    host.clock.now(),
+    host.node,
+    ...(reason === null ? [] : [reason.slice(0, 200)]),
+  ]);
   return database.sql<readonly string[]>`case when cardinality(stages) < ${MAX_STAGES}::int4
     then array_append(stages, ${entry}::text) else stages end`;
 }

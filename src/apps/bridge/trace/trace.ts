@@ -1,6 +1,7 @@
 /** "Where is my message": the way of a message from the webhook to the phone, by what somebody has of it. Numbers are masked. */
 import { maskedNumber, type Ports } from '../ports.ts';
 import type { MessageRow, Tables } from '../tables.ts';
+import type { StageMark } from '../tables.ts';
 import { explain } from './explain.ts';
 
 export interface Asked {
@@ -15,13 +16,15 @@ export interface Asked {
   readonly limit: number;
 }
 
-interface Step {
+export interface Step {
   readonly stage: string;
   /** ISO 8601. */
   readonly at: string;
   readonly node: string;
   /** Milliseconds since the step before. */
   readonly afterMs: number;
+  /** Why it went wrong. */
+  readonly reason?: string;
 }
 
 export interface TracedMessage {
@@ -46,11 +49,12 @@ export interface TracedMessage {
   readonly says: string;
 }
 
+/** @returns with the ids of both sides, which stay inside: a `wamid` holds the number */
 export async function traceMessages(
   { database }: Pick<Ports, 'database'>,
   tenant: string,
   { wamid, genesysId, id, number, limit }: Asked,
-): Promise<readonly TracedMessage[]> {
+): Promise<{ readonly messages: readonly TracedMessage[]; readonly ids: readonly string[] }> {
   let query = database
     .tables<Tables>()
     .selectFrom('messages')
@@ -69,7 +73,8 @@ export async function traceMessages(
   if (id !== undefined) query = query.where('messages.id', '=', id);
   if (number !== undefined) query = query.where('customers.number', '=', number);
   const rows = await query.orderBy('messages.created_at', 'desc').limit(limit).execute();
-  return rows.map((row) => ({
+  const ids = rows.flatMap(({ wamid: ofPhone, desk_id: ofDesk }) => [ofPhone, ofDesk].filter((one) => one !== null));
+  const messages = rows.map((row) => ({
     id: row.id,
     direction: row.direction,
     kind: row.kind,
@@ -83,17 +88,17 @@ export async function traceMessages(
     conversation: row.mapping,
     genesysConversation: row.desk_conversation,
     sequence: row.sequence,
-    steps: stepsOf(row.stages),
+    steps: stepsOf(row.stages.map((text) => JSON.parse(text) as StageMark)),
     says: explain(row),
   }));
+  return { messages, ids };
 }
 
-function stepsOf(stages: readonly string[]): readonly Step[] {
+export function stepsOf(marks: readonly StageMark[]): readonly Step[] {
   let before: number | null = null;
-  return stages.map((text) => {
-    const [stage, at, node] = JSON.parse(text) as [string, number, string];
+  return marks.map(([stage, at, node, reason]) => {
     const afterMs: number = before === null ? 0 : at - before;
     before = at;
-    return { stage, at: new Date(at).toISOString(), node, afterMs };
+    return { stage, at: new Date(at).toISOString(), node, afterMs, ...(reason !== undefined && { reason }) };
   });
 }
