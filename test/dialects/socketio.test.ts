@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Admin, ADMIN_TOKEN } from '../harness/admin.ts';
 import { connect } from '../harness/client.ts';
 import { eventually, within } from '../harness/deadline.ts';
+import { startRedis } from '../harness/redis-server.ts';
 import { startServer } from '../harness/server.ts';
 import { connectSocketIo, socketIo, type SocketIoClient, type SocketIoOptions } from '../harness/socket-io.ts';
 import { tokenOf } from '../harness/tokens.ts';
@@ -97,6 +98,36 @@ describe('who is let in', () => {
     client.socket.io.socket('/', { auth: { token: await tokenOf('ada') } }).connect();
     await eventually(() => server.connections === 1, 'the connection to the namespace');
   });
+
+  test.each(['at first', 'when it comes back'])(
+    '%s: a client that is given topics is let in when it follows them, and hears what is published from then on',
+    async (when) => {
+      const redis = await startRedis();
+      const server = await startServer({ ...ON, 'redis.url': redis.url });
+      const publisher = await connect(server.port, { user: 'bob' });
+      const given = await tokenOf('ada', { claims: { subscribe: ['chat.given', 'news.given'] } });
+      const auth = { token: when === 'at first' ? given : await tokenOf('ada') };
+      const client = socketIo(server.port, { ...WEBSOCKET, auth });
+      if (when === 'when it comes back') {
+        await client.next('connect');
+        await client.ask('subscribe', 'chat.own');
+        await client.cutOff();
+        await eventually(() => server.connections === 1, 'the client to be gone');
+        auth.token = given;
+        client.heard.length = 0;
+      }
+      redis.pause();
+      if (when === 'when it comes back') client.socket.connect();
+      await eventually(() => server.connections === 2, 'the client to be admitted');
+      // Packets that its admission has sent are with it before this answer.
+      await fetch(`${server.url}/info`);
+      expect(client.heard).toEqual([]);
+      redis.resume();
+      await client.next('connect');
+      await publisher.publish('news.given', 'at once');
+      expect(await client.messages(1)).toMatchObject([{ topic: 'news.given', payload: 'at once' }]);
+    },
+  );
 
   test('one user has no more connections than allowed, whatever they come over', async () => {
     const server = await startServer({ ...ON, 'websocket.max_connections_per_user': '2' });

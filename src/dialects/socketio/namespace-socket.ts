@@ -5,21 +5,18 @@ import type { Principal } from '../../auth/principal.ts';
 import { CLOSE_CODES, type CloseReason } from '../../protocol/close-codes.ts';
 import { rejected, type Payload, type RejectedFrame } from '../../protocol/codec.ts';
 import { quote, refusal, type Refusal } from '../../protocol/errors.ts';
-import type { SubscribeEntry, SubscribeFrame } from '../../protocol/frames.ts';
 import type { Position } from '../../protocol/position.ts';
 import { looksLikePattern } from '../../protocol/topic.ts';
-import { subscribing } from '../../node/welcome.ts';
 import type { EventTable, Excepted, Newcomer, ServerEvent } from '../../node/event-table.ts';
 import type { Accepted } from '../../node/admission.ts';
 import { outcomeOf, readAnswer, withMember, type Answer } from './answers.ts';
 import type { EngineSession } from './engine-session.ts';
 import { isPublication, prefixOf, type EventPackets } from './event-packets.ts';
+import { firstFrames, RECOVERY, type Recovery } from './first-frames.ts';
 import { eventOf } from './own-events.ts';
 import { Places } from './places.ts';
 import { answeredEvent, Requests, type Emitted } from './requests.ts';
 
-/** The frame that goes on where the client was; no client chooses an id of its characters. */
-const RECOVERY = '\u0000recovery';
 /** From here on a close code tells the client to come back. */
 const TEMPORARY = 4_100;
 /** A new token is needed first, which a client that comes back by itself may not have. */
@@ -30,12 +27,6 @@ const encoder = new TextEncoder();
 /** An event of a client. */
 export interface Event extends Emitted {
   readonly name: string;
-}
-
-/** What a client hands back of an earlier connection. */
-export interface Recovery {
-  readonly pid: string;
-  readonly entries: readonly SubscribeEntry[];
 }
 
 export interface NamespaceSetup {
@@ -62,11 +53,16 @@ export class NamespaceSocket implements Transport {
   /** Whom it is open for; its greeting comes before there is a connection. */
   private principal: Principal | null = null;
   private recovery: Recovery | null = null;
+  /** Frames whose answers it is let in behind: what is published from its `connect` on reaches it. */
+  private readonly awaited = new Set<string>();
+  /** Under this name it is let in. */
+  private pid: string | null;
   /** What it is told when it is let in. */
   private greeting: string | null = null;
 
   constructor(setup: NamespaceSetup) {
     this.setup = setup;
+    this.pid = setup.pid;
     this.prefix = prefixOf(setup.table.namespace);
     this.places = setup.pid === null ? null : new Places(setup.mostPlaces);
   }
@@ -75,14 +71,11 @@ export class NamespaceSocket implements Transport {
   open(admission: Accepted, recovery: Recovery | null): void {
     this.recovery = recovery;
     this.principal = admission.principal;
-    const connection = admission.open(this, recovery === null ? undefined : null);
+    const frames = firstFrames(recovery, admission.subscribe);
+    for (const { id } of frames) this.awaited.add(id);
+    const connection = admission.open(this, null);
     this.connection = connection;
-    if (recovery === null) return;
-    const frame: SubscribeFrame = { type: 'Subscribe', id: RECOVERY, trace: undefined, topics: recovery.entries };
-    connection.cell.tell(frame, 0);
-    // At these it stands already: what it is given beside them begins now.
-    const given = subscribing(admission.subscribe);
-    if (given !== null) connection.cell.tell(given, 0);
+    for (const frame of frames) connection.cell.tell(frame, 0);
   }
 
   // From the client
@@ -192,10 +185,14 @@ export class NamespaceSocket implements Transport {
   private control(text: string): void {
     const answer = readAnswer(text);
     if (answer === null) return;
-    this.look(answer);
     const { replyTo } = answer;
+    const isFirst = replyTo !== undefined && this.awaited.delete(replyTo);
+    if (replyTo === RECOVERY) this.recovered(answer);
+    if (isFirst) this.letIn();
+    this.look(answer);
+    // `recovered` of the client says how its recovery ended.
     if (replyTo === RECOVERY) return;
-    if (replyTo === undefined) return this.told(answer);
+    if (replyTo === undefined || isFirst) return this.told(answer);
     const request = this.requests.answered(replyTo);
     const outcome = outcomeOf(answer);
     const named = request === undefined ? null : answeredEvent(request, outcome);
@@ -241,9 +238,8 @@ export class NamespaceSocket implements Transport {
 
   /** Where the client stands is in some frames: it is told so, and its next offset says it. */
   private look(answer: Answer): void {
-    const { type, status, content, replyTo } = answer;
+    const { type, status, content } = answer;
     if (type === 'Gap') return this.lost(content);
-    if (replyTo === RECOVERY) this.recovered(answer);
     if (type !== 'Status') return;
     if (status === 'subscribed') {
       const { topics, positions } = JSON.parse(content) as Subscribed;
@@ -286,17 +282,18 @@ export class NamespaceSocket implements Transport {
       found.rejected.length === 0 &&
       !found.topics.some(looksLikePattern) &&
       Object.values(found.recovery).every((it) => it.recovered);
-    this.letIn(isWhole ? recovery.pid : this.setup.pid);
+    if (isWhole) this.pid = recovery.pid;
   }
 
   private greeted(content: string): void {
     this.greeting = content;
-    if (this.recovery === null) this.letIn(this.setup.pid);
+    this.letIn();
   }
 
-  private letIn(pid: string | null): void {
-    const { greeting, setup } = this;
-    if (greeting === null) return;
+  /** When all that it waits for is there. */
+  private letIn(): void {
+    const { greeting, setup, pid } = this;
+    if (greeting === null || this.awaited.size > 0) return;
     this.greeting = null;
     const { connection_id: sid } = JSON.parse(greeting) as { connection_id: string };
     setup.session.send(`40${this.prefix}${JSON.stringify(pid === null ? { sid } : { sid, pid })}`);

@@ -13,7 +13,8 @@ import { connectError } from './connect-errors.ts';
 import { MESSAGE } from './engine-packets.ts';
 import type { EngineSession, SessionClient } from './engine-session.ts';
 import { prefixOf, type EventPackets } from './event-packets.ts';
-import { NamespaceSocket, type Event, type Recovery } from './namespace-socket.ts';
+import type { Recovery } from './first-frames.ts';
+import { NamespaceSocket, type Event } from './namespace-socket.ts';
 import { readOffset } from './places.ts';
 
 /** What a packet begins with. */
