@@ -30,8 +30,11 @@ const PROTO = '__proto__';
 const LONGEST_PROTO = PROTO.length * 6;
 /** A number of more digits may be beyond the range of a double, as one with an exponent may. */
 const SAFE_DIGITS = 300;
-/** Room for closing brackets, used by every scan; a deeper text has its own. An array that grew anew took 20 times as long. */
-const ROOM = new Uint8Array(65_536);
+/**
+ * Room for closing brackets, used by every scan: twice what a message of the default size can open. A deeper text has its own;
+ * an array that grew anew for each took 20 times as long.
+ */
+const ROOM = new Uint8Array(131_072);
 
 /** The problem that was noted first since {@link takeProblem}. */
 let problem: string | null = null;
