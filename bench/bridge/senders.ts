@@ -7,6 +7,7 @@ import { connect, type Socket } from 'node:net';
 export interface Answered {
   /** From when it was due until its answer, waiting for a connection included. */
   readonly ms: number;
+  /** 0: its connection has ended. */
   readonly status: number;
 }
 
@@ -16,7 +17,7 @@ interface Due {
   readonly answered: (answer: Answered) => void;
 }
 
-const HEAD = /^HTTP\/1\.1 (\d{3}) [^]*?\r\ncontent-length: (\d+)\r\n[^]*?\r\n\r\n/i;
+const HEAD = /^HTTP\/1\.1 (\d{3}) [^]*?\r\ncontent-length: (\d+)[^]*?\r\n\r\n/i;
 
 export class Senders {
   private readonly waiting: Due[] = [];
@@ -48,27 +49,37 @@ export class Senders {
 }
 
 class Sender {
-  private readonly socket: Socket;
+  private socket: Socket;
+  private readonly port: number;
   private readonly freed: (sender: Sender) => void;
   private due: Due | null = null;
   private text = '';
 
   constructor(port: number, freed: (sender: Sender) => void) {
+    this.port = port;
     this.freed = freed;
-    this.socket = connect(port, '127.0.0.1', () => freed(this));
-    this.socket.setEncoding('latin1');
-    this.socket.on('data', (chunk: string) => this.received(chunk));
-    this.socket.on('error', () => this.answered(0));
-    this.socket.on('close', () => this.answered(0));
+    this.socket = this.open();
+    this.socket.once('connect', () => freed(this));
   }
 
   send(due: Due): void {
     this.due = due;
+    // The server ends connections that say nothing for ten seconds.
+    if (this.socket.destroyed) this.socket = this.open();
     this.socket.write(due.request);
   }
 
   end(): void {
     this.socket.destroy();
+  }
+
+  private open(): Socket {
+    const socket = connect(this.port, '127.0.0.1');
+    socket.setEncoding('latin1');
+    socket.on('data', (chunk: string) => this.received(chunk));
+    socket.on('error', () => {});
+    socket.on('close', () => this.answered(0));
+    return socket;
   }
 
   private received(chunk: string): void {
@@ -77,12 +88,13 @@ class Sender {
     if (head === null || this.text.length < head[0].length + Number(head[2])) return;
     this.text = '';
     this.answered(Number(head[1]));
-    this.freed(this);
   }
 
   private answered(status: number): void {
     const { due } = this;
     this.due = null;
-    due?.answered({ ms: performance.now() - due.at, status });
+    if (due === null) return;
+    due.answered({ ms: performance.now() - due.at, status });
+    this.freed(this);
   }
 }

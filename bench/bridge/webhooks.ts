@@ -102,11 +102,14 @@ await run(0, WARM_SECONDS);
 const before = cpuSecondsAtRest(server.pid);
 const answers = await run(WARM_SECONDS * RATE, SECONDS);
 const used = cpuSecondsAtRest(server.pid) - before;
+const refused = new Map<number, number>();
+for (const { status } of answers) if (status !== 200) refused.set(status, (refused.get(status) ?? 0) + 1);
 const good = answers.filter(({ status }) => status === 200).map(({ ms }) => ms);
 const sorted = good.toSorted((a, b) => a - b);
 const at = (share: number): string => (sorted[Math.floor(sorted.length * share)] ?? 0).toFixed(1);
 process.stdout.write(
-  `${values.queue}: ${answers.length} webhooks in ${SECONDS} s, ${answers.length - good.length} not answered with 200; ` +
+  `${values.queue}: ${answers.length} webhooks in ${SECONDS} s, ${answers.length - good.length} not answered with 200` +
+    `${[...refused].map(([status, count]) => ` (${status}: ${count})`).join('')}; ` +
     `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, most ${at(0.999_99)} ms; ` +
     `${((used / answers.length) * 1e6).toFixed(0)} µs of the server's processor each\n`,
 );
