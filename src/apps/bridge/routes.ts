@@ -174,8 +174,8 @@ function workRoute(host: Host, { workTimes, troubles }: Pick<Ports, 'workTimes' 
             tenant: z.string(),
             messages: z.number(),
             seconds: z.number(),
-            half: z.number().nullable(),
-            most: z.number().nullable(),
+            p50: z.number(),
+            p99: z.number(),
           }),
         ),
         troubles: z.array(

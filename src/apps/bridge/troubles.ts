@@ -109,8 +109,7 @@ export class Troubles {
   }
 
   health(): Health {
-    const now = this.clock.elapsed();
-    const current = [...this.noted.values()].filter(({ lastAt }) => now - lastAt <= KEPT_MS);
+    const current = this.current();
     if (current.length === 0) return { status: 'healthy' };
     const kinds = new Map<Trouble, { times: number; readonly tenants: Set<string> }>();
     for (const { trouble, tenant, times } of current) {
@@ -128,10 +127,14 @@ export class Troubles {
 
   /** For operators. @param only of one tenant, or of all for `''` */
   list(only: string): readonly NamedTrouble[] {
-    const now = this.clock.elapsed();
-    return [...this.noted.values()]
-      .filter(({ tenant, lastAt }) => now - lastAt <= KEPT_MS && (only === '' || tenant === only))
+    return this.current()
+      .filter(({ tenant }) => only === '' || tenant === only)
       .map(({ trouble, tenant, times }) => ({ trouble, tenant, times, ...TROUBLES[trouble] }));
+  }
+
+  private current(): readonly Noted[] {
+    const now = this.clock.elapsed();
+    return [...this.noted.values()].filter(({ lastAt }) => now - lastAt <= KEPT_MS);
   }
 }
 

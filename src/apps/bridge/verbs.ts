@@ -38,10 +38,8 @@ async function work(shell: Shell<Settings>): Promise<number> {
   if (status !== 200) return refused(shell, status, body);
   const { node, tenants, troubles } = body as Work;
   if (tenants.length === 0) shell.print(`${node} has worked at no message yet`);
-  for (const { tenant, messages, seconds, half, most } of tenants)
-    shell.print(
-      `${tenant}: ${messages} messages, ${((seconds / messages) * 1_000).toFixed(1)} ms each, half ${upTo(half)}, 99 of 100 ${upTo(most)}`,
-    );
+  for (const { tenant, messages, seconds, p50, p99 } of tenants)
+    shell.print(`${tenant}: ${messages} messages, mean ${ms(seconds / messages)}, p50 ${ms(p50)}, p99 ${ms(p99)}`);
   for (const { trouble, tenant, times, says, cure } of troubles) {
     shell.print(`${trouble}${tenant === '' ? '' : ` of ${tenant}`}, ${times} times: ${says}`);
     shell.print(`  ${cure}`);
@@ -49,8 +47,8 @@ async function work(shell: Shell<Settings>): Promise<number> {
   return 0;
 }
 
-function upTo(seconds: number | null): string {
-  return seconds === null ? 'longer than a minute' : `within ${seconds * 1_000} ms`;
+function ms(seconds: number): string {
+  return `${(seconds * 1_000).toFixed(1)} ms`;
 }
 
 function refused({ print }: Shell<Settings>, status: number, body: unknown): number {

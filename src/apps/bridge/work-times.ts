@@ -2,35 +2,31 @@
  * How long messages of each tenant take on this node, for operators. Metrics have the sum of all alone: /metrics is read by
  * programs without a token, and names no tenant.
  */
+import { Histogram } from '../../telemetry/counters.ts';
 import { dropOldest } from '../../telemetry/drop-oldest.ts';
+import { quantile } from '../../telemetry/quantile.ts';
 
-/** Upper bounds in seconds; the last one has none. */
-const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, Infinity] as const;
+/** Upper bounds in seconds. */
+const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 /** Of tenants; the one whose last message is the oldest gives way. */
 const MOST = 1_000;
-
-interface Times {
-  readonly counts: number[];
-  seconds: number;
-}
 
 export interface TenantWork {
   readonly tenant: string;
   readonly messages: number;
+  /** Of all of them together. */
   readonly seconds: number;
-  /** Upper bounds, in seconds, below which half of them and 99 of 100 took; `null`: more than a minute. */
-  readonly half: number | null;
-  readonly most: number | null;
+  /** In seconds, at most 60. */
+  readonly p50: number;
+  readonly p99: number;
 }
 
 export class WorkTimes {
-  private readonly tenants = new Map<string, Times>();
+  private readonly tenants = new Map<string, Histogram>();
 
   observe(tenant: string, seconds: number): void {
-    const times = this.tenants.get(tenant) ?? { counts: BOUNDS.map(() => 0), seconds: 0 };
-    const at = BOUNDS.findIndex((bound) => seconds <= bound);
-    times.counts[at] = (times.counts[at] ?? 0) + 1;
-    times.seconds += seconds;
+    const times = this.tenants.get(tenant) ?? new Histogram(BOUNDS);
+    times.observe(seconds);
     this.tenants.delete(tenant);
     this.tenants.set(tenant, times);
     dropOldest(this.tenants, MOST);
@@ -40,23 +36,13 @@ export class WorkTimes {
   list(only: string): readonly TenantWork[] {
     return [...this.tenants]
       .filter(([tenant]) => only === '' || tenant === only)
-      .map(([tenant, { counts, seconds }]) => {
-        const messages = counts.reduce((sum, count) => sum + count, 0);
-        return {
-          tenant,
-          messages,
-          seconds,
-          half: boundOf(counts, messages / 2),
-          most: boundOf(counts, messages * 0.99),
-        };
-      })
+      .map(([tenant, { counts, sum, count }]) => ({
+        tenant,
+        messages: count,
+        seconds: sum,
+        p50: quantile(BOUNDS, counts, 0.5),
+        p99: quantile(BOUNDS, counts, 0.99),
+      }))
       .toSorted((a, b) => b.seconds - a.seconds);
   }
-}
-
-/** The bound at or below which so many are. */
-function boundOf(counts: readonly number[], wanted: number): number | null {
-  let sum = 0;
-  const bound = BOUNDS.find((_, at) => (sum += counts[at] ?? 0) >= wanted) ?? Infinity;
-  return bound === Infinity ? null : bound;
 }
