@@ -85,6 +85,7 @@ test.skipIf(!hasCurl || POSTGRESQL === null)(
     expect(where).toMatch(/message \S+: text to \+49…67, delivered/);
     expect(where).toContain('The phone has it; the customer has not read it.');
     expect(where).not.toContain('491701234567"');
+    expect(where).toMatch(/^acme: \d+ messages, mean [\d.]+ ms, p50 [\d.]+ ms, p99 [\d.]+ ms$/m);
     expect(faults.match(/Or the day after\./g)).toHaveLength(1);
     for (const child of started) child.kill('SIGTERM');
     await Promise.all([...started].map((child) => new Promise((resolve) => child.once('exit', resolve))));
