@@ -50,6 +50,8 @@ function shakeHands(port: number, from: string, headers: Readonly<Record<string,
       'sec-websocket-key': randomBytes(16).toString('base64'),
     };
     const asked = httpRequest({
+      // A connection of its own, as every WebSocket has: one that is kept may be closed by the proxy when it is used again.
+      agent: false,
       host: '127.0.0.1',
       port,
       path: '/ws',

@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { assistant } from '../../src/apps/assistant/app.ts';
 import { LocalProvider, type Script } from '../../src/apps/assistant/providers/local.ts';
 import { app as conversations } from '../../src/apps/conversations/app.ts';
+import type { Scheduler, Timer } from '../../src/telemetry/clock.ts';
 import { systemScheduler } from '../../src/telemetry/system-clock.ts';
 import { eventually } from '../harness/deadline.ts';
 import { Doorway } from '../harness/doorway.ts';
@@ -16,6 +17,9 @@ import { complaintsOf, openTab } from './chromium.ts';
 
 const words = (to: number): string => Array.from({ length: to }, (_, at) => `w${at}`).join(' ');
 const LONG = words(120);
+/** Words of it before the network goes, and while it is away; the rest when it is back. */
+const BEFORE = 20;
+const MEANWHILE = 60;
 const SCRIPTS: Readonly<Record<string, Script>> = {
   long: { answer: LONG, paceMs: 40 },
   markup: { answer: '<b>bold</b> <script>alert(1)</script>', paceMs: 1 },
@@ -27,6 +31,33 @@ function folder(): string {
   const made = mkdtempSync(join(tmpdir(), 'signalbox-pages-'));
   onTestFinished(() => rmSync(made, { recursive: true }));
   return made;
+}
+
+/** Time that the test lets pass, so that an answer is in its middle for as long as a busy browser takes. */
+class HeldTime implements Scheduler {
+  private left = 0;
+  private readonly waiting: (() => void)[] = [];
+  readonly endOfTurn = systemScheduler.endOfTurn.bind(systemScheduler);
+  readonly every = systemScheduler.every.bind(systemScheduler);
+
+  after(ms: number, work: () => void): Timer {
+    const timer = { isCancelled: false, cancel: () => void (timer.isCancelled = true) };
+    const due = (): void => {
+      if (!timer.isCancelled) work();
+    };
+    if (this.left > 0) {
+      this.left -= 1;
+      systemScheduler.after(ms, due);
+    } else this.waiting.push(due);
+    return timer;
+  }
+
+  /** So many more of what waits, now or later. */
+  pass(count: number): void {
+    const now = this.waiting.splice(0, count);
+    this.left += count - now.length;
+    for (const due of now) due();
+  }
 }
 
 const row = (page: Page, text: RegExp): Promise<void> =>
@@ -46,10 +77,12 @@ export function assistantScenarios(): void {
       onTestFinished(() => postgresql.end());
       const script = ({ turns }: { readonly turns: readonly { readonly text: string }[] }) =>
         SCRIPTS[turns.at(-1)?.text.split('\n\n').at(-1) ?? ''];
+      const time = new HeldTime();
+      time.pass(BEFORE);
       const settings = { 'database.url': await postgresql.database(), 'database.migrate': 'true' };
       const server = await startServer(
         { ...settings, profile: 'development', 'security.allowed_origins': 'loopback' },
-        [conversations, assistant({ provider: new LocalProvider({ paceMs: 5, script }, systemScheduler) })],
+        [conversations, assistant({ provider: new LocalProvider({ paceMs: 5, script }, time) })],
       );
       const doorway = await Doorway.open(server.port);
       const shots = process.env['SCREENSHOTS'] ?? folder();
@@ -71,6 +104,7 @@ export function assistantScenarios(): void {
       const [, before = ''] = await texts(page);
       expect(LONG.startsWith(before)).toBe(true);
       await page.screenshot({ path: join(shots, 'assistant-2-unplugged.png') });
+      time.pass(MEANWHILE);
       doorway.mend();
       await context.setOffline(false);
       await row(page, /answering/);
@@ -78,6 +112,7 @@ export function assistantScenarios(): void {
       await eventually(async () => ((await texts(page))[1]?.length ?? 0) > before.length, 'the answer to grow');
       const [second] = await Promise.all([context.waitForEvent('page'), page.click('#other')]);
       complaints.push(complaintsOf(second));
+      time.pass(Infinity);
       for (const side of [page, second]) {
         await row(side, /w118 w119.*tokens/);
         expect(await texts(side)).toEqual(['long', LONG]);
