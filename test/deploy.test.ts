@@ -150,9 +150,9 @@ describe('docker-compose.yml', () => {
     const scraped = parse(read('deploy/prometheus/prometheus.yml')) as {
       scrape_configs: { static_configs: { targets: string[] }[] }[];
     };
-    // Each has one more group, for Socket.IO; nginx one for newcomers besides.
+    // Each has one more group, for Socket.IO; nginx one for newcomers besides, HAProxy one for when no node takes any.
     expect(upstream).toEqual([...names, ...names, ...names]);
-    expect(backend).toEqual([...names, ...names]);
+    expect(backend).toEqual([...names, ...names, ...names]);
     expect(scraped.scrape_configs[0]?.static_configs[0]?.targets).toEqual(names);
     const { datasources } = parse(read('deploy/grafana/provisioning/datasources/prometheus.yml')) as {
       datasources: { url: string }[];
