@@ -20,7 +20,7 @@ import { startRedis } from './harness/redis-server.ts';
 import { SECRET } from './harness/tokens.ts';
 
 /** Small enough for a test, and as large as memory has to be to be told from garbage. */
-const SIZES = { connections: 2_000, topics: 2_000, effort: 0.1, restSeconds: 0.2, sessions: 300, beating: 50 };
+const SIZES = { connections: 5_000, topics: 2_000, effort: 0.1, restSeconds: 0.2, sessions: 300, beating: 50 };
 const LEAST = 0.8;
 const MOST = 1.2;
 const ROOM = ['--set', 'websocket.accepts_per_second=100000'];

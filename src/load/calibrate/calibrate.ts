@@ -4,7 +4,7 @@ import { PROFILE_FORMAT, type Profile } from '../../plan/profile.ts';
 import { measureCrowd, type CrowdFigures } from './crowd.ts';
 import { measureDeliveries, type DeliveryFigures } from './deliveries.ts';
 import { connectionKernelMemory } from './kernel-memory.ts';
-import { measureLogs, type LogFigures } from './logs.ts';
+import { measureLogs, measureReplay, type LogFigures, type ReplayFigures } from './logs.ts';
 import { OWN_COMMAND, startOwnServer } from './own-server.ts';
 import { measureRedis } from './redis-nodes.ts';
 import { namedRedis, startOwnRedis, type RedisServer } from './redis-server.ts';
@@ -51,15 +51,15 @@ export async function calibrate(options: CalibrationOptions): Promise<Profile> {
   }
 }
 
-type Alone = CrowdFigures & LogFigures & DeliveryFigures & RestFigures;
+type Alone = CrowdFigures & ReplayFigures & LogFigures & DeliveryFigures & RestFigures;
 
 async function measureAlone(rig: Rig): Promise<Alone> {
   const server = await startOwnServer(rig);
   try {
     const crowd = await measureCrowd(server, rig);
-    const logs = await measureLogs(server, rig);
+    const replay = await measureReplay(server);
     const deliveries = await measureDeliveries(server, rig);
-    return { ...crowd, ...logs, ...deliveries, ...(await measureRest(rig)) };
+    return { ...crowd, ...replay, ...deliveries, ...(await measureLogs(rig)), ...(await measureRest(rig)) };
   } finally {
     await server.stop();
   }
