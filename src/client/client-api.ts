@@ -38,7 +38,7 @@ export interface Client<T = Record<string, unknown>> extends ClientParts {
   resume(): void;
   /** Does not wait for the back-off. */
   retryNow(): void;
-  /** The end. Messages that wait to be published stay in the storage. */
+  /** The end. Messages that wait to be published stay in the storage. Resolves when all is written there: a program may exit then. */
   close(): Promise<void>;
   /** The end, and nothing is left of the user: no positions, no queue, no token. */
   signOut(): Promise<void>;

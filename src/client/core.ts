@@ -205,7 +205,7 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
       subscriptions.close(error);
       const closed = start();
       if (closed !== null) requests.close(closed);
-      storage?.flush();
+      void storage?.flush();
     }
     tell('state', state);
   }
@@ -275,12 +275,15 @@ export function createCore<T>(options: ClientOptions, makePublishes?: (ports: Qu
     pause: () => connection.suspend('paused'),
     resume: retryNow,
     retryNow,
-    close: async () => connection.close(),
+    close: async () => {
+      connection.close();
+      return storage?.flush();
+    },
     signOut: async () => {
       publishes?.close('signed_out');
       publishes?.clear();
       connection.close();
-      await forget();
+      return forget();
     },
   };
   if (options.connect === 'now') start();

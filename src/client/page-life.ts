@@ -5,7 +5,7 @@ import type { ClientStorage } from './storage.ts';
 
 export function liveWith(connection: Connection, event: LifecycleEvent, storage: ClientStorage | undefined): void {
   if (event === 'hidden' || event === 'freeze' || event === 'pagehide') {
-    storage?.flush();
+    void storage?.flush();
     connection.hidden();
     // An open socket keeps a page out of the back-forward cache.
     if (event === 'pagehide') connection.suspend('bfcache');

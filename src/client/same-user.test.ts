@@ -22,7 +22,9 @@ class Kept implements ClientStorage {
     else this.queue.set(key, saved);
   }
 
-  flush(): void {}
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
 
   clear(): Promise<void> {
     this.positions.clear();

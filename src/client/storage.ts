@@ -24,8 +24,8 @@ export interface ClientStorage {
   commit(topic: string, position: Position): void;
   /** @param saved `null` when it is settled */
   entry(key: string, saved: SavedEntry | null): void;
-  /** Writes down what has changed, now. */
-  flush(): void;
+  /** Writes down what has changed, now. Resolves when that and all before it is written. */
+  flush(): Promise<void>;
   /** Forgets everything: the user has signed out. */
   clear(): Promise<void>;
 }

@@ -278,7 +278,7 @@ describe('a storage', () => {
         open: () => Promise.resolve({ positions: {}, queue: [] }),
         commit: () => {},
         entry: () => {},
-        flush: () => {},
+        flush: () => Promise.resolve(),
         clear: () => Promise.resolve(),
         [method]: fail,
       };

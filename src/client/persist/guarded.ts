@@ -25,7 +25,7 @@ export function guarded(storage: ClientStorage): ClientStorage {
     },
     commit: (topic, position) => void attempt(() => storage.commit(topic, position)),
     entry: (key, saved) => void attempt(() => storage.entry(key, saved)),
-    flush: () => void attempt(() => storage.flush()),
+    flush: () => attempt(() => storage.flush()),
     clear: () => attempt(() => storage.clear()),
   };
 }

@@ -33,6 +33,7 @@ export class Keeper implements ClientStorage {
   private readonly moved = new Map<string, Position>();
   private readonly entries = new Map<string, SavedEntry | null>();
   private cancelTimer: (() => void) | null = null;
+  private written: Promise<void> = Promise.resolve();
 
   constructor(backend: Backend) {
     this.backend = backend;
@@ -53,16 +54,17 @@ export class Keeper implements ClientStorage {
     this.schedule();
   }
 
-  flush(): void {
+  flush(): Promise<void> {
     this.forgetTimer();
     const { moved, entries } = this;
-    if (moved.size === 0 && entries.size === 0) return;
+    if (moved.size === 0 && entries.size === 0) return this.written;
     const put = [...entries.values()].filter((entry) => entry !== null);
     const remove = [...entries].filter(([, entry]) => entry === null).map(([key]) => key);
     const change = { positions: Object.fromEntries(moved), put, remove };
     moved.clear();
     entries.clear();
-    void this.attempt((backend) => backend.save(change));
+    const { written } = this;
+    return (this.written = this.attempt((backend) => backend.save(change)).then(() => written));
   }
 
   async clear(): Promise<void> {
@@ -88,7 +90,7 @@ export class Keeper implements ClientStorage {
 
   private schedule(): void {
     if (this.backend === null) return;
-    this.cancelTimer ??= this.host?.environment.after(DELAY_MS, () => this.flush()) ?? null;
+    this.cancelTimer ??= this.host?.environment.after(DELAY_MS, () => void this.flush()) ?? null;
   }
 
   private forgetTimer(): void {

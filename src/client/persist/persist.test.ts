@@ -221,3 +221,15 @@ test('a file is never half written', async () => {
     expect(() => JSON.parse(readFileSync(path, 'utf8')) as unknown).not.toThrow();
   }
 });
+
+test('a program may exit once close() has resolved: what was handled is in the file', async () => {
+  const path = join(folder(), 'state.json');
+  const server = new TestServer();
+  const { client } = start(server, fileOf(path, fs));
+  const items = collect(client.topic('a'));
+  await rest(server, 1_000);
+  server.publish('a', '1');
+  while (!items.includes('1')) await rest(server, 10);
+  await client.close();
+  expect([underWay, JSON.parse(readFileSync(path, 'utf8'))]).toMatchObject([0, { positions: { a: { sequence: 1 } } }]);
+});
