@@ -1,4 +1,5 @@
 /** Entry point: the first word is the verb. */
+import { endProcess } from './cli/end-process.ts';
 import { endWhileStarting } from './cli/early-signals.ts';
 import { helpOf, readArguments, UsageError, type Command, type ExitCode } from './cli/command.ts';
 import { VERBS } from './cli/verbs.ts';
@@ -38,7 +39,7 @@ async function ofApplication(name: string, argv: readonly string[]): Promise<Com
 // Before the server is imported, which takes the most of the start.
 if (process.argv[2] === 'serve') endWhileStarting();
 try {
-  process.exit(await main(process.argv.slice(2)));
+  await endProcess(await main(process.argv.slice(2)));
 } catch (error) {
   if (error instanceof ConfigError)
     process.stderr.write(
@@ -48,5 +49,5 @@ try {
     process.stderr.write(
       `signalbox: ${error instanceof UsageError ? `${error.message}\n(signalbox --help lists the verbs and flags)` : error instanceof Error ? error.message : String(error)}\n`,
     );
-  process.exit(error instanceof UsageError || error instanceof ConfigError ? 2 : 1);
+  await endProcess(error instanceof UsageError || error instanceof ConfigError ? 2 : 1);
 }

@@ -1,0 +1,33 @@
+/** Who messages of a token's bearer come from, and whether its other claims name somebody else. */
+import type { Check } from '../../check.ts';
+import { ok, warn, type Observation } from '../../finding.ts';
+import { isAccepted, verdictsOf, type Verdicts } from '../../tokens/verdicts.ts';
+import { quote } from '../../../protocol/errors.ts';
+
+/** Where applications write the id of a user of their own. A client that compares senders with one of them takes itself for another. */
+const OTHER_NAMES = ['user_id', 'userId', 'uid', 'id', 'username'];
+
+export const tokensUser: Check = {
+  name: 'tokens.user',
+  looksAt:
+    'Whose messages those of the bearer of each accepted `--token` are, and whether another claim names another user: clients that go by that show own messages as those of others.',
+  needs: ['tokens', 'configuration'],
+  run: async (patient) => (await verdictsOf(patient)).flatMap(userOf),
+};
+
+function userOf({ token: { label, parts }, here }: Verdicts): readonly Observation[] {
+  if (!isAccepted(here)) return [];
+  const { user } = here.principal;
+  const others = OTHER_NAMES.flatMap((name) => {
+    const value = parts?.claims[name];
+    const isName = typeof value === 'string' || typeof value === 'number';
+    return isName && String(value) !== user ? [`${name} ${quote(String(value))}`] : [];
+  });
+  if (others.length === 0) return [ok(`messages of ${label} come from ${quote(user)}`)];
+  return [
+    warn(
+      `messages of ${label} come from ${quote(user)}, and its other claims name another user: ${others.join(', ')}`,
+      'let the client compare senders with the user of its first Status (mine of the client library does), or let the issuer write one id into all claims',
+    ),
+  ];
+}
