@@ -1,5 +1,6 @@
 /** Operators speak to one node and all of them do it; who starts later does it too. */
 import { beforeAll, describe, expect, test } from 'vitest';
+import { ANSWER_MS } from '../src/control/awaited-outcomes.ts';
 import { reachableHost } from '../src/cli/reachable-host.ts';
 import { Admin, ADMIN_TOKEN, type AdminAnswer } from './harness/admin.ts';
 import { connect } from './harness/client.ts';
@@ -275,6 +276,31 @@ describe('nodes', () => {
     // Nobody renews it: its time is over sooner, so that the test is.
     await redis.redis.pexpire(lease, 1);
     await eventually(async () => (await names()).join() === 'a', 'the node to be gone');
+  });
+
+  test('that were killed are named, and not waited for: nobody listens there', async () => {
+    const service = new Service();
+    const [a] = [await service.node('a'), await service.node('b')];
+    const killed = await service.process('killed');
+    const admin = new Admin(a.port);
+    await eventually(async () => outcomes(await admin.get('/admin/nodes')).length === 3, 'three nodes');
+    killed.signal('SIGKILL');
+    await within(killed.exited, 'the node to end');
+    const took: number[] = [];
+    for (const mode of ['read_only', 'normal', 'read_only']) {
+      const began = performance.now();
+      const answer = await admin.post('/admin/emergency-mode', { mode });
+      took.push(performance.now() - began);
+      expect(outcomes(answer)).toEqual([
+        expect.objectContaining({ node: 'a', applied: true }),
+        expect.objectContaining({ node: 'b', applied: true }),
+        expect.objectContaining({
+          node: 'killed',
+          problem: expect.stringContaining('has lost Redis or ended') as string,
+        }),
+      ]);
+    }
+    expect(Math.min(...took)).toBeLessThan(ANSWER_MS);
   });
 
   test('that do not answer are named', async () => {

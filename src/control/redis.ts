@@ -8,6 +8,7 @@ import { isFailure, type Command as RedisCommand } from '../redis/command-client
 import type { RedisLink } from '../redis/link.ts';
 import type { Clock, Random, Scheduler, Timer } from '../telemetry/clock.ts';
 import type { Log } from '../telemetry/log.ts';
+import { ANSWER_MS, AwaitedOutcomes } from './awaited-outcomes.ts';
 import type { Command, ControlBus, Departed, Execute, Member, Outcome } from './command.ts';
 import { LastSeen } from './redis-last-seen.ts';
 import { RedisOrderStore } from './redis-order-store.ts';
@@ -33,24 +34,17 @@ type Message =
   | { readonly kind: 'recalled'; readonly id: string; readonly instance: string }
   | { readonly kind: 'outcome'; readonly id: string; readonly instance: string; readonly outcome: Outcome };
 
-interface Waiting {
-  readonly outcomes: Map<string, Outcome>;
-  /** Instances that have not answered yet; `null` until the members are known. */
-  missing: Set<string> | null;
-  readonly finish: () => void;
-}
-
 const RENEW_MS = 5_000;
 const LEASE_MS = 15_000;
-const ANSWER_MS = 2_000;
 const ALL = 'all';
 const KINDS: ReadonlySet<string> = new Set<Message['kind']>(['command', 'outcome', 'recall', 'recalled']);
 const NOT_KEPT = 'Redis did not keep it (is it full?): it is tried again, and until then who starts does not know it';
+const SILENT = `did not answer within ${ANSWER_MS} ms, or has lost Redis or ended; it will adopt what lasts`;
 const SUPERSEDED = 'a newer command holds here';
 
 export class RedisControlBus implements ControlBus {
   private readonly channels: Channels;
-  private readonly waiting = new Map<string, Waiting>();
+  private readonly awaited: AwaitedOutcomes;
   /** Answers to a recall that are still to come, by its id. */
   private readonly recalls = new Map<string, { left: number; readonly done: () => void }>();
   private readonly standing: StandingOrders;
@@ -81,6 +75,7 @@ export class RedisControlBus implements ControlBus {
     this.random = random;
     this.scheduler = scheduler;
     this.log = log;
+    this.awaited = new AwaitedOutcomes(scheduler);
     this.channels = link.channels('control', {
       message: (_name, bytes) => this.received(bytes),
       reconnected: () => void this.listen(),
@@ -205,7 +200,7 @@ export class RedisControlBus implements ControlBus {
   private async recall(): Promise<void> {
     const id = this.random.id();
     const results = await this.publish(ALL, { kind: 'recall', id, from: this.instance });
-    const left = Number(results[0]) - Number(this.isSubscribed);
+    const left = this.others(results);
     if (results.some(isFailure) || left <= 0) return;
     await new Promise<void>((resolve) => {
       const timer = this.scheduler.after(ANSWER_MS, () => done());
@@ -237,7 +232,7 @@ export class RedisControlBus implements ControlBus {
     what: { dryRun: boolean; only: string | null; isSaved: boolean },
   ): Promise<readonly Outcome[]> {
     const { dryRun, only, isSaved } = what;
-    const answered = this.expect(id);
+    const answered = this.awaited.expect(id);
     const results = await this.publish(ALL, {
       kind: 'command',
       id,
@@ -248,42 +243,30 @@ export class RedisControlBus implements ControlBus {
       at,
     });
     if (results.some(isFailure)) {
-      this.waiting.get(id)?.finish();
+      this.awaited.giveUp(id);
       return [notTold('other nodes', 'Redis is away: other nodes were not told')];
     }
     const members = (await this.members()).filter((member) => only === null || member.node === only);
     const others = members.filter(({ instance }) => instance !== this.instance);
-    const waiting = this.waiting.get(id);
-    if (waiting !== undefined) {
-      waiting.missing = new Set(others.map(({ instance }) => instance).filter((it) => !waiting.outcomes.has(it)));
-      if (waiting.missing.size === 0) waiting.finish();
-    }
+    this.awaited.from(
+      id,
+      others.map(({ instance }) => instance),
+      // One for a single node is heard by all, and answered by that one.
+      only === null ? this.others(results) : Infinity,
+    );
     const outcomes = await answered;
     const silent = others.filter(({ instance }) => !outcomes.has(instance));
     return [
       ...outcomes.values(),
       ...(isSaved ? [] : [notTold('nodes that start later', NOT_KEPT)]),
-      ...silent.map(({ node }) => notTold(node, `did not answer within ${ANSWER_MS} ms; it will adopt what lasts`)),
+      ...silent.map(({ node }) => notTold(node, SILENT)),
     ];
-  }
-
-  private expect(id: string): Promise<Map<string, Outcome>> {
-    return new Promise((resolve) => {
-      const outcomes = new Map<string, Outcome>();
-      const timer = this.scheduler.after(ANSWER_MS, () => finish());
-      const finish = (): void => {
-        timer.cancel();
-        this.waiting.delete(id);
-        resolve(outcomes);
-      };
-      this.waiting.set(id, { outcomes, missing: null, finish });
-    });
   }
 
   private received(bytes: Buffer): void {
     const message = parse(bytes);
     if (message === null) return;
-    if (message.kind === 'outcome') return this.answered(message);
+    if (message.kind === 'outcome') return this.awaited.answered(message.id, message.instance, message.outcome);
     if (message.kind === 'recall') return void this.recalled(message);
     if (message.kind === 'recalled') return this.countRecalled(message.id);
     if (message.from !== this.instance) this.obey(message);
@@ -301,18 +284,15 @@ export class RedisControlBus implements ControlBus {
     void this.publish(from, { kind: 'outcome', id, instance: this.instance, outcome });
   }
 
-  private answered({ id, instance, outcome }: Message & { readonly kind: 'outcome' }): void {
-    const waiting = this.waiting.get(id);
-    if (waiting === undefined) return;
-    waiting.outcomes.set(instance, outcome);
-    waiting.missing?.delete(instance);
-    if (waiting.missing?.size === 0) waiting.finish();
-  }
-
   /** `null` when Redis is away. */
   private async liveInstances(): Promise<readonly string[] | null> {
     const [ids] = await this.read([['ZRANGE', this.membersKey(), 0, -1]]);
     return Array.isArray(ids) ? (ids as string[]) : null;
+  }
+
+  /** @param results of a publication for all @returns how many others heard it */
+  private others(results: readonly unknown[]): number {
+    return Number(results[0]) - Number(this.isSubscribed);
   }
 
   private publish(to: string, message: Message): Promise<readonly unknown[]> {
