@@ -149,6 +149,22 @@ describe.skipIf(POSTGRESQL === null)('sessions in time', () => {
     await Promise.all([one.answering.stop(), two.answering.stop()]);
   });
 
+  test('questions at the same moment in several sessions, on two nodes, are one after the other for the budget', async () => {
+    const script = (): Script => ({ answer: 'y '.repeat(200), hangs: true });
+    const given = { tokens_per_day: 200, max_answer_tokens: 110, system: '', history_messages: 0 };
+    const one = rigOf(opened.database, { given, script });
+    const two = rigOf(opened.database, { given, script }, one);
+    const asker = newUser();
+    const sessions = await Promise.all(Array.from({ length: 8 }, () => begin(one, asker)));
+    const answers = await Promise.all(
+      sessions.map((session, at) => asks(at % 2 === 0 ? one : two, asker, session, 'long')),
+    );
+    // 220 of 200 may be taken by two of them; nobody knows better before they end.
+    expect(answers.filter((answer) => 'sequence' in answer)).toHaveLength(2);
+    expect(answers.filter((answer) => 'reason' in answer && answer.reason === 'rate_limited')).toHaveLength(6);
+    await Promise.all([one.answering.stop(), two.answering.stop()]);
+  });
+
   test('an answer that another node has taken for abandoned ends where it is, and does not become a message', async () => {
     const script = (): Script => ({ answer: 'it begins', hangs: true });
     const one = rigOf(opened.database, { script });

@@ -13,6 +13,7 @@ import {
   spentBy,
   type AnswerKey,
   type Ended,
+  type Spent,
 } from './records.ts';
 
 export interface AskInput {
@@ -66,7 +67,9 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   });
   if (host.isRefusal(sent)) return sent;
   const { sequence, timestamp, duplicate } = sent;
-  await answer(ports, answering, asker, { row, question: sequence, isFurther: false });
+  // Another question of this user may have taken what was left meanwhile. The same message again is answered later.
+  const begun = await answer(ports, answering, asker, { row, question: sequence, isFurther: false });
+  if (host.isRefusal(begun)) return begun;
   ports.news.tell({ tenant, session: id });
   return { session: id, sequence, timestamp, duplicate };
 }
@@ -99,6 +102,7 @@ export async function askAgain(
   const question = await lastQuestion(ports.database, { tenant: asker.tenant, session: id });
   if (question === null) return ports.host.refuse('wrong_state', 'expected a session in which something was asked');
   const key = await answer(ports, answering, asker, { row, question, isFurther: true });
+  if (ports.host.isRefusal(key)) return key;
   return key === null ? busy(ports) : { session: id, question, attempt: key.attempt };
 }
 
@@ -155,12 +159,20 @@ async function answer(
   answering: Answering,
   { tenant, user }: Asker,
   { row, question, isFurther }: { readonly row: SessionRow; readonly question: number; readonly isFurther: boolean },
-): Promise<AnswerKey | null> {
+): Promise<AnswerKey | Refusal | null> {
   const { host, conversations, settings, database } = ports;
   const now = host.clock.now();
-  const times = { now, expiresAt: now + settings.session_hours * HOUR_MS };
-  const key = await beginAttempt(database, { tenant, session: row.id, question, user }, isFurther, times);
-  if (key === null) return null;
+  const key = await beginAttempt(
+    database,
+    { tenant, session: row.id, question, user },
+    {
+      isFurther,
+      now,
+      expiresAt: now + settings.session_hours * HOUR_MS,
+      refused: (spent) => refusalOf(ports, spent, now),
+    },
+  );
+  if (key === null || host.isRefusal(key)) return key;
   const limit = Math.min(2 * settings.history_messages + 1, 100);
   const page = await conversations.messages({ tenant, user }, { conversation: row.id, before: question + 1, limit });
   const messages = host.isRefusal(page) ? [] : page.messages;
@@ -189,9 +201,17 @@ function busy({ host }: Pick<Ports, 'host'>): Refusal {
   return host.refuse('wrong_state', 'expected a session whose last question is answered: wait, or stop the answer');
 }
 
-async function spentProblem({ host, database, settings, condition }: Ports, asker: Asker): Promise<Refusal | null> {
-  const now = host.clock.now();
-  const { lastMinute, today, underWay } = await spentBy(database, asker, now);
+/** Before anything is stored: most are refused here. */
+async function spentProblem(ports: Ports, asker: Asker): Promise<Refusal | null> {
+  const now = ports.host.clock.now();
+  return refusalOf(ports, await spentBy(ports.database, asker, now), now);
+}
+
+function refusalOf(
+  { host, settings, condition }: Ports,
+  { lastMinute, today, underWay }: Spent,
+  now: number,
+): Refusal | null {
   if (lastMinute >= settings.messages_per_minute)
     return host.refuse('rate_limited', `expected at most ${settings.messages_per_minute} messages a minute`, {
       retryAfterMs: MINUTE_MS / settings.messages_per_minute,

@@ -1,5 +1,7 @@
 /** Attempts at answers in the table: each is held by the node that makes it, and ends once. */
+import type { Kysely } from 'kysely';
 import type { Database } from '../../../database/database.ts';
+import type { Refusal } from '../../../protocol/errors.ts';
 import type { Usage } from '../providers/provider.ts';
 import type { AnswerStatus, Tables } from '../tables.ts';
 
@@ -26,18 +28,35 @@ export interface Ended {
   readonly usage?: Usage | undefined;
 }
 
+/** Tells the locks of users from others in the database. */
+const USER_LOCK = 1397310029;
+
 /** How long a node holds an answer without saying so again. */
 export const HOLD_MS = 9_000;
+
+export interface Beginning {
+  /** Another attempt at a question that had one. */
+  readonly isFurther: boolean;
+  readonly now: number;
+  readonly expiresAt: number;
+  /** Why this user may not ask any more, or `null`. */
+  readonly refused: (spent: Spent) => Refusal | null;
+}
 
 /** @returns `null` where this question has an answer under way already, or the session has */
 export async function beginAttempt(
   database: Database,
   { tenant, session, question, user }: Omit<AnswerKey, 'attempt'> & { readonly user: string },
-  isFurther: boolean,
-  { now, expiresAt }: { readonly now: number; readonly expiresAt: number },
-): Promise<AnswerKey | null> {
-  return database.transaction<Tables, AnswerKey | null>(async (tables) => {
-    // Two who ask at once are one after the other.
+  { isFurther, now, expiresAt, refused }: Beginning,
+): Promise<AnswerKey | Refusal | null> {
+  return database.transaction<Tables, AnswerKey | Refusal | null>(async (tables) => {
+    // A user who asks in several sessions at once does so one after the other: each would see room for one answer otherwise.
+    await database.sql`select pg_advisory_xact_lock(hashtextextended(${JSON.stringify([tenant, user])}, ${USER_LOCK}))`.execute(
+      tables,
+    );
+    const problem = refused(await spentBy(database, { tenant, user }, now, tables));
+    if (problem !== null) return problem;
+    // Two who ask in one session at once are one after the other.
     await tables
       .selectFrom('sessions')
       .select('id')
@@ -207,11 +226,11 @@ export async function spentBy(
   database: Database,
   { tenant, user }: { readonly tenant: string; readonly user: string },
   now: number,
+  tables: Kysely<Tables> = database.tables<Tables>(),
 ): Promise<Spent> {
   const day = new Date(now).setUTCHours(0, 0, 0, 0);
   const minute = now - 60_000;
-  const row = await database
-    .tables<Tables>()
+  const row = await tables
     .selectFrom('answers')
     .select([
       database.sql<number>`count(*) filter (where started_at > ${new Date(minute)})::int4`.as('lastMinute'),
