@@ -40,7 +40,7 @@ async function put({ server, queue }: Letters, count: number): Promise<void> {
   for (let at = 0; at < count; at += 1) await queue.put({ key: `to ${at}`, tenant: '', body: { at } });
   const isSeen = async (): Promise<boolean> =>
     (await server.samples('signalbox_queue_messages')).some(
-      ({ state, value }) => state === 'ready' && value >= count - PREFETCH,
+      ({ state, value }) => state === 'ready' && value >= Math.max(1, count - PREFETCH),
     );
   await eventually(isSeen, 'the node to look at its queue');
 }

@@ -27,6 +27,7 @@ export interface MetricSample {
   readonly code?: string;
   readonly cause?: string;
   readonly scope?: string;
+  readonly state?: string;
   readonly value: number;
 }
 

@@ -1,4 +1,4 @@
-/** Who messages of a token's bearer come from, and whether its other claims name somebody else. */
+/** Whether the claims of a token agree on its user: clients compare the sender of a message with one of them. */
 import type { Check } from '../../check.ts';
 import { ok, warn, type Observation } from '../../finding.ts';
 import { isAccepted, verdictsOf, type Verdicts } from '../../tokens/verdicts.ts';
@@ -10,7 +10,7 @@ const OTHER_NAMES = ['user_id', 'userId', 'uid', 'id', 'username'];
 export const tokensUser: Check = {
   name: 'tokens.user',
   looksAt:
-    'Whose messages those of the bearer of each accepted `--token` are, and whether another claim names another user: clients that go by that show own messages as those of others.',
+    'Which user the messages of each accepted `--token` come from, and whether another claim names another user: clients that compare with that claim show own messages as those of others.',
   needs: ['tokens', 'configuration'],
   run: async (patient) => (await verdictsOf(patient)).flatMap(userOf),
 };
