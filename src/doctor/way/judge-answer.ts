@@ -17,9 +17,12 @@ export function judgeAnswer(url: URL, answer: Answer, hasToken: boolean): Observ
       'take caches out of the way of /ws',
     );
   if (status === 0) return noHttp(url, answer);
-  const own = ownRefusal(answer.body);
+  const own = isOfProxy(answer) ? null : ownRefusal(answer.body);
   return own === null ? foreign(url, answer) : refused(url, own, hasToken);
 }
+
+/** A proxy that answers in our words, so that clients come back in time (deploy/haproxy), says so: RFC 9209, section 2.1.1. */
+const isOfProxy = ({ headers }: Answer): boolean => /;\s*error=/.test(headers.get('proxy-status') ?? '');
 
 function noHttp(url: URL, { body }: Answer): Observation {
   if (TLS_RECORDS.some((record) => body.startsWith(record)))
@@ -68,7 +71,11 @@ function refused(url: URL, { reason, message }: Own, hasToken: boolean): Observa
 
 function foreign(url: URL, answer: Answer): Observation {
   const { status, headers, body } = answer;
-  const who = headers.get('server') ?? headers.get('via') ?? 'something that does not say what it is';
+  const who =
+    headers.get('server') ??
+    headers.get('via') ??
+    headers.get('proxy-status')?.split(';')[0] ??
+    'something that does not say what it is';
   const told = `${quote(who)} answers ${status}`;
   const location = headers.get('location');
   if (status >= 300 && status < 400 && location !== undefined) return redirect(url, told, location);
