@@ -50,7 +50,7 @@ export class RedisControlBus implements ControlBus {
   private readonly standing: StandingOrders;
   private readonly lastSeen: LastSeen;
   private isSubscribed = false;
-  private isRenewing = false;
+  private renewing: Promise<void> | null = null;
   /** Whether members could write themselves into the index lately. */
   private isIndexTrusted = false;
   private renewal: Timer | null = null;
@@ -167,17 +167,19 @@ export class RedisControlBus implements ControlBus {
   }
 
   /** Adopts what was decided meanwhile, then renews the lease: nobody is a member who does not know what holds. */
-  private async renew(): Promise<void> {
-    if (this.isRenewing) return;
-    this.isRenewing = true;
-    try {
-      await this.standing.refresh();
-      if (!this.standing.isRead) return;
-      this.informed();
-      await this.renewLease();
-    } finally {
-      this.isRenewing = false;
-    }
+  /** Whoever asks while one is under way waits for that one: a node that starts must not serve before its orders are read. */
+  private renew(): Promise<void> {
+    this.renewing ??= this.renewOnce().finally(() => {
+      this.renewing = null;
+    });
+    return this.renewing;
+  }
+
+  private async renewOnce(): Promise<void> {
+    await this.standing.refresh();
+    if (!this.standing.isRead) return;
+    this.informed();
+    await this.renewLease();
   }
 
   private async renewLease(): Promise<void> {

@@ -38,7 +38,7 @@ export interface AssistantChat {
   again(options?: AskOptions): Answer;
   /** The answer under way ends where it is. @returns whether there was one */
   stop(): Promise<boolean>;
-  /** The answer under way, from its first piece on. */
+  /** The answer under way, from its first piece on; `null` where there is none. */
   current(): Promise<Answer | null>;
   /** @returns whether there are still older messages */
   loadOlder(): Promise<boolean>;
@@ -118,7 +118,8 @@ export class OpenChat extends Store<AssistantSnapshot> implements AssistantChat 
     this.#keep(this.#client.environment.id(), answer);
     this.#told(current);
     this.#place(answer, current.answer);
-    return answer;
+    // Its message may have come while the server still closes it.
+    return answer.isOver ? null : answer;
   }
 
   loadOlder(): Promise<boolean> {
