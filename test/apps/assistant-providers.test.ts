@@ -1,10 +1,10 @@
 /** Providers over HTTP against a server that speaks their interfaces, well and badly. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { AnthropicProvider } from '../../src/apps/assistant/providers/anthropic.ts';
 import { OpenAiProvider } from '../../src/apps/assistant/providers/openai.ts';
-import type { Piece, Provider, Question } from '../../src/apps/assistant/providers/provider.ts';
+import type { End, Provider, Question } from '../../src/apps/assistant/providers/provider.ts';
 
 const QUESTION: Question = {
   model: 'm',
@@ -44,10 +44,11 @@ async function serverThat(speak: Speak): Promise<{ readonly url: URL; readonly a
   return { url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/base`), asked };
 }
 
-async function piecesOf(provider: Provider): Promise<readonly Piece[]> {
-  const pieces: Piece[] = [];
-  for await (const piece of provider.answer(QUESTION, new AbortController().signal)) pieces.push(piece);
-  return pieces;
+/** Its deltas, and its end. */
+async function piecesOf(provider: Provider): Promise<readonly (string | End)[]> {
+  const pieces: (string | End)[] = [];
+  const end = await provider.answer(QUESTION, (text) => pieces.push(text), new AbortController().signal);
+  return [...pieces, end];
 }
 
 function stream(response: ServerResponse): ServerResponse {
@@ -74,11 +75,7 @@ const OPENAI = [
   event({ choices: [], usage: { prompt_tokens: 7, completion_tokens: 9 } }),
   event('[DONE]'),
 ].join('');
-const WHOLE = [
-  { kind: 'delta', text: 'Half ' },
-  { kind: 'delta', text: 'a € 😀' },
-  { kind: 'end', usage: { inputTokens: 7, outputTokens: 9 }, ending: 'length' },
-];
+const WHOLE = ['Half ', 'a € 😀', { usage: { inputTokens: 7, outputTokens: 9 }, ending: 'length' }];
 
 describe.each([
   { name: 'anthropic', text: ANTHROPIC, of: (baseUrl: URL) => new AnthropicProvider({ baseUrl, key: KEY }) },
@@ -145,6 +142,32 @@ describe.each([
     await expect(piecesOf(of(new URL('http://127.0.0.1:2/')))).rejects.toMatchObject({ failure: 'unavailable' });
   });
 
+  test('the connection of an answer that has come whole is kept; one that the server has closed meanwhile costs nobody an answer', async () => {
+    const sockets = new Set<Socket>();
+    const { url } = await serverThat((response) => {
+      sockets.add(response.socket as Socket);
+      stream(response).end(text);
+    });
+    const provider = of(url);
+    await piecesOf(provider);
+    await piecesOf(provider);
+    expect(sockets.size).toBe(1);
+    // It is reset at the next thing that comes in.
+    for (const socket of sockets) socket.once('data', () => socket.resetAndDestroy());
+    expect(await piecesOf(provider)).toEqual(WHOLE);
+    expect(sockets.size).toBe(2);
+  });
+
+  test('an answer is whole with its last event, also of a server that does not end its stream', async () => {
+    const left = Promise.withResolvers<void>();
+    const { url } = await serverThat((response) => {
+      response.on('close', left.resolve);
+      stream(response).write(text);
+    });
+    expect(await piecesOf(of(url))).toEqual(WHOLE);
+    await left.promise;
+  });
+
   test('a reader may stop, and the server notices', async () => {
     const left = Promise.withResolvers<void>();
     const { url } = await serverThat((response) => {
@@ -152,10 +175,11 @@ describe.each([
       stream(response).write(text.slice(0, text.indexOf('€')));
     });
     const cut = new AbortController();
-    const pieces = of(url).answer(QUESTION, cut.signal)[Symbol.asyncIterator]();
-    expect(await pieces.next()).toMatchObject({ value: { text: 'Half ' } });
+    const heard = Promise.withResolvers<string>();
+    const end = of(url).answer(QUESTION, heard.resolve, cut.signal);
+    expect(await heard.promise).toBe('Half ');
     cut.abort(new Error('enough'));
-    await expect(pieces.next()).rejects.toThrow('enough');
+    await expect(end).rejects.toThrow('enough');
     await left.promise;
   });
 });

@@ -1,12 +1,12 @@
 /** What readers of an answer get: whole characters, merged deltas, and one answer for those who ask the same. */
 import { expect, test } from 'vitest';
 import { VirtualClock } from '../../../simulation/virtual-clock.ts';
-import type { Piece, Question } from '../providers/provider.ts';
+import type { End, Hear, Question } from '../providers/provider.ts';
 import { LiveText, type Delta } from './live-text.ts';
 import { SharedAnswers } from './shared-answers.ts';
 
 const QUESTION: Question = { model: 'm', system: '', turns: [{ by: 'user', text: 'q' }], maxTokens: 100 };
-const END: Piece = { kind: 'end', usage: { inputTokens: 1, outputTokens: 1 }, ending: 'done' };
+const END: End = { usage: { inputTokens: 1, outputTokens: 1 }, ending: 'done' };
 
 function live(most = 1_000): { readonly clock: VirtualClock; readonly text: LiveText; readonly sent: Delta[] } {
   const clock = new VirtualClock();
@@ -48,29 +48,36 @@ test('text beyond the bound is cut off', () => {
   expect([text.whole, text.isFull]).toEqual(['abcde', true]);
 });
 
-async function textOf(pieces: AsyncIterable<Piece>): Promise<string> {
-  let text = '';
-  for await (const piece of pieces) text += piece.kind === 'delta' ? piece.text : `(${piece.usage.outputTokens})`;
-  return text;
-}
-
 function shared(keepMs = 1_000) {
   const clock = new VirtualClock();
   const answers = new SharedAnswers({ keepMs, most: 2 }, clock);
   const gates: PromiseWithResolvers<void>[] = [];
   const signals: AbortSignal[] = [];
-  async function* answer(signal: AbortSignal): AsyncGenerator<Piece> {
+  const answer = async (hear: Hear, signal: AbortSignal): Promise<End> => {
     const gate = Promise.withResolvers<void>();
     gates.push(gate);
     signals.push(signal);
-    yield { kind: 'delta', text: 'a' };
+    hear('a');
     await gate.promise;
-    yield { kind: 'delta', text: 'b' };
-    yield END;
-  }
+    hear('b');
+    return END;
+  };
   const ask = (user: string, isFresh = false, text = 'q') => {
     const question = { ...QUESTION, turns: [{ by: 'user' as const, text }] };
-    return answers.read({ tenant: '', user, question }, answer, isFresh);
+    const reader = new AbortController();
+    let heard = '';
+    const hear: Hear = (more) => {
+      heard += more;
+    };
+    const { source, end } = answers.read(
+      { tenant: '', user, question },
+      answer,
+      { hear, signal: reader.signal },
+      isFresh,
+    );
+    const whole = end.then(({ usage }) => `${heard}(${usage.outputTokens})`);
+    whole.catch(() => {});
+    return { source, text: whole, leave: () => reader.abort(new Error('gone')) };
   };
   return { clock, gates, signals, ask };
 }
@@ -79,35 +86,39 @@ test('L-09: the same question of one user is asked once while it is answered, an
   const { gates, ask } = shared();
   const [first, second, other] = [ask('ada'), ask('ada'), ask('bob')];
   expect([first.source, second.source, other.source]).toEqual(['asked', 'shared', 'asked']);
-  const texts = Promise.all([textOf(first.pieces), textOf(second.pieces), textOf(other.pieces)]);
   for (const gate of gates) gate.resolve();
-  expect(await texts).toEqual(['ab(1)', 'ab(1)', 'ab(1)']);
+  expect(await Promise.all([first.text, second.text, other.text])).toEqual(['ab(1)', 'ab(1)', 'ab(1)']);
 });
 
 test('L-08: an answer is kept for its time and costs no tokens, unless a fresh one is asked for, or none is kept', async () => {
   const { clock, gates, ask } = shared();
-  const first = textOf(ask('ada').pieces);
+  const first = ask('ada');
   gates[0]?.resolve();
-  await first;
+  await first.text;
   const kept = ask('ada');
-  expect([kept.source, await textOf(kept.pieces)]).toEqual(['kept', 'ab(0)']);
+  expect([kept.source, await kept.text]).toEqual(['kept', 'ab(0)']);
   expect([ask('bob').source, ask('ada', true).source]).toEqual(['asked', 'asked']);
   clock.advance(1_001);
   expect(ask('ada', false, 'another').source).toBe('asked');
   const never = shared(0);
-  const one = textOf(never.ask('ada').pieces);
+  const one = never.ask('ada');
   never.gates[0]?.resolve();
-  await one;
+  await one.text;
   expect(never.ask('ada').source).toBe('asked');
 });
 
-test('an answer goes on for those who read, and ends with the last of them', async () => {
-  const { signals, ask } = shared();
-  const [first, second] = [ask('ada').pieces, ask('ada').pieces];
-  await first.next();
-  await second.next();
-  await first.return(undefined);
+test('an answer goes on for those who read, whoever asked first, and ends with the last of them', async () => {
+  const { gates, signals, ask } = shared();
+  const [first, second] = [ask('ada'), ask('ada')];
+  first.leave();
+  await expect(first.text).rejects.toThrow('gone');
   expect(signals[0]?.aborted).toBe(false);
-  await second.return(undefined);
-  expect(signals[0]?.aborted).toBe(true);
+  gates[0]?.resolve();
+  expect(await second.text).toBe('ab(1)');
+  const [third, fourth] = [ask('bob'), ask('bob')];
+  for (const reader of [third, fourth]) {
+    reader.leave();
+    await expect(reader.text).rejects.toThrow('gone');
+  }
+  expect(signals[1]?.aborted).toBe(true);
 });

@@ -53,7 +53,7 @@ export class LiveText {
   add(delta: string): void {
     const text = this.fitting(this.half + delta);
     // Two surrogates are one character, and no reader gets half of it.
-    const isTorn = /[\uD800-\uDBFF]$/.test(text);
+    const isTorn = isHighSurrogate(text.charCodeAt(text.length - 1));
     this.half = isTorn ? text.slice(-1) : '';
     const whole = isTorn ? text.slice(0, -1) : text;
     if (whole === '') return;
@@ -88,6 +88,11 @@ export class LiveText {
   }
 
   private fitting(text: string): string {
-    return text.slice(0, Math.max(0, this.options.most - this.length));
+    const left = this.options.most - this.length;
+    return text.length <= left ? text : text.slice(0, Math.max(0, left));
   }
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd8_00 && unit <= 0xdb_ff;
 }

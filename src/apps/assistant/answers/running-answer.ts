@@ -1,7 +1,7 @@
 /** One answer on its way from the provider to those who read the session, and into its place among the messages. */
 import { isRefusal } from '../../../protocol/errors.ts';
 import type { JsonValue } from '../../../protocol/frames.ts';
-import { ProviderError, type Ending, type Piece, type Question, type Usage } from '../providers/provider.ts';
+import { ProviderError, type End, type Ending, type Question, type Usage } from '../providers/provider.ts';
 import { estimatedUsage } from '../providers/tokens.ts';
 import { ASSISTANT, type Ports } from '../ports.ts';
 import { LiveText, type Delta } from './live-text.ts';
@@ -63,17 +63,11 @@ export class RunningAnswer {
   }
 
   private async read(question: Question): Promise<Ended & { readonly ending?: Ending }> {
-    let end: Extract<Piece, { kind: 'end' }> | null = null;
     try {
-      for await (const piece of this.pieces(question)) {
-        if (piece.kind === 'end') end = piece;
-        else this.heard(piece.text);
-        if (this.text.isFull) break;
-      }
-      const { usage = estimatedUsage(question, this.text.whole), ending = 'length' } = end ?? {};
-      this.ports.condition.ended(this.seconds(), null);
-      return { status: 'done', usage, ending };
+      const { usage, ending } = await this.asked(question);
+      return this.done(usage, ending);
     } catch (error) {
+      if (this.text.isFull) return this.done(estimatedUsage(question, this.text.whole), 'length');
       // Nobody says what half of an answer has cost; what it cost counts all the same.
       const usage = this.text.isEmpty ? NOTHING : estimatedUsage(question, this.text.whole);
       if (this.cut.signal.aborted) return { status: this.cut.signal.reason as Stop, usage };
@@ -100,18 +94,29 @@ export class RunningAnswer {
     }
   }
 
-  private pieces(question: Question): AsyncIterable<Piece> {
+  private done(usage: Usage, ending: Ending): Ended & { readonly ending: Ending } {
+    this.ports.condition.ended(this.seconds(), null);
+    return { status: 'done', usage, ending };
+  }
+
+  private asked(question: Question): Promise<End> {
     const { tenant, user } = this.owner;
-    const { signal } = this.cut;
     const { shared, provider } = this.ports;
-    const ask = (given: AbortSignal): AsyncIterable<Piece> =>
-      provider.answer(question, AbortSignal.any([signal, given]), { tenant, user });
-    return shared.read({ tenant, user, question }, ask, this.key.attempt > 1).pieces;
+    const reader = { hear: (text: string) => this.heard(text), signal: this.cut.signal };
+    return shared.read(
+      { tenant, user, question },
+      (hear, signal) => provider.answer(question, hear, signal, { tenant, user }),
+      reader,
+      this.key.attempt > 1,
+    ).end;
   }
 
   private heard(text: string): void {
+    // What has its end, or is full, has been told to its end.
+    if (this.cut.signal.aborted) return;
     if (this.text.isEmpty) this.ports.counts.firstDelta.observe(this.seconds());
     this.text.add(text);
+    if (this.text.isFull) this.cut.abort('full');
   }
 
   /** A message is stored where there is something to say, also half of it, and says itself that it is one. */

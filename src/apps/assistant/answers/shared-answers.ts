@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import { joinParts } from '../../../protocol/parts.ts';
 import type { Clock } from '../../../telemetry/clock.ts';
-import type { Piece, Question } from '../providers/provider.ts';
+import type { End, Question } from '../providers/provider.ts';
+import { AnswerOfMany, type Ask, type Reader, type Whole } from './answer-of-many.ts';
 
 export interface SharingOptions {
   /** Milliseconds that an answer is kept; 0: none is. */
@@ -22,15 +23,14 @@ interface Asking {
 
 type Source = 'asked' | 'shared' | 'kept';
 
-interface Kept {
-  readonly pieces: readonly Piece[];
+interface Kept extends Whole {
   readonly until: number;
 }
 
 export class SharedAnswers {
   private readonly options: SharingOptions;
   private readonly clock: Clock;
-  private readonly underWay = new Map<string, Answer>();
+  private readonly underWay = new Map<string, AnswerOfMany>();
   /** The oldest first. */
   private readonly kept = new Map<string, Kept>();
 
@@ -40,25 +40,28 @@ export class SharedAnswers {
   }
 
   /**
-   * @param ask begins the answer; it is ended when the last reader has gone
+   * @param ask is ended when the last reader has gone
    * @param isFresh for a question that is to be answered anew
    */
   read(
     asking: Asking,
-    ask: (signal: AbortSignal) => AsyncIterable<Piece>,
+    ask: Ask,
+    reader: Reader,
     isFresh = false,
-  ): { readonly source: Source; readonly pieces: AsyncGenerator<Piece> } {
+  ): { readonly source: Source; readonly end: Promise<End> } {
     const key = keyOf(asking);
     const kept = isFresh ? undefined : this.known(key);
-    if (kept !== undefined) return { source: 'kept', pieces: fromMemory(kept) };
-    const there = this.underWay.get(key);
-    if (there !== undefined && !isFresh) return { source: 'shared', pieces: there.read() };
-    const answer: Answer = new Answer(ask, (pieces) => {
+    if (kept !== undefined) return { source: 'kept', end: fromMemory(kept, reader) };
+    const there = isFresh ? undefined : this.underWay.get(key);
+    if (there !== undefined) return { source: 'shared', end: there.read(reader) };
+    const answer: AnswerOfMany = new AnswerOfMany((whole) => {
       if (this.underWay.get(key) === answer) this.underWay.delete(key);
-      if (pieces !== null) this.keep(key, pieces);
+      if (whole !== null) this.keep(key, whole);
     });
     this.underWay.set(key, answer);
-    return { source: 'asked', pieces: answer.read() };
+    const end = answer.read(reader);
+    answer.begin(ask);
+    return { source: 'asked', end };
   }
 
   /** Answers that are kept. */
@@ -74,18 +77,18 @@ export class SharedAnswers {
     }
   }
 
-  private known(key: string): readonly Piece[] | undefined {
+  private known(key: string): Kept | undefined {
     const found = this.kept.get(key);
-    if (found === undefined || found.until > this.clock.elapsed()) return found?.pieces;
+    if (found === undefined || found.until > this.clock.elapsed()) return found;
     this.kept.delete(key);
     return undefined;
   }
 
-  private keep(key: string, pieces: readonly Piece[]): void {
+  private keep(key: string, whole: Whole): void {
     const { keepMs, most } = this.options;
-    if (keepMs === 0 || pieces.at(-1)?.kind !== 'end') return;
+    if (keepMs === 0) return;
     this.kept.delete(key);
-    this.kept.set(key, { pieces: merged(pieces), until: this.clock.elapsed() + keepMs });
+    this.kept.set(key, { ...whole, until: this.clock.elapsed() + keepMs });
     const [oldest] = this.kept.keys();
     if (this.kept.size > most && oldest !== undefined) this.kept.delete(oldest);
   }
@@ -98,64 +101,8 @@ function keyOf({ tenant, user, question }: Asking): string {
 }
 
 /** Nothing was asked of anybody, so it costs no tokens. */
-async function* fromMemory(pieces: readonly Piece[]): AsyncGenerator<Piece> {
-  for (const piece of pieces)
-    yield piece.kind === 'end' ? { ...piece, usage: { inputTokens: 0, outputTokens: 0 } } : piece;
-}
-
-function merged(pieces: readonly Piece[]): readonly Piece[] {
-  const text = pieces.map((piece) => (piece.kind === 'delta' ? piece.text : '')).join('');
-  return [...(text === '' ? [] : [{ kind: 'delta' as const, text }]), ...pieces.slice(-1)];
-}
-
-/** One answer and all who read it, each at its own pace. */
-class Answer {
-  private readonly pieces: Piece[] = [];
-  private readonly cut = new AbortController();
-  private readers = 0;
-  private failure: { readonly error: unknown } | null = null;
-  private isOver = false;
-  private more = Promise.withResolvers<void>();
-
-  /** @param over is given the pieces of an answer that came to its end */
-  constructor(ask: (signal: AbortSignal) => AsyncIterable<Piece>, over: (pieces: readonly Piece[] | null) => void) {
-    void this.run(ask(this.cut.signal)).then(() => over(this.failure === null ? this.pieces : null));
-  }
-
-  async *read(): AsyncGenerator<Piece> {
-    this.readers += 1;
-    try {
-      for (let at = 0; ;) {
-        const piece = this.pieces[at];
-        if (piece !== undefined) {
-          at += 1;
-          yield piece;
-        } else if (this.failure !== null) throw this.failure.error;
-        else if (this.isOver) return;
-        else await this.more.promise;
-      }
-    } finally {
-      this.readers -= 1;
-      if (this.readers === 0) this.cut.abort();
-    }
-  }
-
-  private async run(source: AsyncIterable<Piece>): Promise<void> {
-    try {
-      for await (const piece of source) {
-        this.pieces.push(piece);
-        this.wake();
-      }
-    } catch (error) {
-      this.failure = { error };
-    }
-    this.isOver = true;
-    this.wake();
-  }
-
-  private wake(): void {
-    const { resolve } = this.more;
-    this.more = Promise.withResolvers();
-    resolve();
-  }
+async function fromMemory({ text, end }: Whole, { hear, signal }: Reader): Promise<End> {
+  signal.throwIfAborted();
+  if (text !== '') hear(text);
+  return { ...end, usage: { inputTokens: 0, outputTokens: 0 } };
 }

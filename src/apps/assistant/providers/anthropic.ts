@@ -1,7 +1,15 @@
 /** Models behind the Anthropic Messages API, or a server that speaks it. Its stream: https://docs.anthropic.com/en/api/messages-streaming */
 import { field, jsonOf, numberAt, textAt } from './event-json.ts';
 import type { StreamEvent } from './event-stream.ts';
-import { ProviderError, type Ending, type Failure, type Piece, type Provider, type Question } from './provider.ts';
+import {
+  ProviderError,
+  type End,
+  type Ending,
+  type Failure,
+  type Hear,
+  type Provider,
+  type Question,
+} from './provider.ts';
 import { callForEvents } from './streamed-call.ts';
 
 export interface AnthropicOptions {
@@ -29,9 +37,9 @@ export class AnthropicProvider implements Provider {
     this.options = options;
   }
 
-  async *answer({ model, system, turns, maxTokens }: Question, signal: AbortSignal): AsyncGenerator<Piece> {
+  async answer({ model, system, turns, maxTokens }: Question, hear: Hear, signal: AbortSignal): Promise<End> {
     const { baseUrl, key } = this.options;
-    const events = callForEvents({
+    const call = {
       url: new URL('v1/messages', withSlash(baseUrl)),
       headers: { 'x-api-key': key, 'anthropic-version': VERSION },
       body: {
@@ -41,18 +49,19 @@ export class AnthropicProvider implements Provider {
         ...(system !== '' && { system }),
         messages: turns.map(({ by, text }) => ({ role: by, content: text })),
       },
-      signal,
-    });
+    };
     const tally: Tally = { inputTokens: 0, outputTokens: 0, ending: 'done' };
-    for await (const event of events) {
+    let isWhole = false;
+    const take = (event: StreamEvent): boolean => {
       const text = deltaOf(event, tally);
-      if (text === null) {
-        const { ending, ...usage } = tally;
-        return yield { kind: 'end', usage, ending };
-      }
-      if (text !== '') yield { kind: 'delta', text };
-    }
-    throw new ProviderError('cut', 'the stream ended before message_stop');
+      if (text === null) isWhole = true;
+      else if (text !== '') hear(text);
+      return isWhole;
+    };
+    await callForEvents(call, take, signal);
+    if (!isWhole) throw new ProviderError('cut', 'the stream ended before message_stop');
+    const { ending, ...usage } = tally;
+    return { usage, ending };
   }
 }
 

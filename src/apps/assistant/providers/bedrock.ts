@@ -8,7 +8,15 @@ import type {
 import { missingPackage } from '../../../telemetry/optional-package.ts';
 import { bedrockFailure } from './bedrock-failure.ts';
 import { numberAt } from './event-json.ts';
-import { ProviderError, type Ending, type Piece, type Provider, type Question, type Usage } from './provider.ts';
+import {
+  ProviderError,
+  type End,
+  type Ending,
+  type Hear,
+  type Provider,
+  type Question,
+  type Usage,
+} from './provider.ts';
 
 export interface BedrockOptions {
   readonly region: string;
@@ -41,7 +49,7 @@ export class BedrockProvider implements Provider {
     this.options = options;
   }
 
-  async *answer(question: Question, signal: AbortSignal): AsyncGenerator<Piece> {
+  async answer(question: Question, hear: Hear, signal: AbortSignal): Promise<End> {
     // The SDK goes on with a stream that nobody reads any more.
     const over = new AbortController();
     const either = AbortSignal.any([signal, over.signal]);
@@ -54,7 +62,7 @@ export class BedrockProvider implements Provider {
       hasBegun = true;
       for await (const event of stream ?? []) {
         const text = deltaOf(event, tally);
-        if (text !== '') yield { kind: 'delta', text };
+        if (text !== '') hear(text);
       }
     } catch (error) {
       signal.throwIfAborted();
@@ -64,7 +72,7 @@ export class BedrockProvider implements Provider {
     }
     signal.throwIfAborted();
     if (tally.ending === null) throw new ProviderError('cut', 'the stream ended before messageStop');
-    yield { kind: 'end', usage: tally.usage, ending: tally.ending };
+    return { usage: tally.usage, ending: tally.ending };
   }
 }
 

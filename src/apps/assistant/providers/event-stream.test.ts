@@ -1,17 +1,15 @@
 import { expect, test } from 'vitest';
-import { readEvents, type StreamEvent } from './event-stream.ts';
+import { EventStream, type StreamEvent } from './event-stream.ts';
 
-async function eventsOf(text: string, cut: number): Promise<readonly StreamEvent[]> {
+function eventsOf(text: string, cut: number): readonly StreamEvent[] {
   const bytes = Buffer.from(text);
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    for (let at = 0; at < bytes.length; at += cut) yield bytes.subarray(at, at + cut);
-  }
   const events: StreamEvent[] = [];
-  for await (const event of readEvents(chunks(), { maxLine: 1_000, maxBytes: 10_000 })) events.push(event);
+  const stream = new EventStream({ maxLine: 1_000, maxBytes: 10_000 }, (event) => events.push(event));
+  for (let at = 0; at < bytes.length; at += cut) stream.push(bytes.subarray(at, at + cut));
   return events;
 }
 
-test.each(['\n', '\r', '\r\n'])('events with the line end %j are the same however they are cut', async (end) => {
+test.each(['\n', '\r', '\r\n'])('events with the line end %j are the same however they are cut', (end) => {
   const lines = [
     ': a comment',
     'event: first',
@@ -30,5 +28,5 @@ test.each(['\n', '\r', '\r\n'])('events with the line end %j are the same howeve
     { type: 'first', data: 'one €\ntwo' },
     { type: 'message', data: '' },
   ];
-  for (const cut of [1, 2, 3, 7, 1_000]) expect(await eventsOf(text, cut), `pieces of ${cut}`).toEqual(expected);
+  for (const cut of [1, 2, 3, 7, 1_000]) expect(eventsOf(text, cut), `pieces of ${cut}`).toEqual(expected);
 });

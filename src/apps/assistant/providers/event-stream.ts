@@ -17,25 +17,34 @@ export interface StreamLimits {
   readonly maxBytes: number;
 }
 
-/** @throws ProviderError `too_large` */
-export async function* readEvents(
-  chunks: AsyncIterable<Uint8Array>,
-  { maxLine, maxBytes }: StreamLimits,
-): AsyncGenerator<StreamEvent, void, undefined> {
-  // Holds back the first bytes of a character that the next chunk ends.
-  const decoder = new TextDecoder();
-  const lines = new Lines(maxLine);
-  const event = new EventFields();
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw new ProviderError('too_large', `more than ${maxBytes} bytes of answer`);
-    for (const line of lines.push(decoder.decode(chunk, { stream: true }))) {
-      const done = event.read(line);
-      if (done !== null) yield done;
+export class EventStream {
+  private readonly maxBytes: number;
+  private readonly take: (event: StreamEvent) => void;
+  /** Holds back the first bytes of a character that the next chunk ends. */
+  private readonly decoder = new TextDecoder();
+  private readonly lines: Lines;
+  private readonly event = new EventFields();
+  private bytes = 0;
+
+  /** @param take is given every event once its last line has come */
+  constructor({ maxLine, maxBytes }: StreamLimits, take: (event: StreamEvent) => void) {
+    this.maxBytes = maxBytes;
+    this.take = take;
+    this.lines = new Lines(maxLine);
+  }
+
+  /** @throws ProviderError `too_large`, and what `take` throws */
+  push(chunk: Uint8Array): void {
+    this.bytes += chunk.byteLength;
+    if (this.bytes > this.maxBytes) throw new ProviderError('too_large', `more than ${this.maxBytes} bytes of answer`);
+    for (const line of this.lines.push(this.decoder.decode(chunk, STREAM))) {
+      const done = this.event.read(line);
+      if (done !== null) this.take(done);
     }
   }
 }
+
+const STREAM = { stream: true } as const;
 
 /** Cuts text into lines; the pieces of a line that has no end yet are joined once. */
 class Lines {

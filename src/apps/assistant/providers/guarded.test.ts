@@ -32,8 +32,10 @@ function guarded(scripts: readonly Script[]) {
     const answer = (async () => {
       let text = '';
       try {
-        for await (const piece of provider.answer(QUESTION, signal, { tenant: '', user }))
-          if (piece.kind === 'delta') text += piece.text;
+        const hear = (more: string): void => {
+          text += more;
+        };
+        await provider.answer(QUESTION, hear, signal, { tenant: '', user });
         return text;
       } catch (error) {
         return `${text}|${(error as ProviderError).failure ?? String(error)}`;

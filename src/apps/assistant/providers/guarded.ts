@@ -6,9 +6,9 @@ import type { Clock, Random, Scheduler } from '../../../telemetry/clock.ts';
 import { CircuitBreaker, type BreakerOptions, type BreakerState } from '../../calling/circuit-breaker.ts';
 import { pause } from '../../calling/pause.ts';
 import { retryDelayMs, type RetryOptions } from '../../calling/retry-schedule.ts';
-import { ProviderError, type Piece, type Provider, type Question } from './provider.ts';
+import { ProviderError, type End, type Hear, type Provider, type Question } from './provider.ts';
 import { TenantTurns, type Owner, type TurnLimits } from './tenant-turns.ts';
-import { timedPieces, type TimeLimits } from './timed.ts';
+import { answerInTime, type TimeLimits } from './timed.ts';
 
 export interface Guards {
   readonly limits: TurnLimits;
@@ -61,37 +61,32 @@ export class GuardedProvider {
    * @param owner whose turn it is
    * @throws ProviderError, or the reason of `signal`
    */
-  async *answer(question: Question, signal: AbortSignal, owner: Owner): AsyncGenerator<Piece> {
+  async answer(question: Question, hear: Hear, signal: AbortSignal, owner: Owner): Promise<End> {
     const leave = await this.turns.enter(owner, this.guards.patienceMs, signal);
     if (leave === null) {
       signal.throwIfAborted();
       throw new ProviderError('busy', 'too many questions wait for this provider', this.guards.patienceMs);
     }
     try {
-      yield* this.attempted(question, signal);
+      return await this.attempted(question, hear, signal);
     } finally {
       leave();
     }
   }
 
-  private async *attempted(question: Question, signal: AbortSignal): AsyncGenerator<Piece> {
+  private async attempted(question: Question, hear: Hear, signal: AbortSignal): Promise<End> {
     for (let failures = 0; ;) {
       if (!this.breaker.admits())
         throw new ProviderError('unavailable', 'it has not answered lately, and is not asked', this.breaker.waitMs);
       const call = new Call(this.breaker);
       try {
-        for await (const piece of timedPieces(
-          this.provider,
-          question,
-          this.guards.time,
-          signal,
-          this.ports.scheduler,
-        )) {
+        const heard: Hear = (text) => {
           call.hasSpoken = true;
-          yield piece;
-        }
+          hear(text);
+        };
+        const end = await answerInTime(this.provider, question, heard, this.guards.time, signal, this.ports);
         call.ended(null);
-        return;
+        return end;
       } catch (error) {
         const failure = signal.aborted ? null : call.ended(error);
         failures += 1;

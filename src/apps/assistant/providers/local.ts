@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Scheduler } from '../../../telemetry/clock.ts';
 import { pause } from '../../calling/pause.ts';
-import { ProviderError, type Failure, type Piece, type Provider, type Question } from './provider.ts';
+import { ProviderError, type End, type Failure, type Hear, type Provider, type Question } from './provider.ts';
 import { CHARACTERS_OF_TOKEN, estimatedUsage } from './tokens.ts';
 
 /** How a question is answered, in place of the answer that is made up. */
@@ -46,7 +46,7 @@ export class LocalProvider implements Provider {
     this.scheduler = scheduler;
   }
 
-  async *answer(question: Question, signal: AbortSignal): AsyncGenerator<Piece> {
+  async answer(question: Question, hear: Hear, signal: AbortSignal): Promise<End> {
     const script = this.options.script?.(question) ?? {};
     const { failsAfter = 0, failure, retryAfterMs, paceMs = this.options.paceMs } = script;
     await this.pause(script.delayMs ?? 0, signal);
@@ -57,12 +57,11 @@ export class LocalProvider implements Provider {
       if (failure !== undefined && at >= failsAfter)
         throw new ProviderError(failure, 'as the script says', retryAfterMs);
       if (at > 0) await this.pause(paceMs, signal);
-      yield { kind: 'delta', text };
+      hear(text);
     }
     if (failure !== undefined) throw new ProviderError(failure, 'as the script says', retryAfterMs);
     if (script.hangs === true) await this.pause(2 ** 31 - 1, signal);
-    yield {
-      kind: 'end',
+    return {
       usage: estimatedUsage(question, whole.slice(0, most)),
       ending: whole.length > most ? 'length' : 'done',
     };

@@ -1,7 +1,16 @@
 /** Models behind the chat completions API of OpenAI, which many servers speak. Its stream ends with `[DONE]`. */
 import { withSlash } from './anthropic.ts';
 import { field, jsonOf, numberAt, textAt } from './event-json.ts';
-import { ProviderError, type Ending, type Piece, type Provider, type Question, type Usage } from './provider.ts';
+import type { StreamEvent } from './event-stream.ts';
+import {
+  ProviderError,
+  type End,
+  type Ending,
+  type Hear,
+  type Provider,
+  type Question,
+  type Usage,
+} from './provider.ts';
 import { callForEvents } from './streamed-call.ts';
 
 export interface OpenAiOptions {
@@ -21,10 +30,10 @@ export class OpenAiProvider implements Provider {
     this.options = options;
   }
 
-  async *answer({ model, system, turns, maxTokens }: Question, signal: AbortSignal): AsyncGenerator<Piece> {
+  async answer({ model, system, turns, maxTokens }: Question, hear: Hear, signal: AbortSignal): Promise<End> {
     const { baseUrl, key } = this.options;
     const messages = turns.map(({ by, text }) => ({ role: by, content: text }));
-    const events = callForEvents({
+    const call = {
       url: new URL('chat/completions', withSlash(baseUrl)),
       headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
       body: {
@@ -34,15 +43,20 @@ export class OpenAiProvider implements Provider {
         stream_options: { include_usage: true },
         messages: system === '' ? messages : [{ role: 'system', content: system }, ...messages],
       },
-      signal,
-    });
+    };
     const tally: Tally = { usage: { inputTokens: 0, outputTokens: 0 }, ending: 'done' };
-    for await (const { data } of events) {
-      if (data === '[DONE]') return yield { kind: 'end', ...tally };
-      const text = deltaOf(jsonOf(data), tally);
-      if (text !== '') yield { kind: 'delta', text };
-    }
-    throw new ProviderError('cut', 'the stream ended before [DONE]');
+    let isWhole = false;
+    const take = ({ data }: StreamEvent): boolean => {
+      if (data === '[DONE]') isWhole = true;
+      else {
+        const text = deltaOf(jsonOf(data), tally);
+        if (text !== '') hear(text);
+      }
+      return isWhole;
+    };
+    await callForEvents(call, take, signal);
+    if (!isWhole) throw new ProviderError('cut', 'the stream ended before [DONE]');
+    return tally;
   }
 }
 

@@ -1,6 +1,6 @@
-/** The pieces of an answer within their time, also of a provider that hangs and takes no notice of its signal. */
-import type { Scheduler } from '../../../telemetry/clock.ts';
-import { ProviderError, type Piece, type Provider, type Question } from './provider.ts';
+/** An answer within its time, also of a provider that hangs and takes no notice of its signal. */
+import type { Clock, Scheduler, Timer } from '../../../telemetry/clock.ts';
+import { ProviderError, type End, type Hear, type Provider, type Question } from './provider.ts';
 
 export interface TimeLimits {
   readonly firstDeltaMs: number;
@@ -9,41 +9,98 @@ export interface TimeLimits {
   readonly wholeMs: number;
 }
 
-/** @throws ProviderError, or the reason of `signal` */
-export async function* timedPieces(
+export interface TimePorts {
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+}
+
+/** @throws ProviderError, or the reason of `signal`; nothing is heard afterwards */
+export async function answerInTime(
   provider: Provider,
   question: Question,
-  { firstDeltaMs, silenceMs, wholeMs }: TimeLimits,
+  hear: Hear,
+  limits: TimeLimits,
   signal: AbortSignal,
-  scheduler: Scheduler,
-): AsyncGenerator<Piece> {
+  ports: TimePorts,
+): Promise<End> {
   signal.throwIfAborted();
-  const cut = new AbortController();
-  const late = (what: string, ms: number) => (): void =>
-    cut.abort(new ProviderError('timeout', `${what} within ${ms} ms`));
-  const given = (): void => cut.abort(signal.reason);
+  const time = new AnswerTime(limits, ports);
+  const given = (): void => time.end(signal.reason);
   signal.addEventListener('abort', given, { once: true });
-  const whole = scheduler.after(wholeMs, late('no end', wholeMs));
-  let next = scheduler.after(firstDeltaMs, late('no delta', firstDeltaMs));
-  const ended = Promise.withResolvers<never>();
-  ended.promise.catch(() => {});
-  cut.signal.addEventListener('abort', () => ended.reject(cut.signal.reason), { once: true });
-  const pieces = provider.answer(question, cut.signal)[Symbol.asyncIterator]();
   try {
-    for (;;) {
-      const step = await Promise.race([pieces.next(), ended.promise]);
-      next.cancel();
-      if (step.done === true) throw new ProviderError('cut', 'the answer ended without an end');
-      yield step.value;
-      if (step.value.kind === 'end') return;
-      next = scheduler.after(silenceMs, late('no more', silenceMs));
-    }
+    return await Promise.race([
+      provider.answer(
+        question,
+        (text) => {
+          if (time.heard()) hear(text);
+        },
+        time.signal,
+      ),
+      time.ended,
+    ]);
   } finally {
-    next.cancel();
-    whole.cancel();
     signal.removeEventListener('abort', given);
-    cut.abort();
-    // It may never come back from what it waits for; nobody waits for it.
-    Promise.resolve(pieces.return?.()).catch(() => {});
+    // The provider may never come back from what it waits for; nobody waits for it.
+    time.end(new ProviderError('cut', 'nobody reads it any more'));
+  }
+}
+
+class AnswerTime {
+  /** Rejects with what ended it. */
+  readonly ended: Promise<never>;
+  private readonly limits: TimeLimits;
+  private readonly ports: TimePorts;
+  private readonly cut = new AbortController();
+  private readonly whole: Timer;
+  private next: Timer;
+  private lastHeard: number | null = null;
+
+  constructor(limits: TimeLimits, ports: TimePorts) {
+    this.limits = limits;
+    this.ports = ports;
+    const { wholeMs, firstDeltaMs } = limits;
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => {});
+    this.ended = promise;
+    this.cut.signal.addEventListener('abort', () => reject(this.cut.signal.reason as Error), { once: true });
+    this.whole = ports.scheduler.after(wholeMs, () => this.late('no end', wholeMs));
+    this.next = ports.scheduler.after(firstDeltaMs, () => this.late('no delta', firstDeltaMs));
+  }
+
+  get signal(): AbortSignal {
+    return this.cut.signal;
+  }
+
+  /** Only notes when: a timer for every delta cost as much as reading it. @returns whether it still counts */
+  heard(): boolean {
+    if (this.cut.signal.aborted) return false;
+    const isFirst = this.lastHeard === null;
+    this.lastHeard = this.ports.clock.elapsed();
+    if (isFirst) this.listen(this.limits.silenceMs);
+    return true;
+  }
+
+  end(reason: unknown): void {
+    if (this.cut.signal.aborted) return;
+    this.whole.cancel();
+    this.next.cancel();
+    this.cut.abort(reason);
+  }
+
+  private listen(ms: number): void {
+    this.next.cancel();
+    this.next = this.ports.scheduler.after(ms, () => this.look());
+  }
+
+  private look(): void {
+    const { silenceMs } = this.limits;
+    const left = (this.lastHeard ?? 0) + silenceMs - this.ports.clock.elapsed();
+    // Timers run up to a millisecond early.
+    if (left >= 1) this.listen(left);
+    else this.late('no more', silenceMs);
+  }
+
+  private late(what: string, ms: number): void {
+    this.end(new ProviderError('timeout', `${what} within ${ms} ms`));
   }
 }
