@@ -303,6 +303,26 @@ describe('nodes', () => {
     expect(Math.min(...took)).toBeLessThan(ANSWER_MS);
   });
 
+  test('that were killed are not waited for by a view of all nodes, or of them', async () => {
+    const service = new Service();
+    const a = await service.node('a');
+    const killed = await service.process('killed');
+    const admin = new Admin(a.port);
+    await eventually(async () => outcomes(await admin.get('/admin/nodes')).length === 2, 'two nodes');
+    killed.signal('SIGKILL');
+    await within(killed.exited, 'the node to end');
+    const took: number[] = [];
+    for (let at = 0; at < 3; at += 1) {
+      const began = performance.now();
+      const all = await admin.get('/admin/topics?node=*');
+      const one = await admin.get('/admin/topics?node=killed');
+      took.push(performance.now() - began);
+      expect(JSON.stringify(all.body)).toContain('hears nothing');
+      expect([one.status, JSON.stringify(one.body)]).toEqual([500, expect.stringContaining('hears nothing')]);
+    }
+    expect(Math.min(...took)).toBeLessThan(ANSWER_MS);
+  });
+
   test('that do not answer are named', async () => {
     const service = new Service();
     const a = await service.node('a');

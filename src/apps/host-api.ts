@@ -78,8 +78,10 @@ export interface Host {
   history(topic: string, request: PageRequest): Promise<Page | Refusal>;
   /** Whether somebody may act on a topic, as its owner, the rules and the token say. A refusal is for the caller to pass on, or to hide. */
   mayAct(principal: Principal, action: Action, topic: string): Promise<true | Refusal>;
-  /** Where the head of a topic is. */
+  /** Where the head of a topic is: of one whose log is empty the application says it that owns it. */
   position(topic: string, tenant?: string): Promise<Position | Refusal>;
+  /** Where the log of a topic is. It is behind the head where its owner has stored a message and has not published it yet. */
+  logPosition(topic: string, tenant?: string): Promise<Position | Refusal>;
 
   /** Closes every connection of the user, on every node. With `reconnect` clients come back, else they stay away. */
   disconnect(user: User, options?: { readonly reconnect?: boolean }): Promise<Reached>;

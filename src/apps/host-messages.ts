@@ -3,7 +3,7 @@ import type { Draft, History, Published, ReadRequest } from '../broker/broker.ts
 import { isRefusal, quote, refusal, type Refusal } from '../protocol/errors.ts';
 import type { JsonValue } from '../protocol/frames.ts';
 import { MAX_HISTORY_LIMIT, PAGE_BYTES } from '../protocol/limits.ts';
-import type { Publication } from '../protocol/position.ts';
+import type { Position, Publication } from '../protocol/position.ts';
 import { directTopic, isTenant, isTopicName, qualify, type Topic } from '../protocol/topic.ts';
 import { writeProblem } from '../service/checks.ts';
 import { invalidTopic } from '../service/names.ts';
@@ -13,7 +13,7 @@ import type { Host, Outgoing, Page } from './host-api.ts';
 import type { HostPorts } from './host-ports.ts';
 
 type Context = HostPorts['context'];
-type Messages = Pick<Host, 'publish' | 'withdraw' | 'directMessage' | 'history' | 'position'>;
+type Messages = Pick<Host, 'publish' | 'withdraw' | 'directMessage' | 'history' | 'position' | 'logPosition'>;
 
 /** Whether the application has said yet which topics it owns. */
 export interface Phase {
@@ -52,12 +52,8 @@ export function messagesOf(app: string, context: Context, phase: Phase): Message
       });
       return isRefusal(page) ? page : pageOf(page);
     },
-    position: async (name, tenant) => {
-      const topic = topicOf(name, tenant);
-      if (typeof topic !== 'string') return topic;
-      const page = await read(context, topic, { after: 'earliest', limit: 0, maxBytes: 0 });
-      return isRefusal(page) ? page : { epoch: page.epoch, sequence: page.top };
-    },
+    position: (name, tenant) => headOf(context, topicOf(name, tenant), false),
+    logPosition: (name, tenant) => headOf(context, topicOf(name, tenant), true),
   };
 }
 
@@ -108,6 +104,12 @@ function notOwned(topic: Topic): Refusal {
 /** While it starts, an application is believed: it puts back what the log has lost before anybody comes. */
 function unknownOwner(app: string): TopicOwner {
   return { app, mayAct: null, publishing: null, history: null };
+}
+
+async function headOf(context: Context, topic: Topic | Refusal, isOfLog: boolean): Promise<Position | Refusal> {
+  if (typeof topic !== 'string') return topic;
+  const page = await read(context, topic, { after: 'earliest', limit: 0, maxBytes: 0, isOfLog });
+  return isRefusal(page) ? page : { epoch: page.epoch, sequence: page.top };
 }
 
 function read({ broker }: Context, topic: Topic, request: ReadRequest): Promise<History | Refusal> {

@@ -63,6 +63,8 @@ export interface ReadRequest {
   readonly maxBytes: number;
   /** Newest first: the page ends at `before` (or the head) instead of starting at `after`. */
   readonly reverse?: boolean;
+  /** Leaves out what the topic's owner keeps: where the log alone stands. */
+  readonly isOfLog?: boolean;
 }
 
 export interface History {

@@ -187,7 +187,7 @@ export class DistributedBroker implements Broker, TopicLogsListener {
   read(name: Topic, request: ReadRequest, reply: Reply<History>): void {
     const { messages, ageMs } = this.retention(name);
     if (messages === 0) return reply(refusal('no_history', 'expected a logged topic, got one with history = 0'));
-    const source = this.sourceOf(name);
+    const source = request.isOfLog === true ? null : this.sourceOf(name);
     this.reader.read(name, this.interests.topics.get(name), request, ageMs, (history) => {
       if (isRefusal(history) || source === null) reply(history);
       else readThrough(source, name, request, history, reply);

@@ -189,7 +189,7 @@ export class MemoryBroker implements Broker {
       return reply(refusal('no_history', `expected a logged topic, got one with history = 0`));
     topic?.expire(this.clock.now());
     const history = topic?.read(request) ?? nothing(request);
-    const source = this.sourceOf(name);
+    const source = request.isOfLog === true ? null : this.sourceOf(name);
     if (source === null) reply(history);
     else readThrough(source, name, request, history, reply);
   }

@@ -71,10 +71,11 @@ export class RedisNodeViews implements NodeViews {
     this.send(from, { kind: 'answer', id, answer: { status, body } }, () => {});
   }
 
-  private send(instance: string, message: Message, failed: () => void): void {
+  /** @param unheard called where Redis is away, or nobody listens there: a node that was killed is a member until its lease ends. */
+  private send(instance: string, message: Message, unheard: () => void): void {
     const channel = this.link.keys.channel(KIND, '', instance);
-    this.link.write([['PUBLISH', channel, JSON.stringify(message)]], (results) => {
-      if (results.some(isFailure)) failed();
+    this.link.write([['PUBLISH', channel, JSON.stringify(message)]], ([listeners]) => {
+      if (isFailure(listeners) || listeners === 0) unheard();
     });
   }
 }

@@ -107,7 +107,10 @@ async function askMember(
 ): Promise<HttpResponse> {
   const answer = (await views?.ask(instance, { path, parameters, query: query.toString() })) ?? null;
   return (
-    answer ?? refusalResponse(refusal('internal', `expected ${node} to answer within two seconds; it did not`, 1_000))
+    answer ??
+    refusalResponse(
+      refusal('internal', `expected ${node} to answer within two seconds; it did not, or hears nothing`, 1_000),
+    )
   );
 }
 

@@ -33,7 +33,7 @@ export async function askAll(
   const others = await otherNodes(elsewhere);
   const asked = others.slice(0, MAX_ASKED).map(async ({ node, instance }) => {
     const answer = (await views?.ask(instance, request)) ?? null;
-    return answered(node, answer, 'did not answer within two seconds');
+    return answered(node, answer, 'did not answer within two seconds, or hears nothing');
   });
   const unasked = others
     .slice(MAX_ASKED)

@@ -139,6 +139,9 @@ class Rounds {
     expect(sequences, `point ${point}`).toEqual(numbers(sequences.length));
     const counted = table.flatMap((row) => (row['message'] === null ? [] : [Number(row['message'])]));
     expect(counted, `point ${point}`).toEqual(numbers(counted.length));
+    const confirmed = operations.flatMap(({ outcome, sequence }) => (outcome === 'confirmed' ? [sequence] : []));
+    for (const sequence of confirmed)
+      if (sequence !== null) expect(sequences, `point ${point}: confirmed`).toContain(sequence);
     await eventually(
       () => sequencesOf(this.bob.frames, id).length >= sequences.length,
       `point ${point}: everything at the reader on the other node`,

@@ -4,6 +4,7 @@
  * others can see: a statement, a commit, a word to a topic or to a user.
  */
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { App, Host } from '../../src/apps/app.ts';
 import type * as Conversations from '../../src/apps/conversations/app.ts';
@@ -29,6 +30,10 @@ const settings = JSON.parse(settingsText) as Record<string, string>;
 
 /** What a node looks at once a second, whether anybody does anything or not. */
 const LOOKS = /make_interval/;
+const WRITES = /^\s*(?:with|insert|update|delete)\b/i;
+
+/** What commits takes at least as long, as on a slow disc: a confirmation that does not wait for it gets out before the kill. */
+const SLOW_MS = 30;
 
 let steps = 0;
 let last = 0;
@@ -47,16 +52,23 @@ async function between<T>(work: () => Promise<T>): Promise<T> {
   return answer;
 }
 
+async function committing<T>(work: () => Promise<T>): Promise<T> {
+  if (last !== 0) await setTimeout(SLOW_MS);
+  return between(work);
+}
+
 // oxlint-disable-next-line typescript/unbound-method -- each is called on its session
 const { query, begin, commit } = PostgresqlSession.prototype;
 PostgresqlSession.prototype.query = function counted(text, values) {
-  return LOOKS.test(text) ? query.call(this, text, values) : between(() => query.call(this, text, values));
+  const own = (): ReturnType<typeof query> => query.call(this, text, values);
+  if (LOOKS.test(text)) return own();
+  return WRITES.test(text) ? committing(own) : between(own);
 };
 PostgresqlSession.prototype.begin = function counted(mode) {
   return between(() => begin.call(this, mode));
 };
 PostgresqlSession.prototype.commit = function counted() {
-  return between(() => commit.call(this));
+  return committing(() => commit.call(this));
 };
 
 function countedHost(host: Host): Host {

@@ -197,7 +197,7 @@ export function sendingContract(
         ...ports.host,
         scheduler: { ...ports.host.scheduler, every: () => ({ cancel: () => {} }) },
         clock: { ...ports.host.clock, elapsed: () => now },
-        position: (topic: string, tenant = '') => {
+        logPosition: (topic: string, tenant = '') => {
           asked.push(topic);
           const isStuck = tenant === 'stuck';
           return Promise.resolve(

@@ -24,7 +24,7 @@ const MAX_PAUSED = 10_000;
 
 type RelayHost = Pick<
   Host,
-  'publish' | 'withdraw' | 'directMessage' | 'position' | 'isRefusal' | 'background' | 'scheduler' | 'clock' | 'log'
+  'publish' | 'withdraw' | 'directMessage' | 'logPosition' | 'isRefusal' | 'background' | 'scheduler' | 'clock' | 'log'
 >;
 
 /** What else a node may have left unsaid that was killed behind its commit. */
@@ -118,7 +118,8 @@ export class Relay {
   private async isAppended(conversation: Unappended): Promise<boolean> {
     const { tenant, id, epoch, head, appended } = conversation;
     const topic = topicOf(id);
-    const there = await this.host.position(topic, tenant);
+    // The head of a topic whose log is empty is what this application says itself: by it nothing would ever be missing.
+    const there = await this.host.logPosition(topic, tenant);
     if (this.host.isRefusal(there)) return false;
     let after = there.epoch === epoch ? Math.max(there.sequence, appended) : appended;
     while (after < head && !this.isOver) {

@@ -35,7 +35,7 @@ export function killedContract(name: string, open: () => Promise<ApplicationData
     async function relay(ports: Ports): Promise<void> {
       const host = {
         ...ports.host,
-        position: async () => ({ epoch: 'e', sequence: 0 }),
+        logPosition: async () => ({ epoch: 'e', sequence: 0 }),
         scheduler: { ...ports.host.scheduler, every: () => ({ cancel: () => {} }) },
       };
       const own = new Relay(host, database, repeats(ports));

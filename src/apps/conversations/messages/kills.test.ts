@@ -157,7 +157,7 @@ async function startNode(shared: Log, life: Life): Promise<Node> {
       await life.step();
       return { id: '', position: null, duplicate: false };
     },
-    position: () => Promise.resolve({ epoch: shared.epoch, sequence: shared.head }),
+    logPosition: () => Promise.resolve({ epoch: shared.epoch, sequence: shared.head }),
     // The test says when.
     scheduler: { ...scheduler, every: () => ({ cancel: () => {} }) },
   };
