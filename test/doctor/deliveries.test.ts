@@ -42,6 +42,25 @@ test('a client that does not read, whose mailbox fills', async () => {
   expect(cure).toContain('./signalbox connections --sort mailbox');
 });
 
+test('messages that are written long after they came', async () => {
+  const node = await start({ 'rate_limiting.enabled': 'false' });
+  const reader = await RawReader.open(node.port, 'slow');
+  const publisher = await connect(node.port, { user: 'publisher' });
+  await reader.ask('Subscribe', { topics: ['chat.big'] });
+  reader.stopReading();
+  const { blocked } = node.running.node.parts.context.backlog;
+  while (blocked.size === 0) await publisher.publish('chat.big', 'x'.repeat(60_000));
+  for (let count = 0; count < 5; count += 1) await publisher.publish('chat.big', 'it waits');
+  await new Promise((resolve) => {
+    setTimeout(resolve, 1_100);
+  });
+  reader.readOn();
+  await reader.waitFor(({ data }) => data['payload'] === 'it waits', 'what waited');
+  const { line, cure } = await named('messages-late', { node: node.url });
+  expect(line).toMatch(/one message in a hundred took \d{4,} ms/);
+  expect(cure).toContain('signalbox_publish_to_write_seconds');
+});
+
 test('a message to a user who is not there', async () => {
   const node = await start({ 'trace.topics': '@user:bob' });
   const alice = await connect(node.port, { user: 'alice' });
