@@ -34,7 +34,7 @@ test('at most 300 open files, before a start', () => {
 test.skipIf(!succeeds('prlimit', '--version'))('at most 300 open files, of a node that runs', async () => {
   const node = await startProcess([], { ADMIN_TOKEN });
   execFileSync('prlimit', ['--nofile=300:300', '--pid', String(node.child.pid)]);
-  const [memory] = LOAD_CHECKS.filter(({ name }) => name === 'load.memory');
+  const memory = LOAD_CHECKS.find(({ name }) => name === 'load.memory');
   if (memory === undefined) throw new Error('expected the check');
   expect(await findingsOf(memory, { url: `http://127.0.0.1:${node.port}` })).toMatchObject([
     { level: 'warn', says: expect.stringMatching(/at most 300 open files for 10000 connections/) as string },
