@@ -1,6 +1,8 @@
 /** `doctor --url ws(s)://`: real proxies set up wrongly, bad certificates, and what else stands where nodes should. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect as connectTo, type AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { originsHandshake } from '../src/doctor/checks/origins/handshake.ts';
 import { WAY_CHECKS } from '../src/doctor/checks/way/all.ts';
@@ -287,6 +289,24 @@ describe('what stands where a node should', () => {
     );
     const silent = await something(() => {});
     expect((await found(silent))[0]).toMatch(/does not answer the handshake: no answer within 2 s/);
+  });
+
+  test('a host whose packets are dropped on the way, as a firewall does', async () => {
+    // A queue that is full: the kernel drops the packets of newcomers, and says nothing.
+    const script =
+      "const s = require('net').createServer().listen({port: 0, host: '127.0.0.1', backlog: 1}, () => console.log(s.address().port))";
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const port = Number(String((await once(child.stdout, 'data'))[0]));
+    child.kill('SIGSTOP');
+    const sockets = Array.from({ length: 8 }, () => connectTo({ port, host: '127.0.0.1' }).on('error', () => {}));
+    onTestFinished(() => sockets.forEach((socket) => socket.destroy()));
+    await new Promise((resolve) => {
+      setTimeout(resolve, 200);
+    });
+    const { line, cure } = await named('packets-dropped', { values: { WS_URL: `ws://127.0.0.1:${port}/ws` } });
+    expect(line).not.toContain('ECONNREFUSED');
+    expect(cure).toContain('firewalls');
   });
 
   test('a way that holds back what the node says, and one that takes no long message', async () => {

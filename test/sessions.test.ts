@@ -1,10 +1,11 @@
 /** `signalbox sessions`: backed up, lost and restored, without ever putting an older state over a newer one. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { signalbox, type Outcome } from './harness/process.ts';
 import { startRedis, type RedisServer } from './harness/redis-server.ts';
+import { smallDisk } from './harness/small-disk.ts';
 import { named } from './harness/symptoms.ts';
 import { SECRET } from './harness/tokens.ts';
 
@@ -53,6 +54,21 @@ test('what is backed up is restored, with its time renewed', async () => {
   expect([code, out]).toEqual([0, '1500 sessions restored, 0 left alone because Redis has a newer one, 0 invalid\n']);
   expect(await stored('s-7')).toEqual(sessionOf('s-7', 1_000));
   expect(await redis.redis.pttl(keyOf('s-7'))).toBeGreaterThan(HOUR - 60_000);
+});
+
+const disk = smallDisk('64k');
+afterAll(() => disk?.remove());
+
+test.skipIf(disk === null)('the disk of the backup is full: said, and the earlier backup stays', async () => {
+  const [folder, kept] = [disk?.folder ?? '', 'an earlier backup'];
+  writeFileSync(join(folder, 'all.ndjson'), kept);
+  const pipeline = redis.redis.pipeline();
+  for (let at = 0; at < 2_000; at += 1) pipeline.set(keyOf(`s-${at}`), JSON.stringify(sessionOf(`s-${at}`, 1_000)));
+  await pipeline.exec();
+  const values = { FILE: join(folder, 'all.ndjson') };
+  await named('backup-disk-full', { values, environment: { REDIS_URL: redis.url } });
+  expect(readFileSync(join(folder, 'all.ndjson'), 'utf8')).toBe(kept);
+  expect(readdirSync(folder)).toEqual(['all.ndjson']);
 });
 
 test('how far it is, is shown', async () => {

@@ -1,8 +1,8 @@
 /** `signalbox sessions backup FILE | restore FILE`: all sessions of Redis in a file, one JSON object a line. */
 import { createReadStream, createWriteStream } from 'node:fs';
-import { readFile, rename } from 'node:fs/promises';
+import { readFile, rename, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
-import { once } from 'node:events';
+import { pipeline } from 'node:stream/promises';
 import type { Config } from '../config/schema.ts';
 import type { RedisLink } from '../redis/link.ts';
 import { RedisSessionArchive } from '../session/redis-archive.ts';
@@ -52,9 +52,29 @@ function linkOf(config: Config): RedisLink {
 /** Written beside the file first, so that a backup that breaks off leaves the earlier one. */
 async function backUp(archive: RedisSessionArchive, file: string): Promise<ExitCode> {
   const partial = `${file}.partial`;
-  const output = createWriteStream(partial, { mode: 0o600 });
-  const seen = new Set<string>();
-  const broken = new Set<string>();
+  const written = { seen: new Set<string>(), broken: new Set<string>() };
+  try {
+    await pipeline(linesOf(archive, written), createWriteStream(partial, { mode: 0o600 }));
+    await rename(partial, file);
+  } catch (error) {
+    await rm(partial, { force: true });
+    if (isOfFile(error))
+      throw new Error(`expected ${file} to be written, got ${error.message}: make room, or name another disk`, {
+        cause: error,
+      });
+    throw error;
+  }
+  const { seen, broken } = written;
+  const rest = broken.size === 0 ? '' : `, ${broken.size} that are none left out`;
+  process.stdout.write(`${seen.size} sessions written to ${file}${rest}\n`);
+  return broken.size === 0 ? 0 : 1;
+}
+
+/** A page of sessions at a time. */
+async function* linesOf(
+  archive: RedisSessionArchive,
+  { seen, broken }: { readonly seen: Set<string>; readonly broken: Set<string> },
+): AsyncGenerator<string> {
   const unreadable = (key: string, problem: string): void => {
     broken.add(key);
     if (broken.size <= SHOWN_PROBLEMS) report(`${key}: ${problem}`);
@@ -63,16 +83,16 @@ async function backUp(archive: RedisSessionArchive, file: string): Promise<ExitC
     // A scan may give a key twice.
     const fresh = page.filter(({ id }) => !seen.has(id));
     for (const session of fresh) seen.add(session.id);
-    const text = fresh.map((session) => `${JSON.stringify(session)}\n`).join('');
-    if (text !== '' && !output.write(text)) await once(output, 'drain');
+    if (fresh.length > 0) yield fresh.map((session) => `${JSON.stringify(session)}\n`).join('');
     if (crosses(seen.size - fresh.length, seen.size)) report(`${seen.size} sessions written`);
   }
-  output.end();
-  await once(output, 'close');
-  await rename(partial, file);
-  const rest = broken.size === 0 ? '' : `, ${broken.size} that are none left out`;
-  process.stdout.write(`${seen.size} sessions written to ${file}${rest}\n`);
-  return broken.size === 0 ? 0 : 1;
+}
+
+/** Of the file system, and not of Redis. */
+function isOfFile(error: unknown): error is NodeJS.ErrnoException {
+  return (
+    error instanceof Error && 'syscall' in error && ['open', 'write', 'rename', 'close'].includes(String(error.syscall))
+  );
 }
 
 async function restore(archive: RedisSessionArchive, file: string, config: Config): Promise<ExitCode> {

@@ -9,6 +9,7 @@ import type { AskAll } from '../redis/ask-all.ts';
 import { isWhole, lookDeeper, serverFacts } from '../redis/look.ts';
 import { away, slow, unfit, type LinkProblem } from '../redis/problem.ts';
 import { isRefusedLogin } from '../redis/examination.ts';
+import { missingRightsUntouched, rightsProblem } from '../redis/rights.ts';
 import { SLOW_MS } from '../redis/vitals.ts';
 import type { Clock } from '../telemetry/clock.ts';
 import { systemScheduler } from '../telemetry/system-clock.ts';
@@ -22,6 +23,8 @@ export interface RedisLooked {
 }
 
 const HERE = 'this machine';
+/** In the names of keys that there are not. */
+const LOOK = 'doctor-looks';
 /** For a connection, for an answer, and for all of it, in ms. */
 const CONNECT_MS = 1_500;
 const ANSWER_MS = 2_500;
@@ -94,14 +97,20 @@ async function looked(client: Redis | Cluster, clock: Clock, keys: Keys) {
   const startedAt = clock.elapsed();
   await Promise.all(servers.map((server) => server.ping()));
   const ms = Math.round(clock.elapsed() - startedAt);
+  const missing = await missingRightsUntouched(ask, keys, LOOK);
   const infos = await Promise.all(servers.map((server) => server.info('all')));
   return {
     state: 'closed',
-    problem: ms >= SLOW_MS ? { ...slow(ms), since: clock.now() } : null,
+    problem: problemNow(missing, ms, clock.now()),
     latency_ms: { p50: ms, max: ms },
     servers: infos.map((info) => serverFacts(info, clock.now())),
     deep: await lookDeeper(ask, () => clock.now(), keys.start('stream')),
   };
+}
+
+function problemNow(missing: ReadonlySet<string>, ms: number, since: number): LinkProblem | null {
+  if (missing.size > 0) return { ...unfit('rights', rightsProblem(missing)), since };
+  return ms >= SLOW_MS ? { ...slow(ms), since } : null;
 }
 
 /** Without those of a cluster that have gone. */

@@ -1,4 +1,4 @@
-/** What costs a node most: topics, users, addresses, patterns; and whom its rates refuse. Read off what is there, on demand. */
+/** What costs a node most: topics, users, addresses, patterns, clients; and whom its rates refuse. Read off what is there, on demand. */
 import type { Connection } from '../connection/connection.ts';
 import { matches, wireName } from '../protocol/topic.ts';
 import type { Node } from './node.ts';
@@ -21,6 +21,13 @@ export interface Costs {
   }[];
   readonly addresses: readonly { readonly address: string; readonly connections: number }[];
   readonly patterns: readonly { readonly pattern: string; readonly connections: number; readonly topics: number }[];
+  /** Connections by what they subscribed to themselves, with the number of the one in the middle of all. */
+  readonly clients: {
+    readonly most: readonly { readonly id: string; readonly user: string; readonly subscriptions: number }[];
+    readonly median: number;
+  };
+  /** Users by connections, with the number of the one in the middle of all. */
+  readonly holders: { readonly most: Costs['users']; readonly median: number };
   /** Whom rates refused, the most often refused first. */
   readonly limited: Costs['users'];
 }
@@ -37,6 +44,11 @@ export function costsOf(node: Node): Costs {
     users: top(users, ({ spent }) => spent),
     addresses: addressesOf(node.connections),
     patterns: patternsOf(node),
+    clients: clientsOf(node.connections),
+    holders: {
+      most: top(users, ({ connections }) => connections),
+      median: median(users.filter(({ connections }) => connections > 0).map(({ connections }) => connections)),
+    },
     limited: top(
       users.filter(({ refused }) => refused > 0),
       ({ refused }) => refused,
@@ -79,6 +91,23 @@ function patternsOf({ connections, parts }: Node): Costs['patterns'] {
   if (most.length === 0) return [];
   const names = [...parts.context.router.openTopics()].slice(0, MATCHED_TOPICS).map(({ clientName }) => clientName);
   return most.map((row) => ({ ...row, topics: names.filter((name) => matches(row.pattern, name)).length }));
+}
+
+function clientsOf(connections: readonly Connection[]): Costs['clients'] {
+  const all = connections.map(({ id, principal, named, patterns }) => ({
+    id,
+    user: principal.user,
+    subscriptions: named + (patterns?.length ?? 0),
+  }));
+  return {
+    most: top(all, ({ subscriptions }) => subscriptions),
+    median: median(all.map(({ subscriptions }) => subscriptions)),
+  };
+}
+
+/** @returns 0 of nothing */
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[(numbers.length - 1) >> 1] ?? 0;
 }
 
 function countsOf(keys: readonly string[]): ReadonlyMap<string, number> {

@@ -27,7 +27,14 @@ interface FailureKind {
 }
 
 export interface OwnFacts {
-  readonly connections: { readonly open: number; readonly limit: number };
+  readonly connections: {
+    readonly open: number;
+    readonly limit: number;
+    /** Since the start. */
+    readonly accepted: number;
+    /** Handshakes since the start, by reason of docs/errors.md. */
+    readonly refused: Readonly<Record<string, number>>;
+  };
   readonly mailboxes: QueueFacts;
   readonly deliveries: {
     readonly gaps: Readonly<Record<string, number>>;
@@ -49,6 +56,8 @@ export interface OwnFacts {
     readonly callers: Readonly<Record<string, number>>;
     /** Connections closed since the start, by close code. */
     readonly closed: Readonly<Record<string, number>>;
+    /** `Error` frames since the start, by reason. */
+    readonly errors: Readonly<Record<string, number>>;
   };
   readonly costs: Omit<Costs, 'limited'>;
 }
@@ -63,7 +72,12 @@ export function ownFacts(
   const gauges = readGauges(node, outside);
   const { limited, ...costs } = costsOf(node);
   return {
-    connections: { open: node.connections.length, limit: limits.connections },
+    connections: {
+      open: node.connections.length,
+      limit: limits.connections,
+      accepted: counters.accepted,
+      refused: Object.fromEntries(counters.refused.counts),
+    },
     mailboxes: {
       messages: gauges.mailboxMessages,
       bytes: gauges.mailboxBytes,
@@ -94,6 +108,7 @@ export function ownFacts(
       limited,
       callers: callersRefused(counters),
       closed: Object.fromEntries(counters.closed.counts),
+      errors: Object.fromEntries(counters.errors.counts),
     },
     costs,
   };

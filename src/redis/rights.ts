@@ -3,7 +3,8 @@
  * is missing is named at connect. A right that is missing later would show as messages that are stored and never told.
  */
 import { isFailure, type Command, type CommandClient } from './command-client.ts';
-import { isForbidden, type RedisFailure } from './failure.ts';
+import type { AskAll } from './ask-all.ts';
+import { isForbidden, RedisFailure } from './failure.ts';
 import type { Keys } from './keys.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -86,6 +87,37 @@ export async function missingRights(client: CommandClient, keys: Keys, name: str
     if (failure !== undefined) missing.add(nameOf(failure, verb, String(subject)));
   }
   return missing;
+}
+
+/**
+ * The same for somebody who looks and changes nothing: what would write is tried so that it finds nothing to write to.
+ * @param ask all servers
+ * @returns what is missing, as far as it can be told so
+ */
+export async function missingRightsUntouched(ask: AskAll, keys: Keys, name: string): Promise<ReadonlySet<string>> {
+  const missing = new Set<string>();
+  const look = async (command: Command): Promise<void> => {
+    const [verb, subject] = command;
+    const answers = await ask(untouched(command));
+    const failure = answers.find(
+      (answer): answer is RedisFailure => answer instanceof RedisFailure && isForbidden(answer),
+    );
+    if (failure !== undefined) missing.add(nameOf(failure, verb, String(subject)));
+  };
+  // Only a hash cannot be written to on condition that it is there.
+  await Promise.all(
+    tries(keys, name)
+      .filter(([verb]) => verb !== 'HSET')
+      .map(look),
+  );
+  return missing;
+}
+
+/** The key is not there. */
+function untouched([verb, key = '', ...more]: Command): Command {
+  if (verb === 'SET') return [verb, key, '', 'XX'];
+  if (verb === 'ZADD') return [verb, key, 'XX', ...more];
+  return verb === 'XADD' ? [verb, key, 'NOMKSTREAM', ...more] : [verb, ...(key === '' ? [] : [key]), ...more];
 }
 
 /** The same for the connection that subscribes. */

@@ -36,6 +36,8 @@ export interface LogFacts {
   readonly waiting_bytes: number;
   /** That hold now, in the form of logging.level. */
   readonly levels: string;
+  /** Of the lines: `pretty` is for eyes. */
+  readonly format: 'json' | 'pretty';
 }
 
 /** Makes the logs of rooms. */
@@ -44,6 +46,7 @@ export class LogFactory {
   private levels: LogLevels;
   private readonly rooms = new Map<string, PinoLog>();
   private readonly output = new LogDestination();
+  private readonly format: LogFacts['format'];
 
   constructor(levels: LogLevels, format: 'json' | 'pretty', fields: LogFields, destination?: DestinationStream) {
     this.levels = levels;
@@ -55,6 +58,7 @@ export class LogFactory {
       formatters: { level: (label: string) => ({ level: label.toUpperCase() }) },
     };
     const missing = format === 'pretty' ? missingPackage('pino-pretty', 'logging.format = "pretty"') : null;
+    this.format = missing === null ? format : 'json';
     this.root = pino(
       options,
       format === 'pretty' && missing === null
@@ -77,7 +81,8 @@ export class LogFactory {
   }
 
   facts(): LogFacts {
-    return { lost: this.output.lost, waiting_bytes: this.output.waitingBytes, levels: this.levelsText };
+    const { output, levelsText: levels, format } = this;
+    return { lost: output.lost, waiting_bytes: output.waitingBytes, levels, format };
   }
 
   /** The log of a room; its lines carry `target` = `signalbox::<room>`. */

@@ -1,7 +1,5 @@
 /** What applications need and lose: the disk and the S3 of uploads, the backend of webhooks. */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { FakeS3 } from '../fakes/s3.ts';
@@ -12,6 +10,7 @@ import { eventually } from '../harness/deadline.ts';
 import { freePort } from '../harness/free-port.ts';
 import { MediaServer, png } from '../harness/media.ts';
 import { POSTGRESQL, startPostgresql, type PostgresqlServer } from '../harness/postgresql-server.ts';
+import { smallDisk } from '../harness/small-disk.ts';
 import { named } from '../harness/symptoms.ts';
 import { startWebhookBackend, WEBHOOK_SECRET } from '../harness/webhook-backend.ts';
 import { startWebhookServer } from '../harness/webhook-server.ts';
@@ -22,22 +21,6 @@ beforeAll(async () => {
   postgresql = POSTGRESQL === null ? null : await startPostgresql();
 });
 afterAll(() => postgresql?.end());
-
-/** A file system of its own in memory. @returns `null` where this process may not mount one */
-function smallDisk(): { readonly folder: string; readonly remove: () => void } | null {
-  const folder = mkdtempSync(join(tmpdir(), 'signalbox-disk-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=96m', 'tmpfs', folder], { stdio: 'ignore' });
-  } catch {
-    rmSync(folder, { recursive: true });
-    return null;
-  }
-  const remove = (): void => {
-    execFileSync('umount', ['--lazy', folder]);
-    rmSync(folder, { recursive: true });
-  };
-  return { folder, remove };
-}
 
 async function media(settings: Readonly<Record<string, string>>): Promise<MediaServer> {
   const url = await postgresql?.database();
@@ -54,7 +37,7 @@ async function refusedUpload(server: MediaServer): Promise<void> {
   expect([status, json.error.reason]).toEqual([503, 'storage_unavailable']);
 }
 
-const disk = smallDisk();
+const disk = smallDisk('96m');
 afterAll(() => disk?.remove());
 
 test.skipIf(disk === null)('the disk of uploads is full', async () => {

@@ -38,7 +38,7 @@ async function wrong({ url }: TestServer): Promise<readonly Finding[]> {
 }
 
 /** The answer of a node stands for a second. */
-async function eventuallyWrong(node: TestServer, check: string, says: RegExp): Promise<Finding> {
+async function eventuallyWrong(node: TestServer, check: string, says: RegExp, ms?: number): Promise<Finding> {
   let found: Finding | undefined;
   await eventually(
     async () => {
@@ -46,6 +46,7 @@ async function eventuallyWrong(node: TestServer, check: string, says: RegExp): P
       return found !== undefined;
     },
     `${check} to say ${String(says)}`,
+    ms,
   );
   return found as Finding;
 }
@@ -118,6 +119,29 @@ describe.skipIf(POSTGRESQL === null)('a node with PostgreSQL', () => {
     expect(cure).toContain('database.pool_max');
     await holder.query('rollback');
   });
+
+  test('a statement that takes all of a processor, and one connection after the other that nobody closes', async () => {
+    const [node, url] = await start({ 'database.migrate': 'true' });
+    const [{ most } = { most: 0 }] = (await postgresql.query(
+      "select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as most",
+    )) as readonly { readonly most: number }[];
+    const busy = await session(url);
+    const counting = busy.query('select count(*) from generate_series(1, 100000000000)').catch(() => {});
+    const taken = (): Promise<number> =>
+      postgresql.query('select 1 from pg_stat_activity').then(({ length }) => length);
+    // Some processes of the server itself are among them.
+    while ((await taken()) < most) await Promise.all(Array.from({ length: 5 }, () => session(url)));
+    const { cure: closing } = await named('connections-used-up', { node: node.url, isHere: true });
+    expect(closing).toContain('max_connections');
+    await eventuallyWrong(node, 'database.long', /active, select\) lasts \d+ s/, 30_000);
+    const { line, cure } = await named('statement-long', { node: node.url, isHere: true });
+    expect(line).toContain('a-test, active, select');
+    expect(cure).toMatch(/^select pg_terminate_backend/);
+    const pid = /process (\d+)/.exec(line)?.[1] ?? '';
+    // The cure ends it.
+    await postgresql.query(`select pg_terminate_backend(${pid})`);
+    await counting;
+  }, 60_000);
 
   test('its tables are missing', async () => {
     const [node] = await start({});

@@ -51,6 +51,18 @@ test('a level that leaves lines out, and one that adds a line for every frame', 
   await named('log-grows', { node: node.url, isHere: true });
 });
 
+test('lines that no program can parse', async () => {
+  const port = await freePort();
+  const words = ['serve', '--host', '127.0.0.1', '--port', String(port), '--set', 'logging.format=pretty'];
+  const node = spawnWithOutput(words, { JWT_SECRET: SECRET, ADMIN_TOKEN }, 'pipe');
+  const isServing = async (): Promise<boolean> =>
+    (await fetch(`http://127.0.0.1:${port}/health`).catch(() => null))?.ok === true;
+  await eventually(isServing, 'the node to serve', 40_000);
+  const { cure } = await named('log-format', { node: `http://127.0.0.1:${port}` });
+  expect(cure).toContain('logging.format = "json"');
+  node.signal('SIGKILL');
+});
+
 test('metrics that are switched off, and that nobody reads', async () => {
   const without = await startServer({ 'admin.token': ADMIN_TOKEN, 'metrics.enabled': 'false' });
   await named('metrics-missing', { node: without.url, isHere: true });

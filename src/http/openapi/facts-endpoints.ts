@@ -29,7 +29,7 @@ const facts = z
     database: z.looseObject({}).nullable().optional().describe('null when no application uses one'),
     queues: z.looseObject({}).nullable().optional().describe('null when no application names one'),
     load: z.looseObject({}).optional().describe('lag of the event loop, garbage collection, CPU'),
-    costs: z.looseObject({}).optional().describe('what costs most: topics, users, addresses, patterns'),
+    costs: z.looseObject({}).optional().describe('what costs most: topics, users, addresses, patterns, clients'),
   })
   .meta({ id: 'Facts', description: 'What a running node knows of itself.' });
 

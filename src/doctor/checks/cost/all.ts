@@ -5,6 +5,7 @@ import { factsOf } from '../../facts.ts';
 import { ok, warn, type Observation } from '../../finding.ts';
 import type { NodeFacts } from '../../facts.ts';
 import type { Patient } from '../../patient.ts';
+import { costClients } from './clients.ts';
 
 /** Below this nothing costs anything. */
 const MANY = { deliveries: 10_000, spent: 10_000, connections: 100, topics: 10_000 };
@@ -81,7 +82,7 @@ const costPatterns: Check = {
   },
 };
 
-export const COST_CHECKS: readonly Check[] = [costTopics, costUsers, costAddresses, costPatterns];
+export const COST_CHECKS: readonly Check[] = [costTopics, costUsers, costAddresses, costPatterns, costClients];
 
 interface Ranking {
   readonly what: string;

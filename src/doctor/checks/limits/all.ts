@@ -2,6 +2,9 @@
 import type { Check } from '../../check.ts';
 import { eachNode } from '../../each-node.ts';
 import { warn, type Observation } from '../../finding.ts';
+import { limitsEnded } from './ended.ts';
+import { limitsFrames } from './frames.ts';
+import { limitsHandshakes } from './handshakes.ts';
 
 const limitsRefused: Check = {
   name: 'limits.refused',
@@ -95,4 +98,11 @@ const limitsCallers: Check = {
     ),
 };
 
-export const LIMIT_CHECKS: readonly Check[] = [limitsRefused, limitsCallers, limitsCutOff];
+export const LIMIT_CHECKS: readonly Check[] = [
+  limitsHandshakes,
+  limitsRefused,
+  limitsFrames,
+  limitsCallers,
+  limitsCutOff,
+  limitsEnded,
+];

@@ -6,7 +6,8 @@ import { fail, ok, warn, type Observation } from '../../finding.ts';
 
 /** Fewer are spread by chance. */
 const MANY = 100;
-const UNEVEN = 2;
+/** Times what the others have on average. */
+const UNEVEN = 3;
 const NEARLY_FULL = 80;
 
 export const nodesBalance: Check = {
@@ -25,7 +26,12 @@ export const nodesBalance: Check = {
       return full >= NEARLY_FULL ? [warn(says, 'add nodes, before it is full')] : [];
     });
     const most = counts.toSorted((a, b) => b.open - a.open)[0];
-    if (most !== undefined && counts.length > 1 && sum >= MANY && most.open > (UNEVEN * sum) / counts.length)
+    if (
+      most !== undefined &&
+      counts.length > 1 &&
+      sum >= MANY &&
+      most.open > (UNEVEN * (sum - most.open)) / (counts.length - 1)
+    )
       found.push(
         warn(
           `${most.node} has ${most.open} of ${sum} connections of ${counts.length} nodes`,

@@ -7,14 +7,15 @@ const LEVEL = './signalbox emergency log-level info --ttl 1h for now, logging.le
 
 export const nodesLogs: Check = {
   name: 'nodes.logs',
-  looksAt: 'Whether standard output takes the lines of the log, and whether the level leaves out or adds too much.',
+  looksAt:
+    'Whether standard output takes the lines of the log, whether programs can parse them, and whether the level leaves out or adds too much.',
   needs: ['admin'],
   run: (patient) =>
     eachNode(
       patient,
       ({ logs }): readonly Observation[] => {
         if (logs === undefined) return [];
-        const { lost, waiting_bytes: waiting, levels } = logs;
+        const { lost, waiting_bytes: waiting, levels, format } = logs;
         const found: Observation[] = [];
         const cure =
           'look at what reads its standard output: a full disk, a log driver that hangs, a pipe that nobody reads';
@@ -28,6 +29,13 @@ export const nodesLogs: Check = {
           found.push(warn(`the level of the log is ${levels}: lines below ${level} are not written`, LEVEL));
         if (level === 'debug' || level === 'trace')
           found.push(warn(`the level of the log is ${levels}: it grows by lines for every frame`, LEVEL));
+        if (format === 'pretty')
+          found.push(
+            warn(
+              'the lines of the log are for eyes (logging.format = "pretty"): no program parses them',
+              'logging.format = "json" (LOG_FORMAT), and start the node anew',
+            ),
+          );
         return found;
       },
       (nodes) =>
