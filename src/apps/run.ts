@@ -207,7 +207,7 @@ function deadLettersOf({ app, parts, calls }: Running, deadlineMs: number): [str
   return [[app, { list, replay }]];
 }
 
-/** What is no stage is left out: an operator looks at the rest. */
+/** An application that says something else than stages loses those alone: an operator looks at the rest. */
 async function stagesOf(running: readonly Running[], id: string, deadlineMs: number): Promise<AppStages> {
   const reached: Record<`${string}.${string}`, number> = {};
   const of = running.flatMap(({ app, parts: { stages }, calls }) =>
