@@ -109,12 +109,24 @@ export interface Parts {
   readonly dialects?: readonly Dialect[];
   /** Events that it has given up, for operators: `/admin/apps/dead-letters`. */
   readonly deadLetters?: AppDeadLetters;
+  /**
+   * What it has kept of a message that was published, for `./signalbox trace ID`, which shows it as `APP.STAGE`: whether the message
+   * is traced or not, and on whichever node. The first time of a stage counts.
+   */
+  readonly stages?: (id: string) => MaybePromise<readonly ReachedStage[]>;
   /** A component of `/health`, and of readiness where it is needed. Called when somebody asks; never waits. */
   readonly health?: () => Health;
   /** What other applications of this process may do with it: those that say so with `uses`. The type is that of its public file. */
   readonly offers?: object;
   /** Ends within the grace time: what was acknowledged is not lost. Called when no connection is left. */
   readonly stop?: () => MaybePromise<void>;
+}
+
+export interface ReachedStage {
+  /** Letters a-z, digits, `_` and `-`, at most 32 characters. */
+  readonly stage: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
 }
 
 export interface AppDeadLetters {

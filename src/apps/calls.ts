@@ -29,6 +29,7 @@ type Part =
   | 'gauge'
   | 'health'
   | 'dead letters'
+  | 'stages'
   | 'stop';
 
 export interface CallPorts {

@@ -46,6 +46,7 @@ const PARTS = [
   'socketio',
   'dialects',
   'deadLetters',
+  'stages',
   'health',
   'offers',
   'stop',

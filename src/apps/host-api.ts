@@ -135,6 +135,12 @@ export interface Host {
    * @returns whether it is written down: `false` for a message that is not traced, as most are
    */
   trace(id: string, stage: string, at?: number): boolean;
+  /**
+   * What became of a published message, on all nodes, as `./signalbox trace ID` has it. Waits up to two seconds for nodes that do not
+   * answer: it is for people who look for a message.
+   * @param id as `publish` gives it
+   */
+  fate(id: string): Promise<MessageFate>;
   /** Critical: a log line and the webhook of `admin.alert_webhook`. */
   alert(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
@@ -212,6 +218,33 @@ export interface Outgoing {
   readonly at?: Position;
   /** Milliseconds since 1970; with `at`. */
   readonly timestamp?: number;
+}
+
+export interface MessageFate {
+  /** Whether the message is in the trace. Else `note` says why not, and recipients are those who follow its topic now. */
+  readonly isTraced: boolean;
+  readonly note: string | null;
+  /** `null` when it is not in the trace. */
+  readonly epoch: string | null;
+  /** Of the server, in milliseconds since 1970; none when it is not in the trace. */
+  readonly stages: Readonly<Record<string, number>>;
+  readonly recipients: readonly MessageRecipient[];
+  /** Recipients beyond the list, by how it ended for them. */
+  readonly others: Readonly<Record<string, number>>;
+  /** Nodes that did not answer, each with why. */
+  readonly silent: readonly string[];
+}
+
+export interface MessageRecipient {
+  readonly node: string;
+  readonly connection: string;
+  readonly user: string;
+  /** `written`, `replayed`, `displaced`, `gap`, `purged`, `lost`; not traced: `delivered`, `pending`, `not_delivered`, `unknown`. */
+  readonly end: string;
+  /** Milliseconds since 1970; `null` when nothing was written down. */
+  readonly at: number | null;
+  /** In half a sentence, where nothing was written down. */
+  readonly says: string | null;
 }
 
 export interface PageRequest {

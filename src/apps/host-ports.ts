@@ -8,7 +8,7 @@ import type { ServiceContext } from '../service/context.ts';
 import type { Random } from '../telemetry/clock.ts';
 import type { MetricEntry } from '../telemetry/metric-entry.ts';
 import type { AppEvents } from './app-events.ts';
-import type { Host, SharedStore } from './host-api.ts';
+import type { Host, MessageFate, SharedStore } from './host-api.ts';
 
 export interface PresencePorts {
   readonly service: PresenceService;
@@ -35,6 +35,8 @@ export interface HostPorts {
   readonly tokenIssuer: (privateKey?: string) => TokenIssuer;
   /** @throws when there is a metric of this name */
   readonly addMetric: (entry: MetricEntry) => void;
+  /** What became of a message on all nodes. */
+  readonly fate: (id: string) => Promise<MessageFate>;
   readonly alert: (message: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 

@@ -17,7 +17,7 @@ import { messagesOf, type Phase } from './host-messages.ts';
 import { hostPresence } from './host-presence.ts';
 import type { OneHostPorts } from './host-ports.ts';
 
-const STAGE = /^[a-z][a-z0-9_-]{0,31}$/;
+export const STAGE = /^[a-z][a-z0-9_-]{0,31}$/;
 
 export function hostOf(calls: Calls, log: Log, ports: OneHostPorts, phase: Phase): Host {
   const { node, context, random, bus, shared, events } = ports;
@@ -72,6 +72,7 @@ export function hostOf(calls: Calls, log: Log, ports: OneHostPorts, phase: Phase
       if (!Number.isFinite(at)) throw new RangeError(`trace: expected at in milliseconds since 1970, got ${at}`);
       return context.router.tracing.isOn && context.router.tracing.reached(id, `${name}.${stage}`, at);
     },
+    fate: (id) => ports.fate(id),
     alert: (message, fields = {}) => ports.alert(message, { app: name, ...fields }),
   };
 }

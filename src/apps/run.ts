@@ -4,6 +4,7 @@ import type { Callers as CallersPort } from '../auth/callers.ts';
 import type { Problem } from '../config/problem.ts';
 import type { FrameHandler } from '../connection/context.ts';
 import type { AppDeadLetters, RunningDeadLetters } from '../node/app-dead-letters.ts';
+import type { AppStages, StagesOfApps } from '../node/app-stages.ts';
 import type { AppDialect } from '../node/app-dialect.ts';
 import type { ApplicationRoute } from '../node/application-route.ts';
 import type { EventTable } from '../node/event-table.ts';
@@ -11,14 +12,14 @@ import { isRefusal, quote } from '../protocol/errors.ts';
 import type { Scheduler } from '../telemetry/clock.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { App, Health, Host, Parts } from './app.ts';
+import type { App, Health, Host, Parts, ReachedStage } from './app.ts';
 import { callersPort } from './callers.ts';
 import { Calls, type Called } from './calls.ts';
 import { partsProblems } from './check-parts.ts';
 import { appDialect } from './dialects.ts';
 import { frameHandler } from './frames.ts';
 import { HookEvents } from './hooks.ts';
-import { hostOf } from './host.ts';
+import { hostOf, STAGE } from './host.ts';
 import type { HostPorts } from './host-ports.ts';
 import type { LoadedApp } from './loaded.ts';
 import { Owners, topicOwner } from './owners.ts';
@@ -51,6 +52,7 @@ export interface RunningApps {
   /** `null` when no application knows of callers. */
   readonly callers: CallersPort | null;
   readonly deadLetters: AppDeadLetters;
+  readonly stagesOf: StagesOfApps;
   /** By application; those that say nothing of themselves are missing. */
   health(): Readonly<Record<string, Health>>;
   /** @param graceMs milliseconds for their ends */
@@ -69,6 +71,8 @@ interface Running {
 
 /** A start may have to wait for a database; one that never ends is a fault. */
 const START_MS = 60_000;
+/** Stages of one message and application that are shown. */
+const MAX_STAGES = 40;
 
 /** Why the applications did not start: all that is wrong, by name. */
 export class AppsError extends Error {
@@ -174,6 +178,7 @@ function build(running: readonly Running[], ports: AppPorts): RunningApps {
     events: hasHooks ? events : null,
     callers: running.map((it) => callersOf(it, deadlineMs)).find((it) => it !== null) ?? null,
     deadLetters: new Map(running.flatMap((it) => deadLettersOf(it, deadlineMs))),
+    stagesOf: (id) => stagesOf(running, id, deadlineMs),
     health: () => Object.fromEntries(running.flatMap(healthOf)),
     stop: async (graceMs) => {
       const endsAt = ports.context.clock.elapsed() + graceMs;
@@ -200,6 +205,23 @@ function deadLettersOf({ app, parts, calls }: Running, deadlineMs: number): [str
       () => {},
     );
   return [[app, { list, replay }]];
+}
+
+/** An application that says something else than stages loses those alone: an operator looks at the rest. */
+async function stagesOf(running: readonly Running[], id: string, deadlineMs: number): Promise<AppStages> {
+  const reached: Record<`${string}.${string}`, number> = {};
+  const of = running.flatMap(({ app, parts: { stages }, calls }) =>
+    stages === undefined ? [] : [{ app, stages, calls }],
+  );
+  await Promise.all(
+    of.map(async ({ app, stages, calls }) => {
+      const told = await calls.ask({ part: 'stages', name: 'stages', deadlineMs }, () => stages(id));
+      if (!Array.isArray(told)) return;
+      for (const { stage, at } of (told as readonly ReachedStage[]).slice(0, MAX_STAGES))
+        if (STAGE.test(stage) && Number.isFinite(at)) reached[`${app}.${stage}`] ??= at;
+    }),
+  );
+  return reached;
 }
 
 /** A schema that throws is told with the name of its application and its part. */

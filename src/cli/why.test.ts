@@ -56,6 +56,8 @@ describe('the answer over HTTP', () => {
         traced_until: null,
       },
       note: null,
+      app_stages: {},
+      standing: [],
       why: null,
     });
   });
@@ -72,6 +74,8 @@ describe('the answer over HTTP', () => {
     expect(answer(null, 'x')).toEqual({
       message: null,
       note: expect.stringContaining('expected a message id'),
+      app_stages: {},
+      standing: [],
       why: null,
     });
   });

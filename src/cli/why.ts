@@ -10,9 +10,17 @@ export function whyText({ why, note }: TraceAnswer): string {
 }
 
 /** The stages of a message and its end per recipient. */
-export function traceText({ message, note, why, nodes = [] }: TraceAnswer): string {
+export function traceText({ message, note, why, nodes = [], app_stages: ofApps, standing }: TraceAnswer): string {
   const last = why === null ? [] : [printable(why.sentence)];
-  if (message === null) return [printable(note ?? ''), ...last].filter((line) => line !== '').join('\n');
+  if (message === null)
+    return [
+      printable(note ?? ''),
+      ...stageRows(ofApps),
+      ...standing.map(({ user, text }) => `  ${printable(user)} ${printable(text)}`),
+      ...last,
+    ]
+      .filter((line) => line !== '')
+      .join('\n');
   const { id, topic, epoch, sequence, from, subscriptions, recipients, others, traced_until: until } = message;
   const count =
     subscriptions === null
@@ -23,7 +31,7 @@ export function traceText({ message, note, why, nodes = [] }: TraceAnswer): stri
     row('message', id),
     row('topic', `${topic}, position ${sequence} of epoch ${epoch}`),
     row('from', from),
-    ...stageRows(message.stages),
+    ...stageRows({ ...message.stages }),
     row('recipients', count),
     ...recipients.map(recipientRow),
     ...(rest.length === 0 ? [] : [row('others', rest.join(', '))]),
@@ -35,8 +43,8 @@ export function traceText({ message, note, why, nodes = [] }: TraceAnswer): stri
 type Message = NonNullable<TraceAnswer['message']>;
 
 /** Times of the stages, each with what has passed since the first. */
-function stageRows(stages: Message['stages']): string[] {
-  const known = STAGES.flatMap((name) => {
+function stageRows(stages: Readonly<Record<string, number>>): string[] {
+  const known = STAGES.flatMap((name: string) => {
     const at = stages[name];
     return at === undefined ? [] : [{ name, at }];
   });

@@ -27,6 +27,7 @@ import { LoadWatch } from '../telemetry/load-watch.ts';
 import { systemClock as clock } from '../telemetry/system-clock.ts';
 import { listenAll, listenAsWorker } from './listening.ts';
 import { runApps } from './node/apps.ts';
+import { messageFate } from './node/message-fate.ts';
 import { joinControl } from './node/control.ts';
 import { buildCore, type Core } from './node/core.ts';
 import { openNodeDatabase, type NodeDatabase } from './node/database.ts';
@@ -134,7 +135,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     queues: () => queues,
   };
   const views = [
-    ...adminViewRoutes(node, bus, storage.views, operations),
+    ...adminViewRoutes(node, bus, storage.views, operations, async (id) => running?.stagesOf(id) ?? {}),
     factsRoute(clock, () => nodeFacts(facts)),
     figuresRoute(name, figures),
     appDeadLetterRoute(name, () => running?.deadLetters ?? new Map()),
@@ -177,6 +178,7 @@ export async function startNode(setup: NodeSetup): Promise<RunningNode> {
     metrics,
     logs,
     events,
+    fate: (id: string) => messageFate(ofAnyNode, id),
     frames: frameHandlers,
     routes: taken,
   };

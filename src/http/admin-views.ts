@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { ControlBus } from '../control/command.ts';
 import type { NodeViews } from '../control/views.ts';
+import type { StagesOfApps } from '../node/app-stages.ts';
 import { inForce } from '../node/in-force.ts';
 import { inspectConnection, listConnections, listTopics, SORTS, type Sort } from '../node/inspection.ts';
 import { listPresence } from '../node/present-topics.ts';
@@ -27,12 +28,16 @@ export const CONNECTIONS_QUERY = z.strictObject({
 });
 export const TOPICS_QUERY = z.strictObject({ ...PAGING, prefix: z.string().default('') });
 
-/** @param views how other nodes are asked; `null` where the node is alone */
+/**
+ * @param views how other nodes are asked; `null` where the node is alone
+ * @param stagesOf what applications have kept of a message
+ */
 export function adminViewRoutes(
   node: Node,
   bus: ControlBus,
   views: NodeViews | null,
   operations: Operations,
+  stagesOf: StagesOfApps,
 ): AdminRoute[] {
   return [
     { method: 'GET', path: '/admin/nodes', handle: () => nodes(bus, views) },
@@ -58,7 +63,7 @@ export function adminViewRoutes(
     {
       method: 'GET',
       path: '/admin/trace/:id',
-      handle: (request) => messageTrace(node, request),
+      handle: (request) => messageTrace(node, stagesOf, request),
     },
     { method: 'GET', path: '/admin/trace', handle: () => tracedPatterns(node) },
     {
@@ -89,10 +94,15 @@ function connection(node: Node, { parameters }: AdminRequest): HttpResponse {
   );
 }
 
-function messageTrace({ connections, parts }: Node, { parameters, query: given }: AdminRequest): HttpResponse {
+async function messageTrace(
+  { connections, parts }: Node,
+  stagesOf: StagesOfApps,
+  { parameters, query: given }: AdminRequest,
+): Promise<HttpResponse> {
   const id = parameters['id'] ?? '';
   if (messagePlace(id) === null) return refusalResponse(refusal('invalid_field', expectedMessageId(id)));
-  return { status: 200, body: traceAnswer({ connections, context: parts.context }, id, given.get('user')) };
+  const ofApps = await stagesOf(id);
+  return { status: 200, body: traceAnswer({ connections, context: parts.context }, id, given.get('user'), ofApps) };
 }
 
 async function nodes(bus: ControlBus, views: NodeViews | null): Promise<HttpResponse> {

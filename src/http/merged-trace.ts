@@ -13,6 +13,7 @@ interface Heard {
 
 /** Recipients that are listed; further ones are counted. */
 const MAX_RECIPIENTS = 1_000;
+const MAX_STANDING = 100;
 /** The best end counts: a user got it who got it on one device, whichever node that was on. */
 const RANK: readonly Verdict[] = ['delivered', 'pending', 'unknown', 'not_delivered'];
 
@@ -25,6 +26,14 @@ export function mergedTrace(answers: readonly NodeAnswer[], user: string | null)
   return {
     message: messages.length === 0 ? null : mergedMessage(messages),
     note: messages.length > 0 ? null : noteOf(heard),
+    // A node of an older version says nothing of both.
+    app_stages: earliestOf(heard.map(({ answer }) => answer.app_stages ?? {})),
+    standing:
+      messages.length > 0
+        ? []
+        : heard
+            .flatMap(({ node, answer }) => (answer.standing ?? []).map((row) => ({ node, ...row })))
+            .slice(0, MAX_STANDING),
     why: user === null ? null : mergedWhy(heard, silent, user),
   };
 }
@@ -59,10 +68,15 @@ function stagesOf({ stages }: Message): number {
 }
 
 function earliest(all: readonly Message['stages'][]): Message['stages'] {
+  const merged = earliestOf(all.map((stages) => ({ ...stages })));
+  return { stored: merged['stored'] ?? 0, ...merged };
+}
+
+function earliestOf(all: readonly Readonly<Record<string, number>>[]): Readonly<Record<string, number>> {
   const merged: Record<string, number> = {};
   for (const [name, at] of all.flatMap((stages) => Object.entries(stages)))
     merged[name] = Math.min(merged[name] ?? Infinity, at);
-  return { stored: merged['stored'] ?? 0, ...merged };
+  return merged;
 }
 
 function counted(all: readonly Message['others'][]): Message['others'] {

@@ -1,12 +1,17 @@
 /** The answer to `GET /admin/trace/{message_id}[?user=U]`, as it is sent. */
+import type { AppStages } from '../node/app-stages.ts';
 import { shownTopic, type Verdict } from '../node/fate.ts';
-import { explainFor, locate, type Located, type TraceParts } from '../node/why.ts';
+import { explainFor, locate, standingAt, type Located, type TraceParts } from '../node/why.ts';
 import type { Recipient, TracedMessage } from '../telemetry/message-trace.ts';
 
 export interface TraceAnswer {
   /** `null` when it is not in the trace; then `note` says why. */
   readonly message: MessageView | null;
   readonly note: string | null;
+  /** Stages that applications have kept of it, `APP.STAGE`, in milliseconds since 1970: whether it was traced or not. */
+  readonly app_stages: AppStages;
+  /** Of a message that is not in the trace: where the connections stand that follow its topic. */
+  readonly standing: readonly StandingView[];
   /** Only for the user who was asked about. */
   readonly why: WhyView | null;
   /** Where all nodes were asked: each, and why it did not answer. */
@@ -42,6 +47,10 @@ interface RecipientView {
   readonly deliveries: number;
 }
 
+interface StandingView extends FateView {
+  readonly user: string;
+}
+
 interface WhyView {
   readonly user: string;
   /** The node that knows it, where all were asked; `null` when none has anything of the user. */
@@ -60,18 +69,26 @@ interface FateView {
   readonly text: string;
 }
 
-/** @param user the user id to explain it for, in the tenant of the topic; `null` for nobody in particular */
-export function traceAnswer(parts: TraceParts, id: string, user: string | null): TraceAnswer {
+/**
+ * @param user the user id to explain it for, in the tenant of the topic; `null` for nobody in particular
+ * @param ofApps what applications have kept of it
+ */
+export function traceAnswer(parts: TraceParts, id: string, user: string | null, ofApps: AppStages = {}): TraceAnswer {
   const located = locate(parts, id);
   const message = located.place?.message ?? null;
   return {
-    message: message === null ? null : messageView(message),
+    message: message === null ? null : messageView(message, ofApps),
     note: located.note,
+    app_stages: ofApps,
+    standing: standingAt(parts, located).map(({ connection, ...rest }) => ({ connection_id: connection, ...rest })),
     why: user === null ? null : whyView(parts, located, user),
   };
 }
 
-function messageView({ id, topic, epoch, sequence, from, timestamp, ...rest }: TracedMessage): MessageView {
+function messageView(
+  { id, topic, epoch, sequence, from, timestamp, ...rest }: TracedMessage,
+  ofApps: AppStages,
+): MessageView {
   const { stages, subscriptions, recipients, others, tracedUntil } = rest;
   return {
     id,
@@ -79,7 +96,7 @@ function messageView({ id, topic, epoch, sequence, from, timestamp, ...rest }: T
     epoch,
     sequence,
     from,
-    stages: { stored: timestamp, ...stages },
+    stages: { ...ofApps, stored: timestamp, ...stages },
     subscriptions,
     recipients: [...recipients.values()].map(({ connection, displacedAt, ...recipient }) => ({
       connection_id: connection,

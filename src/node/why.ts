@@ -17,6 +17,8 @@ import {
 
 /** Topics held against the digest in the id of a message that is not in the trace: a few milliseconds of work. */
 const MAX_DIGESTS = 5_000;
+/** Connections that are listed for a message that is not in the trace. */
+const MAX_STANDING = 100;
 
 /** What of a node knows about its messages. */
 export interface TraceParts {
@@ -54,6 +56,21 @@ export function locate(parts: TraceParts, id: string): Located {
   const topic = topicOf(router, named.digest);
   const note = `the message is not in the trace: ${missingBecause(router, named.timestamp, topic)}`;
   return { place: topic === null ? null : { topic, sequence: named.sequence, message: null }, note };
+}
+
+/** Where the connections stand that follow the topic of a message of which nothing was written down. */
+export function standingAt(
+  { connections }: TraceParts,
+  { place }: Located,
+): readonly (Fate & { readonly user: string })[] {
+  if (place === null || place.message !== null) return [];
+  const found: (Fate & { readonly user: string })[] = [];
+  for (const connection of connections) {
+    const isFollower = connection.isOpen && connection.subscriptions.some(({ topic }) => topic.name === place.topic);
+    if (isFollower) found.push({ user: connection.principal.user, ...standingFate(place, connection) });
+    if (found.length === MAX_STANDING) break;
+  }
+  return found;
 }
 
 /** Why a user did or did not get a message, from what this node knows. */

@@ -119,7 +119,7 @@ describe('at start', () => {
     const odd = appOf('odd', () => ({ frame: {}, hooks: { disconnect: () => undefined } }) as Parts);
     const text = await problemsOf({}, [odd]);
     expect(text).toContain(
-      'apps.odd: expected parts of frames, routes, topics, hooks, callers, socketio, dialects, deadLetters, health, offers, stop, got "frame"',
+      'apps.odd: expected parts of frames, routes, topics, hooks, callers, socketio, dialects, deadLetters, stages, health, offers, stop, got "frame"',
     );
     expect(text).toMatch(/apps\.odd: expected hooks of atOnce, connecting, .*published, got "disconnect"/);
   });

@@ -38,3 +38,49 @@ test('host.trace: stages with their first times, of traced messages alone, in th
   expect(() => host.trace(id, 'A stage')).toThrow(RangeError);
   expect(() => host.trace(id, 'late', Number.NaN)).toThrow(RangeError);
 });
+
+test('stages and host.fate: what an application has kept is shown of a message that nobody traces, and it is told what became of one', async () => {
+  const hosts: Host[] = [];
+  const kept: { stage: string; at: number }[] = [];
+  const shop = appOf('shop', (host) => {
+    hosts.push(host);
+    return { stages: (id) => (id.startsWith('1-') ? Promise.reject(new Error('no such thing')) : kept) };
+  });
+  const server = await startServer({ 'admin.token': ADMIN_TOKEN, 'trace.topics': 'order.*' }, [shop]);
+  const [host] = hosts as [Host];
+  const client = await connect(server.port, { user: 'ada' });
+  await client.subscribe('chat.a', 'order.a');
+  const [silent, traced] = [(await client.publish('chat.a', 1)).data, (await client.publish('order.a', 1)).data];
+  const now = host.clock.now();
+  kept.push({ stage: 'paid', at: now }, { stage: 'paid', at: now + 9 }, { stage: 'Not a stage', at: now });
+  const admin = new Admin(server.port);
+  const { body } = await admin.get(`/admin/trace/${silent.id}`);
+  expect(body).toMatchObject({
+    message: null,
+    app_stages: { 'shop.paid': now },
+    standing: [{ user: 'ada', verdict: 'unknown', text: expect.stringContaining('stands at position 1') }],
+  });
+  expect(Object.keys((body as { app_stages: object }).app_stages)).toEqual(['shop.paid']);
+  expect((await admin.get(`/admin/trace/${traced.id}`)).body).toMatchObject({
+    message: { stages: { 'shop.paid': now } },
+    standing: [],
+  });
+  // One that fails takes nothing from the answer.
+  expect((await admin.get('/admin/trace/1-1-abcdef')).body).toMatchObject({ app_stages: {}, standing: [] });
+
+  expect(await host.fate(silent.id)).toMatchObject({
+    isTraced: false,
+    epoch: null,
+    recipients: [{ user: 'ada', at: null }],
+  });
+  const fate = await host.fate(traced.id);
+  expect(fate).toMatchObject({
+    isTraced: true,
+    note: null,
+    stages: { stored: expect.any(Number) },
+    recipients: [{ user: 'ada', end: 'written', says: null }],
+    silent: [],
+  });
+  expect(Object.keys(fate.stages).filter((name) => name.includes('.'))).toEqual([]);
+  await expect(host.fate('no id')).rejects.toThrow(RangeError);
+});

@@ -13,6 +13,7 @@ import { callerOf } from './tokens/call.ts';
 import { Credentials } from './tokens/credentials.ts';
 import { MemoryTokenStore, type TokenStore } from './tokens/token-store.ts';
 import { Tokens } from './tokens/tokens.ts';
+import { stagesOfPublished } from './trace/published.ts';
 import { UnderwayMessages } from './trace/underway.ts';
 import { Troubles } from './troubles.ts';
 import { WorkTimes } from './work-times.ts';
@@ -49,6 +50,7 @@ export const app: App<Settings> = {
     return {
       routes: routes(host, ports, tokens),
       health: () => ports.troubles.health(),
+      stages: (id) => stagesOfPublished(ports, id),
       stop: async () => {
         await workers.stop();
         await upkeep.stop();

@@ -35,7 +35,7 @@ export interface Ports {
     | 'scheduler'
     | 'random'
     | 'log'
-    | 'trace'
+    | 'fate'
   >;
   readonly database: Database;
   readonly settings: Settings;

@@ -41,6 +41,8 @@ interface MessageTable {
   readonly reason: string | null;
   readonly media: string | null;
   readonly sequence: number | null;
+  /** The id of its message in the conversation, of several that of the first: by it the server's own trace is found. */
+  readonly published: string | null;
   readonly claim: string | null;
   /** Each as JSON. */
   readonly stages: Generated<readonly string[]>;

@@ -1,7 +1,9 @@
 /** `./signalbox bridge trace`: where a message is. */
+import { messagePlace } from '../../protocol/position.ts';
 import type { Shell, Verb } from '../verb.ts';
 import type { Settings } from './settings.ts';
 import type { QueuedMessage } from './trace/in-queues.ts';
+import type { PublishedMessage } from './trace/published.ts';
 import type { Step, TracedMessage } from './trace/trace.ts';
 import type { NamedTrouble } from './troubles.ts';
 import type { TenantWork } from './work-times.ts';
@@ -63,7 +65,7 @@ async function trace(shell: Shell<Settings>): Promise<number> {
     shell.print('expected the id of a message at WhatsApp or Genesys, or a number with +');
     return 1;
   }
-  const name = what.startsWith('wamid.') ? 'wamid' : /^\+[\d ()-]+$/.test(what) ? 'number' : 'genesysId';
+  const name = nameOf(what);
   const query = new URLSearchParams({ [name]: what, ...(tenant !== undefined && { tenant }) });
   const { status, body } = await shell.request('GET', `/apps/bridge/trace?${query.toString()}`);
   if (status !== 200) return refused(shell, status, body);
@@ -79,12 +81,32 @@ async function trace(shell: Shell<Settings>): Promise<number> {
   return 1;
 }
 
+/** What somebody has of a message. The id of a message in a conversation is that of the server's own trace. */
+function nameOf(what: string): 'wamid' | 'number' | 'id' | 'genesysId' {
+  if (what.startsWith('wamid.')) return 'wamid';
+  if (/^\+[\d ()-]+$/.test(what)) return 'number';
+  return messagePlace(what) === null ? 'genesysId' : 'id';
+}
+
 function printOne({ print }: Shell<Settings>, message: TracedMessage): void {
   const way = message.direction === 'in' ? 'from' : 'to';
   print(`message ${message.id}: ${message.kind} ${way} ${message.number}, ${message.status}`);
   printSteps(print, message.steps);
-  if (message.sequence !== null) print(`  conversation.${message.conversation}, position ${message.sequence}`);
+  if (message.published !== null) printPublished(print, message.published);
+  else if (message.sequence !== null) print(`  conversation.${message.conversation}, position ${message.sequence}`);
   print(`  ${message.says}`);
+}
+
+function printPublished(print: Shell<Settings>['print'], published: PublishedMessage): void {
+  const { id, topic, position, stages, isTraced, note, recipients, others, silent } = published;
+  const epoch = position.epoch === null ? '' : ` of epoch ${position.epoch}`;
+  print(`  published as ${id} in ${topic}, position ${position.sequence}${epoch}`);
+  for (const { stage, at } of stages) print(`    ${stage.padEnd(12)} ${at}`);
+  if (!isTraced) print(`    ${note ?? 'the server has written down nothing of it'}`);
+  for (const { user, connection, end, at, says } of recipients)
+    print(says === null ? `    ${user} on ${connection}: ${end} ${at ?? ''}` : `    ${user} ${says}`);
+  for (const [end, count] of Object.entries(others)) print(`    ${count} others: ${end}`);
+  for (const problem of silent) print(`    This is not the whole answer: ${problem}`);
 }
 
 function printQueued({ print }: Shell<Settings>, { id, queue, state, steps, says }: QueuedMessage): void {

@@ -11,6 +11,8 @@ import { messagesOf, type MessagePage, type PageInput } from './messages/page.ts
 import type { MessagePorts } from './messages/ports.ts';
 import type { PositionPorts } from './positions/ports.ts';
 import { markDelivered, markRead } from './positions/positions.ts';
+import { messageId } from '../../protocol/position.ts';
+import { qualify, topicDigest } from '../../protocol/topic.ts';
 import { send, type SendInput, type SentMessage } from './messages/send.ts';
 import { liveTopicOf, topicOf } from './topic.ts';
 
@@ -32,6 +34,9 @@ interface SendingOf extends Omit<SendInput, 'withLabel' | 'isTrusted'> {
   readonly maxContent?: number | undefined;
 }
 
+/** With the id that its followers see. */
+type Published = SentMessage & { readonly messageId: string };
+
 interface Changed {
   readonly status?: 'active' | 'resolved' | 'closed';
   readonly name?: string | null;
@@ -50,7 +55,7 @@ export interface Conversations {
   /** Makes a group under this id; twice is the same one. Its members are told, and their connections follow it. */
   open(opening: Opening): Promise<{ readonly isNew: boolean } | Refusal>;
   /** Stored, delivered and confirmed, after the commit. */
-  send(sending: SendingOf): Promise<SentMessage | Refusal>;
+  send(sending: SendingOf): Promise<Published | Refusal>;
   /** As this user may read them. */
   messages(reader: { readonly tenant: string; readonly user: string }, page: PageInput): Promise<MessagePage | Refusal>;
   /**
@@ -76,10 +81,12 @@ export function offeredBy(ports: MessagePorts & PositionPorts): Conversations {
       const opened = await openNamed(ports, asBackend(tenant), made);
       return ports.host.isRefusal(opened) ? opened : { isNew: opened.isNew };
     },
-    send: ({ tenant, sender, maxContent, ...input }) => {
+    send: async ({ tenant, sender, maxContent, ...input }) => {
       const limits = maxContent === undefined ? {} : { max_content: maxContent };
       const settings = { ...ports.settings, ...limits };
-      return send({ ...ports, settings }, { tenant, user: sender, roles: [] }, { ...input, isTrusted: true });
+      const actor = { tenant, user: sender, roles: [] };
+      const sent = await send({ ...ports, settings }, actor, { ...input, isTrusted: true });
+      return ports.host.isRefusal(sent) ? sent : { ...sent, messageId: idOf(tenant, sent) };
     },
     messages: (reader, page) => messagesOf(ports, { ...reader, roles: [] }, page),
     move: async ({ tenant, user, conversation, to, is }) => {
@@ -96,4 +103,8 @@ export function offeredBy(ports: MessagePorts & PositionPorts): Conversations {
     topicOf,
     liveTopicOf,
   };
+}
+
+function idOf(tenant: string, { conversation, timestamp, sequence }: SentMessage): string {
+  return messageId(timestamp, sequence, topicDigest(qualify(tenant, topicOf(conversation))));
 }

@@ -1,7 +1,7 @@
 /** The applications of a node: the ports that they are given, and what they give back, put where it belongs. */
 import type { AppEvents } from '../../apps/app-events.ts';
 import type { SharedStore } from '../../apps/host-api.ts';
-import type { PresencePorts } from '../../apps/host-ports.ts';
+import type { HostPorts, PresencePorts } from '../../apps/host-ports.ts';
 import type { LoadedApp } from '../../apps/loaded.ts';
 import { startApps, type RunningApps } from '../../apps/run.ts';
 import type { Config } from '../../config/schema.ts';
@@ -30,6 +30,7 @@ interface AppsSetup {
   readonly metrics: MetricsRegistry;
   readonly logs: LogFactory;
   readonly events: AppEvents;
+  readonly fate: HostPorts['fate'];
   /** By type; filled here. */
   readonly frames: Map<string, FrameHandler>;
   /** Routes of the server. */
@@ -62,6 +63,7 @@ export async function runApps(setup: AppsSetup): Promise<RunningApps> {
     queue: (name) => queueOf(setup.queues, name),
     presence: presencePorts(setup),
     events: setup.events,
+    fate: setup.fate,
     tokenIssuer: (privateKey) => tokenIssuer(config, core.authenticator, privateKey),
     addMetric: (entry) => setup.metrics.add(entry),
     alert: (message, fields) => alerts.raise(message, fields),

@@ -271,6 +271,12 @@ const VIEWS: readonly Endpoint[] = [
     response: z.object({
       message: z.looseObject({ id: z.string(), topic: z.string(), sequence: z.int() }).nullable(),
       note: z.string().nullable().describe('why the message is not in the trace'),
+      app_stages: z
+        .record(z.string(), z.number())
+        .describe('what applications have kept of it: ms since 1970 by APP.STAGE'),
+      standing: z
+        .array(z.looseObject({ connection_id: z.string(), user: z.string(), verdict: z.string(), text: z.string() }))
+        .describe('of a message that is not in the trace: connections that follow its topic'),
       why: z.looseObject({ user: z.string(), verdict: z.string(), sentence: z.string() }).nullable(),
       nodes: z.array(nodeAnswer).optional().describe('where all nodes were asked'),
     }),

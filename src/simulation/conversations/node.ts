@@ -194,6 +194,9 @@ export class ConversationsNode {
         tokenIssuer: () => {
           throw new Error('expected no application to want tokens');
         },
+        fate: () => {
+          throw new Error('expected no application to look for a message');
+        },
         addMetric: () => {},
         alert: () => {},
         counters: context.counters,

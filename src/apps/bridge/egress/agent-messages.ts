@@ -100,9 +100,9 @@ async function mappedOf(
 /** Members read it before the phone does: the conversation says what became of it later. */
 async function toldIn(ports: EgressPorts, telling: Telling, mapped: Mapped, news: DeskMessage): Promise<Mapped> {
   if (mapped.message.sequence !== null) return mapped;
-  const sequence = await telling.tell(mapped, DESK, conversationBodies(news.contents, null));
-  await mark(ports, mapped.message, 'conversation', { sequence });
-  return { ...mapped, message: { ...mapped.message, sequence } };
+  const told = await telling.tell(mapped, DESK, conversationBodies(news.contents, null));
+  await mark(ports, mapped.message, 'conversation', { ...told });
+  return { ...mapped, message: { ...mapped.message, ...told } };
 }
 
 /** An agent has read what the customer wrote last, or types. Once: it is of no use later. */

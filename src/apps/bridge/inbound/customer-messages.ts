@@ -92,8 +92,8 @@ async function tellFirst(
   const stored = file?.state === 'stored' ? file.file : null;
   const media = file === null ? null : { state: file.state, ...(stored !== null && { file: stored }) };
   const bodies = conversationBodies([said.content], media);
-  const sequence = await telling.tell(mapped, customerUser(mapped.customer.id), bodies);
-  await mark(ports, mapped.message, 'conversation', { sequence, ...(file !== null && { media: file.state }) });
+  const told = await telling.tell(mapped, customerUser(mapped.customer.id), bodies);
+  await mark(ports, mapped.message, 'conversation', { ...told, ...(file !== null && { media: file.state }) });
   if (file?.state === 'pending')
     await queues.inbound.put({
       id: `f-${mapped.message.id}`,

@@ -11,6 +11,13 @@ import { customerUser, DESK, type Ports } from '../ports.ts';
 const MOST_OPEN = 20_000;
 const MAX_NAME = 100;
 
+/** Where a message is in its conversation. */
+export interface Told {
+  readonly sequence: number;
+  /** The id of the message that was published. */
+  readonly published: string;
+}
+
 /** The conversation does not take it. `isTemporary`: now. */
 export class ConversationError extends Error {
   override readonly name = 'ConversationError';
@@ -60,13 +67,13 @@ export class Telling {
 
   /**
    * Twice is once: the id of the row is the sender's own id.
-   * @returns the sequence of the first part. @throws ConversationError
+   * @returns the place of the first part. @throws ConversationError
    */
-  async tell(mapped: Mapped, sender: string, bodies: readonly ConversationBody[], part = ''): Promise<number> {
+  async tell(mapped: Mapped, sender: string, bodies: readonly ConversationBody[], part = ''): Promise<Told> {
     const { host, conversations } = this.ports;
     await this.opened(mapped);
     const { tenant, id: conversation } = mapped.mapping;
-    let first: number | null = null;
+    let first: Told | null = null;
     for (const [at, body] of bodies.entries()) {
       const sent = await conversations.send({
         tenant,
@@ -77,7 +84,7 @@ export class Telling {
         maxContent: MAX_CONTENT,
       });
       if (host.isRefusal(sent)) throw new ConversationError(sent);
-      first ??= sent.sequence;
+      first ??= { sequence: sent.sequence, published: sent.messageId };
     }
     if (first === null) throw new Error('expected something to tell');
     this.ports.counts.messages.add(1, 'conversation');

@@ -157,6 +157,7 @@ async function insertMessage(
       reason: null,
       media: null,
       sequence: null,
+      published: null,
       claim: claim ?? null,
       stages: marks.map((mark) => JSON.stringify(mark)),
       raw: raw === undefined || raw.length > MAX_RAW ? null : raw,

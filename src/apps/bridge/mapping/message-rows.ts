@@ -19,6 +19,7 @@ const RANKS: Readonly<Record<MessageStatus, number>> = {
 
 export interface RowChange {
   readonly sequence?: number;
+  readonly published?: string;
   readonly wamid?: string;
   readonly desk_id?: string;
   readonly reason?: string | null;

@@ -3,13 +3,14 @@ import { maskedNumber, type Ports } from '../ports.ts';
 import type { MessageRow, Tables } from '../tables.ts';
 import type { StageMark } from '../tables.ts';
 import { explain } from './explain.ts';
+import { MAX_FATES, publishedOf, type PublishedMessage } from './published.ts';
 
 export interface Asked {
   /** WhatsApp's id. */
   readonly wamid?: string | undefined;
   /** Of Genesys. */
   readonly genesysId?: string | undefined;
-  /** Of this application. */
+  /** Of this application, or of the message in its conversation. */
   readonly id?: string | undefined;
   /** Digits of the customer: the newest messages. */
   readonly number?: string | undefined;
@@ -44,6 +45,8 @@ export interface TracedMessage {
   readonly genesysConversation: string | null;
   /** Its place in the conversation: `./signalbox trace` goes on from there. */
   readonly sequence: number | null;
+  /** What the server knows of it; `null` when it is in no conversation, or when newer ones fill the answer. */
+  readonly published: PublishedMessage | null;
   readonly steps: readonly Step[];
   /** In a sentence. */
   readonly says: string;
@@ -51,11 +54,11 @@ export interface TracedMessage {
 
 /** @returns with the ids of both sides, which stay inside: a `wamid` holds the number */
 export async function traceMessages(
-  { database }: Pick<Ports, 'database'>,
+  ports: Pick<Ports, 'database' | 'host' | 'conversations'>,
   tenant: string,
   { wamid, genesysId, id, number, limit }: Asked,
 ): Promise<{ readonly messages: readonly TracedMessage[]; readonly ids: readonly string[] }> {
-  let query = database
+  let query = ports.database
     .tables<Tables>()
     .selectFrom('messages')
     .innerJoin('mappings', (join) =>
@@ -70,11 +73,18 @@ export async function traceMessages(
   if (wamid !== undefined) query = query.where('messages.wamid', '=', wamid);
   if (genesysId !== undefined)
     query = query.where((is) => is.or([is('messages.desk_id', '=', genesysId), is('messages.id', '=', genesysId)]));
-  if (id !== undefined) query = query.where('messages.id', '=', id);
+  if (id !== undefined)
+    query = query.where((is) => is.or([is('messages.id', '=', id), is('messages.published', '=', id)]));
   if (number !== undefined) query = query.where('customers.number', '=', number);
   const rows = await query.orderBy('messages.created_at', 'desc').limit(limit).execute();
   const ids = rows.flatMap(({ wamid: ofPhone, desk_id: ofDesk }) => [ofPhone, ofDesk].filter((one) => one !== null));
-  const messages = rows.map((row) => ({
+  const published = await Promise.all(
+    rows.slice(0, MAX_FATES).map(async ({ published: idThere, sequence, mapping }) => {
+      const topic = ports.conversations.topicOf(mapping);
+      return idThere === null || sequence === null ? null : publishedOf(ports, { id: idThere, topic, sequence });
+    }),
+  );
+  const messages = rows.map((row, at) => ({
     id: row.id,
     direction: row.direction,
     kind: row.kind,
@@ -88,6 +98,7 @@ export async function traceMessages(
     conversation: row.mapping,
     genesysConversation: row.desk_conversation,
     sequence: row.sequence,
+    published: published[at] ?? null,
     steps: stepsOf(row.stages.map((text) => JSON.parse(text) as StageMark)),
     says: explain(row),
   }));

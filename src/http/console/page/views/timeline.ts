@@ -33,6 +33,8 @@ interface Message {
 export interface TraceAnswer {
   readonly message: Message | null;
   readonly note: string | null;
+  readonly app_stages?: Readonly<Record<string, number>>;
+  readonly standing?: readonly (Fate & { readonly user: string })[];
   readonly why: {
     readonly user: string;
     readonly verdict: string;
@@ -75,7 +77,8 @@ export class Timeline {
   readonly element: HTMLElement;
 
   /** @param ask asks why a user did or did not get it */
-  constructor({ message, note, why, nodes = [] }: TraceAnswer, ask: (user: string) => void) {
+  constructor(answer: TraceAnswer, ask: (user: string) => void) {
+    const { message, note, why, nodes = [] } = answer;
     const silent = nodes.flatMap(({ node, problem }) => (problem === null ? [] : [`${node} ${problem}`]));
     this.element = h(
       'div',
@@ -83,7 +86,7 @@ export class Timeline {
       silent.length === 0 ? null : h('p', { class: 'problem' }, `This is not the whole answer: ${silent.join('; ')}`),
       ...whySection(why),
       note === null ? null : h('p', {}, note),
-      ...(message === null ? [] : messageSections(message, ask)),
+      ...(message === null ? keptSections(answer, ask) : messageSections(message, ask)),
     );
   }
 }
@@ -109,10 +112,43 @@ function whySection(why: TraceAnswer['why']): readonly HTMLElement[] {
   return [h('h2', {}, `Why, for ${why.user}`), sentence, table.element];
 }
 
-function messageSections(message: Message, ask: (user: string) => void): readonly HTMLElement[] {
-  const stages = Object.entries(message.stages)
+/** Of a message that is not in the trace: what applications have kept, and who follows its topic. */
+function keptSections(
+  { app_stages: ofApps = {}, standing = [] }: TraceAnswer,
+  ask: (user: string) => void,
+): readonly HTMLElement[] {
+  const stages = stagesInOrder(ofApps);
+  const begin = stages[0]?.at ?? 0;
+  const end = Math.max(begin + 1, ...stages.map(({ at }) => at));
+  const first = stageTable(begin, (at) => (at - begin) / (end - begin));
+  first.show(stages);
+  const second = new Table<Fate & { readonly user: string }>({
+    caption: 'Followers of its topic now',
+    keyOf: ({ connection_id: id }) => id,
+    none: 'There is none.',
+    columns: [
+      { title: 'User', text: ({ user }) => user },
+      {
+        title: 'Verdict',
+        text: ({ verdict }) => verdict.replaceAll('_', ' '),
+        mark: ({ verdict }) => MARKS[verdict] ?? '',
+      },
+      { title: 'What happened', text: ({ text }) => text },
+      { title: 'Action', text: ({ user }) => `Why, ${user}?`, press: ({ user }) => ask(user) },
+    ],
+  });
+  second.show(standing);
+  return [...(stages.length === 0 ? [] : [first.element]), ...(standing.length === 0 ? [] : [second.element])];
+}
+
+function stagesInOrder(stages: Readonly<Record<string, number>>): readonly Stage[] {
+  return Object.entries(stages)
     .map(([name, at]) => ({ name, at }))
     .toSorted((a, b) => a.at - b.at || ORDER.indexOf(a.name) - ORDER.indexOf(b.name));
+}
+
+function messageSections(message: Message, ask: (user: string) => void): readonly HTMLElement[] {
+  const stages = stagesInOrder(message.stages);
   const begin = stages[0]?.at ?? 0;
   const end = Math.max(begin + 1, ...stages.map(({ at }) => at), ...message.recipients.map(({ at }) => at));
   const scale = (at: number): number => (at - begin) / (end - begin);
