@@ -176,7 +176,14 @@ describe.skipIf(POSTGRESQL === null)('sessions in time', () => {
     two.later(60_000);
     await two.answering.look();
     await two.until(() => two.told.length > 0);
-    expect(two.told).toContainEqual({ event: 'answer.end', status: 'interrupted', question: 1, attempt: 1 });
+    const correlationId = `${session}.1.1`;
+    expect(two.told).toContainEqual({
+      event: 'answer.end',
+      status: 'interrupted',
+      question: 1,
+      attempt: 1,
+      correlationId,
+    });
     await one.until(() => one.answering.size === 0);
     expect(one.told.filter((it) => JSON.stringify(it).includes('answer.end'))).toEqual([]);
     expect(await askAgain(one.ports, one.answering, asker, session)).toMatchObject({ attempt: 2 });

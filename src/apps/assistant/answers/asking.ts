@@ -7,7 +7,9 @@ import type { Answering } from './answering.ts';
 import { promptOf } from './prompt.ts';
 import {
   beginAttempt,
+  correlationOf,
   lastQuestion,
+  leftMs,
   newestAttempt,
   runningAttempt,
   spentBy,
@@ -128,6 +130,10 @@ export interface Current {
     readonly attempt: number;
     readonly status: Ended['status'];
     readonly failure?: string;
+    /** Where the provider has said when. */
+    readonly retryAfterMs?: number;
+    /** Of the line in the log, for one that failed or was interrupted. */
+    readonly correlationId?: string;
     readonly sequence?: number;
   };
 }
@@ -144,11 +150,17 @@ export async function current(
   const newest = await newestAttempt(ports.database, { tenant, session });
   if (newest === null) return { answer: null };
   const { question, attempt, status, failure, message } = newest;
+  const retryAfterMs = leftMs(newest, ports.host.clock.now());
   if (status === 'running') {
     answering.wish('whole', { tenant, session });
     return { answer: { question, attempt } };
   }
-  const why = failure === null ? {} : { failure };
+  const isWhole = status === 'done' || status === 'stopped';
+  const why = {
+    ...(failure !== null && { failure }),
+    ...(retryAfterMs !== null && { retryAfterMs }),
+    ...(!isWhole && { correlationId: correlationOf({ session, question, attempt }) }),
+  };
   const place = message === null ? {} : { sequence: message };
   return { answer: null, last: { question, attempt, status, ...why, ...place } };
 }
