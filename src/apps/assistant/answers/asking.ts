@@ -4,6 +4,7 @@ import { unknownSession, type Asker, type Ports } from '../ports.ts';
 import { changeSession, closedProblem, findSession } from '../sessions/sessions.ts';
 import type { SessionRow } from '../tables.ts';
 import type { Answering } from './answering.ts';
+import { hasEnded } from './ending.ts';
 import { promptOf } from './prompt.ts';
 import {
   beginAttempt,
@@ -55,7 +56,11 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   const found = await findSession(ports, asker, id);
   if (found === null) return unknownSession(ports);
   const running = await runningAttempt(ports.database, { tenant, session: id });
-  if (running !== null) return (await sameQuestion(ports, asker, running, clientId)) ?? busy(ports);
+  if (running !== null) {
+    const same = await sameQuestion(ports, asker, running, clientId);
+    if (same !== null) return same;
+    if (!(await hasEnded(ports, asker, running))) return busy(ports);
+  }
   const refused = closedProblem(ports, found) ?? (await spentProblem(ports, asker));
   if (refused !== null) return refused;
   const row = await aboutNow(ports, asker, found, input);
@@ -99,6 +104,8 @@ export async function askAgain(
 ): Promise<Attempt | Refusal> {
   const row = await findSession(ports, asker, id);
   if (row === null) return unknownSession(ports);
+  const running = await runningAttempt(ports.database, { tenant: asker.tenant, session: id });
+  if (running !== null && !(await hasEnded(ports, asker, running))) return busy(ports);
   const refused = closedProblem(ports, row) ?? (await spentProblem(ports, asker));
   if (refused !== null) return refused;
   const question = await lastQuestion(ports.database, { tenant: asker.tenant, session: id });
