@@ -165,6 +165,49 @@ describe.skipIf(POSTGRESQL === null)('sessions in time', () => {
     await Promise.all([one.answering.stop(), two.answering.stop()]);
   });
 
+  test.each(['the next question', 'the same again'])(
+    'L-03: who has read the whole answer may ask %s at once, although its end is not written yet; half of one is waited for by nobody',
+    async (what) => {
+      const rig = rigOf(opened.database, { script: () => ({ answer: 'it is so', paceMs: 5 }) });
+      const { conversations } = rig.ports;
+      const stored = Promise.withResolvers<void>();
+      const go = Promise.withResolvers<void>();
+      const send: typeof conversations.send = conversations.send.bind(conversations);
+      Object.assign(conversations, {
+        send: async (given: Parameters<typeof send>[0]) => {
+          const sent = await send(given);
+          if (given.sender === 'assistant') {
+            stored.resolve();
+            await go.promise;
+          }
+          return sent;
+        },
+      });
+      const asker = newUser();
+      const session = await begin(rig, asker);
+      const next = () =>
+        what === 'the next question'
+          ? asks(rig, asker, session, 'And then?')
+          : askAgain(rig.ports, rig.answering, asker, session);
+      await asks(rig, asker, session);
+      expect(await next()).toMatchObject({ reason: 'wrong_state' });
+      let isStored = false;
+      void stored.promise.then(() => (isStored = true));
+      await rig.until(() => isStored);
+      let asked: unknown;
+      void next().then((it) => (asked = it));
+      for (let left = 0; left < 20; left += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        rig.clock.advance(1);
+      }
+      expect(asked).toBeUndefined();
+      go.resolve();
+      await rig.until(() => asked !== undefined);
+      expect(asked).toMatchObject(what === 'the next question' ? { sequence: 3 } : { question: 1, attempt: 2 });
+      await rig.answering.stop();
+    },
+  );
+
   test('an answer that another node has taken for abandoned ends where it is, and does not become a message', async () => {
     const script = (): Script => ({ answer: 'it begins', hangs: true });
     const one = rigOf(opened.database, { script });
@@ -176,7 +219,14 @@ describe.skipIf(POSTGRESQL === null)('sessions in time', () => {
     two.later(60_000);
     await two.answering.look();
     await two.until(() => two.told.length > 0);
-    expect(two.told).toContainEqual({ event: 'answer.end', status: 'interrupted', question: 1, attempt: 1 });
+    const correlationId = `${session}.1.1`;
+    expect(two.told).toContainEqual({
+      event: 'answer.end',
+      status: 'interrupted',
+      question: 1,
+      attempt: 1,
+      correlationId,
+    });
     await one.until(() => one.answering.size === 0);
     expect(one.told.filter((it) => JSON.stringify(it).includes('answer.end'))).toEqual([]);
     expect(await askAgain(one.ports, one.answering, asker, session)).toMatchObject({ attempt: 2 });

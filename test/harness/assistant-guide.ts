@@ -49,14 +49,18 @@ export interface GuideAsked {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export async function openGuide(settings: Readonly<Record<string, string>> = {}): Promise<TestServer> {
+/** @param isScripted without, the provider is the one that the settings name */
+export async function openGuide(
+  settings: Readonly<Record<string, string>> = {},
+  { isScripted = true }: { readonly isScripted?: boolean } = {},
+): Promise<TestServer> {
   const script = ({ turns }: { readonly turns: readonly { readonly text: string }[] }) =>
     // A question without an answer stands before the next one.
     SCRIPTS[turns.at(-1)?.text.split('\n\n').at(-1) ?? ''];
   const provider = new LocalProvider({ paceMs: 1, script }, systemScheduler);
   return openServer(
     { 'database.folder': await pgliteFolder(), 'rate_limiting.enabled': 'false', ...LIMITS, ...settings },
-    [conversations(), assistant({ provider })],
+    [conversations(), assistant(isScripted ? { provider } : {})],
   );
 }
 

@@ -33,6 +33,7 @@ interface AnswerRow {
   readonly held_until: Date | null;
   readonly started_at: Generated<Date>;
   readonly ended_at: Date | null;
+  readonly retry_at: Generated<Date | null>;
   readonly input_tokens: Generated<number>;
   readonly output_tokens: Generated<number>;
 }

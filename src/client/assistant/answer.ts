@@ -82,7 +82,7 @@ export class OpenAnswer implements Answer {
   }
 
   /** @param text of the message, where there is one */
-  end({ question, attempt, status, failure, ...more }: End & Facts, text = this.text): void {
+  end({ question, attempt, status, failure, retryAfterMs, ...more }: End & Facts, text = this.text): void {
     this.grow(text);
     const facts = { question, attempt, status, text, ...more };
     if (status === 'done' || status === 'stopped') {
@@ -91,7 +91,10 @@ export class OpenAnswer implements Answer {
     }
     const why = failure === undefined ? status : `${status}: ${failure}`;
     const details = { ...facts, ...(failure !== undefined && { failure }) };
-    this.fail(new SignalboxError('answer_failed', `no whole answer came, ${why}`, { temporary: true, details }));
+    const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+    this.fail(
+      new SignalboxError('answer_failed', `no whole answer came, ${why}`, { temporary: true, details, ...wait }),
+    );
   }
 
   fail(error: unknown): void {

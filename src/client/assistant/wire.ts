@@ -20,6 +20,10 @@ export interface Delta extends AnswerPlace {
 export interface End extends AnswerPlace {
   readonly status: Exclude<AnswerStatus, 'running'>;
   readonly failure?: string;
+  /** Where the provider has said when it may be asked again. */
+  readonly retryAfterMs?: number;
+  /** Of the line in the server's log that says more, for one that failed or was interrupted. */
+  readonly correlationId?: string;
   /** Of the message that has all of it; an answer without a word has none. */
   readonly sequence?: number;
 }

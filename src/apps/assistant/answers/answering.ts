@@ -7,7 +7,7 @@ import type { Timer } from '../../../telemetry/clock.ts';
 import type { Host } from '../../host-api.ts';
 import { ASSISTANT, type Ports } from '../ports.ts';
 import type { Question } from '../providers/provider.ts';
-import { HOLD_MS, holdOn, takeAbandoned, type AnswerKey } from './records.ts';
+import { correlationOf, HOLD_MS, holdOn, takeAbandoned, type AnswerKey } from './records.ts';
 import { RunningAnswer } from './running-answer.ts';
 
 /** Two rounds may fail before somebody else takes an answer for abandoned. */
@@ -87,14 +87,16 @@ export class Answering {
     for (const answer of held) if (!places.has(attemptOf(answer.key))) answer.stop('interrupted');
   }
 
-  private async tellInterrupted({ tenant, session, question, attempt }: AnswerKey): Promise<void> {
+  private async tellInterrupted(key: AnswerKey): Promise<void> {
+    const { tenant, session, question, attempt } = key;
+    const correlationId = correlationOf(key);
     const { conversations, counts, host } = this.ports;
     counts.answers.add(1, 'interrupted');
     this.ports.news.tell({ tenant, session });
-    host.log.warn('An answer was interrupted: its node is gone', { session, question });
+    host.log.warn('An answer was interrupted: its node is gone', { correlation_id: correlationId, session, question });
     const topic = conversations.liveTopicOf(session);
     for (const payload of [
-      { event: 'answer.end', status: 'interrupted', question, attempt },
+      { event: 'answer.end', status: 'interrupted', question, attempt, correlationId },
       { event: 'typing', user: ASSISTANT, isTyping: false },
     ])
       await host.publish(topic, { tenant, from: ASSISTANT, payload });

@@ -4,10 +4,13 @@ import { unknownSession, type Asker, type Ports } from '../ports.ts';
 import { changeSession, closedProblem, findSession } from '../sessions/sessions.ts';
 import type { SessionRow } from '../tables.ts';
 import type { Answering } from './answering.ts';
+import { hasEnded } from './ending.ts';
 import { promptOf } from './prompt.ts';
 import {
   beginAttempt,
+  correlationOf,
   lastQuestion,
+  leftMs,
   newestAttempt,
   runningAttempt,
   spentBy,
@@ -53,7 +56,11 @@ export async function ask(ports: Ports, answering: Answering, asker: Asker, inpu
   const found = await findSession(ports, asker, id);
   if (found === null) return unknownSession(ports);
   const running = await runningAttempt(ports.database, { tenant, session: id });
-  if (running !== null) return (await sameQuestion(ports, asker, running, clientId)) ?? busy(ports);
+  if (running !== null) {
+    const same = await sameQuestion(ports, asker, running, clientId);
+    if (same !== null) return same;
+    if (!(await hasEnded(ports, asker, running))) return busy(ports);
+  }
   const refused = closedProblem(ports, found) ?? (await spentProblem(ports, asker));
   if (refused !== null) return refused;
   const row = await aboutNow(ports, asker, found, input);
@@ -97,6 +104,8 @@ export async function askAgain(
 ): Promise<Attempt | Refusal> {
   const row = await findSession(ports, asker, id);
   if (row === null) return unknownSession(ports);
+  const running = await runningAttempt(ports.database, { tenant: asker.tenant, session: id });
+  if (running !== null && !(await hasEnded(ports, asker, running))) return busy(ports);
   const refused = closedProblem(ports, row) ?? (await spentProblem(ports, asker));
   if (refused !== null) return refused;
   const question = await lastQuestion(ports.database, { tenant: asker.tenant, session: id });
@@ -128,6 +137,10 @@ export interface Current {
     readonly attempt: number;
     readonly status: Ended['status'];
     readonly failure?: string;
+    /** Where the provider has said when. */
+    readonly retryAfterMs?: number;
+    /** Of the line in the log, for one that failed or was interrupted. */
+    readonly correlationId?: string;
     readonly sequence?: number;
   };
 }
@@ -144,11 +157,17 @@ export async function current(
   const newest = await newestAttempt(ports.database, { tenant, session });
   if (newest === null) return { answer: null };
   const { question, attempt, status, failure, message } = newest;
+  const retryAfterMs = leftMs(newest, ports.host.clock.now());
   if (status === 'running') {
     answering.wish('whole', { tenant, session });
     return { answer: { question, attempt } };
   }
-  const why = failure === null ? {} : { failure };
+  const isWhole = status === 'done' || status === 'stopped';
+  const why = {
+    ...(failure !== null && { failure }),
+    ...(retryAfterMs !== null && { retryAfterMs }),
+    ...(!isWhole && { correlationId: correlationOf({ session, question, attempt }) }),
+  };
   const place = message === null ? {} : { sequence: message };
   return { answer: null, last: { question, attempt, status, ...why, ...place } };
 }

@@ -111,6 +111,7 @@ export async function endAttempt(database: Database, key: AnswerKey, ended: Ende
       message: ended.message ?? null,
       held_until: null,
       ended_at: new Date(now),
+      retry_at: ended.retryAfterMs === undefined ? null : new Date(now + ended.retryAfterMs),
       input_tokens: ended.usage?.inputTokens ?? 0,
       output_tokens: ended.usage?.outputTokens ?? 0,
     })
@@ -176,6 +177,13 @@ export interface NewestAttempt {
   readonly failure: string | null;
   /** Sequence of the message that answers. */
   readonly message: number | null;
+  /** When the provider may be asked again, where it has said so. */
+  readonly retry_at: Date | null;
+}
+
+/** The time that is left until the provider may be asked again. @returns milliseconds; `null` where it has not said when */
+export function leftMs({ retry_at: retryAt }: Pick<NewestAttempt, 'retry_at'>, now: number): number | null {
+  return retryAt === null ? null : Math.max(0, retryAt.getTime() - now);
 }
 
 /** The newest of a session, under way or ended; `null` where nothing was asked. */
@@ -186,7 +194,7 @@ export async function newestAttempt(
   const row = await database
     .tables<Tables>()
     .selectFrom('answers')
-    .select(['question', 'attempt', 'status', 'failure', 'message'])
+    .select(['question', 'attempt', 'status', 'failure', 'message', 'retry_at'])
     .where('tenant', '=', tenant)
     .where('session', '=', session)
     .orderBy('question', 'desc')

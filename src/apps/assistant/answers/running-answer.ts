@@ -35,6 +35,11 @@ export class RunningAnswer {
   }
 
   stop(why: Stop): void {
+    if (why === 'interrupted' && !this.cut.signal.aborted) {
+      const { session, question } = this.key;
+      const about = { correlation_id: correlationOf(this.key), session, question };
+      this.ports.host.log.warn('An answer is interrupted: this node ends, or lost its hold on it', about);
+    }
     this.cut.abort(why);
   }
 
@@ -56,8 +61,13 @@ export class RunningAnswer {
       await this.finish(ended);
     } catch (error) {
       // The hold on it ends, and then it is interrupted.
-      this.ports.host.log.error('An answer could not be stored', { session: this.key.session, error: String(error) });
-      this.tell({ event: 'answer.end', status: 'interrupted' });
+      const correlationId = correlationOf(this.key);
+      this.ports.host.log.error('An answer could not be stored', {
+        correlation_id: correlationId,
+        session: this.key.session,
+        error: String(error),
+      });
+      this.tell({ event: 'answer.end', status: 'interrupted', correlationId });
     }
     this.tell({ event: 'typing', user: ASSISTANT, isTyping: false });
   }
@@ -141,6 +151,7 @@ export class RunningAnswer {
       status,
       ...(failure !== undefined && { failure }),
       ...(retryAfterMs !== undefined && { retryAfterMs: Math.ceil(retryAfterMs) }),
+      ...((status === 'failed' || status === 'interrupted') && { correlationId: correlationOf(this.key) }),
       ...(message !== undefined && { sequence: message }),
     });
   }

@@ -8,7 +8,7 @@ import type { Failure } from '../providers/provider.ts';
 import type { Door } from './door.ts';
 import { isUnread, saidIn, type Request } from './envelope-in.ts';
 import { errorEnvelope, liveEnvelope, messageOf, storedEnvelope, type Envelope } from './envelope-out.ts';
-import { answerError } from './errors.ts';
+import { answerError, type ChatError } from './errors.ts';
 import { messageIdOf } from './shown.ts';
 
 /** Requests that wait for their answers, and ids of own messages that are remembered. */
@@ -160,7 +160,8 @@ export class EnvelopeClient implements DialectClient {
     if (isFields(answer))
       return { type: 'status', session, content: 'running', metadata: shownKey(session, answer), at };
     if (!isFields(last)) return { type: 'status', session, content: 'idle', at };
-    const { status, failure, sequence } = last;
+    const { status, sequence } = last;
+    const isWhole = status === 'done' || status === 'stopped';
     return {
       type: 'status',
       session,
@@ -168,7 +169,7 @@ export class EnvelopeClient implements DialectClient {
       metadata: {
         ...shownKey(session, last),
         ...(typeof sequence === 'number' && { message_id: messageIdOf(session, sequence) }),
-        ...(typeof failure === 'string' && { failure, correlation_id: this.correlation(session, last) }),
+        ...(!isWhole && { ...this.failed(session, last) }),
       },
       at,
     };
@@ -198,19 +199,12 @@ export class EnvelopeClient implements DialectClient {
 
   /** A whole answer is its message; the others have to be told. */
   private answerEnd(session: string, payload: Fields, at: number): readonly Envelope[] {
-    const { status, failure, retryAfterMs } = payload;
+    const { status } = payload;
     if (status === 'done') return [];
     if (status === 'stopped')
       return [{ type: 'status', session, content: 'stopped', metadata: shownKey(session, payload), at }];
-    const error = answerError(
-      {
-        failure: status === 'failed' ? (failure as Failure) : null,
-        retryAfterMs: typeof retryAfterMs === 'number' ? retryAfterMs : null,
-      },
-      this.correlation(session, payload),
-    );
     const messageId = messageIdOf(session, Number(payload['question']));
-    return [errorEnvelope(error, { session, messageId, at })];
+    return [errorEnvelope(this.failed(session, payload), { session, messageId, at })];
   }
 
   private gap({ topic, cause, from, to }: Fields, at: number): readonly Envelope[] {
@@ -236,8 +230,15 @@ export class EnvelopeClient implements DialectClient {
     return errorEnvelope(error, { session: request?.session ?? '', messageId: request?.messageId ?? '', at });
   }
 
-  private correlation(session: string, { question, attempt }: Fields): string {
-    return correlationOf({ session, question: Number(question), attempt: Number(attempt) });
+  /** Why an answer has failed, or was interrupted, as it is told at its end and later. */
+  private failed(session: string, { status, failure, retryAfterMs, question, attempt }: Fields): ChatError {
+    return answerError(
+      {
+        failure: status === 'failed' ? (failure as Failure) : null,
+        retryAfterMs: typeof retryAfterMs === 'number' ? retryAfterMs : null,
+      },
+      correlationOf({ session, question: Number(question), attempt: Number(attempt) }),
+    );
   }
 
   private wait(request: Request): string {

@@ -152,7 +152,7 @@ async function readPage(ports: Ports, asker: Asker, session: string, query: Page
   const read = (): Promise<Found | Refusal> => pageOf(ports, asker, session, asked);
   const isWaiting = wait > 0 && after !== undefined && before === undefined;
   const found = isWaiting ? await waitFor(ports, { ...asker, session }, after, wait * 1_000, read) : await read();
-  return host.isRefusal(found) ? found : { data: shownPage(session, found, asked) };
+  return host.isRefusal(found) ? found : { data: shownPage(session, found, asked, host.clock.now()) };
 }
 
 interface Found extends Pick<MessagePage, 'messages' | 'hasMore' | 'total'> {
@@ -212,12 +212,13 @@ function shownPage(
   session: string,
   { messages, hasMore, total, answer }: Found,
   { after = 0, limit }: { readonly after: number | undefined; readonly limit: number },
+  now: number,
 ): JsonValue {
   const [first, last] = [messages[0], messages.at(-1)];
   return {
     session_id: session,
     messages: messages.map(shownMessage),
-    answer: shownAnswer(session, answer),
+    answer: shownAnswer(session, answer, now),
     pagination: {
       limit,
       total,

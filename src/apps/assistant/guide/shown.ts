@@ -1,7 +1,7 @@
 /** Sessions, messages and answers as clients of the guide know them: names with underscores, times in ISO 8601. Pure. */
 import type { JsonValue } from '../../../protocol/frames.ts';
 import type { MessagePage } from '../../conversations/public.ts';
-import { correlationOf, type NewestAttempt } from '../answers/records.ts';
+import { correlationOf, leftMs, type NewestAttempt } from '../answers/records.ts';
 import { ASSISTANT } from '../ports.ts';
 import type { Failure } from '../providers/provider.ts';
 import { answerError } from './errors.ts';
@@ -80,8 +80,8 @@ function metadataOf({ answer, ...own }: Readonly<Record<string, JsonValue>>, ses
   };
 }
 
-/** What became of the last question, with the error of one that failed. */
-export function shownAnswer(session: string, answer: NewestAttempt | null): JsonValue {
+/** What became of the last question, with the error of one that failed. @param now milliseconds since 1970 */
+export function shownAnswer(session: string, answer: NewestAttempt | null, now: number): JsonValue {
   if (answer === null) return null;
   const { question, attempt, status, failure, message } = answer;
   const isFailed = status === 'failed' || status === 'interrupted';
@@ -92,7 +92,7 @@ export function shownAnswer(session: string, answer: NewestAttempt | null): Json
     status,
     message_id: message === null ? null : messageIdOf(session, message),
     ...(isFailed && {
-      error: { ...answerError({ failure: failure as Failure | null, retryAfterMs: null }, correlation) },
+      error: { ...answerError({ failure: failure as Failure | null, retryAfterMs: leftMs(answer, now) }, correlation) },
     }),
   };
 }

@@ -58,6 +58,8 @@ export type Failure = 'unavailable' | 'busy' | 'unauthorized' | 'invalid' | 'gar
 const OUTAGES: ReadonlySet<Failure> = new Set(['unavailable', 'busy', 'timeout', 'cut', 'garbage']);
 /** The same question may be answered when it is asked again. */
 const WORTH_REPEATING: ReadonlySet<Failure> = new Set(['unavailable', 'busy', 'timeout']);
+/** Users are told at once when a provider wants to be left alone for longer: nobody waits so long, and asking sooner is against its word. */
+const LONGEST_WAIT_MS = 30_000;
 
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';
@@ -76,7 +78,7 @@ export class ProviderError extends Error {
   }
 
   get isWorthRepeating(): boolean {
-    return WORTH_REPEATING.has(this.failure);
+    return WORTH_REPEATING.has(this.failure) && (this.retryAfterMs ?? 0) <= LONGEST_WAIT_MS;
   }
 }
 
