@@ -37,7 +37,7 @@ export function callForEvents(call: StreamedCall, take: TakeEvent, signal: Abort
     const exchange = new Exchange(call, take, (error) => {
       signal.removeEventListener('abort', cut);
       if (error === null) resolve();
-      else reject(error as Error);
+      else reject(error);
     });
     const cut = (): void => exchange.end(signal.reason);
     signal.addEventListener('abort', cut, { once: true });
