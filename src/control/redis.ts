@@ -167,7 +167,7 @@ export class RedisControlBus implements ControlBus {
   }
 
   /** Adopts what was decided meanwhile, then renews the lease: nobody is a member who does not know what holds. */
-  /** Whoever asks while one is under way waits for that one: a node that starts must not serve before its orders are read. */
+  /** A second caller waits for the one that is under way: a node that starts must not serve before its orders are read. */
   private renew(): Promise<void> {
     this.renewing ??= this.renewOnce().finally(() => {
       this.renewing = null;

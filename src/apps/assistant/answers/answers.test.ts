@@ -107,7 +107,7 @@ test('L-08: an answer is kept for its time and costs no tokens, unless a fresh o
   expect(never.ask('ada').source).toBe('asked');
 });
 
-test('an answer goes on for those who read, whoever asked first, and ends with the last of them', async () => {
+test('an answer goes on for those who read, also without the reader that asked first, and ends with the last of them', async () => {
   const { gates, signals, ask } = shared();
   const [first, second] = [ask('ada'), ask('ada')];
   first.leave();

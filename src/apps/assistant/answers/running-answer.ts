@@ -122,7 +122,7 @@ export class RunningAnswer {
   }
 
   private heard(text: string): void {
-    // What has its end, or is full, has been told to its end.
+    // An answer that was stopped, or is full, has been told to its end.
     if (this.cut.signal.aborted) return;
     if (this.text.isEmpty) this.ports.counts.firstDelta.observe(this.seconds());
     this.text.add(text);
