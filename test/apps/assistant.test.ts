@@ -138,7 +138,13 @@ describe('the assistant', () => {
     // Also to a client that was away and has missed it.
     expect((await dan.ask('X-AssistantCurrent', { session })).data.details).toEqual({
       answer: null,
-      last: { question: 1, attempt: 1, status: 'failed', failure: 'unauthorized' },
+      last: {
+        question: 1,
+        attempt: 1,
+        status: 'failed',
+        failure: 'unauthorized',
+        correlationId: `${session}.1.1`,
+      },
     });
     await ask(dan, session, 'one that breaks');
     const { stored } = await follow(dan);

@@ -111,7 +111,11 @@ export class Answering {
     if (this.wholeSoon.has(place)) return;
     this.wholeSoon.add(place);
     answer.tellWhole();
-    this.ports.host.scheduler.after(WHOLE_EVERY_MS, () => this.wholeSoon.delete(place));
+    // A reader that asks as it subscribes may not follow the topic yet, and others ask meanwhile: all are told once more.
+    this.ports.host.scheduler.after(WHOLE_EVERY_MS, () => {
+      this.wholeSoon.delete(place);
+      this.running.get(place)?.tellWhole();
+    });
   }
 }
 
