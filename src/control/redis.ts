@@ -35,6 +35,8 @@ type Message =
   | { readonly kind: 'outcome'; readonly id: string; readonly instance: string; readonly outcome: Outcome };
 
 const RENEW_MS = 5_000;
+/** Between two looks at orders that could not be read yet. */
+const UNREAD_MS = 250;
 const LEASE_MS = 15_000;
 const ALL = 'all';
 const KINDS: ReadonlySet<string> = new Set<Message['kind']>(['command', 'outcome', 'recall', 'recalled']);
@@ -54,6 +56,8 @@ export class RedisControlBus implements ControlBus {
   /** Whether members could write themselves into the index lately. */
   private isIndexTrusted = false;
   private renewal: Timer | null = null;
+  private soon: Timer | null = null;
+  private isStopped = false;
   private execute: Execute = () => {
     throw new Error('the control bus was not started');
   };
@@ -100,6 +104,8 @@ export class RedisControlBus implements ControlBus {
     this.renewal = this.scheduler.every(RENEW_MS, () => void this.renew());
     await this.listen();
     await this.renew();
+    // A node that starts much at once may have looked away from the first answer for too long.
+    if (!this.standing.isRead && this.link.isAvailable) await this.renew();
   }
 
   async send(command: Command, dryRun: boolean, only?: string): Promise<readonly Outcome[]> {
@@ -143,7 +149,9 @@ export class RedisControlBus implements ControlBus {
   }
 
   stop(): Promise<void> {
+    this.isStopped = true;
     this.renewal?.cancel();
+    this.soon?.cancel();
     return new Promise((resolve) => {
       const commands: RedisCommand[] = [
         ['DEL', this.leaseKey(this.instance)],
@@ -166,7 +174,6 @@ export class RedisControlBus implements ControlBus {
     });
   }
 
-  /** Adopts what was decided meanwhile, then renews the lease: nobody is a member who does not know what holds. */
   /** A second caller waits for the one that is under way: a node that starts must not serve before its orders are read. */
   private renew(): Promise<void> {
     this.renewing ??= this.renewOnce().finally(() => {
@@ -175,11 +182,22 @@ export class RedisControlBus implements ControlBus {
     return this.renewing;
   }
 
+  /** Adopts what was decided meanwhile, then renews the lease: nobody is a member who does not know what holds. */
   private async renewOnce(): Promise<void> {
     await this.standing.refresh();
-    if (!this.standing.isRead) return;
+    if (!this.standing.isRead) {
+      this.renewSoon();
+      return;
+    }
     this.informed();
     await this.renewLease();
+  }
+
+  /** The node takes nobody until it knows its orders. Where Redis is away, it looks when Redis is there again. */
+  private renewSoon(): void {
+    this.soon?.cancel();
+    if (this.isStopped || !this.link.isAvailable) return;
+    this.soon = this.scheduler.after(UNREAD_MS, () => void this.renew());
   }
 
   private async renewLease(): Promise<void> {
