@@ -1,10 +1,10 @@
 /**
- * The team's backend as an HTTP endpoint: one POST, one bounded answer, on connections that are kept. Redirects are not
- * followed: the URL of the configuration is the one that is trusted, and the secret signs for no other.
+ * The team's backend as an HTTP endpoint: one POST, one bounded answer, on connections that are kept. The secret signs for the URL of
+ * the configuration, and for no other.
  */
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Scheduler } from '../../telemetry/clock.ts';
+import { codeOf, isStale, keptConnections, type KeptConnections } from '../calling/kept-connections.ts';
 import { retryAfterMs } from '../calling/retry-after.ts';
 
 export interface BackendOptions {
@@ -35,16 +35,12 @@ export interface Failed {
 export class Backend {
   private readonly options: BackendOptions;
   private readonly scheduler: Scheduler;
-  private readonly agent: HttpAgent | HttpsAgent;
-  private readonly send: typeof httpRequest;
+  private readonly kept: KeptConnections;
 
   constructor(options: BackendOptions, scheduler: Scheduler) {
     this.options = options;
     this.scheduler = scheduler;
-    const isSecure = options.url.protocol === 'https:';
-    const settings = { keepAlive: true, maxSockets: options.connections, scheduling: 'lifo' } as const;
-    this.agent = isSecure ? new HttpsAgent(settings) : new HttpAgent(settings);
-    this.send = isSecure ? httpsRequest : httpRequest;
+    this.kept = keptConnections(options.url.protocol, options.connections);
   }
 
   /** Never rejects. */
@@ -52,20 +48,20 @@ export class Backend {
     const exchange = new Exchange(this.options, this.scheduler, timeoutMs);
     for (;;) {
       const outcome = await exchange.attempt(() => this.open(body, headers));
-      // The backend has closed a kept connection while the call was on its way: nobody has seen it.
       if (outcome !== 'stale') return outcome;
     }
   }
 
   close(): void {
-    this.agent.destroy();
+    this.kept.agent.destroy();
   }
 
   private open(body: Buffer, headers: Readonly<Record<string, string>>): ClientRequest {
     const { url, userAgent } = this.options;
-    const request = this.send(url, {
+    const { agent, request: send } = this.kept;
+    const request = send(url, {
       method: 'POST',
-      agent: this.agent,
+      agent,
       headers: {
         'content-type': 'application/json',
         'content-length': body.length,
@@ -112,8 +108,8 @@ class Exchange {
     return new Promise((resolve) => {
       let hasAnswer = false;
       const broke = (error: Error): void => {
-        const isStale = request.reusedSocket && !hasAnswer && this.attempts === 1 && codeOf(error) === 'ECONNRESET';
-        resolve(isStale ? 'stale' : { failure: 'unreachable', detail: codeOf(error) });
+        const isUnseen = !hasAnswer && this.attempts === 1 && isStale(request, error);
+        resolve(isUnseen ? 'stale' : { failure: 'unreachable', detail: codeOf(error) });
       };
       request.on('error', broke);
       request.on('response', (response) => {
@@ -143,8 +139,4 @@ class Exchange {
       body: Buffer.concat(chunks),
     };
   }
-}
-
-function codeOf(error: Error): string {
-  return (error as NodeJS.ErrnoException).code ?? error.message;
 }

@@ -2,8 +2,8 @@
  * One POST whose answer is a stream of events, on connections that are kept. By `node:http`: the streams of `fetch` took more of the
  * processor for a chunk than all that is done with its text afterwards.
  */
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { codeOf, isStale, keptConnections } from '../../calling/kept-connections.ts';
 import { retryAfterMs } from '../../calling/retry-after.ts';
 import { EventStream, type StreamEvent } from './event-stream.ts';
 import { failureOf, ProviderError } from './provider.ts';
@@ -21,9 +21,8 @@ const LIMITS = { maxLine: 1_048_576, maxBytes: 4_194_304 };
 /** Of an error's body: enough for its kind. */
 const MAX_ERROR_BYTES = 4_096;
 /** How many calls there are at once is bounded by the guards. */
-const AGENTS = { keepAlive: true, scheduling: 'lifo' } as const;
-const HTTP = { request: httpRequest, agent: new HttpAgent(AGENTS) };
-const HTTPS = { request: httpsRequest, agent: new HttpsAgent(AGENTS) };
+const HTTP = keptConnections('http:');
+const HTTPS = keptConnections('https:');
 
 /** For a server that ends its stream some packets behind the last event: its connection is kept. */
 const REST_MS = 1_000;
@@ -67,7 +66,6 @@ class Exchange {
     const { request: send, agent } = url.protocol === 'https:' ? HTTPS : HTTP;
     const text = JSON.stringify(body);
     this.attempts += 1;
-    // Redirects are not followed: the URL of the configuration is the one that is trusted, and its key is for no other.
     const request = send(url, {
       method: 'POST',
       agent,
@@ -99,9 +97,8 @@ class Exchange {
   }
 
   private broke(request: ClientRequest, error: Error): void {
-    // The server has closed a kept connection while the call was on its way: nobody has seen it.
-    const isStale = request.reusedSocket && this.response === null && codeOf(error) === 'ECONNRESET';
-    if (isStale && this.attempts === 1 && !this.isOver) return this.open();
+    const isUnseen = this.response === null && this.attempts === 1 && isStale(request, error);
+    if (isUnseen && !this.isOver) return this.open();
     if (this.response === null)
       this.end(new ProviderError('unavailable', `no answer of ${this.call.url.host}: ${codeOf(error)}`));
     else this.end(new ProviderError('cut', `the stream broke: ${codeOf(error)}`));
@@ -156,8 +153,4 @@ async function beginningOf(response: IncomingMessage): Promise<string> {
     if (bytes >= MAX_ERROR_BYTES) break;
   }
   return Buffer.concat(parts).subarray(0, MAX_ERROR_BYTES).toString();
-}
-
-function codeOf(error: Error): string {
-  return (error as NodeJS.ErrnoException).code ?? error.message;
 }
