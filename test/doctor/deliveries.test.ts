@@ -28,15 +28,21 @@ test('a user who is connected and did not subscribe', async () => {
   await named('not-subscribed', { node: node.url, values: { MESSAGE_ID: data.id } });
 });
 
-test('a client that does not read, whose mailbox fills', async () => {
-  const node = await start({ 'rate_limiting.enabled': 'false', 'actor_system.mailbox_capacity': '50' });
-  const reader = await RawReader.open(node.port, 'slow');
-  const publisher = await connect(node.port, { user: 'publisher' });
+/** A client that reads nothing of `chat.big`, whose buffers of the kernel are full. */
+async function stuckReader({ port, running }: TestServer) {
+  const reader = await RawReader.open(port, 'slow');
+  const publisher = await connect(port, { user: 'publisher' });
   await reader.ask('Subscribe', { topics: ['chat.big'] });
   reader.stopReading();
-  const { blocked } = node.running.node.parts.context.backlog;
+  const { blocked } = running.node.parts.context.backlog;
   // Until the buffers of the kernel are full.
   while (blocked.size === 0) await publisher.publish('chat.big', 'x'.repeat(60_000));
+  return { reader, publisher };
+}
+
+test('a client that does not read, whose mailbox fills', async () => {
+  const node = await start({ 'rate_limiting.enabled': 'false', 'actor_system.mailbox_capacity': '50' });
+  await stuckReader(node);
   const { line, cure } = await named('mailbox-overflow', { node: node.url });
   expect(line).toContain('1 of 2 clients');
   expect(cure).toContain('./signalbox connections --sort mailbox');
@@ -44,12 +50,7 @@ test('a client that does not read, whose mailbox fills', async () => {
 
 test('messages that are written long after they came', async () => {
   const node = await start({ 'rate_limiting.enabled': 'false' });
-  const reader = await RawReader.open(node.port, 'slow');
-  const publisher = await connect(node.port, { user: 'publisher' });
-  await reader.ask('Subscribe', { topics: ['chat.big'] });
-  reader.stopReading();
-  const { blocked } = node.running.node.parts.context.backlog;
-  while (blocked.size === 0) await publisher.publish('chat.big', 'x'.repeat(60_000));
+  const { reader, publisher } = await stuckReader(node);
   for (let count = 0; count < 5; count += 1) await publisher.publish('chat.big', 'it waits');
   await new Promise((resolve) => {
     setTimeout(resolve, 1_100);

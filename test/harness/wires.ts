@@ -1,5 +1,9 @@
 /** The two WebSocket libraries that the tests speak through, behind one face. */
+import type { IncomingMessage } from 'node:http';
 import { WebSocket as WsSocket } from 'ws';
+
+/** Of the body of a refusal. */
+const MAX_SHOWN = 500;
 
 export type Library = 'ws' | 'platform';
 
@@ -37,8 +41,16 @@ function openWs({ url, protocols, headers = {}, autoPong = true }: WireOptions, 
   );
   let problem: string | undefined;
   socket.on('close', (code: number, reason: Buffer) => events.closed(code, reason.toString(), problem));
-  // A refused handshake ends in 'close' as well, with 1006.
-  socket.on('error', ({ message }) => (problem = message));
+  // A refused handshake ends in 'close' as well, with 1006, once it is given up: before that its body says why.
+  socket.on('unexpected-response', (_request, response: IncomingMessage) => {
+    let body = '';
+    response.setEncoding('utf8').on('data', (text: string) => (body += text));
+    response.on('close', () => {
+      problem = `Unexpected server response: ${response.statusCode} ${body.slice(0, MAX_SHOWN)}`;
+      socket.terminate();
+    });
+  });
+  socket.on('error', ({ message }) => (problem ??= message));
   return {
     send: (data) => socket.send(data),
     close: (code) => socket.close(code),

@@ -7,7 +7,9 @@ import { fail, ok, warn, type Observation } from '../../finding.ts';
 /** Fewer are spread by chance. */
 const MANY = 100;
 /** Times what the others have on average. */
-const UNEVEN = 3;
+const OF_OTHERS = 3;
+/** Times what all have on average. Two nodes never come to it. */
+const OF_ALL = 2;
 const NEARLY_FULL = 80;
 
 export const nodesBalance: Check = {
@@ -26,12 +28,7 @@ export const nodesBalance: Check = {
       return full >= NEARLY_FULL ? [warn(says, 'add nodes, before it is full')] : [];
     });
     const most = counts.toSorted((a, b) => b.open - a.open)[0];
-    if (
-      most !== undefined &&
-      counts.length > 1 &&
-      sum >= MANY &&
-      most.open > (UNEVEN * (sum - most.open)) / (counts.length - 1)
-    )
+    if (most !== undefined && counts.length > 1 && sum >= MANY && isUneven(most.open, sum, counts.length))
       found.push(
         warn(
           `${most.node} has ${most.open} of ${sum} connections of ${counts.length} nodes`,
@@ -41,3 +38,7 @@ export const nodesBalance: Check = {
     return found.length > 0 ? found : [ok(`${sum} connections on ${counts.length} nodes`)];
   },
 };
+
+function isUneven(most: number, sum: number, nodes: number): boolean {
+  return most > (OF_ALL * sum) / nodes || most > (OF_OTHERS * (sum - most)) / (nodes - 1);
+}
