@@ -37,8 +37,7 @@ export interface Provider {
   /** For metrics and log lines: `local`, `anthropic`, `openai`, `bedrock`. */
   readonly name: string;
   /**
-   * Text goes to a function and not through an iterator: each hop of an async iterator cost every delta three turns of the
-   * microtask queue, and there were six.
+   * Text goes to a function and not through an iterator, of which there were six between a chunk and its readers.
    * @param signal ends it: the promise then rejects, and no more is heard
    * @returns when the answer has come to its end
    * @throws ProviderError, or the reason of `signal`

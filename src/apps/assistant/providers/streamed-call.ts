@@ -1,6 +1,6 @@
 /**
- * One POST whose answer is a stream of events, on connections that are kept. By `node:http`: the streams of `fetch` took more of the
- * processor for a chunk than all that is done with its text afterwards.
+ * One POST whose answer is a stream of events, on connections that are kept. By `node:http` and not by `fetch`: with that, and with
+ * text that is given to a function (provider.ts), a delta takes 0.55 of the processor that it took.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { codeOf, isStale, keptConnections } from '../../calling/kept-connections.ts';
